@@ -1,0 +1,247 @@
+//! Making Multipath TCP sockets and connecting them.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use crate::control::take_control_fd;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::socket;
+use crate::table::{Ty, Typed, operation, options};
+
+operation! {
+    /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the
+    /// kernel has none or it is switched off (`status` then says so).
+    ///
+    /// It is closed on exec. `like` chooses IPv4 or IPv6. Needs no privilege; Linux 5.6.
+    ///
+    /// # Errors
+    /// What socket(2) says, for example `Os` where the process has too many descriptors.
+    ///
+    /// ```
+    /// let sock = subflows::socket("[::1]:0".parse()?)?;
+    /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row SOCKET(like: Ty::Address) -> Ty::NewSocket, Nothing, [];
+    pub fn socket(like: SocketAddr) -> Result<OwnedFd> {
+        new_socket(like, "socket")
+    }
+}
+
+pub(crate) fn new_socket(like: SocketAddr, operation: &'static str) -> Result<OwnedFd> {
+    let family = if like.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    match socket::new(family, libc::SOCK_STREAM, socket::MPTCP) {
+        Ok(fd) => Ok(fd),
+        // No Multipath TCP in this kernel, or `net.mptcp.enabled=0`.
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EPROTONOSUPPORT | libc::ENOPROTOOPT | libc::EINVAL)
+            ) =>
+        {
+            socket::new(family, libc::SOCK_STREAM, 0).map_err(|error| os(operation, &error))
+        }
+        Err(error) => Err(os(operation, &error)),
+    }
+}
+
+options! {
+    /// How to connect.
+    pub struct Connect {
+        maybe {
+            /// The local address to connect from; port 0 leaves the port to the kernel.
+            local: SocketAddr,
+            /// The interface to leave by (SO_BINDTODEVICE).
+            interface: String,
+            /// How long to try. Without, the kernel decides (about two minutes).
+            timeout: Duration,
+        }
+        set {
+            /// Take control of the connection's paths before connecting: see `take_control`. Fails
+            /// with the remedy where that is not possible. Not the default, because a connection
+            /// under the application's control ignores the endpoints that the administrator or
+            /// NetworkManager configured, and would lose the paths that they give.
+            control: bool = false,
+        }
+    }
+}
+
+operation! {
+    /// Connects by Multipath TCP, or by plain TCP where either end has none.
+    ///
+    /// The result is the language's own socket, in blocking mode. Each address that a name
+    /// resolves to is tried in turn, with the whole timeout each. Needs no privilege, unless
+    /// control is asked for.
+    ///
+    /// # Errors
+    /// - `Refused`, `Unreachable`, `TimedOut`, `AddressNotAvailable` as connect(2) and bind(2) say.
+    /// - `NotPermitted`, `Busy`, `Unsupported` as [`take_control`](crate::take_control) says, when
+    ///   control is asked for.
+    /// - `InvalidArgument` where the name does not resolve.
+    ///
+    /// ```
+    /// use subflows::{Connect, Listen};
+    ///
+    /// let listener = subflows::listen("127.0.0.1:0", &Listen::new())?;
+    /// let stream = subflows::connect(listener.local_addr()?, &Connect::new())?;
+    /// assert_eq!(subflows::status(&stream)?.state, subflows::State::Mptcp);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row CONNECT(address: Ty::Address, options: Connect::TY) -> Ty::NewSocket, NetAdminForControl,
+        [Refused Unreachable TimedOut AddressNotAvailable NotPermitted Busy Unsupported];
+    pub fn connect(address: impl ToSocketAddrs, options: &Connect) -> Result<TcpStream> {
+        let mut last = None;
+        for remote in resolve(address, "connect")? {
+            let attempt = Connecting::begin(remote, options).and_then(|mut connecting| {
+                while !connecting.advance()? {
+                    connecting.wait()?;
+                }
+                connecting.finish()
+            });
+            match attempt {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::argument("connect", "the name has no address")))
+    }
+}
+
+pub(crate) fn resolve(
+    address: impl ToSocketAddrs,
+    operation: &'static str,
+) -> Result<Vec<SocketAddr>> {
+    let found = address.to_socket_addrs().map_err(|error| {
+        Error::argument(operation, format!("the address does not resolve: {error}"))
+            .with_remedy("Give HOST:PORT, with a host that resolves.")
+    })?;
+    Ok(found.collect())
+}
+
+/// A connection that is being made: a wait that the caller steps.
+///
+/// Poll [`fd`](Self::fd) for writability until [`deadline`](Self::deadline), call
+/// [`advance`](Self::advance) until it says true, then [`finish`](Self::finish).
+#[derive(Debug)]
+pub struct Connecting {
+    sock: OwnedFd,
+    remote: SocketAddr,
+    deadline: Option<Instant>,
+    done: bool,
+}
+
+impl Connecting {
+    /// Starts to connect; never waits for the network.
+    ///
+    /// # Errors
+    /// As [`connect`], for what fails at once.
+    pub fn begin(remote: SocketAddr, options: &Connect) -> Result<Connecting> {
+        const OPERATION: &str = "connect";
+        let sock = new_socket(remote, OPERATION)?;
+        if let Some(interface) = &options.interface {
+            bind_to_interface(sock.as_fd(), interface, OPERATION)?;
+        }
+        if let Some(local) = options.local {
+            socket::bind(sock.as_fd(), local).map_err(|error| {
+                os(OPERATION, &error).detail(format!("cannot connect from {local}"))
+            })?;
+        }
+        if options.control {
+            take_control_fd(sock.as_fd()).map_err(|error| error.during(OPERATION))?;
+        }
+        let set = |on| socket::set_nonblocking(sock.as_fd(), on).map_err(|e| os(OPERATION, &e));
+        set(true)?;
+        let deadline = options.timeout.map(socket::deadline_in);
+        let done = match socket::connect(sock.as_fd(), remote) {
+            Ok(()) => true,
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => false,
+            Err(error) => return Err(failed(&error, remote)),
+        };
+        Ok(Connecting { sock, remote, deadline, done })
+    }
+
+    /// The descriptor to poll for writability.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.sock.as_fd()
+    }
+
+    /// When to stop waiting.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Looks whether the connection is made, without waiting.
+    ///
+    /// # Errors
+    /// As [`connect`]; the socket is then of no use.
+    pub fn advance(&mut self) -> Result<bool> {
+        if self.done {
+            return Ok(true);
+        }
+        let sock = self.sock.as_fd();
+        let events = socket::poll_now(sock, libc::POLLOUT).map_err(|e| os("connect", &e))?;
+        if events != 0 {
+            let error = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ERROR);
+            match error.map_err(|error| os("connect", &error))? {
+                0 => self.done = true,
+                errno => return Err(failed(&io::Error::from_raw_os_error(errno), self.remote)),
+            }
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Error::new(ErrorKind::TimedOut, "connect")
+                .detail(format!("no answer from {} in time", self.remote)));
+        }
+        Ok(self.done)
+    }
+
+    /// Waits for something to happen, at most until the deadline; a signal ends the wait too.
+    ///
+    /// # Errors
+    /// What poll(2) says.
+    pub fn wait(&self) -> Result<()> {
+        let deadline =
+            self.deadline.unwrap_or_else(|| socket::deadline_in(Duration::from_secs(86_400)));
+        match socket::poll(self.sock.as_fd(), libc::POLLOUT, deadline) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(os("connect", &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The connected socket, in blocking mode.
+    ///
+    /// # Errors
+    /// `InvalidState` before [`advance`](Self::advance) said true.
+    pub fn finish(self) -> Result<TcpStream> {
+        if !self.done {
+            return Err(Error::new(ErrorKind::InvalidState, "connect")
+                .detail("the connection is still being made")
+                .with_remedy("Call `advance` until it says so."));
+        }
+        socket::set_nonblocking(self.sock.as_fd(), false).map_err(|e| os("connect", &e))?;
+        Ok(TcpStream::from(self.sock))
+    }
+}
+
+pub(crate) fn bind_to_interface(
+    sock: BorrowedFd<'_>,
+    interface: &str,
+    operation: &'static str,
+) -> Result<()> {
+    socket::set_bytes(sock, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes())
+        .map_err(|error| os(operation, &error).detail(format!("no interface {interface:?} here")))
+}
+
+fn failed(error: &io::Error, remote: SocketAddr) -> Error {
+    let error = os("connect", error);
+    match error.kind() {
+        ErrorKind::Refused => error.detail(format!("{remote} refused the connection")),
+        ErrorKind::Unreachable => error.detail(format!("{remote} cannot be reached")),
+        ErrorKind::TimedOut => error.detail(format!("no answer from {remote}")),
+        _ => error,
+    }
+}
+
+pub(crate) fn os(operation: &'static str, error: &io::Error) -> Error {
+    Error::os(operation, error.raw_os_error().unwrap_or(0))
+}

@@ -1,0 +1,178 @@
+//! The direct door: this process has the right itself.
+
+use std::io;
+use std::net::{SocketAddr, SocketAddrV6};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use super::Door;
+use crate::error::{Error, ErrorKind, Result};
+use crate::state::unasked;
+use crate::sys::cache::{self, Kept, Unasked};
+use crate::sys::diag::{Head, SockDiag};
+use crate::sys::event::KernelEvents;
+use crate::sys::latch::{self, Failure, Latched};
+use crate::sys::netlink::Refusal;
+use crate::sys::path_manager::{LocalAddress, PmNetlink};
+use crate::sys::{mptcp, socket};
+
+/// How long others may hold the lock before we give up.
+const LOCK_BOUND: Duration = Duration::from_secs(1);
+/// How often somebody else may disturb the switch, or win the race for it.
+const LATCH_TRIES: usize = 16;
+
+pub(crate) struct Direct;
+
+impl Door for Direct {
+    fn take_control(&self, sock: BorrowedFd<'_>) -> Result<()> {
+        const OPERATION: &str = "take_control";
+        // Also finds out whether the socket is of our namespace, whose switch would be written.
+        let limit = cache::about(sock, PmNetlink::subflows_max)
+            .map_err(|error| unasked(OPERATION, error))?;
+        for _ in 0..LATCH_TRIES {
+            match latch::latch(sock, LOCK_BOUND).map_err(|failure| explain(OPERATION, failure))? {
+                Latched::Disturbed => continue,
+                Latched::Already => return Ok(()),
+                Latched::Switched if is_latched(sock, limit) => return Ok(()),
+                Latched::Switched => {}
+            }
+        }
+        // A kernel that reports the same limits under either path manager cannot be asked: there
+        // the switch, which stood while the socket took it, is all the proof that can be had.
+        match crate::status::addresses_by_token(sock) {
+            false => Ok(()),
+            true => Err(Error::new(ErrorKind::Busy, OPERATION)
+                .detail("another program keeps writing net.mptcp.path_manager")),
+        }
+    }
+
+    fn create(
+        &self,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        local: &LocalAddress,
+        remote: SocketAddr,
+    ) -> Result<()> {
+        act("SUBFLOW_CREATE", sock, |netlink: &mut PmNetlink| netlink.create(token, local, remote))
+    }
+
+    fn destroy(
+        &self,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<()> {
+        act("SUBFLOW_DESTROY", sock, |netlink: &mut PmNetlink| {
+            in_either_family(local, remote, libc::ESRCH, |local, remote| {
+                netlink.destroy(token, local, remote)
+            })
+        })
+    }
+
+    fn abort(&self, sock: BorrowedFd<'_>, leg: &Head) -> Result<()> {
+        act("SOCK_DESTROY", sock, |diag: &mut SockDiag| diag.destroy(leg)).map_err(|error| {
+            match error.kind() {
+                ErrorKind::Unsupported => error
+                    .detail("this kernel cannot close a subflow that its own path manager opened")
+                    .with_remedy("Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control."),
+                _ => error,
+            }
+        })
+    }
+
+    fn set_backup(
+        &self,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        (local, remote): (SocketAddr, SocketAddr),
+        backup: bool,
+    ) -> Result<()> {
+        act("SET_FLAGS", sock, |netlink: &mut PmNetlink| {
+            in_either_family(local, remote, libc::EINVAL, |local, remote| {
+                netlink.set_backup(token, local, remote, backup)
+            })
+        })
+    }
+
+    fn announce(&self, sock: BorrowedFd<'_>, token: u32, local: &LocalAddress) -> Result<()> {
+        act("ANNOUNCE", sock, |netlink: &mut PmNetlink| netlink.announce(token, local))
+    }
+
+    fn remove(&self, token: u32, id: u8) -> Result<()> {
+        cache::look_up(|netlink: &mut PmNetlink| netlink.remove(token, id))
+            .map_err(|refusal| Error::os("REMOVE", refusal.errno).kernel(refusal.text))
+    }
+
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Result<KernelEvents> {
+        const OPERATION: &str = "events";
+        let events = KernelEvents::subscribe()
+            .map_err(|refusal| unasked(OPERATION, Unasked::Refused(refusal)))?;
+        let elsewhere = sock.and_then(socket::namespace_cookie).is_some_and(|cookie| {
+            socket::namespace_cookie(events.as_fd()).is_some_and(|ours| ours != cookie)
+        });
+        if elsewhere { Err(Error::new(ErrorKind::OtherNamespace, OPERATION)) } else { Ok(events) }
+    }
+}
+
+fn act<K: Kept>(
+    command: &'static str,
+    sock: BorrowedFd<'_>,
+    ask: impl FnOnce(&mut K) -> std::result::Result<(), Refusal>,
+) -> Result<()> {
+    cache::about(sock, ask).map_err(|error| unasked(command, error))
+}
+
+/// A subflow of an IPv6 socket to an IPv4 host is known to the kernel by v4-mapped addresses where
+/// it is the initial one, and by IPv4 ones where it was opened later.
+fn in_either_family(
+    local: SocketAddr,
+    remote: SocketAddr,
+    unknown: i32,
+    mut ask: impl FnMut(SocketAddr, SocketAddr) -> std::result::Result<(), Refusal>,
+) -> std::result::Result<(), Refusal> {
+    match (ask(local, remote), local, remote) {
+        (Err(refusal), SocketAddr::V4(local), SocketAddr::V4(remote))
+            if refusal.errno == unknown =>
+        {
+            let mapped = |v4: std::net::SocketAddrV4| {
+                SocketAddr::V6(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0))
+            };
+            // Where neither is known, the first refusal is the one about what was asked.
+            ask(mapped(local), mapped(remote)).map_err(|_| refusal)
+        }
+        (answer, _, _) => answer,
+    }
+}
+
+/// The limits that a socket reports are those of the kernel's path manager, and 0 under another.
+/// Where the namespace's limit is 0 as well, nothing can be seen before the socket connects.
+fn is_latched(sock: BorrowedFd<'_>, limit: u32) -> bool {
+    limit == 0 || mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_subflows_max == 0)
+}
+
+fn explain(operation: &'static str, failure: Failure) -> Error {
+    let os = |error: io::Error| Error::os(operation, error.raw_os_error().unwrap_or(0));
+    match failure {
+        Failure::Busy => Error::new(ErrorKind::Busy, operation)
+            .detail("another process holds the lock on the network namespace")
+            .with_remedy("Find it with `lslocks` (its file is the namespace, net:[...]) and end it."),
+        Failure::UnknownPathManager(name) => Error::new(ErrorKind::InvalidState, operation)
+            .detail(format!("net.mptcp.path_manager is {name:?}, which is left alone"))
+            .with_remedy("Set it to kernel or userspace: sysctl net.mptcp.path_manager=kernel."),
+        Failure::Switch(error) => match error.raw_os_error() {
+            Some(libc::EROFS) => os(error)
+                .detail("net.mptcp.path_manager cannot be written: /proc/sys is read-only here")
+                .with_remedy(
+                    "Start the container with --sysctl net.mptcp.path_manager=userspace, or run \
+                     the broker of its network namespace.",
+                ),
+            Some(libc::ENOENT) => os(error)
+                .as_kind(ErrorKind::Unsupported)
+                .detail("this kernel has no userspace path manager")
+                .with_remedy("Use Linux 5.19 or newer, with CONFIG_MPTCP."),
+            _ => os(error).detail("net.mptcp.path_manager cannot be written"),
+        },
+        Failure::Os(error) => os(error),
+    }
+}

@@ -1,0 +1,348 @@
+//! Opening one more subflow.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use crate::door::door;
+use crate::error::{Error, ErrorKind, Result};
+use crate::join::Join;
+use crate::plan::{Plan, plan};
+use crate::state::{Observed, Phase, explain, observe};
+use crate::subflow::Subflow;
+use crate::sys::event::KernelEvents;
+use crate::sys::mptcp::{self, Info};
+use crate::sys::socket;
+use crate::table::{Ty, Typed, operation, options};
+use crate::waker::Waker;
+
+const OPERATION: &str = "open";
+/// How often a port may turn out to be taken.
+const PORT_TRIES: usize = 64;
+/// How often an address id may turn out to be taken.
+const ID_TRIES: usize = 8;
+/// Between two tries while the connection is not ready: an event usually comes first.
+const READY_LOOK: Duration = Duration::from_millis(20);
+
+options! {
+    /// How to open a subflow: from where, to where, and for what.
+    pub struct Open {
+        maybe {
+            /// The local address to open it from. Without, an address of `interface`; without
+            /// both, the address of the initial subflow.
+            local: IpAddr,
+            /// The interface to send by, by name. Without, the one that owns `local`.
+            interface: String,
+            /// The remote end. Without, the peer's address as it was connected to; a port of 0
+            /// stands for the port that was connected to.
+            remote: SocketAddr,
+        }
+        set {
+            /// The local port; 0 chooses a free one from the ephemeral range.
+            local_port: u16 = 0,
+            /// Ask the peer to use it as backup only, from the start.
+            backup: bool = false,
+            /// How long to try until it is usable.
+            timeout: Duration = Duration::from_secs(5),
+            /// Send by the interface that owns the local address. Without that, the routing table
+            /// decides, and strict routers drop what leaves by another interface: only for hosts
+            /// whose routing rules look at the source address.
+            bind_to_interface: bool = true,
+        }
+    }
+}
+
+operation! {
+    /// Opens one more subflow of a connection and waits until it is usable.
+    ///
+    /// Usable means fully joined: both ends have acknowledged it, and it carries data. A
+    /// connection becomes ready for this when its first byte is acknowledged; while data is on its
+    /// way the call waits for that, and fails at once where nothing is. A connection that fails to
+    /// open a subflow goes on as before. Needs `CAP_NET_ADMIN` and a connection that the
+    /// application controls (`Connect::control`, [`take_control`](crate::take_control), or
+    /// `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19.
+    ///
+    /// # Errors
+    /// - `NotConnected`, `Closed`, `NotMptcp`: there is no connection to add to.
+    /// - `NotReady`: send or receive something first.
+    /// - `NotControlled`, `NotPermitted`, `OtherNamespace`: not ours to steer, or not from here.
+    /// - `AddressNotAvailable`, `InvalidArgument`: the local end, or the two together, cannot be.
+    /// - `Unreachable`, `Refused`, `TimedOut`: the network or the peer's host says no, or nothing.
+    /// - `PeerLimit`: the peer took the subflow back, because it accepts no more.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use subflows::Open;
+    ///
+    /// # let stream = std::net::TcpStream::connect("server.example:443")?;
+    /// let options = Open::new().interface("wwan0").backup(true).timeout(Duration::from_secs(2));
+    /// let extra = subflows::open(&stream, &options)?;
+    /// println!("{} -> {}", extra.local, extra.remote);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "MPTCP_OPEN_SUB_TUPLE")]
+    row OPEN(sock: Ty::Socket, options: Open::TY) -> Subflow::TY, NetAdmin,
+        [NotConnected Closed NotMptcp NotReady NotControlled NotPermitted OtherNamespace
+         AddressNotAvailable Unreachable Refused TimedOut PeerLimit];
+    pub fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
+        let mut opening = Opening::begin(sock, options)?;
+        loop {
+            if let Some(subflow) = opening.advance()? {
+                return Ok(subflow);
+            }
+            opening.wait()?;
+        }
+    }
+}
+
+/// A subflow that is being opened: a wait that the caller steps.
+///
+/// Poll [`fd`](Self::fd) for readability until [`deadline`](Self::deadline) and call
+/// [`advance`](Self::advance), until it gives the subflow or an error. Dropped before that, the
+/// half-open subflow is closed again.
+#[derive(Debug)]
+pub struct Opening<'fd> {
+    sock: BorrowedFd<'fd>,
+    token: u32,
+    options: Open,
+    events: KernelEvents,
+    deadline: Instant,
+    waker: Option<Waker>,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The connection is not ready, and what will make it so is on its way.
+    Waiting,
+    /// The first segment is sent.
+    Joining(Join),
+    /// Told to the caller, or failed: there is nothing to undo.
+    Over,
+}
+
+impl<'fd> Opening<'fd> {
+    /// Checks everything, sends the first segment, and waits for nothing.
+    ///
+    /// # Errors
+    /// As [`open`], for what is known at once.
+    pub fn begin(sock: &'fd impl AsFd, options: &Open) -> Result<Opening<'fd>> {
+        let sock = sock.as_fd();
+        let deadline = socket::deadline_in(options.timeout);
+        let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+        let token = info.raw.mptcpi_token;
+        if token == 0 {
+            let not_connected = || Error::new(ErrorKind::NotConnected, OPERATION);
+            return Err(why_not(sock).unwrap_or_else(not_connected));
+        }
+        // Subscribed before anything is sent, so that no answer is missed.
+        let events = door().events(Some(sock)).map_err(|error| error.during(OPERATION))?;
+        let options = options.clone();
+        let mut opening = Opening {
+            sock,
+            token,
+            options,
+            events,
+            deadline,
+            waker: None,
+            stage: Stage::Waiting,
+        };
+        opening.stage = opening.create()?;
+        Ok(opening)
+    }
+
+    /// The descriptor to poll for readability. Made on the first call, which is why it can fail.
+    ///
+    /// # Errors
+    /// `Os` where the process has too many descriptors.
+    pub fn fd(&mut self) -> Result<BorrowedFd<'_>> {
+        let waker = match self.waker.take() {
+            Some(waker) => waker,
+            None => {
+                let waker = Waker::new(self.events.as_fd()).map_err(|error| os(&error))?;
+                // What happened before the first wait must not be waited for.
+                waker.set(self.pause()).map_err(|error| os(&error))?;
+                waker
+            }
+        };
+        let waker: &Waker = self.waker.insert(waker);
+        Ok(waker.as_fd())
+    }
+
+    /// When it gives up.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Looks whether the subflow is usable, without waiting.
+    ///
+    /// # Errors
+    /// As [`open`]. Nothing is left of the attempt then.
+    pub fn advance(&mut self) -> Result<Option<Subflow>> {
+        if let Some(waker) = &self.waker {
+            waker.clear();
+        }
+        let result = self.step();
+        match &result {
+            Ok(None) => {
+                if let Some(waker) = &self.waker {
+                    waker.set(self.pause()).map_err(|error| os(&error))?;
+                }
+            }
+            Ok(Some(_)) => self.stage = Stage::Over,
+            Err(_) => self.undo(),
+        }
+        result
+    }
+
+    /// Waits for something to happen, at most until the deadline; a signal ends the wait too.
+    ///
+    /// # Errors
+    /// What poll(2) says.
+    pub fn wait(&mut self) -> Result<()> {
+        let deadline = self.deadline;
+        match socket::poll(self.fd()?, libc::POLLIN, deadline) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(os(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives up: the half-open subflow is closed, the connection goes on.
+    pub fn cancel(mut self) {
+        self.undo();
+    }
+
+    /// How long until it is worth another look, if no event comes first.
+    fn pause(&self) -> Duration {
+        match &self.stage {
+            Stage::Joining(join) => join.next_look(),
+            _ => READY_LOOK,
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Subflow>> {
+        let now = Instant::now();
+        if matches!(self.stage, Stage::Waiting) {
+            while self.events.take(|_| {}).unwrap_or(true) {}
+            self.stage = self.create()?;
+        }
+        if let Stage::Joining(join) = &mut self.stage {
+            if let Some(subflow) = join.look(self.sock, &mut self.events)? {
+                return Ok(Some(subflow));
+            }
+        }
+        if now < self.deadline {
+            return Ok(None);
+        }
+        Err(match &self.stage {
+            Stage::Joining(join) => join.timed_out(),
+            _ => Error::new(ErrorKind::TimedOut, OPERATION)
+                .detail("the connection did not become ready in time")
+                .with_remedy("Check that its initial subflow works."),
+        })
+    }
+
+    /// Asks the kernel to send the first segment, again where the port or the id was taken.
+    fn create(&mut self) -> Result<Stage> {
+        let mut plan = match plan(self.sock, self.token, &self.options, OPERATION) {
+            Ok(plan) => plan,
+            Err(error) => return self.unplanned(error),
+        };
+        let (mut ports, mut ids) = (PORT_TRIES, ID_TRIES);
+        let error = loop {
+            plan.choose(self.sock, OPERATION)?;
+            match door().create(self.sock, self.token, &plan.local, plan.remote) {
+                Ok(()) => return Ok(Stage::Joining(Join::new(plan))),
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EADDRINUSE) if !plan.is_port_given && ports > 0 => ports -= 1,
+                    // Also what the kernel says to an id that somebody else took in between.
+                    Some(libc::EINVAL) if ids > 0 && why_not(self.sock).is_none() => ids -= 1,
+                    _ => break error.during(OPERATION),
+                },
+            }
+        };
+        match error.raw_os_error() {
+            Some(libc::ENOTCONN) => self.not_yet(error),
+            Some(libc::EINVAL) => Err(why_not(self.sock).unwrap_or_else(|| invalid(&plan, error))),
+            _ => Err(error),
+        }
+    }
+
+    /// A connection that is being made has no peer yet to plan for.
+    fn unplanned(&self, error: Error) -> Result<Stage> {
+        if error.kind() != ErrorKind::NotConnected {
+            return Err(error);
+        }
+        match observe(self.sock, OPERATION) {
+            Ok(Observed::Mptcp(_, Phase::Connecting)) => Ok(Stage::Waiting),
+            _ => Err(why_not(self.sock).unwrap_or(error)),
+        }
+    }
+
+    /// The connection does not take subflows now: for good, or until data has come through.
+    fn not_yet(&self, error: Error) -> Result<Stage> {
+        if let Some(why) = why_not(self.sock) {
+            return Err(why);
+        }
+        match observe(self.sock, OPERATION)? {
+            Observed::Mptcp(_, Phase::Connecting) => Ok(Stage::Waiting),
+            Observed::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
+            _ => Err(error.as_kind(ErrorKind::NotReady)),
+        }
+    }
+
+    /// Closes what was begun.
+    fn undo(&mut self) {
+        if let Stage::Joining(join) = &self.stage {
+            let (local, remote) = join.ends();
+            // Where it is gone already, there is nothing to close.
+            let _ = door().destroy(self.sock, self.token, local, remote);
+        }
+        self.stage = Stage::Over;
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.undo();
+    }
+}
+
+/// Data that was sent and not yet acknowledged will, once it is, make the connection ready.
+fn is_data_on_its_way(info: &Info) -> bool {
+    info.raw.mptcpi_write_seq != info.raw.mptcpi_snd_una
+}
+
+fn invalid(plan: &Plan, error: Error) -> Error {
+    let detail = format!("the kernel takes no subflow from {} to {}", plan.local.ip, plan.remote);
+    error
+        .as_kind(ErrorKind::InvalidArgument)
+        .detail(detail)
+        .with_remedy("Use addresses of the socket's own family, and routable ones.")
+}
+
+/// Why this socket takes no subflow, where its own state says so.
+pub(crate) fn why_not(sock: BorrowedFd<'_>) -> Option<Error> {
+    let error = |kind| Error::new(kind, OPERATION);
+    Some(match observe(sock, OPERATION) {
+        Ok(Observed::Mptcp(_, Phase::Connecting | Phase::Connected)) => return None,
+        Ok(Observed::Mptcp(_, Phase::Unconnected)) => error(ErrorKind::NotConnected),
+        Ok(Observed::Mptcp(_, Phase::Listening)) => error(ErrorKind::NotConnected)
+            .detail("a listening socket has no connection")
+            .with_remedy("Use a socket that it accepted."),
+        Ok(Observed::Mptcp(_, Phase::HalfClosed)) => error(ErrorKind::Closed)
+            .detail("one direction of the connection is closed")
+            .with_remedy("Open subflows before either end shuts its side down."),
+        Ok(Observed::Mptcp(_, Phase::Closed)) => error(ErrorKind::Closed),
+        Ok(Observed::FellBack) => {
+            error(ErrorKind::NotMptcp).detail("the connection fell back to plain TCP")
+        }
+        Ok(Observed::Tcp) => error(ErrorKind::NotMptcp),
+        Err(error) => error,
+    })
+}
+
+fn os(error: &io::Error) -> Error {
+    Error::os(OPERATION, error.raw_os_error().unwrap_or(0))
+}

@@ -1,0 +1,144 @@
+//! In which state a socket is, as every verb needs to know before it answers "no".
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::cache::{self, Unasked};
+use crate::sys::diag::SockDiag;
+use crate::sys::mptcp::{self, Info};
+use crate::sys::{socket, uapi};
+
+/// What a socket turned out to be.
+pub(crate) enum Observed {
+    /// Never was Multipath TCP.
+    Tcp,
+    /// Was to be Multipath TCP, and is plain TCP now.
+    FellBack,
+    /// Is Multipath TCP.
+    Mptcp(Info, Phase),
+}
+
+/// How far a Multipath TCP socket has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Unconnected,
+    Listening,
+    Connecting,
+    Connected,
+    /// One direction is closed.
+    HalfClosed,
+    Closed,
+}
+
+/// Looks at a socket.
+pub(crate) fn observe(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Observed> {
+    match mptcp::info(sock) {
+        Ok(info) => Ok(Observed::Mptcp(info, phase(sock, &info))),
+        Err(error) => observe_tcp(sock, operation, &error),
+    }
+}
+
+/// The errors that the kernel gives for a socket that is not Multipath TCP: one for IPv4, the
+/// other for IPv6.
+fn says_not_mptcp(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOPROTOOPT))
+}
+
+fn observe_tcp(
+    sock: BorrowedFd<'_>,
+    operation: &'static str,
+    error: &io::Error,
+) -> Result<Observed> {
+    let errno = error.raw_os_error().unwrap_or(0);
+    if !says_not_mptcp(error) {
+        return Err(match errno {
+            libc::EBADF | libc::ENOTSOCK => {
+                Error::argument(operation, "this descriptor is no open socket").errno(errno)
+            }
+            _ => Error::os(operation, errno),
+        });
+    }
+    let option = |name| socket::get_i32(sock, libc::SOL_SOCKET, name).unwrap_or(-1);
+    let is_inet = matches!(option(libc::SO_DOMAIN), libc::AF_INET | libc::AF_INET6);
+    if !is_inet || option(libc::SO_TYPE) != libc::SOCK_STREAM {
+        return Err(Error::argument(operation, "this socket is not a TCP or Multipath TCP socket")
+            .with_remedy("Pass a stream socket of IPv4 or IPv6."));
+    }
+    match option(libc::SO_PROTOCOL) {
+        socket::MPTCP => Ok(Observed::FellBack),
+        _ => Ok(Observed::Tcp),
+    }
+}
+
+/// Turns the error of a `getsockopt(SOL_MPTCP)` into ours.
+pub(crate) fn explain(sock: BorrowedFd<'_>, operation: &'static str, error: &io::Error) -> Error {
+    match observe_tcp(sock, operation, error) {
+        Ok(Observed::FellBack) => Error::new(ErrorKind::NotMptcp, operation)
+            .detail("the connection fell back to plain TCP"),
+        Ok(_) => Error::new(ErrorKind::NotMptcp, operation),
+        Err(error) => error,
+    }
+}
+
+fn phase(sock: BorrowedFd<'_>, info: &Info) -> Phase {
+    if socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|on| on != 0) {
+        return Phase::Listening;
+    }
+    let token = info.raw.mptcpi_token;
+    if token == 0 {
+        return if was_shut(sock) { Phase::Closed } else { Phase::Unconnected };
+    }
+    match cache::about(sock, |diag: &mut SockDiag| diag.connection(token)) {
+        Ok(connection) => match connection.head.state {
+            uapi::TCP_SYN_SENT => Phase::Connecting,
+            uapi::TCP_CLOSE => Phase::Closed,
+            uapi::TCP_ESTABLISHED => Phase::Connected,
+            _ => Phase::HalfClosed,
+        },
+        Err(Unasked::Refused(refusal)) if refusal.errno == libc::ENOENT => Phase::Closed,
+        // No sock_diag for Multipath TCP here, or another namespace: the first subflow and poll
+        // tell nearly as much.
+        Err(_) => phase_without_diag(sock),
+    }
+}
+
+fn phase_without_diag(sock: BorrowedFd<'_>) -> Phase {
+    let mut tcp = uapi::tcp_info::default();
+    let read = socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp);
+    if read.is_ok() && tcp.tcpi_state == uapi::TCP_SYN_SENT {
+        return Phase::Connecting;
+    }
+    match socket::poll_now(sock, libc::POLLRDHUP) {
+        Ok(events) if events & libc::POLLHUP != 0 => Phase::Closed,
+        Ok(events) if events & libc::POLLRDHUP != 0 => Phase::HalfClosed,
+        _ => Phase::Connected,
+    }
+}
+
+/// An unconnected socket and one whose connection is gone both have no token; only the latter
+/// reports that its receiving side is shut.
+fn was_shut(sock: BorrowedFd<'_>) -> bool {
+    socket::poll_now(sock, libc::POLLRDHUP).is_ok_and(|events| events & libc::POLLRDHUP != 0)
+}
+
+/// Why a verb on one subflow found none.
+pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id: u32) -> Error {
+    match observe(sock, operation) {
+        Ok(Observed::Mptcp(_, Phase::Closed)) => Error::new(ErrorKind::Closed, operation),
+        Ok(Observed::Tcp | Observed::FellBack) => Error::new(ErrorKind::NotMptcp, operation),
+        Err(error) => error,
+        Ok(Observed::Mptcp(..)) => Error::new(ErrorKind::NoSuchSubflow, operation)
+            .detail(format!("this connection has no live subflow with id {id}")),
+    }
+}
+
+/// Turns a failed question to netlink into our error.
+pub(crate) fn unasked(operation: &'static str, unasked: Unasked) -> Error {
+    match unasked {
+        Unasked::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
+        Unasked::Refused(refusal) => {
+            Error::os(operation, refusal.errno).kernel(refusal.text)
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! `sock_diag`: the sockets of the network namespace, looked up or listed without any privilege.
+//!
+//! Source: `net/ipv4/inet_diag.c`, `net/mptcp/{mptcp_diag,diag}.c`.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::mptcp::Info;
+use super::netlink::{Attributes, Message, Netlink, Received, Refusal, number, u16_at, u32_at};
+use super::socket;
+use super::uapi::{self, diag, tcp_info};
+
+/// Any cookie will do: the ends alone choose the socket.
+const NO_COOKIE: u64 = u64::MAX;
+
+/// What the kernel reports of every socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) state: u8,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    pub(crate) interface: u32,
+    pub(crate) cookie: u64,
+    pub(crate) receive_queue: u32,
+    pub(crate) send_queue: u32,
+    pub(crate) uid: u32,
+    pub(crate) inode: u32,
+}
+
+/// A connection as a whole.
+pub(crate) struct RawConnection {
+    pub(crate) head: Head,
+    pub(crate) info: Info,
+}
+
+/// One subflow.
+pub(crate) struct RawLeg {
+    pub(crate) head: Head,
+    pub(crate) token: u32,
+    pub(crate) local_address_id: u8,
+    pub(crate) remote_address_id: u8,
+    pub(crate) flags: u32,
+    pub(crate) congestion_control: Option<Box<str>>,
+    pub(crate) tcp: tcp_info,
+}
+
+impl RawLeg {
+    /// Both ends have acknowledged the join: for the initial subflow, the first data; for a
+    /// further one, the fourth segment of its handshake.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.head.state == uapi::TCP_ESTABLISHED
+            && self.flags & diag::FLAG_FULLY_ESTABLISHED != 0
+    }
+}
+
+/// What else a look-up should fetch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// State and identity only.
+    Shallow,
+    /// Counters and the congestion control as well.
+    Deep,
+}
+
+/// The kernel's table of sockets, in the network namespace of the thread that opened it.
+#[derive(Debug)]
+pub(crate) struct SockDiag {
+    netlink: Netlink,
+}
+
+impl SockDiag {
+    pub(crate) fn open() -> Result<Self, Refusal> {
+        Ok(SockDiag { netlink: Netlink::open(libc::NETLINK_SOCK_DIAG)? })
+    }
+
+    /// The subflow with exactly these ends; `interface` is the one that it is bound to, or 0.
+    ///
+    /// # Errors
+    /// `ENOENT` where there is none.
+    pub(crate) fn leg(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        interface: u32,
+        depth: Depth,
+    ) -> Result<RawLeg, Refusal> {
+        // Without EXT_INFO the kernel does not say either which connection a subflow belongs to.
+        let extensions = match depth {
+            Depth::Shallow => diag::EXT_INFO,
+            Depth::Deep => diag::EXT_INFO | diag::EXT_CONG,
+        };
+        let request = Request {
+            extensions,
+            ends: Some((local, remote)),
+            interface,
+            ..Request::tcp(family(local))
+        };
+        let mut found = None;
+        self.netlink.request(request.message(diag::SOCK_DIAG_BY_FAMILY, 0), |received| {
+            found = parse_leg(received)?;
+            Ok(())
+        })?;
+        found.ok_or_else(|| Refusal::bare(libc::ENOENT))
+    }
+
+    /// Ends one TCP socket as `SOCK_DESTROY` does; needs `CAP_NET_ADMIN`.
+    pub(crate) fn destroy(&mut self, leg: &Head) -> Result<(), Refusal> {
+        let request = Request {
+            ends: Some((leg.local, leg.remote)),
+            interface: leg.interface,
+            cookie: leg.cookie,
+            ..Request::tcp(family(leg.local))
+        };
+        self.netlink.request(request.message(diag::SOCK_DESTROY, libc::NLM_F_ACK), |_| Ok(()))
+    }
+
+    /// Whether this kernel can, and this process may, end sockets: found by naming none.
+    pub(crate) fn may_destroy(&mut self) -> Result<(), Refusal> {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let request = Request { ends: Some((nowhere, nowhere)), ..Request::tcp(libc::AF_INET) };
+        let message = request.message(diag::SOCK_DESTROY, libc::NLM_F_ACK);
+        match self.netlink.request(message, |_| Ok(())) {
+            Err(refusal) if refusal.errno != libc::ENOENT => Err(refusal),
+            _ => Ok(()),
+        }
+    }
+
+    /// The connection with that local token, in constant time.
+    ///
+    /// # Errors
+    /// `ENOENT` where there is none.
+    pub(crate) fn connection(&mut self, token: u32) -> Result<RawConnection, Refusal> {
+        let request = Request { cookie: u64::from(token), ..Request::mptcp(libc::AF_INET) };
+        let mut found = None;
+        self.netlink.request(request.message(diag::SOCK_DIAG_BY_FAMILY, 0), |received| {
+            found = parse_connection(received)?;
+            Ok(())
+        })?;
+        found.ok_or_else(|| Refusal::bare(libc::ENOENT))
+    }
+
+    /// Every Multipath TCP connection of both families.
+    pub(crate) fn connections(
+        &mut self,
+        mut each: impl FnMut(RawConnection),
+    ) -> Result<(), Refusal> {
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let request = Request { states: Request::CONNECTED, ..Request::mptcp(family) };
+            self.dump(request, |received| {
+                parse_connection(received).map(|found| found.map_or((), &mut each))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Every subflow of both families.
+    pub(crate) fn legs(&mut self, mut each: impl FnMut(RawLeg)) -> Result<(), Refusal> {
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let request = Request {
+                states: Request::CONNECTED,
+                extensions: diag::EXT_INFO | diag::EXT_CONG,
+                ..Request::tcp(family)
+            };
+            self.dump(request, |received| {
+                parse_leg(received).map(|found| found.map_or((), &mut each))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn dump(
+        &mut self,
+        request: Request,
+        each: impl FnMut(&Received<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let message = request.message(diag::SOCK_DIAG_BY_FAMILY, libc::NLM_F_DUMP);
+        self.netlink.request(message, each)
+    }
+}
+
+impl AsFd for SockDiag {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.netlink.as_fd()
+    }
+}
+
+/// `struct inet_diag_req_v2`.
+struct Request {
+    family: i32,
+    mptcp: bool,
+    extensions: u8,
+    states: u32,
+    ends: Option<(SocketAddr, SocketAddr)>,
+    interface: u32,
+    cookie: u64,
+}
+
+impl Request {
+    /// Every state but closed, listening and waiting for stray segments (TIME_WAIT, NEW_SYN_RECV).
+    const CONNECTED: u32 = 0b1011_0011_1110;
+
+    fn tcp(family: i32) -> Request {
+        Request {
+            family,
+            mptcp: false,
+            extensions: 0,
+            states: u32::MAX,
+            ends: None,
+            interface: 0,
+            cookie: NO_COOKIE,
+        }
+    }
+
+    fn mptcp(family: i32) -> Request {
+        Request { mptcp: true, extensions: diag::EXT_INFO, ..Request::tcp(family) }
+    }
+
+    fn message(&self, kind: u16, flags: i32) -> Message {
+        let mut body = [0u8; diag::REQUEST_LEN];
+        // The real number of MPTCP does not fit in 8 bits: it follows as an attribute.
+        body[0] = self.family as u8;
+        body[1] = if self.mptcp { 255 } else { libc::IPPROTO_TCP as u8 };
+        body[2] = self.extensions;
+        body[4..8].copy_from_slice(&self.states.to_ne_bytes());
+        if let Some((local, remote)) = self.ends {
+            body[8..10].copy_from_slice(&local.port().to_be_bytes());
+            body[10..12].copy_from_slice(&remote.port().to_be_bytes());
+            put_ip(&mut body[12..28], local);
+            put_ip(&mut body[28..44], remote);
+        }
+        body[44..48].copy_from_slice(&self.interface.to_ne_bytes());
+        body[48..56].copy_from_slice(&self.cookie.to_ne_bytes());
+        let message = Message::new(kind, flags).raw(&body);
+        match self.mptcp {
+            true => message.attribute(diag::REQ_PROTOCOL, &socket::MPTCP.to_ne_bytes()),
+            false => message,
+        }
+    }
+}
+
+fn put_ip(space: &mut [u8], address: SocketAddr) {
+    match address {
+        SocketAddr::V4(v4) => space[..4].copy_from_slice(&v4.ip().octets()),
+        SocketAddr::V6(v6) => space[..16].copy_from_slice(&v6.ip().octets()),
+    }
+}
+
+fn family(address: SocketAddr) -> i32 {
+    if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
+}
+
+/// `struct inet_diag_msg`.
+fn parse_head(payload: &[u8]) -> Option<Head> {
+    let family = i32::from(*payload.first()?);
+    let interface = u32_at(payload, 40)?;
+    let end = |port: usize, ip: usize| {
+        let port = u16::from_be_bytes(u16_at(payload, port)?.to_ne_bytes());
+        if family == libc::AF_INET {
+            let ip: [u8; 4] = payload.get(ip..ip + 4)?.try_into().ok()?;
+            return Some(SocketAddr::from((Ipv4Addr::from(ip), port)));
+        }
+        let ip: [u8; 16] = payload.get(ip..ip + 16)?.try_into().ok()?;
+        Some(socket::unmapped(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, 0)))
+    };
+    let cookie = u64::from(u32_at(payload, 44)?) | u64::from(u32_at(payload, 48)?) << 32;
+    Some(Head {
+        state: *payload.get(1)?,
+        local: end(4, 8)?,
+        remote: end(6, 24)?,
+        interface,
+        cookie,
+        receive_queue: u32_at(payload, 56)?,
+        send_queue: u32_at(payload, 60)?,
+        uid: u32_at(payload, 64)?,
+        inode: u32_at(payload, 68)?,
+    })
+}
+
+fn attributes<'a>(received: &Received<'a>) -> Attributes<'a> {
+    Attributes(received.payload.get(diag::MESSAGE_LEN..).unwrap_or(&[]))
+}
+
+fn parse_connection(received: &Received<'_>) -> Result<Option<RawConnection>, Refusal> {
+    let head = parse_head(received.payload).ok_or_else(Refusal::malformed)?;
+    for attribute in attributes(received) {
+        let (kind, value) = attribute?;
+        if kind == diag::INFO {
+            return Ok(Some(RawConnection { head, info: Info::from_bytes(value) }));
+        }
+    }
+    Ok(None)
+}
+
+/// `None` for a TCP socket that is no subflow.
+fn parse_leg(received: &Received<'_>) -> Result<Option<RawLeg>, Refusal> {
+    // Most sockets of a busy host are plain TCP: find that out before anything else.
+    let mut subflow = None;
+    for attribute in attributes(received) {
+        if let (diag::ULP_INFO, value) = attribute? {
+            for part in Attributes(value) {
+                if let (diag::ULP_INFO_MPTCP, value) = part? {
+                    subflow = Some(value);
+                }
+            }
+        }
+    }
+    let Some(subflow) = subflow else { return Ok(None) };
+    let head = parse_head(received.payload).ok_or_else(Refusal::malformed)?;
+    let mut leg = RawLeg {
+        head,
+        token: 0,
+        local_address_id: 0,
+        remote_address_id: 0,
+        flags: 0,
+        congestion_control: None,
+        tcp: tcp_info::default(),
+    };
+    for attribute in Attributes(subflow) {
+        match attribute? {
+            (diag::SUBFLOW_TOKEN_LOC, value) => leg.token = u32::from_ne_bytes(number(value)?),
+            (diag::SUBFLOW_FLAGS, value) => leg.flags = u32::from_ne_bytes(number(value)?),
+            (diag::SUBFLOW_ID_REM, value) => leg.remote_address_id = number::<1>(value)?[0],
+            (diag::SUBFLOW_ID_LOC, value) => leg.local_address_id = number::<1>(value)?[0],
+            _ => {}
+        }
+    }
+    for attribute in attributes(received) {
+        match attribute? {
+            (diag::INFO, value) => socket::read_prefix(value, &mut leg.tcp),
+            (diag::CONG, value) => {
+                let name = value.strip_suffix(&[0]).unwrap_or(value);
+                leg.congestion_control = Some(String::from_utf8_lossy(name).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(leg))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn random_bytes_are_refused_or_read(payload: Vec<u8>) {
+            let received = Received { kind: 20, flags: 0, sequence: 1, payload: &payload };
+            let _ = parse_leg(&received);
+            let _ = parse_connection(&received);
+        }
+    }
+}

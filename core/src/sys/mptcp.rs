@@ -1,0 +1,264 @@
+//! `getsockopt(SOL_MPTCP)`: what a connection says of itself, without any privilege.
+//!
+//! Source: `net/mptcp/sockopt.c`.
+
+use std::io;
+use std::mem::{MaybeUninit, offset_of, size_of, size_of_val};
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
+
+use super::socket;
+use super::uapi::{self, mptcp_full_info, mptcp_info, mptcp_subflow_info, tcp_info};
+
+/// The most subflows that are read. Linux has 256 address ids, but no limit on subflows.
+const MAX_SUBFLOWS: usize = 65_536;
+/// How many subflows are read without asking first how many there are.
+const USUAL_SUBFLOWS: usize = 8;
+
+/// `mptcp_info` and how much of it this kernel wrote.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Info {
+    pub(crate) raw: mptcp_info,
+    length: usize,
+}
+
+impl Info {
+    /// `None` where this kernel's `mptcp_info` ends before the field.
+    pub(crate) fn since<T>(&self, offset: usize, value: T) -> Option<T> {
+        (offset + size_of::<T>() <= self.length).then_some(value)
+    }
+
+    /// Counts from a message of `sock_diag`, which carries the same structure.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let mut raw = mptcp_info::default();
+        socket::read_prefix(bytes, &mut raw);
+        Info { raw, length: bytes.len() }
+    }
+}
+
+/// `MPTCP_INFO` (Linux 5.16).
+pub(crate) fn info(sock: BorrowedFd<'_>) -> io::Result<Info> {
+    let mut raw = mptcp_info::default();
+    let length = socket::get(sock, uapi::SOL_MPTCP, uapi::MPTCP_INFO, &mut raw)?;
+    Ok(Info { raw, length })
+}
+
+/// `MPTCP_INFO` and the number of subflows that the kernel keeps, closed ones included, in one
+/// call of `MPTCP_FULL_INFO` (Linux 6.5).
+pub(crate) fn info_and_count(sock: BorrowedFd<'_>) -> io::Result<(Info, u32)> {
+    let mut full = mptcp_full_info::default();
+    let length = socket::get(sock, uapi::SOL_MPTCP, uapi::MPTCP_FULL_INFO, &mut full)?;
+    let length = length.saturating_sub(offset_of!(mptcp_full_info, mptcp_info));
+    Ok((Info { raw: full.mptcp_info, length }, full.num_subflows))
+}
+
+/// One subflow as the kernel described it.
+pub(crate) struct RawSubflow<'a> {
+    pub(crate) id: u32,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    pub(crate) tcp: &'a tcp_info,
+}
+
+/// Hands each subflow that is not closed to `each`, by `MPTCP_FULL_INFO` (Linux 6.5); `reserve`
+/// hears first how many there may be.
+pub(crate) fn full_info<T>(
+    sock: BorrowedFd<'_>,
+    reserve: impl FnOnce(usize) -> T,
+    each: impl FnMut(&mut T, RawSubflow<'_>),
+) -> io::Result<T> {
+    let mut infos = [const { MaybeUninit::<mptcp_subflow_info>::uninit() }; USUAL_SUBFLOWS];
+    let mut tcps = [const { MaybeUninit::<tcp_info>::uninit() }; USUAL_SUBFLOWS];
+    let total = read_full_info(sock, &mut infos, &mut tcps)?;
+    if total <= USUAL_SUBFLOWS {
+        let mut gathered = reserve(total);
+        gather(&infos[..total], &tcps[..total], &mut gathered, each);
+        return Ok(gathered);
+    }
+    let mut capacity = total;
+    while capacity < MAX_SUBFLOWS {
+        // A few more may be born between the two calls.
+        capacity += 4;
+        let mut infos = vec![MaybeUninit::uninit(); capacity];
+        let mut tcps = vec![MaybeUninit::uninit(); capacity];
+        let total = read_full_info(sock, &mut infos, &mut tcps)?;
+        if total <= capacity {
+            let mut gathered = reserve(total);
+            gather(&infos[..total], &tcps[..total], &mut gathered, each);
+            return Ok(gathered);
+        }
+        capacity = total;
+    }
+    Err(io::Error::from_raw_os_error(libc::EOVERFLOW))
+}
+
+/// Fills the two arrays and gives how many subflows there are, which may be more than fit.
+fn read_full_info(
+    sock: BorrowedFd<'_>,
+    infos: &mut [MaybeUninit<mptcp_subflow_info>],
+    tcps: &mut [MaybeUninit<tcp_info>],
+) -> io::Result<usize> {
+    /// `mptcp_full_info` without its last member, which is not wanted here.
+    const HEAD: usize = offset_of!(mptcp_full_info, mptcp_info);
+    let mut full = mptcp_full_info {
+        size_tcpinfo_user: size_of::<tcp_info>() as u32,
+        size_sfinfo_user: size_of::<mptcp_subflow_info>() as u32,
+        size_arrays_user: infos.len().min(tcps.len()) as u32,
+        subflow_info: infos.as_mut_ptr() as u64,
+        tcp_info: tcps.as_mut_ptr() as u64,
+        ..Default::default()
+    };
+    full_info_call(sock, &mut full, HEAD)?;
+    // A kernel whose structures were shorter than ours would use a shorter stride. None is: both
+    // have only ever grown. Should that change, what follows would read the wrong bytes.
+    if full.size_tcpinfo_user as usize != size_of::<tcp_info>()
+        || full.size_sfinfo_user as usize != size_of::<mptcp_subflow_info>()
+    {
+        return Err(io::Error::from_raw_os_error(libc::EBADMSG));
+    }
+    Ok(full.num_subflows as usize)
+}
+
+fn full_info_call(
+    sock: BorrowedFd<'_>,
+    full: &mut mptcp_full_info,
+    length: usize,
+) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let mut length = length as libc::socklen_t;
+    let pointer: *mut mptcp_full_info = full;
+    // SAFETY: `length` is at most the size of `full`; the two arrays that it points to are
+    // borrowed mutably by the only caller, which says in `size_*` how long they are, and the
+    // kernel writes no more than that.
+    let result = unsafe {
+        libc::getsockopt(
+            sock.as_raw_fd(),
+            uapi::SOL_MPTCP,
+            uapi::MPTCP_FULL_INFO,
+            pointer.cast(),
+            &mut length,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn gather<T>(
+    infos: &[MaybeUninit<mptcp_subflow_info>],
+    tcps: &[MaybeUninit<tcp_info>],
+    gathered: &mut T,
+    mut each: impl FnMut(&mut T, RawSubflow<'_>),
+) {
+    for (info, tcp) in infos.iter().zip(tcps) {
+        // SAFETY: the slices were cut to the number of subflows that the kernel reported, which it
+        // wrote in full: the sizes that it echoed are ours (checked above).
+        let tcp = unsafe { tcp.assume_init_ref() };
+        // SAFETY: as above.
+        let info = unsafe { info.assume_init_ref() };
+        let local = socket::address(&info.addrs.local.0);
+        let remote = socket::address(&info.addrs.remote.0);
+        if let (Some(local), Some(remote)) = (local, remote) {
+            if is_live(tcp.tcpi_state) && !local.ip().is_unspecified() {
+                each(gathered, RawSubflow { id: info.id, local, remote, tcp });
+            }
+        }
+    }
+}
+
+/// A closed subflow stays in the kernel's list where it was the initial one; a listener and a
+/// bound socket show themselves as one.
+pub(crate) fn is_live(state: u8) -> bool {
+    state != uapi::TCP_CLOSE && state != uapi::TCP_LISTEN
+}
+
+/// Reads the subflows as kernels before 6.5 have to: addresses, counters, and the addresses once
+/// more, until both agree. There are no ids: the caller finds them elsewhere.
+pub(crate) fn addresses_and_counters(
+    sock: BorrowedFd<'_>,
+) -> io::Result<Vec<(SocketAddr, SocketAddr, tcp_info)>> {
+    const TRIES: usize = 64;
+    let mut before = read_addresses(sock)?;
+    for _ in 0..TRIES {
+        let counters = read_counters(sock)?;
+        let after = read_addresses(sock)?;
+        if before == after && after.len() == counters.len() {
+            let live = after.into_iter().zip(counters).filter_map(|(addresses, tcp)| {
+                let (local, remote) = addresses?;
+                let live = is_live(tcp.tcpi_state) && !local.ip().is_unspecified();
+                live.then_some((local, remote, tcp))
+            });
+            return Ok(live.collect());
+        }
+        before = after;
+    }
+    Err(io::Error::from_raw_os_error(libc::EAGAIN))
+}
+
+type Addresses = Option<(SocketAddr, SocketAddr)>;
+
+fn read_addresses(sock: BorrowedFd<'_>) -> io::Result<Vec<Addresses>> {
+    let elements = read_elements(sock, uapi::MPTCP_SUBFLOW_ADDRS, 256)?;
+    let parse = |bytes: &[u8]| {
+        Some((socket::address(bytes.get(..128)?)?, socket::address(bytes.get(128..)?)?))
+    };
+    Ok(elements.0.chunks_exact(elements.1).map(parse).collect())
+}
+
+fn read_counters(sock: BorrowedFd<'_>) -> io::Result<Vec<tcp_info>> {
+    let elements = read_elements(sock, uapi::MPTCP_TCPINFO, size_of::<tcp_info>())?;
+    let parse = |bytes: &[u8]| {
+        let mut tcp = tcp_info::default();
+        socket::read_prefix(bytes, &mut tcp);
+        tcp
+    };
+    Ok(elements.0.chunks_exact(elements.1).map(parse).collect())
+}
+
+/// Reads one of the two options that give a header and an array: its bytes and its stride.
+fn read_elements(sock: BorrowedFd<'_>, name: i32, size: usize) -> io::Result<(Vec<u8>, usize)> {
+    let mut head = uapi::mptcp_subflow_data::default();
+    let head_size = size_of_val(&head);
+    let mut capacity = USUAL_SUBFLOWS;
+    while capacity <= MAX_SUBFLOWS {
+        let mut buffer = vec![0u8; head_size + capacity * size];
+        buffer[0..4].copy_from_slice(&(head_size as u32).to_ne_bytes());
+        buffer[12..16].copy_from_slice(&(size as u32).to_ne_bytes());
+        let length = socket::get_bytes(sock, uapi::SOL_MPTCP, name, &mut buffer)?;
+        let (head, total) = parse_elements(&buffer[..length], &mut head)?;
+        if total <= capacity {
+            let stride = head.size_user as usize;
+            if stride == 0 || stride > size || length < head_size + total * stride {
+                return Err(io::Error::from_raw_os_error(libc::EBADMSG));
+            }
+            let end = head_size + total * stride;
+            return Ok((buffer[head_size..end].to_vec(), stride));
+        }
+        capacity = total + 4;
+    }
+    Err(io::Error::from_raw_os_error(libc::EOVERFLOW))
+}
+
+fn parse_elements<'a>(
+    buffer: &[u8],
+    head: &'a mut uapi::mptcp_subflow_data,
+) -> io::Result<(&'a uapi::mptcp_subflow_data, usize)> {
+    if buffer.len() < size_of_val(head) {
+        return Err(io::Error::from_raw_os_error(libc::EBADMSG));
+    }
+    let word = |index: usize| super::netlink::u32_at(buffer, index * 4).unwrap_or(0);
+    head.num_subflows = word(1);
+    head.size_kernel = word(2);
+    head.size_user = word(3);
+    let total = head.num_subflows as usize;
+    Ok((head, total))
+}
+
+/// Whether to use `MPTCP_FULL_INFO`: unknown until the first call, then what it answered. The
+/// environment variable `SUBFLOWS_WITHOUT=full_info` makes every kernel look like one before 6.5.
+pub(crate) fn has_full_info() -> bool {
+    static WITHOUT: OnceLock<bool> = OnceLock::new();
+    !*WITHOUT.get_or_init(|| {
+        let without = std::env::var_os("SUBFLOWS_WITHOUT");
+        without.is_some_and(|names| names.to_string_lossy().split(',').any(|n| n == "full_info"))
+    })
+}

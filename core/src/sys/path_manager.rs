@@ -1,0 +1,382 @@
+//! The generic netlink family `mptcp_pm`: the kernel's path manager commands, by token.
+//!
+//! Source: `net/mptcp/pm_netlink.c`, `pm_userspace.c`, `Documentation/netlink/specs/mptcp_pm.yaml`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
+
+use super::netlink::{Attributes, Message, Netlink, Received, Refusal, number};
+use super::uapi::{ctrl, pm};
+
+/// A local address as a path manager command describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LocalAddress {
+    /// The address.
+    pub ip: IpAddr,
+    /// The port; 0 leaves the choice to the kernel.
+    pub port: u16,
+    /// The address id of RFC 8684, section 3.2; 0 is the address of the initial subflow.
+    pub id: u8,
+    /// The index of the interface to use; 0 leaves the choice to the routing table.
+    pub interface: u32,
+    /// Ask the peer to send here only when no other path works.
+    pub is_backup: bool,
+    /// The address was or is to be announced to the peer (`MPTCP_PM_ADDR_FLAG_SIGNAL`).
+    pub is_announced: bool,
+}
+
+impl LocalAddress {
+    /// An address with that id, any port, any interface.
+    pub fn new(ip: IpAddr, id: u8) -> Self {
+        LocalAddress { ip, port: 0, id, interface: 0, is_backup: false, is_announced: false }
+    }
+}
+
+/// What generic netlink says of the family: its numbers, the same in every namespace.
+#[derive(Clone, Debug, Default)]
+struct Family {
+    id: u16,
+    events_group: Option<u32>,
+    commands: Vec<u8>,
+}
+
+/// The kernel's path manager commands, in the network namespace of the thread that opened it.
+///
+/// A thin layer: each method is one command, refused in the kernel's words. Commands that act need
+/// `CAP_NET_ADMIN` over that namespace and a connection under the userspace path manager (Linux
+/// 5.19). Tokens are the local ones, as `ss -M` prints them.
+#[derive(Debug)]
+pub struct PmNetlink {
+    netlink: Netlink,
+    family: &'static Family,
+}
+
+impl PmNetlink {
+    /// Opens a socket to the path manager.
+    ///
+    /// # Errors
+    /// `ENOENT` where the kernel has no Multipath TCP.
+    pub fn open() -> Result<Self, Refusal> {
+        let mut netlink = Netlink::open(libc::NETLINK_GENERIC)?;
+        let family = Family::find(&mut netlink)?;
+        Ok(PmNetlink { netlink, family })
+    }
+
+    /// Opens a socket that receives the path manager's events; needs `CAP_NET_ADMIN`.
+    pub(crate) fn subscribe() -> Result<Netlink, Refusal> {
+        let mut netlink = Netlink::open(libc::NETLINK_GENERIC)?;
+        let family = Family::find(&mut netlink)?;
+        let group = family.events_group.ok_or_else(|| Refusal::bare(libc::EOPNOTSUPP))?;
+        netlink.join(group)?;
+        Ok(netlink)
+    }
+
+    /// Whether this kernel knows a command.
+    pub(crate) fn has_command(&self, command: u8) -> bool {
+        self.family.commands.contains(&command)
+    }
+
+    /// `SUBFLOW_CREATE`: sends the first segment of a new subflow and does not wait for more.
+    ///
+    /// # Errors
+    /// `EINVAL` for a wrong token, a connection under the kernel's path manager, mixed families,
+    /// or an id that contradicts an earlier one; `ENOTCONN` before the connection is ready;
+    /// what bind and connect say.
+    pub fn create(
+        &mut self,
+        token: u32,
+        local: &LocalAddress,
+        remote: SocketAddr,
+    ) -> Result<(), Refusal> {
+        self.command(pm::CMD_SUBFLOW_CREATE, |message| {
+            let message = put_local(message, local, 0);
+            put_remote(message.attribute(pm::ATTR_TOKEN, &token.to_ne_bytes()), remote)
+        })
+    }
+
+    /// `SUBFLOW_DESTROY`: closes the subflow with exactly these ends.
+    ///
+    /// # Errors
+    /// `ESRCH` where there is none; `EINVAL` as for [`create`](Self::create).
+    pub fn destroy(
+        &mut self,
+        token: u32,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<(), Refusal> {
+        self.command(pm::CMD_SUBFLOW_DESTROY, |message| {
+            let message = put_ends(message, local, 0);
+            put_remote(message.attribute(pm::ATTR_TOKEN, &token.to_ne_bytes()), remote)
+        })
+    }
+
+    /// `SET_FLAGS`: asks the peer to treat one subflow as backup, or no longer (MP_PRIO).
+    ///
+    /// # Errors
+    /// `EINVAL` where there is no such subflow, or as for [`create`](Self::create).
+    pub fn set_backup(
+        &mut self,
+        token: u32,
+        local: SocketAddr,
+        remote: SocketAddr,
+        backup: bool,
+    ) -> Result<(), Refusal> {
+        let flags = if backup { pm::FLAG_BACKUP } else { 0 };
+        self.command(pm::CMD_SET_FLAGS, |message| {
+            let message = message.nest(pm::ATTR_ADDR, |nest| {
+                put_address(nest, local).attribute(pm::ADDR_FLAGS, &flags.to_ne_bytes())
+            });
+            put_remote(message.attribute(pm::ATTR_TOKEN, &token.to_ne_bytes()), remote)
+        })
+    }
+
+    /// `ANNOUNCE`: tells the peer of an address (ADD_ADDR).
+    ///
+    /// # Errors
+    /// `EINVAL` for id 0, for an id that contradicts an earlier one, or as for
+    /// [`create`](Self::create).
+    pub fn announce(&mut self, token: u32, local: &LocalAddress) -> Result<(), Refusal> {
+        self.command(pm::CMD_ANNOUNCE, |message| {
+            put_local(message, local, pm::FLAG_SIGNAL)
+                .attribute(pm::ATTR_TOKEN, &token.to_ne_bytes())
+        })
+    }
+
+    /// `REMOVE`: withdraws an address (RM_ADDR) and closes its subflows.
+    ///
+    /// # Errors
+    /// `EINVAL` where the id is unknown, or as for [`create`](Self::create).
+    pub fn remove(&mut self, token: u32, id: u8) -> Result<(), Refusal> {
+        self.command(pm::CMD_REMOVE, |message| {
+            message
+                .attribute(pm::ATTR_TOKEN, &token.to_ne_bytes())
+                .attribute(pm::ATTR_LOC_ID, &[id])
+        })
+    }
+
+    /// `GET_ADDR` with a token: the local addresses that a connection under the userspace path
+    /// manager knows. Needs no privilege. Linux 6.10; older kernels answer with the namespace's
+    /// endpoints whatever the token (see [`addresses_by_token`](Self::addresses_by_token)).
+    ///
+    /// # Errors
+    /// `EINVAL` for a wrong token and for a connection under the kernel's path manager.
+    pub fn addresses(&mut self, token: u32) -> Result<Vec<LocalAddress>, Refusal> {
+        let message = self
+            .message(pm::CMD_GET_ADDR, libc::NLM_F_DUMP)
+            .attribute(pm::ATTR_TOKEN, &token.to_ne_bytes());
+        let mut addresses = Vec::new();
+        self.netlink.request(message, |received| {
+            addresses.extend(parse_addresses(received)?);
+            Ok(())
+        })?;
+        Ok(addresses)
+    }
+
+    /// Whether [`addresses`](Self::addresses) heeds the token: found by asking with one that no
+    /// connection has.
+    pub fn addresses_by_token(&mut self) -> Result<bool, Refusal> {
+        match self.addresses(0) {
+            Ok(_) => Ok(false),
+            Err(refusal) if refusal.errno == libc::EINVAL => Ok(true),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// `GET_LIMITS`: how many extra subflows the kernel's path manager allows per connection.
+    /// Needs no privilege.
+    pub fn subflows_max(&mut self) -> Result<u32, Refusal> {
+        let message = self.message(pm::CMD_GET_LIMITS, 0);
+        let mut limit = 0;
+        self.netlink.request(message, |received| {
+            for attribute in Attributes(generic_payload(received)?) {
+                let (kind, value) = attribute?;
+                if kind == pm::ATTR_SUBFLOWS {
+                    limit = u32::from_ne_bytes(number(value)?);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(limit)
+    }
+
+    /// Whether this process may act here: found by a command that names no connection.
+    pub fn may_act(&mut self) -> Result<bool, Refusal> {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        match self.destroy(0, nowhere, nowhere) {
+            Err(refusal) if refusal.errno == libc::EPERM => Ok(false),
+            // The right is checked first; what is wrong then is the token.
+            Ok(()) | Err(Refusal { errno: libc::EINVAL, .. }) => Ok(true),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn message(&self, command: u8, flags: i32) -> Message {
+        Message::generic(self.family.id, flags, command, pm::VERSION)
+    }
+
+    fn command(&mut self, command: u8, fill: impl FnOnce(Message) -> Message) -> Result<(), Refusal> {
+        let message = fill(self.message(command, libc::NLM_F_ACK));
+        self.netlink.request(message, |_| Ok(()))
+    }
+}
+
+impl AsFd for PmNetlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.netlink.as_fd()
+    }
+}
+
+impl Family {
+    /// Asks once per process: the numbers do not change while the kernel runs.
+    fn find(netlink: &mut Netlink) -> Result<&'static Family, Refusal> {
+        static FAMILY: OnceLock<Family> = OnceLock::new();
+        if let Some(family) = FAMILY.get() {
+            return Ok(family);
+        }
+        let mut name = pm::NAME.as_bytes().to_vec();
+        name.push(0);
+        let message = Message::generic(ctrl::FAMILY, 0, ctrl::CMD_GETFAMILY, 1)
+            .attribute(ctrl::ATTR_FAMILY_NAME, &name);
+        let mut family = Family::default();
+        netlink.request(message, |received| {
+            family = Family::parse(generic_payload(received)?)?;
+            Ok(())
+        })?;
+        Ok(FAMILY.get_or_init(|| family))
+    }
+
+    fn parse(payload: &[u8]) -> Result<Family, Refusal> {
+        let mut family = Family::default();
+        for attribute in Attributes(payload) {
+            match attribute? {
+                (ctrl::ATTR_FAMILY_ID, value) => family.id = u16::from_ne_bytes(number(value)?),
+                (ctrl::ATTR_OPS, list) => {
+                    for operation in Attributes(list) {
+                        for field in Attributes(operation?.1) {
+                            if let (ctrl::ATTR_OP_ID, value) = field? {
+                                // Commands are numbers of 8 bits, told in 32.
+                                family.commands.push(number::<4>(value)?[0]);
+                            }
+                        }
+                    }
+                }
+                (ctrl::ATTR_MCAST_GROUPS, list) => {
+                    for group in Attributes(list) {
+                        if let Some(id) = parse_group(group?.1)? {
+                            family.events_group = Some(id);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if family.id == 0 { Err(Refusal::malformed()) } else { Ok(family) }
+    }
+}
+
+fn parse_group(group: &[u8]) -> Result<Option<u32>, Refusal> {
+    let (mut id, mut ours) = (None, false);
+    for field in Attributes(group) {
+        match field? {
+            (ctrl::ATTR_MCAST_GRP_ID, value) => id = Some(u32::from_ne_bytes(number(value)?)),
+            (ctrl::ATTR_MCAST_GRP_NAME, value) => {
+                ours = value.strip_suffix(&[0]) == Some(pm::EVENTS_GROUP.as_bytes());
+            }
+            _ => {}
+        }
+    }
+    Ok(id.filter(|_| ours))
+}
+
+/// The attributes of a generic netlink message, after its own header.
+pub(crate) fn generic_payload<'a>(received: &Received<'a>) -> Result<&'a [u8], Refusal> {
+    received.payload.get(4..).ok_or_else(Refusal::malformed)
+}
+
+/// Ports are in host order in commands, whatever older specifications say; measured.
+fn put_address(message: Message, address: SocketAddr) -> Message {
+    let message = match address.ip() {
+        IpAddr::V4(ip) => message
+            .attribute(pm::ADDR_FAMILY, &(libc::AF_INET as u16).to_ne_bytes())
+            .attribute(pm::ADDR_ADDR4, &ip.octets()),
+        IpAddr::V6(ip) => message
+            .attribute(pm::ADDR_FAMILY, &(libc::AF_INET6 as u16).to_ne_bytes())
+            .attribute(pm::ADDR_ADDR6, &ip.octets()),
+    };
+    match address.port() {
+        0 => message,
+        port => message.attribute(pm::ADDR_PORT, &port.to_ne_bytes()),
+    }
+}
+
+fn put_local(message: Message, local: &LocalAddress, more_flags: u32) -> Message {
+    let flags = more_flags | if local.is_backup { pm::FLAG_BACKUP } else { 0 };
+    message.nest(pm::ATTR_ADDR, |nest| {
+        let nest = put_address(nest, SocketAddr::new(local.ip, local.port))
+            .attribute(pm::ADDR_ID, &[local.id])
+            .attribute(pm::ADDR_FLAGS, &flags.to_ne_bytes());
+        match local.interface {
+            0 => nest,
+            index => nest.attribute(pm::ADDR_IF_IDX, &index.to_ne_bytes()),
+        }
+    })
+}
+
+fn put_ends(message: Message, local: SocketAddr, id: u8) -> Message {
+    message.nest(pm::ATTR_ADDR, |nest| put_address(nest, local).attribute(pm::ADDR_ID, &[id]))
+}
+
+fn put_remote(message: Message, remote: SocketAddr) -> Message {
+    message.nest(pm::ATTR_ADDR_REMOTE, |nest| put_address(nest, remote))
+}
+
+fn parse_addresses(received: &Received<'_>) -> Result<Vec<LocalAddress>, Refusal> {
+    let mut addresses = Vec::new();
+    for attribute in Attributes(generic_payload(received)?) {
+        let (kind, nest) = attribute?;
+        if kind == pm::ATTR_ADDR {
+            addresses.extend(parse_address(nest)?);
+        }
+    }
+    Ok(addresses)
+}
+
+fn parse_address(nest: &[u8]) -> Result<Option<LocalAddress>, Refusal> {
+    let mut address = LocalAddress::new(IpAddr::from([0; 4]), 0);
+    let mut ip = None;
+    for attribute in Attributes(nest) {
+        match attribute? {
+            (pm::ADDR_ID, value) => address.id = number::<1>(value)?[0],
+            (pm::ADDR_ADDR4, value) => ip = Some(IpAddr::from(number::<4>(value)?)),
+            (pm::ADDR_ADDR6, value) => {
+                let v6 = std::net::Ipv6Addr::from(number::<16>(value)?);
+                ip = Some(v6.to_canonical());
+            }
+            (pm::ADDR_PORT, value) => address.port = u16::from_ne_bytes(number(value)?),
+            (pm::ADDR_FLAGS, value) => {
+                let flags = u32::from_ne_bytes(number(value)?);
+                address.is_backup = flags & pm::FLAG_BACKUP != 0;
+                address.is_announced = flags & pm::FLAG_SIGNAL != 0;
+            }
+            (pm::ADDR_IF_IDX, value) => address.interface = u32::from_ne_bytes(number(value)?),
+            _ => {}
+        }
+    }
+    Ok(ip.map(|ip| LocalAddress { ip, ..address }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn random_bytes_are_refused_or_read(payload: Vec<u8>) {
+            let received = Received { kind: 16, flags: 0, sequence: 1, payload: &payload };
+            let _ = parse_addresses(&received);
+            let _ = Family::parse(&payload);
+        }
+    }
+}

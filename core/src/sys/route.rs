@@ -1,0 +1,94 @@
+//! Which interface owns which address, by rtnetlink, without any privilege.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::netlink::{Attributes, Message, Netlink, Received, Refusal, number, u32_at};
+use super::uapi::route;
+
+/// One address of one interface of this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owned {
+    pub(crate) ip: IpAddr,
+    /// The index of the interface.
+    pub(crate) interface: u32,
+    /// Usable beyond the link.
+    pub(crate) is_global: bool,
+}
+
+/// The addresses of one family, in the network namespace of the thread that opened it.
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    netlink: Netlink,
+}
+
+impl Addresses {
+    pub(crate) fn open() -> Result<Self, Refusal> {
+        let netlink = Netlink::open(libc::NETLINK_ROUTE)?;
+        netlink.filter_strictly();
+        Ok(Addresses { netlink })
+    }
+
+    /// The addresses of the family of `like`; on one interface, or on all with 0.
+    pub(crate) fn list(&mut self, like: IpAddr, interface: u32) -> Result<Vec<Owned>, Refusal> {
+        let family = if like.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let mut body = [0u8; route::IFADDRMSG_LEN];
+        body[0] = family as u8;
+        body[4..8].copy_from_slice(&interface.to_ne_bytes());
+        let message = Message::new(route::GETADDR, libc::NLM_F_DUMP).raw(&body);
+        let mut owned = Vec::new();
+        self.netlink.request(message, |received| {
+            // A kernel that knows no filter gives all.
+            let found = parse(received)?;
+            owned.extend(found.filter(|found| interface == 0 || found.interface == interface));
+            Ok(())
+        })?;
+        Ok(owned)
+    }
+}
+
+impl AsFd for Addresses {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.netlink.as_fd()
+    }
+}
+
+fn parse(received: &Received<'_>) -> Result<Option<Owned>, Refusal> {
+    if received.kind != route::NEWADDR {
+        return Ok(None);
+    }
+    let body = received.payload;
+    let scope = *body.get(3).ok_or_else(Refusal::malformed)?;
+    let interface = u32_at(body, 4).ok_or_else(Refusal::malformed)?;
+    let (mut local, mut address) = (None, None);
+    for attribute in Attributes(body.get(route::IFADDRMSG_LEN..).unwrap_or(&[])) {
+        let (kind, value) = attribute?;
+        let ip = || -> Result<IpAddr, Refusal> {
+            Ok(match i32::from(body[0]) {
+                libc::AF_INET => Ipv4Addr::from(number::<4>(value)?).into(),
+                _ => Ipv6Addr::from(number::<16>(value)?).into(),
+            })
+        };
+        match kind {
+            route::IFA_LOCAL => local = Some(ip()?),
+            // On a point-to-point link this is the other end's, and IFA_LOCAL ours.
+            route::IFA_ADDRESS => address = Some(ip()?),
+            _ => {}
+        }
+    }
+    let is_global = scope == 0;
+    Ok(local.or(address).map(|ip| Owned { ip, interface, is_global }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn random_bytes_are_refused_or_read(payload: Vec<u8>) {
+            let kind = route::NEWADDR;
+            let _ = parse(&Received { kind, flags: 0, sequence: 1, payload: &payload });
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The waits of this library on a tokio runtime (feature `tokio`). No thread is used.
+//!
+//! ```no_run
+//! use subflows::{Connect, Open};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> subflows::Result<()> {
+//! let address = "192.0.2.1:443".parse().expect("an address");
+//! let stream = subflows::tokio::connect(address, &Connect::new().control(true)).await?;
+//! let extra = subflows::tokio::open(&stream, &Open::new().interface("wwan0")).await?;
+//! println!("{}", extra.local);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::error::{Error, Result};
+use crate::events::{Event, Events};
+use crate::listen::Listen;
+use crate::open::{Open, Opening};
+use crate::subflow::Subflow;
+use crate::sys::reactor::watch;
+use crate::{Connect, Connecting};
+
+fn os(operation: &'static str, error: &io::Error) -> Error {
+    Error::os(operation, error.raw_os_error().unwrap_or(0))
+}
+
+/// Connects as [`crate::connect`] does, to one address.
+///
+/// # Errors
+/// As [`crate::connect`].
+pub async fn connect(address: SocketAddr, options: &Connect) -> Result<TcpStream> {
+    const OPERATION: &str = "connect";
+    let mut connecting = Connecting::begin(address, options)?;
+    while !connecting.advance()? {
+        let watched = watch(connecting.fd(), Interest::WRITABLE).map_err(|error| os(OPERATION, &error))?;
+        let ready = watched.writable();
+        match connecting.deadline() {
+            // At the deadline `advance` says so.
+            Some(deadline) => drop(tokio::time::timeout_at(deadline.into(), ready).await),
+            None => drop(ready.await.map_err(|error| os(OPERATION, &error))?),
+        }
+    }
+    let stream = connecting.finish()?;
+    stream.set_nonblocking(true).map_err(|error| os(OPERATION, &error))?;
+    TcpStream::from_std(stream).map_err(|error| os(OPERATION, &error))
+}
+
+/// Listens as [`crate::listen`] does, on one address.
+///
+/// # Errors
+/// As [`crate::listen`].
+pub fn listen(address: SocketAddr, options: &Listen) -> Result<TcpListener> {
+    let listener = crate::listen(address, options)?;
+    listener.set_nonblocking(true).map_err(|error| os("listen", &error))?;
+    TcpListener::from_std(listener).map_err(|error| os("listen", &error))
+}
+
+/// Opens a subflow as [`crate::open`] does. Dropped before it ends, nothing is left of it.
+///
+/// # Errors
+/// As [`crate::open`].
+pub async fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
+    const OPERATION: &str = "open";
+    let mut opening = Opening::begin(sock, options)?;
+    loop {
+        if let Some(subflow) = opening.advance()? {
+            return Ok(subflow);
+        }
+        let deadline = opening.deadline();
+        let watched = watch(opening.fd()?, Interest::READABLE).map_err(|error| os(OPERATION, &error))?;
+        // At the deadline `advance` says so.
+        drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
+    }
+}
+
+/// The next event of a stream, as [`Events::next`] gives it; `None` when the time is up.
+///
+/// # Errors
+/// As [`Events::next`].
+pub async fn next_event(events: &mut Events, timeout: Duration) -> Result<Option<Event>> {
+    let deadline = crate::sys::socket::deadline_in(timeout);
+    loop {
+        if let Some(event) = events.try_next()? {
+            return Ok(Some(event));
+        }
+        let watched = watch(events.fd(), Interest::READABLE).map_err(|error| os("events", &error))?;
+        if tokio::time::timeout_at(deadline.into(), watched.readable()).await.is_err() {
+            return Ok(None);
+        }
+    }
+}

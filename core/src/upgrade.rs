@@ -1,0 +1,95 @@
+//! Turning a TCP socket that a program has made into a Multipath TCP one, under its descriptor.
+
+mod carry;
+mod watch;
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::connect::os;
+use crate::error::{Error, ErrorKind, Result};
+use crate::state::{Observed, Phase, observe};
+use crate::sys::{socket, uapi};
+use crate::table::{Ty, operation};
+
+const OPERATION: &str = "upgrade";
+
+operation! {
+    /// Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
+    ///
+    /// A new socket is put over the descriptor (dup3). Options that were set are carried and read
+    /// back; the descriptor's flags stay. A socket that is Multipath TCP already is left as it is.
+    /// Do it before anything watches the socket: what another descriptor, an epoll set of this
+    /// process or io_uring holds, still is the old socket. The first two are found and refused;
+    /// io_uring and other processes cannot be seen. Needs no privilege, except for options that
+    /// need one to be set again (SO_MARK).
+    ///
+    /// # Errors
+    /// - `InvalidState` for a socket that is bound, connecting, connected or listening, or that an
+    ///   epoll set or another descriptor of this process still holds.
+    /// - `Unsupported` where an option was set that Multipath TCP does not have (it is named), and
+    ///   where this kernel has no Multipath TCP.
+    /// - `InvalidArgument` for what is no stream socket of IPv4 or IPv6.
+    ///
+    /// The socket is as it was after every error.
+    ///
+    /// ```
+    /// use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+    ///
+    /// // SAFETY: a new descriptor, owned by nobody else.
+    /// let sock = unsafe { OwnedFd::from_raw_fd(libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0)) };
+    /// subflows::upgrade(&sock)?;
+    /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
+    /// # Ok::<(), subflows::Error>(())
+    /// ```
+    row UPGRADE(sock: Ty::Socket) -> Ty::Unit, Nothing, [InvalidState Unsupported];
+    pub fn upgrade(sock: &impl AsFd) -> Result<()> {
+        upgrade_fd(sock.as_fd())
+    }
+}
+
+fn upgrade_fd(sock: BorrowedFd<'_>) -> Result<()> {
+    match observe(sock, OPERATION)? {
+        Observed::Mptcp(_, Phase::Unconnected | Phase::Closed) => return Ok(()),
+        Observed::Tcp => refuse_used(sock)?,
+        Observed::Mptcp(..) | Observed::FellBack => {
+            return Err(used("it is Multipath TCP, and in use"));
+        }
+    }
+    watch::refuse_watched(sock, OPERATION)?;
+    let number = |name| socket::get_i32(sock, libc::SOL_SOCKET, name).map_err(|e| os(OPERATION, &e));
+    let family = number(libc::SO_DOMAIN)?;
+    let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(|error| {
+        os(OPERATION, &error)
+            .as_kind(ErrorKind::Unsupported)
+            .detail("this kernel has no Multipath TCP, or it is switched off")
+            .with_remedy("sysctl net.mptcp.enabled=1, on Linux 5.6 or newer.")
+    })?;
+    carry::carry(sock, new.as_fd(), family, OPERATION)?;
+    socket::copy_status_flags(sock, new.as_fd()).map_err(|error| os(OPERATION, &error))?;
+    let close_on_exec = socket::closes_on_exec(sock).map_err(|error| os(OPERATION, &error))?;
+    socket::replace(sock, &new, close_on_exec).map_err(|error| os(OPERATION, &error))
+}
+
+fn used(what: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidState, OPERATION)
+        .detail(what)
+        .with_remedy("Upgrade a socket right after it is made, before bind, connect and listen.")
+}
+
+fn refuse_used(sock: BorrowedFd<'_>) -> Result<()> {
+    let listens = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ACCEPTCONN);
+    if listens.map_err(|error| os(OPERATION, &error))? != 0 {
+        return Err(used("the socket is listening"));
+    }
+    let mut tcp = uapi::tcp_info::default();
+    socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp)
+        .map_err(|error| os(OPERATION, &error))?;
+    if tcp.tcpi_state != uapi::TCP_CLOSE {
+        return Err(used("the socket is connecting or connected"));
+    }
+    let local = socket::local_address(sock).map_err(|error| os(OPERATION, &error))?;
+    if local.port() != 0 || !local.ip().is_unspecified() {
+        return Err(used("the socket is bound"));
+    }
+    Ok(())
+}

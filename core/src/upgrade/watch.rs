@@ -1,0 +1,42 @@
+//! Who else in this process holds a socket: other descriptors, and epoll sets.
+
+use std::fs;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use crate::connect::os;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::socket;
+
+/// Refuses a socket that somebody would go on using as the old one.
+pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
+    let inode = socket::inode(sock).map_err(|error| os(operation, &error))?;
+    let own = sock.as_raw_fd().to_string();
+    let link = format!("socket:[{inode}]");
+    let held = |what: String| {
+        Err(Error::new(ErrorKind::InvalidState, operation)
+            .detail(what)
+            .with_remedy("Upgrade the socket before it is duplicated or registered anywhere."))
+    };
+    let entries = fs::read_dir("/proc/self/fd").map_err(|error| os(operation, &error))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Ok(target) = fs::read_link(entry.path()) else { continue };
+        let target = target.to_string_lossy();
+        if target == link && name != own.as_str() {
+            return held(format!("descriptor {} is the same socket", name.to_string_lossy()));
+        }
+        if target == "anon_inode:[eventpoll]" && watches(&name.to_string_lossy(), inode) {
+            return held(format!("the epoll set {} watches it", name.to_string_lossy()));
+        }
+    }
+    Ok(())
+}
+
+/// An epoll set lists what it watches as `tfd: … ino:HEX …`.
+fn watches(epoll: &str, inode: u64) -> bool {
+    let Ok(text) = fs::read_to_string(format!("/proc/self/fdinfo/{epoll}")) else { return false };
+    let wanted = format!("{inode:x}");
+    text.lines().filter(|line| line.starts_with("tfd:")).any(|line| {
+        line.split_whitespace().any(|word| word.strip_prefix("ino:") == Some(wanted.as_str()))
+    })
+}

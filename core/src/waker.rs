@@ -1,0 +1,44 @@
+//! One descriptor that becomes readable when another does or when a time has passed.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+
+#[derive(Debug)]
+pub(crate) struct Waker {
+    epoll: Epoll,
+    timer: TimerFd,
+}
+
+impl Waker {
+    pub(crate) fn new(watched: BorrowedFd<'_>) -> io::Result<Waker> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        epoll.add(watched, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, 1))?;
+        Ok(Waker { epoll, timer })
+    }
+
+    /// Wakes once, after that time; an earlier setting is forgotten.
+    pub(crate) fn set(&self, after: Duration) -> io::Result<()> {
+        let at = Expiration::OneShot(TimeSpec::from_duration(after));
+        self.timer.set(at, TimerSetTimeFlags::empty()).map_err(io::Error::from)
+    }
+
+    /// Takes back a wake-up that has happened.
+    pub(crate) fn clear(&self) {
+        // Nothing there to read is as good as having read it.
+        let _ = self.timer.unset();
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}

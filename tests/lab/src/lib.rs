@@ -1,0 +1,38 @@
+//! Networks of namespaces and wires, made and forgotten inside one process, for tests and
+//! demonstrations.
+//!
+//! ```no_run
+//! # fn main() -> std::io::Result<()> {
+//! use subflows_lab::{Net, traffic};
+//! let net = Net::two_subnets()?;
+//! net.join_by_kernel()?;
+//! let server = traffic::serve_source(&net.server, (net.paths[0].server_v4, 0).into(), 1_000_000)?;
+//! let stream = net.client.run(|| traffic::connect(server.local_addr()))?;
+//! traffic::fetch(&stream, 1_000_000)?;
+//! assert!(net.paths[1].bytes()?.total() > 0, "the second cable has carried nothing");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It needs `ip` (iproute2) and, to pull a veth cable, `nft`; and the right to make network
+//! namespaces: root, or any user by `unshare -Urn` or [`become_root_in_user_namespace`].
+
+mod middlebox;
+mod namespace;
+pub mod oracle;
+mod privilege;
+mod segment;
+mod sys;
+mod testing;
+mod tools;
+mod topology;
+pub mod traffic;
+mod wire;
+
+pub use middlebox::{DropSegments, Middlebox, StripMptcp, Verdict};
+pub use namespace::{Entered, Namespace};
+pub use privilege::{become_root_in_user_namespace, can_make_namespaces};
+pub use segment::{MptcpOption, Segment, Subtype, strip_mptcp};
+pub use testing::{ready, skip, wait_until};
+pub use topology::{Bytes, Net, Path, Topology};
+pub use wire::{Counters, Direction, PathSpec, PathSpecError, Wire, WireOptions};

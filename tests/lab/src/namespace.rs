@@ -1,0 +1,268 @@
+//! Network namespaces that live inside this process and vanish with their last handle.
+//!
+//! ```no_run
+//! # fn main() -> std::io::Result<()> {
+//! let namespace = subflows_lab::Namespace::new()?;
+//! namespace.ip(&["address", "add", "192.0.2.1/24", "dev", "lo"])?;
+//! let listener = namespace.run(|| std::net::TcpListener::bind("192.0.2.1:0"))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A network namespace belongs to a thread, not to a process. `/proc/sys/net` follows the calling
+//! thread, but `/proc/net` follows the first thread of the process: read `/proc/thread-self/net`
+//! instead. `/sys/class/net` shows the namespace in which /sys was mounted, whoever asks.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::panic;
+use std::process::{self, Command};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use nix::sched::{CloneFlags, setns, unshare};
+
+use crate::sys::{interface, process as child};
+use crate::tools;
+
+/// The namespace of the calling thread. `/proc/self` would be that of the first thread.
+const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
+
+/// What makes a namespace fit for experiments. What a kernel lacks is passed over.
+const SETTINGS: [(&str, &str); 15] = [
+    // The machine's default may be bbr, which collapses on a cable without delay.
+    ("net/ipv4/tcp_congestion_control", "reno"),
+    // One lost SYN must not make all later connections plain TCP.
+    ("net/mptcp/blackhole_timeout", "0"),
+    // New namespaces copy the machine's filter; only routers that ask for one shall have one.
+    ("net/ipv4/conf/all/rp_filter", "0"),
+    ("net/ipv4/conf/default/rp_filter", "0"),
+    // IPv6 addresses must be usable at once, and must outlive a pulled cable.
+    ("net/ipv6/conf/all/accept_dad", "0"),
+    ("net/ipv6/conf/default/accept_dad", "0"),
+    ("net/ipv6/conf/all/dad_transmits", "0"),
+    ("net/ipv6/conf/default/dad_transmits", "0"),
+    ("net/ipv6/conf/all/keep_addr_on_down", "1"),
+    ("net/ipv6/conf/default/keep_addr_on_down", "1"),
+    // Nobody answers router solicitations here: keep the wires' counters quiet.
+    ("net/ipv6/conf/all/router_solicitations", "0"),
+    ("net/ipv6/conf/default/router_solicitations", "0"),
+    ("net/ipv6/conf/all/accept_ra", "0"),
+    ("net/ipv6/conf/default/accept_ra", "0"),
+    // Addresses that were not asked for must not end up in anybody's list.
+    ("net/ipv6/conf/default/autoconf", "0"),
+];
+
+/// A handle to a network namespace. Clones are the same namespace; it ends with the last of the
+/// handles, threads, children and sockets in it.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    file: Arc<File>,
+    /// Present where we have made the namespace: the last one to go hurries its end.
+    end: Option<Arc<HurriedEnd>>,
+}
+
+impl Namespace {
+    /// Makes an empty namespace whose `lo` is up, with reno, without reverse-path filters, MPTCP
+    /// black hole detection and IPv6 duplicate address detection.
+    pub fn new() -> io::Result<Namespace> {
+        let file = on_thread(|| {
+            unshare(CloneFlags::CLONE_NEWNET)?;
+            interface::bring_up("lo")?;
+            for (key, value) in SETTINGS {
+                match write_sysctl(key, value) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    result => result?,
+                }
+            }
+            File::open(OWN_NAMESPACE)
+        })?;
+        let file = Arc::new(file?);
+        let end = Some(Arc::new(HurriedEnd { file: Arc::clone(&file) }));
+        Ok(Namespace { file, end })
+    }
+
+    /// The namespace in which the calling thread is.
+    pub fn current() -> io::Result<Namespace> {
+        Ok(Namespace { file: Arc::new(File::open(OWN_NAMESPACE)?), end: None })
+    }
+
+    /// Calls `f` in the namespace, on a thread of its own, and waits for it. Panics come through.
+    ///
+    /// # Panics
+    /// When the thread cannot be started or may not enter, for which [`Namespace::enter`] has an
+    /// error.
+    pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
+        on_thread(|| {
+            self.enter_for_good().expect("enter the namespace");
+            f()
+        })
+        .expect("start a thread")
+    }
+
+    /// Starts a thread that stays in the namespace.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<JoinHandle<T>> {
+        let namespace = self.clone();
+        own_name(thread::Builder::new()).spawn(move || {
+            namespace.enter_for_good().expect("enter the namespace");
+            // The handle must not keep the namespace: the thread itself does, while it lives.
+            drop(namespace);
+            f()
+        })
+    }
+
+    /// Moves the calling thread into the namespace until the guard is dropped.
+    pub fn enter(&self) -> io::Result<Entered> {
+        let home = File::open(OWN_NAMESPACE)?;
+        self.enter_for_good()?;
+        Ok(Entered { home, not_send: PhantomData })
+    }
+
+    /// Moves the calling thread into the namespace; threads and children it starts begin there.
+    pub fn enter_for_good(&self) -> io::Result<()> {
+        Ok(setns(&*self.file, CloneFlags::CLONE_NEWNET)?)
+    }
+
+    /// A command that will run in the namespace. It sees this process's mounts, so programs that
+    /// read /sys/class/net see other interfaces than those of the namespace.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(tools::find(program.as_ref()));
+        child::start_in(&mut command, Arc::clone(&self.file));
+        command
+    }
+
+    /// Runs a tool in the namespace and returns what it printed; its complaint is the error.
+    pub fn output(&self, program: &str, arguments: &[&str]) -> io::Result<String> {
+        tools::run(self.command(program).args(arguments), "")
+    }
+
+    /// Runs `ip` with these arguments in the namespace and returns what it printed.
+    pub fn ip(&self, arguments: &[&str]) -> io::Result<String> {
+        self.output("ip", arguments)
+    }
+
+    /// Runs a batch of `ip` commands, one a line: one child for all of them.
+    pub fn ip_batch(&self, text: &str) -> io::Result<()> {
+        tools::run(self.command("ip").args(["-batch", "-"]), text).map(drop)
+    }
+
+    /// As [`Namespace::ip_batch`], for commands whose family cannot be guessed from their words.
+    pub(crate) fn ip6_batch(&self, text: &str) -> io::Result<()> {
+        tools::run(self.command("ip").args(["-6", "-batch", "-"]), text).map(drop)
+    }
+
+    /// Loads an nftables ruleset.
+    pub fn nft(&self, text: &str) -> io::Result<()> {
+        tools::run(self.command("nft").args(["-f", "-"]), text).map(drop)
+    }
+
+    /// Reads a setting, such as `net.ipv4.ip_forward`.
+    pub fn sysctl(&self, key: &str) -> io::Result<String> {
+        let _entered = self.enter()?;
+        let path = sysctl_path(key);
+        let text = fs::read_to_string(&path).map_err(|error| at_path(&path, &error))?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    /// Writes a setting, such as `net.ipv4.ip_forward`. As with sysctl(8), a key may use slashes
+    /// instead of dots, for the sake of interfaces with a dot in their name.
+    pub fn set_sysctl(&self, key: &str, value: &str) -> io::Result<()> {
+        let _entered = self.enter()?;
+        write_sysctl(key, value)
+    }
+
+    /// The namespace's descriptor, for setns(2) and netlink.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// A path by which children of this process can name the namespace, as in `ip link add …
+    /// netns PATH`.
+    pub(crate) fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", process::id(), self.file.as_raw_fd())
+    }
+}
+
+impl AsFd for Namespace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd()
+    }
+}
+
+/// The calling thread is in a [`Namespace`]; dropping this brings it back to where it was.
+#[derive(Debug)]
+#[must_use = "dropping this leaves the namespace at once"]
+pub struct Entered {
+    home: File,
+    /// Another thread has its own way back.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let result = setns(&self.home, CloneFlags::CLONE_NEWNET);
+        // Going on in the wrong namespace could change the machine's own network.
+        if !thread::panicking() {
+            result.expect("go back to the thread's own namespace");
+        }
+    }
+}
+
+/// Closed connections with something left to say keep a namespace for a minute or two: a FIN into
+/// a pulled cable is repeated that long. When nobody can watch them any more they may give up.
+#[derive(Debug)]
+struct HurriedEnd {
+    file: Arc<File>,
+}
+
+impl Drop for HurriedEnd {
+    fn drop(&mut self) {
+        let namespace = Namespace { file: Arc::clone(&self.file), end: None };
+        // The kernel looks at these whenever such a connection's timer fires. Without them the
+        // namespace only lives longer, so errors do not matter.
+        if let Ok(_entered) = namespace.enter() {
+            let _ = write_sysctl("net/ipv4/tcp_orphan_retries", "1");
+            let _ = write_sysctl("net/mptcp/close_timeout", "1");
+        }
+    }
+}
+
+/// Calls `f` on a thread of its own, so that the caller's namespace stays as it is.
+fn on_thread<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result<T> {
+    thread::scope(|scope| {
+        let thread = own_name(thread::Builder::new()).spawn_scoped(scope, f)?;
+        Ok(thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
+    })
+}
+
+/// Names a thread as its parent, so that a test's messages still bear the test's name.
+fn own_name(builder: thread::Builder) -> thread::Builder {
+    match thread::current().name() {
+        Some(name) => builder.name(name.to_owned()),
+        None => builder,
+    }
+}
+
+fn sysctl_path(key: &str) -> String {
+    if key.contains('/') {
+        format!("/proc/sys/{key}")
+    } else {
+        format!("/proc/sys/{}", key.replace('.', "/"))
+    }
+}
+
+/// Writes a setting of the calling thread's namespace.
+fn write_sysctl(key: &str, value: &str) -> io::Result<()> {
+    let path = sysctl_path(key);
+    fs::write(&path, value).map_err(|error| at_path(&path, &error))
+}
+
+fn at_path(path: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{path}: {error}"))
+}

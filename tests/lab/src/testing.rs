@@ -1,0 +1,66 @@
+//! Small helpers for tests: skips that are heard, and waits that end.
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::privilege::can_make_namespaces;
+use crate::sys::wait;
+
+/// The first pause between two looks, and the longest. They double in between.
+const PAUSE_MIN: Duration = Duration::from_micros(200);
+const PAUSE_MAX: Duration = Duration::from_millis(5);
+
+/// Whether a test that needs namespaces can run here; says the skip when it cannot.
+///
+/// ```no_run
+/// if !subflows_lab::ready() {
+///     return;
+/// }
+/// ```
+pub fn ready() -> bool {
+    can_make_namespaces().inspect_err(|why| skip(why)).is_ok()
+}
+
+/// Says on standard error that the running test cannot run, and why. Return after it.
+pub fn skip(why: &str) {
+    // libtest calls the thread of a test as the test, and swallows what the print macros write.
+    let name = thread::current().name().filter(|name| *name != "main").unwrap_or("").to_owned();
+    let _ = writeln!(io::stderr(), "skip: {name}: {why}");
+}
+
+/// Waits until `condition` holds, looking again and again.
+///
+/// # Panics
+/// When it does not hold before the deadline; the message contains `what`.
+#[track_caller]
+pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    let mut pause = PAUSE_MIN;
+    while !condition() {
+        assert!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
+        // No descriptor can tell when: this is a pause, as short as precision allows.
+        let _ = wait::readable([], Some(pause));
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_when_the_condition_holds() {
+        let mut looks = 0;
+        wait_until(Duration::from_secs(5), "three looks", || {
+            looks += 1;
+            looks == 3
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "a miracle")]
+    fn a_wait_ends_at_its_deadline() {
+        wait_until(Duration::from_millis(3), "a miracle", || false);
+    }
+}

@@ -1,0 +1,62 @@
+//! Runs the system's network tools and turns their complaints into errors.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Where administrators' tools live. Ordinary users often lack these in their PATH.
+const ADMINISTRATORS_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/// Finds a program as the shell would, and then where only administrators look.
+pub(crate) fn find(program: &OsStr) -> OsString {
+    if program.as_encoded_bytes().contains(&b'/') {
+        return program.to_owned();
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_in = |folder: &Path| folder.join(program).is_file();
+    if env::split_paths(&path).any(|folder| is_in(&folder)) {
+        return program.to_owned();
+    }
+    ADMINISTRATORS_FOLDERS
+        .iter()
+        .map(Path::new)
+        .find(|folder| is_in(folder))
+        .map_or_else(|| program.to_owned(), |folder| folder.join(program).into_os_string())
+}
+
+/// Runs a command to its end, feeding it `input`, and returns what it printed.
+pub(crate) fn run(command: &mut Command, input: &str) -> io::Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| cannot_start(&name, &error))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A child that refuses its input says why on its way out; that is the better error.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output()?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let arguments = command.get_args().map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let mut text = format!("`{name} {arguments}` failed ({}): {}", output.status, complaint.trim());
+    if !input.is_empty() {
+        text.push_str("\nits input was:\n");
+        text.push_str(input);
+    }
+    Err(io::Error::other(text))
+}
+
+fn cannot_start(name: &str, error: &io::Error) -> io::Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound => ": install it (package iproute2 or nftables)",
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("cannot start `{name}`: {error}{remedy}"))
+}

@@ -1,0 +1,161 @@
+//! A laptop: two uplinks, two routers that check where packets come from, one server address.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::Net;
+use super::path::{Interface, Parts, Path};
+use crate::namespace::Namespace;
+
+const SERVER_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x113, 0, 0, 0, 0, 0x10);
+
+/// One way to the Internet.
+struct Uplink {
+    client_interface: &'static str,
+    server_interface: &'static str,
+    metric: u32,
+    /// The client's network, without the last number: the router is at 1, the client at 5.
+    client_v4: [u8; 3],
+    client_v6: u16,
+    /// The network between router and server: the router is at 1, the server at 2.
+    transit_v4: [u8; 3],
+    transit_v6: u16,
+}
+
+const UPLINKS: [Uplink; 2] = [
+    Uplink {
+        client_interface: "wlan0",
+        server_interface: "net0",
+        metric: 600,
+        client_v4: [192, 168, 1],
+        client_v6: 0x1,
+        transit_v4: [198, 51, 100],
+        transit_v6: 0x100,
+    },
+    Uplink {
+        client_interface: "wwan0",
+        server_interface: "net1",
+        metric: 700,
+        client_v4: [10, 64, 0],
+        client_v6: 0x64,
+        transit_v4: [198, 51, 101],
+        transit_v6: 0x101,
+    },
+];
+
+fn v4([a, b, c]: [u8; 3], host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(a, b, c, host)
+}
+
+fn v6(network: u16, host: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, network, 0, 0, 0, 0, host)
+}
+
+/// Builds the laptop, its routers and the server.
+pub(super) fn build() -> io::Result<Net> {
+    let (client, server) = (Namespace::new()?, Namespace::new()?);
+    let mut routers = Vec::new();
+    for uplink in &UPLINKS {
+        routers.push(uplink.router(&client, &server)?);
+    }
+    let mut commands = format!("address add {SERVER_V4}/32 dev lo\n");
+    commands.push_str(&format!("address add {SERVER_V6}/128 dev lo nodad\n"));
+    commands.extend(UPLINKS.iter().map(Uplink::server_commands));
+    server.ip_batch(&commands)?;
+    client.ip_batch(&UPLINKS.iter().map(Uplink::client_commands).collect::<String>())?;
+    let paths = UPLINKS.iter().zip(&routers).map(|(uplink, router)| uplink.path(&client, router));
+    let paths = paths.collect();
+    Ok(Net { client, server, routers, paths })
+}
+
+impl Uplink {
+    /// A router between the client (its interface `c`) and the server (`s`) that drops packets
+    /// whose answer would leave by another interface.
+    fn router(&self, client: &Namespace, server: &Namespace) -> io::Result<Namespace> {
+        let router = Namespace::new()?;
+        router.ip_batch(&format!(
+            "link add c type veth peer name {} netns {}\n\
+             link add s type veth peer name {} netns {}\n\
+             address add {}/24 dev c\n\
+             address add {}/64 dev c nodad\n\
+             address add {}/24 dev s\n\
+             address add {}/64 dev s nodad\n\
+             link set dev c up\n\
+             link set dev s up\n\
+             route add {SERVER_V4}/32 via {} dev s\n\
+             route add {SERVER_V6}/128 via {} dev s\n",
+            self.client_interface,
+            client.path(),
+            self.server_interface,
+            server.path(),
+            v4(self.client_v4, 1),
+            v6(self.client_v6, 1),
+            v4(self.transit_v4, 1),
+            v6(self.transit_v6, 1),
+            v4(self.transit_v4, 2),
+            v6(self.transit_v6, 2),
+        ))?;
+        router.set_sysctl("net.ipv4.ip_forward", "1")?;
+        router.set_sysctl("net.ipv4.conf.all.rp_filter", "1")?;
+        router.set_sysctl("net.ipv6.conf.all.forwarding", "1")?;
+        // IPv6 has no such setting. Rules are asked after the table of local addresses, so that
+        // they judge forwarded packets only; a blackhole says nothing to the sender.
+        let network = v6(self.client_v6, 0);
+        router.ip6_batch(&format!(
+            "rule add pref 100 iif c from {network}/64 lookup main\n\
+             rule add pref 101 iif c blackhole\n"
+        ))?;
+        Ok(router)
+    }
+
+    fn server_commands(&self) -> String {
+        let device = self.server_interface;
+        format!(
+            "address add {}/24 dev {device}\n\
+             address add {}/64 dev {device} nodad\n\
+             link set dev {device} up\n\
+             route add {}/24 via {} dev {device}\n\
+             route add {}/64 via {} dev {device}\n",
+            v4(self.transit_v4, 2),
+            v6(self.transit_v6, 2),
+            v4(self.client_v4, 0),
+            v4(self.transit_v4, 1),
+            v6(self.client_v6, 0),
+            v6(self.transit_v6, 1),
+        )
+    }
+
+    fn client_commands(&self) -> String {
+        let (device, metric) = (self.client_interface, self.metric);
+        format!(
+            "address add {}/24 dev {device}\n\
+             address add {}/64 dev {device} nodad\n\
+             link set dev {device} up\n\
+             route add default via {} dev {device} metric {metric}\n\
+             route add default via {} dev {device} metric {metric}\n",
+            v4(self.client_v4, 5),
+            v6(self.client_v6, 5),
+            v4(self.client_v4, 1),
+            v6(self.client_v6, 1),
+        )
+    }
+
+    fn path(&self, client: &Namespace, router: &Namespace) -> Path {
+        let end = |name: &str| Interface { namespace: router.clone(), name: name.to_owned() };
+        Path {
+            client_interface: self.client_interface.to_owned(),
+            client_v4: v4(self.client_v4, 5),
+            client_v6: v6(self.client_v6, 5),
+            server_interface: self.server_interface.to_owned(),
+            server_v4: SERVER_V4,
+            server_v6: SERVER_V6,
+            parts: Parts {
+                client: client.clone(),
+                carrier: end("c"),
+                sinks: vec![end("c"), end("s")],
+                wire: None,
+            },
+        }
+    }
+}

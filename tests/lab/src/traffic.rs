@@ -1,0 +1,358 @@
+//! Servers and clients that move known bytes, over sockets made by hand.
+//!
+//! The bytes are the same in every run, so that both ends can tell whether they arrive intact.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use crate::namespace::Namespace;
+use crate::sys::socket::{self, Protocol};
+use crate::sys::wait;
+
+/// A transfer that makes no progress for this long has failed: nothing here waits for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const CHUNK: usize = 64 << 10;
+
+/// After how many bytes the pattern repeats: more than a chunk, and a prime, so that no segment or
+/// buffer that went astray fits into another's place.
+const PERIOD: usize = 65_539;
+
+/// What a server does with a connection.
+#[derive(Clone, Copy, Debug)]
+enum Service {
+    /// Sends this many bytes for each byte that it gets.
+    Source(u64),
+    /// Takes everything, then says how much and how much of it was intact.
+    Sink,
+    /// Sends back what it gets.
+    Echo,
+}
+
+/// An MPTCP server on threads of this process. Dropping it closes its connections and ends them.
+#[derive(Debug)]
+pub struct Server {
+    local: SocketAddr,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Rings when the server must end. Nobody silences it, so that everybody hears it.
+    bell: EventFd,
+    accepted: Mutex<Vec<TcpStream>>,
+}
+
+/// Serves bytes: for each byte that a client sends it gets `bytes` bytes ([`fetch`]).
+/// Port 0 lets the kernel choose.
+pub fn serve_source(ns: &Namespace, address: SocketAddr, bytes: u64) -> io::Result<Server> {
+    Server::start(ns, address, Service::Source(bytes))
+}
+
+/// Takes bytes and tells, at the end, what has arrived ([`push`]). Port 0 lets the kernel choose.
+pub fn serve_sink(ns: &Namespace, address: SocketAddr) -> io::Result<Server> {
+    Server::start(ns, address, Service::Sink)
+}
+
+/// Sends back what it gets, until the client closes. Port 0 lets the kernel choose.
+pub fn serve_echo(ns: &Namespace, address: SocketAddr) -> io::Result<Server> {
+    Server::start(ns, address, Service::Echo)
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The connections that it has accepted so far, to look at them: reading from one takes bytes
+    /// away from the server. They stay open until the server is dropped.
+    pub fn accepted(&self) -> io::Result<Vec<TcpStream>> {
+        self.shared.accepted().iter().map(TcpStream::try_clone).collect()
+    }
+
+    fn start(ns: &Namespace, address: SocketAddr, service: Service) -> io::Result<Server> {
+        let listener = {
+            let _entered = ns.enter()?;
+            listen(address)?
+        };
+        listener.set_nonblocking(true)?;
+        let local = listener.local_addr()?;
+        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        let shared = Arc::new(Shared { bell, accepted: Mutex::default() });
+        let state = Arc::clone(&shared);
+        let serve = move || state.serve(&listener, service);
+        let thread = thread::Builder::new().name("server".to_owned()).spawn(serve)?;
+        Ok(Server { local, shared, thread: Some(thread) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The bell cannot be full: this is the only time it rings.
+        let _ = self.shared.bell.write(1);
+        if let Some(thread) = self.thread.take() {
+            // The threads of a server have nothing to panic about.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn accepted(&self) -> MutexGuard<'_, Vec<TcpStream>> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Accepts connections and serves each on a thread of its own, until the bell rings.
+    fn serve(&self, listener: &TcpListener, service: Service) {
+        thread::scope(|scope| {
+            while let Ok([_, false]) = wait::readable([listener.as_fd(), self.bell.as_fd()], None) {
+                // A client that has gone away again is no reason to stop.
+                let Ok((stream, _)) = listener.accept() else { continue };
+                let Ok(kept) = stream.try_clone() else { continue };
+                self.accepted().push(kept);
+                scope.spawn(move || {
+                    // What breaks a connection is the client's to notice.
+                    let _ = service.run(&stream);
+                    let _ = stream.shutdown(Shutdown::Write);
+                });
+            }
+            for stream in self.accepted().iter() {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        });
+    }
+}
+
+impl Service {
+    fn run(self, mut stream: &TcpStream) -> io::Result<()> {
+        match self {
+            Service::Source(bytes) => {
+                while stream.read(&mut [0])? == 1 {
+                    send_pattern(stream, bytes)?;
+                }
+                Ok(())
+            }
+            Service::Sink => {
+                let mut seen = Seen::default();
+                let mut chunk = vec![0; CHUNK];
+                loop {
+                    match stream.read(&mut chunk)? {
+                        0 => break,
+                        len => seen.take(&chunk[..len]),
+                    }
+                }
+                stream.write_all(&seen.bytes.to_be_bytes())?;
+                stream.write_all(&seen.intact.to_be_bytes())
+            }
+            Service::Echo => {
+                let mut chunk = vec![0; CHUNK];
+                loop {
+                    match stream.read(&mut chunk)? {
+                        0 => return Ok(()),
+                        len => stream.write_all(&chunk[..len])?,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How a client connects. Sockets are MPTCP unless told otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct Connect {
+    local: Option<IpAddr>,
+    interface: Option<String>,
+    timeout: Option<Duration>,
+    is_plain_tcp: bool,
+}
+
+impl Connect {
+    /// From where the kernel likes, within 30 s.
+    pub fn new() -> Connect {
+        Connect::default()
+    }
+
+    /// From this address.
+    pub fn local(mut self, address: impl Into<IpAddr>) -> Connect {
+        self.local = Some(address.into());
+        self
+    }
+
+    /// By this interface and no other.
+    pub fn interface(mut self, name: &str) -> Connect {
+        self.interface = Some(name.to_owned());
+        self
+    }
+
+    /// Within this time; the error is `WouldBlock` or says "in progress".
+    pub fn timeout(mut self, timeout: Duration) -> Connect {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Without MPTCP.
+    pub fn plain_tcp(mut self) -> Connect {
+        self.is_plain_tcp = true;
+        self
+    }
+
+    /// Connects, in the calling thread's namespace. Reads and writes of the stream give up after
+    /// 30 s without progress.
+    pub fn to(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let protocol = if self.is_plain_tcp { Protocol::Tcp } else { Protocol::Mptcp };
+        let fd = socket::stream(address, protocol)?;
+        if let Some(interface) = &self.interface {
+            socket::bind_to_device(&fd, interface)?;
+        }
+        if let Some(local) = self.local {
+            socket::bind(&fd, SocketAddr::new(local, 0))?;
+        }
+        socket::set_send_timeout(&fd, self.timeout.unwrap_or(PATIENCE))?;
+        socket::connect(&fd, address)?;
+        let stream = TcpStream::from(fd);
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    }
+}
+
+/// Connects with MPTCP, in the calling thread's namespace.
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    Connect::new().to(address)
+}
+
+/// Whether the connection speaks MPTCP now, by the kernel's own word (`TCP_IS_MPTCP`, Linux 6.9).
+pub fn is_mptcp(socket: &impl AsFd) -> io::Result<bool> {
+    socket::is_mptcp(socket)
+}
+
+/// Asks a source for its bytes and compares each. `bytes` is what the source was made with.
+pub fn fetch(mut stream: &TcpStream, bytes: u64) -> io::Result<()> {
+    stream.write_all(&[1])?;
+    let mut seen = Seen::default();
+    let mut chunk = vec![0; CHUNK];
+    while seen.bytes < bytes {
+        let wanted = usize::try_from(bytes - seen.bytes).unwrap_or(CHUNK).min(CHUNK);
+        match stream.read(&mut chunk[..wanted])? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            len => seen.take(&chunk[..len]),
+        }
+    }
+    seen.verdict(bytes)
+}
+
+/// Sends `bytes` bytes to a sink, closes this direction, and compares what the sink says.
+pub fn push(mut stream: &TcpStream, bytes: u64) -> io::Result<()> {
+    send_pattern(stream, bytes)?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut number = [0; 8];
+    stream.read_exact(&mut number)?;
+    let mut seen = Seen { bytes: u64::from_be_bytes(number), intact: 0 };
+    stream.read_exact(&mut number)?;
+    seen.intact = u64::from_be_bytes(number);
+    seen.verdict(bytes)
+}
+
+/// What has arrived, and how much of it before the first wrong byte.
+#[derive(Debug, Default)]
+struct Seen {
+    bytes: u64,
+    intact: u64,
+}
+
+impl Seen {
+    fn take(&mut self, chunk: &[u8]) {
+        if self.intact == self.bytes {
+            let expected = pattern(self.bytes, chunk.len());
+            let right = if chunk == expected {
+                chunk.len()
+            } else {
+                chunk.iter().zip(expected).take_while(|(a, b)| a == b).count()
+            };
+            self.intact += right as u64;
+        }
+        self.bytes += chunk.len() as u64;
+    }
+
+    fn verdict(&self, expected: u64) -> io::Result<()> {
+        let Seen { bytes, intact } = *self;
+        if bytes == expected && intact == expected {
+            return Ok(());
+        }
+        let text = format!("{bytes} of {expected} bytes arrived, the first {intact} intact");
+        Err(io::Error::new(io::ErrorKind::InvalidData, text))
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let fd = socket::stream(address, Protocol::Mptcp)?;
+    socket::set_int(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+    socket::bind(&fd, address)?;
+    socket::listen(&fd, 128)?;
+    Ok(TcpListener::from(fd))
+}
+
+fn send_pattern(mut stream: &TcpStream, bytes: u64) -> io::Result<()> {
+    let mut sent = 0;
+    while sent < bytes {
+        let chunk = pattern(sent, usize::try_from(bytes - sent).unwrap_or(CHUNK));
+        stream.write_all(chunk)?;
+        sent += chunk.len() as u64;
+    }
+    Ok(())
+}
+
+/// The bytes of the endless pattern from `offset` on, at most [`CHUNK`].
+fn pattern(offset: u64, len: usize) -> &'static [u8] {
+    static TWO_PERIODS: OnceLock<Vec<u8>> = OnceLock::new();
+    let bytes = TWO_PERIODS.get_or_init(|| {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        };
+        let period: Vec<u8> = (0..PERIOD).map(|_| next()).collect();
+        period.repeat(2)
+    });
+    let start = (offset % PERIOD as u64) as usize;
+    &bytes[start..start + len.min(CHUNK)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pattern_is_the_same_from_any_offset() {
+        let whole = pattern(0, 100);
+        for offset in 0..50 {
+            assert_eq!(pattern(offset as u64, 50), &whole[offset..offset + 50]);
+        }
+        let end = PERIOD as u64 - 1;
+        assert_eq!(pattern(end, CHUNK + 1)[1..], *pattern(0, CHUNK - 1));
+    }
+
+    #[test]
+    fn wrong_bytes_are_found() {
+        let mut seen = Seen::default();
+        let mut chunk = pattern(0, 100).to_vec();
+        seen.take(&chunk[..33]);
+        assert!(seen.verdict(33).is_ok());
+        assert!(seen.verdict(34).is_err());
+        chunk[60] ^= 1;
+        seen.take(&chunk[33..]);
+        assert_eq!((seen.bytes, seen.intact), (100, 60));
+        seen.take(&[0; 5]);
+        assert_eq!(seen.verdict(105).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}

@@ -1,0 +1,226 @@
+//! The thread of a wire: takes frames in, keeps them for their time, lets them out.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::lane::{Lane, Loss};
+use super::{Direction, Shared, State, WireOptions};
+use crate::middlebox::{Middlebox, Verdict};
+use crate::sys::packet::{BATCH, PacketSocket};
+use crate::sys::{process, wait};
+
+const ETHERNET_HEADER: usize = 14;
+
+/// How many batches one direction may take in before the other, and delivery, have their turn.
+const BATCHES_PER_TURN: usize = 4;
+
+/// A frame on its way.
+struct Flight {
+    buffer: Box<[u8]>,
+    bytes: usize,
+    arrival: u64,
+}
+
+/// One direction: its timetable and the frames on it, first to arrive first.
+struct Track {
+    direction: Direction,
+    lane: Lane,
+    flights: VecDeque<Flight>,
+}
+
+pub(super) struct Engine {
+    shared: Arc<Shared>,
+    /// The client's end, then the server's.
+    ends: [PacketSocket; 2],
+    tracks: [Track; 2],
+    /// Where the next batch is read to.
+    incoming: Vec<Box<[u8]>>,
+    /// Buffers that no frame needs now. They go round, so that carrying allocates nothing.
+    idle: Vec<Box<[u8]>>,
+    start: Instant,
+}
+
+impl Engine {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        ends: [PacketSocket; 2],
+        options: WireOptions,
+    ) -> Engine {
+        let track = |direction: Direction| Track {
+            direction,
+            lane: Lane::new(options.seed.wrapping_mul(2).wrapping_add(direction as u64)),
+            flights: VecDeque::new(),
+        };
+        let frame_bytes_max = options.mtu as usize + ETHERNET_HEADER;
+        Engine {
+            shared,
+            ends,
+            tracks: Direction::BOTH.map(track),
+            incoming: vec![vec![0; frame_bytes_max].into_boxed_slice(); BATCH],
+            idle: Vec::new(),
+            start: Instant::now(),
+        }
+    }
+
+    /// Carries frames until the handle is dropped.
+    pub(super) fn carry(&mut self) {
+        process::sharpen_timers();
+        while !self.deliver() {
+            let [client, server] = &self.ends;
+            let fds = [client.as_fd(), server.as_fd(), self.shared.bell.as_fd()];
+            // Out of memory is the only error possible; the next round may have more luck.
+            let readable = wait::readable(fds, self.until_next_arrival()).unwrap_or_default();
+            for direction in Direction::BOTH {
+                if readable[direction as usize] {
+                    self.accept(direction);
+                }
+            }
+        }
+    }
+
+    /// Lets out what is due. Returns whether the wire is to end.
+    fn deliver(&mut self) -> bool {
+        let now = now(self.start);
+        // Locked while frames go out: after `pull` has returned, none does.
+        let mut state = self.shared.lock();
+        for track in &mut self.tracks {
+            if state.is_pulled {
+                let counters = &mut state.counters[track.direction as usize];
+                counters.vanished += track.flights.len() as u64;
+                self.idle.extend(track.flights.drain(..).map(|flight| flight.buffer));
+            }
+            let end = &self.ends[track.direction.reverse() as usize];
+            while track.send_due(now, end, &mut state, &mut self.idle) {}
+        }
+        state.is_ending
+    }
+
+    fn until_next_arrival(&self) -> Option<Duration> {
+        let firsts = self.tracks.iter().filter_map(|track| track.flights.front());
+        let next = firsts.map(|flight| flight.arrival).min()?;
+        Some(Duration::from_nanos(next.saturating_sub(now(self.start))))
+    }
+
+    /// Takes in what waits at the beginning of one direction.
+    fn accept(&mut self, direction: Direction) {
+        for _ in 0..BATCHES_PER_TURN {
+            let mut lengths = [0; BATCH];
+            // An error says that nothing is there or that the interface is down: nothing to carry.
+            let received = self.ends[direction as usize]
+                .receive(&mut self.incoming, &mut lengths)
+                .unwrap_or(0);
+            self.admit(direction, &lengths[..received]);
+            if received < BATCH {
+                return;
+            }
+        }
+    }
+
+    /// Sends the frames of one batch on their way, or into nothing.
+    fn admit(&mut self, direction: Direction, lengths: &[usize]) {
+        let now = now(self.start);
+        let mut passed = [true; BATCH];
+        let mut chain = self.shared.middleboxes();
+        if !chain.is_empty() {
+            for (index, &bytes) in lengths.iter().enumerate() {
+                if let Some(frame) = self.incoming[index].get_mut(..bytes) {
+                    passed[index] = is_forwarded(&mut chain, direction, frame);
+                }
+            }
+        }
+        drop(chain);
+        let mut state = self.shared.lock();
+        let track = &mut self.tracks[direction as usize];
+        for (index, &bytes) in lengths.iter().enumerate() {
+            let buffer = &mut self.incoming[index];
+            let fits = bytes <= buffer.len();
+            if let Some(arrival) = track.arrival(now, bytes, fits, passed[index], &mut state) {
+                let fresh = || vec![0; buffer.len()].into_boxed_slice();
+                let empty = self.idle.pop().unwrap_or_else(fresh);
+                let buffer = mem::replace(buffer, empty);
+                track.flights.push_back(Flight { buffer, bytes, arrival });
+            }
+        }
+    }
+}
+
+impl Track {
+    /// When a frame arrives, or `None`, counted, when it does not.
+    fn arrival(
+        &mut self,
+        now: u64,
+        bytes: usize,
+        fits: bool,
+        passed: bool,
+        state: &mut State,
+    ) -> Option<u64> {
+        let options = &state.options[self.direction as usize];
+        let counters = &mut state.counters[self.direction as usize];
+        if !passed {
+            counters.filtered += 1;
+        } else if state.is_pulled || !fits {
+            counters.vanished += 1;
+        } else {
+            match self.lane.admit(now, bytes, self.flights.len(), options) {
+                Ok(arrival) => return Some(arrival),
+                Err(Loss::Chance) => counters.lost += 1,
+                Err(Loss::QueueFull) => counters.overflowed += 1,
+            }
+        }
+        None
+    }
+
+    /// Lets out one batch of what is due. Returns whether there may be more.
+    fn send_due(
+        &mut self,
+        now: u64,
+        end: &PacketSocket,
+        state: &mut State,
+        idle: &mut Vec<Box<[u8]>>,
+    ) -> bool {
+        let mut frames: [&[u8]; BATCH] = [&[]; BATCH];
+        let mut count = 0;
+        for flight in self.flights.iter().take(BATCH).take_while(|flight| flight.arrival <= now) {
+            frames[count] = &flight.buffer[..flight.bytes];
+            count += 1;
+        }
+        if count == 0 {
+            return false;
+        }
+        let sent = end.send(&frames[..count]);
+        let counters = &mut state.counters[self.direction as usize];
+        let done = match sent {
+            Ok(sent) => {
+                counters.frames += sent as u64;
+                counters.bytes +=
+                    frames[..sent].iter().map(|frame| frame.len() as u64).sum::<u64>();
+                sent
+            }
+            // The first frame cannot go out, for instance because the interface is down. A cable
+            // does not try again.
+            Err(_) => {
+                counters.vanished += 1;
+                1
+            }
+        };
+        idle.extend(self.flights.drain(..done).map(|flight| flight.buffer));
+        true
+    }
+}
+
+fn now(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn is_forwarded(chain: &mut [Box<dyn Middlebox>], direction: Direction, frame: &mut [u8]) -> bool {
+    let mut passes = |middlebox: &mut Box<dyn Middlebox>| {
+        middlebox.inspect(direction, frame) == Verdict::Forward
+    };
+    match direction {
+        Direction::ToServer => chain.iter_mut().all(&mut passes),
+        Direction::ToClient => chain.iter_mut().rev().all(&mut passes),
+    }
+}

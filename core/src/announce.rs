@@ -124,7 +124,7 @@ fn tell(sock: BorrowedFd<'_>, token: u32, mut local: LocalAddress) -> Result<u8>
         match door().announce(sock, token, &local) {
             Ok(()) => return Ok(id),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                last = error.during(OPERATION).as_kind(ErrorKind::InvalidArgument);
+                last = error.during(OPERATION).with_kind(ErrorKind::InvalidArgument);
             }
             Err(error) => return Err(error.during(OPERATION)),
         }
@@ -198,7 +198,7 @@ impl Announced {
             return Ok(());
         }
         door().remove(self.token, self.id).map_err(|error| match error.raw_os_error() {
-            Some(libc::EINVAL) => error.during("announce").as_kind(ErrorKind::Closed),
+            Some(libc::EINVAL) => error.during("announce").with_kind(ErrorKind::Closed),
             _ => error.during("announce"),
         })
     }

@@ -46,7 +46,7 @@ operation! {
     /// ```
     row CAPABILITIES() -> Ty::List(&Capability::TY), Nothing, [];
     pub fn capabilities() -> Result<Vec<Capability>> {
-        let checks: [(&str, &str, fn() -> Answer); 9] = [
+        let checks: [Check; 9] = [
             ("mptcp", "make Multipath TCP sockets", has_mptcp),
             ("info", "read a connection's counters and subflows", has_info),
             ("full_info", "list subflows in one call, with ids that start at 1", has_full_info),
@@ -61,6 +61,8 @@ operation! {
     }
 }
 
+/// Its name, what it is good for, and how to find out.
+type Check = (&'static str, &'static str, fn() -> Answer);
 type Answer = std::result::Result<(), (String, String)>;
 
 fn answer(name: &str, purpose: &str, answer: Answer) -> Capability {
@@ -96,9 +98,8 @@ fn has_mptcp() -> Answer {
 /// A throwaway Multipath TCP socket to ask things of.
 fn sample() -> std::result::Result<std::os::fd::OwnedFd, (String, String)> {
     has_mptcp()?;
-    connect::new_socket(([127, 0, 0, 1], 0).into(), "capabilities").map_err(|error: Error| {
-        (error.to_string(), error.remedy().to_owned())
-    })
+    connect::new_socket(([127, 0, 0, 1], 0).into(), "capabilities")
+        .map_err(|error: Error| (error.to_string(), error.remedy().to_owned()))
 }
 
 fn has_info() -> Answer {
@@ -149,9 +150,7 @@ fn may_steer() -> Answer {
     has_userspace()?;
     match path_manager()?.may_act() {
         Ok(true) => Ok(()),
-        Ok(false) => {
-            no("this process lacks CAP_NET_ADMIN over its network namespace", GRANT)
-        }
+        Ok(false) => no("this process lacks CAP_NET_ADMIN over its network namespace", GRANT),
         Err(refusal) => no(refusal.to_string(), ErrorKind::Os.remedy()),
     }
 }
@@ -197,6 +196,8 @@ fn may_follow() -> Answer {
         Err(Refusal { errno: libc::EPERM, .. }) => {
             no("this process lacks CAP_NET_ADMIN over its network namespace", GRANT)
         }
-        Err(refusal) => no(format!("this kernel does not tell: {refusal}"), "use Linux 5.12 or newer"),
+        Err(refusal) => {
+            no(format!("this kernel does not tell: {refusal}"), "use Linux 5.12 or newer")
+        }
     }
 }

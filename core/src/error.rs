@@ -168,7 +168,7 @@ impl Error {
     }
 
     /// The same cause under another kind, for a caller that knows more than the number says.
-    pub(crate) fn as_kind(mut self, kind: ErrorKind) -> Self {
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.inner.kind = kind;
         self
     }
@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn display_says_what_why_and_what_to_do() {
-        let error = Error::os("open", libc::ECONNREFUSED).kernel(Some("connect error: -111".into()));
+        let error =
+            Error::os("open", libc::ECONNREFUSED).kernel(Some("connect error: -111".into()));
         let text = error.to_string();
         assert!(text.starts_with("open: the peer refused (Connection refused; kernel: connect"));
         assert!(text.ends_with("listener."), "{text}");

@@ -40,13 +40,7 @@ pub(crate) struct Join {
 
 impl Join {
     pub(crate) fn new(plan: Plan) -> Self {
-        Join {
-            plan,
-            next_look: FIRST_LOOK,
-            is_answered: false,
-            gone_since: None,
-            farewell: None,
-        }
+        Join { plan, next_look: FIRST_LOOK, is_answered: false, gone_since: None, farewell: None }
     }
 
     pub(crate) fn next_look(&self) -> Duration {
@@ -144,9 +138,8 @@ impl Join {
     /// The peer reset the subflow, before or after it had answered.
     fn taken_back(&self, reason: Option<u32>) -> Error {
         let remote = self.plan.remote;
-        let reason = reason.map_or(String::new(), |reason| {
-            format!(" (reason {reason} of RFC 8684, section 3.6)")
-        });
+        let reason = reason
+            .map_or(String::new(), |reason| format!(" (reason {reason} of RFC 8684, section 3.6)"));
         if self.is_answered {
             Error::new(ErrorKind::PeerLimit, OPERATION)
                 .detail(format!("{remote} answered, then took the subflow back{reason}"))
@@ -165,11 +158,7 @@ impl Join {
     }
 }
 
-fn listed(
-    sock: BorrowedFd<'_>,
-    local: SocketAddr,
-    remote: SocketAddr,
-) -> Result<Option<Subflow>> {
+fn listed(sock: BorrowedFd<'_>, local: SocketAddr, remote: SocketAddr) -> Result<Option<Subflow>> {
     let mut subflows = list_fd(sock, OPERATION)?.into_iter();
     Ok(subflows.find(|subflow| same(subflow.local, local) && same(subflow.remote, remote)))
 }

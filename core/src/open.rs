@@ -117,7 +117,7 @@ enum Stage {
     /// The connection is not ready, and what will make it so is on its way.
     Waiting,
     /// The first segment is sent.
-    Joining(Join),
+    Joining(Box<Join>),
     /// Told to the caller, or failed: there is nothing to undo.
     Over,
 }
@@ -139,15 +139,8 @@ impl<'fd> Opening<'fd> {
         // Subscribed before anything is sent, so that no answer is missed.
         let events = door().events(Some(sock)).map_err(|error| error.during(OPERATION))?;
         let options = options.clone();
-        let mut opening = Opening {
-            sock,
-            token,
-            options,
-            events,
-            deadline,
-            waker: None,
-            stage: Stage::Waiting,
-        };
+        let mut opening =
+            Opening { sock, token, options, events, deadline, waker: None, stage: Stage::Waiting };
         opening.stage = opening.create()?;
         Ok(opening)
     }
@@ -253,7 +246,7 @@ impl<'fd> Opening<'fd> {
         let error = loop {
             plan.choose(self.sock, OPERATION)?;
             match door().create(self.sock, self.token, &plan.local, plan.remote) {
-                Ok(()) => return Ok(Stage::Joining(Join::new(plan))),
+                Ok(()) => return Ok(Stage::Joining(Box::new(Join::new(plan)))),
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EADDRINUSE) if !plan.is_port_given && ports > 0 => ports -= 1,
                     // Also what the kernel says to an id that somebody else took in between.
@@ -288,7 +281,7 @@ impl<'fd> Opening<'fd> {
         match observe(self.sock, OPERATION)? {
             Observed::Mptcp(_, Phase::Connecting) => Ok(Stage::Waiting),
             Observed::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
-            _ => Err(error.as_kind(ErrorKind::NotReady)),
+            _ => Err(error.with_kind(ErrorKind::NotReady)),
         }
     }
 
@@ -317,7 +310,7 @@ fn is_data_on_its_way(info: &Info) -> bool {
 fn invalid(plan: &Plan, error: Error) -> Error {
     let detail = format!("the kernel takes no subflow from {} to {}", plan.local.ip, plan.remote);
     error
-        .as_kind(ErrorKind::InvalidArgument)
+        .with_kind(ErrorKind::InvalidArgument)
         .detail(detail)
         .with_remedy("Use addresses of the socket's own family, and routable ones.")
 }

@@ -59,7 +59,7 @@ pub(crate) fn plan(
 
 fn remote(sock: BorrowedFd<'_>, options: &Open, operation: &'static str) -> Result<SocketAddr> {
     let peer = socket::peer_address(sock).map_err(|error| {
-        Error::os(operation, error.raw_os_error().unwrap_or(0)).as_kind(ErrorKind::NotConnected)
+        Error::os(operation, error.raw_os_error().unwrap_or(0)).with_kind(ErrorKind::NotConnected)
     });
     let Some(mut remote) = options.remote else { return peer };
     if let SocketAddr::V6(v6) = remote {

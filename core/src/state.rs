@@ -137,8 +137,6 @@ pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id:
 pub(crate) fn unasked(operation: &'static str, unasked: Unasked) -> Error {
     match unasked {
         Unasked::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
-        Unasked::Refused(refusal) => {
-            Error::os(operation, refusal.errno).kernel(refusal.text)
-        }
+        Unasked::Refused(refusal) => Error::os(operation, refusal.errno).kernel(refusal.text),
     }
 }

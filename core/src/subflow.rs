@@ -214,8 +214,8 @@ fn is_initial(sock: BorrowedFd<'_>) -> bool {
 /// As kernels before 6.5 have to be asked: they give no id, so that the low half of the cookie by
 /// which `sock_diag` names the subflow's socket serves as one.
 fn list_by_cookie(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
-    let raw = mptcp::addresses_and_counters(sock)
-        .map_err(|error| explain(sock, operation, &error))?;
+    let raw =
+        mptcp::addresses_and_counters(sock).map_err(|error| explain(sock, operation, &error))?;
     let mut subflows = Vec::with_capacity(raw.len());
     for (local, remote, tcp) in raw {
         // One that sock_diag no longer knows was closed in between.

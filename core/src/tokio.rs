@@ -41,7 +41,8 @@ pub async fn connect(address: SocketAddr, options: &Connect) -> Result<TcpStream
     const OPERATION: &str = "connect";
     let mut connecting = Connecting::begin(address, options)?;
     while !connecting.advance()? {
-        let watched = watch(connecting.fd(), Interest::WRITABLE).map_err(|error| os(OPERATION, &error))?;
+        let watched =
+            watch(connecting.fd(), Interest::WRITABLE).map_err(|error| os(OPERATION, &error))?;
         let ready = watched.writable();
         match connecting.deadline() {
             // At the deadline `advance` says so.
@@ -76,7 +77,8 @@ pub async fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
             return Ok(subflow);
         }
         let deadline = opening.deadline();
-        let watched = watch(opening.fd()?, Interest::READABLE).map_err(|error| os(OPERATION, &error))?;
+        let watched =
+            watch(opening.fd()?, Interest::READABLE).map_err(|error| os(OPERATION, &error))?;
         // At the deadline `advance` says so.
         drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
     }
@@ -92,7 +94,8 @@ pub async fn next_event(events: &mut Events, timeout: Duration) -> Result<Option
         if let Some(event) = events.try_next()? {
             return Ok(Some(event));
         }
-        let watched = watch(events.fd(), Interest::READABLE).map_err(|error| os("events", &error))?;
+        let watched =
+            watch(events.fd(), Interest::READABLE).map_err(|error| os("events", &error))?;
         if tokio::time::timeout_at(deadline.into(), watched.readable()).await.is_err() {
             return Ok(None);
         }

@@ -56,11 +56,12 @@ fn upgrade_fd(sock: BorrowedFd<'_>) -> Result<()> {
         }
     }
     watch::refuse_watched(sock, OPERATION)?;
-    let number = |name| socket::get_i32(sock, libc::SOL_SOCKET, name).map_err(|e| os(OPERATION, &e));
+    let number =
+        |name| socket::get_i32(sock, libc::SOL_SOCKET, name).map_err(|e| os(OPERATION, &e));
     let family = number(libc::SO_DOMAIN)?;
     let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(|error| {
         os(OPERATION, &error)
-            .as_kind(ErrorKind::Unsupported)
+            .with_kind(ErrorKind::Unsupported)
             .detail("this kernel has no Multipath TCP, or it is switched off")
             .with_remedy("sysctl net.mptcp.enabled=1, on Linux 5.6 or newer.")
     })?;

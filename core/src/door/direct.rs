@@ -156,7 +156,9 @@ fn explain(operation: &'static str, failure: Failure) -> Error {
     match failure {
         Failure::Busy => Error::new(ErrorKind::Busy, operation)
             .detail("another process holds the lock on the network namespace")
-            .with_remedy("Find it with `lslocks` (its file is the namespace, net:[...]) and end it."),
+            .with_remedy(
+                "Find it with `lslocks` (its file is the namespace, net:[...]) and end it.",
+            ),
         Failure::UnknownPathManager(name) => Error::new(ErrorKind::InvalidState, operation)
             .detail(format!("net.mptcp.path_manager is {name:?}, which is left alone"))
             .with_remedy("Set it to kernel or userspace: sysctl net.mptcp.path_manager=kernel."),
@@ -168,7 +170,7 @@ fn explain(operation: &'static str, failure: Failure) -> Error {
                      the broker of its network namespace.",
                 ),
             Some(libc::ENOENT) => os(error)
-                .as_kind(ErrorKind::Unsupported)
+                .with_kind(ErrorKind::Unsupported)
                 .detail("this kernel has no userspace path manager")
                 .with_remedy("Use Linux 5.19 or newer, with CONFIG_MPTCP."),
             _ => os(error).detail("net.mptcp.path_manager cannot be written"),

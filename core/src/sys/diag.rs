@@ -48,8 +48,7 @@ impl RawLeg {
     /// Both ends have acknowledged the join: for the initial subflow, the first data; for a
     /// further one, the fourth segment of its handshake.
     pub(crate) fn is_joined(&self) -> bool {
-        self.head.state == uapi::TCP_ESTABLISHED
-            && self.flags & diag::FLAG_FULLY_ESTABLISHED != 0
+        self.head.state == uapi::TCP_ESTABLISHED && self.flags & diag::FLAG_FULLY_ESTABLISHED != 0
     }
 }
 

@@ -182,7 +182,8 @@ pub(crate) fn number<const N: usize>(value: &[u8]) -> Result<[u8; N], Refusal> {
 
 /// What the kernel said at the end: nothing, or a refusal with its words.
 pub(crate) fn acknowledgement(message: &Received<'_>) -> Result<(), Refusal> {
-    let errno = u32_at(message.payload, 0).ok_or_else(Refusal::malformed)?.cast_signed();
+    let errno = message.payload.get(..4).ok_or_else(Refusal::malformed)?;
+    let errno = i32::from_ne_bytes(number(errno)?);
     if errno == 0 {
         return Ok(());
     }
@@ -220,8 +221,8 @@ impl Netlink {
     /// Joins a multicast group; needs the right that the group asks for.
     pub(crate) fn join(&self, group: u32) -> io::Result<()> {
         socket::bind_netlink(self.fd.as_fd())?;
-        let group = group.cast_signed();
-        socket::set_i32(self.fd.as_fd(), uapi::SOL_NETLINK, uapi::NETLINK_ADD_MEMBERSHIP, group)
+        let option = uapi::NETLINK_ADD_MEMBERSHIP;
+        socket::set_bytes(self.fd.as_fd(), uapi::SOL_NETLINK, option, &group.to_ne_bytes())
     }
 
     /// Asks the kernel to check a dump's filter and to apply it (Linux 4.20).

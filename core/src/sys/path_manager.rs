@@ -216,7 +216,11 @@ impl PmNetlink {
         Message::generic(self.family.id, flags, command, pm::VERSION)
     }
 
-    fn command(&mut self, command: u8, fill: impl FnOnce(Message) -> Message) -> Result<(), Refusal> {
+    fn command(
+        &mut self,
+        command: u8,
+        fill: impl FnOnce(Message) -> Message,
+    ) -> Result<(), Refusal> {
         let message = fill(self.message(command, libc::NLM_F_ACK));
         self.netlink.request(message, |_| Ok(()))
     }

@@ -94,9 +94,8 @@ pub(crate) fn set_bytes(
 ) -> io::Result<()> {
     let length = libc::socklen_t::try_from(value.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: the pointer and the length describe `value`, which the kernel only reads.
-    let result = unsafe {
-        libc::setsockopt(sock.as_raw_fd(), level, name, value.as_ptr().cast(), length)
-    };
+    let result =
+        unsafe { libc::setsockopt(sock.as_raw_fd(), level, name, value.as_ptr().cast(), length) };
     check(result).map(drop)
 }
 
@@ -279,8 +278,7 @@ pub(crate) fn accept_now(sock: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     let none = std::ptr::null_mut();
     // SAFETY: no address is asked for, so no memory is written.
-    let fd =
-        check(unsafe { libc::accept4(sock.as_raw_fd(), none, std::ptr::null_mut(), flags) })?;
+    let fd = check(unsafe { libc::accept4(sock.as_raw_fd(), none, std::ptr::null_mut(), flags) })?;
     // SAFETY: the kernel has just made this descriptor for us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

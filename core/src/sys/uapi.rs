@@ -150,9 +150,8 @@ pub(crate) struct mptcp_subflow_info {
     pub(crate) id: u32,
     pub(crate) addrs: mptcp_subflow_addrs,
 }
-const _: () = assert!(
-    size_of::<mptcp_subflow_info>() == 264 && offset_of!(mptcp_subflow_info, addrs) == 8
-);
+const _: () =
+    assert!(size_of::<mptcp_subflow_info>() == 264 && offset_of!(mptcp_subflow_info, addrs) == 8);
 
 /// `struct mptcp_full_info` (Linux 6.5).
 #[repr(C)]

@@ -35,4 +35,4 @@ pub use privilege::{become_root_in_user_namespace, can_make_namespaces};
 pub use segment::{MptcpOption, Segment, Subtype, strip_mptcp};
 pub use testing::{ready, skip, wait_until};
 pub use topology::{Bytes, Net, Path, Topology};
-pub use wire::{Counters, Direction, PathSpec, PathSpecError, Wire, WireOptions};
+pub use wire::{Direction, PathSpec, PathSpecError, Wire, WireCounters, WireOptions};

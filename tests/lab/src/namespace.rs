@@ -57,12 +57,13 @@ const SETTINGS: [(&str, &str); 15] = [
 ];
 
 /// A handle to a network namespace. Clones are the same namespace; it ends with the last of the
-/// handles, threads, children and sockets in it.
+/// handles, threads, children and sockets in it. Closed connections that could not take leave of
+/// their peer, the cable being pulled, may keep it for another minute.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     file: Arc<File>,
     /// Present where we have made the namespace: the last one to go hurries its end.
-    end: Option<Arc<HurriedEnd>>,
+    _end: Option<Arc<HurriedEnd>>,
 }
 
 impl Namespace {
@@ -81,13 +82,13 @@ impl Namespace {
             File::open(OWN_NAMESPACE)
         })?;
         let file = Arc::new(file?);
-        let end = Some(Arc::new(HurriedEnd { file: Arc::clone(&file) }));
-        Ok(Namespace { file, end })
+        let _end = Some(Arc::new(HurriedEnd { file: Arc::clone(&file) }));
+        Ok(Namespace { file, _end })
     }
 
     /// The namespace in which the calling thread is.
     pub fn current() -> io::Result<Namespace> {
-        Ok(Namespace { file: Arc::new(File::open(OWN_NAMESPACE)?), end: None })
+        Ok(Namespace { file: Arc::new(File::open(OWN_NAMESPACE)?), _end: None })
     }
 
     /// Calls `f` in the namespace, on a thread of its own, and waits for it. Panics come through.
@@ -223,7 +224,7 @@ struct HurriedEnd {
 
 impl Drop for HurriedEnd {
     fn drop(&mut self) {
-        let namespace = Namespace { file: Arc::clone(&self.file), end: None };
+        let namespace = Namespace { file: Arc::clone(&self.file), _end: None };
         // The kernel looks at these whenever such a connection's timer fires. Without them the
         // namespace only lives longer, so errors do not matter.
         if let Ok(_entered) = namespace.enter() {

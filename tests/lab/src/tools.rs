@@ -55,7 +55,10 @@ pub(crate) fn run(command: &mut Command, input: &str) -> io::Result<String> {
 
 fn cannot_start(name: &str, error: &io::Error) -> io::Error {
     let remedy = match error.kind() {
-        io::ErrorKind::NotFound => ": install it (package iproute2 or nftables)",
+        // Also what a search through folders that we may not read ends with.
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            ": install it (package iproute2 or nftables)"
+        }
         _ => "",
     };
     io::Error::new(error.kind(), format!("cannot start `{name}`: {error}{remedy}"))

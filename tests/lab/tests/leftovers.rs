@@ -1,7 +1,6 @@
 //! Nothing is left behind. Alone in its file: it counts what the whole process has.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use subflows_lab::{Namespace, Topology, ready, traffic, wait_until};
@@ -21,11 +20,12 @@ fn interfaces() -> String {
 
 #[test]
 fn nothing_is_left_behind() {
+    // Before anything else: a thread that has been joined is still listed for a moment.
+    let (threads, files) = (count("/proc/self/task"), count("/proc/self/fd"));
     if !ready() {
         return;
     }
     let named = count("/run/netns");
-    let (threads, files) = (count("/proc/self/task"), count("/proc/self/fd"));
     let outside = interfaces();
     let witness = Namespace::new().unwrap();
     let mut expected = 0;
@@ -36,7 +36,10 @@ fn nothing_is_left_behind() {
         let server = traffic::serve_source(&net.server, address, 10_000).unwrap();
         let stream = net.client.run(|| traffic::connect(server.local_addr())).unwrap();
         traffic::fetch(&stream, 10_000).unwrap();
-        net.paths[0].pull_cable().unwrap();
+        if net.paths[0].wire().is_none() {
+            // Now the FINs will be lost; that must not keep the namespaces for long.
+            net.paths[0].pull_cable().unwrap();
+        }
         // Cables from the witness to every namespace, which vanish with their other end.
         for namespace in [&net.client, &net.server].into_iter().chain(&net.routers) {
             let name = format!("w{expected}");
@@ -49,11 +52,10 @@ fn nothing_is_left_behind() {
     assert!(expected >= 10);
     wait_until(SOON, "all namespaces to vanish", || witness.run(interfaces) == "lo");
     drop(witness);
-    wait_until(SOON, "all threads to end", || count("/proc/self/task") == threads);
+    wait_until(SOON, "all threads to end", || count("/proc/self/task") <= threads);
     assert_eq!(count("/proc/self/fd"), files);
     assert_eq!(count("/run/netns"), named);
     assert_eq!(interfaces(), outside);
-    assert!(!Path::new("/run/netns/witness").exists());
 }
 
 fn path(namespace: &Namespace) -> String {

@@ -1,5 +1,6 @@
 //! Middleboxes do to MPTCP what they are named after, by the kernel's own counters.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -105,10 +106,18 @@ fn stripping_can_begin_in_the_middle_of_a_transfer() {
         return;
     }
     let net = Net::wires(&[("wifi", WireOptions::default())]).unwrap();
-    net.paths[0].wire().unwrap().add(StripMptcp::after_payload(BYTES / 2));
-    let (server, stream) = on_first(&net, false);
-    traffic::fetch(&stream, BYTES).unwrap();
-    wait_until(SOON, "both ends to fall back", || both_believe(&server, &stream) == [false, false]);
+    let strip = StripMptcp::after_payload(BYTES / 2);
+    net.paths[0].wire().unwrap().add(strip.clone());
+    let (_server, stream) = on_first(&net, false);
+    (&stream).write_all(&[1]).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    // Nothing is said about the data: the sender, who still speaks MPTCP, repeats what seems
+    // unacknowledged, and the receiver takes that for new (seen on Linux 6.18).
+    wait_until(SOON, "the receiver to fall back", || {
+        let _ = (&stream).read(&mut [0; 10_000]);
+        !traffic::is_mptcp(&stream).unwrap()
+    });
+    assert!(strip.stripped() > 0);
 }
 
 #[test]
@@ -149,8 +158,8 @@ fn a_lost_fourth_ack_leaves_the_client_waiting() {
         let ip = net.paths[0].server_ips()[usize::from(is_v6)];
         let server = traffic::serve_echo(&net.server, (ip, 0).into()).unwrap();
         let stream = net.client.run(|| traffic::connect(server.local_addr())).unwrap();
-        std::io::Write::write_all(&mut &stream, b"x").unwrap();
-        std::io::Read::read_exact(&mut &stream, &mut [0]).unwrap();
+        (&stream).write_all(b"x").unwrap();
+        (&stream).read_exact(&mut [0]).unwrap();
         wait_until(SOON, "the fourth packet to be dropped", || drops.dropped() > 0);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinAckRx"), 1);
         let flags = joined_flags(&net).unwrap();

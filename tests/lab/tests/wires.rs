@@ -174,8 +174,10 @@ fn big_frames_fit_where_they_are_asked_for() {
 }
 
 #[test]
-fn names_that_collide_are_refused() {
+fn names_that_no_interface_can_have_are_refused() {
     let result = Net::wires(&[("wifi", perfect()), ("wifi", perfect())]);
+    assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    let result = Net::wires(&[("wi fi", perfect())]);
     assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
     assert_eq!(Net::wires(&[]).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
 }

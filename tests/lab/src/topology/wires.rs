@@ -9,7 +9,7 @@ use super::path::{Interface, Parts};
 use super::subnets::Subnet;
 use crate::namespace::Namespace;
 use crate::sys::interface;
-use crate::wire::{Wire, WireOptions};
+use crate::wire::{Wire, WireOptions, check_name};
 
 /// Address plan and interface numbers have room for this many.
 const PATHS_MAX: usize = 100;
@@ -70,6 +70,10 @@ fn check(paths: &[(&str, WireOptions)]) -> io::Result<()> {
         format!("a network of {} paths cannot be made: give 1 to {PATHS_MAX}", paths.len())
     } else if names.len() < paths.len() {
         "two paths have the same name: give each its own".to_owned()
+    } else if let Some(Err(problem)) =
+        paths.iter().map(|(name, _)| check_name(name)).find(Result::is_err)
+    {
+        format!("a path cannot be made: {problem}")
     } else {
         return Ok(());
     };

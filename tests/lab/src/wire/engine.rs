@@ -17,6 +17,10 @@ const ETHERNET_HEADER: usize = 14;
 /// How many batches one direction may take in before the other, and delivery, have their turn.
 const BATCHES_PER_TURN: usize = 4;
 
+/// When a wire ends: how long nothing must come, and how long it waits for that at most.
+const DRAIN_QUIET: Duration = Duration::from_millis(2);
+const DRAIN_MAX: Duration = Duration::from_millis(50);
+
 /// A frame on its way.
 struct Flight {
     buffer: Box<[u8]>,
@@ -78,6 +82,27 @@ impl Engine {
                     self.accept(direction);
                 }
             }
+        }
+        self.drain();
+    }
+
+    /// Carries what is under way, and the answers, without delay until nothing more comes.
+    /// Connections that were closed just before can so say farewell; else the kernel keeps them,
+    /// and their namespace, for a minute.
+    fn drain(&mut self) {
+        let end = Instant::now() + DRAIN_MAX;
+        while Instant::now() < end {
+            for track in &mut self.tracks {
+                track.flights.iter_mut().for_each(|flight| flight.arrival = 0);
+            }
+            self.deliver();
+            let [client, server] = &self.ends;
+            let fds = [client.as_fd(), server.as_fd()];
+            let readable = wait::readable(fds, Some(DRAIN_QUIET)).unwrap_or_default();
+            if readable == [false, false] {
+                return;
+            }
+            Direction::BOTH.into_iter().for_each(|direction| self.accept(direction));
         }
     }
 

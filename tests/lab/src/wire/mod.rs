@@ -31,6 +31,7 @@ use crate::middlebox::Middlebox;
 use crate::namespace::Namespace;
 use crate::sys::packet::PacketSocket;
 use engine::Engine;
+pub(crate) use spec::check_name;
 pub use spec::{PathSpec, PathSpecError};
 
 /// The smallest queue before a slow wire: 170 full frames, as a home router has.
@@ -100,7 +101,7 @@ impl WireOptions {
 
 /// What has happened to the frames of one direction so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct WireCounters {
     /// Frames that arrived at the other end.
     pub frames: u64,
     /// Their bytes, Ethernet headers included.
@@ -115,7 +116,7 @@ pub struct Counters {
     pub vanished: u64,
 }
 
-impl Counters {
+impl WireCounters {
     /// All frames that went in and never came out.
     pub fn dropped(&self) -> u64 {
         self.lost + self.overflowed + self.filtered + self.vanished
@@ -125,7 +126,7 @@ impl Counters {
 /// What the thread and the handle share.
 struct State {
     options: [WireOptions; 2],
-    counters: [Counters; 2],
+    counters: [WireCounters; 2],
     is_pulled: bool,
     is_ending: bool,
 }
@@ -171,7 +172,7 @@ impl Wire {
         };
         let state = State {
             options: [options; 2],
-            counters: [Counters::default(); 2],
+            counters: [WireCounters::default(); 2],
             is_pulled: false,
             is_ending: false,
         };
@@ -228,7 +229,7 @@ impl Wire {
     }
 
     /// What has happened to the frames of one direction so far.
-    pub fn counters(&self, direction: Direction) -> Counters {
+    pub fn counters(&self, direction: Direction) -> WireCounters {
         self.shared.lock().counters[direction as usize]
     }
 

@@ -91,7 +91,8 @@ impl FromStr for PathSpec {
     }
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+/// Says what is wrong with the name of a client's interface, if anything is.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let is_odd = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.');
     if name.is_empty() {
         Err("it has no name; begin with one, such as `wifi`".to_owned())

@@ -1,0 +1,31 @@
+# Thin: every target also works by the ecosystem's own tool, which it shows.
+.PHONY: setup demo test lint bench fuzz doc install clean
+
+setup:            ## install what building and testing needs; quick when it is there
+	@tests/setup
+
+demo: setup       ## a file over two paths, opened, prioritised, pulled and closed under it
+	cargo run --locked --quiet --release --package subflows-cli -- demo --chart target/demo.svg
+
+test: setup       ## everything that is promised, on the real kernel
+	@tests/run
+
+lint:             ## formatting and lints, as tests/run checks them
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets --all-features -- --deny warnings
+
+bench: setup      ## ratios to the raw system calls; the table is kept in BENCHMARKS.md
+	cargo bench --locked --package subflows --bench ratios
+	cp target/benchmarks.md BENCHMARKS.md
+
+fuzz:             ## the parsers on many more random inputs than in `make test`
+	PROPTEST_CASES=1000000 cargo test --locked --release --package subflows --lib random_bytes
+
+doc:              ## the documentation of the crate, in target/doc/subflows
+	RUSTDOCFLAGS=--deny=warnings cargo doc --locked --no-deps --all-features
+
+install:          ## the command, into cargo's folder
+	cargo install --locked --path bindings/cli
+
+clean:
+	cargo clean

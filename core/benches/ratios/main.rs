@@ -1,0 +1,221 @@
+//! What the safe verbs cost beside the bare system call, measured in the same run.
+//!
+//! `cargo bench -p subflows` measures and writes the table to `target/benchmarks.md`; the one kept
+//! in the repository is `BENCHMARKS.md`. Needs root, or `unshare -Urn`.
+#![allow(missing_docs, unreachable_pub)]
+
+mod raw;
+mod report;
+
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use subflows::{Close, Connect, Listen, Open};
+use subflows_lab::{Namespace, Net};
+
+struct Pair {
+    client: TcpStream,
+    server: TcpStream,
+    _listener: TcpListener,
+}
+
+fn pair(net: &Net, control: bool) -> Pair {
+    let to = SocketAddr::new(IpAddr::V4(net.paths[0].server_v4), 0);
+    let listener = net.server.run(|| subflows::listen(to, &Listen::new())).expect("listen");
+    let address = listener.local_addr().expect("address");
+    let options = Connect::new().control(control);
+    let mut client = net.client.run(|| subflows::connect(address, &options)).expect("connect");
+    let (mut server, _) = listener.accept().expect("accept");
+    client.write_all(b"?").expect("write");
+    server.read_exact(&mut [0]).expect("read");
+    server.write_all(b"!").expect("write");
+    client.read_exact(&mut [0]).expect("read");
+    Pair { client, server, _listener: listener }
+}
+
+fn reading(c: &mut Criterion, net: &Net) {
+    let pair = pair(net, true);
+    let second = Open::new().local(net.paths[1].client_v4);
+    subflows::open(&pair.client, &second).expect("open");
+    assert_eq!(subflows::list(&pair.client).expect("list").len(), 2);
+    let fd = pair.client.as_raw_fd();
+
+    let mut group = c.benchmark_group("info");
+    let mut buffer = [0u8; 96];
+    group.bench_function("raw", |b| b.iter(|| raw::getsockopt(fd, 284, 1, &mut buffer)));
+    group.bench_function("ours", |b| b.iter(|| subflows::info(black_box(&pair.client))));
+    group.finish();
+
+    let mut group = c.benchmark_group("list");
+    let mut full = raw::FullInfo::new();
+    group.bench_function("raw", |b| b.iter(|| full.call(fd)));
+    group.bench_function("ours", |b| b.iter(|| subflows::list(black_box(&pair.client))));
+    group.finish();
+
+    let token = subflows::info(&pair.client).expect("info").token;
+    let mut group = c.benchmark_group("connection");
+    let mut netlink = raw::Netlink::open(libc::NETLINK_SOCK_DIAG);
+    let request = raw::diag(libc::AF_INET, true, Some(token));
+    group.bench_function("raw", |b| {
+        b.iter(|| {
+            netlink.send(&request);
+            netlink.receive().len()
+        });
+    });
+    group.bench_function("ours", |b| b.iter(|| subflows::connection(black_box(token))));
+    group.finish();
+
+    let mut group = c.benchmark_group("status");
+    group.bench_function("ours", |b| b.iter(|| subflows::status(black_box(&pair.client))));
+    group.finish();
+}
+
+/// As many connections as that, on loopback in a namespace of their own.
+fn crowd(count: usize) -> Vec<(TcpStream, TcpStream)> {
+    let listener = subflows::listen("127.0.0.1:0", &Listen::new()).expect("listen");
+    let address = listener.local_addr().expect("address");
+    let connect = |_| {
+        let client = subflows::connect(address, &Connect::new()).expect("connect");
+        let (server, _) = listener.accept().expect("accept");
+        (client, server)
+    };
+    (0..count).map(connect).collect()
+}
+
+fn many(c: &mut Criterion) {
+    // Both ends are in this namespace: half as many pairs are 5000 connections.
+    const CONNECTIONS: usize = 5000;
+    let namespace = Namespace::new().expect("a namespace");
+    let _inside = namespace.enter().expect("enter");
+    let _crowd = crowd(CONNECTIONS / 2);
+    assert_eq!(subflows::connections().expect("connections").len(), CONNECTIONS);
+    let mut group = c.benchmark_group("connections");
+    group.sample_size(20).measurement_time(Duration::from_secs(6));
+    let mut netlink = raw::Netlink::open(libc::NETLINK_SOCK_DIAG);
+    let requests: Vec<_> = [(libc::AF_INET, true), (libc::AF_INET6, true)]
+        .into_iter()
+        .chain([(libc::AF_INET, false), (libc::AF_INET6, false)])
+        .map(|(family, mptcp)| raw::diag(family, mptcp, None))
+        .collect();
+    group.bench_function("raw", |b| {
+        b.iter(|| requests.iter().map(|request| netlink.dump(request)).sum::<usize>());
+    });
+    group.bench_function("ours", |b| b.iter(subflows::connections));
+    group.bench_function("ss", |b| {
+        b.iter(|| {
+            let mut ss = Command::new("ss");
+            ss.args(["-Mni"]).stdout(Stdio::null()).status().expect("ss")
+        });
+    });
+    group.finish();
+}
+
+fn opening(c: &mut Criterion, net: &Net) {
+    // Both ends under application control: the kernel's server would limit how many are open.
+    net.server.set_sysctl("net.mptcp.path_manager", "userspace").expect("sysctl");
+    let pair = pair(net, true);
+    let mut group = c.benchmark_group("open");
+    group.sample_size(50).measurement_time(Duration::from_secs(8));
+    raw_open(&mut group, net, &pair);
+    let options = Open::new().local(net.paths[1].client_v4);
+    group.bench_function("ours", |b| {
+        b.iter_custom(|rounds| {
+            let mut total = Duration::ZERO;
+            for _ in 0..rounds {
+                let start = Instant::now();
+                let subflow = subflows::open(&pair.client, &options).expect("open");
+                total += start.elapsed();
+                subflows::close(&pair.client, subflow.id, &Close::new()).expect("close");
+            }
+            total
+        });
+    });
+    group.finish();
+    net.server.set_sysctl("net.mptcp.path_manager", "kernel").expect("sysctl");
+    drop(pair.server);
+}
+
+/// From sending SUBFLOW_CREATE until the event SUB_ESTABLISHED is received: less than usable, and
+/// with everything that has to be found out known beforehand.
+fn raw_open(group: &mut BenchmarkGroup<'_, WallTime>, net: &Net, pair: &Pair) {
+    let (family, events_group) = raw::family();
+    let mut commands = raw::Netlink::open(libc::NETLINK_GENERIC);
+    let token = subflows::info(&pair.client).expect("info").token;
+    let SocketAddr::V4(remote) = pair.client.peer_addr().expect("peer") else { unreachable!() };
+    let local = net.paths[1].client_v4;
+    let mut port = 20_000u16;
+    group.bench_function("raw", |b| {
+        b.iter_custom(|rounds| {
+            let mut events = raw::Netlink::open(libc::NETLINK_GENERIC);
+            events.join(events_group);
+            let mut total = Duration::ZERO;
+            for _ in 0..rounds {
+                port = if port > 30_000 { 20_000 } else { port + 1 };
+                let ours = (local, port, 1);
+                let message = raw::create(family, token, ours, (*remote.ip(), remote.port()));
+                let start = Instant::now();
+                commands.send(&message);
+                let answer = commands.receive();
+                assert_eq!(answer[16..20], [0; 4], "SUBFLOW_CREATE was refused");
+                while events.receive()[16] != 10 {}
+                total += start.elapsed();
+                let opened = subflows::list(&pair.client).expect("list");
+                let ours = opened.iter().find(|s| s.local.port() == port).expect("listed");
+                subflows::close(&pair.client, ours.id, &Close::new()).expect("close");
+                while events.receive()[16] != 11 {}
+            }
+            total
+        });
+    });
+}
+
+fn taking_control(c: &mut Criterion) {
+    let mut group = c.benchmark_group("take_control");
+    let like = SocketAddr::from(([127, 0, 0, 1], 0));
+    group.bench_function("ours", |b| {
+        b.iter_batched(
+            || subflows::socket(like).expect("socket"),
+            |sock| subflows::take_control(&sock).map(|()| sock),
+            criterion::BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+fn main() {
+    if let Err(why) = subflows_lab::can_make_namespaces() {
+        eprintln!("skip: {why}");
+        return;
+    }
+    raise_descriptor_limit();
+    let net = Net::two_subnets().expect("a network");
+    // Subflows are opened and closed faster than their ports would come out of TIME_WAIT.
+    for namespace in [&net.client, &net.server] {
+        namespace.set_sysctl("net.ipv4.tcp_max_tw_buckets", "0").expect("sysctl");
+    }
+    let mut criterion = Criterion::default()
+        .configure_from_args()
+        .without_plots()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3));
+    {
+        let _inside = net.client.enter().expect("enter");
+        reading(&mut criterion, &net);
+        taking_control(&mut criterion);
+        opening(&mut criterion, &net);
+    }
+    many(&mut criterion);
+    criterion.final_summary();
+    report::write();
+}
+
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("getrlimit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("setrlimit");
+}

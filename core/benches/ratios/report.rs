@@ -1,0 +1,124 @@
+//! The table of ratios, out of the medians that criterion has just written.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// What is compared, and how far apart the two may be.
+struct Bar {
+    what: &'static str,
+    group: &'static str,
+    ours: &'static str,
+    other: &'static str,
+    /// Ours must be at most this many times the other; negative: at least that many times faster.
+    limit: f64,
+}
+
+const BARS: [Bar; 6] = [
+    Bar { what: "info / raw MPTCP_INFO", group: "info", ours: "ours", other: "raw", limit: 1.2 },
+    Bar {
+        what: "list of two / raw MPTCP_FULL_INFO",
+        group: "list",
+        ours: "ours",
+        other: "raw",
+        limit: 1.3,
+    },
+    Bar {
+        what: "connection(token) / raw diag look-up",
+        group: "connection",
+        ours: "ours",
+        other: "raw",
+        limit: 1.5,
+    },
+    Bar {
+        what: "connections() at 5000 / raw dumps",
+        group: "connections",
+        ours: "ours",
+        other: "raw",
+        limit: 1.5,
+    },
+    Bar {
+        what: "connections() at 5000 / `ss -Mni`",
+        group: "connections",
+        ours: "ours",
+        other: "ss",
+        limit: 0.2,
+    },
+    Bar {
+        what: "open to usable / raw create to established",
+        group: "open",
+        ours: "ours",
+        other: "raw",
+        limit: 2.0,
+    },
+];
+/// Taking control has no raw call to compare with: the bar is a time.
+const TAKE_CONTROL_NS: f64 = 80_000.0;
+
+fn criterion_folder() -> PathBuf {
+    // The benchmark runs from target/release/deps.
+    let program = env::current_exe().expect("the program's path");
+    let target = program.ancestors().nth(3).expect("a target folder");
+    target.join("criterion")
+}
+
+/// The median in nanoseconds.
+fn median(folder: &Path, group: &str, function: &str) -> Option<f64> {
+    let path = folder.join(group).join(function).join("new/estimates.json");
+    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    json["median"]["point_estimate"].as_f64()
+}
+
+fn time(ns: f64) -> String {
+    match ns {
+        ns if ns >= 1e6 => format!("{:.2} ms", ns / 1e6),
+        ns if ns >= 1e3 => format!("{:.2} µs", ns / 1e3),
+        ns => format!("{ns:.0} ns"),
+    }
+}
+
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let (model, kernel) = (model.unwrap_or("unknown processor"), kernel.trim());
+    format!("Linux {kernel}, {cores} processors ({model}), medians of one run.")
+}
+
+pub fn write() {
+    let folder = criterion_folder();
+    let mut table = String::from(
+        "| what | ours | compared with | ratio | bar | |\n|---|---|---|---|---|---|\n",
+    );
+    for bar in &BARS {
+        let ours = median(&folder, bar.group, bar.ours);
+        let other = median(&folder, bar.group, bar.other);
+        let (Some(ours), Some(other)) = (ours, other) else { continue };
+        let ratio = ours / other;
+        let verdict = if ratio <= bar.limit { "holds" } else { "**missed**" };
+        let _ = writeln!(
+            table,
+            "| {} | {} | {} | {ratio:.2} | ≤ {} | {verdict} |",
+            bar.what,
+            time(ours),
+            time(other),
+            bar.limit
+        );
+    }
+    if let Some(ns) = median(&folder, "take_control", "ours") {
+        let verdict = if ns <= TAKE_CONTROL_NS { "holds" } else { "**missed**" };
+        let _ = writeln!(
+            table,
+            "| take_control, crash-safe | {} | | | ≤ {} | {verdict} |",
+            time(ns),
+            time(TAKE_CONTROL_NS)
+        );
+    }
+    let text = format!("{}\n\n{table}", machine());
+    println!("\n{text}");
+    let path = folder.with_file_name("benchmarks.md");
+    fs::write(&path, text).expect("the table is written");
+    println!("written to {}", path.display());
+}

@@ -1,0 +1,83 @@
+//! What the tests share: networks from the lab, connected pairs inside them.
+#![allow(dead_code, missing_docs, unreachable_pub)]
+
+pub mod judge;
+pub mod transfer;
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use subflows::{Connect, Listen};
+use subflows_lab::{Namespace, Net};
+
+/// Long enough for anything on a busy machine that is not meant to take time.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// A network whose server accepts as many subflows as there may be.
+pub fn open_handed(net: Net) -> Net {
+    for namespace in [&net.client, &net.server] {
+        namespace.ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"]).unwrap();
+    }
+    net
+}
+
+/// A connection from the client's namespace to an address in the server's.
+pub struct Pair {
+    pub client: TcpStream,
+    pub server: TcpStream,
+    pub listener: TcpListener,
+}
+
+/// Connects through the first path, to the server's address of that family.
+pub fn connect(net: &Net, to: IpAddr, options: &Connect) -> Pair {
+    connect_between(&net.client, &net.server, to, options)
+}
+
+pub fn connect_between(
+    client: &Namespace,
+    server: &Namespace,
+    to: IpAddr,
+    options: &Connect,
+) -> Pair {
+    connect_from_to(client, server, to, to, options)
+}
+
+/// As [`connect_between`], for a server that listens on another address than the client names.
+pub fn connect_from_to(
+    client: &Namespace,
+    server: &Namespace,
+    listen: IpAddr,
+    to: IpAddr,
+    options: &Connect,
+) -> Pair {
+    let listener =
+        server.run(|| subflows::listen(SocketAddr::new(listen, 0), &Listen::new())).unwrap();
+    let address = SocketAddr::new(to, listener.local_addr().unwrap().port());
+    let client = client.run(|| subflows::connect(address, options)).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    for stream in [&client, &server] {
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream.set_write_timeout(Some(SOON)).unwrap();
+    }
+    Pair { client, server, listener }
+}
+
+impl Pair {
+    /// One byte each way: both ends are ready for more subflows then.
+    pub fn make_ready(&self) {
+        assert!(self.moves_data(), "the connection does not move data");
+    }
+
+    /// Whether a byte still gets through in both directions.
+    pub fn moves_data(&self) -> bool {
+        let mut byte = [0u8; 1];
+        let (mut client, mut server) = (&self.client, &self.server);
+        client.write_all(b"?").is_ok()
+            && server.read_exact(&mut byte).is_ok()
+            && byte == *b"?"
+            && server.write_all(b"!").is_ok()
+            && client.read_exact(&mut byte).is_ok()
+            && byte == *b"!"
+    }
+}

@@ -1,0 +1,109 @@
+//! A transfer that goes on until it is told to end, every byte of which is compared.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use subflows_lab::wait_until;
+
+use super::SOON;
+
+const CHUNK: usize = 64 << 10;
+/// After how many bytes the pattern repeats: a prime, so that nothing that went astray fits.
+const PERIOD: usize = 65_539;
+
+/// Data on their way from one end to the other.
+pub struct Transfer {
+    shared: Arc<Shared>,
+    sender: JoinHandle<io::Result<u64>>,
+    receiver: JoinHandle<io::Result<u64>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    is_ending: AtomicBool,
+    received: AtomicU64,
+}
+
+impl Transfer {
+    /// Sends `at_least` bytes, and goes on until [`finish`](Self::finish) is called.
+    pub fn start(from: &TcpStream, to: &TcpStream, at_least: u64) -> Transfer {
+        let shared = Arc::new(Shared::default());
+        let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        let state = Arc::clone(&shared);
+        let sender = thread::spawn(move || state.send(&from, at_least));
+        let state = Arc::clone(&shared);
+        let receiver = thread::spawn(move || state.receive(&to));
+        Transfer { shared, sender, receiver }
+    }
+
+    /// How much has arrived intact.
+    pub fn received(&self) -> u64 {
+        self.shared.received.load(Ordering::SeqCst)
+    }
+
+    /// Waits until that much more has arrived.
+    #[track_caller]
+    pub fn wait_for(&self, bytes: u64) {
+        let before = self.received();
+        wait_until(SOON, "data to arrive", || self.received() >= before + bytes);
+    }
+
+    /// Lets the sender come to its end; gives how many bytes were sent, all of them received.
+    #[track_caller]
+    pub fn finish(self) -> u64 {
+        self.shared.is_ending.store(true, Ordering::SeqCst);
+        let sent = self.sender.join().unwrap().expect("the sender");
+        let received = self.receiver.join().unwrap().expect("the receiver");
+        assert_eq!(received, sent, "bytes received and sent");
+        sent
+    }
+}
+
+impl Shared {
+    fn send(&self, mut stream: &TcpStream, at_least: u64) -> io::Result<u64> {
+        let mut sent = 0;
+        while sent < at_least || !self.is_ending.load(Ordering::SeqCst) {
+            sent += stream.write(pattern(sent, CHUNK))? as u64;
+        }
+        stream.shutdown(Shutdown::Write)?;
+        Ok(sent)
+    }
+
+    fn receive(&self, mut stream: &TcpStream) -> io::Result<u64> {
+        let mut chunk = vec![0; CHUNK];
+        let mut received = 0;
+        loop {
+            let length = stream.read(&mut chunk)?;
+            if length == 0 {
+                return Ok(received);
+            }
+            if chunk[..length] != *pattern(received, length) {
+                let text = format!("wrong bytes after the first {received}");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            received += length as u64;
+            self.received.store(received, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The bytes of the endless pattern from `offset` on.
+fn pattern(offset: u64, length: usize) -> &'static [u8] {
+    static TWO_PERIODS: OnceLock<Vec<u8>> = OnceLock::new();
+    let bytes = TWO_PERIODS.get_or_init(|| {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        };
+        let period: Vec<u8> = (0..PERIOD).map(|_| next()).collect();
+        period.repeat(2)
+    });
+    let start = (offset % PERIOD as u64) as usize;
+    &bytes[start..start + length.min(CHUNK)]
+}

@@ -1,0 +1,32 @@
+//! Says whether a server, and everything on the way to it, speaks Multipath TCP.
+//!
+//! `fallback_report HOST:PORT`. The server must send something. Needs no privilege.
+
+use std::error::Error;
+use std::io::Read;
+use std::time::Duration;
+
+use subflows::{Connect, State};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(server) = std::env::args().nth(1) else {
+        return Err("usage: fallback_report HOST:PORT".into());
+    };
+    let options = Connect::new().timeout(Duration::from_secs(10));
+    let mut stream = subflows::connect(server, &options)?;
+    println!("after the handshake: {}", verdict(&stream)?);
+
+    // Some middleboxes strip the options of data segments only: ask again.
+    stream.read_exact(&mut [0])?;
+    println!("after the first byte: {}", verdict(&stream)?);
+    Ok(())
+}
+
+fn verdict(stream: &std::net::TcpStream) -> subflows::Result<&'static str> {
+    Ok(match subflows::status(stream)?.state {
+        State::Mptcp => "Multipath TCP",
+        State::FellBack => "plain TCP: the server or a middlebox does not speak Multipath TCP",
+        State::Tcp => "plain TCP: this kernel has no Multipath TCP, or it is switched off",
+        _ => "the connection is closed",
+    })
+}

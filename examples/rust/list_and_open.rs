@@ -1,0 +1,27 @@
+//! Connect, look at the paths, open a second one over an interface, close it again.
+//!
+//! `list_and_open HOST:PORT INTERFACE`, with CAP_NET_ADMIN. The server must send something.
+
+use std::error::Error;
+use std::io::Read;
+
+use subflows::{Close, Connect, Open};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(server), Some(interface)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: list_and_open HOST:PORT INTERFACE".into());
+    };
+    let mut stream = subflows::connect(server, &Connect::new().control(true))?;
+
+    // A connection takes further subflows once a first byte has come through.
+    stream.read_exact(&mut [0])?;
+
+    let extra = subflows::open(&stream, &Open::new().interface(interface))?;
+    for path in subflows::list(&stream)? {
+        println!("{} {} -> {} {} us", path.id, path.local, path.remote, path.rtt_us);
+    }
+    subflows::close(&stream, extra.id, &Close::new())?;
+    println!("{} left", subflows::list(&stream)?.len());
+    Ok(())
+}

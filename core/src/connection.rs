@@ -10,7 +10,7 @@ use crate::subflow::SubflowState;
 use crate::sys::cache;
 use crate::sys::diag::{RawConnection, SockDiag};
 use crate::sys::netlink::Refusal;
-use crate::table::{Ty, Typed, operation, record};
+use crate::table::{Ty, Typed, operation, options, record};
 
 record! {
     /// One Multipath TCP connection of the network namespace, whoever owns it.
@@ -33,8 +33,7 @@ record! {
         send_queue: u32 [Bytes],
         /// Its counters.
         info: Info,
-        /// Its subflows. Empty where it was looked up alone: that look-up is in constant time,
-        /// and the kernel has none for subflows.
+        /// Its subflows, where they were asked for (`Connections::subflows`); otherwise empty.
         subflows: Vec<Details>,
     }
 }
@@ -54,43 +53,57 @@ fn from_raw(raw: &RawConnection) -> Connection {
     }
 }
 
+options! {
+    /// What to list of each connection.
+    pub struct Connections {
+        maybe {}
+        set {
+            /// Its subflows as well. Takes several times as long: the kernel is asked for every
+            /// TCP socket of the namespace.
+            subflows: bool = false,
+        }
+    }
+}
+
 operation! {
-    /// Lists every Multipath TCP connection of the calling thread's network namespace with its
-    /// subflows.
+    /// Lists every Multipath TCP connection of the calling thread's network namespace, on request
+    /// with its subflows.
     ///
     /// Connections come in the kernel's order. The list is not taken at one moment: what opens or
     /// closes meanwhile may be in it or not. Needs no privilege; Linux 5.9, with the modules
-    /// `mptcp_diag` and `tcp_diag`.
+    /// `mptcp_diag` and, for subflows, `tcp_diag`.
     ///
     /// # Errors
     /// `Unsupported` where the kernel has no `mptcp_diag`; in containers, which may not load
     /// modules, the host has to.
     ///
     /// ```
-    /// for connection in subflows::connections()? {
+    /// use subflows::Connections;
+    ///
+    /// for connection in subflows::connections(&Connections::new().subflows(true))? {
     ///     println!("{:08x}: {} subflows", connection.token, connection.subflows.len());
     /// }
     /// # Ok::<(), subflows::Error>(())
     /// ```
-    row CONNECTIONS() -> Ty::List(&Connection::TY), Nothing, [Unsupported];
-    pub fn connections() -> Result<Vec<Connection>> {
-        all().map_err(|refusal| refused("connections", refusal))
+    row CONNECTIONS(options: Connections::TY) -> Ty::List(&Connection::TY), Nothing, [Unsupported];
+    pub fn connections(options: &Connections) -> Result<Vec<Connection>> {
+        all(options).map_err(|refusal| refused("connections", refusal))
     }
 }
 
-fn all() -> std::result::Result<Vec<Connection>, Refusal> {
+fn all(options: &Connections) -> std::result::Result<Vec<Connection>, Refusal> {
     let mut connections = Vec::new();
-    let mut places = HashMap::new();
     let mut diag = SockDiag::open()?;
-    diag.connections(|raw| {
-        places.insert(raw.info.raw.mptcpi_token, connections.len());
-        connections.push(from_raw(&raw));
-    })?;
-    diag.legs(|leg| {
-        if let Some(place) = places.get(&leg.token) {
-            connections[*place].subflows.push(details::from_raw(leg));
-        }
-    })?;
+    diag.connections(|raw| connections.push(from_raw(&raw)))?;
+    if options.subflows {
+        let places: HashMap<u32, usize> =
+            connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
+        diag.legs(|leg| {
+            if let Some(place) = places.get(&leg.token) {
+                connections[*place].subflows.push(details::from_raw(leg));
+            }
+        })?;
+    }
     Ok(connections)
 }
 

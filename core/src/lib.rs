@@ -59,7 +59,7 @@ pub use announce::{Announce, Announced, announce};
 pub use backup::set_backup;
 pub use capabilities::{Capability, capabilities};
 pub use connect::{Connect, Connecting, connect, socket};
-pub use connection::{Connection, connection, connections};
+pub use connection::{Connection, Connections, connection, connections};
 pub use control::take_control;
 pub use details::{Details, details};
 pub use error::{Error, ErrorKind, Result};

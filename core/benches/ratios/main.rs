@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-use subflows::{Close, Connect, Listen, Open};
+use subflows::{Close, Connect, Connections, Listen, Open};
 use subflows_lab::{Namespace, Net};
 
 struct Pair {
@@ -93,19 +93,21 @@ fn many(c: &mut Criterion) {
     let namespace = Namespace::new().expect("a namespace");
     let _inside = namespace.enter().expect("enter");
     let _crowd = crowd(CONNECTIONS / 2);
-    assert_eq!(subflows::connections().expect("connections").len(), CONNECTIONS);
+    let plain = Connections::new();
+    assert_eq!(subflows::connections(&plain).expect("connections").len(), CONNECTIONS);
     let mut group = c.benchmark_group("connections");
     group.sample_size(20).measurement_time(Duration::from_secs(6));
     let mut netlink = raw::Netlink::open(libc::NETLINK_SOCK_DIAG);
     let requests: Vec<_> = [(libc::AF_INET, true), (libc::AF_INET6, true)]
         .into_iter()
-        .chain([(libc::AF_INET, false), (libc::AF_INET6, false)])
         .map(|(family, mptcp)| raw::diag(family, mptcp, None))
         .collect();
     group.bench_function("raw", |b| {
         b.iter(|| requests.iter().map(|request| netlink.dump(request)).sum::<usize>());
     });
-    group.bench_function("ours", |b| b.iter(subflows::connections));
+    group.bench_function("ours", |b| b.iter(|| subflows::connections(&plain)));
+    let whole = Connections::new().subflows(true);
+    group.bench_function("ours with subflows", |b| b.iter(|| subflows::connections(&whole)));
     group.bench_function("ss", |b| {
         b.iter(|| {
             let mut ss = Command::new("ss");

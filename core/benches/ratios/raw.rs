@@ -67,28 +67,21 @@ impl Netlink {
     pub fn join(&self, group: u32) {
         let pointer: *const u32 = &group;
         // SAFETY: the pointer and the length describe `group`.
-        let joined =
-            unsafe { libc::setsockopt(self.fd.as_raw_fd(), 270, 1, pointer.cast(), 4) };
+        let joined = unsafe { libc::setsockopt(self.fd.as_raw_fd(), 270, 1, pointer.cast(), 4) };
         assert_eq!(joined, 0);
     }
 
     pub fn send(&self, message: &[u8]) {
         // SAFETY: the pointer and the length describe `message`.
-        let sent = unsafe {
-            libc::send(self.fd.as_raw_fd(), message.as_ptr().cast(), message.len(), 0)
-        };
+        let sent =
+            unsafe { libc::send(self.fd.as_raw_fd(), message.as_ptr().cast(), message.len(), 0) };
         assert_eq!(sent, message.len() as isize);
     }
 
     pub fn receive(&mut self) -> &[u8] {
         // SAFETY: the pointer and the length describe `buffer`.
         let length = unsafe {
-            libc::recv(
-                self.fd.as_raw_fd(),
-                self.buffer.as_mut_ptr().cast(),
-                self.buffer.len(),
-                0,
-            )
+            libc::recv(self.fd.as_raw_fd(), self.buffer.as_mut_ptr().cast(), self.buffer.len(), 0)
         };
         assert!(length > 0);
         &self.buffer[..length as usize]
@@ -188,9 +181,7 @@ pub fn family() -> (u16, u32) {
             let list = &answer[offset..offset + length];
             let name = b"mptcp_pm_events";
             let at = list.windows(name.len()).position(|w| w == name).expect("the group");
-            let number = |at: usize| {
-                u32::from_ne_bytes(list[at..at + 4].try_into().expect("four"))
-            };
+            let number = |at: usize| u32::from_ne_bytes(list[at..at + 4].try_into().expect("four"));
             group = number(at - 8);
         }
         offset += length.next_multiple_of(4);

@@ -45,7 +45,8 @@ pub fn ss_find(namespace: &Namespace, token: u32, (local, remote): Ends) -> Opti
 
 /// A number from the details of ss; those that are zero it does not show.
 pub fn ss_number(subflow: &SsSubflow, name: &str) -> u64 {
-    let value = subflow.details.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix(':'));
+    let value =
+        subflow.details.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix(':'));
     value.map_or(0, |value| value.parse().unwrap())
 }
 

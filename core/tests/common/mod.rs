@@ -17,7 +17,9 @@ pub const SOON: Duration = Duration::from_secs(10);
 /// A network whose server accepts as many subflows as there may be.
 pub fn open_handed(net: Net) -> Net {
     for namespace in [&net.client, &net.server] {
-        namespace.ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"]).unwrap();
+        namespace
+            .ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"])
+            .unwrap();
     }
     net
 }

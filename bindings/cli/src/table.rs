@@ -1,0 +1,111 @@
+//! Tables for people: a header, aligned columns, two spaces between them.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+const HEADER: Style = Style::new().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const NOTE: Style = AnsiColor::Yellow.on_default();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// What stands where nothing is known.
+pub(crate) const NOTHING: &str = "-";
+
+/// One cell: text and how it is drawn on a terminal.
+pub(crate) struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    pub(crate) fn styled(text: impl Into<String>, style: Style) -> Cell {
+        Cell { text: text.into(), style }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Cell {
+        Cell::styled(text, Style::new())
+    }
+}
+
+/// Numbers and their units stand right, so that they can be compared; words stand left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+/// A table that grows row by row and is printed at the end, when all widths are known.
+pub(crate) struct Table {
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    pub(crate) fn new(columns: impl IntoIterator<Item = (&'static str, Align)>) -> Table {
+        Table { columns: columns.into_iter().collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row; cells that are missing at its end stay empty.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let width = |index: usize, title: &str| {
+            let cells = self.rows.iter().filter_map(|row| row.get(index));
+            cells.map(|cell| columns(&cell.text)).max().unwrap_or(0).max(columns(title))
+        };
+        let widths: Vec<usize> =
+            self.columns.iter().enumerate().map(|(index, (title, _))| width(index, title)).collect();
+        let header = self.columns.iter().map(|(title, _)| Cell::styled(*title, HEADER)).collect();
+        self.print_row(out, &header, &widths)?;
+        self.rows.iter().try_for_each(|row| self.print_row(out, row, &widths))
+    }
+
+    fn print_row(&self, out: &mut impl Write, row: &Vec<Cell>, widths: &[usize]) -> io::Result<()> {
+        let mut owed = 0;
+        for (index, cell) in row.iter().enumerate() {
+            let space = widths[index].saturating_sub(columns(&cell.text));
+            let (before, after) = match self.columns[index].1 {
+                Align::Left => (0, space),
+                Align::Right => (space, 0),
+            };
+            // Spaces are printed when something follows: no line ends in any.
+            if !cell.text.is_empty() {
+                let Cell { text, style } = cell;
+                write!(out, "{:1$}{style}{text}{style:#}", "", owed + before)?;
+                owed = 0;
+            } else {
+                owed += before;
+            }
+            owed += after + 2;
+        }
+        writeln!(out)
+    }
+}
+
+/// How wide a text is. Names, numbers and addresses have no wide letters.
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_do_not_end_in_spaces() {
+        let mut table = Table::new([("ID", Align::Right), ("NAME", Align::Left), ("", Align::Left)]);
+        table.row(["1".into(), "wifi".into(), "".into()]);
+        table.row(["12".into(), "µ".into(), "backup".into()]);
+        table.row(["3".into()]);
+        let mut text = anstream::StripStream::new(Vec::new());
+        table.print(&mut text).unwrap();
+        let text = String::from_utf8(text.into_inner()).unwrap();
+        assert_eq!(text, "ID  NAME\n 1  wifi\n12  µ     backup\n 3\n");
+    }
+}

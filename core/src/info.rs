@@ -2,6 +2,7 @@
 
 use std::mem::offset_of;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
 use crate::state;
@@ -80,15 +81,26 @@ operation! {
     }
 }
 
+/// Whether the last connection asked about was under the kernel's path manager: the next one
+/// probably is too. A wrong guess costs a system call and changes no answer.
+static EXPECT_LIMITED: AtomicBool = AtomicBool::new(true);
+
 fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
-    if crate::sys::mptcp::has_full_info() {
-        if let Ok((info, count)) = mptcp::info_and_count(sock) {
-            let total = read(&info).subflows_total;
-            let subflows = match total {
-                Some(total) => unwrapped(total, count),
-                None => list_fd(sock, "info")?.len() as u32,
-            };
-            return Ok(from_raw(&info, Some(subflows)));
+    if EXPECT_LIMITED.load(Ordering::Relaxed) {
+        let info = mptcp::info(sock).map_err(|error| state::explain(sock, "info", &error))?;
+        // The kernel's path manager, which reports limits, never comes near 256 subflows, where
+        // the counter wraps.
+        if let (Some(total), 1..) = (subflows_total(&info), info.raw.mptcpi_subflows_max) {
+            return Ok(from_raw(&info, Some(total)));
+        }
+        EXPECT_LIMITED.store(false, Ordering::Relaxed);
+    }
+    if mptcp::has_full_info() {
+        if let Ok((info, kept)) = mptcp::info_and_count(sock) {
+            EXPECT_LIMITED.store(info.raw.mptcpi_subflows_max > 0, Ordering::Relaxed);
+            if let Some(total) = wrapping_total(&info) {
+                return Ok(from_raw(&info, Some(unwrapped(total, kept))));
+            }
         }
     }
     let info = mptcp::info(sock).map_err(|error| state::explain(sock, "info", &error))?;
@@ -103,14 +115,9 @@ fn unwrapped(total: u8, kept: u32) -> u32 {
     kept.saturating_sub(u32::from(excess))
 }
 
-struct Optional {
-    subflows_total: Option<u8>,
-}
-
-fn read(info: &mptcp::Info) -> Optional {
-    let raw = &info.raw;
-    let offset = offset_of!(mptcp_info, mptcpi_subflows_total);
-    Optional { subflows_total: info.since(offset, raw.mptcpi_subflows_total) }
+/// Live subflows as the kernel counts them; before Linux 6.8 it does not.
+fn wrapping_total(info: &mptcp::Info) -> Option<u8> {
+    info.since(offset_of!(mptcp_info, mptcpi_subflows_total), info.raw.mptcpi_subflows_total)
 }
 
 /// The record of what the kernel told, with the number of subflows where the caller knows it.
@@ -146,7 +153,7 @@ pub(crate) fn from_raw(info: &mptcp::Info, subflows: Option<u32>) -> Info {
 /// The kernel's count for a connection that is known by its token only: it wraps at 256, and is
 /// then given as what it is.
 pub(crate) fn subflows_total(info: &mptcp::Info) -> Option<u32> {
-    read(info).subflows_total.map(u32::from)
+    wrapping_total(info).map(u32::from)
 }
 
 #[cfg(test)]

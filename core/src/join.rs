@@ -58,7 +58,6 @@ impl Join {
         sock: BorrowedFd<'_>,
         events: &mut KernelEvents,
     ) -> Result<Option<Subflow>> {
-        self.read(events)?;
         let (local, remote) = self.ends();
         let interface = self.plan.local.interface;
         match leg::find_on(sock, local, remote, interface, leg::Depth::Shallow) {
@@ -68,6 +67,7 @@ impl Join {
                         return Ok(Some(subflow));
                     }
                 }
+                self.read(events)?;
                 // Until the peer answers, an event will tell; after that nothing does.
                 self.next_look = match self.is_answered {
                     true => (self.next_look * 3 / 2).min(LAST_LOOK),

@@ -71,3 +71,8 @@ pub use status::{PathManager, State, Status, status};
 pub use subflow::{Close, Subflow, SubflowState, close, list};
 pub use surface::OPERATIONS;
 pub use upgrade::upgrade;
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

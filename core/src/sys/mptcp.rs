@@ -165,10 +165,14 @@ fn gather<T>(
     }
 }
 
-/// A closed subflow stays in the kernel's list where it was the initial one; a listener and a
-/// bound socket show themselves as one.
+/// A subflow that we have closed stays in the kernel's list where it was the initial one: until
+/// the peer has acknowledged it, which over a dead path is never, and as a closed one after that.
+/// A listener and a bound socket show themselves as subflows too.
 pub(crate) fn is_live(state: u8) -> bool {
-    state != uapi::TCP_CLOSE && state != uapi::TCP_LISTEN
+    matches!(
+        state,
+        uapi::TCP_ESTABLISHED | uapi::TCP_SYN_SENT | uapi::TCP_SYN_RECV | uapi::TCP_CLOSE_WAIT
+    )
 }
 
 /// Reads the subflows as kernels before 6.5 have to: addresses, counters, and the addresses once

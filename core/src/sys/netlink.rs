@@ -211,10 +211,17 @@ pub(crate) struct Netlink {
 
 impl Netlink {
     pub(crate) fn open(protocol: i32) -> io::Result<Netlink> {
-        let fd = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, protocol)?;
+        let netlink = Netlink::bare(protocol)?;
+        let fd = &netlink.fd;
         // Both only make the answers to a refusal better: absence is no failure.
         let _ = socket::set_i32(fd.as_fd(), uapi::SOL_NETLINK, uapi::NETLINK_EXT_ACK, 1);
         let _ = socket::set_i32(fd.as_fd(), uapi::SOL_NETLINK, uapi::NETLINK_CAP_ACK, 1);
+        Ok(netlink)
+    }
+
+    /// One that is to listen and asks little: it does without the words of a refusal.
+    pub(crate) fn bare(protocol: i32) -> io::Result<Netlink> {
+        let fd = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, protocol)?;
         Ok(Netlink { fd, sequence: 0, buffer: Vec::new() })
     }
 

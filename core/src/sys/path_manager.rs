@@ -66,7 +66,7 @@ impl PmNetlink {
 
     /// Opens a socket that receives the path manager's events; needs `CAP_NET_ADMIN`.
     pub(crate) fn subscribe() -> Result<Netlink, Refusal> {
-        let mut netlink = Netlink::open(libc::NETLINK_GENERIC)?;
+        let mut netlink = Netlink::bare(libc::NETLINK_GENERIC)?;
         let family = Family::find(&mut netlink)?;
         let group = family.events_group.ok_or_else(|| Refusal::bare(libc::EOPNOTSUPP))?;
         netlink.join(group)?;

@@ -17,8 +17,9 @@ pub(crate) const SO_NETNS_COOKIE: i32 = 71;
 /// `enum` in `include/net/tcp_states.h`.
 pub(crate) const TCP_ESTABLISHED: u8 = 1;
 pub(crate) const TCP_SYN_SENT: u8 = 2;
+pub(crate) const TCP_SYN_RECV: u8 = 3;
 pub(crate) const TCP_CLOSE: u8 = 7;
-pub(crate) const TCP_LISTEN: u8 = 10;
+pub(crate) const TCP_CLOSE_WAIT: u8 = 8;
 
 /// `struct mptcp_info`. An older kernel writes less of it: see [`field_present`].
 #[repr(C)]

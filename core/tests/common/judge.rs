@@ -30,10 +30,12 @@ pub fn number(token: &str) -> u32 {
     u32::from_str_radix(token, 16).unwrap()
 }
 
-/// The subflows of the connection with this token, as ss shows them.
+/// The subflows of the connection with this token, as ss shows them. One that this end has closed
+/// is none any more: all that it waits for is the peer's acknowledgement.
 pub fn ss_of(namespace: &Namespace, token: u32) -> Vec<SsSubflow> {
     let mut subflows = oracle::ss_subflows(namespace);
-    subflows.retain(|subflow| number(&subflow.token) == token);
+    let is_live = |state: &str| ["ESTAB", "SYN-SENT", "SYN-RECV", "CLOSE-WAIT"].contains(&state);
+    subflows.retain(|subflow| number(&subflow.token) == token && is_live(&subflow.state));
     subflows
 }
 

@@ -3,11 +3,12 @@
 //! Source: `net/mptcp/sockopt.c`.
 
 use std::io;
-use std::mem::{MaybeUninit, offset_of, size_of, size_of_val};
+use std::mem::{MaybeUninit, offset_of, size_of};
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
+use super::netlink::u32_at;
 use super::socket;
 use super::uapi::{self, mptcp_full_info, mptcp_info, mptcp_subflow_info, tcp_info};
 
@@ -220,41 +221,43 @@ fn read_counters(sock: BorrowedFd<'_>) -> io::Result<Vec<tcp_info>> {
 
 /// Reads one of the two options that give a header and an array: its bytes and its stride.
 fn read_elements(sock: BorrowedFd<'_>, name: i32, size: usize) -> io::Result<(Vec<u8>, usize)> {
-    let mut head = uapi::mptcp_subflow_data::default();
-    let head_size = size_of_val(&head);
     let mut capacity = USUAL_SUBFLOWS;
     while capacity <= MAX_SUBFLOWS {
-        let mut buffer = vec![0u8; head_size + capacity * size];
-        buffer[0..4].copy_from_slice(&(head_size as u32).to_ne_bytes());
+        let mut buffer = vec![0u8; HEAD + capacity * size];
+        buffer[0..4].copy_from_slice(&(HEAD as u32).to_ne_bytes());
         buffer[12..16].copy_from_slice(&(size as u32).to_ne_bytes());
         let length = socket::get_bytes(sock, uapi::SOL_MPTCP, name, &mut buffer)?;
-        let (head, total) = parse_elements(&buffer[..length], &mut head)?;
-        if total <= capacity {
-            let stride = head.size_user as usize;
-            if stride == 0 || stride > size || length < head_size + total * stride {
-                return Err(io::Error::from_raw_os_error(libc::EBADMSG));
-            }
-            let end = head_size + total * stride;
-            return Ok((buffer[head_size..end].to_vec(), stride));
+        match elements(&buffer[..length], size).ok_or(io::ErrorKind::InvalidData)? {
+            Elements::All(bytes, stride) => return Ok((bytes.to_vec(), stride)),
+            // A few more may be born before the next call.
+            Elements::More(total) => capacity = total + 4,
         }
-        capacity = total + 4;
     }
     Err(io::Error::from_raw_os_error(libc::EOVERFLOW))
 }
 
-fn parse_elements<'a>(
-    buffer: &[u8],
-    head: &'a mut uapi::mptcp_subflow_data,
-) -> io::Result<(&'a uapi::mptcp_subflow_data, usize)> {
-    if buffer.len() < size_of_val(head) {
-        return Err(io::Error::from_raw_os_error(libc::EBADMSG));
+/// The size of `mptcp_subflow_data`, which stands before the array.
+const HEAD: usize = size_of::<uapi::mptcp_subflow_data>();
+
+enum Elements<'a> {
+    /// The array and the distance from one element to the next.
+    All(&'a [u8], usize),
+    /// There are that many, and not all were written.
+    More(usize),
+}
+
+/// Takes apart what the kernel wrote; `None` where it contradicts itself.
+fn elements(written: &[u8], size: usize) -> Option<Elements<'_>> {
+    let total = u32_at(written, offset_of!(uapi::mptcp_subflow_data, num_subflows))? as usize;
+    let stride = u32_at(written, offset_of!(uapi::mptcp_subflow_data, size_user))? as usize;
+    let array = written.get(HEAD..)?;
+    if stride == 0 || stride > size {
+        return None;
     }
-    let word = |index: usize| super::netlink::u32_at(buffer, index * 4).unwrap_or(0);
-    head.num_subflows = word(1);
-    head.size_kernel = word(2);
-    head.size_user = word(3);
-    let total = head.num_subflows as usize;
-    Ok((head, total))
+    match array.get(..total.checked_mul(stride)?) {
+        Some(all) => Some(Elements::All(all, stride)),
+        None => Some(Elements::More(total)),
+    }
 }
 
 /// Whether to use `MPTCP_FULL_INFO`: unknown until the first call, then what it answered. The
@@ -265,4 +268,34 @@ pub(crate) fn has_full_info() -> bool {
         let without = std::env::var_os("SUBFLOWS_WITHOUT");
         without.is_some_and(|names| names.to_string_lossy().split(',').any(|n| n == "full_info"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_elements_than_there_are_is_more_and_not_wrong() {
+        let head = [16u32, 3, 280, 8].map(u32::to_ne_bytes).concat();
+        assert!(matches!(elements(&head, 8), Some(Elements::More(3))));
+        let all = [head, vec![7; 24]].concat();
+        assert!(matches!(elements(&all, 8), Some(Elements::All(bytes, 8)) if bytes == [7; 24]));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn random_bytes_are_elements_or_nothing(bytes: Vec<u8>, size in 1usize..300) {
+            if let Some(Elements::All(array, stride)) = elements(&bytes, size) {
+                proptest::prop_assert!(array.len() + HEAD <= bytes.len() && stride <= size);
+            }
+        }
+
+        #[test]
+        fn random_bytes_are_fields_or_absent(bytes: Vec<u8>) {
+            let info = Info::from_bytes(&bytes);
+            let offset = offset_of!(mptcp_info, mptcpi_subflows_total);
+            let total = info.since(offset, info.raw.mptcpi_subflows_total);
+            proptest::prop_assert_eq!(total, bytes.get(offset).copied());
+        }
+    }
 }

@@ -1,0 +1,60 @@
+//! Listing the subflows of a busy connection would cost the program an allocation per subflow.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use subflows::{Connect, Open};
+use subflows_lab::Net;
+
+/// Counts what the calling thread allocates.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's contract is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = COUNT.get();
+    let result = work();
+    (COUNT.get() - before, result)
+}
+
+#[test]
+fn list_allocates_once_and_info_never() {
+    if !subflows_lab::ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let pair = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new().control(true));
+    pair.make_ready();
+    let _inside = net.client.enter().unwrap();
+    subflows::open(&pair.client, &Open::new().local(net.paths[1].client_v4)).unwrap();
+    // What is found out once per process is found out here.
+    subflows::list(&pair.client).unwrap();
+    subflows::info(&pair.client).unwrap();
+
+    let (count, subflows) = allocations(|| subflows::list(&pair.client).unwrap());
+    assert_eq!((count, subflows.len()), (1, 2));
+    let (count, _info) = allocations(|| subflows::info(&pair.client).unwrap());
+    assert_eq!(count, 0);
+}

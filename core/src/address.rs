@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::leg;
-use crate::state::explain;
+use crate::state::{explain, unasked};
 use crate::subflow::list_fd;
 use crate::sys::cache;
 use crate::sys::mptcp;
@@ -37,7 +37,8 @@ operation! {
     /// that no subflow uses are told since Linux 6.10, for controlled connections.
     ///
     /// # Errors
-    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket.
+    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket;
+    /// `OtherNamespace` from another network namespace.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -47,7 +48,7 @@ operation! {
     /// assert_eq!(subflows::addresses(&client)?[0].id, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row ADDRESSES(sock: Ty::Socket) -> Ty::List(&Address::TY), Nothing, [NotMptcp];
+    row ADDRESSES(sock: Ty::Socket) -> Ty::List(&Address::TY), Nothing, [NotMptcp OtherNamespace];
     pub fn addresses(sock: &impl AsFd) -> Result<Vec<Address>> {
         addresses_fd(sock.as_fd())
     }
@@ -56,18 +57,21 @@ operation! {
 fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
     const OPERATION: &str = "addresses";
     let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let token = info.raw.mptcpi_token;
     let mut known = BTreeMap::<(u8, IpAddr), Address>::new();
     for subflow in list_fd(sock, OPERATION)? {
-        // One that sock_diag no longer knows was closed in between.
-        let found = leg::find(sock, subflow.local, subflow.remote, leg::Depth::Shallow);
-        if let Ok(leg) = found {
-            let (id, ip) = (leg.local_address_id, subflow.local.ip());
-            let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };
-            known.entry((id, ip)).or_insert_with(fresh).subflows += 1;
-        }
+        let ends = (subflow.local, subflow.remote);
+        let leg = match leg::find(sock, token, ends, leg::Depth::Shallow) {
+            Ok(leg) => leg,
+            // One that sock_diag no longer knows was closed in between.
+            Err(error) if error.is(libc::ENOENT) => continue,
+            Err(error) => return Err(unasked(OPERATION, error)),
+        };
+        let (id, ip) = (leg.local_address_id, subflow.local.ip());
+        let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };
+        known.entry((id, ip)).or_insert_with(fresh).subflows += 1;
     }
-    let token = info.raw.mptcpi_token;
-    if crate::status::addresses_by_token(sock) {
+    if crate::manager::addresses_by_token(sock) {
         // Refused for a connection under the kernel's path manager: it has endpoints instead.
         let told = cache::about(sock, |netlink: &mut PmNetlink| netlink.addresses(token));
         for local in told.unwrap_or_default() {

@@ -1,29 +1,30 @@
 //! Telling the peer of a local address.
 
-use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::PathManager;
-use crate::connect::os;
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::listen::{Listen, listen_on};
 use crate::plan;
 use crate::state::{Observed, Phase, explain, observe};
 use crate::sys::cache;
+use crate::sys::event::KernelEvents;
 use crate::sys::mptcp;
 use crate::sys::path_manager::{LocalAddress, PmNetlink};
 use crate::sys::socket;
-use crate::table::{Ty, operation, options};
+use crate::table::{Ty, Typed, operation, options};
 
 options! {
     /// Which address to announce, and how.
     pub struct Announce {
-        maybe {
-            /// The port that the peer should connect to. With one, a listener is kept there, which
-            /// the peer needs to join us. Without, the peer uses the port that this end of the
-            /// connection has, and something must be listening there: right for a server.
+        maybe {}
+        exact {
+            /// The port that the peer should connect to; 0 chooses a free one. With one, a
+            /// listener is kept there, on the interface that owns the address: the peer needs it
+            /// to join us. Without, the peer uses the port that this end of the connection has,
+            /// and something must be listening there: right for a server.
             port: u16,
         }
         set {
@@ -46,7 +47,8 @@ operation! {
     /// - `NotConnected`, `Closed`, `NotMptcp`: there is no peer to tell.
     /// - `NotReady`: send or receive something first.
     /// - `NotControlled`, `NotPermitted`, `OtherNamespace`: not ours to steer, or not from here.
-    /// - `AddressNotAvailable` where the address is not ours or the port is taken.
+    /// - `AddressNotAvailable` for a port that is taken, or an address with one that is not ours.
+    /// - `Unsupported` for IPv6 with a port that was not left to us, beside TCP timestamps.
     ///
     /// ```no_run
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;
@@ -55,10 +57,10 @@ operation! {
     /// here.withdraw()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row ANNOUNCE(sock: Ty::Socket, address: Ty::Ip, options: Ty::Options("Announce"))
+    row ANNOUNCE(sock: Ty::Socket, address: Ty::Ip, options: Announce::TY)
         -> Ty::Handle("Announced"), NetAdmin,
         [NotConnected Closed NotMptcp NotReady NotControlled NotPermitted OtherNamespace
-         AddressNotAvailable];
+         AddressNotAvailable Unsupported];
     pub fn announce(sock: &impl AsFd, address: IpAddr, options: &Announce) -> Result<Announced> {
         announce_fd(sock.as_fd(), address.to_canonical(), options)
     }
@@ -66,6 +68,10 @@ operation! {
 
 fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<Announced> {
     const OPERATION: &str = "announce";
+    if ip.is_unspecified() || ip.is_multicast() {
+        return Err(Error::argument(OPERATION, format!("{ip} is no address of an interface"))
+            .with_remedy("Announce an address of this host: ip address."));
+    }
     let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
     let error = |kind| Error::new(kind, OPERATION);
     match observe(sock, OPERATION)? {
@@ -77,52 +83,95 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
         Observed::Mptcp(..) => return Err(error(ErrorKind::Closed)),
         Observed::Tcp | Observed::FellBack => return Err(error(ErrorKind::NotMptcp)),
     }
-    if crate::status::path_manager(sock, &info) == PathManager::Kernel {
+    if crate::manager::path_manager(sock, &info) == PathManager::Kernel {
         return Err(error(ErrorKind::NotControlled));
     }
-    if !crate::status::is_ready(sock) {
+    if !crate::status::is_ready(sock, info.raw.mptcpi_token) {
         return Err(error(ErrorKind::NotReady));
     }
-    let port = options.port.unwrap_or(0);
-    let listener = match options.port {
-        Some(port) => {
-            let backlog = Listen::new().backlog(options.backlog).only_v6(ip.is_ipv6());
-            let listener = listen_on(SocketAddr::new(ip, port), &backlog)
-                .map_err(|error| error.during(OPERATION))?;
-            Some(listener)
-        }
-        None => None,
-    };
-    let port = match &listener {
-        Some(listener) if port == 0 => {
-            socket::local_address(listener.as_fd()).map_err(|e| os(OPERATION, &e))?.port()
-        }
-        _ => port,
-    };
     let token = info.raw.mptcpi_token;
     let mut local = LocalAddress::new(ip, 0);
-    local.port = port;
     local.is_announced = true;
-    let id = tell(sock, token, local)?;
-    Ok(Announced { token, id, address: SocketAddr::new(ip, port), listener, is_withdrawn: false })
+    let ear = door().events(Some(sock)).map_err(|error| error.during(OPERATION))?;
+    ear.set_buffer(0);
+    let backlog = options.backlog as usize;
+    let Some(port) = options.port else {
+        tell(sock, token, &mut local)?;
+        let address = SocketAddr::new(ip, 0);
+        let listener = None;
+        return Ok(Announced {
+            token,
+            local,
+            address,
+            listener,
+            backlog,
+            _ear: ear,
+            is_withdrawn: false,
+        });
+    };
+    // Told without a port, the peer takes the one that it knows this end of the connection by.
+    let own = match ip.is_ipv6() && !mptcp::tells_v6_ports(sock) {
+        true => {
+            Some(socket::local_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?.port())
+        }
+        false => None,
+    };
+    if own.is_some_and(|own| port != 0 && port != own) {
+        return Err(error(ErrorKind::Unsupported)
+            .detail("beside TCP timestamps this kernel has no room for an IPv6 address and a port")
+            .with_remedy(
+                "Leave the choice of the port to us (0), or switch net.ipv4.tcp_timestamps off.",
+            ));
+    }
+    let address = SocketAddr::new(ip, own.unwrap_or(port));
+    let listener = listen_for_peer(sock, address, options.backlog)?;
+    let address =
+        socket::local_address(listener.as_fd()).map_err(|e| Error::from_io(OPERATION, &e))?;
+    let address = SocketAddr::new(ip, address.port());
+    local.port = own.map_or(address.port(), |_| 0);
+    tell(sock, token, &mut local)?;
+    let listener = Some(listener);
+    Ok(Announced { token, local, address, listener, backlog, _ear: ear, is_withdrawn: false })
+}
+
+/// A listener that answers by the interface that owns the address: by the default route the answer
+/// would leave with another interface's address, and the first strict router would drop it.
+fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> Result<OwnedFd> {
+    const OPERATION: &str = "announce";
+    let mut options = Listen::new().backlog(backlog).only_v6(address.is_ipv6());
+    let remote = socket::peer_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?;
+    let index = plan::interface_of(sock, address.ip(), remote, OPERATION)?;
+    if index != 0 {
+        let name = nix::net::if_::if_indextoname(index)
+            .map_err(|errno| Error::os(OPERATION, errno as i32))?;
+        options.interface = Some(name.to_string_lossy().into_owned());
+    }
+    let listener = listen_on(address, &options).map_err(|error| error.during(OPERATION))?;
+    // Two who turn strangers away at once must not wait for each other's.
+    socket::set_nonblocking(listener.as_fd(), true).map_err(|e| Error::from_io(OPERATION, &e))?;
+    Ok(listener)
 }
 
 /// Announces under an id that is free, again where somebody took it in between.
-fn tell(sock: BorrowedFd<'_>, token: u32, mut local: LocalAddress) -> Result<u8> {
+fn tell(sock: BorrowedFd<'_>, token: u32, local: &mut LocalAddress) -> Result<()> {
     const OPERATION: &str = "announce";
     const TRIES: usize = 8;
-    let mut last = Error::new(ErrorKind::InvalidState, OPERATION)
-        .detail("all 255 address ids of this connection are in use")
-        .with_remedy("Withdraw an address first.");
+    let mut last = Error::new(ErrorKind::InvalidArgument, OPERATION);
     for _ in 0..TRIES {
         let known = cache::about(sock, |netlink: &mut PmNetlink| netlink.addresses(token));
         let known = known.unwrap_or_default();
         let same = known.iter().find(|known| known.ip == local.ip && known.port == local.port);
-        let used: HashSet<u8> = known.iter().map(|known| known.id).collect();
-        let Some(id) = same.map(|same| same.id).or_else(|| plan::free_id(&used)) else { break };
-        local.id = id;
-        match door().announce(sock, token, &local) {
-            Ok(()) => return Ok(id),
+        local.id = match same {
+            Some(same) if same.is_announced => {
+                return Err(Error::new(ErrorKind::InvalidState, OPERATION)
+                    .detail(format!("{} is announced already, as address {}", local.ip, same.id))
+                    .with_remedy("Withdraw it first, or announce it with another port."));
+            }
+            Some(same) => same.id,
+            None => plan::unused_id(sock, token, &known, OPERATION)?,
+        };
+        match door().announce(sock, token, local) {
+            Ok(()) => return Ok(()),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                 last = error.during(OPERATION).with_kind(ErrorKind::InvalidArgument);
             }
@@ -136,16 +185,20 @@ fn tell(sock: BorrowedFd<'_>, token: u32, mut local: LocalAddress) -> Result<u8>
 #[derive(Debug)]
 pub struct Announced {
     token: u32,
-    id: u8,
+    local: LocalAddress,
     address: SocketAddr,
     listener: Option<OwnedFd>,
+    backlog: usize,
+    /// Never read. The kernel takes subflows that come to a controlled connection only while
+    /// somebody follows events (`mptcp_userspace_pm_active` in `net/mptcp/pm_userspace.c`).
+    _ear: KernelEvents,
     is_withdrawn: bool,
 }
 
 impl Announced {
     /// The address id that the peer knows it by.
     pub fn id(&self) -> u8 {
-        self.id
+        self.local.id
     }
 
     /// The address; its port is 0 where none was announced.
@@ -168,21 +221,16 @@ impl Announced {
     /// `Os` where the process has too many descriptors.
     pub fn turn_away(&self) -> Result<usize> {
         let Some(listener) = &self.listener else { return Ok(0) };
-        let mut count = 0;
-        while socket::poll_now(listener.as_fd(), libc::POLLIN)
-            .is_ok_and(|events| events & libc::POLLIN != 0)
-        {
+        // More than may wait at once have come meanwhile: the descriptor is readable again.
+        for count in 0..=self.backlog {
             match socket::accept_now(listener.as_fd()) {
-                Ok(stranger) => {
-                    reset_on_close(&stranger);
-                    count += 1;
-                }
-                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => break,
+                Ok(stranger) => reset_on_close(&stranger),
+                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => return Ok(count),
                 Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
-                Err(error) => return Err(os("announce", &error)),
+                Err(error) => return Err(Error::from_io("announce", &error)),
             }
         }
-        Ok(count)
+        Ok(self.backlog)
     }
 
     /// Withdraws the address and closes its subflows.
@@ -197,7 +245,7 @@ impl Announced {
         if std::mem::replace(&mut self.is_withdrawn, true) {
             return Ok(());
         }
-        door().remove(self.token, self.id).map_err(|error| match error.raw_os_error() {
+        door().withdraw(self.token, &self.local).map_err(|error| match error.raw_os_error() {
             Some(libc::EINVAL) => error.during("announce").with_kind(ErrorKind::Closed),
             _ => error.during("announce"),
         })

@@ -39,7 +39,7 @@ fn set_backup_fd(sock: BorrowedFd<'_>, id: u32, backup: bool) -> Result<()> {
     const OPERATION: &str = "set_backup";
     let subflow = subflow::find(sock, id, OPERATION)?;
     let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
-    if crate::status::path_manager(sock, &info) == PathManager::Kernel {
+    if crate::manager::path_manager(sock, &info) == PathManager::Kernel {
         return Err(Error::new(ErrorKind::NotControlled, OPERATION));
     }
     let ends = (subflow.local, subflow.remote);

@@ -178,6 +178,9 @@ fn may_take_control() -> Answer {
 }
 
 fn may_close_any() -> Answer {
+    // The kernel looks for the socket first and for the right later, so that naming none does not
+    // tell whether we may.
+    may_steer()?;
     match SockDiag::open().and_then(|mut diag| diag.may_destroy()) {
         Ok(()) => Ok(()),
         Err(Refusal { errno: libc::EPERM, .. }) => {

@@ -41,9 +41,10 @@ pub(crate) fn new_socket(like: SocketAddr, operation: &'static str) -> Result<Ow
                 Some(libc::EPROTONOSUPPORT | libc::ENOPROTOOPT | libc::EINVAL)
             ) =>
         {
-            socket::new(family, libc::SOCK_STREAM, 0).map_err(|error| os(operation, &error))
+            socket::new(family, libc::SOCK_STREAM, 0)
+                .map_err(|error| Error::from_io(operation, &error))
         }
-        Err(error) => Err(os(operation, &error)),
+        Err(error) => Err(Error::from_io(operation, &error)),
     }
 }
 
@@ -144,14 +145,19 @@ impl Connecting {
             bind_to_interface(sock.as_fd(), interface, OPERATION)?;
         }
         if let Some(local) = options.local {
-            socket::bind(sock.as_fd(), local).map_err(|error| {
-                os(OPERATION, &error).detail(format!("cannot connect from {local}"))
-            })?;
+            bind(sock.as_fd(), local, OPERATION)?;
         }
         if options.control {
-            take_control_fd(sock.as_fd()).map_err(|error| error.during(OPERATION))?;
+            take_control_fd(sock.as_fd()).map_err(|error| match error.kind() {
+                ErrorKind::NotMptcp => Error::new(ErrorKind::Unsupported, OPERATION)
+                    .detail("there is no Multipath TCP here to take control of")
+                    .with_remedy("sysctl net.mptcp.enabled=1, on a kernel with CONFIG_MPTCP."),
+                _ => error.during(OPERATION),
+            })?;
         }
-        let set = |on| socket::set_nonblocking(sock.as_fd(), on).map_err(|e| os(OPERATION, &e));
+        let set = |on| {
+            socket::set_nonblocking(sock.as_fd(), on).map_err(|e| Error::from_io(OPERATION, &e))
+        };
         set(true)?;
         let deadline = options.timeout.map(socket::deadline_in);
         let done = match socket::connect(sock.as_fd(), remote) {
@@ -181,10 +187,11 @@ impl Connecting {
             return Ok(true);
         }
         let sock = self.sock.as_fd();
-        let events = socket::poll_now(sock, libc::POLLOUT).map_err(|e| os("connect", &e))?;
+        let events =
+            socket::poll_now(sock, libc::POLLOUT).map_err(|e| Error::from_io("connect", &e))?;
         if events != 0 {
             let error = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ERROR);
-            match error.map_err(|error| os("connect", &error))? {
+            match error.map_err(|error| Error::from_io("connect", &error))? {
                 0 => self.done = true,
                 errno => return Err(failed(&io::Error::from_raw_os_error(errno), self.remote)),
             }
@@ -203,7 +210,9 @@ impl Connecting {
         let deadline =
             self.deadline.unwrap_or_else(|| socket::deadline_in(Duration::from_secs(86_400)));
         match socket::poll(self.sock.as_fd(), libc::POLLOUT, deadline) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(os("connect", &error)),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                Err(Error::from_io("connect", &error))
+            }
             _ => Ok(()),
         }
     }
@@ -218,9 +227,21 @@ impl Connecting {
                 .detail("the connection is still being made")
                 .with_remedy("Call `advance` until it says so."));
         }
-        socket::set_nonblocking(self.sock.as_fd(), false).map_err(|e| os("connect", &e))?;
+        socket::set_nonblocking(self.sock.as_fd(), false)
+            .map_err(|e| Error::from_io("connect", &e))?;
         Ok(TcpStream::from(self.sock))
     }
+}
+
+pub(crate) fn bind(sock: BorrowedFd<'_>, local: SocketAddr, operation: &'static str) -> Result<()> {
+    socket::bind(sock, local).map_err(|error| {
+        let error = Error::from_io(operation, &error).detail(format!("cannot use {local}"));
+        match error.kind() {
+            ErrorKind::NotPermitted => error
+                .with_remedy("Use a port above 1023, or give the program CAP_NET_BIND_SERVICE."),
+            _ => error,
+        }
+    })
 }
 
 pub(crate) fn bind_to_interface(
@@ -228,20 +249,19 @@ pub(crate) fn bind_to_interface(
     interface: &str,
     operation: &'static str,
 ) -> Result<()> {
-    socket::set_bytes(sock, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes())
-        .map_err(|error| os(operation, &error).detail(format!("no interface {interface:?} here")))
+    let set =
+        socket::set_bytes(sock, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes());
+    set.map_err(|error| {
+        Error::from_io(operation, &error).detail(format!("cannot use the interface {interface:?}"))
+    })
 }
 
 fn failed(error: &io::Error, remote: SocketAddr) -> Error {
-    let error = os("connect", error);
+    let error = Error::from_io("connect", error);
     match error.kind() {
         ErrorKind::Refused => error.detail(format!("{remote} refused the connection")),
         ErrorKind::Unreachable => error.detail(format!("{remote} cannot be reached")),
         ErrorKind::TimedOut => error.detail(format!("no answer from {remote}")),
         _ => error,
     }
-}
-
-pub(crate) fn os(operation: &'static str, error: &io::Error) -> Error {
-    Error::os(operation, error.raw_os_error().unwrap_or(0))
 }

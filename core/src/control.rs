@@ -18,7 +18,9 @@ operation! {
     /// written there. Bound address and port, congestion control, buffers and other options stay.
     ///
     /// A controlled connection ignores the endpoints configured with `ip mptcp`, and those that
-    /// the peer announces: it has the paths that the application opens, and no others.
+    /// the peer announces: it has the paths that the application opens, and no others. Those that
+    /// the peer opens it takes only while some program of this host follows events, in whatever
+    /// namespace ([`events`](crate::events); an announced address does so too).
     ///
     /// Waits at most one second for others that are doing the same. Needs `CAP_NET_ADMIN` and
     /// a writable `/proc/sys/net`; Linux 5.19. On the accepting side there is nothing to take:

@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::leg::{self, RawLeg};
-use crate::state::{no_such_subflow, unasked};
+use crate::state::{explain, no_such_subflow, unasked};
 use crate::subflow::{self, SubflowState};
+use crate::sys::mptcp;
 use crate::sys::uapi::diag;
 use crate::table::{Ty, Typed, operation, record};
 
@@ -105,7 +106,9 @@ operation! {
 
 fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
     let subflow = subflow::find(sock, id, "details")?;
-    match leg::find(sock, subflow.local, subflow.remote, leg::Depth::Deep) {
+    let info = mptcp::info(sock).map_err(|error| explain(sock, "details", &error))?;
+    let ends = (subflow.local, subflow.remote);
+    match leg::find(sock, info.raw.mptcpi_token, ends, leg::Depth::Deep) {
         Ok(leg) => Ok(from_raw(leg)),
         Err(error) => Err(match unasked("details", error) {
             gone if gone.raw_os_error() == Some(libc::ENOENT) => {

@@ -123,6 +123,11 @@ impl Error {
         Error { inner: Box::new(inner) }
     }
 
+    /// As [`os`](Self::os), for what the standard library reports.
+    pub(crate) fn from_io(operation: &'static str, error: &io::Error) -> Self {
+        Error::os(operation, error.raw_os_error().unwrap_or(0))
+    }
+
     /// An error that the kernel reported: the kind follows from the number.
     pub(crate) fn os(operation: &'static str, errno: i32) -> Self {
         let kind = match errno {
@@ -132,6 +137,7 @@ impl Error {
                 ErrorKind::Unreachable
             }
             libc::EADDRNOTAVAIL | libc::EADDRINUSE | libc::ENODEV => ErrorKind::AddressNotAvailable,
+            libc::ENOTCONN => ErrorKind::NotConnected,
             libc::ETIMEDOUT => ErrorKind::TimedOut,
             libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE => ErrorKind::Closed,
             libc::EOPNOTSUPP | libc::ENOPROTOOPT | libc::EPROTONOSUPPORT | libc::ENOSYS => {
@@ -140,7 +146,14 @@ impl Error {
             libc::EBUSY => ErrorKind::Busy,
             _ => ErrorKind::Os,
         };
-        Error::new(kind, operation).errno(errno)
+        let error = Error::new(kind, operation).errno(errno);
+        match errno {
+            libc::EADDRINUSE => error.with_remedy(
+                "Choose another port, or 0 for a free one: ss -tln shows those taken.",
+            ),
+            libc::ENODEV => error.with_remedy("List the interfaces: ip link."),
+            _ => error,
+        }
     }
 
     pub(crate) fn argument(operation: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -232,8 +245,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Keeps the kernel's number where there is one, so that `io::ErrorKind` says what it says for the
-/// same failure of a plain socket.
+/// `io::ErrorKind` then says what it says for the same failure of a plain socket. The error itself,
+/// with the kernel's number, is inside ([`io::Error::get_ref`]).
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {

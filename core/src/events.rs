@@ -182,12 +182,16 @@ fn ends(token: u32, local: SocketAddr, remote: SocketAddr) -> Ends {
 #[derive(Debug)]
 pub struct Events {
     stream: KernelEvents,
+    /// Kept open, because the reader may be in another network namespace by the time of a loss.
+    diag: SockDiag,
     token: Option<u32>,
     queue: VecDeque<Event>,
     /// The subflows that the reader knows to be open.
     known: HashSet<Ends>,
-    /// Those of them that were told by a resync: the kernel may tell them once more.
+    /// Those of them that the last resync told: the kernel may tell them once more.
     resynced: HashSet<Ends>,
+    /// Those whose end the last resync told: likewise.
+    buried: HashSet<Ends>,
     is_lossy: bool,
     is_over: bool,
 }
@@ -203,12 +207,15 @@ impl Events {
 
     fn open(sock: Option<BorrowedFd<'_>>, token: Option<u32>) -> Result<Events> {
         let stream = door().events(sock)?;
+        let diag = SockDiag::open().map_err(refused)?;
         let mut events = Events {
             stream,
+            diag,
             token,
             queue: VecDeque::new(),
             known: HashSet::new(),
             resynced: HashSet::new(),
+            buried: HashSet::new(),
             is_lossy: false,
             is_over: false,
         };
@@ -259,7 +266,7 @@ impl Events {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),
                 Err(error) => {
-                    return Err(Error::os(OPERATION, error.raw_os_error().unwrap_or(0)));
+                    return Err(Error::from_io(OPERATION, &error));
                 }
             }
         }
@@ -282,8 +289,9 @@ impl Events {
                 Ok(true)
             }
             Err(refusal) => Err(refused(refusal)),
-            Ok(false) if std::mem::take(&mut self.is_lossy) => {
+            Ok(false) if self.is_lossy => {
                 self.resync().map_err(refused)?;
+                self.is_lossy = false;
                 Ok(true)
             }
             Ok(false) => Ok(false),
@@ -305,14 +313,15 @@ impl Events {
             }
             (EventKind::SubflowEstablished, Some(ends)) => {
                 self.known.insert(ends);
+                self.buried.remove(&ends);
                 if self.resynced.remove(&ends) {
                     return;
                 }
             }
             (EventKind::SubflowClosed, Some(ends)) => {
                 self.resynced.remove(&ends);
-                // A resync may have told the end of one whose event was still under way.
-                if !self.known.remove(&ends) && self.is_over {
+                // One that is not known may have failed before it was open: that is news.
+                if !self.known.remove(&ends) && self.buried.remove(&ends) {
                     return;
                 }
             }
@@ -331,6 +340,9 @@ impl Events {
     /// what the kernel has.
     fn resync(&mut self) -> std::result::Result<(), Refusal> {
         let open = self.open_subflows()?;
+        // What came before an earlier resync has been read by now.
+        self.resynced.clear();
+        self.buried.clear();
         for (is_open, changed) in [
             (false, self.known.difference(&open).copied().collect::<Vec<_>>()),
             (true, open.difference(&self.known).copied().collect()),
@@ -345,15 +357,13 @@ impl Events {
                     is_resync: true,
                     ..Event::of(kind, Some(token))
                 });
-                if is_open {
-                    self.resynced.insert(ends);
-                }
+                if is_open { &mut self.resynced } else { &mut self.buried }.insert(ends);
             }
         }
         self.known = open;
         if let Some(token) = self.token {
             let is_gone = matches!(
-                SockDiag::open()?.connection(token),
+                self.diag.connection(token),
                 Err(refusal) if refusal.errno == libc::ENOENT
             );
             if is_gone && !std::mem::replace(&mut self.is_over, true) {
@@ -365,10 +375,10 @@ impl Events {
     }
 
     /// What the kernel has: subflows that were answered.
-    fn open_subflows(&self) -> std::result::Result<HashSet<Ends>, Refusal> {
-        let mut open = HashSet::new();
-        SockDiag::open()?.legs(|leg| {
-            let is_ours = self.token.is_none_or(|token| token == leg.token);
+    fn open_subflows(&mut self) -> std::result::Result<HashSet<Ends>, Refusal> {
+        let (mut open, ours) = (HashSet::new(), self.token);
+        self.diag.legs(|leg| {
+            let is_ours = ours.is_none_or(|token| token == leg.token);
             if is_ours && leg.head.state == uapi::TCP_ESTABLISHED {
                 open.insert(ends(leg.token, leg.head.local, leg.head.remote));
             }

@@ -4,7 +4,7 @@ use std::mem::offset_of;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::state;
 use crate::subflow::list_fd;
 use crate::sys::mptcp;
@@ -17,9 +17,10 @@ record! {
         /// The local token, by which `ss -M` and the kernel's events name the connection; 0 while
         /// there is no connection.
         token: u32,
-        /// How many subflows are alive, the initial one included. Never wraps, unlike the
-        /// kernel's own counter. Absent for connections that were looked up by token on a kernel
-        /// that does not count them.
+        /// How many subflows are alive, the initial one included. Of a socket, the true number;
+        /// of a connection that was looked up or listed, the kernel's count, which starts again
+        /// at 256 and is absent before Linux 6.8. Before 6.5 also absent for a socket of another
+        /// network namespace.
         subflows: Option<u32>,
         /// The most extra subflows that the kernel's path manager allows; absent where the
         /// application is in control.
@@ -104,15 +105,21 @@ fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
         }
     }
     let info = mptcp::info(sock).map_err(|error| state::explain(sock, "info", &error))?;
-    let subflows = list_fd(sock, "info")?.len() as u32;
-    Ok(from_raw(&info, Some(subflows)))
+    let subflows = match list_fd(sock, "info") {
+        Ok(subflows) => Some(subflows.len() as u32),
+        // Counting them takes `sock_diag` then; the counters do not.
+        Err(error) if error.kind() == ErrorKind::OtherNamespace => None,
+        Err(error) => return Err(error),
+    };
+    Ok(from_raw(&info, subflows))
 }
 
 /// The kernel counts live subflows in 8 bits, and separately how many it keeps, closed ones
-/// included, in 32: the true number is the largest not above the latter that ends in the former.
+/// included, in 32: the true number is the nearest to the latter that ends in the former.
 fn unwrapped(total: u8, kept: u32) -> u32 {
-    let excess = (kept as u8).wrapping_sub(total);
-    kept.saturating_sub(u32::from(excess))
+    // Nearest, and not below: for a moment the kernel may count one that it does not keep yet.
+    let distance = total.wrapping_sub(kept as u8) as i8;
+    kept.saturating_add_signed(distance.into())
 }
 
 /// Live subflows as the kernel counts them; before Linux 6.8 it does not.
@@ -168,5 +175,6 @@ mod tests {
         assert_eq!(unwrapped(44, 301), 300);
         assert_eq!(unwrapped(255, 256), 255);
         assert_eq!(unwrapped(0, 1), 0);
+        assert_eq!(unwrapped(3, 2), 3, "one is counted and not yet kept");
     }
 }

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::leg::{self, same};
-use crate::open::why_not;
 use crate::plan::Plan;
-use crate::state::unasked;
+use crate::state::{unasked, why_not};
 use crate::subflow::{Subflow, list_fd};
 use crate::sys::cache::Unasked;
 use crate::sys::event::{KernelEvent, KernelEvents};
@@ -60,8 +59,9 @@ impl Join {
     ) -> Result<Option<Subflow>> {
         let (local, remote) = self.ends();
         let interface = self.plan.local.interface;
-        match leg::find_on(sock, local, remote, interface, leg::Depth::Shallow) {
-            Ok(leg) if leg.token == self.plan.token => {
+        match leg::find_on(sock, self.plan.token, (local, remote), interface, leg::Depth::Shallow) {
+            Ok(leg) => {
+                self.gone_since = None;
                 if leg.is_joined() {
                     if let Some(subflow) = listed(sock, local, remote)? {
                         return Ok(Some(subflow));
@@ -73,15 +73,20 @@ impl Join {
                     true => (self.next_look * 3 / 2).min(LAST_LOOK),
                     false => LAST_LOOK,
                 };
+                // A connection that is closed takes no subflow any more, and no event tells.
+                if self.next_look == LAST_LOOK {
+                    if let Some(why) = why_not(sock, OPERATION) {
+                        return Err(why);
+                    }
+                }
             }
-            Ok(_) => self.miss(events)?,
-            Err(Unasked::Refused(refusal)) if refusal.errno == libc::ENOENT => self.miss(events)?,
+            Err(error) if error.is(libc::ENOENT) => self.miss(events)?,
             Err(error) => return Err(unasked(OPERATION, error)),
         }
         match &self.farewell {
-            Some(event) => Err(why_not(sock).unwrap_or_else(|| self.explain(event))),
+            Some(event) => Err(why_not(sock, OPERATION).unwrap_or_else(|| self.explain(event))),
             None if self.gone_since.is_some_and(|since| since.elapsed() > LAST_WORDS) => {
-                Err(why_not(sock).unwrap_or_else(|| self.taken_back(None)))
+                Err(why_not(sock, OPERATION).unwrap_or_else(|| self.taken_back(None)))
             }
             None => Ok(None),
         }
@@ -138,14 +143,15 @@ impl Join {
     /// The peer reset the subflow, before or after it had answered.
     fn taken_back(&self, reason: Option<u32>) -> Error {
         let remote = self.plan.remote;
-        let reason = reason
+        let told = reason
             .map_or(String::new(), |reason| format!(" (reason {reason} of RFC 8684, section 3.6)"));
-        if self.is_answered {
+        // A limit is told as "lack of resources", as "prohibited", or by no reason at all.
+        if self.is_answered && matches!(reason, None | Some(0 | 2 | 3)) {
             Error::new(ErrorKind::PeerLimit, OPERATION)
-                .detail(format!("{remote} answered, then took the subflow back{reason}"))
+                .detail(format!("{remote} answered, then took the subflow back{told}"))
         } else {
             Error::new(ErrorKind::Refused, OPERATION)
-                .detail(format!("{remote} reset the subflow{reason}"))
+                .detail(format!("{remote} reset the subflow{told}"))
         }
     }
 

@@ -1,66 +1,89 @@
 //! One subflow as `sock_diag` knows it: what `MPTCP_FULL_INFO` does not tell.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 pub(crate) use crate::sys::diag::{Depth, RawLeg};
 
+use crate::subflow::Subflow;
 use crate::sys::cache::{self, Unasked};
 use crate::sys::diag::SockDiag;
 use crate::sys::netlink::Refusal;
 use crate::sys::route::Addresses;
 
-/// Finds the subflow with these ends.
+/// Finds the subflow of the connection with that token that has these ends.
 ///
 /// A subflow that is bound to an interface is found only by naming it, and which one it is bound
 /// to is told by nobody: first it is looked for unbound, then on each interface that owns the
 /// local address, then in the whole table.
 pub(crate) fn find(
     sock: BorrowedFd<'_>,
-    local: SocketAddr,
-    remote: SocketAddr,
+    token: u32,
+    (local, remote): (SocketAddr, SocketAddr),
     depth: Depth,
 ) -> Result<RawLeg, Unasked> {
-    match find_on(sock, local, remote, scope(local), depth) {
-        Err(Unasked::Refused(refusal)) if refusal.errno == libc::ENOENT => {}
+    match find_on(sock, token, (local, remote), scope(local), depth) {
+        Err(error) if error.is(libc::ENOENT) => {}
         other => return other,
     }
     let ip = local.ip();
     let owners = cache::about(sock, |addresses: &mut Addresses| addresses.list(ip, 0))?;
     for owner in owners.iter().filter(|owner| owner.ip == ip) {
-        match find_on(sock, local, remote, owner.interface, depth) {
-            Err(Unasked::Refused(refusal)) if refusal.errno == libc::ENOENT => {}
+        match find_on(sock, token, (local, remote), owner.interface, depth) {
+            Err(error) if error.is(libc::ENOENT) => {}
             other => return other,
         }
     }
-    find_in_table(sock, local, remote)
+    find_in_table(sock, token, (local, remote))
 }
 
 /// Finds the subflow with these ends, bound to that interface or to none.
 pub(crate) fn find_on(
     sock: BorrowedFd<'_>,
-    local: SocketAddr,
-    remote: SocketAddr,
+    token: u32,
+    (local, remote): (SocketAddr, SocketAddr),
     interface: u32,
     depth: Depth,
 ) -> Result<RawLeg, Unasked> {
-    cache::about(sock, |diag: &mut SockDiag| diag.leg(local, remote, interface, depth))
+    let leg = cache::about(sock, |diag: &mut SockDiag| diag.leg(local, remote, interface, depth))?;
+    // The kernel also finds what else may answer between these ends, such as a listener.
+    if leg.token == token { Ok(leg) } else { Err(Refusal::bare(libc::ENOENT).into()) }
 }
 
 fn find_in_table(
     sock: BorrowedFd<'_>,
-    local: SocketAddr,
-    remote: SocketAddr,
+    token: u32,
+    (local, remote): (SocketAddr, SocketAddr),
 ) -> Result<RawLeg, Unasked> {
     let mut found = None;
     cache::about(sock, |diag: &mut SockDiag| {
         diag.legs(|leg| {
-            if same(leg.head.local, local) && same(leg.head.remote, remote) {
+            let is_it = same(leg.head.local, local) && same(leg.head.remote, remote);
+            if leg.token == token && is_it {
                 found = Some(leg);
             }
         })
     })?;
-    found.ok_or(Unasked::Refused(Refusal::bare(libc::ENOENT)))
+    found.ok_or_else(|| Refusal::bare(libc::ENOENT).into())
+}
+
+/// The address ids that these subflows go by on this end.
+pub(crate) fn local_address_ids(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    subflows: &[Subflow],
+) -> Result<HashSet<u8>, Unasked> {
+    let mut ids = HashSet::new();
+    for subflow in subflows {
+        match find(sock, token, (subflow.local, subflow.remote), Depth::Shallow) {
+            Ok(leg) => _ = ids.insert(leg.local_address_id),
+            // Closed meanwhile.
+            Err(error) if error.is(libc::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ids)
 }
 
 /// Whether two addresses are the same end: scopes are told by some interfaces and not by others.

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 
-use crate::connect::{bind_to_interface, new_socket, os, resolve};
+use crate::connect::{bind, bind_to_interface, new_socket, resolve};
 use crate::error::{Error, Result};
 use crate::sys::socket;
 use crate::table::{Ty, Typed, operation, options};
@@ -31,8 +31,9 @@ operation! {
     /// The result is the language's own listener. The address may be taken again at once after the
     /// program ends (SO_REUSEADDR). Where the kernel has no Multipath TCP it is a TCP listener.
     /// Who manages the paths of accepted connections is decided by the network namespace
-    /// (`net.mptcp.path_manager`) when a client connects: there is nothing to set here. Needs no
-    /// privilege.
+    /// (`net.mptcp.path_manager`) when a client connects: there is nothing to set here. Where that
+    /// is `userspace`, the kernel takes further subflows of clients only while some program of the
+    /// host follows [`events`](crate::events). Needs no privilege.
     ///
     /// # Errors
     /// `AddressNotAvailable` where the address is not ours or is taken; `NotPermitted` for a port
@@ -59,7 +60,7 @@ operation! {
 
 pub(crate) fn listen_on(local: SocketAddr, options: &Listen) -> Result<OwnedFd> {
     const OPERATION: &str = "listen";
-    let failed = |error: std::io::Error| os(OPERATION, &error);
+    let failed = |error: std::io::Error| Error::from_io(OPERATION, &error);
     let listener = new_socket(local, OPERATION)?;
     let sock = listener.as_fd();
     socket::set_i32(sock, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1).map_err(failed)?;
@@ -70,8 +71,7 @@ pub(crate) fn listen_on(local: SocketAddr, options: &Listen) -> Result<OwnedFd> 
     if let Some(interface) = &options.interface {
         bind_to_interface(sock, interface, OPERATION)?;
     }
-    socket::bind(sock, local)
-        .map_err(|error| failed(error).detail(format!("cannot listen on {local}")))?;
+    bind(sock, local, OPERATION)?;
     let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
     socket::listen(sock, backlog).map_err(failed)?;
     Ok(listener)

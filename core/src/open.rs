@@ -9,7 +9,8 @@ use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::join::Join;
 use crate::plan::{Plan, plan};
-use crate::state::{Observed, Phase, explain, observe};
+use crate::state::{Observed, Phase, explain, observe, unasked, why_not};
+use crate::status::is_ready;
 use crate::subflow::Subflow;
 use crate::sys::event::KernelEvents;
 use crate::sys::mptcp::{self, Info};
@@ -108,6 +109,7 @@ pub struct Opening<'fd> {
     options: Open,
     events: KernelEvents,
     deadline: Instant,
+    last_try: Instant,
     waker: Option<Waker>,
     stage: Stage,
 }
@@ -134,13 +136,21 @@ impl<'fd> Opening<'fd> {
         let token = info.raw.mptcpi_token;
         if token == 0 {
             let not_connected = || Error::new(ErrorKind::NotConnected, OPERATION);
-            return Err(why_not(sock).unwrap_or_else(not_connected));
+            return Err(why_not(sock, OPERATION).unwrap_or_else(not_connected));
         }
         // Subscribed before anything is sent, so that no answer is missed.
         let events = door().events(Some(sock)).map_err(|error| error.during(OPERATION))?;
         let options = options.clone();
-        let mut opening =
-            Opening { sock, token, options, events, deadline, waker: None, stage: Stage::Waiting };
+        let mut opening = Opening {
+            sock,
+            token,
+            options,
+            events,
+            deadline,
+            last_try: Instant::now(),
+            waker: None,
+            stage: Stage::Waiting,
+        };
         opening.stage = opening.create()?;
         Ok(opening)
     }
@@ -153,9 +163,10 @@ impl<'fd> Opening<'fd> {
         let waker = match self.waker.take() {
             Some(waker) => waker,
             None => {
-                let waker = Waker::new(self.events.as_fd()).map_err(|error| os(&error))?;
+                let waker = Waker::new(self.events.as_fd())
+                    .map_err(|error| Error::from_io(OPERATION, &error))?;
                 // What happened before the first wait must not be waited for.
-                waker.set(self.pause()).map_err(|error| os(&error))?;
+                waker.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
                 waker
             }
         };
@@ -180,7 +191,7 @@ impl<'fd> Opening<'fd> {
         match &result {
             Ok(None) => {
                 if let Some(waker) = &self.waker {
-                    waker.set(self.pause()).map_err(|error| os(&error))?;
+                    waker.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
                 }
             }
             Ok(Some(_)) => self.stage = Stage::Over,
@@ -196,7 +207,9 @@ impl<'fd> Opening<'fd> {
     pub fn wait(&mut self) -> Result<()> {
         let deadline = self.deadline;
         match socket::poll(self.fd()?, libc::POLLIN, deadline) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(os(&error)),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                Err(Error::from_io(OPERATION, &error))
+            }
             _ => Ok(()),
         }
     }
@@ -216,8 +229,8 @@ impl<'fd> Opening<'fd> {
 
     fn step(&mut self) -> Result<Option<Subflow>> {
         let now = Instant::now();
-        if matches!(self.stage, Stage::Waiting) {
-            while self.events.take(|_| {}).unwrap_or(true) {}
+        if matches!(self.stage, Stage::Waiting) && self.may_be_ready(now)? {
+            self.last_try = now;
             self.stage = self.create()?;
         }
         if let Stage::Joining(join) = &mut self.stage {
@@ -236,6 +249,22 @@ impl<'fd> Opening<'fd> {
         })
     }
 
+    /// Whether something happened to this connection since the last try, or time has passed: the
+    /// events of others come by as well.
+    fn may_be_ready(&mut self, now: Instant) -> Result<bool> {
+        let token = self.token;
+        let mut has_news = now >= self.last_try + READY_LOOK;
+        loop {
+            match self.events.take(|event| has_news |= event.token == Some(token)) {
+                Ok(true) => {}
+                Ok(false) => return Ok(has_news),
+                // Among those that were lost may have been ours.
+                Err(refusal) if refusal.errno == libc::ENOBUFS => has_news = true,
+                Err(refusal) => return Err(unasked(OPERATION, refusal.into())),
+            }
+        }
+    }
+
     /// Asks the kernel to send the first segment, again where the port or the id was taken.
     fn create(&mut self) -> Result<Stage> {
         let mut plan = match plan(self.sock, self.token, &self.options, OPERATION) {
@@ -250,14 +279,18 @@ impl<'fd> Opening<'fd> {
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EADDRINUSE) if !plan.is_port_given && ports > 0 => ports -= 1,
                     // Also what the kernel says to an id that somebody else took in between.
-                    Some(libc::EINVAL) if ids > 0 && why_not(self.sock).is_none() => ids -= 1,
+                    Some(libc::EINVAL) if ids > 0 && why_not(self.sock, OPERATION).is_none() => {
+                        ids -= 1
+                    }
                     _ => break error.during(OPERATION),
                 },
             }
         };
         match error.raw_os_error() {
             Some(libc::ENOTCONN) => self.not_yet(error),
-            Some(libc::EINVAL) => Err(why_not(self.sock).unwrap_or_else(|| invalid(&plan, error))),
+            Some(libc::EINVAL) => {
+                Err(why_not(self.sock, OPERATION).unwrap_or_else(|| invalid(&plan, error)))
+            }
             _ => Err(error),
         }
     }
@@ -269,18 +302,20 @@ impl<'fd> Opening<'fd> {
         }
         match observe(self.sock, OPERATION) {
             Ok(Observed::Mptcp(_, Phase::Connecting)) => Ok(Stage::Waiting),
-            _ => Err(why_not(self.sock).unwrap_or(error)),
+            _ => Err(why_not(self.sock, OPERATION).unwrap_or(error)),
         }
     }
 
     /// The connection does not take subflows now: for good, or until data has come through.
     fn not_yet(&self, error: Error) -> Result<Stage> {
-        if let Some(why) = why_not(self.sock) {
+        if let Some(why) = why_not(self.sock, OPERATION) {
             return Err(why);
         }
         match observe(self.sock, OPERATION)? {
             Observed::Mptcp(_, Phase::Connecting) => Ok(Stage::Waiting),
             Observed::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
+            // It became ready between the two questions.
+            Observed::Mptcp(..) if is_ready(self.sock, self.token) => Ok(Stage::Waiting),
             _ => Err(error.with_kind(ErrorKind::NotReady)),
         }
     }
@@ -313,29 +348,4 @@ fn invalid(plan: &Plan, error: Error) -> Error {
         .with_kind(ErrorKind::InvalidArgument)
         .detail(detail)
         .with_remedy("Use addresses of the socket's own family, and routable ones.")
-}
-
-/// Why this socket takes no subflow, where its own state says so.
-pub(crate) fn why_not(sock: BorrowedFd<'_>) -> Option<Error> {
-    let error = |kind| Error::new(kind, OPERATION);
-    Some(match observe(sock, OPERATION) {
-        Ok(Observed::Mptcp(_, Phase::Connecting | Phase::Connected)) => return None,
-        Ok(Observed::Mptcp(_, Phase::Unconnected)) => error(ErrorKind::NotConnected),
-        Ok(Observed::Mptcp(_, Phase::Listening)) => error(ErrorKind::NotConnected)
-            .detail("a listening socket has no connection")
-            .with_remedy("Use a socket that it accepted."),
-        Ok(Observed::Mptcp(_, Phase::HalfClosed)) => error(ErrorKind::Closed)
-            .detail("one direction of the connection is closed")
-            .with_remedy("Open subflows before either end shuts its side down."),
-        Ok(Observed::Mptcp(_, Phase::Closed)) => error(ErrorKind::Closed),
-        Ok(Observed::FellBack) => {
-            error(ErrorKind::NotMptcp).detail("the connection fell back to plain TCP")
-        }
-        Ok(Observed::Tcp) => error(ErrorKind::NotMptcp),
-        Err(error) => error,
-    })
-}
-
-fn os(error: &io::Error) -> Error {
-    Error::os(OPERATION, error.raw_os_error().unwrap_or(0))
 }

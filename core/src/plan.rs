@@ -1,16 +1,15 @@
 //! What an `open` needs to know before it can ask the kernel: from where, to where, by which
 //! interface, under which address id and from which port.
 
-use std::cell::Cell;
-use std::collections::HashSet;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
+use crate::leg::{self, same};
 use crate::open::Open;
-use crate::state::unasked;
+use crate::port;
+use crate::state::{unasked, why_not};
 use crate::subflow::list_fd;
 use crate::sys::cache::{self, Unasked};
 use crate::sys::path_manager::{LocalAddress, PmNetlink};
@@ -42,7 +41,7 @@ pub(crate) fn plan(
     let owned = cache::about(sock, |addresses: &mut Addresses| addresses.list(remote.ip(), 0))
         .map_err(|error| unasked(operation, error))?;
     let ip = match (options.local, interface) {
-        (Some(ip), _) => checked_local(ip, remote, operation)?,
+        (Some(ip), _) => checked_owned(&owned, checked_local(ip, remote, operation)?, operation)?,
         (None, Some(index)) => address_on(&owned, index, remote, options, operation)?,
         (None, None) => same_as_initial(sock, remote, operation)?,
     };
@@ -58,9 +57,8 @@ pub(crate) fn plan(
 }
 
 fn remote(sock: BorrowedFd<'_>, options: &Open, operation: &'static str) -> Result<SocketAddr> {
-    let peer = socket::peer_address(sock).map_err(|error| {
-        Error::os(operation, error.raw_os_error().unwrap_or(0)).with_kind(ErrorKind::NotConnected)
-    });
+    let peer = socket::peer_address(sock)
+        .map_err(|error| Error::from_io(operation, &error).with_kind(ErrorKind::NotConnected));
     let Some(mut remote) = options.remote else { return peer };
     if let SocketAddr::V6(v6) = remote {
         remote = socket::unmapped(v6);
@@ -94,9 +92,20 @@ fn checked_local(ip: IpAddr, remote: SocketAddr, operation: &'static str) -> Res
         )
         .with_remedy("Give a local and a remote address of one family."));
     }
-    if ip.is_unspecified() {
+    let is_broadcast = ip == IpAddr::from(Ipv4Addr::BROADCAST);
+    if ip.is_unspecified() || ip.is_multicast() || is_broadcast {
         return Err(Error::argument(operation, format!("{ip} is no address of an interface"))
             .with_remedy("Give an address of this host, or the interface alone."));
+    }
+    Ok(ip)
+}
+
+/// The kernel binds a socket to an address of many hosts, and then sends from another. Whether any
+/// other address is ours it says itself: there are more than those of the interfaces.
+fn checked_owned(owned: &[Owned], ip: IpAddr, operation: &'static str) -> Result<IpAddr> {
+    if owned.iter().any(|owned| owned.broadcast.is_some_and(|all| ip == IpAddr::from(all))) {
+        return Err(Error::new(ErrorKind::AddressNotAvailable, operation)
+            .detail(format!("{ip} is the address of all hosts on its network")));
     }
     Ok(ip)
 }
@@ -133,15 +142,25 @@ fn same_as_initial(
     remote: SocketAddr,
     operation: &'static str,
 ) -> Result<IpAddr> {
-    let ip = socket::local_address(sock)
-        .map_err(|error| Error::os(operation, error.raw_os_error().unwrap_or(0)))?
-        .ip();
+    let ip = socket::local_address(sock).map_err(|error| Error::from_io(operation, &error))?.ip();
     // Once the initial subflow is closed, the kernel no longer tells its address.
     let ip = match ip.is_unspecified() {
         true => list_fd(sock, operation)?.first().map_or(ip, |first| first.local.ip()),
         false => ip,
     };
     checked_local(ip, remote, operation)
+}
+
+/// The interface by which `ip` reaches `remote`, or 0 where the routing table decides.
+pub(crate) fn interface_of(
+    sock: BorrowedFd<'_>,
+    ip: IpAddr,
+    remote: SocketAddr,
+    operation: &'static str,
+) -> Result<u32> {
+    let owned = cache::about(sock, |addresses: &mut Addresses| addresses.list(ip, 0))
+        .map_err(|error| unasked(operation, error))?;
+    Ok(owner(&owned, ip, remote))
 }
 
 /// The interface to send by: the one that owns the address. Without it a packet leaves by the
@@ -162,27 +181,50 @@ impl Plan {
     /// The reply to the kernel's command names no subflow, so that two that are opened at once
     /// between the same addresses could not be told apart: each gets a source port of its own.
     /// The kernel takes an address with a port for an address, and wants an id for each.
+    ///
+    /// Where the kernel cannot use a port, it forgets the id of that address and port, even where
+    /// another subflow lives by it (`mptcp_pm_nl_subflow_create_doit` in `net/mptcp/
+    /// pm_userspace.c`): it must not be asked for one that is in use.
     pub(crate) fn choose(&mut self, sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
-        if !self.is_port_given {
-            self.local.port = ephemeral_port(sock);
-        }
+        const TRIES: usize = 64;
         let known = match known_addresses(sock, self.token) {
             Ok(known) => known,
             Err(Unasked::Refused(refusal)) if refusal.errno == libc::EINVAL => {
-                return Err(Error::new(ErrorKind::NotControlled, operation).kernel(refusal.text));
+                // Also what the kernel says when the connection is over.
+                let controlled = || Error::new(ErrorKind::NotControlled, operation);
+                return Err(
+                    why_not(sock, operation).unwrap_or_else(|| controlled().kernel(refusal.text))
+                );
             }
             Err(error) => return Err(unasked(operation, error)),
         };
-        let (ip, port) = (self.local.ip, self.local.port);
-        if let Some(same) = known.iter().find(|known| known.ip == ip && known.port == port) {
+        let ip = self.local.ip;
+        let id_of = |port| known.iter().find(|known| known.ip == ip && known.port == port);
+        if !self.is_port_given {
+            let mut ports = (0..TRIES).map(|_| port::ephemeral(sock));
+            let free = ports.find(|port| id_of(*port).is_none());
+            self.local.port = free.unwrap_or_else(|| port::ephemeral(sock));
+        }
+        if let Some(same) = id_of(self.local.port) {
+            self.check_port(sock, operation)?;
             self.local.id = same.id;
             return Ok(());
         }
-        let used: HashSet<u8> = known.iter().map(|known| known.id).collect();
-        self.local.id = match free_id(&used) {
-            Some(id) => id,
-            None => reclaim_id(sock, self.token, &known, operation)?,
-        };
+        self.local.id = unused_id(sock, self.token, &known, operation)?;
+        Ok(())
+    }
+
+    /// Refuses a given port that another subflow of the connection uses and does not share.
+    fn check_port(&self, sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
+        let shares = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_REUSEADDR).unwrap_or(0) != 0;
+        let local = SocketAddr::new(self.local.ip, self.local.port);
+        let is_taken = list_fd(sock, operation)?
+            .iter()
+            .any(|live| same(live.local, local) && (!shares || same(live.remote, self.remote)));
+        if is_taken {
+            return Err(Error::os(operation, libc::EADDRINUSE)
+                .detail(format!("another subflow of this connection uses {local}")));
+        }
         Ok(())
     }
 }
@@ -193,99 +235,66 @@ fn known_addresses(
 ) -> std::result::Result<Vec<LocalAddress>, Unasked> {
     // Before Linux 6.10 nobody tells. A clash of ids is then refused by the kernel, and another
     // try takes another id.
-    if !crate::status::addresses_by_token(sock) {
+    if !crate::manager::addresses_by_token(sock) {
         return Ok(Vec::new());
     }
     cache::about(sock, |netlink: &mut PmNetlink| netlink.addresses(token))
 }
 
-/// Any id but 0, which is the initial subflow's, and those in use.
-pub(crate) fn free_id(used: &HashSet<u8>) -> Option<u8> {
-    let start = random() as u8;
-    (0..=u8::MAX).map(|step| start.wrapping_add(step)).find(|id| *id != 0 && !used.contains(id))
-}
-
-/// The kernel forgets an id when its subflow is closed by command, and keeps it when the peer
-/// closed it or when opening failed later. Once all are used up, one of those is given back.
-fn reclaim_id(
+/// An address id that nothing on this connection goes by.
+///
+/// The kernel's own list does not say: closing a subflow by command, or failing to open one, drops
+/// the oldest entry of that address, whichever port it was for. So the live subflows are asked too.
+pub(crate) fn unused_id(
     sock: BorrowedFd<'_>,
     token: u32,
     known: &[LocalAddress],
     operation: &'static str,
 ) -> Result<u8> {
-    let live = list_fd(sock, operation)?;
-    let is_stale = |known: &&LocalAddress| {
-        !known.is_announced
-            && !live.iter().any(|subflow| subflow.local == SocketAddr::new(known.ip, known.port))
-    };
-    let Some(stale) = known.iter().find(is_stale) else {
+    let live = leg::local_address_ids(sock, token, &list_fd(sock, operation)?)
+        .map_err(|error| unasked(operation, error))?;
+    let is_used = |id: u8| live.contains(&id) || known.iter().any(|known| known.id == id);
+    if let Some(id) = free_id(is_used) {
+        return Ok(id);
+    }
+    // The kernel forgets an id when its subflow is closed by command, and keeps it when the peer
+    // closed it or when opening failed later. Once all are used up, one of those is given back.
+    let stale = known.iter().find(|known| !known.is_announced && !live.contains(&known.id));
+    let Some(stale) = stale else {
         return Err(Error::new(ErrorKind::InvalidState, operation)
             .detail("all 255 address ids of this connection are in use")
-            .with_remedy("Close a subflow first."));
+            .with_remedy("Close a subflow, or withdraw an address, first."));
     };
     door().remove(token, stale.id).map_err(|error| error.during(operation))?;
     Ok(stale.id)
 }
 
-/// A port from the namespace's ephemeral range. Whether it is free, the kernel says.
-fn ephemeral_port(sock: BorrowedFd<'_>) -> u16 {
-    let (low, high) = ephemeral_range(sock);
-    let span = u64::from(high.saturating_sub(low)) + 1;
-    low + (random() % span) as u16
-}
-
-fn ephemeral_range(sock: BorrowedFd<'_>) -> (u16, u16) {
-    thread_local! {
-        static RANGE: Cell<Option<(u64, (u16, u16))>> = const { Cell::new(None) };
-    }
-    const DEFAULT: (u16, u16) = (32_768, 60_999);
-    let namespace = socket::namespace_cookie(sock).unwrap_or(0);
-    if let Some((_, range)) = RANGE.get().filter(|(of, _)| *of == namespace) {
-        return range;
-    }
-    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
-    let range = text.ok().and_then(|text| parse_range(&text)).unwrap_or(DEFAULT);
-    RANGE.set(Some((namespace, range)));
-    range
-}
-
-fn parse_range(text: &str) -> Option<(u16, u16)> {
-    let mut numbers = text.split_whitespace().map(str::parse::<u16>);
-    let (low, high) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    (1 <= low && low <= high).then_some((low, high))
-}
-
-/// Enough chance to keep two that choose at once apart; nothing secret hangs on it.
-pub(crate) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+/// Any id but 0, which is the initial subflow's, and those in use.
+fn free_id(is_used: impl Fn(u8) -> bool) -> Option<u8> {
+    let start = port::random() as u8;
+    (0..=u8::MAX).map(|step| start.wrapping_add(step)).find(|id| *id != 0 && !is_used(*id))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn an_id_is_free_until_all_are_used() {
         let mut used = HashSet::new();
         for _ in 0..255 {
-            let id = free_id(&used).expect("one is free");
+            let id = free_id(|id| used.contains(&id)).expect("one is free");
             assert!(id != 0 && used.insert(id));
         }
-        assert_eq!(free_id(&used), None);
-    }
-
-    #[test]
-    fn a_range_of_ports_is_read_or_refused() {
-        assert_eq!(parse_range("32768\t60999\n"), Some((32_768, 60_999)));
-        assert_eq!(parse_range("0 1"), None);
-        assert_eq!(parse_range("5 4"), None);
-        assert_eq!(parse_range("5"), None);
+        assert_eq!(free_id(|id| used.contains(&id)), None);
     }
 
     #[test]
     fn the_owner_is_named_unless_loopback_is_the_way() {
         let ip = IpAddr::from([192, 0, 2, 1]);
-        let owned = [Owned { ip, interface: 7, is_global: true }];
+        let owned = [Owned { ip, interface: 7, is_global: true, broadcast: None }];
         assert_eq!(owner(&owned, ip, "198.51.100.1:1".parse().unwrap()), 7);
         assert_eq!(owner(&owned, ip, "192.0.2.1:1".parse().unwrap()), 0);
         let owned = [Owned { interface: LOOPBACK, ..owned[0] }];

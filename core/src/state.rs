@@ -41,7 +41,7 @@ pub(crate) fn observe(sock: BorrowedFd<'_>, operation: &'static str) -> Result<O
 
 /// The errors that the kernel gives for a socket that is not Multipath TCP: one for IPv4, the
 /// other for IPv6.
-fn says_not_mptcp(error: &io::Error) -> bool {
+pub(crate) fn says_not_mptcp(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOPROTOOPT))
 }
 
@@ -96,9 +96,8 @@ fn phase(sock: BorrowedFd<'_>, info: &Info) -> Phase {
             uapi::TCP_ESTABLISHED => Phase::Connected,
             _ => Phase::HalfClosed,
         },
-        Err(Unasked::Refused(refusal)) if refusal.errno == libc::ENOENT => Phase::Closed,
-        // No sock_diag for Multipath TCP here, or another namespace: the first subflow and poll
-        // tell nearly as much.
+        // It is gone; or there is no sock_diag for Multipath TCP here, which is the same answer; or
+        // another namespace. The first subflow and poll tell nearly as much.
         Err(_) => phase_without_diag(sock),
     }
 }
@@ -139,4 +138,25 @@ pub(crate) fn unasked(operation: &'static str, unasked: Unasked) -> Error {
         Unasked::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
         Unasked::Refused(refusal) => Error::os(operation, refusal.errno).kernel(refusal.text),
     }
+}
+
+/// Why this socket takes no subflow, where its own state says so.
+pub(crate) fn why_not(sock: BorrowedFd<'_>, operation: &'static str) -> Option<Error> {
+    let error = |kind| Error::new(kind, operation);
+    Some(match observe(sock, operation) {
+        Ok(Observed::Mptcp(_, Phase::Connecting | Phase::Connected)) => return None,
+        Ok(Observed::Mptcp(_, Phase::Unconnected)) => error(ErrorKind::NotConnected),
+        Ok(Observed::Mptcp(_, Phase::Listening)) => error(ErrorKind::NotConnected)
+            .detail("a listening socket has no connection")
+            .with_remedy("Use a socket that it accepted."),
+        Ok(Observed::Mptcp(_, Phase::HalfClosed)) => error(ErrorKind::Closed)
+            .detail("one direction of the connection is closed")
+            .with_remedy("Open subflows before either end shuts its side down."),
+        Ok(Observed::Mptcp(_, Phase::Closed)) => error(ErrorKind::Closed),
+        Ok(Observed::FellBack) => {
+            error(ErrorKind::NotMptcp).detail("the connection fell back to plain TCP")
+        }
+        Ok(Observed::Tcp) => error(ErrorKind::NotMptcp),
+        Err(error) => error,
+    })
 }

@@ -1,15 +1,12 @@
 //! What a socket is at this moment.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::OnceLock;
 
 use crate::error::Result;
 use crate::leg;
+use crate::manager::{PathManager, path_manager};
 use crate::state::{Observed, Phase, observe};
 use crate::subflow::list_fd;
-use crate::sys::cache;
-use crate::sys::mptcp::Info;
-use crate::sys::path_manager::PmNetlink;
 use crate::table::{Ty, Typed, enumeration, operation, record};
 
 enumeration! {
@@ -29,18 +26,6 @@ enumeration! {
         Tcp = 5,
         /// A Multipath TCP connection that is over: closed by both ends, reset, or refused.
         Closed = 6,
-    }
-}
-
-enumeration! {
-    /// Who decides about the subflows of a connection.
-    pub enum PathManager {
-        /// This kernel does not tell, or there is no Multipath TCP connection.
-        Unknown = 0,
-        /// The kernel, by its endpoints and limits (`ip mptcp`).
-        Kernel = 1,
-        /// The application: control was taken.
-        Userspace = 2,
     }
 }
 
@@ -97,7 +82,7 @@ fn status_fd(sock: BorrowedFd<'_>) -> Result<Status> {
     };
     Ok(Status {
         state,
-        is_ready: phase == Phase::Connected && is_ready(sock),
+        is_ready: phase == Phase::Connected && is_ready(sock, info.raw.mptcpi_token),
         path_manager: match phase {
             Phase::Listening => PathManager::Unknown,
             _ => path_manager(sock, &info),
@@ -112,47 +97,10 @@ fn bare(state: State) -> Status {
 
 /// The connection is fully established when one of its subflows is: the initial one by the first
 /// data acknowledged, a further one by its handshake.
-pub(crate) fn is_ready(sock: BorrowedFd<'_>) -> bool {
+pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
     let Ok(subflows) = list_fd(sock, "status") else { return false };
     subflows.iter().any(|subflow| {
-        leg::find(sock, subflow.local, subflow.remote, leg::Depth::Shallow)
-            .is_ok_and(|leg| leg.is_joined())
+        let ends = (subflow.local, subflow.remote);
+        leg::find(sock, token, ends, leg::Depth::Shallow).is_ok_and(|leg| leg.is_joined())
     })
-}
-
-/// Who manages the paths, by what this kernel answers.
-pub(crate) fn path_manager(sock: BorrowedFd<'_>, info: &Info) -> PathManager {
-    let token = info.raw.mptcpi_token;
-    if token != 0 && addresses_by_token(sock) {
-        return match cache::about(sock, |netlink: &mut PmNetlink| netlink.addresses(token)) {
-            Ok(_) => PathManager::Userspace,
-            Err(cache::Unasked::Refused(refusal)) if refusal.errno == libc::EINVAL => {
-                PathManager::Kernel
-            }
-            Err(_) => PathManager::Unknown,
-        };
-    }
-    // The limits are those of the kernel's path manager, and 0 on a socket that has another.
-    if !addresses_by_token(sock) {
-        PathManager::Unknown
-    } else if info.raw.mptcpi_subflows_max > 0 {
-        PathManager::Kernel
-    } else {
-        match cache::about(sock, PmNetlink::subflows_max) {
-            Ok(limit) if limit > 0 => PathManager::Userspace,
-            _ => PathManager::Unknown,
-        }
-    }
-}
-
-/// Asked once: a kernel does not change its mind.
-pub(crate) fn addresses_by_token(sock: BorrowedFd<'_>) -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    if let Some(answer) = ANSWER.get() {
-        return *answer;
-    }
-    match cache::about(sock, PmNetlink::addresses_by_token) {
-        Ok(answer) => *ANSWER.get_or_init(|| answer),
-        Err(_) => false,
-    }
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::leg;
-use crate::state::{explain, no_such_subflow, unasked};
+use crate::state::{explain, no_such_subflow, says_not_mptcp, unasked};
 use crate::sys::mptcp::{self, RawSubflow};
 use crate::sys::uapi::tcp_info;
 use crate::table::{Ty, Typed, enumeration, operation, options, record};
@@ -163,7 +163,8 @@ operation! {
     /// before 6.5 from several calls).
     ///
     /// # Errors
-    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket.
+    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket;
+    /// before Linux 6.5 `OtherNamespace` from another network namespace.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -177,7 +178,7 @@ operation! {
     /// ```
     #[doc(alias = "MPTCP_GET_SUB_IDS")]
     #[doc(alias = "MPTCP_GET_SUB_TUPLE")]
-    row LIST(sock: Ty::Socket) -> Ty::List(&Subflow::TY), Nothing, [NotMptcp];
+    row LIST(sock: Ty::Socket) -> Ty::List(&Subflow::TY), Nothing, [NotMptcp OtherNamespace];
     pub fn list(sock: &impl AsFd) -> Result<Vec<Subflow>> {
         list_fd(sock.as_fd(), "list")
     }
@@ -192,7 +193,8 @@ pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<V
             Ok(subflows) => subflows,
             // Before Linux 6.5 the option is unknown, which is the same error as "not Multipath
             // TCP": the older way then tells the two apart.
-            Err(_) => list_by_cookie(sock, operation)?,
+            Err(error) if says_not_mptcp(&error) => list_by_cookie(sock, operation)?,
+            Err(error) => return Err(explain(sock, operation, &error)),
         }
     } else {
         list_by_cookie(sock, operation)?
@@ -208,7 +210,7 @@ pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<V
 
 /// Whether the connection itself is still being set up: then the peer's key is not known.
 fn is_initial(sock: BorrowedFd<'_>) -> bool {
-    mptcp::info(sock).is_ok_and(|info| crate::info::from_raw(&info, None).receive_sequence == 0)
+    mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_rcv_nxt == 0)
 }
 
 /// As kernels before 6.5 have to be asked: they give no id, so that the low half of the cookie by
@@ -216,11 +218,15 @@ fn is_initial(sock: BorrowedFd<'_>) -> bool {
 fn list_by_cookie(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
     let raw =
         mptcp::addresses_and_counters(sock).map_err(|error| explain(sock, operation, &error))?;
+    let info = mptcp::info(sock).map_err(|error| explain(sock, operation, &error))?;
+    let token = info.raw.mptcpi_token;
     let mut subflows = Vec::with_capacity(raw.len());
     for (local, remote, tcp) in raw {
-        // One that sock_diag no longer knows was closed in between.
-        if let Ok(leg) = leg::find(sock, local, remote, leg::Depth::Shallow) {
-            subflows.push(from_raw(leg.head.cookie as u32, local, remote, &tcp));
+        match leg::find(sock, token, (local, remote), leg::Depth::Shallow) {
+            Ok(leg) => subflows.push(from_raw(leg.head.cookie as u32, local, remote, &tcp)),
+            // One that sock_diag no longer knows was closed in between.
+            Err(error) if error.is(libc::ENOENT) => {}
+            Err(error) => return Err(unasked(operation, error)),
         }
     }
     Ok(subflows)
@@ -284,7 +290,9 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, options: &Close) -> Result<()> {
     let Some(subflow) = subflows.iter().find(|subflow| subflow.id == id) else {
         return Err(no_such_subflow(sock, OPERATION, id));
     };
-    let is_last = subflows.len() == 1;
+    // One that is still being opened, or that the peer has closed, carries nothing.
+    let is_last =
+        !subflows.iter().any(|other| other.id != id && other.state == SubflowState::Established);
     if is_last && !options.force {
         return Err(Error::new(ErrorKind::InvalidState, OPERATION)
             .detail("this is the connection's last subflow")
@@ -292,7 +300,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, options: &Close) -> Result<()> {
     }
     let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
     let token = info.raw.mptcpi_token;
-    let controlled = crate::status::path_manager(sock, &info) != crate::PathManager::Kernel;
+    let controlled = crate::manager::path_manager(sock, &info) != crate::PathManager::Kernel;
     // With its last subflow destroyed by the path manager, a connection would wait for ever;
     // aborted, it times out as its peer does.
     if controlled && !is_last {
@@ -301,7 +309,8 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, options: &Close) -> Result<()> {
             other => return closed(sock, id, other.map_err(|error| error.during(OPERATION))),
         }
     }
-    let leg = leg::find(sock, subflow.local, subflow.remote, leg::Depth::Shallow);
+    let ends = (subflow.local, subflow.remote);
+    let leg = leg::find(sock, token, ends, leg::Depth::Shallow);
     let leg = leg.map_err(|error| match unasked(OPERATION, error) {
         gone if gone.raw_os_error() == Some(libc::ENOENT) => no_such_subflow(sock, OPERATION, id),
         other => other,

@@ -230,7 +230,7 @@ impl<T: Record> ReflectList for Vec<T> {
     }
 }
 
-/// Gives the unit of a field: `[unit Bytes]`, or none.
+/// Gives the unit of a field: `[Bytes]`, or none.
 macro_rules! unit {
     () => {
         $crate::table::Unit::None
@@ -326,13 +326,15 @@ macro_rules! enumeration {
     };
 }
 
-/// Declares an options struct: fields that may stay unset (`maybe`), fields with a default
-/// (`set`), and a setter for each.
+/// Declares an options struct: fields that may stay unset (`maybe`, whose setters convert, and
+/// `exact`, whose setters take a literal number), fields with a default (`set`), and a setter for
+/// each.
 macro_rules! options {
     (
         $(#[doc = $doc:literal])*
         pub struct $name:ident {
             maybe { $($(#[doc = $m_doc:literal])* $maybe:ident : $m_type:ty),* $(,)? }
+            $(exact { $($(#[doc = $e_doc:literal])* $exact:ident : $e_type:ty),* $(,)? })?
             set { $($(#[doc = $s_doc:literal])* $set:ident : $s_type:ty = $default:expr),* $(,)? }
         }
     ) => {
@@ -341,10 +343,11 @@ macro_rules! options {
         #[non_exhaustive]
         pub struct $name {
             $($(#[doc = $m_doc])* pub $maybe: Option<$m_type>,)*
+            $($($(#[doc = $e_doc])* pub $exact: Option<$e_type>,)*)?
             $($(#[doc = $s_doc])* pub $set: $s_type,)*
         }
         impl Default for $name {
-            fn default() -> Self { $name { $($maybe: None,)* $($set: $default),* } }
+            fn default() -> Self { $name { $($maybe: None,)* $($($exact: None,)*)? $($set: $default),* } }
         }
         impl $name {
             /// The defaults.
@@ -358,11 +361,19 @@ macro_rules! options {
                     self
                 }
             )*
+            $($(
+                $(#[doc = $e_doc])*
+                #[must_use]
+                pub fn $exact(mut self, $exact: $e_type) -> Self {
+                    self.$exact = Some($exact);
+                    self
+                }
+            )*)?
             $(
                 $(#[doc = $s_doc])*
                 #[must_use]
-                pub fn $set(mut self, $set: impl Into<$s_type>) -> Self {
-                    self.$set = $set.into();
+                pub fn $set(mut self, $set: $s_type) -> Self {
+                    self.$set = $set;
                     self
                 }
             )*
@@ -375,6 +386,13 @@ macro_rules! options {
                     since: "",
                     doc: concat!($($m_doc, "\n"),*),
                 },)*
+                $($($crate::table::Field {
+                    name: stringify!($exact),
+                    ty: $crate::table::Ty::Optional(&<$e_type as $crate::table::Typed>::TY),
+                    unit: $crate::table::Unit::None,
+                    since: "",
+                    doc: concat!($($e_doc, "\n"),*),
+                },)*)?
                 $($crate::table::Field {
                     name: stringify!($set),
                     ty: <$s_type as $crate::table::Typed>::TY,

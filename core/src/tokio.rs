@@ -13,7 +13,6 @@
 //! # }
 //! ```
 
-use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -29,10 +28,6 @@ use crate::subflow::Subflow;
 use crate::sys::reactor::watch;
 use crate::{Connect, Connecting};
 
-fn os(operation: &'static str, error: &io::Error) -> Error {
-    Error::os(operation, error.raw_os_error().unwrap_or(0))
-}
-
 /// Connects as [`crate::connect`] does, to one address.
 ///
 /// # Errors
@@ -41,18 +36,18 @@ pub async fn connect(address: SocketAddr, options: &Connect) -> Result<TcpStream
     const OPERATION: &str = "connect";
     let mut connecting = Connecting::begin(address, options)?;
     while !connecting.advance()? {
-        let watched =
-            watch(connecting.fd(), Interest::WRITABLE).map_err(|error| os(OPERATION, &error))?;
+        let watched = watch(connecting.fd(), Interest::WRITABLE)
+            .map_err(|error| Error::from_io(OPERATION, &error))?;
         let ready = watched.writable();
         match connecting.deadline() {
             // At the deadline `advance` says so.
             Some(deadline) => drop(tokio::time::timeout_at(deadline.into(), ready).await),
-            None => drop(ready.await.map_err(|error| os(OPERATION, &error))?),
+            None => drop(ready.await.map_err(|error| Error::from_io(OPERATION, &error))?),
         }
     }
     let stream = connecting.finish()?;
-    stream.set_nonblocking(true).map_err(|error| os(OPERATION, &error))?;
-    TcpStream::from_std(stream).map_err(|error| os(OPERATION, &error))
+    stream.set_nonblocking(true).map_err(|error| Error::from_io(OPERATION, &error))?;
+    TcpStream::from_std(stream).map_err(|error| Error::from_io(OPERATION, &error))
 }
 
 /// Listens as [`crate::listen`] does, on one address.
@@ -61,8 +56,8 @@ pub async fn connect(address: SocketAddr, options: &Connect) -> Result<TcpStream
 /// As [`crate::listen`].
 pub fn listen(address: SocketAddr, options: &Listen) -> Result<TcpListener> {
     let listener = crate::listen(address, options)?;
-    listener.set_nonblocking(true).map_err(|error| os("listen", &error))?;
-    TcpListener::from_std(listener).map_err(|error| os("listen", &error))
+    listener.set_nonblocking(true).map_err(|error| Error::from_io("listen", &error))?;
+    TcpListener::from_std(listener).map_err(|error| Error::from_io("listen", &error))
 }
 
 /// Opens a subflow as [`crate::open`] does. Dropped before it ends, nothing is left of it.
@@ -77,8 +72,8 @@ pub async fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
             return Ok(subflow);
         }
         let deadline = opening.deadline();
-        let watched =
-            watch(opening.fd()?, Interest::READABLE).map_err(|error| os(OPERATION, &error))?;
+        let watched = watch(opening.fd()?, Interest::READABLE)
+            .map_err(|error| Error::from_io(OPERATION, &error))?;
         // At the deadline `advance` says so.
         drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
     }
@@ -94,8 +89,8 @@ pub async fn next_event(events: &mut Events, timeout: Duration) -> Result<Option
         if let Some(event) = events.try_next()? {
             return Ok(Some(event));
         }
-        let watched =
-            watch(events.fd(), Interest::READABLE).map_err(|error| os("events", &error))?;
+        let watched = watch(events.fd(), Interest::READABLE)
+            .map_err(|error| Error::from_io("events", &error))?;
         if tokio::time::timeout_at(deadline.into(), watched.readable()).await.is_err() {
             return Ok(None);
         }

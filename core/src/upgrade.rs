@@ -1,11 +1,12 @@
 //! Turning a TCP socket that a program has made into a Multipath TCP one, under its descriptor.
 
 mod carry;
+mod options;
 mod watch;
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::connect::os;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Observed, Phase, observe};
 use crate::sys::{socket, uapi};
@@ -17,17 +18,24 @@ operation! {
     /// Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
     ///
     /// A new socket is put over the descriptor (dup3). Options that were set are carried and read
-    /// back; the descriptor's flags stay. A socket that is Multipath TCP already is left as it is.
+    /// back; the descriptor's flags and signals (F_SETOWN, F_SETSIG) stay. A socket that is
+    /// Multipath TCP already is left as it is.
+    ///
     /// Do it before anything watches the socket: what another descriptor, an epoll set of this
     /// process or io_uring holds, still is the old socket. The first two are found and refused;
-    /// io_uring and other processes cannot be seen. Needs no privilege, except for options that
-    /// need one to be set again (SO_MARK).
+    /// io_uring and other processes cannot be seen. What no program can read back from a TCP
+    /// socket is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and
+    /// _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
+    /// IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
+    /// these after it. Needs no privilege, except for options that need one to be set again
+    /// (SO_MARK).
     ///
     /// # Errors
     /// - `InvalidState` for a socket that is bound, connecting, connected or listening, or that an
     ///   epoll set or another descriptor of this process still holds.
     /// - `Unsupported` where an option was set that Multipath TCP does not have (it is named), and
     ///   where this kernel has no Multipath TCP.
+    /// - `OtherNamespace` from another network namespace: there the new socket would be.
     /// - `InvalidArgument` for what is no stream socket of IPv4 or IPv6.
     ///
     /// The socket is as it was after every error.
@@ -41,7 +49,7 @@ operation! {
     /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
     /// # Ok::<(), subflows::Error>(())
     /// ```
-    row UPGRADE(sock: Ty::Socket) -> Ty::Unit, Nothing, [InvalidState Unsupported];
+    row UPGRADE(sock: Ty::Socket) -> Ty::Unit, Nothing, [InvalidState Unsupported OtherNamespace];
     pub fn upgrade(sock: &impl AsFd) -> Result<()> {
         upgrade_fd(sock.as_fd())
     }
@@ -56,19 +64,32 @@ fn upgrade_fd(sock: BorrowedFd<'_>) -> Result<()> {
         }
     }
     watch::refuse_watched(sock, OPERATION)?;
-    let number =
-        |name| socket::get_i32(sock, libc::SOL_SOCKET, name).map_err(|e| os(OPERATION, &e));
-    let family = number(libc::SO_DOMAIN)?;
-    let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(|error| {
-        os(OPERATION, &error)
+    let family = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
+    let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(no_socket)?;
+    if socket::namespace_cookie(sock) != socket::namespace_cookie(new.as_fd()) {
+        return Err(Error::new(ErrorKind::OtherNamespace, OPERATION));
+    }
+    carry::carry(sock, new.as_fd(), family, OPERATION)?;
+    socket::copy_status_flags(sock, new.as_fd()).map_err(failed)?;
+    let signals = socket::signals(sock).map_err(failed)?;
+    socket::set_signals(new.as_fd(), &signals).map_err(failed)?;
+    let close_on_exec = socket::closes_on_exec(sock).map_err(failed)?;
+    socket::replace(sock, &new, close_on_exec).map_err(failed)?;
+    socket::start_signals(sock, &signals).map_err(failed)
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::from_io(OPERATION, &error)
+}
+
+fn no_socket(error: io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(libc::EPROTONOSUPPORT | libc::ENOPROTOOPT | libc::EINVAL) => failed(error)
             .with_kind(ErrorKind::Unsupported)
             .detail("this kernel has no Multipath TCP, or it is switched off")
-            .with_remedy("sysctl net.mptcp.enabled=1, on Linux 5.6 or newer.")
-    })?;
-    carry::carry(sock, new.as_fd(), family, OPERATION)?;
-    socket::copy_status_flags(sock, new.as_fd()).map_err(|error| os(OPERATION, &error))?;
-    let close_on_exec = socket::closes_on_exec(sock).map_err(|error| os(OPERATION, &error))?;
-    socket::replace(sock, &new, close_on_exec).map_err(|error| os(OPERATION, &error))
+            .with_remedy("sysctl net.mptcp.enabled=1, on Linux 5.6 or newer."),
+        _ => failed(error),
+    }
 }
 
 fn used(what: &'static str) -> Error {
@@ -79,16 +100,15 @@ fn used(what: &'static str) -> Error {
 
 fn refuse_used(sock: BorrowedFd<'_>) -> Result<()> {
     let listens = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ACCEPTCONN);
-    if listens.map_err(|error| os(OPERATION, &error))? != 0 {
+    if listens.map_err(failed)? != 0 {
         return Err(used("the socket is listening"));
     }
     let mut tcp = uapi::tcp_info::default();
-    socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp)
-        .map_err(|error| os(OPERATION, &error))?;
+    socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp).map_err(failed)?;
     if tcp.tcpi_state != uapi::TCP_CLOSE {
         return Err(used("the socket is connecting or connected"));
     }
-    let local = socket::local_address(sock).map_err(|error| os(OPERATION, &error))?;
+    let local = socket::local_address(sock).map_err(failed)?;
     if local.port() != 0 || !local.ip().is_unspecified() {
         return Err(used("the socket is bound"));
     }

@@ -59,14 +59,19 @@ impl Table {
             let cells = self.rows.iter().filter_map(|row| row.get(index));
             cells.map(|cell| columns(&cell.text)).max().unwrap_or(0).max(columns(title))
         };
-        let widths: Vec<usize> =
-            self.columns.iter().enumerate().map(|(index, (title, _))| width(index, title)).collect();
-        let header = self.columns.iter().map(|(title, _)| Cell::styled(*title, HEADER)).collect();
+        let widths: Vec<usize> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, (title, _))| width(index, title))
+            .collect();
+        let header: Vec<_> =
+            self.columns.iter().map(|(title, _)| Cell::styled(*title, HEADER)).collect();
         self.print_row(out, &header, &widths)?;
         self.rows.iter().try_for_each(|row| self.print_row(out, row, &widths))
     }
 
-    fn print_row(&self, out: &mut impl Write, row: &Vec<Cell>, widths: &[usize]) -> io::Result<()> {
+    fn print_row(&self, out: &mut impl Write, row: &[Cell], widths: &[usize]) -> io::Result<()> {
         let mut owed = 0;
         for (index, cell) in row.iter().enumerate() {
             let space = widths[index].saturating_sub(columns(&cell.text));
@@ -99,7 +104,8 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_lines_do_not_end_in_spaces() {
-        let mut table = Table::new([("ID", Align::Right), ("NAME", Align::Left), ("", Align::Left)]);
+        let mut table =
+            Table::new([("ID", Align::Right), ("NAME", Align::Left), ("", Align::Left)]);
         table.row(["1".into(), "wifi".into(), "".into()]);
         table.row(["12".into(), "µ".into(), "backup".into()]);
         table.row(["3".into()]);

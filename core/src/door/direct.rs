@@ -29,21 +29,19 @@ impl Door for Direct {
         // Also finds out whether the socket is of our namespace, whose switch would be written.
         let limit = cache::about(sock, PmNetlink::subflows_max)
             .map_err(|error| unasked(OPERATION, error))?;
-        for _ in 0..LATCH_TRIES {
-            match latch::latch(sock, LOCK_BOUND).map_err(|failure| explain(OPERATION, failure))? {
-                Latched::Disturbed => continue,
-                Latched::Already => return Ok(()),
-                Latched::Switched if is_latched(sock, limit) => return Ok(()),
-                Latched::Switched => {}
-            }
-        }
         // A kernel that reports the same limits under either path manager cannot be asked: there
         // the switch, which stood while the socket took it, is all the proof that can be had.
-        match crate::status::addresses_by_token(sock) {
-            false => Ok(()),
-            true => Err(Error::new(ErrorKind::Busy, OPERATION)
-                .detail("another program keeps writing net.mptcp.path_manager")),
+        let tells = crate::manager::addresses_by_token(sock);
+        for _ in 0..LATCH_TRIES {
+            match latch::latch(sock, LOCK_BOUND).map_err(|failure| explain(OPERATION, failure))? {
+                Latched::Already | Latched::Switched if !tells || is_latched(sock, limit) => {
+                    return Ok(());
+                }
+                _ => {}
+            }
         }
+        Err(Error::new(ErrorKind::Busy, OPERATION)
+            .detail("another program keeps writing net.mptcp.path_manager"))
     }
 
     fn create(
@@ -104,6 +102,20 @@ impl Door for Direct {
             .map_err(|refusal| Error::os("REMOVE", refusal.errno).kernel(refusal.text))
     }
 
+    fn withdraw(&self, token: u32, local: &LocalAddress) -> Result<()> {
+        // The kernel forgets an announced address when a subflow from it is closed by command, and
+        // then refuses to withdraw it: told once more, it knows.
+        let withdraw = |netlink: &mut PmNetlink| match netlink.remove(token, local.id) {
+            Err(refusal) if refusal.errno == libc::EINVAL => {
+                netlink.announce(token, local)?;
+                netlink.remove(token, local.id)
+            }
+            other => other,
+        };
+        cache::look_up(withdraw)
+            .map_err(|refusal| Error::os("REMOVE", refusal.errno).kernel(refusal.text))
+    }
+
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Result<KernelEvents> {
         const OPERATION: &str = "events";
         let events = KernelEvents::subscribe()
@@ -152,7 +164,7 @@ fn is_latched(sock: BorrowedFd<'_>, limit: u32) -> bool {
 }
 
 fn explain(operation: &'static str, failure: Failure) -> Error {
-    let os = |error: io::Error| Error::os(operation, error.raw_os_error().unwrap_or(0));
+    let os = |error: io::Error| Error::from_io(operation, &error);
     match failure {
         Failure::Busy => Error::new(ErrorKind::Busy, operation)
             .detail("another process holds the lock on the network namespace")

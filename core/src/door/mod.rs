@@ -52,8 +52,11 @@ pub(crate) trait Door {
     /// Tells the peer of an address.
     fn announce(&self, sock: BorrowedFd<'_>, token: u32, local: &LocalAddress) -> Result<()>;
 
-    /// Withdraws an address by the token alone: the socket may be gone by then.
+    /// Frees an address id that no subflow uses.
     fn remove(&self, token: u32, id: u8) -> Result<()>;
+
+    /// Withdraws an announced address, by the token alone: the socket may be gone by then.
+    fn withdraw(&self, token: u32, local: &LocalAddress) -> Result<()>;
 
     /// Opens the stream of events of the socket's namespace, or of the caller's without one.
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Result<KernelEvents>;

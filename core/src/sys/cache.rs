@@ -2,7 +2,9 @@
 //!
 //! A kept socket is thrown away when it cannot be right: after a fork (parent and child would read
 //! each other's answers), after an answer that made no sense, and when the socket that is asked
-//! about lives in another network namespace.
+//! about lives in another network namespace. Its descriptor may have been closed behind our back,
+//! as programs do that close all they have, and its number may be somebody else's by now: then it
+//! is forgotten, and neither used nor closed.
 
 use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,18 +13,23 @@ use super::diag::SockDiag;
 use super::netlink::Refusal;
 use super::path_manager::PmNetlink;
 use super::route::Addresses;
-use super::socket;
+use super::{fork, socket};
 
 /// A netlink socket that can be kept.
 pub(crate) trait Kept: Sized + 'static {
     fn open() -> Result<Self, Refusal>;
     fn fd(&self) -> BorrowedFd<'_>;
-    fn with_slot<T>(run: impl FnOnce(&RefCell<Option<Slot<Self>>>) -> T) -> T;
+    /// Lends the thread's place for it; `None` while the thread ends.
+    fn with_slot<T>(run: impl FnOnce(&mut Slot<Self>) -> T) -> Option<T>;
 }
 
-pub(crate) struct Slot<K> {
+/// A thread's place for one kind of netlink socket.
+pub(crate) struct Slot<K>(Option<Entry<K>>);
+
+struct Entry<K> {
     kept: K,
-    process: u32,
+    generation: u64,
+    cookie: Option<u64>,
     namespace: Option<u64>,
 }
 
@@ -31,11 +38,16 @@ macro_rules! kept {
         impl Kept for $type {
             fn open() -> Result<Self, Refusal> { <$type>::open() }
             fn fd(&self) -> BorrowedFd<'_> { self.as_fd() }
-            fn with_slot<T>(run: impl FnOnce(&RefCell<Option<Slot<Self>>>) -> T) -> T {
+            fn with_slot<T>(run: impl FnOnce(&mut Slot<Self>) -> T) -> Option<T> {
                 thread_local! {
-                    static SLOT: RefCell<Option<Slot<$type>>> = const { RefCell::new(None) };
+                    static SLOT: RefCell<Slot<$type>> = const { RefCell::new(Slot(None)) };
                 }
-                SLOT.with(run)
+                let mut run = Some(run);
+                let lent = SLOT.try_with(|slot| {
+                    let mut slot = slot.try_borrow_mut().ok()?;
+                    run.take().map(|run| run(&mut slot))
+                });
+                lent.ok().flatten()
             }
         }
     )* };
@@ -57,28 +69,39 @@ impl From<Refusal> for Unasked {
     }
 }
 
+impl Unasked {
+    /// Whether the kernel answered with that number.
+    pub(crate) fn is(&self, errno: i32) -> bool {
+        matches!(self, Unasked::Refused(refusal) if refusal.errno == errno)
+    }
+}
+
 /// Asks about `sock`, by a netlink socket in its namespace.
 pub(crate) fn about<K: Kept, T>(
     sock: BorrowedFd<'_>,
     ask: impl FnOnce(&mut K) -> Result<T, Refusal>,
 ) -> Result<T, Unasked> {
     let namespace = socket::namespace_cookie(sock);
-    K::with_slot(|slot| {
-        let mut slot = slot.borrow_mut();
-        if !slot.as_ref().is_some_and(|slot| slot.fits(namespace)) {
-            let fresh = Slot::<K>::open()?;
+    let mut ask = Some(ask);
+    let mut run = |slot: &mut Slot<K>| {
+        slot.forget_if_lost();
+        if !slot.0.as_ref().is_some_and(|entry| entry.fits(namespace)) {
+            let fresh = Entry::<K>::open()?;
             if !fresh.fits(namespace) {
                 return Err(Unasked::OtherNamespace);
             }
-            *slot = Some(fresh);
+            slot.0 = Some(fresh);
         }
-        let Some(kept) = slot.as_mut() else { return Err(Unasked::OtherNamespace) };
-        let answer = ask(&mut kept.kept);
-        if answer.as_ref().is_err_and(Refusal::is_malformed) {
-            *slot = None;
+        match ask.take() {
+            Some(ask) => slot.ask(ask).map_err(Unasked::from),
+            None => Err(Refusal::malformed().into()),
         }
-        answer.map_err(Unasked::from)
-    })
+    };
+    match K::with_slot(&mut run) {
+        Some(answer) => answer,
+        // The thread ends: a socket for this once.
+        None => run(&mut Slot(None)),
+    }
 }
 
 /// Asks about something of the calling thread's namespace that is looked up by a number. A kept
@@ -87,35 +110,55 @@ pub(crate) fn about<K: Kept, T>(
 pub(crate) fn look_up<K: Kept, T>(
     mut ask: impl FnMut(&mut K) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
-    K::with_slot(|slot| {
-        let mut slot = slot.borrow_mut();
-        if let Some(kept) = slot.as_mut().filter(|slot| slot.process == std::process::id()) {
-            if let Ok(answer) = ask(&mut kept.kept) {
+    let mut run = |slot: &mut Slot<K>| {
+        slot.forget_if_lost();
+        if slot.0.is_some() {
+            if let Ok(answer) = slot.ask(&mut ask) {
                 return Ok(answer);
             }
         }
-        let fresh = slot.insert(Slot::open()?);
-        let answer = ask(&mut fresh.kept);
-        if answer.as_ref().is_err_and(Refusal::is_malformed) {
-            *slot = None;
-        }
-        answer
-    })
+        slot.0 = Some(Entry::open()?);
+        slot.ask(&mut ask)
+    };
+    match K::with_slot(&mut run) {
+        Some(answer) => answer,
+        None => run(&mut Slot(None)),
+    }
 }
 
 impl<K: Kept> Slot<K> {
+    fn ask<T>(&mut self, ask: impl FnOnce(&mut K) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let Some(entry) = &mut self.0 else { return Err(Refusal::malformed()) };
+        let answer = ask(&mut entry.kept);
+        if answer.as_ref().is_err_and(Refusal::is_malformed) {
+            self.0 = None;
+        }
+        answer
+    }
+
+    /// Throws away what belongs to the parent, and leaves alone what is no longer ours.
+    fn forget_if_lost(&mut self) {
+        let Some(entry) = &self.0 else { return };
+        if entry.cookie != socket::cookie(entry.kept.fd()) {
+            std::mem::forget(self.0.take());
+        } else if entry.generation != fork::generation() {
+            self.0 = None;
+        }
+    }
+}
+
+impl<K: Kept> Entry<K> {
     fn open() -> Result<Self, Refusal> {
         let kept = K::open()?;
-        let namespace = socket::namespace_cookie(kept.fd());
-        Ok(Slot { kept, process: std::process::id(), namespace })
+        let (cookie, namespace) = (socket::cookie(kept.fd()), socket::namespace_cookie(kept.fd()));
+        Ok(Entry { kept, generation: fork::generation(), cookie, namespace })
     }
 
     /// A kernel that has no namespace cookies (before 5.14) cannot say; we then trust.
     fn fits(&self, namespace: Option<u64>) -> bool {
-        let same = match (self.namespace, namespace) {
+        match (self.namespace, namespace) {
             (Some(ours), Some(asked)) => ours == asked,
             _ => true,
-        };
-        same && self.process == std::process::id()
+        }
     }
 }

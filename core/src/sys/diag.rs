@@ -228,7 +228,9 @@ impl Request {
             put_ip(&mut body[28..44], remote);
         }
         body[44..48].copy_from_slice(&self.interface.to_ne_bytes());
-        body[48..56].copy_from_slice(&self.cookie.to_ne_bytes());
+        // Two words, the low one first, whatever the byte order.
+        body[48..52].copy_from_slice(&(self.cookie as u32).to_ne_bytes());
+        body[52..56].copy_from_slice(&((self.cookie >> 32) as u32).to_ne_bytes());
         let message = Message::new(kind, flags).raw(&body);
         match self.mptcp {
             true => message.attribute(diag::REQ_PROTOCOL, &socket::MPTCP.to_ne_bytes()),

@@ -10,13 +10,16 @@
 //!   own, outside our process group, with every signal blocked: SIGKILL to us, by pid or by group,
 //!   does not reach it.
 //! - A lock on the network namespace's own file keeps two of us apart; it is waited for with a
-//!   bound, because anybody may hold it.
+//!   bound, because anybody may hold it. The child takes it, not we: so it is held for some
+//!   microseconds, and not for as long as a busy processor takes to get round to the child.
 //! - What is not the default is never written back, so that two writers cannot hand a wrong value
 //!   to each other.
-//! - A journal, where there is a place for one, says that a switch is under way: if the machine's
-//!   power or a whole control group is taken away in the middle, the next taker heals it.
+//! - If only the child is killed, we set the switch back. A journal, where there is a place for
+//!   one, says that a switch is under way: if a whole control group is killed in the middle, the
+//!   next taker heals it.
 
-use std::fs::{File, OpenOptions};
+use std::cell::Cell;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -36,7 +39,18 @@ const SWITCHES: [Switch; 2] = [
     Switch { path: "/proc/sys/net/mptcp/pm_type", kernel: b"0\n", userspace: b"1\n" },
 ];
 const STACK: usize = 32 * 1024;
-const JOURNAL: &str = "/run/subflows";
+/// Only root may write there: a journal is read by those who can write the switch.
+const JOURNALS: &str = "/run/subflows";
+/// How many journals of namespaces that may be gone are looked at when one is made, and after
+/// which time without use they are removed.
+const OLD_JOURNALS: usize = 64;
+const OLD: Duration = Duration::from_secs(60);
+/// How often an unknown value is read again: it may have been read while it was written.
+const READS: usize = 64;
+/// How often one child asks for the lock, and how long it waits in between. Signals reach us
+/// between two children.
+const LOCK_TRIES: usize = 64;
+const LOCK_PAUSE: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
 
 struct Switch {
     path: &'static str,
@@ -60,9 +74,9 @@ pub(crate) enum Failure {
     Busy,
     /// The switch stands at a path manager that we do not know.
     UnknownPathManager(String),
-    /// The switch cannot be written.
+    /// The switch cannot be read, or would have to be written and cannot be.
     Switch(io::Error),
-    /// The socket cannot be disconnected, or the child cannot be made.
+    /// The socket cannot be disconnected, or the child cannot be made or was killed.
     Os(io::Error),
 }
 
@@ -102,95 +116,74 @@ fn open_switch(write: bool) -> io::Result<(File, &'static Switch)> {
 
 impl Switch {
     fn read(&self, file: &File) -> io::Result<PathManagerSwitch> {
-        let mut value = [0u8; 64];
-        let length = file.read_at(&mut value, 0)?;
-        Ok(match &value[..length] {
-            value if value == self.kernel => PathManagerSwitch::Kernel,
-            value if value == self.userspace => PathManagerSwitch::Userspace,
-            other => PathManagerSwitch::Other(String::from_utf8_lossy(other).trim().to_owned()),
-        })
+        let mut name = String::new();
+        for _ in 0..READS {
+            let mut value = [0u8; 64];
+            let length = file.read_at(&mut value, 0)?;
+            match &value[..length] {
+                value if value == self.kernel => return Ok(PathManagerSwitch::Kernel),
+                value if value == self.userspace => return Ok(PathManagerSwitch::Userspace),
+                other => name = String::from_utf8_lossy(other).trim().to_owned(),
+            }
+        }
+        Ok(PathManagerSwitch::Other(name))
     }
 }
 
 /// Makes one unconnected, unlistening socket take the userspace path manager. The caller has
 /// checked that it is one, and that it lives in the calling thread's namespace.
 pub(crate) fn latch(sock: BorrowedFd<'_>, bound: Duration) -> Result<Latched, Failure> {
-    let (switch_file, switch) = open_switch(true).map_err(Failure::Switch)?;
-    let lock = Lock::take(bound)?;
-    let journal = Journal::open(sock);
-    match switch.read(&switch_file).map_err(Failure::Switch)? {
-        PathManagerSwitch::Kernel => {}
-        PathManagerSwitch::Userspace if journal.as_ref().is_some_and(Journal::is_under_way) => {
-            // Whoever wrote it was stopped before it could write it back.
-            switch_file.write_at(switch.kernel, 0).map_err(Failure::Switch)?;
+    let deadline = socket::deadline_in(bound);
+    let (file, switch, unwritable) = match open_switch(true) {
+        Ok((file, switch)) => (file, switch, None),
+        // Where the namespace is on the userspace path manager, nothing has to be written.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EROFS | libc::EACCES)) => {
+            let (file, switch) = open_switch(false).map_err(Failure::Switch)?;
+            (file, switch, Some(error))
         }
-        PathManagerSwitch::Userspace => {
-            return socket::disconnect(sock).map(|()| Latched::Already).map_err(Failure::Os);
-        }
-        PathManagerSwitch::Other(name) => return Err(Failure::UnknownPathManager(name)),
-    }
-    let mut steps = Steps {
-        socket: sock.as_raw_fd(),
-        switch: switch_file.as_raw_fd(),
-        journal: journal.as_ref().map_or(-1, |journal| journal.0.as_raw_fd()),
-        kernel: switch.kernel,
-        userspace: switch.userspace,
-        outcome: Outcome::NotRun,
-        errno: 0,
+        Err(error) => return Err(Failure::Switch(error)),
     };
-    run_in_child(&mut steps).map_err(Failure::Os)?;
-    drop(lock);
-    let errno = io::Error::from_raw_os_error(steps.errno);
-    match steps.outcome {
-        Outcome::Done => Ok(Latched::Switched),
-        Outcome::Disturbed => Ok(Latched::Disturbed),
-        Outcome::SwitchFailed => Err(Failure::Switch(errno)),
-        Outcome::DisconnectFailed => Err(Failure::Os(errno)),
-        Outcome::NotRun => Err(Failure::Os(io::Error::from_raw_os_error(libc::ECHILD))),
-    }
-}
-
-/// A lock that all of a network namespace share: on the namespace's own file, whose inode is the
-/// same through every mount of /proc.
-struct Lock(File);
-
-impl Lock {
-    fn take(bound: Duration) -> Result<Lock, Failure> {
-        let file = File::open("/proc/thread-self/ns/net").map_err(Failure::Os)?;
-        let deadline = socket::deadline_in(bound);
-        let mut pause = Duration::from_micros(20);
-        loop {
-            // SAFETY: flock takes numbers only, and `file` is open.
-            if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-                return Ok(Lock(file));
-            }
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::WouldBlock {
-                return Err(Failure::Os(error));
-            }
-            let now = Instant::now();
-            if now >= deadline {
-                return Err(Failure::Busy);
-            }
-            wait(pause.min(deadline - now)).map_err(Failure::Os)?;
-            pause = (pause * 2).min(Duration::from_millis(2));
+    let lock = File::open("/proc/thread-self/ns/net").map_err(Failure::Os)?;
+    let journal = Journal::open(sock);
+    let steps = Steps {
+        socket: sock,
+        lock: lock.as_raw_fd(),
+        file: &file,
+        switch,
+        is_writable: unwritable.is_none(),
+        journal: journal.as_ref(),
+        is_switched: Cell::new(false),
+        is_noted: Cell::new(false),
+        outcome: Cell::new(Outcome::Killed),
+        errno: Cell::new(0),
+    };
+    loop {
+        let result = run_in_child(&steps);
+        steps.settle();
+        result.map_err(Failure::Os)?;
+        if steps.outcome.get() != Outcome::Locked {
+            break;
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::Busy);
         }
     }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing would do, were it not for a thread that forked meanwhile: its child holds the
-        // same open file, and with it the lock.
-        // SAFETY: flock takes numbers only, and the file is open.
-        unsafe { libc::flock(self.0.as_raw_fd(), libc::LOCK_UN) };
+    let errno = io::Error::from_raw_os_error(steps.errno.get());
+    match steps.outcome.get() {
+        Outcome::Done => Ok(Latched::Switched),
+        Outcome::Already => Ok(Latched::Already),
+        Outcome::Disturbed => Ok(Latched::Disturbed),
+        Outcome::Unknown => match switch.read(&file).map_err(Failure::Switch)? {
+            PathManagerSwitch::Other(name) => Err(Failure::UnknownPathManager(name)),
+            _ => Ok(Latched::Disturbed),
+        },
+        Outcome::Unwritable => Err(Failure::Switch(unwritable.unwrap_or(errno))),
+        Outcome::SwitchFailed => Err(Failure::Switch(errno)),
+        Outcome::Failed => Err(Failure::Os(errno)),
+        Outcome::Locked | Outcome::Killed => {
+            Err(Failure::Os(io::Error::from_raw_os_error(libc::ECHILD)))
+        }
     }
-}
-
-/// Nothing tells when a file lock is released, so that it is asked for again after a while.
-fn wait(span: Duration) -> io::Result<()> {
-    let span = nix::sys::time::TimeSpec::from_duration(span);
-    nix::poll::ppoll(&mut [], Some(span), None).map(drop).map_err(io::Error::from)
 }
 
 /// Where there is a place that only root can write: one byte per namespace, `1` while a switch is
@@ -199,15 +192,17 @@ struct Journal(File);
 
 impl Journal {
     fn open(sock: BorrowedFd<'_>) -> Option<Journal> {
-        let cookie = socket::namespace_cookie(sock)?;
-        let path = format!("{JOURNAL}/path-manager.{cookie}");
+        let path = format!("{JOURNALS}/path-manager.{}", socket::namespace_cookie(sock)?);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
         match options.open(&path) {
             Ok(file) => Some(Journal(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::DirBuilder::new().mode(0o700).create(JOURNAL).ok()?;
-                options.open(&path).ok().map(Journal)
+                match fs::DirBuilder::new().mode(0o700).create(JOURNALS) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_old(),
+                    result => result.ok()?,
+                }
+                options.create(true).open(&path).ok().map(Journal)
             }
             Err(_) => None,
         }
@@ -219,40 +214,68 @@ impl Journal {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    NotRun,
-    Done,
-    Disturbed,
-    SwitchFailed,
-    DisconnectFailed,
+/// Nobody tells when a namespace is gone. One that is not makes its journal again.
+fn remove_old() {
+    let Ok(entries) = fs::read_dir(JOURNALS) else { return };
+    for entry in entries.flatten().take(OLD_JOURNALS) {
+        let is_old = entry
+            .metadata()
+            .and_then(|about| about.modified())
+            .is_ok_and(|last| last.elapsed().is_ok_and(|age| age > OLD));
+        if is_old && fs::read(entry.path()).is_ok_and(|text| text != b"1") {
+            // Somebody else may have done so.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
-/// What the child does, and what came of it.
-struct Steps {
-    socket: RawFd,
-    switch: RawFd,
-    journal: RawFd,
-    kernel: &'static [u8],
-    userspace: &'static [u8],
-    outcome: Outcome,
-    errno: i32,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// The child did not come to its end.
+    Killed,
+    /// Somebody else holds the lock.
+    Locked,
+    Done,
+    Already,
+    Disturbed,
+    /// The switch stands at a path manager that we do not know.
+    Unknown,
+    /// The switch would have to be written, and cannot be.
+    Unwritable,
+    SwitchFailed,
+    Failed,
+}
+
+/// What the child does, and what came of it. In cells, because two processes share it.
+struct Steps<'a> {
+    socket: BorrowedFd<'a>,
+    lock: RawFd,
+    file: &'a File,
+    switch: &'static Switch,
+    is_writable: bool,
+    journal: Option<&'a Journal>,
+    /// The switch is to be set back.
+    is_switched: Cell<bool>,
+    /// The journal is to be removed.
+    is_noted: Cell<bool>,
+    outcome: Cell<Outcome>,
+    errno: Cell<i32>,
 }
 
 /// Runs the steps in a child made like vfork's: it shares memory and descriptors, and we wait in
 /// the kernel until it is gone. Its exit sends no signal, so no SIGCHLD handler and no reaper of
 /// the program sees it.
-fn run_in_child(steps: &mut Steps) -> io::Result<()> {
+fn run_in_child(steps: &Steps<'_>) -> io::Result<()> {
     let mut stack = vec![0u128; STACK / size_of::<u128>()];
     let mut before = SigSet::empty();
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
-    let argument: *mut Steps = steps;
+    let argument: *const Steps<'_> = steps;
     let top = stack.as_mut_ptr_range().end;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
     // SAFETY: `top` is the 16-byte aligned end of a stack of our own that outlives the child,
     // because CLONE_VFORK keeps us waiting until it has exited; so does `steps`. The child makes
-    // system calls only: it takes no lock and allocates nothing.
-    let child = unsafe { libc::clone(child_main, top.cast(), flags, argument.cast()) };
+    // system calls only: it takes no lock of this process and allocates nothing.
+    let child = unsafe { libc::clone(child_main, top.cast(), flags, argument.cast_mut().cast()) };
     let failed = (child < 0).then(io::Error::last_os_error);
     if child > 0 {
         reap(child);
@@ -269,52 +292,139 @@ fn reap(child: libc::pid_t) {
 }
 
 extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: `argument` is the `Steps` of `run_in_child`, which waits and touches it only after
-    // we are gone.
-    let steps = unsafe { &mut *argument.cast::<Steps>() };
+    // SAFETY: `argument` is the `Steps` of `run_in_child`, which waits until we are gone.
+    let steps = unsafe { &*argument.cast::<Steps<'_>>() };
     // SAFETY: takes no argument. It leaves the process group, so that a signal to the group no
     // longer reaches us; until here nothing has been written.
     unsafe { libc::setsid() };
-    // A process that has just given way is not preempted at once: the switch stays set for a
-    // microsecond and not for somebody else's time slice.
-    // SAFETY: takes no argument.
-    unsafe { libc::sched_yield() };
-    write(steps.journal, b"1");
-    steps.run();
-    write(steps.journal, b"0");
+    keep_the_processor();
+    if steps.lock() {
+        steps.run();
+        steps.settle();
+    }
     0
 }
 
-impl Steps {
-    fn run(&mut self) {
-        if !write(self.switch, self.userspace) {
-            return self.fail(Outcome::SwitchFailed);
-        }
-        let unspecified = libc::sockaddr { sa_family: 0, sa_data: [0; 14] };
-        let length = size_of::<libc::sockaddr>() as libc::socklen_t;
-        // SAFETY: the pointer and the length describe `unspecified`.
-        let connected = unsafe { libc::connect(self.socket, &unspecified, length) };
-        let mut still = [0u8; 16];
-        // SAFETY: the pointer and the length describe `still`.
-        let read = unsafe { libc::pread(self.switch, still.as_mut_ptr().cast(), still.len(), 0) };
-        if connected != 0 {
-            self.fail(Outcome::DisconnectFailed);
-        } else if usize::try_from(read).is_ok_and(|n| still.get(..n) == Some(self.userspace)) {
-            self.outcome = Outcome::Done;
-        } else {
-            self.outcome = Outcome::Disturbed;
-        }
-        write(self.switch, self.kernel);
-    }
-
-    fn fail(&mut self, outcome: Outcome) {
-        self.outcome = outcome;
-        self.errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+/// The switch is to stay set for microseconds, and not for other programs' time slices.
+fn keep_the_processor() {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the pointer describes `lowest`; 0 is the caller, this child alone.
+    if unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &lowest) } != 0 {
+        // Without the right to that: who has just given way is not preempted soon.
+        // SAFETY: takes no argument.
+        unsafe { libc::sched_yield() };
     }
 }
 
-fn write(fd: RawFd, bytes: &[u8]) -> bool {
-    // SAFETY: the pointer and the length describe `bytes`; a descriptor of -1 fails with EBADF.
-    let written = unsafe { libc::pwrite(fd, bytes.as_ptr().cast(), bytes.len(), 0) };
-    usize::try_from(written).is_ok_and(|written| written == bytes.len())
+impl Steps<'_> {
+    /// Nothing tells when a file lock is released, so that it is asked for again after a while.
+    fn lock(&self) -> bool {
+        for _ in 0..LOCK_TRIES {
+            // SAFETY: flock takes numbers only.
+            if unsafe { libc::flock(self.lock, libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+                return true;
+            }
+            self.fail(Outcome::Locked);
+            if self.errno.get() != libc::EWOULDBLOCK {
+                self.outcome.set(Outcome::Failed);
+                return false;
+            }
+            // SAFETY: the time is a constant, and nobody asks how much of it was left.
+            unsafe { libc::nanosleep(&LOCK_PAUSE, std::ptr::null_mut()) };
+        }
+        false
+    }
+
+    fn run(&self) {
+        self.outcome.set(Outcome::Killed);
+        match self.read() {
+            // Whoever set it was killed before it could be set back.
+            Value::Userspace
+                if self.is_writable && self.journal.is_some_and(Journal::is_under_way) =>
+            {
+                self.is_switched.set(true);
+                self.settle_switch();
+            }
+            Value::Userspace => return self.disconnect(Outcome::Already),
+            Value::Kernel => {}
+            Value::Other => return self.outcome.set(Outcome::Unknown),
+        }
+        if !self.is_writable {
+            return self.outcome.set(Outcome::Unwritable);
+        }
+        if let Some(journal) = self.journal {
+            self.is_noted.set(true);
+            write(&journal.0, b"1");
+        }
+        self.is_switched.set(true);
+        if !write(self.file, self.switch.userspace) {
+            return self.fail(Outcome::SwitchFailed);
+        }
+        self.disconnect(Outcome::Done);
+        let stood = self.read() == Value::Userspace;
+        self.settle_switch();
+        if !stood && self.outcome.get() == Outcome::Done {
+            self.outcome.set(Outcome::Disturbed);
+        }
+    }
+
+    /// What must not stay; we do it after the child as well, in case that was killed.
+    fn settle(&self) {
+        self.settle_switch();
+        if let (true, Some(journal)) = (self.is_noted.take(), self.journal) {
+            write(&journal.0, b"0");
+        }
+        // Closing would do, were it not for a thread that forked meanwhile: its child holds the
+        // same open file, and with it the lock.
+        // SAFETY: flock takes numbers only.
+        unsafe { libc::flock(self.lock, libc::LOCK_UN) };
+    }
+
+    fn settle_switch(&self) {
+        if self.is_switched.get() {
+            write(self.file, self.switch.kernel);
+            self.is_switched.set(false);
+        }
+    }
+
+    fn disconnect(&self, outcome: Outcome) {
+        match socket::disconnect(self.socket) {
+            Ok(()) => self.outcome.set(outcome),
+            Err(_) => self.fail(Outcome::Failed),
+        }
+    }
+
+    fn read(&self) -> Value {
+        for _ in 0..READS {
+            let mut value = [0u8; 16];
+            let length = self.file.read_at(&mut value, 0).unwrap_or(0);
+            match &value[..length] {
+                value if value == self.switch.kernel => return Value::Kernel,
+                value if value == self.switch.userspace => return Value::Userspace,
+                _ => {}
+            }
+        }
+        Value::Other
+    }
+
+    fn fail(&self, outcome: Outcome) {
+        self.errno.set(last_errno());
+        self.outcome.set(outcome);
+    }
+}
+
+/// Where the switch stands, told without allocating.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Value {
+    Kernel,
+    Userspace,
+    Other,
+}
+
+fn write(file: &File, bytes: &[u8]) -> bool {
+    file.write_at(bytes, 0).is_ok_and(|written| written == bytes.len())
+}
+
+fn last_errno() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }

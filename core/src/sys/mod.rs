@@ -4,6 +4,7 @@
 pub(crate) mod cache;
 pub(crate) mod diag;
 pub(crate) mod event;
+pub(crate) mod fork;
 pub(crate) mod latch;
 pub(crate) mod mptcp;
 pub(crate) mod netlink;

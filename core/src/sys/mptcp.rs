@@ -5,7 +5,7 @@
 use std::io;
 use std::mem::{MaybeUninit, offset_of, size_of};
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
 
 use super::netlink::u32_at;
@@ -48,8 +48,7 @@ pub(crate) fn info(sock: BorrowedFd<'_>) -> io::Result<Info> {
 /// `MPTCP_INFO` and the number of subflows that the kernel keeps, closed ones included, in one
 /// call of `MPTCP_FULL_INFO` (Linux 6.5).
 pub(crate) fn info_and_count(sock: BorrowedFd<'_>) -> io::Result<(Info, u32)> {
-    let mut full = mptcp_full_info::default();
-    let length = socket::get(sock, uapi::SOL_MPTCP, uapi::MPTCP_FULL_INFO, &mut full)?;
+    let (full, length) = full_info_call(sock, &mut [], &mut [], size_of::<mptcp_full_info>())?;
     let length = length.saturating_sub(offset_of!(mptcp_full_info, mptcp_info));
     Ok((Info { raw: full.mptcp_info, length }, full.num_subflows))
 }
@@ -74,7 +73,9 @@ pub(crate) fn full_info<T>(
     let total = read_full_info(sock, &mut infos, &mut tcps)?;
     if total <= USUAL_SUBFLOWS {
         let mut gathered = reserve(total);
-        gather(&infos[..total], &tcps[..total], &mut gathered, each);
+        // SAFETY: that many subflows were reported, there was room for them, and the kernel writes
+        // each in full: the sizes that it echoed are ours.
+        unsafe { gather(&infos[..total], &tcps[..total], &mut gathered, each) };
         return Ok(gathered);
     }
     let mut capacity = total;
@@ -86,7 +87,9 @@ pub(crate) fn full_info<T>(
         let total = read_full_info(sock, &mut infos, &mut tcps)?;
         if total <= capacity {
             let mut gathered = reserve(total);
-            gather(&infos[..total], &tcps[..total], &mut gathered, each);
+            // SAFETY: that many subflows were reported, there was room for them, and the kernel
+            // writes each in full: the sizes that it echoed are ours.
+            unsafe { gather(&infos[..total], &tcps[..total], &mut gathered, each) };
             return Ok(gathered);
         }
         capacity = total;
@@ -100,17 +103,9 @@ fn read_full_info(
     infos: &mut [MaybeUninit<mptcp_subflow_info>],
     tcps: &mut [MaybeUninit<tcp_info>],
 ) -> io::Result<usize> {
-    /// `mptcp_full_info` without its last member, which is not wanted here.
-    const HEAD: usize = offset_of!(mptcp_full_info, mptcp_info);
-    let mut full = mptcp_full_info {
-        size_tcpinfo_user: size_of::<tcp_info>() as u32,
-        size_sfinfo_user: size_of::<mptcp_subflow_info>() as u32,
-        size_arrays_user: infos.len().min(tcps.len()) as u32,
-        subflow_info: infos.as_mut_ptr() as u64,
-        tcp_info: tcps.as_mut_ptr() as u64,
-        ..Default::default()
-    };
-    full_info_call(sock, &mut full, HEAD)?;
+    // Without the structure's last member, which is not wanted here.
+    let length = offset_of!(mptcp_full_info, mptcp_info);
+    let (full, _) = full_info_call(sock, infos, tcps, length)?;
     // A kernel whose structures were shorter than ours would use a shorter stride. None is: both
     // have only ever grown. Should that change, what follows would read the wrong bytes.
     if full.size_tcpinfo_user as usize != size_of::<tcp_info>()
@@ -121,17 +116,27 @@ fn read_full_info(
     Ok(full.num_subflows as usize)
 }
 
+/// Asks with room for as many subflows as both arrays have; gives the answer and its length.
 fn full_info_call(
     sock: BorrowedFd<'_>,
-    full: &mut mptcp_full_info,
+    infos: &mut [MaybeUninit<mptcp_subflow_info>],
+    tcps: &mut [MaybeUninit<tcp_info>],
     length: usize,
-) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-    let mut length = length as libc::socklen_t;
-    let pointer: *mut mptcp_full_info = full;
-    // SAFETY: `length` is at most the size of `full`; the two arrays that it points to are
-    // borrowed mutably by the only caller, which says in `size_*` how long they are, and the
-    // kernel writes no more than that.
+) -> io::Result<(mptcp_full_info, usize)> {
+    let room = infos.len().min(tcps.len());
+    let size = |size: usize| if room == 0 { 0 } else { size as u32 };
+    let mut full = mptcp_full_info {
+        size_tcpinfo_user: size(size_of::<tcp_info>()),
+        size_sfinfo_user: size(size_of::<mptcp_subflow_info>()),
+        size_arrays_user: room as u32,
+        subflow_info: infos.as_mut_ptr() as u64,
+        tcp_info: tcps.as_mut_ptr() as u64,
+        ..Default::default()
+    };
+    let mut length = length.min(size_of::<mptcp_full_info>()) as libc::socklen_t;
+    let pointer: *mut mptcp_full_info = &mut full;
+    // SAFETY: `length` is at most the size of `full`; the two arrays that it points to are borrowed
+    // mutably and `room` elements long, and the kernel writes no more than that into them.
     let result = unsafe {
         libc::getsockopt(
             sock.as_raw_fd(),
@@ -141,18 +146,21 @@ fn full_info_call(
             &mut length,
         )
     };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok((full, length as usize)) }
 }
 
-fn gather<T>(
+/// Reads what the kernel wrote.
+///
+/// # Safety
+/// The kernel has filled every element of both slices.
+unsafe fn gather<T>(
     infos: &[MaybeUninit<mptcp_subflow_info>],
     tcps: &[MaybeUninit<tcp_info>],
     gathered: &mut T,
     mut each: impl FnMut(&mut T, RawSubflow<'_>),
 ) {
     for (info, tcp) in infos.iter().zip(tcps) {
-        // SAFETY: the slices were cut to the number of subflows that the kernel reported, which it
-        // wrote in full: the sizes that it echoed are ours (checked above).
+        // SAFETY: the caller's promise.
         let tcp = unsafe { tcp.assume_init_ref() };
         // SAFETY: as above.
         let info = unsafe { info.assume_init_ref() };
@@ -230,7 +238,7 @@ fn read_elements(sock: BorrowedFd<'_>, name: i32, size: usize) -> io::Result<(Ve
         match elements(&buffer[..length], size).ok_or(io::ErrorKind::InvalidData)? {
             Elements::All(bytes, stride) => return Ok((bytes.to_vec(), stride)),
             // A few more may be born before the next call.
-            Elements::More(total) => capacity = total + 4,
+            Elements::More(total) => capacity = (total + 4).max(capacity * 2),
         }
     }
     Err(io::Error::from_raw_os_error(libc::EOVERFLOW))
@@ -260,14 +268,30 @@ fn elements(written: &[u8], size: usize) -> Option<Elements<'_>> {
     }
 }
 
-/// Whether to use `MPTCP_FULL_INFO`: unknown until the first call, then what it answered. The
-/// environment variable `SUBFLOWS_WITHOUT=full_info` makes every kernel look like one before 6.5.
+/// Whether an IPv6 address can be announced with a port. Beside TCP timestamps there is no room for
+/// it in a segment, and the kernel then says nothing to the peer and nothing to us; newer ones have
+/// a setting to leave the timestamps out (`mptcp_pm_add_addr_signal` in `net/mptcp/pm.c`).
+pub(crate) fn tells_v6_ports(sock: BorrowedFd<'_>) -> bool {
+    let setting = std::fs::read("/proc/sys/net/mptcp/add_addr_v6_port_drop_ts");
+    let mut tcp = tcp_info::default();
+    setting.is_ok_and(|value| value.trim_ascii() == b"1")
+        || socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp).is_ok_and(|_| {
+            // The initial subflow answers, and when it is closed it has forgotten.
+            is_live(tcp.tcpi_state) && tcp.tcpi_options & uapi::TCPI_OPT_TIMESTAMPS == 0
+        })
+}
+
+/// Whether to ask for `MPTCP_FULL_INFO` at all.
 pub(crate) fn has_full_info() -> bool {
     static WITHOUT: OnceLock<bool> = OnceLock::new();
-    !*WITHOUT.get_or_init(|| {
-        let without = std::env::var_os("SUBFLOWS_WITHOUT");
-        without.is_some_and(|names| names.to_string_lossy().split(',').any(|n| n == "full_info"))
-    })
+    !*WITHOUT.get_or_init(|| is_without("full_info"))
+}
+
+/// Whether this kernel is to be taken for an older one, which lacks that: for tests, the environment
+/// variable `SUBFLOWS_WITHOUT` lists what.
+pub(crate) fn is_without(name: &str) -> bool {
+    let without = std::env::var_os("SUBFLOWS_WITHOUT");
+    without.is_some_and(|names| names.to_string_lossy().split(',').any(|n| n == name))
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Refusal {
 
     /// Whether the socket can no longer be trusted to be between two answers.
     pub(crate) fn is_malformed(&self) -> bool {
-        matches!(self.errno, libc::EBADMSG | libc::ENOBUFS | libc::EINTR | libc::EBUSY)
+        matches!(self.errno, libc::EBADMSG | libc::ENOBUFS | libc::EBUSY)
     }
 }
 
@@ -207,6 +207,7 @@ pub(crate) struct Netlink {
     fd: OwnedFd,
     sequence: u32,
     buffer: Vec<u8>,
+    is_interrupted: bool,
 }
 
 impl Netlink {
@@ -222,12 +223,17 @@ impl Netlink {
     /// One that is to listen and asks little: it does without the words of a refusal.
     pub(crate) fn bare(protocol: i32) -> io::Result<Netlink> {
         let fd = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, protocol)?;
-        Ok(Netlink { fd, sequence: 0, buffer: Vec::new() })
+        Ok(Netlink { fd, sequence: 0, buffer: Vec::new(), is_interrupted: false })
+    }
+
+    /// Gives the socket its address, without which nothing comes unasked. Before the first request:
+    /// the kernel gives one to a socket that sends, and nobody may give it another.
+    pub(crate) fn bind(&self) -> io::Result<()> {
+        socket::bind_netlink(self.fd.as_fd())
     }
 
     /// Joins a multicast group; needs the right that the group asks for.
     pub(crate) fn join(&self, group: u32) -> io::Result<()> {
-        socket::bind_netlink(self.fd.as_fd())?;
         let option = uapi::NETLINK_ADD_MEMBERSHIP;
         socket::set_bytes(self.fd.as_fd(), uapi::SOL_NETLINK, option, &group.to_ne_bytes())
     }
@@ -257,7 +263,7 @@ impl Netlink {
         if self.buffer.is_empty() {
             self.buffer.resize(64 * 1024, 0);
         }
-        let mut interrupted = false;
+        self.is_interrupted = false;
         for _ in 0..MAX_REPLIES {
             let length = socket::receive(self.fd.as_fd(), &mut self.buffer, 0)?;
             for message in Messages(&self.buffer[..length]) {
@@ -265,12 +271,12 @@ impl Netlink {
                 if message.sequence != sequence {
                     continue;
                 }
-                interrupted |= message.flags & libc::NLM_F_DUMP_INTR as u16 != 0;
+                self.is_interrupted |= message.flags & libc::NLM_F_DUMP_INTR as u16 != 0;
                 match i32::from(message.kind) {
                     libc::NLMSG_ERROR => return acknowledgement(&message),
                     libc::NLMSG_DONE => {
                         acknowledgement(&message)?;
-                        return if interrupted { Err(Refusal::bare(libc::EINTR)) } else { Ok(()) };
+                        return Ok(());
                     }
                     libc::NLMSG_NOOP => {}
                     _ => {
@@ -283,6 +289,11 @@ impl Netlink {
             }
         }
         Err(Refusal::malformed())
+    }
+
+    /// Whether what was dumped last changed meanwhile, so that some of it may be missing.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.is_interrupted
     }
 
     /// Takes one datagram that came unasked, without waiting.

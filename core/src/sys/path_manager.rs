@@ -67,6 +67,7 @@ impl PmNetlink {
     /// Opens a socket that receives the path manager's events; needs `CAP_NET_ADMIN`.
     pub(crate) fn subscribe() -> Result<Netlink, Refusal> {
         let mut netlink = Netlink::bare(libc::NETLINK_GENERIC)?;
+        netlink.bind()?;
         let family = Family::find(&mut netlink)?;
         let group = family.events_group.ok_or_else(|| Refusal::bare(libc::EOPNOTSUPP))?;
         netlink.join(group)?;
@@ -184,6 +185,20 @@ impl PmNetlink {
         }
     }
 
+    /// Whether a connection is under the userspace path manager, by a command that can do nothing:
+    /// for kernels on which [`addresses`](Self::addresses) cannot tell. Needs `CAP_NET_ADMIN`.
+    ///
+    /// # Errors
+    /// `EINVAL` for a wrong token and for a connection under the kernel's path manager.
+    pub fn is_userspace(&mut self, token: u32) -> Result<(), Refusal> {
+        // The discard port of a host's own loopback address, from itself: nobody's subflow.
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        match self.destroy(token, nowhere, nowhere) {
+            Err(refusal) if refusal.errno == libc::ESRCH => Ok(()),
+            other => other,
+        }
+    }
+
     /// `GET_LIMITS`: how many extra subflows the kernel's path manager allows per connection.
     /// Needs no privilege.
     pub fn subflows_max(&mut self) -> Result<u32, Refusal> {
@@ -261,7 +276,7 @@ impl Family {
                         for field in Attributes(operation?.1) {
                             if let (ctrl::ATTR_OP_ID, value) = field? {
                                 // Commands are numbers of 8 bits, told in 32.
-                                family.commands.push(number::<4>(value)?[0]);
+                                family.commands.push(u32::from_ne_bytes(number(value)?) as u8);
                             }
                         }
                     }

@@ -12,8 +12,10 @@ pub(crate) struct Owned {
     pub(crate) ip: IpAddr,
     /// The index of the interface.
     pub(crate) interface: u32,
-    /// Usable beyond the link.
+    /// Usable beyond the link, and for something new.
     pub(crate) is_global: bool,
+    /// The address of all hosts on its network.
+    pub(crate) broadcast: Option<Ipv4Addr>,
 }
 
 /// The addresses of one family, in the network namespace of the thread that opened it.
@@ -30,7 +32,21 @@ impl Addresses {
     }
 
     /// The addresses of the family of `like`; on one interface, or on all with 0.
+    ///
+    /// Asked again where addresses came or went meanwhile, which is just when they matter most.
     pub(crate) fn list(&mut self, like: IpAddr, interface: u32) -> Result<Vec<Owned>, Refusal> {
+        const TRIES: usize = 8;
+        let mut owned = self.list_once(like, interface)?;
+        for _ in 1..TRIES {
+            if !self.netlink.is_interrupted() {
+                break;
+            }
+            owned = self.list_once(like, interface)?;
+        }
+        Ok(owned)
+    }
+
+    fn list_once(&mut self, like: IpAddr, interface: u32) -> Result<Vec<Owned>, Refusal> {
         let family = if like.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let mut body = [0u8; route::IFADDRMSG_LEN];
         body[0] = family as u8;
@@ -60,7 +76,7 @@ fn parse(received: &Received<'_>) -> Result<Option<Owned>, Refusal> {
     let body = received.payload;
     let scope = *body.get(3).ok_or_else(Refusal::malformed)?;
     let interface = u32_at(body, 4).ok_or_else(Refusal::malformed)?;
-    let (mut local, mut address) = (None, None);
+    let (mut local, mut address, mut flags) = (None, None, 0);
     for attribute in Attributes(body.get(route::IFADDRMSG_LEN..).unwrap_or(&[])) {
         let (kind, value) = attribute?;
         let ip = || -> Result<IpAddr, Refusal> {
@@ -73,16 +89,42 @@ fn parse(received: &Received<'_>) -> Result<Option<Owned>, Refusal> {
             route::IFA_LOCAL => local = Some(ip()?),
             // On a point-to-point link this is the other end's, and IFA_LOCAL ours.
             route::IFA_ADDRESS => address = Some(ip()?),
+            route::IFA_FLAGS => flags = u32::from_ne_bytes(number(value)?),
             _ => {}
         }
     }
-    let is_global = scope == 0;
-    Ok(local.or(address).map(|ip| Owned { ip, interface, is_global }))
+    // One that is not proven unique yet, or proven not to be, cannot be used.
+    if flags & (route::IFA_F_TENTATIVE | route::IFA_F_DADFAILED) != 0 {
+        return Ok(None);
+    }
+    // A deprecated address is for connections that exist.
+    let is_global = scope == 0 && flags & route::IFA_F_DEPRECATED == 0;
+    let broadcast = address.or(local).and_then(|network| broadcast(network, body[1]));
+    Ok(local.or(address).map(|ip| Owned { ip, interface, is_global, broadcast }))
+}
+
+/// As the kernel derives it, whether one was configured or not (`fib_add_ifaddr`).
+fn broadcast(network: IpAddr, prefix: u8) -> Option<Ipv4Addr> {
+    match network {
+        IpAddr::V4(v4) if prefix < 31 => {
+            Some(Ipv4Addr::from_bits(v4.to_bits() | (u32::MAX >> prefix)))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broadcast_address_ends_in_ones() {
+        let network = IpAddr::from([192, 0, 2, 1]);
+        assert_eq!(broadcast(network, 24), Some(Ipv4Addr::new(192, 0, 2, 255)));
+        assert_eq!(broadcast(network, 0), Some(Ipv4Addr::BROADCAST));
+        assert_eq!(broadcast(network, 31), None);
+        assert_eq!(broadcast(network, 255), None);
+    }
 
     proptest::proptest! {
         #[test]

@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
 use super::uapi;
 
 /// The protocol number of Multipath TCP.
@@ -40,8 +42,6 @@ unsafe impl Plain for u32 {}
 unsafe impl Plain for u64 {}
 // SAFETY: integers only.
 unsafe impl Plain for uapi::mptcp_info {}
-// SAFETY: integers only; the two addresses in it are read as integers by the kernel.
-unsafe impl Plain for uapi::mptcp_full_info {}
 // SAFETY: integers only.
 unsafe impl Plain for uapi::tcp_info {}
 // SAFETY: integers only.
@@ -73,11 +73,17 @@ pub(crate) fn get_bytes(
     name: i32,
     buffer: &mut [u8],
 ) -> io::Result<usize> {
-    let mut length = libc::socklen_t::try_from(buffer.len()).unwrap_or(libc::socklen_t::MAX);
+    let unit = match (level, name) {
+        // The kernel counts a filter in instructions, here and in its answer.
+        (libc::SOL_SOCKET, libc::SO_GET_FILTER) => size_of::<libc::sock_filter>(),
+        _ => 1,
+    };
+    let room = buffer.len() / unit;
+    let mut length = libc::socklen_t::try_from(room).unwrap_or(libc::socklen_t::MAX);
     let pointer = buffer.as_mut_ptr();
-    // SAFETY: the pointer and the length describe `buffer`.
+    // SAFETY: the pointer and the length, in the units that this option has, describe `buffer`.
     check(unsafe { libc::getsockopt(sock.as_raw_fd(), level, name, pointer.cast(), &mut length) })?;
-    Ok((length as usize).min(buffer.len()))
+    Ok((length as usize * unit).min(buffer.len()))
 }
 
 pub(crate) fn get_i32(sock: BorrowedFd<'_>, level: i32, name: i32) -> io::Result<i32> {
@@ -298,6 +304,13 @@ pub(crate) fn namespace_cookie(sock: BorrowedFd<'_>) -> Option<u64> {
     Some(cookie)
 }
 
+/// What the kernel knows this socket by: a number that no other socket of this boot has.
+pub(crate) fn cookie(sock: BorrowedFd<'_>) -> Option<u64> {
+    let mut cookie = 0u64;
+    get(sock, libc::SOL_SOCKET, libc::SO_COOKIE, &mut cookie).ok()?;
+    Some(cookie)
+}
+
 /// The socket's inode, which `sock_diag` reports for each of its subflows.
 pub(crate) fn inode(sock: BorrowedFd<'_>) -> io::Result<u64> {
     nix::sys::stat::fstat(sock).map(|stat| stat.st_ino).map_err(io::Error::from)
@@ -305,8 +318,7 @@ pub(crate) fn inode(sock: BorrowedFd<'_>) -> io::Result<u64> {
 
 /// Switches O_NONBLOCK; gives what it was.
 pub(crate) fn set_nonblocking(sock: BorrowedFd<'_>, on: bool) -> io::Result<bool> {
-    use nix::fcntl::{FcntlArg, OFlag, fcntl};
-    let flags = OFlag::from_bits_retain(fcntl(sock, FcntlArg::F_GETFL)?);
+    let flags = status_flags(sock)?;
     let mut wanted = flags;
     wanted.set(OFlag::O_NONBLOCK, on);
     if wanted != flags {
@@ -315,16 +327,57 @@ pub(crate) fn set_nonblocking(sock: BorrowedFd<'_>, on: bool) -> io::Result<bool
     Ok(flags.contains(OFlag::O_NONBLOCK))
 }
 
-/// Gives `to` the status flags of `from` (O_NONBLOCK).
+/// Gives `to` the status flags of `from`: O_NONBLOCK, not O_ASYNC.
 pub(crate) fn copy_status_flags(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
-    use nix::fcntl::{FcntlArg, OFlag, fcntl};
-    let flags = OFlag::from_bits_retain(fcntl(from, FcntlArg::F_GETFL)?);
+    let flags = status_flags(from)? & !OFlag::O_ASYNC;
     fcntl(to, FcntlArg::F_SETFL(flags)).map(drop).map_err(io::Error::from)
+}
+
+/// Which signal is sent to whom when something happens to the socket.
+pub(crate) struct Signals {
+    owner: uapi::f_owner_ex,
+    signal: i32,
+    are_on: bool,
+}
+
+/// Reads F_GETOWN_EX, F_GETSIG and O_ASYNC.
+pub(crate) fn signals(sock: BorrowedFd<'_>) -> io::Result<Signals> {
+    let mut owner = uapi::f_owner_ex::default();
+    let pointer: *mut uapi::f_owner_ex = &mut owner;
+    // SAFETY: the kernel writes one `f_owner_ex`, which the pointer leads to.
+    check(unsafe { libc::fcntl(sock.as_raw_fd(), uapi::F_GETOWN_EX, pointer) })?;
+    // SAFETY: this command takes numbers only.
+    let signal = check(unsafe { libc::fcntl(sock.as_raw_fd(), uapi::F_GETSIG) })?;
+    let are_on = status_flags(sock)?.contains(OFlag::O_ASYNC);
+    Ok(Signals { owner, signal, are_on })
+}
+
+/// Writes F_SETOWN_EX and F_SETSIG.
+pub(crate) fn set_signals(sock: BorrowedFd<'_>, signals: &Signals) -> io::Result<()> {
+    if signals.owner.pid != 0 {
+        let pointer: *const uapi::f_owner_ex = &signals.owner;
+        // SAFETY: the kernel reads one `f_owner_ex`, which the pointer leads to.
+        check(unsafe { libc::fcntl(sock.as_raw_fd(), uapi::F_SETOWN_EX, pointer) })?;
+    }
+    // SAFETY: this command takes numbers only.
+    check(unsafe { libc::fcntl(sock.as_raw_fd(), uapi::F_SETSIG, signals.signal) }).map(drop)
+}
+
+/// Switches O_ASYNC on where it was on. The kernel keeps the number of the descriptor by which
+/// this was asked for, and tells it with the signal.
+pub(crate) fn start_signals(sock: BorrowedFd<'_>, signals: &Signals) -> io::Result<()> {
+    if signals.are_on {
+        fcntl(sock, FcntlArg::F_SETFL(status_flags(sock)? | OFlag::O_ASYNC))?;
+    }
+    Ok(())
+}
+
+fn status_flags(sock: BorrowedFd<'_>) -> io::Result<OFlag> {
+    Ok(OFlag::from_bits_retain(fcntl(sock, FcntlArg::F_GETFL)?))
 }
 
 /// Whether the descriptor is closed when another program is executed.
 pub(crate) fn closes_on_exec(sock: BorrowedFd<'_>) -> io::Result<bool> {
-    use nix::fcntl::{FcntlArg, fcntl};
     Ok(fcntl(sock, FcntlArg::F_GETFD)? & libc::FD_CLOEXEC != 0)
 }
 

@@ -14,14 +14,29 @@ pub(crate) const MPTCP_SUBFLOW_ADDRS: i32 = 3;
 pub(crate) const MPTCP_FULL_INFO: i32 = 4;
 pub(crate) const SO_NETNS_COOKIE: i32 = 71;
 
+pub(crate) const F_SETSIG: i32 = 10;
+pub(crate) const F_GETSIG: i32 = 11;
+pub(crate) const F_SETOWN_EX: i32 = 15;
+pub(crate) const F_GETOWN_EX: i32 = 16;
+
+/// `struct f_owner_ex` in `include/uapi/asm-generic/fcntl.h`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(crate) struct f_owner_ex {
+    pub(crate) kind: i32,
+    pub(crate) pid: i32,
+}
+
 /// `enum` in `include/net/tcp_states.h`.
 pub(crate) const TCP_ESTABLISHED: u8 = 1;
 pub(crate) const TCP_SYN_SENT: u8 = 2;
 pub(crate) const TCP_SYN_RECV: u8 = 3;
 pub(crate) const TCP_CLOSE: u8 = 7;
 pub(crate) const TCP_CLOSE_WAIT: u8 = 8;
+/// In `tcpi_options`.
+pub(crate) const TCPI_OPT_TIMESTAMPS: u8 = 1;
 
-/// `struct mptcp_info`. An older kernel writes less of it: see [`field_present`].
+/// `struct mptcp_info`. An older kernel writes less of it.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub(crate) struct mptcp_info {
@@ -306,5 +321,9 @@ pub(crate) mod route {
     pub(crate) const GETADDR: u16 = 22;
     pub(crate) const IFA_ADDRESS: u16 = 1;
     pub(crate) const IFA_LOCAL: u16 = 2;
+    pub(crate) const IFA_FLAGS: u16 = 8;
+    pub(crate) const IFA_F_DADFAILED: u32 = 0x08;
+    pub(crate) const IFA_F_DEPRECATED: u32 = 0x20;
+    pub(crate) const IFA_F_TENTATIVE: u32 = 0x40;
     pub(crate) const IFADDRMSG_LEN: usize = 8;
 }

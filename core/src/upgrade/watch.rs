@@ -3,13 +3,12 @@
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use crate::connect::os;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::socket;
 
 /// Refuses a socket that somebody would go on using as the old one.
 pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
-    let inode = socket::inode(sock).map_err(|error| os(operation, &error))?;
+    let inode = socket::inode(sock).map_err(|error| Error::from_io(operation, &error))?;
     let own = sock.as_raw_fd().to_string();
     let link = format!("socket:[{inode}]");
     let held = |what: String| {
@@ -17,7 +16,8 @@ pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> R
             .detail(what)
             .with_remedy("Upgrade the socket before it is duplicated or registered anywhere."))
     };
-    let entries = fs::read_dir("/proc/self/fd").map_err(|error| os(operation, &error))?;
+    let entries =
+        fs::read_dir("/proc/thread-self/fd").map_err(|error| Error::from_io(operation, &error))?;
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Ok(target) = fs::read_link(entry.path()) else { continue };
@@ -34,7 +34,9 @@ pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> R
 
 /// An epoll set lists what it watches as `tfd: … ino:HEX …`.
 fn watches(epoll: &str, inode: u64) -> bool {
-    let Ok(text) = fs::read_to_string(format!("/proc/self/fdinfo/{epoll}")) else { return false };
+    let Ok(text) = fs::read_to_string(format!("/proc/thread-self/fdinfo/{epoll}")) else {
+        return false;
+    };
     let wanted = format!("{inode:x}");
     text.lines().filter(|line| line.starts_with("tfd:")).any(|line| {
         line.split_whitespace().any(|word| word.strip_prefix("ino:") == Some(wanted.as_str()))

@@ -1,8 +1,11 @@
 //! What the tests share: networks from the lab, connected pairs inside them.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+pub mod child;
 pub mod judge;
+pub mod raw;
 pub mod transfer;
+pub mod ways;
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -22,6 +25,14 @@ pub fn open_handed(net: Net) -> Net {
             .unwrap();
     }
     net
+}
+
+/// Hands the paths of all connections that this namespace will accept to programs.
+pub fn userspace(namespace: &Namespace) {
+    // The newer name is that of Linux 6.15.
+    if namespace.set_sysctl("net.mptcp.path_manager", "userspace").is_err() {
+        namespace.set_sysctl("net.mptcp.pm_type", "1").unwrap();
+    }
 }
 
 /// A connection from the client's namespace to an address in the server's.

@@ -1,0 +1,225 @@
+//! `subflows lab`
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::{self, Command, ExitCode};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use subflows::ErrorKind;
+use subflows_lab::{Net, PathSpec, WireOptions};
+
+use crate::children::{self, Server};
+use crate::failure::Failure;
+use crate::output::{Output, complain, note};
+use crate::rights::{self, Rights};
+use crate::units;
+
+/// As with env(1) and timeout(1): we failed; the command cannot be executed; there is none.
+const FAILED: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// How long a server may take to listen.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const MORE_HELP: &str = "\
+PATH is NAME[:DELAY][:RATE][:LOSS], the parts after the name in any order:
+  NAME   the client's interface
+  DELAY  one-way, so that a round trip takes twice as long: 20ms, 500us
+  RATE   each direction: 50mbit, 1gbit
+  LOSS   each direction, by chance: 1%, 0.2%
+
+COMMAND, and the server's, finds in its environment:
+  SUBFLOWS_LAB_SERVER     the server's IPv4 address on the first path
+  SUBFLOWS_LAB_SERVER6    its IPv6 address there
+  SUBFLOWS_LAB_SERVER_NS  the server's network namespace, to run things there:
+                          nsenter --net=$SUBFLOWS_LAB_SERVER_NS COMMAND
+
+Examples:
+  subflows lab wifi:20ms:50mbit lte:60ms:20mbit
+  subflows lab --join --server 'iperf3 -s' wifi:20mbit lte:20mbit -- \\
+      sh -c 'mptcpize run iperf3 -R -c $SUBFLOWS_LAB_SERVER'
+
+Exit status: that of COMMAND, 128 + N where signal N ended it; 125 where the network cannot be
+made, 126 where COMMAND cannot be executed, 127 where there is none; 2 for a wrong command line.";
+
+/// Run a command on a network of its own, with paths of given delay, rate and loss
+///
+/// Makes a client, a server and a wire for each PATH between them, runs COMMAND on the client, and
+/// forgets everything when that ends. Nothing of it is visible from outside. Needs iproute2, and
+/// root or the right to make user namespaces. Congestion control is reno.
+#[derive(Args, Debug)]
+#[command(after_help = MORE_HELP)]
+pub(crate) struct Lab {
+    /// The paths; the client prefers the first
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathSpec>,
+    /// Run this on the server, by sh(1), and end it afterwards. COMMAND starts when it listens
+    #[arg(long, value_name = "COMMAND")]
+    server: Option<OsString>,
+    /// Let the kernel's path manager use all the paths, for every Multipath TCP connection
+    #[arg(long)]
+    join: bool,
+    /// Do not describe the network on standard error
+    #[arg(long, short)]
+    quiet: bool,
+    /// What to run on the client [default: the shell]
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl Lab {
+    pub(super) fn run(&self, out: &mut Output) -> Result<ExitCode, Failure> {
+        let rights = rights::to_make_networks()?;
+        let failed = |error| Failure::system("cannot make the network", &error);
+        let net = Net::from_specs(&self.paths).map_err(failed)?;
+        if self.join {
+            net.join_by_kernel().map_err(failed)?;
+        }
+        let server_namespace =
+            format!("/proc/{}/fd/{}", process::id(), net.server.as_fd().as_raw_fd());
+        if !self.quiet {
+            match out.is_json() {
+                true => complain(&self.json(&net, &server_namespace)),
+                false => self.describe(&net, &server_namespace, rights),
+            }
+        }
+        let variables = [
+            ("SUBFLOWS_LAB_SERVER", net.paths[0].server_v4.to_string()),
+            ("SUBFLOWS_LAB_SERVER6", net.paths[0].server_v6.to_string()),
+            ("SUBFLOWS_LAB_SERVER_NS", server_namespace),
+        ];
+        let server = self.server.as_deref().map(|text| {
+            let mut command = net.server.command("sh");
+            start(command.arg("-c").arg(text).envs(variables.clone()), &net)
+        });
+        let _server = server.transpose()?;
+        let (mut command, name) = self.command(&net);
+        match children::run(command.envs(variables)) {
+            Ok(status) => Ok(children::exit_code(status).into()),
+            Err(error) => {
+                let code = match error.kind() {
+                    io::ErrorKind::NotFound => NOT_FOUND,
+                    io::ErrorKind::PermissionDenied => NOT_EXECUTABLE,
+                    _ => FAILED,
+                };
+                note(format_args!("cannot run `{name}`: {error}"));
+                Ok(code.into())
+            }
+        }
+    }
+
+    /// What runs on the client, and its name.
+    fn command(&self, net: &Net) -> (Command, String) {
+        let shell = || vec![std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())];
+        let words = if self.command.is_empty() { shell() } else { self.command.clone() };
+        let mut command = net.client.command(&words[0]);
+        command.args(&words[1..]);
+        (command, words[0].to_string_lossy().into_owned())
+    }
+
+    /// Tells people where they are: in one line, or in more before a shell.
+    fn describe(&self, net: &Net, server_namespace: &str, rights: Rights) {
+        if self.command.is_empty() {
+            for (path, spec) in net.paths.iter().zip(&self.paths) {
+                let (local, remote) = (path.client_v4, path.server_v4);
+                note(format_args!("{}: {local} -> {remote}, {}", spec.name, words(&spec.options)));
+            }
+            note("this shell is on the client; leave it to forget the network");
+        }
+        note(format_args!("server side: nsenter --net={server_namespace} COMMAND"));
+        if rights == Rights::Own && self.command.is_empty() {
+            let user = format!("--user=/proc/{}/ns/user", process::id());
+            note(format_args!(
+                "  from another terminal: nsenter --preserve-credentials {user} \
+                 --net={server_namespace} COMMAND"
+            ));
+        }
+    }
+
+    fn json(&self, net: &Net, server_namespace: &str) -> Value {
+        let path = |(path, spec): (&subflows_lab::Path, &PathSpec)| {
+            json!({
+                "name": spec.name,
+                "client": [path.client_v4.to_string(), path.client_v6.to_string()],
+                "server": [path.server_v4.to_string(), path.server_v6.to_string()],
+                "delay_us": spec.options.delay.as_micros() as u64,
+                "rate_bits_per_second": spec.options.rate_bits_per_second,
+                "loss": spec.options.loss,
+            })
+        };
+        let paths: Value = net.paths.iter().zip(&self.paths).map(path).collect();
+        json!({ "server_namespace": server_namespace, "paths": paths })
+    }
+}
+
+/// How the command ends when there is no network to run anything in.
+pub(super) fn exit_of(failure: &Failure) -> ExitCode {
+    match failure.kind() {
+        ErrorKind::InvalidArgument => failure.exit().into(),
+        _ => FAILED.into(),
+    }
+}
+
+/// Starts the server and waits until it listens, so that the command need not try and try again.
+fn start(command: &mut Command, net: &Net) -> Result<Server, Failure> {
+    let failed = |error| Failure::system("cannot start the server", &error);
+    let mut server = Server::start(command).map_err(failed)?;
+    if !server.wait_until(PATIENCE, || net.server.run(does_anybody_listen)).map_err(failed)? {
+        note("the server does not listen to anything; going on without waiting for it");
+    }
+    Ok(server)
+}
+
+/// Whether the calling thread's network namespace has a TCP listener or an open UDP port.
+fn does_anybody_listen() -> bool {
+    const LISTEN: &str = "0A";
+    const UDP_OPEN: &str = "07";
+    let tables = [("tcp", LISTEN), ("tcp6", LISTEN), ("udp", UDP_OPEN), ("udp6", UDP_OPEN)];
+    tables.into_iter().any(|(table, state)| {
+        let text = fs::read_to_string(format!("/proc/thread-self/net/{table}"));
+        text.is_ok_and(|text| has_state(&text, state))
+    })
+}
+
+fn has_state(table: &str, state: &str) -> bool {
+    table.lines().skip(1).any(|line| line.split_whitespace().nth(3) == Some(state))
+}
+
+/// What a wire does, in words.
+fn words(options: &WireOptions) -> String {
+    let mut words = format!("{} each way", units::duration(options.delay));
+    if let Some(rate) = options.rate_bits_per_second {
+        words.push_str(&format!(", {}", units::rate(rate as f64)));
+    }
+    if options.loss > 0.0 {
+        words.push_str(&format!(", {}% loss", options.loss * 100.0));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_seen_in_the_kernels_table() {
+        let text = "  sl  local_address rem_address   st tx_queue\n   \
+                    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n";
+        assert!(has_state(text, "0A"));
+        assert!(!has_state(text, "07"));
+        assert!(!has_state(text.lines().next().unwrap(), "st"));
+    }
+
+    #[test]
+    fn a_wire_is_told_in_words() {
+        let spec: PathSpec = "lte:60ms:20mbit:1%".parse().unwrap();
+        assert_eq!(words(&spec.options), "60.0 ms each way, 20.0 Mbit/s, 1% loss");
+        let spec: PathSpec = "lte".parse().unwrap();
+        assert_eq!(words(&spec.options), "0 us each way");
+    }
+}

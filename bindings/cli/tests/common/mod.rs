@@ -1,0 +1,196 @@
+//! What the tests share: the real binary, run in networks of the lab, as root and as nobody.
+#![allow(dead_code, missing_docs, unreachable_pub)]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use subflows::{Connect, Listen};
+use subflows_lab::{Namespace, Net, skip};
+
+pub const SUBFLOWS: &str = env!("CARGO_BIN_EXE_subflows");
+
+/// Long enough for anything on a busy machine that is not meant to take time.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// An ordinary user and group, who owns nothing and may do nothing.
+const NOBODY: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+
+/// What came of a run of the command.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    #[track_caller]
+    pub fn of(command: &mut Command) -> Run {
+        let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Run { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// It ended well; what it printed.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// It ended well and printed one JSON document on one line.
+    #[track_caller]
+    pub fn json(self) -> Value {
+        let text = self.ok();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// It printed nothing but a message on standard error, and ended with this code.
+    #[track_caller]
+    pub fn fails(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.stdout, "", "{self:?}");
+        assert!(!self.stderr.contains("panicked"), "{self:?}");
+        self.stderr
+    }
+
+    /// As `fails`, with `--json`: the kind of the error.
+    #[track_caller]
+    pub fn fails_with(self, code: i32) -> String {
+        let text = self.fails(code);
+        let error: Value = serde_json::from_str(&text).expect(&text);
+        error["error"]["kind"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Runs the command in a namespace.
+#[track_caller]
+pub fn subflows(namespace: &Namespace, arguments: &[&str]) -> Run {
+    Run::of(namespace.command(SUBFLOWS).args(arguments))
+}
+
+/// Whether another user can be had: not where root is only root of a user namespace.
+pub fn has_nobody() -> bool {
+    let tried = Command::new("setpriv").args(NOBODY).arg("true").stderr(Stdio::null()).status();
+    let is_had = tried.is_ok_and(|status| status.success());
+    if !is_had {
+        skip("needs root and setpriv, to be somebody else");
+    }
+    is_had
+}
+
+/// The arguments of setpriv(1) that run a program as nobody.
+pub fn as_nobody(command: &mut Command, program: impl AsRef<OsStr>) {
+    command.args(NOBODY).arg(program);
+}
+
+/// A folder that everybody may write to, with the command in it; vanishes with the value.
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    pub fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("subflows-cli-{}-{number}", process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        Folder { path }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn file(&self, name: &str) -> String {
+        self.path.join(name).into_os_string().into_string().unwrap()
+    }
+
+    /// A copy of the command that others may execute, wherever the original lies.
+    pub fn command(&self) -> String {
+        let copy = self.file("subflows");
+        fs::copy(SUBFLOWS, &copy).unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+        copy
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A writing end whose reader has gone away.
+pub fn broken_pipe() -> OwnedFd {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    drop(theirs);
+    ours.into()
+}
+
+/// A connection that this process holds: another one, as the command sees it.
+pub struct Pair {
+    pub client: TcpStream,
+    pub server: TcpStream,
+    pub listener: TcpListener,
+}
+
+impl Pair {
+    #[track_caller]
+    pub fn new(net: &Net, to: IpAddr, control: bool) -> Pair {
+        let address = SocketAddr::new(to, 0);
+        let listener = net.server.run(|| subflows::listen(address, &Listen::new())).unwrap();
+        let address = listener.local_addr().unwrap();
+        let options = Connect::new().control(control);
+        let client = net.client.run(|| subflows::connect(address, &options)).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        for stream in [&client, &server] {
+            stream.set_read_timeout(Some(SOON)).unwrap();
+            stream.set_write_timeout(Some(SOON)).unwrap();
+        }
+        let pair = Pair { client, server, listener };
+        pair.move_data();
+        pair
+    }
+
+    /// A byte in each direction.
+    #[track_caller]
+    pub fn move_data(&self) {
+        let mut byte = [0];
+        (&self.client).write_all(b"?").unwrap();
+        (&self.server).read_exact(&mut byte).unwrap();
+        (&self.server).write_all(b"!").unwrap();
+        (&self.client).read_exact(&mut byte).unwrap();
+        assert_eq!(&byte, b"!");
+    }
+
+    /// The client's token, as people write it.
+    pub fn token(&self, net: &Net) -> String {
+        let status = net.client.run(|| subflows::status(&self.client)).unwrap();
+        format!("{:08x}", status.token.unwrap())
+    }
+}
+
+/// The names of the fields that a JSON object has, in its order.
+#[track_caller]
+pub fn names(json: &Value) -> Vec<&str> {
+    json.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+/// The names of the fields in a table of core.
+pub fn fields(table: &[subflows::table::Field]) -> Vec<&'static str> {
+    table.iter().map(|field| field.name).collect()
+}

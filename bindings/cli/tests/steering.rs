@@ -1,0 +1,277 @@
+//! list, open, close and set-backup on a connection that another process holds, judged by ss.
+
+mod common;
+
+use std::net::{IpAddr, SocketAddr};
+use std::process::Stdio;
+
+use common::*;
+use serde_json::{Value, json};
+use subflows::table::Record;
+use subflows::{Connection, Details, Subflow};
+use subflows_lab::{Net, oracle, ready, wait_until};
+
+/// The client's subflows as ss sees them: interface, and whether it is our backup.
+fn seen(net: &Net, pair: &Pair) -> Vec<(IpAddr, bool)> {
+    let remote = pair.client.peer_addr().unwrap();
+    let all = oracle::ss_subflows(&net.client);
+    let ours = all.iter().filter(|seen| seen.remote == remote && seen.state == "ESTAB");
+    let mut seen: Vec<_> = ours.map(|seen| (seen.local.ip(), seen.flags.contains('b'))).collect();
+    seen.sort();
+    seen
+}
+
+#[test]
+fn a_connection_of_another_process_is_steered() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    for to in net.paths[0].server_ips() {
+        let pair = Pair::new(&net, to, true);
+        let token = pair.token(&net);
+        let run = |arguments: &[&str]| subflows(&net.client, arguments);
+        let [here, there] = [&net.paths[0], &net.paths[1]].map(|path| path.client_ip(to));
+
+        let listed = run(&["list", &token, "--json"]).json();
+        assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+        assert_eq!(listed[0]["id"], 1);
+        assert_eq!(listed[0]["local"], pair.client.local_addr().unwrap().to_string());
+
+        let opened = run(&["open", &token, "--interface", "eth1", "--backup", "--json"]).json();
+        let local: SocketAddr = opened["local"].as_str().unwrap().parse().unwrap();
+        assert_eq!(local.ip(), there);
+        assert_eq!(opened["details"]["interface"], "eth1");
+        assert_eq!(opened["details"]["is_backup"], true);
+        assert_eq!(seen(&net, &pair), [(here, false), (there, true)]);
+
+        let id = opened["id"].to_string();
+        let said = run(&["set-backup", &token, &id, "no"]).ok();
+        assert_eq!(said, format!("subflow {id} of {token} is no longer a backup\n"));
+        assert_eq!(seen(&net, &pair), [(here, false), (there, false)]);
+        assert_eq!(run(&["set-backup", &token, "1", "yes", "--json"]).json(), Value::Null);
+        assert_eq!(seen(&net, &pair), [(here, true), (there, false)]);
+
+        assert_eq!(run(&["close", &token, "1"]).ok(), format!("closed subflow 1 of {token}\n"));
+        assert_eq!(seen(&net, &pair), [(there, false)]);
+        pair.move_data();
+
+        assert_eq!(run(&["close", &token, &id, "--json"]).fails_with(1), "InvalidState");
+        run(&["close", &token, &id, "--force"]).ok();
+        assert_eq!(seen(&net, &pair), []);
+    }
+}
+
+#[test]
+fn every_way_to_name_the_ends_is_understood() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    net.server.ip(&["mptcp", "limits", "set", "subflows", "8"]).unwrap();
+    for to in net.paths[0].server_ips() {
+        let pair = Pair::new(&net, to, true);
+        let token = pair.token(&net);
+        let remote = pair.client.peer_addr().unwrap();
+        let second = SocketAddr::new(net.paths[1].server_ips()[usize::from(to.is_ipv6())], 0);
+        let port = remote.port().to_string();
+        let local = net.paths[1].client_ip(to).to_string();
+        // The peer listens on one address only: a subflow to another is refused.
+        let [with_port, without] = [remote.to_string(), remote.ip().to_string()];
+        for remote in [&with_port, &without] {
+            let arguments = ["open", &token, "--local", &local, "--remote", remote, "--json"];
+            let opened = subflows(&net.client, &arguments).json();
+            assert_eq!(opened["remote"], with_port, "{opened}");
+        }
+        let elsewhere = SocketAddr::new(second.ip(), remote.port()).to_string();
+        let arguments = ["open", &token, "--local", &local, "--remote", &elsewhere, "--json"];
+        assert_eq!(subflows(&net.client, &arguments).fails_with(1), "Refused");
+        let own_port = ["open", &token, "--local", &local, "--local-port", &port, "--json"];
+        let opened = subflows(&net.client, &own_port).json();
+        assert_eq!(
+            opened["local"],
+            SocketAddr::new(local.parse().unwrap(), remote.port()).to_string()
+        );
+    }
+}
+
+#[test]
+fn a_timeout_is_kept() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
+    net.paths[1].pull_cable().unwrap();
+    let token = pair.token(&net);
+    let arguments = ["open", &token, "--interface", "eth1", "--timeout", "200ms", "--json"];
+    assert_eq!(subflows(&net.client, &arguments).fails_with(1), "TimedOut");
+    pair.move_data();
+}
+
+#[test]
+fn json_has_the_fields_of_the_tables() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let pair = Pair::new(&net, net.paths[0].server_v6.into(), true);
+    let token = pair.token(&net);
+    let listed = subflows(&net.client, &["--json", "list", &token]).json();
+    let mut expected = fields(Subflow::FIELDS);
+    expected.push("details");
+    assert_eq!(names(&listed[0]), expected);
+    assert_eq!(names(&listed[0]["details"]), fields(Details::FIELDS));
+    assert_eq!(listed[0]["state"], "Established");
+    assert!(listed[0]["rtt_us"].is_u64());
+
+    let all = subflows(&net.client, &["connections", "--json"]).json();
+    let ours = all.as_array().unwrap().iter().find(|one| one["token"] == token.as_str()).unwrap();
+    assert_eq!(names(ours), fields(Connection::FIELDS));
+    assert_eq!(names(&ours["info"]), fields(subflows::Info::FIELDS));
+    assert_eq!(names(&ours["subflows"][0]), fields(Details::FIELDS));
+    assert_eq!(ours["info"]["bytes_sent"], 1);
+}
+
+#[test]
+fn tables_are_aligned_and_fit_a_hundred_columns() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let pair = Pair::new(&net, net.paths[0].server_v6.into(), true);
+    let token = pair.token(&net);
+    subflows(&net.client, &["open", &token, "--interface", "eth1", "--backup"]).ok();
+    for arguments in [&["list", token.as_str()][..], &["connections"], &["capabilities"]] {
+        let text = subflows(&net.client, arguments).ok();
+        assert!(text.is_ascii(), "colours without a terminal: {text:?}");
+        let longest = text.lines().map(str::len).max().unwrap();
+        assert!(longest <= 100, "{longest}:\n{text}");
+        assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
+    }
+    let list = subflows(&net.client, &["list", &token]).ok();
+    let column = list.lines().next().unwrap().find("STATE").unwrap();
+    let words: Vec<_> = list.lines().skip(1).map(|line| &line[column..]).collect();
+    assert_eq!(words, ["in use", "backup"], "{list}");
+    let connections = subflows(&net.client, &["connections"]).ok();
+    assert!(connections.contains(&token) && connections.contains("%eth1]:"), "{connections}");
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
+    let token = pair.token(&net);
+    let other = if token == "00000001" { "00000002" } else { "00000001" };
+    for verb in [&["list", other][..], &["open", other], &["close", other, "1"]] {
+        let text = subflows(&net.client, verb).fails(4);
+        assert!(text.starts_with("subflows: ") && text.contains(other), "{text}");
+        assert!(text.contains("namespace"), "no remedy: {text}");
+    }
+    // There it is, but not here.
+    assert_eq!(subflows(&net.server, &["list", &token, "--json"]).fails_with(4), "Closed");
+    let none = ["close", &token, "77", "--json"];
+    assert_eq!(subflows(&net.client, &none).fails_with(4), "NoSuchSubflow");
+    let none = ["set-backup", &token, "77", "yes", "--json"];
+    assert_eq!(subflows(&net.client, &none).fails_with(4), "NoSuchSubflow");
+    let quiet = Net::two_subnets().unwrap();
+    let empty = subflows(&quiet.client, &["connections"]);
+    assert!(empty.stderr.contains("no Multipath TCP connections"), "{empty:?}");
+    assert_eq!(empty.ok(), "");
+    assert_eq!(subflows(&quiet.client, &["connections", "--json"]).json(), json!([]));
+}
+
+#[test]
+fn a_connection_of_the_kernels_path_manager_can_be_listed_and_closed() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    net.join_by_kernel().unwrap();
+    let pair = Pair::new(&net, net.paths[0].server_v4.into(), false);
+    wait_until(SOON, "the kernel's subflow", || seen(&net, &pair).len() == 2);
+    let token = pair.token(&net);
+    let run = |arguments: &[&str]| subflows(&net.client, arguments);
+    assert_eq!(run(&["open", &token, "--json"]).fails_with(1), "NotControlled");
+    assert_eq!(run(&["set-backup", &token, "1", "yes", "--json"]).fails_with(1), "NotControlled");
+    assert_eq!(run(&["list", &token, "--json"]).json().as_array().unwrap().len(), 2);
+    run(&["close", &token, "1"]).ok();
+    wait_until(SOON, "the close", || seen(&net, &pair).len() == 1);
+    pair.move_data();
+}
+
+#[test]
+fn what_nobody_holds_is_listed_and_left_alone() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
+    let token = pair.token(&net);
+    net.paths[0].pull_cable().unwrap();
+    // Its farewell is never answered: the connection lives on without its program.
+    drop(pair.client);
+    // Children that other tests are about to start hold everything of this process for a moment.
+    let number = u32::from_str_radix(&token, 16).unwrap();
+    wait_until(SOON, "the last holder to go", || {
+        net.client.run(|| subflows::connection(number)).unwrap().inode == 0
+    });
+    let run = |arguments: &[&str]| subflows(&net.client, arguments);
+    let listed = run(&["list", &token, "--json"]);
+    assert!(listed.stderr.contains("no process holds connection"), "{listed:?}");
+    let listed = listed.json();
+    assert!(listed[0]["id"].is_null(), "{listed}");
+    assert!(listed[0]["details"]["cookie"].is_u64(), "{listed}");
+    assert_eq!(run(&["close", &token, "1", "--json"]).fails_with(1), "InvalidState");
+}
+
+#[test]
+fn without_the_right_one_may_look_and_not_touch() {
+    if !ready() || !has_nobody() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
+    let token = pair.token(&net);
+    let folder = Folder::new();
+    let copy = folder.command();
+    let run = |arguments: &[&str]| {
+        let mut command = net.client.command("setpriv");
+        as_nobody(&mut command, &copy);
+        Run::of(command.args(arguments))
+    };
+    let all = run(&["connections", "--json"]).json();
+    assert_eq!(all[0]["token"], token.as_str());
+    let listed = run(&["list", &token, "--json"]);
+    assert!(listed.stderr.contains("not permitted"), "{listed:?}");
+    let listed = listed.json();
+    assert_eq!(names(&listed[0]).len(), Subflow::FIELDS.len() + 1);
+    assert!(listed[0]["id"].is_null() && listed[0]["rto_us"].is_null(), "{listed}");
+    assert_eq!(listed[0]["local"], pair.client.local_addr().unwrap().to_string());
+    assert!(run(&["list", &token]).ok().lines().nth(1).unwrap().starts_with(" -  10.0.1.1"));
+    for verb in [&["open"][..], &["close", "1"], &["set-backup", "1", "yes"]] {
+        let arguments = [&verb[..1], &[&token], &verb[1..]].concat();
+        let text = run(&arguments).fails(3);
+        assert!(text.contains("root"), "no remedy: {text}");
+        let json = [&arguments[..], &["--json"]].concat();
+        assert_eq!(run(&json).fails_with(3), "NotPermitted");
+    }
+    let capabilities = run(&["capabilities"]).ok();
+    assert!(capabilities.contains("because: ") && capabilities.contains("remedy: "));
+
+    // Once a process of that user holds the socket too, it may be looked at from inside; to steer
+    // it still takes the capability.
+    let mut command = net.client.command("setpriv");
+    as_nobody(&mut command, "cat");
+    let socket = std::os::fd::OwnedFd::from(pair.client.try_clone().unwrap());
+    let mut holder = command.stdin(socket).stdout(Stdio::null()).spawn().unwrap();
+    wait_until(SOON, "the list from inside", || {
+        run(&["list", &token, "--json"]).json()[0]["id"] == 1
+    });
+    assert_eq!(run(&["open", &token, "--json"]).fails_with(3), "NotPermitted");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+}

@@ -1,0 +1,110 @@
+//! Source ports: one from the namespace's ephemeral range, beside those that are reserved.
+
+use std::cell::RefCell;
+use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::RangeInclusive;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use crate::sys::socket;
+
+/// How long what the namespace's settings said is taken for true.
+const FRESH: Duration = Duration::from_secs(1);
+/// How often chance may hit a reserved port. Then the kernel decides whether it can be had.
+const TRIES: usize = 64;
+
+struct Settings {
+    namespace: u64,
+    read: Instant,
+    range: RangeInclusive<u16>,
+    reserved: Vec<RangeInclusive<u16>>,
+}
+
+/// A port that may be free: whether it is, the kernel says.
+pub(crate) fn ephemeral(sock: BorrowedFd<'_>) -> u16 {
+    thread_local! {
+        static SETTINGS: RefCell<Option<Settings>> = const { RefCell::new(None) };
+    }
+    let namespace = socket::namespace_cookie(sock).unwrap_or(0);
+    let is_fresh =
+        |settings: &&Settings| settings.namespace == namespace && settings.read.elapsed() < FRESH;
+    let lent = SETTINGS.try_with(|slot| {
+        let mut slot = slot.borrow_mut();
+        match slot.as_ref().filter(is_fresh) {
+            Some(settings) => settings.choose(),
+            None => slot.insert(Settings::read(namespace)).choose(),
+        }
+    });
+    // The thread ends: for this once.
+    lent.unwrap_or_else(|_| Settings::read(namespace).choose())
+}
+
+impl Settings {
+    fn read(namespace: u64) -> Settings {
+        const DEFAULT: RangeInclusive<u16> = 32_768..=60_999;
+        let setting = |name| fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"));
+        let range = setting("ip_local_port_range").ok().and_then(|text| parse_range(&text));
+        let reserved = setting("ip_local_reserved_ports").unwrap_or_default();
+        Settings {
+            namespace,
+            read: Instant::now(),
+            range: range.unwrap_or(DEFAULT),
+            reserved: parse_reserved(&reserved),
+        }
+    }
+
+    fn choose(&self) -> u16 {
+        let (low, high) = (*self.range.start(), *self.range.end());
+        let span = u64::from(high - low) + 1;
+        let any = || low + (random() % span) as u16;
+        let is_reserved = |port| self.reserved.iter().any(|range| range.contains(&port));
+        (0..TRIES).map(|_| any()).find(|port| !is_reserved(*port)).unwrap_or_else(any)
+    }
+}
+
+/// `LOW HIGH`.
+fn parse_range(text: &str) -> Option<RangeInclusive<u16>> {
+    let mut numbers = text.split_whitespace().map(str::parse::<u16>);
+    let (low, high) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    (1 <= low && low <= high).then_some(low..=high)
+}
+
+/// `PORT,LOW-HIGH,…`.
+fn parse_reserved(text: &str) -> Vec<RangeInclusive<u16>> {
+    let parse = |part: &str| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        Some(low.parse().ok()?..=high.parse().ok()?)
+    };
+    text.trim().split(',').filter_map(parse).collect()
+}
+
+/// Enough chance to keep two that choose at once apart, a process and its fork too; nothing secret
+/// hangs on it.
+pub(crate) fn random() -> u64 {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_ports_is_read_or_refused() {
+        assert_eq!(parse_range("32768\t60999\n"), Some(32_768..=60_999));
+        assert_eq!(parse_range("0 1"), None);
+        assert_eq!(parse_range("5 4"), None);
+        assert_eq!(parse_range("5"), None);
+    }
+
+    #[test]
+    fn reserved_ports_are_left_alone() {
+        assert_eq!(parse_reserved("8080,9000-9100\n"), [8080..=8080, 9000..=9100]);
+        assert_eq!(parse_reserved("\n"), []);
+        let (range, reserved) = (1000..=1003, vec![1000..=1001, 1003..=1003]);
+        let settings = Settings { namespace: 0, read: Instant::now(), range, reserved };
+        assert!((0..100).all(|_| settings.choose() == 1002));
+    }
+}

@@ -1,0 +1,58 @@
+//! Noticing that this process is a fork of the one that made something.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A page that the kernel empties in every child of a fork (Linux 4.14); without it, a page that
+/// stays as it is and that a change of the process id speaks for.
+struct Page(&'static AtomicU64);
+
+fn page() -> Option<&'static AtomicU64> {
+    static PAGE: OnceLock<Option<Page>> = OnceLock::new();
+    PAGE.get_or_init(map).as_ref().map(|page| page.0)
+}
+
+fn map() -> Option<Page> {
+    const LENGTH: usize = 4096;
+    let (protection, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new anonymous mapping, at an address of the kernel's choice.
+    let mapped = unsafe { libc::mmap(std::ptr::null_mut(), LENGTH, protection, flags, -1, 0) };
+    if mapped == libc::MAP_FAILED {
+        return None;
+    }
+    // SAFETY: the mapping is ours and of that length.
+    if unsafe { libc::madvise(mapped, LENGTH, libc::MADV_WIPEONFORK) } != 0 {
+        return None;
+    }
+    // SAFETY: the mapping is page-aligned, zeroed, never unmapped and used as this alone.
+    Some(Page(unsafe { &*mapped.cast::<AtomicU64>() }))
+}
+
+/// A number that differs between a process and its forks; it costs no system call.
+pub(crate) fn generation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let Some(page) = page() else { return u64::from(std::process::id()) };
+    match page.load(Ordering::Relaxed) {
+        0 => {
+            // The counter is copied by the fork, and goes on from where the parent's stood.
+            let fresh = NEXT.fetch_add(1, Ordering::Relaxed) + 1;
+            match page.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => fresh,
+                Err(other) => other,
+            }
+        }
+        known => known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::generation;
+
+    #[test]
+    fn a_process_keeps_its_generation() {
+        assert_eq!(generation(), generation());
+        assert_ne!(generation(), 0);
+    }
+}

@@ -1,0 +1,335 @@
+//! Without these, a peer that was told of an address cannot come by it, strangers can, or it stays
+//! announced when nobody is there any more.
+
+mod common;
+
+use std::io::Read;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use common::judge::{self, agree, mirrored};
+use common::{Pair, SOON, open_handed, userspace};
+use subflows::kernel::{LocalAddress, PmNetlink};
+use subflows::{Address, Announce, Announced, Close, Connect, ErrorKind, Event, EventKind, Events};
+use subflows::{Open, Result, Subflow};
+use subflows_lab::traffic;
+use subflows_lab::{Net, oracle, ready, wait_until};
+
+/// A network in which the server's program decides as well.
+fn both_decide(net: std::io::Result<Net>) -> Net {
+    let net = open_handed(net.unwrap());
+    userspace(&net.server);
+    net
+}
+
+fn controlled(net: &Net, listen: IpAddr, to: IpAddr) -> Pair {
+    let options = Connect::new().control(true);
+    let pair = common::connect_from_to(&net.client, &net.server, listen, to, &options);
+    pair.make_ready();
+    pair
+}
+
+fn announce(net: &Net, pair: &Pair, ip: IpAddr, options: &Announce) -> Result<Announced> {
+    net.client.run(|| subflows::announce(&pair.client, ip, options))
+}
+
+/// The next event of this kind; others are passed over.
+#[track_caller]
+fn next(events: &mut Events, kind: EventKind) -> Event {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let event = events.next(left).unwrap().unwrap_or_else(|| panic!("no {kind:?} came"));
+        if event.kind == kind {
+            return event;
+        }
+    }
+}
+
+fn addresses(net: &Net, pair: &Pair) -> Vec<Address> {
+    net.client.run(|| subflows::addresses(&pair.client)).unwrap()
+}
+
+/// An announced address with a port, and the subflow that the server opened towards it.
+fn joined(net: &Net, to: IpAddr) -> (Pair, Events, Announced, Subflow) {
+    let pair = controlled(net, to, to);
+    let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
+    let ip = net.paths[1].client_ip(to);
+    let here = announce(net, &pair, ip, &Announce::new().port(0u16)).unwrap();
+    assert_eq!(here.address().ip(), ip);
+    assert_ne!(here.address().port(), 0);
+
+    let event = next(&mut events, EventKind::AddressAnnounced);
+    assert_eq!((event.remote, event.remote_address_id), (Some(here.address()), Some(here.id())));
+    let open = Open::new().local(net.paths[1].server_ips()[usize::from(to.is_ipv6())]);
+    let open = open.remote(event.remote.unwrap());
+    let subflow = net.server.run(|| subflows::open(&pair.server, &open)).unwrap();
+    (pair, events, here, subflow)
+}
+
+#[test]
+fn the_peer_comes_by_an_announced_address_with_a_port() {
+    if !ready() {
+        return;
+    }
+    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
+        let net = both_decide(net);
+        for to in net.paths[0].server_ips() {
+            let (pair, _events, here, subflow) = joined(&net, to);
+            let [initial, _] = &net.client.run(|| subflows::list(&pair.client)).unwrap()[..] else {
+                panic!("not two")
+            };
+            let ends = (subflow.remote, subflow.local);
+            let both = [(initial.local, initial.remote), ends].into();
+            agree(&net.client, &pair.client, &both);
+            agree(&net.server, &pair.server, &mirrored(&both));
+            let seen = judge::ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
+            assert!(seen.flags.contains('e') && seen.local_id == here.id(), "{seen:?}");
+            assert_eq!(here.turn_away().unwrap(), 0, "the peer is no stranger");
+
+            let known = addresses(&net, &pair);
+            let [first, told] = &known[..] else { panic!("not two: {known:?}") };
+            assert_eq!((first.id, first.ip, first.is_announced), (0, initial.local.ip(), false));
+            assert_eq!((told.id, told.ip), (here.id(), here.address().ip()));
+            assert!(told.is_announced && told.subflows == 1, "{told:?}");
+
+            net.client.run(|| subflows::close(&pair.client, initial.id, &Close::new())).unwrap();
+            agree(&net.client, &pair.client, &[ends].into());
+            assert!(pair.moves_data(), "it does not carry data");
+        }
+    }
+}
+
+#[test]
+fn a_dropped_handle_withdraws() {
+    if !ready() {
+        return;
+    }
+    for net in [Net::two_subnets(), Net::laptop()] {
+        let net = both_decide(net);
+        for to in net.paths[0].server_ips() {
+            let (pair, mut events, here, subflow) = joined(&net, to);
+            let (id, address) = (here.id(), here.address());
+            net.client.run(|| drop(here));
+            let event = next(&mut events, EventKind::AddressRemoved);
+            assert_eq!(event.remote_address_id, Some(id));
+            let event = next(&mut events, EventKind::SubflowClosed);
+            assert_eq!((event.local, event.remote), (Some(subflow.local), Some(subflow.remote)));
+            let [initial] = &net.client.run(|| subflows::list(&pair.client)).unwrap()[..] else {
+                panic!("not one")
+            };
+            let only = [(initial.local, initial.remote)].into();
+            agree(&net.client, &pair.client, &only);
+            agree(&net.server, &pair.server, &mirrored(&only));
+            assert!(addresses(&net, &pair).iter().all(|address| !address.is_announced));
+            assert!(pair.moves_data());
+            let connect = traffic::Connect::new().plain_tcp().timeout(SOON);
+            let error = net.client.run(|| connect.to(address)).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "somebody listens");
+        }
+    }
+}
+
+#[test]
+fn strangers_are_turned_away() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        let pair = controlled(&net, to, to);
+        let ip = net.paths[1].client_ip(to);
+        let here = announce(&net, &pair, ip, &Announce::new().port(0u16)).unwrap();
+        assert_eq!(here.turn_away().unwrap(), 0);
+        for strangers in [1, 3] {
+            let plain = traffic::Connect::new().plain_tcp().timeout(SOON);
+            let knock = |how: &traffic::Connect| net.server.run(|| how.to(here.address())).unwrap();
+            let mut outside: Vec<TcpStream> = (0..strangers).map(|_| knock(&plain)).collect();
+            outside.push(knock(&traffic::Connect::new().timeout(SOON)));
+            let mut count = 0;
+            wait_until(SOON, "all strangers to be turned away", || {
+                count += here.turn_away().unwrap();
+                count == outside.len()
+            });
+            for mut stranger in outside {
+                stranger.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+                match stranger.read(&mut [0]) {
+                    Ok(0) => {}
+                    Ok(_) => panic!("somebody spoke to a stranger"),
+                    Err(error) => {
+                        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+                    }
+                }
+            }
+            assert_eq!(here.turn_away().unwrap(), 0);
+        }
+        assert_eq!(net.client.run(|| subflows::list(&pair.client)).unwrap().len(), 1);
+        assert!(pair.moves_data());
+        net.client.run(|| here.withdraw()).unwrap();
+    }
+}
+
+#[test]
+fn the_descriptor_tells_of_strangers_and_not_of_the_peer() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    let to = net.paths[0].server_ips()[0];
+    let (_pair, _events, here, _subflow) = joined(&net, to);
+    let is_readable = || {
+        let fd = here.fd().unwrap();
+        let mut entries = [nix::poll::PollFd::new(fd.as_fd(), nix::poll::PollFlags::POLLIN)];
+        nix::poll::poll(&mut entries, nix::poll::PollTimeout::ZERO).unwrap() == 1
+    };
+    assert!(!is_readable(), "the peer shows as a stranger");
+    let plain = traffic::Connect::new().plain_tcp();
+    let stranger = net.server.run(|| plain.to(here.address())).unwrap();
+    wait_until(SOON, "the descriptor to tell", is_readable);
+    assert_eq!(here.turn_away().unwrap(), 1);
+    assert!(!is_readable());
+    drop(stranger);
+}
+
+#[test]
+fn a_server_announces_without_a_port() {
+    if !ready() {
+        return;
+    }
+    for net in [Net::two_subnets(), Net::far()] {
+        let net = both_decide(net);
+        for is_v6 in [false, true] {
+            let to = net.paths[0].server_ips()[usize::from(is_v6)];
+            let other = net.paths[1].server_ips()[usize::from(is_v6)];
+            let pair = controlled(&net, Ipv6Addr::UNSPECIFIED.into(), to);
+            let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
+            let there = net
+                .server
+                .run(|| subflows::announce(&pair.server, other, &Announce::new()).unwrap());
+            assert_eq!(there.address(), SocketAddr::new(other, 0));
+            assert!(there.fd().is_none());
+            assert_eq!(there.turn_away().unwrap(), 0);
+            let event = next(&mut events, EventKind::AddressAnnounced);
+            let port = pair.client.peer_addr().unwrap().port();
+            assert_eq!(event.remote, Some(SocketAddr::new(other, port)));
+            let open = Open::new().local(net.paths[1].client_ip(to)).remote(event.remote.unwrap());
+            let subflow = net.client.run(|| subflows::open(&pair.client, &open)).unwrap();
+            let ends = (subflow.local, subflow.remote);
+            let seen = judge::ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
+            assert!(seen.flags.contains('e') && seen.remote_id == there.id(), "{seen:?}");
+            assert!(pair.moves_data());
+
+            net.server.run(|| there.withdraw()).unwrap();
+            let event = next(&mut events, EventKind::AddressRemoved);
+            assert_eq!(event.remote_address_id, Some(seen.remote_id));
+            let first = (pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap());
+            agree(&net.client, &pair.client, &[first].into());
+            agree(&net.server, &pair.server, &mirrored(&[first].into()));
+            assert!(pair.moves_data());
+        }
+    }
+}
+
+/// Found by the test: a controlled connection takes what comes to it only while somebody follows
+/// events, on the whole host. Other tests may be doing so; alone, this one fails without the care
+/// that the handle takes.
+#[test]
+fn a_peer_may_come_while_nobody_follows_events() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        let pair = controlled(&net, to, to);
+        let ip = net.paths[1].client_ip(to);
+        let here = announce(&net, &pair, ip, &Announce::new().port(0u16)).unwrap();
+        // Nothing of this listens to events, unlike `open`.
+        let local = net.paths[1].server_ips()[usize::from(to.is_ipv6())];
+        let local = LocalAddress::new(local, 9);
+        let token = judge::token(&pair.server);
+        let come = || PmNetlink::open().unwrap().create(token, &local, here.address());
+        wait_until(SOON, "the announcement to arrive", || net.server.run(come).is_ok());
+        wait_until(SOON, "the peer to come", || {
+            let seen = judge::ss_of(&net.client, judge::token(&pair.client));
+            seen.iter().any(|seen| seen.local == here.address() && seen.flags.contains('e'))
+        });
+        assert_eq!(oracle::nstat(&net.client, "MPTcpExtMPJoinRejected"), 0);
+        net.client.run(|| here.withdraw()).unwrap();
+    }
+}
+
+/// Found by the test: an IPv6 address and a port have no room beside TCP timestamps, and the
+/// kernel (6.18) then tells the peer nothing, and us that all is well.
+#[test]
+fn a_chosen_port_is_told_or_refused() {
+    if !ready() {
+        return;
+    }
+    for has_timestamps in [false, true] {
+        let net = both_decide(Net::two_subnets());
+        for namespace in [&net.client, &net.server] {
+            let value = if has_timestamps { "1" } else { "0" };
+            namespace.set_sysctl("net.ipv4.tcp_timestamps", value).unwrap();
+        }
+        for to in net.paths[0].server_ips() {
+            let pair = controlled(&net, to, to);
+            let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
+            let ip = net.paths[1].client_ip(to);
+            // A port that is free and not the connection's own.
+            let own = pair.client.local_addr().unwrap().port();
+            let port = if own == 20_000 { 20_001u16 } else { 20_000 };
+            match announce(&net, &pair, ip, &Announce::new().port(port)) {
+                Ok(here) => {
+                    let event = next(&mut events, EventKind::AddressAnnounced);
+                    assert_eq!(event.remote, Some(SocketAddr::new(ip, port)));
+                    assert_eq!(here.address(), SocketAddr::new(ip, port));
+                    net.client.run(|| drop(here));
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+                    assert!(has_timestamps && ip.is_ipv6(), "{error}");
+                }
+            }
+            assert!(pair.moves_data());
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_announced_is_refused_by_name() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        let ip = net.paths[1].client_ip(to);
+        let kind = |pair: &Pair, ip: IpAddr, options: &Announce| {
+            announce(&net, pair, ip, options).unwrap_err().kind()
+        };
+        let (bare, with_port) = (Announce::new(), Announce::new().port(0u16));
+        let kernels = common::connect(&net, to, &Connect::new());
+        kernels.make_ready();
+        assert_eq!(kind(&kernels, ip, &bare), ErrorKind::NotControlled);
+        let early = common::connect(&net, to, &Connect::new().control(true));
+        assert_eq!(kind(&early, ip, &bare), ErrorKind::NotReady);
+        assert_eq!(kind(&early, ip, &with_port), ErrorKind::NotReady);
+        let pair = controlled(&net, to, to);
+        let foreign = net.paths[1].server_ips()[usize::from(to.is_ipv6())];
+        assert_eq!(kind(&pair, foreign, &with_port), ErrorKind::AddressNotAvailable);
+        let here = announce(&net, &pair, ip, &with_port).unwrap();
+        let taken = Announce::new().port(here.address().port());
+        assert_eq!(kind(&pair, ip, &taken), ErrorKind::AddressNotAvailable);
+        for pair in [&kernels, &early, &pair] {
+            assert!(pair.moves_data());
+        }
+        // Once the connection is over there is nothing to withdraw.
+        let Pair { client, server, .. } = pair;
+        let token = judge::token(&client);
+        drop((client, server));
+        let is_over = || subflows::connection(token).is_err();
+        wait_until(SOON, "the connection to end", || net.client.run(is_over));
+        let error = net.client.run(|| here.withdraw()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    }
+}

@@ -1,0 +1,72 @@
+//! The system calls that a test judges by, without this library in between.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// socket(2), with any flags.
+pub fn socket(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
+    // SAFETY: socket takes numbers only.
+    let fd = check(unsafe { libc::socket(family, kind, protocol) })?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// getsockopt(2), for a value of up to 64 bytes; of a filter only the number of its instructions
+/// and the first bytes.
+pub fn get(sock: &impl AsFd, level: i32, name: i32) -> io::Result<Vec<u8>> {
+    const ROOM: usize = 64;
+    let mut value = [0u8; ROOM * size_of::<libc::sock_filter>()];
+    let mut length = ROOM as libc::socklen_t;
+    let fd = sock.as_fd().as_raw_fd();
+    // SAFETY: the pointer and the length describe `value`, also where it counts instructions.
+    check(unsafe { libc::getsockopt(fd, level, name, value.as_mut_ptr().cast(), &mut length) })?;
+    Ok(value[..length as usize].to_vec())
+}
+
+/// getsockopt(2) of a number.
+pub fn get_i32(sock: &impl AsFd, level: i32, name: i32) -> io::Result<i32> {
+    let value = get(sock, level, name)?;
+    let bytes = value.get(..size_of::<i32>()).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(i32::from_ne_bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// setsockopt(2).
+pub fn set(sock: &impl AsFd, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+    let (fd, length) = (sock.as_fd().as_raw_fd(), value.len() as libc::socklen_t);
+    // SAFETY: the pointer and the length describe `value`.
+    check(unsafe { libc::setsockopt(fd, level, name, value.as_ptr().cast(), length) }).map(drop)
+}
+
+/// setsockopt(2) of a number.
+pub fn set_i32(sock: &impl AsFd, level: i32, name: i32, value: i32) -> io::Result<()> {
+    set(sock, level, name, &value.to_ne_bytes())
+}
+
+/// Whether a connection speaks Multipath TCP now, by the kernel's word (Linux 6.9).
+pub fn is_mptcp(sock: &impl AsFd) -> bool {
+    const TCP_IS_MPTCP: i32 = 43;
+    get_i32(sock, libc::IPPROTO_TCP, TCP_IS_MPTCP).unwrap() == 1
+}
+
+/// F_SETOWN and F_SETSIG: the process that gets that signal when something happens.
+pub fn set_owner(sock: &impl AsFd, process: i32, signal: i32) -> io::Result<()> {
+    let fd = sock.as_fd().as_raw_fd();
+    // SAFETY: this command takes numbers only.
+    check(unsafe { libc::fcntl(fd, libc::F_SETOWN, process) })?;
+    // SAFETY: as above. libc lacks F_SETSIG for this target.
+    check(unsafe { libc::fcntl(fd, 10, signal) }).map(drop)
+}
+
+/// F_GETOWN and F_GETSIG.
+pub fn owner(sock: &impl AsFd) -> io::Result<(i32, i32)> {
+    let fd = sock.as_fd().as_raw_fd();
+    // SAFETY: this command takes numbers only.
+    let process = check(unsafe { libc::fcntl(fd, libc::F_GETOWN) })?;
+    // SAFETY: as above. libc lacks F_GETSIG for this target.
+    Ok((process, check(unsafe { libc::fcntl(fd, 11) })?))
+}

@@ -1,0 +1,292 @@
+//! Without these, connections or subflows are missing from the lists, or counted wrongly, once
+//! there are many.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
+
+use common::judge::{self, Ends, agree, by_ss, canonical, listed, number};
+use common::{Pair, SOON, open_handed, userspace};
+use subflows::kernel::{LocalAddress, PmNetlink};
+use subflows::{Close, Connect, Connection, Connections, ErrorKind, Events, Open, SubflowState};
+use subflows_lab::{Namespace, Net, oracle, ready, wait_until};
+
+fn all(namespace: &Namespace) -> Vec<Connection> {
+    namespace.run(|| subflows::connections(&Connections::new().subflows(true))).unwrap()
+}
+
+fn controlled(net: &Net, to: IpAddr) -> Pair {
+    let everywhere = Ipv6Addr::UNSPECIFIED.into();
+    let options = Connect::new().control(true);
+    let pair = common::connect_from_to(&net.client, &net.server, everywhere, to, &options);
+    pair.make_ready();
+    pair
+}
+
+/// Everything that `connections` says, against ss.
+#[track_caller]
+fn compare(namespace: &Namespace) {
+    let ours = all(namespace);
+    let theirs = oracle::ss_connections(namespace);
+    let tokens: BTreeSet<u32> = theirs.iter().map(|found| number(&found.token)).collect();
+    let told: BTreeMap<u32, &Connection> = ours.iter().map(|told| (told.token, told)).collect();
+    assert_eq!(told.len(), ours.len(), "a connection is told twice");
+    assert_eq!(told.keys().copied().collect::<BTreeSet<_>>(), tokens);
+    for found in &theirs {
+        let told = told[&number(&found.token)];
+        assert_eq!(canonical(told.local), canonical(found.local));
+        assert_eq!(canonical(told.remote), canonical(found.remote));
+        assert_eq!(told.state == SubflowState::Established, found.state == "ESTAB", "{found:?}");
+        let inode = format!("ino:{}", told.inode);
+        assert!(found.details.split(' ').any(|word| word == inode), "{inode}: {found:?}");
+        let subflows: BTreeSet<Ends> =
+            told.subflows.iter().map(|s| (canonical(s.local), canonical(s.remote))).collect();
+        assert_eq!(subflows, by_ss(namespace, told.token));
+        assert_eq!(subflows.len(), told.subflows.len(), "a subflow is told twice");
+        assert_eq!(told.info.subflows, Some(subflows.len() as u32));
+        let mut alone = namespace.run(|| subflows::connection(told.token)).unwrap();
+        assert_eq!((alone.token, alone.local, alone.remote), (told.token, told.local, told.remote));
+        assert_eq!((alone.state, alone.inode, alone.uid), (told.state, told.inode, told.uid));
+        assert_eq!(alone.info.subflows, told.info.subflows);
+        alone.subflows.clone_from(&told.subflows);
+    }
+    let without = namespace.run(|| subflows::connections(&Connections::new())).unwrap();
+    assert!(without.iter().all(|told| told.subflows.is_empty() && tokens.contains(&told.token)));
+    assert_eq!(without.len(), tokens.len());
+}
+
+#[test]
+fn every_connection_is_told_with_its_subflows() {
+    if !ready() {
+        return;
+    }
+    for net in [Net::two_subnets(), Net::laptop()] {
+        let net = open_handed(net.unwrap());
+        compare(&net.client);
+        let path = &net.paths[0];
+        let mapped = IpAddr::from(path.server_v4.to_ipv6_mapped());
+        let mut pairs = Vec::new();
+        for to in [path.server_v4.into(), path.server_v6.into(), mapped] {
+            for extra in [0, 1, 3] {
+                let pair = controlled(&net, to);
+                let local = net.paths[1].client_ip(to.to_canonical());
+                let open = || subflows::open(&pair.client, &Open::new().local(local)).unwrap();
+                net.client.run(|| (0..extra).for_each(|_| drop(open())));
+                pairs.push(pair);
+            }
+            pairs.push(common::connect_from_to(
+                &net.client,
+                &net.server,
+                Ipv6Addr::UNSPECIFIED.into(),
+                to,
+                &Connect::new(),
+            ));
+        }
+        // Neither is a connection of ours to tell.
+        let plain = net.server.run(|| std::net::TcpListener::bind((path.server_v4, 0))).unwrap();
+        let address = plain.local_addr().unwrap();
+        let _plain = net.client.run(|| TcpStream::connect(address)).unwrap();
+        let _listener = net.client.run(|| subflows::listen("[::1]:0", &Default::default()));
+        wait_until(SOON, "all subflows at the server", || {
+            oracle::ss_subflows(&net.server).len() == oracle::ss_subflows(&net.client).len()
+        });
+        compare(&net.client);
+        compare(&net.server);
+        assert_eq!(all(&net.client).len(), pairs.len());
+
+        // Half-closed ones are still there, closed ones are not.
+        pairs[0].client.shutdown(Shutdown::Write).unwrap();
+        wait_until(SOON, "the half-close", || {
+            oracle::ss_connections(&net.client).iter().any(|found| found.state != "ESTAB")
+                && oracle::ss_connections(&net.server).iter().any(|found| found.state != "ESTAB")
+        });
+        compare(&net.client);
+        compare(&net.server);
+        let gone = judge::token(&pairs[1].client);
+        pairs.remove(1);
+        let is_gone = || subflows::connection(gone).is_err();
+        wait_until(SOON, "the end", || net.client.run(is_gone));
+        let error = net.client.run(|| subflows::connection(gone)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        assert!(all(&net.client).iter().all(|told| told.token != gone));
+    }
+}
+
+#[test]
+fn a_token_is_known_only_where_it_lives() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    let pair = controlled(&net, net.paths[0].server_v4.into());
+    let [ours, theirs] = [judge::token(&pair.client), judge::token(&pair.server)];
+    for (namespace, here, elsewhere) in [(&net.client, ours, theirs), (&net.server, theirs, ours)] {
+        let found = namespace.run(|| subflows::connection(here)).unwrap();
+        assert_eq!((found.token, found.subflows.len()), (here, 0));
+        for unknown in [elsewhere, 0, u32::MAX] {
+            let error = namespace.run(|| subflows::connection(unknown)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        }
+    }
+    // One thread that goes from one to the other is not misled by what it keeps.
+    for _ in 0..2 {
+        for (namespace, here, elsewhere) in
+            [(&net.client, ours, theirs), (&net.server, theirs, ours)]
+        {
+            let _entered = namespace.enter().unwrap();
+            assert_eq!(subflows::connection(here).unwrap().token, here);
+            assert_eq!(subflows::connection(elsewhere).unwrap_err().kind(), ErrorKind::Closed);
+            let tokens = subflows::connections(&Connections::new()).unwrap();
+            assert_eq!(tokens.iter().map(|told| told.token).collect::<Vec<_>>(), [here]);
+        }
+    }
+}
+
+/// Found by the test: as kernels before 6.5 have to be asked, nothing was told instead of refused.
+#[test]
+fn from_elsewhere_a_list_is_right_or_refused() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    let pair = controlled(&net, net.paths[0].server_v4.into());
+    let expected = listed(&net.client, &pair.client);
+    let elsewhere = Namespace::new().unwrap();
+    match elsewhere.run(|| subflows::list(&pair.client)) {
+        Ok(list) => assert_eq!(list.len(), expected.len()),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}"),
+    }
+    let info = elsewhere.run(|| subflows::info(&pair.client)).unwrap();
+    assert!(matches!(info.subflows, Some(1) | None), "{info:?}");
+    let error = elsewhere.run(|| subflows::addresses(&pair.client)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
+}
+
+#[test]
+fn a_list_of_many_connections_is_whole() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let pairs: Vec<Pair> = (0..200)
+        .map(|index| {
+            let to = if index % 2 == 0 {
+                IpAddr::from([127, 0, 0, 1])
+            } else {
+                Ipv6Addr::LOCALHOST.into()
+            };
+            common::connect_between(&namespace, &namespace, to, &Connect::new())
+        })
+        .collect();
+    let expected: BTreeSet<u32> = pairs
+        .iter()
+        .flat_map(|pair| [judge::token(&pair.client), judge::token(&pair.server)])
+        .collect();
+    assert_eq!(expected.len(), 400);
+    let by_ss = oracle::ss_connections(&namespace);
+    assert_eq!(by_ss.iter().map(|found| number(&found.token)).collect::<BTreeSet<_>>(), expected);
+    let told = all(&namespace);
+    assert_eq!(told.iter().map(|told| told.token).collect::<BTreeSet<_>>(), expected);
+    assert!(told.iter().all(|told| told.subflows.len() == 1));
+}
+
+/// One namespace whose programs decide, and a connection over its loopback.
+fn loopback(ip: IpAddr) -> (Namespace, Pair) {
+    let namespace = Namespace::new().unwrap();
+    userspace(&namespace);
+    let pair = common::connect_between(&namespace, &namespace, ip, &Connect::new());
+    pair.make_ready();
+    (namespace, pair)
+}
+
+/// `list`, `info` and ss agree on how many there are, at both ends.
+#[track_caller]
+fn both_count(namespace: &Namespace, pair: &Pair, expected: usize) {
+    for sock in [&pair.client, &pair.server] {
+        let token = judge::token(sock);
+        wait_until(SOON, "ss to show all", || by_ss(namespace, token).len() == expected);
+        agree(namespace, sock, &by_ss(namespace, token));
+        let info = namespace.run(|| subflows::info(sock)).unwrap();
+        assert_eq!(info.subflows, Some(expected as u32));
+    }
+    assert!(pair.moves_data());
+}
+
+#[test]
+fn more_subflows_than_fit_in_one_look_are_listed() {
+    if !ready() {
+        return;
+    }
+    for ip in [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()] {
+        let (namespace, pair) = loopback(ip);
+        let mut ids = BTreeSet::new();
+        for count in 2..20 {
+            let opened = namespace.run(|| subflows::open(&pair.client, &Open::new())).unwrap();
+            assert!(ids.insert(opened.id));
+            assert_eq!(listed(&namespace, &pair.client).len(), count);
+        }
+        both_count(&namespace, &pair, 19);
+        for (closed, id) in ids.into_iter().enumerate() {
+            namespace.run(|| subflows::close(&pair.client, id, &Close::new())).unwrap();
+            assert_eq!(listed(&namespace, &pair.client).len(), 18 - closed);
+        }
+        both_count(&namespace, &pair, 1);
+    }
+}
+
+/// More than a connection has address ids, and more than the kernel's own counter holds.
+#[test]
+fn more_than_256_subflows_are_counted() {
+    if !ready() {
+        return;
+    }
+    const EXTRA: usize = 300;
+    let (namespace, pair) = loopback([127, 0, 0, 1].into());
+    // Without somebody who follows events, the kernel takes no subflow under `userspace`.
+    let _events = namespace.run(|| Events::of_namespace().unwrap());
+    let [initial] = &namespace.run(|| subflows::list(&pair.client)).unwrap()[..] else {
+        panic!("not one")
+    };
+    let remote = pair.client.peer_addr().unwrap();
+    let local = LocalAddress::new([127, 0, 0, 2].into(), 2);
+    let token = judge::token(&pair.client);
+    namespace.run(|| {
+        let mut manager = PmNetlink::open().unwrap();
+        (0..EXTRA).for_each(|_| manager.create(token, &local, remote).unwrap());
+    });
+    both_count(&namespace, &pair, EXTRA + 1);
+    let close = |id| namespace.run(|| subflows::close(&pair.client, id, &Close::new())).unwrap();
+    close(initial.id);
+    both_count(&namespace, &pair, EXTRA);
+    let subflows = namespace.run(|| subflows::list(&pair.client)).unwrap();
+    for subflow in subflows.iter().skip(5).step_by(4) {
+        close(subflow.id);
+    }
+    both_count(&namespace, &pair, EXTRA - (EXTRA - 5).div_ceil(4));
+    (&pair.client).write_all(b"!").unwrap();
+}
+
+/// `open` gives each subflow an address id of its own, and there are 255. Found by the test: a port
+/// that was chosen twice made the kernel forget the first one's id, which was then given again.
+#[test]
+fn when_all_address_ids_are_used_it_says_so() {
+    if !ready() {
+        return;
+    }
+    let (namespace, pair) = loopback([127, 0, 0, 1].into());
+    let _entered = namespace.enter().unwrap();
+    let open = || subflows::open(&pair.client, &Open::new());
+    let first = open().unwrap();
+    (1..255).for_each(|_| drop(open().unwrap()));
+    both_count(&namespace, &pair, 256);
+    let seen = judge::ss_of(&namespace, judge::token(&pair.client));
+    let ids: BTreeSet<u8> = seen.iter().map(|seen| seen.local_id).collect();
+    assert_eq!(ids.len(), 256, "two subflows have the same address id");
+    assert_eq!(open().unwrap_err().kind(), ErrorKind::InvalidState);
+    both_count(&namespace, &pair, 256);
+    subflows::close(&pair.client, first.id, &Close::new()).unwrap();
+    open().unwrap();
+    both_count(&namespace, &pair, 256);
+}

@@ -1,0 +1,179 @@
+//! Killed in the middle: by pid, by process group, with all its children.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use subflows_lab::{Namespace, ready, wait_until};
+
+use crate::common::SOON;
+use crate::common::child::{Guarded, helper, is_child};
+use crate::setting;
+
+/// How often each of the two is killed.
+const KILLS: u64 = 200;
+/// For how long at most a namespace may be found switched.
+const BAR: Duration = Duration::from_millis(5);
+
+/// Takes control of one socket after the other, and counts on its standard input.
+#[test]
+#[ignore = "a child of other tests"]
+fn takes_control_until_it_is_killed() {
+    if !is_child() {
+        return;
+    }
+    let board = Board(File::from(io::stdin().as_fd().try_clone_to_owned().unwrap()));
+    for count in board.count() + 1.. {
+        let sock = subflows::socket(([127, 0, 0, 1], 0).into()).unwrap();
+        subflows::take_control(&sock).unwrap();
+        board.write(count);
+    }
+}
+
+/// A number that two processes share.
+struct Board(File);
+
+impl Board {
+    fn new() -> Board {
+        let flags = nix::sys::memfd::MFdFlags::MFD_CLOEXEC;
+        let board = Board(nix::sys::memfd::memfd_create("board", flags).unwrap().into());
+        board.write(0);
+        board
+    }
+
+    fn write(&self, count: u64) {
+        self.0.write_all_at(&count.to_ne_bytes(), 0).unwrap();
+    }
+
+    fn count(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.read_exact_at(&mut bytes, 0).unwrap();
+        u64::from_ne_bytes(bytes)
+    }
+}
+
+/// What somebody saw who never looked away.
+#[derive(Debug, Default)]
+struct Seen {
+    looks: u64,
+    switched: u64,
+    /// Read while the kernel was writing it.
+    torn: u64,
+    longest: Duration,
+}
+
+/// Reads the setting again and again. Who was not running for a while may find it switched before
+/// and after, by two takers: where one of them has finished a whole take in between, as the boards
+/// tell, it is not one span.
+fn watch(namespace: &Namespace, boards: &[Board], is_over: &AtomicBool) -> Seen {
+    /// A look that took longer may be of another time than the look at the boards before it.
+    const GLANCE: Duration = Duration::from_micros(100);
+    let _entered = namespace.enter().unwrap();
+    let file = File::open("/proc/sys/net/mptcp/path_manager").unwrap();
+    let counts = || boards.iter().map(Board::count).collect::<Vec<_>>();
+    let mut seen = Seen::default();
+    let mut span: Option<(Instant, Vec<u64>)> = None;
+    while !is_over.load(Ordering::Relaxed) {
+        let start = Instant::now();
+        let between = span.as_ref().map(|_| counts());
+        let mut value = [0; 32];
+        let length = file.read_at(&mut value, 0).unwrap();
+        let now = Instant::now();
+        seen.looks += 1;
+        match &value[..length] {
+            b"userspace\n" if now - start > GLANCE => continue,
+            b"userspace\n" => seen.switched += 1,
+            b"kernel\n" => {
+                span = None;
+                continue;
+            }
+            _ => {
+                seen.torn += 1;
+                continue;
+            }
+        }
+        // Two more: the first may have been under way at the last look.
+        let is_another =
+            |then: &[u64]| between.iter().flatten().zip(then).any(|(n, t)| *n >= t + 2);
+        let first = match &span {
+            Some((first, then)) if !is_another(then) => *first,
+            _ => now,
+        };
+        seen.longest = seen.longest.max(now - first);
+        span = Some((first, counts()));
+    }
+    seen
+}
+
+#[derive(Clone, Copy)]
+enum By {
+    Pid,
+    Group,
+}
+
+/// Starts a taker, waits until it takes, kills it at some moment, and again.
+fn kill_again_and_again(namespace: &Namespace, board: &Board) {
+    let _entered = namespace.enter().unwrap();
+    for round in 0..KILLS {
+        let before = board.count();
+        let mut command = helper("crash::takes_control_until_it_is_killed");
+        command.stdin(board.0.try_clone().unwrap()).stdout(Stdio::null());
+        let mut taker = Guarded(command.process_group(0).spawn().unwrap());
+        let pid = Pid::from_raw(i32::try_from(taker.0.id()).unwrap());
+        // A number of takes that differs, so that the moment does.
+        let takes = 1 + round * 7 % 40;
+        wait_until(SOON, "a taker to take", || {
+            board.count() >= before + takes || taker.0.try_wait().unwrap().is_some()
+        });
+        let by = if round % 2 == 0 { By::Pid } else { By::Group };
+        match by {
+            By::Pid => kill(pid, Signal::SIGKILL).unwrap(),
+            By::Group => killpg(pid, Signal::SIGKILL).unwrap(),
+        }
+        let status = taker.0.wait().unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "it ended by itself: {status}");
+    }
+}
+
+#[test]
+fn killed_takers_leave_the_namespace_as_it_was() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    assert_eq!(setting(&namespace), "kernel");
+    let boards = [Board::new(), Board::new()];
+    let is_over = AtomicBool::new(false);
+    let seen = thread::scope(|scope| {
+        let watcher = scope.spawn(|| watch(&namespace, &boards, &is_over));
+        let killers = [0, 1].map(|i| {
+            let (namespace, board) = (&namespace, &boards[i]);
+            scope.spawn(move || kill_again_and_again(namespace, board))
+        });
+        let outcomes = killers.map(|killer| killer.join());
+        is_over.store(true, Ordering::Relaxed);
+        let seen = watcher.join().unwrap();
+        for outcome in outcomes {
+            outcome.unwrap();
+        }
+        seen
+    });
+    println!("{seen:?}, {:?} takes", boards.each_ref().map(Board::count));
+    // The last child may still be in its last microsecond.
+    wait_until(SOON, "the setting of before", || setting(&namespace) == "kernel");
+    assert!(seen.switched > 0, "the watcher saw nothing: {seen:?}");
+    assert!(seen.longest <= BAR, "{seen:?}");
+    let sock = subflows::socket(([127, 0, 0, 1], 0).into()).unwrap();
+    namespace.run(|| subflows::take_control(&sock)).unwrap_err();
+    let sock = namespace.run(|| subflows::socket(([127, 0, 0, 1], 0).into())).unwrap();
+    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    assert_eq!(setting(&namespace), "kernel");
+}

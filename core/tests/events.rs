@@ -1,0 +1,455 @@
+//! Without these, a program that follows events believes in subflows that are gone, or never hears
+//! of those that came.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use common::child;
+use common::judge::{self, Ends, by_ss, canonical};
+use common::{Pair, SOON, userspace};
+use subflows::{Announce, Close, Connect, Event, EventKind, Events, Listen, Open, Subflow};
+use subflows_lab::{Namespace, Net, ready, traffic, wait_until};
+
+/// Reads until what came is enough.
+#[track_caller]
+fn gather(events: &mut Events, what: &str, is_enough: impl Fn(&[Event]) -> bool) -> Vec<Event> {
+    let deadline = Instant::now() + SOON;
+    let mut gathered = Vec::new();
+    while !is_enough(&gathered) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match events.next(left).unwrap() {
+            Some(event) => gathered.push(event),
+            None => assert!(Instant::now() < deadline, "no {what} in {gathered:#?}"),
+        }
+    }
+    gathered
+}
+
+/// Reads up to the first event of this kind.
+#[track_caller]
+fn next(events: &mut Events, kind: EventKind) -> Event {
+    let is_last = |gathered: &[Event]| gathered.last().is_some_and(|event| event.kind == kind);
+    gather(events, kind.name(), is_last).pop().unwrap()
+}
+
+/// What is there without waiting.
+fn rest(events: &mut Events) -> Vec<Event> {
+    std::iter::from_fn(|| events.try_next().unwrap()).collect()
+}
+
+fn ends(event: &Event) -> Ends {
+    (event.local.unwrap(), event.remote.unwrap())
+}
+
+fn reversed((local, remote): Ends) -> Ends {
+    (remote, local)
+}
+
+fn opened(subflow: &Subflow) -> Ends {
+    (subflow.local, subflow.remote)
+}
+
+/// A server that takes as many subflows as come: the kernel's path manager still counts those that
+/// were closed a moment ago.
+fn boundless(net: std::io::Result<Net>) -> Net {
+    let net = net.unwrap();
+    userspace(&net.server);
+    net
+}
+
+fn controlled(net: &Net, to: IpAddr) -> Pair {
+    let pair = common::connect(net, to, &Connect::new().control(true));
+    pair.make_ready();
+    pair
+}
+
+fn open(net: &Net, pair: &Pair, path: usize) -> Subflow {
+    let local = net.paths[path].client_ip(canonical(pair.client.peer_addr().unwrap()).ip());
+    net.client.run(|| subflows::open(&pair.client, &Open::new().local(local))).unwrap()
+}
+
+fn close(net: &Net, pair: &Pair, id: u32) {
+    net.client.run(|| subflows::close(&pair.client, id, &Close::new())).unwrap();
+}
+
+fn interface_index(namespace: &Namespace, name: &str) -> u32 {
+    let text = namespace.ip(&["-o", "link", "show", name]).unwrap();
+    text.split(':').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn everything_that_happens_to_a_connection_is_told_at_both_ends() {
+    if !ready() {
+        return;
+    }
+    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
+        let net = boundless(net);
+        let path = &net.paths[0];
+        for to in
+            [path.server_v4.into(), path.server_v6.into(), path.server_v4.to_ipv6_mapped().into()]
+        {
+            tell_everything(&net, to);
+        }
+    }
+}
+
+fn tell_everything(net: &Net, to: IpAddr) {
+    let mut here = net.client.run(|| Events::of_namespace().unwrap());
+    let mut there = net.server.run(|| Events::of_namespace().unwrap());
+    let pair = common::connect(net, to, &Connect::new().control(true));
+    let tokens = [judge::token(&pair.client), judge::token(&pair.server)].map(Some);
+    let listening = canonical(pair.listener.local_addr().unwrap());
+    let event = next(&mut there, EventKind::ListenerCreated);
+    assert_eq!((event.local.map(canonical), event.token), (Some(listening), None));
+
+    let local = canonical(pair.client.local_addr().unwrap());
+    let first = (local, canonical(pair.client.peer_addr().unwrap()));
+    for kind in [EventKind::Created, EventKind::Established] {
+        // The client is ready when the first data is acknowledged.
+        pair.make_ready();
+        let [ours, theirs] = [next(&mut here, kind), next(&mut there, kind)];
+        assert_eq!([ours.token, theirs.token], tokens);
+        assert_eq!((ends(&ours), ends(&theirs)), (first, reversed(first)));
+        assert_eq!((ours.is_server, theirs.is_server), (false, true));
+        assert!(!ours.denies_initial_address && !theirs.denies_initial_address);
+    }
+    // Those of one connection: nothing that was before.
+    let mut only = net.client.run(|| subflows::events(&pair.client)).unwrap();
+    assert_eq!(rest(&mut only), []);
+
+    let second = open(net, &pair, 1);
+    let index = interface_index(&net.client, &net.paths[1].client_interface);
+    for events in [&mut here, &mut only] {
+        let ours = next(events, EventKind::SubflowEstablished);
+        assert_eq!((ours.token, ends(&ours)), (tokens[0], opened(&second)));
+        assert_eq!(ours.interface_index, Some(index));
+        assert_eq!(ours.is_remote_backup, Some(false));
+    }
+    let theirs = next(&mut there, EventKind::SubflowEstablished);
+    assert_eq!((theirs.token, ends(&theirs)), (tokens[1], reversed(opened(&second))));
+
+    for is_backup in [true, false] {
+        net.client.run(|| subflows::set_backup(&pair.client, second.id, is_backup)).unwrap();
+        let theirs = next(&mut there, EventKind::SubflowPriority);
+        assert_eq!(ends(&theirs), reversed(opened(&second)));
+        assert_eq!((theirs.token, theirs.is_remote_backup), (tokens[1], Some(is_backup)));
+    }
+
+    let ip = net.paths[1].client_ip(first.1.ip());
+    let announced = net.client.run(|| subflows::announce(&pair.client, ip, &Announce::new()));
+    let announced = announced.unwrap();
+    let theirs = next(&mut there, EventKind::AddressAnnounced);
+    assert_eq!((theirs.token, theirs.remote), (tokens[1], Some((ip, first.0.port()).into())));
+    assert_eq!(theirs.remote_address_id, Some(announced.id()));
+    let id = announced.id();
+    net.client.run(|| announced.withdraw()).unwrap();
+    let theirs = next(&mut there, EventKind::AddressRemoved);
+    assert_eq!((theirs.token, theirs.remote_address_id), (tokens[1], Some(id)));
+
+    let third = open(net, &pair, 1);
+    next(&mut there, EventKind::SubflowEstablished);
+    close(net, &pair, third.id);
+    let last_words = |events: &mut Events, token, expected| {
+        let is_it =
+            |event: &Event| event.kind == EventKind::SubflowClosed && ends(event) == expected;
+        let all = gather(events, "end of a subflow", |all| all.iter().any(is_it));
+        assert!(all.iter().all(|event| event.token == token), "{all:#?}");
+    };
+    last_words(&mut here, tokens[0], opened(&third));
+    last_words(&mut only, tokens[0], opened(&third));
+    last_words(&mut there, tokens[1], reversed(opened(&third)));
+
+    drop(pair);
+    for (events, token) in [(&mut here, tokens[0]), (&mut only, tokens[0]), (&mut there, tokens[1])]
+    {
+        let all = gather(events, "end", |all| all.iter().any(|e| e.kind == EventKind::Closed));
+        let closed = all.iter().find(|event| event.kind == EventKind::Closed).unwrap();
+        assert_eq!(closed.token, token);
+        assert!(!closed.is_resync);
+    }
+}
+
+#[test]
+fn a_listener_that_ends_is_told() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let mut events = namespace.run(|| Events::of_namespace().unwrap());
+        let listen = || subflows::listen(address, &subflows::Listen::new()).unwrap();
+        let listener = namespace.run(listen);
+        let local = listener.local_addr().unwrap();
+        assert_eq!(next(&mut events, EventKind::ListenerCreated).local, Some(local));
+        assert_eq!(rest(&mut events), []);
+        drop(listener);
+        assert_eq!(next(&mut events, EventKind::ListenerClosed).local, Some(local));
+        assert_eq!(rest(&mut events), []);
+    }
+}
+
+#[test]
+fn what_the_kernel_opens_is_told_and_other_connections_are_not() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    net.join_by_kernel().unwrap();
+    for to in net.paths[0].server_ips() {
+        let pair = common::connect(&net, to, &Connect::new());
+        let mut only = net.client.run(|| subflows::events(&pair.client)).unwrap();
+        let other = common::connect(&net, to, &Connect::new());
+        other.make_ready();
+        wait_until(SOON, "the other's second subflow", || {
+            by_ss(&net.client, judge::token(&other.client)).len() == 2
+        });
+        assert_eq!(rest(&mut only), []);
+        pair.make_ready();
+        let event = next(&mut only, EventKind::SubflowEstablished);
+        assert_eq!(event.local.map(|local| local.ip()), Some(net.paths[1].client_ip(to)));
+        assert_eq!(event.token, Some(judge::token(&pair.client)));
+    }
+}
+
+/// More events than the kernel keeps by default.
+const MANY: usize = 150;
+
+/// Opens and closes many subflows.
+fn churn(net: &Net, pair: &Pair) {
+    let path = &net.paths[1];
+    let local = path.client_ip(canonical(pair.client.peer_addr().unwrap()).ip());
+    net.client.run(|| {
+        for _ in 0..MANY {
+            let subflow = subflows::open(&pair.client, &Open::new().local(local)).unwrap();
+            subflows::close(&pair.client, subflow.id, &Close::new()).unwrap();
+        }
+    });
+}
+
+/// What a reader believes who takes events at their word.
+#[derive(Default)]
+struct Belief {
+    open: BTreeSet<Ends>,
+    ended: BTreeSet<Ends>,
+}
+
+impl Belief {
+    fn new(open: BTreeSet<Ends>) -> Belief {
+        Belief { open, ended: BTreeSet::new() }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match event.kind {
+            EventKind::SubflowEstablished => {
+                self.ended.remove(&ends(event));
+                assert!(self.open.insert(ends(event)), "told twice: {event:?}");
+            }
+            EventKind::SubflowClosed => {
+                // Its beginning may be what was lost; its end is told once.
+                self.open.remove(&ends(event));
+                assert!(self.ended.insert(ends(event)), "ended twice: {event:?}");
+            }
+            _ => {}
+        }
+    }
+
+    fn after(mut self, events: &[Event]) -> BTreeSet<Ends> {
+        events.iter().for_each(|event| self.hear(event));
+        self.open
+    }
+}
+
+fn count(events: &[Event], kind: EventKind) -> usize {
+    events.iter().filter(|event| event.kind == kind).count()
+}
+
+#[test]
+fn after_a_loss_the_reader_has_what_ss_has() {
+    if !ready() {
+        return;
+    }
+    for is_of_namespace in [false, true] {
+        let net = boundless(Net::two_subnets());
+        let to = net.paths[0].server_ips()[usize::from(is_of_namespace)];
+        let pair = controlled(&net, to);
+        let token = judge::token(&pair.client);
+        let (stays, goes) = (open(&net, &pair, 1), open(&net, &pair, 1));
+        let _entered = net.client.enter().unwrap();
+        let mut events = match is_of_namespace {
+            true => Events::of_namespace().unwrap(),
+            false => subflows::events(&pair.client).unwrap(),
+        };
+        let mut believed = by_ss(&net.client, token);
+        assert_eq!(believed.len(), 3);
+        churn(&net, &pair);
+        close(&net, &pair, goes.id);
+        let comes = [open(&net, &pair, 0), open(&net, &pair, 1)];
+
+        let told = rest(&mut events);
+        assert_eq!(count(&told, EventKind::Lost), 1);
+        believed = Belief::new(believed).after(&told);
+        assert_eq!(believed, by_ss(&net.client, token));
+        let expected = [&stays, &comes[0], &comes[1]].map(opened);
+        assert!(expected.iter().all(|ends| believed.contains(ends)) && believed.len() == 4);
+        let resynced: Vec<&Event> = told.iter().filter(|event| event.is_resync).collect();
+        assert!(resynced.iter().all(|event| event.token == Some(token)), "{resynced:#?}");
+        assert!(!resynced.is_empty());
+
+        // And it goes on as before.
+        let one_more = open(&net, &pair, 1);
+        next(&mut events, EventKind::SubflowEstablished);
+        close(&net, &pair, one_more.id);
+        let gone = next(&mut events, EventKind::SubflowClosed);
+        assert_eq!((ends(&gone), gone.is_resync), (opened(&one_more), false));
+        assert_eq!(rest(&mut events), []);
+    }
+}
+
+/// What the kernel tells while a loss is being healed is in the answer already, and may come as an
+/// event once more.
+#[test]
+fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
+    if !ready() {
+        return;
+    }
+    let net = boundless(Net::two_subnets());
+    let pair = controlled(&net, net.paths[0].server_ips()[0]);
+    let token = judge::token(&pair.client);
+    let _entered = net.client.enter().unwrap();
+    let mut events = subflows::events(&pair.client).unwrap();
+    // As small as the kernel allows: a few events.
+    events.set_buffer(1);
+    let mut belief = Belief::new(by_ss(&net.client, token));
+    let mut lost = 0;
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| churn(&net, &pair))).collect();
+        while !threads.iter().all(ScopedJoinHandle::is_finished) {
+            if let Some(event) = events.next(Duration::from_millis(1)).unwrap() {
+                lost += count(std::slice::from_ref(&event), EventKind::Lost);
+                belief.hear(&event);
+            }
+        }
+    });
+    open(&net, &pair, 1);
+    assert_eq!(belief.after(&rest(&mut events)), by_ss(&net.client, token));
+    eprintln!("DEBUG lost {lost}");
+    assert!(lost > 0);
+}
+
+/// The reader may be a thread of another network namespace.
+#[test]
+fn a_loss_is_healed_from_anywhere() {
+    if !ready() {
+        return;
+    }
+    let net = boundless(Net::two_subnets());
+    let pair = controlled(&net, net.paths[0].server_ips()[0]);
+    let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
+    let token = judge::token(&pair.client);
+    let believed = by_ss(&net.client, token);
+    churn(&net, &pair);
+    open(&net, &pair, 1);
+    let told = rest(&mut events);
+    assert_eq!(count(&told, EventKind::Lost), 1);
+    assert_eq!(Belief::new(believed).after(&told), by_ss(&net.client, token));
+}
+
+#[test]
+fn a_connection_that_ended_unheard_is_closed() {
+    if !ready() {
+        return;
+    }
+    let net = boundless(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        let pair = controlled(&net, to);
+        let token = judge::token(&pair.client);
+        let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
+        churn(&net, &pair);
+        open(&net, &pair, 1);
+        let believed =
+            BTreeSet::from([(pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap())]);
+        drop(pair);
+        let _entered = net.client.enter().unwrap();
+        wait_until(SOON, "the connection to be gone", || subflows::connection(token).is_err());
+        let told = rest(&mut events);
+        assert_eq!((count(&told, EventKind::Lost), count(&told, EventKind::Closed)), (1, 1));
+        let last = told.last().unwrap();
+        assert_eq!((last.kind, last.token, last.is_resync), (EventKind::Closed, Some(token), true));
+        assert_eq!(Belief::new(believed).after(&told), BTreeSet::new());
+    }
+}
+
+#[test]
+fn a_larger_buffer_loses_nothing() {
+    if !ready() {
+        return;
+    }
+    let net = boundless(Net::two_subnets());
+    let pair = controlled(&net, net.paths[0].server_ips()[0]);
+    let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
+    events.set_buffer(8 << 20);
+    churn(&net, &pair);
+    let told =
+        gather(&mut events, "end of all", |told| count(told, EventKind::SubflowClosed) == MANY);
+    assert_eq!(count(&told, EventKind::SubflowEstablished), MANY);
+    assert_eq!(told.len(), 2 * MANY);
+    assert!(told.iter().all(|event| !event.is_resync));
+}
+
+/// Found by a test: a netlink socket that has asked for something cannot be given an address.
+#[test]
+fn events_may_be_the_first_thing_that_a_process_asks_for() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let _entered = namespace.enter().unwrap();
+    for name in ["helper_events_of_namespace", "helper_events_of_a_connection"] {
+        assert!(child::helper(name).status().unwrap().success(), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "a helper of the test above"]
+fn helper_events_of_namespace() {
+    if child::is_child() {
+        let mut events = Events::of_namespace().unwrap();
+        let listener = subflows::listen("127.0.0.1:0", &Listen::new()).unwrap();
+        let local = Some(listener.local_addr().unwrap());
+        assert_eq!(next(&mut events, EventKind::ListenerCreated).local, local);
+    }
+}
+
+#[test]
+#[ignore = "a helper of the test above"]
+fn helper_events_of_a_connection() {
+    if child::is_child() {
+        let here = Namespace::current().unwrap();
+        let server = traffic::serve_source(&here, "127.0.0.1:0".parse().unwrap(), 1).unwrap();
+        let stream = traffic::connect(server.local_addr()).unwrap();
+        let mut events = subflows::events(&stream).unwrap();
+        traffic::fetch(&stream, 1).unwrap();
+        next(&mut events, EventKind::Established);
+    }
+}
+
+#[test]
+fn a_wait_ends_when_the_time_is_up() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let pair = common::connect(&net, net.paths[0].server_ips()[0], &Connect::new());
+    pair.make_ready();
+    let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
+    for timeout in [Duration::ZERO, Duration::from_millis(100)] {
+        let start = Instant::now();
+        assert_eq!(events.next(timeout).unwrap(), None);
+        let span = start.elapsed();
+        assert!(span >= timeout && span < timeout + SOON, "{span:?} instead of {timeout:?}");
+    }
+}

@@ -1,0 +1,354 @@
+//! Without these, an `open` that has to wait waits for the wrong thing, burns the processor, or
+//! goes on after its caller gave up.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use common::judge::{self, agree, ss_find};
+use common::ways::{self, AT_ONCE, initial, peer, second};
+use common::{Pair, SOON, open_handed, raw};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use subflows::{Connect, Connecting, Error, ErrorKind, Listen, Open, Opening, Result, Subflow};
+use subflows_lab::{Net, ready, wait_until};
+
+/// What a round trip takes in [`Net::far`].
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+/// Steps it to its end.
+fn finish(opening: &mut Opening<'_>) -> Result<Subflow> {
+    loop {
+        if let Some(subflow) = opening.advance()? {
+            return Ok(subflow);
+        }
+        opening.wait()?;
+    }
+}
+
+/// Begins one whose first segment meets a pulled cable.
+fn begun<'fd>(net: &Net, pair: &Pair, sock: &'fd OwnedFd) -> Opening<'fd> {
+    let mut opening = Opening::begin(sock, &second(net, pair).timeout(SOON)).unwrap();
+    assert!(opening.advance().unwrap().is_none());
+    let seen = judge::ss_of(&net.client, judge::token(&pair.client));
+    assert!(seen.iter().any(|seen| seen.state == "SYN-SENT"), "{seen:?}");
+    opening
+}
+
+/// One more descriptor of the client's socket.
+fn client_of(pair: &Pair) -> OwnedFd {
+    pair.client.as_fd().try_clone_to_owned().unwrap()
+}
+
+#[test]
+fn one_that_is_given_up_leaves_nothing() {
+    if !ready() {
+        return;
+    }
+    let ends: [fn(Opening<'_>); 2] = [|opening| opening.cancel(), |opening| drop(opening)];
+    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
+        let net = open_handed(net.unwrap());
+        for pair in ways::controlled(&net) {
+            net.paths[1].pull_cable().unwrap();
+            let _entered = net.client.enter().unwrap();
+            let sock = client_of(&pair);
+            for end in ends {
+                end(begun(&net, &pair, &sock));
+                let left = judge::by_ss(&net.client, judge::token(&pair.client));
+                assert_eq!(left, initial(&pair), "at once");
+            }
+            agree(&net.client, &pair.client, &initial(&pair));
+            assert!(pair.moves_data());
+            net.paths[1].plug_in().unwrap();
+            // One that is done stays.
+            let mut opening = Opening::begin(&sock, &second(&net, &pair)).unwrap();
+            let subflow = finish(&mut opening).unwrap();
+            drop(opening);
+            let mut expected = initial(&pair);
+            expected.insert((subflow.local, subflow.remote));
+            agree(&net.client, &pair.client, &expected);
+        }
+    }
+}
+
+/// How a connection may end while a subflow of it is being opened.
+const ENDS: [(&str, fn(&mut Pair)); 4] = [
+    ("the peer resets it", |pair| {
+        let at_once = [1i32, 0].map(i32::to_ne_bytes).concat();
+        raw::set(&pair.server, libc::SOL_SOCKET, libc::SO_LINGER, &at_once).unwrap();
+        pair.server = pair.client.try_clone().unwrap();
+    }),
+    ("the peer closes it", |pair| pair.server = pair.client.try_clone().unwrap()),
+    ("the peer has no more to say", |pair| {
+        pair.server.shutdown(Shutdown::Write).unwrap();
+        // It still listens.
+        pair.client.write_all(b"?").unwrap();
+        pair.server.read_exact(&mut [0]).unwrap();
+    }),
+    ("we have no more to say", |pair| pair.client.shutdown(Shutdown::Write).unwrap()),
+];
+
+#[test]
+fn a_connection_that_ends_meanwhile_is_closed() {
+    if !ready() {
+        return;
+    }
+    for net in [Net::two_subnets(), Net::laptop()] {
+        let net = open_handed(net.unwrap());
+        net.paths[1].pull_cable().unwrap();
+        for (what, end) in ENDS {
+            for mut pair in ways::controlled(&net) {
+                let _entered = net.client.enter().unwrap();
+                let (token, sock) = (judge::token(&pair.client), client_of(&pair));
+                let mut opening = begun(&net, &pair, &sock);
+                end(&mut pair);
+                let start = Instant::now();
+                let error = finish(&mut opening).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Closed, "{what}: {error}");
+                assert!(start.elapsed() < Duration::from_secs(1), "{what}: {:?}", start.elapsed());
+                let left = judge::ss_of(&net.client, token);
+                assert!(left.iter().all(|left| left.state != "SYN-SENT"), "{what}: {left:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn data_on_their_way_are_waited_for() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::far().unwrap());
+    for mut pair in ways::connected(&net, &Connect::new().control(true)) {
+        let _entered = net.client.enter().unwrap();
+        let start = Instant::now();
+        pair.client.write_all(b"?").unwrap();
+        let subflow = subflows::open(&pair.client, &second(&net, &pair)).unwrap();
+        // One for the data, two for the join.
+        assert!(start.elapsed() >= 3 * ROUND_TRIP, "{:?}", start.elapsed());
+        let ends = (subflow.local, subflow.remote);
+        let found = ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
+        assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
+        pair.server.read_exact(&mut [0]).unwrap();
+        assert!(pair.moves_data());
+    }
+}
+
+#[test]
+fn data_that_do_not_arrive_are_not_waited_for_longer_than_told() {
+    if !ready() {
+        return;
+    }
+    for net in [Net::two_subnets(), Net::far()] {
+        let net = open_handed(net.unwrap());
+        for mut pair in ways::connected(&net, &Connect::new().control(true)) {
+            net.paths[0].pull_cable().unwrap();
+            let _entered = net.client.enter().unwrap();
+            pair.client.write_all(b"?").unwrap();
+            let limit = Duration::from_millis(300);
+            let options = second(&net, &pair).timeout(limit);
+            let start = Instant::now();
+            let error = subflows::open(&pair.client, &options).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+            let elapsed = start.elapsed();
+            assert!(limit <= elapsed && elapsed < limit + AT_ONCE, "{elapsed:?}");
+            net.paths[0].plug_in().unwrap();
+            pair.server.read_exact(&mut [0]).unwrap();
+            assert!(pair.moves_data());
+            agree(&net.client, &pair.client, &initial(&pair));
+        }
+    }
+}
+
+/// A listener at the first path, and a controlled connection to it that has just begun.
+fn connecting(net: &Net, listen: IpAddr, to: IpAddr) -> (TcpListener, Connecting) {
+    let listen = SocketAddr::new(listen, 0);
+    let listener = net.server.run(|| subflows::listen(listen, &Listen::new())).unwrap();
+    let address = SocketAddr::new(to, listener.local_addr().unwrap().port());
+    let options = Connect::new().control(true);
+    let connecting = net.client.run(|| Connecting::begin(address, &options)).unwrap();
+    (listener, connecting)
+}
+
+/// What `open` is asked for while the peer is known to nobody yet, and when it is given.
+fn asked(net: &Net, to: IpAddr, port: u16) -> [Open; 2] {
+    let local = net.paths[1].client_ip(to.to_canonical());
+    let open = Open::new().local(local).timeout(SOON);
+    [open.clone(), open.remote((to, port))]
+}
+
+#[test]
+fn a_connection_that_is_being_made_is_waited_for() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::far().unwrap());
+    for (listen, to) in ways::ways(&net) {
+        for is_peer_given in [false, true] {
+            let (listener, mut connecting) = connecting(&net, listen, to);
+            let _entered = net.client.enter().unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let options = &asked(&net, to, port)[usize::from(is_peer_given)];
+            let sock = connecting.fd().try_clone_to_owned().unwrap();
+            let mut opening = Opening::begin(&sock, options).unwrap();
+            assert!(opening.advance().unwrap().is_none(), "not connected yet");
+            while !connecting.advance().unwrap() {
+                connecting.wait().unwrap();
+            }
+            let mut client = connecting.finish().unwrap();
+            client.write_all(b"?").unwrap();
+            let subflow = finish(&mut opening).unwrap();
+            let ends = (subflow.local, subflow.remote);
+            let found = ss_find(&net.client, judge::token(&client), ends).unwrap();
+            assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
+            let (mut server, _) = listener.accept().unwrap();
+            server.read_exact(&mut [0]).unwrap();
+            assert!(Pair { client, server, listener }.moves_data());
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_is_made_without_a_byte_is_not_ready() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::far().unwrap());
+    for (listen, to) in ways::ways(&net) {
+        let (listener, connecting) = connecting(&net, listen, to);
+        for options in asked(&net, to, listener.local_addr().unwrap().port()) {
+            let start = Instant::now();
+            let sock = connecting.fd();
+            let error = net.client.run(|| subflows::open(&sock, &options)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotReady, "{error}");
+            assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_is_never_made_is_not_waited_for_longer_than_told() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    net.paths[0].pull_cable().unwrap();
+    for (listen, to) in ways::ways(&net) {
+        let (listener, connecting) = connecting(&net, listen, to);
+        let sock = connecting.fd();
+        for options in asked(&net, to, listener.local_addr().unwrap().port()) {
+            for limit in [Duration::ZERO, Duration::from_millis(300)] {
+                let options = options.clone().timeout(limit);
+                let start = Instant::now();
+                let error = net.client.run(|| subflows::open(&sock, &options)).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+                let elapsed = start.elapsed();
+                assert!(limit <= elapsed && elapsed < limit + AT_ONCE, "{elapsed:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_is_refused_meanwhile_is_closed() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::far().unwrap());
+    for (listen, to) in ways::ways(&net) {
+        for is_peer_given in [false, true] {
+            let (listener, connecting) = connecting(&net, listen, to);
+            let port = listener.local_addr().unwrap().port();
+            drop(listener);
+            let options = &asked(&net, to, port)[usize::from(is_peer_given)];
+            let (sock, start) = (connecting.fd(), Instant::now());
+            let error = net.client.run(|| subflows::open(&sock, options)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+            assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        }
+    }
+}
+
+/// Waits by poll(2) alone, until the deadline; gives whether the descriptor is readable.
+fn readable(fd: BorrowedFd<'_>, deadline: Instant) -> bool {
+    let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+    let mut entry = [PollFd::new(fd, PollFlags::POLLIN)];
+    poll(&mut entry, PollTimeout::try_from(left).unwrap()).unwrap() > 0
+}
+
+/// Steps it by its descriptor and its deadline, as an event loop does; counts the steps.
+fn step(opening: &mut Opening<'_>) -> (std::result::Result<Subflow, Error>, usize) {
+    let (deadline, number) = (opening.deadline(), opening.fd().unwrap().as_raw_fd());
+    let mut steps = 0;
+    loop {
+        steps += 1;
+        match opening.advance() {
+            Ok(None) => {}
+            Ok(Some(subflow)) => return (Ok(subflow), steps),
+            Err(error) => return (Err(error), steps),
+        }
+        assert_eq!((opening.deadline(), opening.fd().unwrap().as_raw_fd()), (deadline, number));
+        let is_readable = readable(opening.fd().unwrap(), deadline);
+        assert!(is_readable || Instant::now() >= deadline, "neither readable nor late");
+    }
+}
+
+#[test]
+fn an_event_loop_can_drive_it_without_spinning() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::far().unwrap());
+    for pair in ways::controlled(&net) {
+        let _entered = net.client.enter().unwrap();
+        let sock = client_of(&pair);
+        let start = Instant::now();
+        let mut opening = Opening::begin(&sock, &second(&net, &pair)).unwrap();
+        assert!(start.elapsed() < ROUND_TRIP, "it waited");
+        let (subflow, steps) = step(&mut opening);
+        let subflow = subflow.unwrap();
+        assert!(start.elapsed() >= 2 * ROUND_TRIP, "{:?}", start.elapsed());
+        assert!(steps < 60, "{steps} steps");
+        let ends = (subflow.local, subflow.remote);
+        let found = ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
+        assert!(found.flags.contains('e'), "{found:?}");
+        assert!(pair.moves_data());
+    }
+}
+
+#[test]
+fn an_event_loop_sees_it_end_without_spinning() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::far().unwrap());
+    for pair in ways::controlled(&net) {
+        let _entered = net.client.enter().unwrap();
+        let sock = client_of(&pair);
+        let closed = net.server.run(|| TcpListener::bind((peer(&pair).ip(), 0)).unwrap());
+        let refusing = closed.local_addr().unwrap();
+        drop(closed);
+        let refused = second(&net, &pair).remote(refusing);
+        let mut opening = Opening::begin(&sock, &refused).unwrap();
+        let (result, steps) = step(&mut opening);
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Refused);
+        assert!(steps < 60, "{steps} steps");
+        drop(opening);
+
+        net.paths[1].pull_cable().unwrap();
+        let limit = Duration::from_millis(500);
+        let mut opening = Opening::begin(&sock, &second(&net, &pair).timeout(limit)).unwrap();
+        let deadline = opening.deadline();
+        let (result, steps) = step(&mut opening);
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(deadline <= Instant::now() && Instant::now() < deadline + AT_ONCE);
+        assert!(steps < 60, "{steps} steps");
+        net.paths[1].plug_in().unwrap();
+        wait_until(SOON, "ss to show the initial one alone", || {
+            judge::by_ss(&net.client, judge::token(&pair.client)) == initial(&pair)
+        });
+        assert!(pair.moves_data());
+    }
+}

@@ -1,0 +1,189 @@
+//! Without these, `upgrade` loses an option, leaves somebody with the old socket, or harms a
+//! socket that it refuses.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod options;
+mod refusals;
+mod table;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use common::{Pair, SOON, judge, raw};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sys::socket::{Backlog, SockaddrStorage};
+use subflows::State;
+use subflows_lab::{Namespace, Net, oracle, ready, wait_until};
+
+const MPTCP: i32 = libc::IPPROTO_MPTCP;
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+fn family(ip: IpAddr) -> i32 {
+    if ip.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
+}
+
+fn tcp(family: i32) -> OwnedFd {
+    raw::socket(family, libc::SOCK_STREAM, libc::IPPROTO_TCP).unwrap()
+}
+
+/// SO_PROTOCOL.
+fn protocol(sock: &impl AsFd) -> i32 {
+    raw::get_i32(sock, libc::SOL_SOCKET, libc::SO_PROTOCOL).unwrap()
+}
+
+fn bind(sock: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
+    nix::sys::socket::bind(sock.as_raw_fd(), &SockaddrStorage::from(to))
+}
+
+fn connect(sock: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
+    nix::sys::socket::connect(sock.as_raw_fd(), &SockaddrStorage::from(to))
+}
+
+/// Makes a socket listen at that address and any port.
+fn listen(sock: OwnedFd, ip: IpAddr) -> TcpListener {
+    bind(&sock, SocketAddr::new(ip, 0)).unwrap();
+    nix::sys::socket::listen(&sock, Backlog::new(8).unwrap()).unwrap();
+    TcpListener::from(sock)
+}
+
+/// Connects a socket and moves a byte each way.
+fn use_it(sock: OwnedFd, listener: &TcpListener) -> Pair {
+    connect(&sock, listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let listener = listener.try_clone().unwrap();
+    let pair = Pair { client: TcpStream::from(sock), server, listener };
+    for stream in [&pair.client, &pair.server] {
+        stream.set_read_timeout(Some(SOON)).unwrap();
+    }
+    assert!(pair.moves_data());
+    pair
+}
+
+#[test]
+fn upgraded_at_both_ends_a_connection_is_multipath() {
+    if !ready() {
+        return;
+    }
+    let net = common::open_handed(Net::two_subnets().unwrap());
+    for to in net.paths[0].server_ips() {
+        let listener = net.server.run(|| {
+            let sock = tcp(family(to));
+            subflows::upgrade(&sock).unwrap();
+            listen(sock, to)
+        });
+        let pair = net.client.run(|| {
+            let sock = tcp(family(to));
+            subflows::upgrade(&sock).unwrap();
+            assert_eq!(subflows::status(&sock).unwrap().state, State::Unconnected);
+            subflows::take_control(&sock).unwrap();
+            use_it(sock, &listener)
+        });
+        assert!(raw::is_mptcp(&pair.client) && raw::is_mptcp(&pair.server));
+        let token = judge::token(&pair.client);
+        assert_eq!(judge::by_ss(&net.client, token).len(), 1, "ss");
+        // All that a Multipath TCP socket is for.
+        let local = net.paths[1].client_ip(to);
+        let open = subflows::Open::new().local(local);
+        net.client.run(|| subflows::open(&pair.client, &open)).unwrap();
+        assert_eq!(judge::by_ss(&net.client, token).len(), 2, "ss");
+        wait_until(SOON, "ss to show both at the server", || {
+            judge::by_ss(&net.server, judge::token(&pair.server)).len() == 2
+        });
+        assert!(pair.moves_data());
+    }
+    assert!(oracle::nstat(&net.server, "MPTcpExtMPCapableSYNRX") >= 2);
+}
+
+#[test]
+fn one_upgraded_end_is_enough_to_move_data() {
+    if !ready() {
+        return;
+    }
+    let _inside = Namespace::new().unwrap().enter().unwrap();
+    for ip in LOOPBACK {
+        for upgraded in [0, 1] {
+            let socks = [tcp(family(ip)), tcp(family(ip))];
+            subflows::upgrade(&socks[upgraded]).unwrap();
+            let [client, listener] = socks;
+            let pair = use_it(client, &listen(listener, ip));
+            assert!(![&pair.client, &pair.server].into_iter().any(raw::is_mptcp));
+        }
+    }
+}
+
+fn flags(sock: &OwnedFd) -> (OFlag, FdFlag) {
+    let status = fcntl(sock, FcntlArg::F_GETFL).unwrap();
+    let descriptor = fcntl(sock, FcntlArg::F_GETFD).unwrap();
+    (OFlag::from_bits_retain(status), FdFlag::from_bits_retain(descriptor))
+}
+
+#[test]
+fn the_descriptor_keeps_its_number_and_its_flags() {
+    if !ready() {
+        return;
+    }
+    let _inside = Namespace::new().unwrap().enter().unwrap();
+    for ip in LOOPBACK {
+        for extra in [0, libc::SOCK_NONBLOCK, libc::SOCK_CLOEXEC] {
+            for other in [0, libc::SOCK_NONBLOCK, libc::SOCK_CLOEXEC] {
+                let kind = libc::SOCK_STREAM | extra | other;
+                let sock = raw::socket(family(ip), kind, 0).unwrap();
+                let (number, before) = (sock.as_raw_fd(), flags(&sock));
+                subflows::upgrade(&sock).unwrap();
+                assert_eq!((number, before), (sock.as_raw_fd(), flags(&sock)));
+                let has = |flag| kind & flag != 0;
+                assert_eq!(before.0.contains(OFlag::O_NONBLOCK), has(libc::SOCK_NONBLOCK));
+                assert_eq!(before.1.contains(FdFlag::FD_CLOEXEC), has(libc::SOCK_CLOEXEC));
+                assert_eq!(protocol(&sock), MPTCP);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_gets_signals_gets_them_still() {
+    if !ready() {
+        return;
+    }
+    let _inside = Namespace::new().unwrap().enter().unwrap();
+    for ip in LOOPBACK {
+        for is_async in [false, true] {
+            let sock = tcp(family(ip));
+            raw::set_owner(&sock, std::process::id() as i32, libc::SIGURG).unwrap();
+            if is_async {
+                let status = flags(&sock).0 | OFlag::O_ASYNC;
+                fcntl(&sock, FcntlArg::F_SETFL(status)).unwrap();
+            }
+            let before = (raw::owner(&sock).unwrap(), flags(&sock));
+            assert_eq!(before.1.0.contains(OFlag::O_ASYNC), is_async);
+            assert_eq!(before.0, (std::process::id() as i32, libc::SIGURG));
+            subflows::upgrade(&sock).unwrap();
+            assert_eq!(protocol(&sock), MPTCP);
+            assert_eq!((raw::owner(&sock).unwrap(), flags(&sock)), before);
+        }
+    }
+}
+
+#[test]
+fn what_is_multipath_already_is_left_as_it_is() {
+    if !ready() {
+        return;
+    }
+    let _inside = Namespace::new().unwrap().enter().unwrap();
+    for ip in LOOPBACK {
+        let sock = raw::socket(family(ip), libc::SOCK_STREAM, MPTCP).unwrap();
+        raw::set_i32(&sock, libc::SOL_SOCKET, libc::SO_MARK, 77).unwrap();
+        let inode = |sock: &OwnedFd| -> io::Result<u64> {
+            Ok(nix::sys::stat::fstat(sock).map(|stat| stat.st_ino)?)
+        };
+        let before = (inode(&sock).unwrap(), flags(&sock));
+        // Watched and held twice: nothing is put in its place, so nobody minds.
+        let _twin = sock.try_clone().unwrap();
+        subflows::upgrade(&sock).unwrap();
+        assert_eq!((inode(&sock).unwrap(), flags(&sock)), before);
+        assert_eq!(raw::get_i32(&sock, libc::SOL_SOCKET, libc::SO_MARK).unwrap(), 77);
+    }
+}

@@ -1,6 +1,6 @@
 //! What this kernel and this process can do.
 
-use crate::connect;
+use crate::connect::{self, Family};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::diag::SockDiag;
 use crate::sys::event::KernelEvents;
@@ -98,7 +98,7 @@ fn has_mptcp() -> Answer {
 /// A throwaway Multipath TCP socket to ask things of.
 fn sample() -> std::result::Result<std::os::fd::OwnedFd, (String, String)> {
     has_mptcp()?;
-    connect::new_socket(([127, 0, 0, 1], 0).into(), "capabilities")
+    connect::new_socket(Family::V4, "capabilities")
         .map_err(|error: Error| (error.to_string(), error.remedy().to_owned()))
 }
 

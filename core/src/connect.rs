@@ -8,30 +8,49 @@ use std::time::{Duration, Instant};
 use crate::control::take_control_fd;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::socket;
-use crate::table::{Ty, Typed, operation, options};
+use crate::table::{Ty, Typed, enumeration, operation, options};
+
+enumeration! {
+    /// Which kind of address a socket has.
+    pub enum Family {
+        /// IPv4.
+        V4 = 4,
+        /// IPv6; unless told otherwise, such a socket speaks with IPv4 hosts as well.
+        V6 = 6,
+    }
+}
+
+impl From<SocketAddr> for Family {
+    fn from(address: SocketAddr) -> Self {
+        if address.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+}
 
 operation! {
     /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the
     /// kernel has none or it is switched off (`status` then says so).
     ///
-    /// It is closed on exec. `like` chooses IPv4 or IPv6. Needs no privilege; Linux 5.6.
+    /// It is closed on exec. Needs no privilege; Linux 5.6.
     ///
     /// # Errors
     /// What socket(2) says, for example `Os` where the process has too many descriptors.
     ///
     /// ```
-    /// let sock = subflows::socket("[::1]:0".parse()?)?;
+    /// let sock = subflows::socket(subflows::Family::V6)?;
     /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row SOCKET(like: Ty::Address) -> Ty::NewSocket, Nothing, [];
-    pub fn socket(like: SocketAddr) -> Result<OwnedFd> {
-        new_socket(like, "socket")
+    row SOCKET(family: Family::TY) -> Ty::NewSocket, Nothing, [];
+    pub fn socket(family: impl Into<Family>) -> Result<OwnedFd> {
+        new_socket(family.into(), "socket")
     }
 }
 
-pub(crate) fn new_socket(like: SocketAddr, operation: &'static str) -> Result<OwnedFd> {
-    let family = if like.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+pub(crate) fn new_socket(family: Family, operation: &'static str) -> Result<OwnedFd> {
+    let family = match family {
+        Family::V4 => libc::AF_INET,
+        Family::V6 => libc::AF_INET6,
+    };
     match socket::new(family, libc::SOCK_STREAM, socket::MPTCP) {
         Ok(fd) => Ok(fd),
         // No Multipath TCP in this kernel, or `net.mptcp.enabled=0`.
@@ -140,7 +159,7 @@ impl Connecting {
     /// As [`connect`], for what fails at once.
     pub fn begin(remote: SocketAddr, options: &Connect) -> Result<Connecting> {
         const OPERATION: &str = "connect";
-        let sock = new_socket(remote, OPERATION)?;
+        let sock = new_socket(remote.into(), OPERATION)?;
         if let Some(interface) = &options.interface {
             bind_to_interface(sock.as_fd(), interface, OPERATION)?;
         }

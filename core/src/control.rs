@@ -34,7 +34,7 @@ operation! {
     /// - `OtherNamespace` from another network namespace; `Unsupported` before Linux 5.19.
     ///
     /// ```no_run
-    /// let sock = subflows::socket("192.0.2.1:0".parse()?)?;
+    /// let sock = subflows::socket(subflows::Family::V4)?;
     /// subflows::take_control(&sock)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

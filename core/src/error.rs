@@ -224,6 +224,7 @@ impl Error {
     }
 }
 
+/// What was done, what happened and why, and what to do; by `{:#}` without what to do.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.inner;
@@ -239,7 +240,7 @@ impl fmt::Display for Error {
             (None, Some(text)) => write!(f, " (kernel: {text})")?,
             (None, None) => {}
         }
-        write!(f, ". {}", self.remedy())
+        if f.alternate() { Ok(()) } else { write!(f, ". {}", self.remedy()) }
     }
 }
 
@@ -286,5 +287,6 @@ mod tests {
         let text = error.to_string();
         assert!(text.starts_with("open: the peer refused (Connection refused; kernel: connect"));
         assert!(text.ends_with("listener."), "{text}");
+        assert!(format!("{error:#}").ends_with("error: -111)"), "{error:#}");
     }
 }

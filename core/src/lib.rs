@@ -9,7 +9,7 @@
 //!     println!("{} {} -> {}: {} us", path.id, path.local, path.remote, path.rtt_us);
 //! }
 //! let extra = subflows::open(&stream, &Open::new().interface("wwan0").backup(true))?;
-//! subflows::close(&stream, extra.id, &Default::default())?;
+//! subflows::close(&stream, extra.id)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -60,7 +60,7 @@ pub use address::{Address, addresses};
 pub use announce::{Announce, Announced, announce};
 pub use backup::set_backup;
 pub use capabilities::{Capability, capabilities};
-pub use connect::{Connect, Connecting, connect, socket};
+pub use connect::{Connect, Connecting, Family, connect, socket};
 pub use connection::{Connection, Connections, connection, connections};
 pub use control::take_control;
 pub use details::{Details, details};
@@ -71,7 +71,7 @@ pub use listen::{Listen, listen};
 pub use manager::PathManager;
 pub use open::{Open, Opening, open};
 pub use status::{State, Status, status};
-pub use subflow::{Close, Subflow, SubflowState, close, list};
+pub use subflow::{Subflow, SubflowState, close, force_close, list};
 pub use surface::OPERATIONS;
 pub use upgrade::upgrade;
 

@@ -61,7 +61,7 @@ operation! {
 pub(crate) fn listen_on(local: SocketAddr, options: &Listen) -> Result<OwnedFd> {
     const OPERATION: &str = "listen";
     let failed = |error: std::io::Error| Error::from_io(OPERATION, &error);
-    let listener = new_socket(local, OPERATION)?;
+    let listener = new_socket(local.into(), OPERATION)?;
     let sock = listener.as_fd();
     socket::set_i32(sock, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1).map_err(failed)?;
     if local.is_ipv6() {

@@ -9,7 +9,7 @@ use crate::leg;
 use crate::state::{explain, no_such_subflow, says_not_mptcp, unasked};
 use crate::sys::mptcp::{self, RawSubflow};
 use crate::sys::uapi::tcp_info;
-use crate::table::{Ty, Typed, enumeration, operation, options, record};
+use crate::table::{Ty, Typed, enumeration, operation, record};
 
 enumeration! {
     /// The TCP state of a subflow; numbers as in the kernel.
@@ -240,18 +240,6 @@ pub(crate) fn find(sock: BorrowedFd<'_>, id: u32, operation: &'static str) -> Re
         .ok_or_else(|| no_such_subflow(sock, operation, id))
 }
 
-options! {
-    /// How to close a subflow.
-    pub struct Close {
-        maybe {}
-        set {
-            /// Close it even where it is the connection's last one. The connection then has no
-            /// path: unless another one is opened, it dies after `net.mptcp.close_timeout`.
-            force: bool = false,
-        }
-    }
-}
-
 operation! {
     /// Closes one subflow and leaves the connection open.
     ///
@@ -262,7 +250,7 @@ operation! {
     ///
     /// # Errors
     /// - `NoSuchSubflow` where no live subflow has that id, also after it was closed once.
-    /// - `InvalidState` for the last subflow, unless forced.
+    /// - `InvalidState` for the last subflow: see [`force_close`].
     /// - `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback.
     /// - `NotPermitted` without the right; `OtherNamespace` from another network namespace.
     /// - `Unsupported` for a connection under the kernel's path manager on a kernel without
@@ -272,19 +260,30 @@ operation! {
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;
     /// let paths = subflows::list(&stream)?;
     /// if let [initial, _second, ..] = &paths[..] {
-    ///     subflows::close(&stream, initial.id, &subflows::Close::new())?;
+    ///     subflows::close(&stream, initial.id)?;
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "MPTCP_CLOSE_SUB_ID")]
-    row CLOSE(sock: Ty::Socket, id: Ty::U32, options: Close::TY) -> Ty::Unit, NetAdmin,
+    row CLOSE(sock: Ty::Socket, id: Ty::U32, force: Ty::Bool) -> Ty::Unit, NetAdmin,
         [NoSuchSubflow InvalidState Closed NotMptcp NotPermitted OtherNamespace Unsupported];
-    pub fn close(sock: &impl AsFd, id: u32, options: &Close) -> Result<()> {
-        close_fd(sock.as_fd(), id, options)
+    pub fn close(sock: &impl AsFd, id: u32) -> Result<()> {
+        close_fd(sock.as_fd(), id, false)
     }
 }
 
-fn close_fd(sock: BorrowedFd<'_>, id: u32, options: &Close) -> Result<()> {
+/// Closes one subflow as [`close`] does, even where it is the connection's last one.
+///
+/// The connection then has no path: unless another subflow is opened, it dies after
+/// `net.mptcp.close_timeout`. In other languages this is `close` with `force`.
+///
+/// # Errors
+/// As [`close`], without `InvalidState`.
+pub fn force_close(sock: &impl AsFd, id: u32) -> Result<()> {
+    close_fd(sock.as_fd(), id, true)
+}
+
+fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
     const OPERATION: &str = "close";
     let subflows = list_fd(sock, OPERATION)?;
     let Some(subflow) = subflows.iter().find(|subflow| subflow.id == id) else {
@@ -293,7 +292,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, options: &Close) -> Result<()> {
     // One that is still being opened, or that the peer has closed, carries nothing.
     let is_last =
         !subflows.iter().any(|other| other.id != id && other.state == SubflowState::Established);
-    if is_last && !options.force {
+    if is_last && !force {
         return Err(Error::new(ErrorKind::InvalidState, OPERATION)
             .detail("this is the connection's last subflow")
             .with_remedy("Close the socket, open another subflow first, or force it."));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::judge::{self, agree, mirrored};
 use common::{Pair, SOON, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PmNetlink};
-use subflows::{Address, Announce, Announced, Close, Connect, ErrorKind, Event, EventKind, Events};
+use subflows::{Address, Announce, Announced, Connect, ErrorKind, Event, EventKind, Events};
 use subflows::{Open, Result, Subflow};
 use subflows_lab::traffic;
 use subflows_lab::{Net, oracle, ready, wait_until};
@@ -94,7 +94,7 @@ fn the_peer_comes_by_an_announced_address_with_a_port() {
             assert_eq!((told.id, told.ip), (here.id(), here.address().ip()));
             assert!(told.is_announced && told.subflows == 1, "{told:?}");
 
-            net.client.run(|| subflows::close(&pair.client, initial.id, &Close::new())).unwrap();
+            net.client.run(|| subflows::close(&pair.client, initial.id)).unwrap();
             agree(&net.client, &pair.client, &[ends].into());
             assert!(pair.moves_data(), "it does not carry data");
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::judge::{self, Ends, agree, mirrored};
 use common::{Pair, SOON, open_handed};
-use subflows::{Close, Connect, ErrorKind, Open, Opening, Result, State, Subflow, SubflowState};
+use subflows::{Connect, ErrorKind, Open, Opening, Result, State, Subflow, SubflowState};
 use subflows_lab::{Namespace, Net, ready, wait_until};
 
 fn ends(subflow: &Subflow) -> Ends {
@@ -28,7 +28,7 @@ fn open(net: &Net, pair: &Pair, path: usize) -> Subflow {
 }
 
 fn close(namespace: &Namespace, sock: &TcpStream, id: u32) -> Result<()> {
-    namespace.run(|| subflows::close(sock, id, &Close::new()))
+    namespace.run(|| subflows::close(sock, id))
 }
 
 fn list(namespace: &Namespace, sock: &TcpStream) -> Vec<Subflow> {
@@ -117,8 +117,7 @@ fn the_last_one_goes_only_by_force() {
             assert_eq!(kind(refused), ErrorKind::InvalidState);
             both_have(&net, &pair, &[&last]);
             assert!(pair.moves_data());
-            let force = Close::new().force(true);
-            net.client.run(|| subflows::close(&pair.client, last.id, &force)).unwrap();
+            net.client.run(|| subflows::force_close(&pair.client, last.id)).unwrap();
             both_have(&net, &pair, &[]);
             // It lives on without a path, until it gets one.
             let status = net.client.run(|| subflows::status(&pair.client)).unwrap();
@@ -225,9 +224,9 @@ fn one_that_is_being_opened_can_be_closed() {
             assert_eq!(half_open.state, SubflowState::SynSent);
             let seen = judge::ss_of(&net.client, judge::token(&pair.client));
             assert!(seen.iter().any(|seen| seen.state == "SYN-SENT"), "{seen:?}");
-            subflows::close(&pair.client, half_open.id, &Close::new()).unwrap();
+            subflows::close(&pair.client, half_open.id).unwrap();
             agree(&net.client, &pair.client, &BTreeSet::from([ends(initial)]));
-            let twice = subflows::close(&pair.client, half_open.id, &Close::new());
+            let twice = subflows::close(&pair.client, half_open.id);
             assert_eq!(kind(twice), ErrorKind::NoSuchSubflow);
             // Who was waiting for it learns that it is gone, and not at the deadline.
             wait_until(Duration::from_secs(3), "the open to end", || opening.advance().is_err());

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
 use common::judge::{self, Ends, agree, by_ss, canonical, listed, number};
 use common::{Pair, SOON, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PmNetlink};
-use subflows::{Close, Connect, Connection, Connections, ErrorKind, Events, Open, SubflowState};
+use subflows::{Connect, Connection, Connections, ErrorKind, Events, Open, SubflowState};
 use subflows_lab::{Namespace, Net, oracle, ready, wait_until};
 
 fn all(namespace: &Namespace) -> Vec<Connection> {
@@ -229,7 +229,7 @@ fn more_subflows_than_fit_in_one_look_are_listed() {
         }
         both_count(&namespace, &pair, 19);
         for (closed, id) in ids.into_iter().enumerate() {
-            namespace.run(|| subflows::close(&pair.client, id, &Close::new())).unwrap();
+            namespace.run(|| subflows::close(&pair.client, id)).unwrap();
             assert_eq!(listed(&namespace, &pair.client).len(), 18 - closed);
         }
         both_count(&namespace, &pair, 1);
@@ -257,7 +257,7 @@ fn more_than_256_subflows_are_counted() {
         (0..EXTRA).for_each(|_| manager.create(token, &local, remote).unwrap());
     });
     both_count(&namespace, &pair, EXTRA + 1);
-    let close = |id| namespace.run(|| subflows::close(&pair.client, id, &Close::new())).unwrap();
+    let close = |id| namespace.run(|| subflows::close(&pair.client, id)).unwrap();
     close(initial.id);
     both_count(&namespace, &pair, EXTRA);
     let subflows = namespace.run(|| subflows::list(&pair.client)).unwrap();
@@ -286,7 +286,7 @@ fn when_all_address_ids_are_used_it_says_so() {
     assert_eq!(ids.len(), 256, "two subflows have the same address id");
     assert_eq!(open().unwrap_err().kind(), ErrorKind::InvalidState);
     both_count(&namespace, &pair, 256);
-    subflows::close(&pair.client, first.id, &Close::new()).unwrap();
+    subflows::close(&pair.client, first.id).unwrap();
     open().unwrap();
     both_count(&namespace, &pair, 256);
 }

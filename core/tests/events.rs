@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::child;
 use common::judge::{self, Ends, by_ss, canonical};
 use common::{Pair, SOON, userspace};
-use subflows::{Announce, Close, Connect, Event, EventKind, Events, Listen, Open, Subflow};
+use subflows::{Announce, Connect, Event, EventKind, Events, Listen, Open, Subflow};
 use subflows_lab::{Namespace, Net, ready, traffic, wait_until};
 
 /// Reads until what came is enough.
@@ -73,7 +73,7 @@ fn open(net: &Net, pair: &Pair, path: usize) -> Subflow {
 }
 
 fn close(net: &Net, pair: &Pair, id: u32) {
-    net.client.run(|| subflows::close(&pair.client, id, &Close::new())).unwrap();
+    net.client.run(|| subflows::close(&pair.client, id)).unwrap();
 }
 
 fn interface_index(namespace: &Namespace, name: &str) -> u32 {
@@ -225,7 +225,7 @@ fn churn(net: &Net, pair: &Pair) {
     net.client.run(|| {
         for _ in 0..MANY {
             let subflow = subflows::open(&pair.client, &Open::new().local(local)).unwrap();
-            subflows::close(&pair.client, subflow.id, &Close::new()).unwrap();
+            subflows::close(&pair.client, subflow.id).unwrap();
         }
     });
 }

@@ -154,7 +154,7 @@ fn sockets_connect_accept_and_carry_by_edges() {
             edges.exchange(&client, &server);
             // The one that is left carries as well.
             let initial = subflows::list(&client).unwrap()[0].id;
-            subflows::close(&client, initial, &Default::default()).unwrap();
+            subflows::close(&client, initial).unwrap();
             edges.exchange(&client, &server);
         }
     }
@@ -198,7 +198,7 @@ fn an_opening_ends_by_edges_alone() {
             let (subflow, steps) = edges.open(Opening::begin(&sock, &second(&net, &pair)).unwrap());
             let subflow = subflow.unwrap();
             assert!(steps < 60, "{steps} steps");
-            subflows::close(&sock, subflow.id, &Default::default()).unwrap();
+            subflows::close(&sock, subflow.id).unwrap();
 
             let closed = listen(&net, peer(&pair).ip()).local_addr().unwrap();
             let refused = second(&net, &pair).remote(closed);
@@ -248,7 +248,7 @@ fn events_come_by_edges() {
                 let event = next("opened");
                 assert_eq!(event.kind, EventKind::SubflowEstablished, "{event:?}");
                 assert_eq!(event.local, Some(subflow.local), "{event:?}");
-                subflows::close(&pair.client, subflow.id, &Default::default()).unwrap();
+                subflows::close(&pair.client, subflow.id).unwrap();
                 let event = next("closed");
                 assert_eq!(event.kind, EventKind::SubflowClosed, "{event:?}");
                 assert_eq!(event.local, Some(subflow.local), "{event:?}");

@@ -73,8 +73,11 @@ fn one_that_is_given_up_leaves_nothing() {
     }
 }
 
-/// How a connection may end while a subflow of it is being opened.
-const ENDS: [(&str, fn(&mut Pair)); 4] = [
+/// How a connection may end, in words and in deed.
+type Ending = (&'static str, fn(&mut Pair));
+
+/// How one may end while a subflow of it is being opened.
+const ENDINGS: [Ending; 4] = [
     ("the peer resets it", |pair| {
         let at_once = [1i32, 0].map(i32::to_ne_bytes).concat();
         raw::set(&pair.server, libc::SOL_SOCKET, libc::SO_LINGER, &at_once).unwrap();
@@ -98,7 +101,7 @@ fn a_connection_that_ends_meanwhile_is_closed() {
     for net in [Net::two_subnets(), Net::laptop()] {
         let net = open_handed(net.unwrap());
         net.paths[1].pull_cable().unwrap();
-        for (what, end) in ENDS {
+        for (what, end) in ENDINGS {
             for mut pair in ways::controlled(&net) {
                 let _entered = net.client.enter().unwrap();
                 let (token, sock) = (judge::token(&pair.client), client_of(&pair));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::judge::{self, Ends, agree, mirrored, ss_find, ss_number};
 use common::transfer::Transfer;
 use common::{Pair, SOON, connect_from_to, open_handed};
-use subflows::{Close, Connect, ErrorKind, Open, Subflow};
+use subflows::{Connect, ErrorKind, Open, Subflow};
 use subflows_lab::{Namespace, Net, Path, oracle, ready, wait_until};
 
 const MIB: u64 = 1 << 20;
@@ -221,7 +221,7 @@ fn steer(net: &Net, family: Family, choice: Choice) {
     transfer.wait_for(MIB);
     assert_eq!(scene.sent_on(ends(initial)), silence, "{}: the backup was used", scene.what);
 
-    net.client.run(|| subflows::close(client, initial.id, &Close::new())).unwrap();
+    net.client.run(|| subflows::close(client, initial.id)).unwrap();
     let only = BTreeSet::from([ends(&second)]);
     assert_eq!(judge::listed(&net.client, client), only, "{}", scene.what);
     assert_eq!(judge::by_ss(&net.client, judge::token(client)), only, "{}", scene.what);

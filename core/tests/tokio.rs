@@ -86,7 +86,7 @@ fn connecting_opening_and_following_work() {
                     let event = next_event(&mut events, SOON).await.unwrap().unwrap();
                     assert_eq!(event.kind, EventKind::SubflowEstablished, "{event:?}");
                     assert_eq!(event.local, Some(subflow.local), "{event:?}");
-                    subflows::close(&client, subflow.id, &Default::default()).unwrap();
+                    subflows::close(&client, subflow.id).unwrap();
                     let event = next_event(&mut events, SOON).await.unwrap().unwrap();
                     assert_eq!(event.kind, EventKind::SubflowClosed, "{event:?}");
                     exchange(&mut client, &mut server).await;
@@ -134,7 +134,7 @@ fn failures_have_their_kind_and_their_time() {
     }
     for net in networks() {
         let _entered = net.client.enter().unwrap();
-        let limit = Duration::from_millis(300);
+        let limit = Duration::from_millis(150);
         for runtime in runtimes(&net.client) {
             for pair in ways::controlled(&net) {
                 let address = peer(&pair);

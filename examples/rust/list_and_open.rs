@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::io::Read;
 
-use subflows::{Close, Connect, Open};
+use subflows::{Connect, Open};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in subflows::list(&stream)? {
         println!("{} {} -> {} {} us", path.id, path.local, path.remote, path.rtt_us);
     }
-    subflows::close(&stream, extra.id, &Close::new())?;
+    subflows::close(&stream, extra.id)?;
     println!("{} left", subflows::list(&stream)?.len());
     Ok(())
 }

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-use subflows::{Close, Connect, Connections, Listen, Open};
+use subflows::{Connect, Connections, Listen, Open};
 use subflows_lab::{Namespace, Net};
 
 struct Pair {
@@ -132,7 +132,7 @@ fn opening(c: &mut Criterion, net: &Net) {
                 let start = Instant::now();
                 let subflow = subflows::open(&pair.client, &options).expect("open");
                 total += start.elapsed();
-                subflows::close(&pair.client, subflow.id, &Close::new()).expect("close");
+                subflows::close(&pair.client, subflow.id).expect("close");
             }
             total
         });
@@ -168,7 +168,7 @@ fn raw_open(group: &mut BenchmarkGroup<'_, WallTime>, net: &Net, pair: &Pair) {
                 total += start.elapsed();
                 let opened = subflows::list(&pair.client).expect("list");
                 let ours = opened.iter().find(|s| s.local.port() == port).expect("listed");
-                subflows::close(&pair.client, ours.id, &Close::new()).expect("close");
+                subflows::close(&pair.client, ours.id).expect("close");
                 while events.receive()[16] != 11 {}
             }
             total

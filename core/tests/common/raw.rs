@@ -2,7 +2,10 @@
 
 use std::io;
 use std::mem::size_of;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use nix::sys::socket::{Backlog, SockaddrStorage};
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
@@ -14,6 +17,32 @@ pub fn socket(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
     let fd = check(unsafe { libc::socket(family, kind, protocol) })?;
     // SAFETY: the kernel has just made this descriptor for us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// bind(2).
+pub fn bind(sock: &impl AsFd, address: SocketAddr) -> io::Result<()> {
+    Ok(nix::sys::socket::bind(sock.as_fd().as_raw_fd(), &SockaddrStorage::from(address))?)
+}
+
+/// connect(2).
+pub fn connect(sock: &impl AsFd, address: SocketAddr) -> io::Result<()> {
+    Ok(nix::sys::socket::connect(sock.as_fd().as_raw_fd(), &SockaddrStorage::from(address))?)
+}
+
+/// listen(2).
+pub fn listen(sock: &impl AsFd) -> io::Result<()> {
+    Ok(nix::sys::socket::listen(&sock.as_fd(), Backlog::MAXCONN)?)
+}
+
+/// getsockname(2).
+pub fn local_address(sock: &impl AsFd) -> SocketAddr {
+    let address: SockaddrStorage =
+        nix::sys::socket::getsockname(sock.as_fd().as_raw_fd()).unwrap();
+    match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+        (Some(v4), _) => SocketAddr::V4((*v4).into()),
+        (_, Some(v6)) => SocketAddr::V6((*v6).into()),
+        _ => panic!("no address of IPv4 or IPv6: {address}"),
+    }
 }
 
 /// getsockopt(2), for a value of up to 64 bytes; of a filter only the number of its instructions

@@ -32,7 +32,7 @@ fn takes_control_until_it_is_killed() {
     }
     let board = Board(File::from(io::stdin().as_fd().try_clone_to_owned().unwrap()));
     for count in board.count() + 1.. {
-        let sock = subflows::socket(([127, 0, 0, 1], 0).into()).unwrap();
+        let sock = subflows::socket(subflows::Family::V4).unwrap();
         subflows::take_control(&sock).unwrap();
         board.write(count);
     }
@@ -171,9 +171,9 @@ fn killed_takers_leave_the_namespace_as_it_was() {
     wait_until(SOON, "the setting of before", || setting(&namespace) == "kernel");
     assert!(seen.switched > 0, "the watcher saw nothing: {seen:?}");
     assert!(seen.longest <= BAR, "{seen:?}");
-    let sock = subflows::socket(([127, 0, 0, 1], 0).into()).unwrap();
+    let sock = subflows::socket(subflows::Family::V4).unwrap();
     namespace.run(|| subflows::take_control(&sock)).unwrap_err();
-    let sock = namespace.run(|| subflows::socket(([127, 0, 0, 1], 0).into())).unwrap();
+    let sock = namespace.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     namespace.run(|| subflows::take_control(&sock)).unwrap();
     assert_eq!(setting(&namespace), "kernel");
 }

@@ -129,7 +129,7 @@ pub(super) fn make(
         }
         Act::Close => {
             let id = first_id(history)?;
-            subflows::close(sock, id, &subflows::Close::new())?;
+            subflows::close(sock, id)?;
             let told = format!("{first} is gone; the connection goes on by {second}");
             (format!("close({id})"), told)
         }

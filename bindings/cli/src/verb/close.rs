@@ -27,7 +27,10 @@ pub(crate) struct Close {
 impl Close {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let held = holder::hold(self.token)?;
-        subflows::close(&held, self.id, &subflows::Close::new().force(self.force))?;
+        match self.force {
+            true => subflows::force_close(&held, self.id)?,
+            false => subflows::close(&held, self.id)?,
+        }
         match out.is_json() {
             true => out.json(&Value::Null)?,
             false => out.line(format_args!("closed subflow {} of {}", self.id, self.token))?,

@@ -1,0 +1,94 @@
+//! Parent and child of a fork both get their own answers, though the kept netlink sockets were
+//! open when it happened.
+
+use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+use subflows::{Connections, State};
+use subflows_lab::{Net, ready};
+
+use super::common::{Pair, child, judge, open_handed};
+use super::{close, controlled, in_a_process_of_its_own, open};
+
+const FORKS: usize = 20;
+const ROUNDS: usize = 100;
+
+#[test]
+fn parent_and_child_go_on() {
+    if !ready() {
+        return;
+    }
+    in_a_process_of_its_own("fork::helper_that_forks");
+}
+
+/// In a process of its own: a fork of the test runner would copy the other tests' threads' locks.
+#[test]
+#[ignore = "run by parent_and_child_go_on"]
+fn helper_that_forks() {
+    if !child::is_child() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    let _inside = net.client.enter().unwrap();
+    let (ours, theirs) = (controlled(&net, 0), controlled(&net, 1));
+    // Every kind of socket that is kept is open by now.
+    works(&net, &ours, 1);
+    works(&net, &theirs, 1);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Forks happen in the middle of another thread's calls, too.
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                works(&net, &ours, 1);
+            }
+        });
+        let result = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+            for _ in 0..FORKS {
+                forks(&net, &ours, &theirs);
+            }
+        }));
+        is_over.store(true, Ordering::SeqCst);
+        result.unwrap_or_else(|panic| panic::resume_unwind(panic));
+    });
+    assert!(ours.moves_data() && theirs.moves_data());
+}
+
+fn forks(net: &Net, ours: &Pair, theirs: &Pair) {
+    // SAFETY: the child calls this library and the C library's allocator, which is whole after a
+    // fork, and then leaves without running anything of the parent's.
+    match unsafe { fork() }.unwrap() {
+        ForkResult::Child => {
+            let work = panic::AssertUnwindSafe(|| works(net, theirs, ROUNDS));
+            let code = i32::from(panic::catch_unwind(work).is_err());
+            // SAFETY: nothing of this process is used after this.
+            unsafe { libc::_exit(code) }
+        }
+        ForkResult::Parent { child } => {
+            works(net, ours, ROUNDS);
+            assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+        }
+    }
+}
+
+/// Asks everything that has an answer of one connection only.
+fn works(net: &Net, pair: &Pair, rounds: usize) {
+    let (token, local) = (judge::token(&pair.client), pair.client.local_addr().unwrap());
+    let extra = open(net, pair).unwrap();
+    for _ in 0..rounds {
+        let status = subflows::status(&pair.client).unwrap();
+        assert_eq!((status.state, status.is_ready), (State::Mptcp, true));
+        assert_eq!(status.token, Some(token));
+        assert_eq!(subflows::connection(token).unwrap().local, local);
+        let details = subflows::details(&pair.client, extra.id).unwrap();
+        assert_eq!((details.local, details.remote), (extra.local, extra.remote));
+        let known = subflows::addresses(&pair.client).unwrap();
+        assert!(known.iter().any(|known| known.ip == extra.local.ip()));
+        assert!(known.iter().all(|known| known.ip.is_ipv4() == local.is_ipv4()));
+    }
+    let all = subflows::connections(&Connections::new()).unwrap();
+    assert!(all.iter().any(|found| found.token == token));
+    close(pair, &extra);
+}

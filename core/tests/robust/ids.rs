@@ -1,0 +1,114 @@
+//! Address ids are bytes: a connection that lives long must not use them up.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use subflows::ErrorKind;
+use subflows_lab::{Net, ready, wait_until};
+
+use super::common::{Pair, SOON, judge, open_handed};
+use super::{close, controlled, open, second};
+
+/// More than there are ids.
+const MANY: usize = 300;
+
+/// One more is opened, seen by others, and carries data alone.
+fn still_opens(net: &Net, pair: &Pair) {
+    let extra = net.client.run(|| open(net, pair)).unwrap();
+    assert_eq!(judge::by_ss(&net.client, judge::token(&pair.client)).len(), 2);
+    assert!(pair.moves_data());
+    net.client.run(|| close(pair, &extra));
+    assert!(pair.moves_data());
+}
+
+#[test]
+fn opened_and_closed() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    for family in [0, 1] {
+        let pair = controlled(&net, family);
+        net.client.run(|| {
+            for time in 0..MANY {
+                let extra = open(&net, &pair).unwrap_or_else(|error| panic!("{time}: {error}"));
+                close(&pair, &extra);
+            }
+        });
+        still_opens(&net, &pair);
+    }
+}
+
+#[test]
+fn refused_by_the_peer() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    for family in [0, 1] {
+        let pair = controlled(&net, family);
+        // A port where nobody listens: the first segment is answered by a reset.
+        let closed = SocketAddr::new(net.paths[1].server_ips()[family], 1);
+        let options = second(&net, &pair).remote(closed);
+        net.client.run(|| {
+            for time in 0..MANY {
+                let error = subflows::open(&pair.client, &options).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Refused, "{time}: {error}");
+            }
+        });
+        still_opens(&net, &pair);
+    }
+}
+
+#[test]
+fn closed_by_the_peer() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    for family in [0, 1] {
+        let pair = controlled(&net, family);
+        let count = || subflows::list(&pair.client).unwrap().len();
+        for time in 0..MANY {
+            let extra = net.client.run(|| open(&net, &pair));
+            let extra = extra.unwrap_or_else(|error| panic!("{time}: {error}"));
+            net.server.run(|| {
+                let theirs = subflows::list(&pair.server).unwrap();
+                let same = theirs.iter().find(|theirs| theirs.remote == extra.local).unwrap();
+                subflows::close(&pair.server, same.id).unwrap();
+            });
+            wait_until(SOON, "the peer's close to be seen", || count() == 1);
+            // What the peer has closed counts against its limit for a moment longer.
+            wait_until(SOON, "the peer to let go of it", || {
+                subflows::info(&pair.server).unwrap().subflows == Some(1)
+            });
+        }
+        still_opens(&net, &pair);
+    }
+}
+
+#[test]
+fn given_up() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    for family in [0, 1] {
+        let pair = controlled(&net, family);
+        let impatient = second(&net, &pair).timeout(Duration::ZERO);
+        net.client.run(|| {
+            for time in 0..MANY {
+                // Usable at once or too late: either is an end.
+                match subflows::open(&pair.client, &impatient) {
+                    Ok(extra) => close(&pair, &extra),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::TimedOut, "{time}: {error}"),
+                }
+                wait_until(SOON, "the peer to let go of it", || {
+                    subflows::list(&pair.server).unwrap().len() == 1
+                });
+            }
+        });
+        assert_eq!(subflows::list(&pair.client).unwrap().len(), 1);
+        still_opens(&net, &pair);
+    }
+}

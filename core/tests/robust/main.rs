@@ -1,0 +1,54 @@
+//! Without these, a program that uses the library for weeks, forks, has threads in several
+//! namespaces or is hit by signals gets wrong answers, spurious failures, or no more descriptors.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod arguments;
+mod fork;
+mod ids;
+mod leaks;
+mod namespaces;
+mod off;
+mod signals;
+mod threads;
+
+use common::judge::canonical;
+use common::{Pair, SOON, child};
+use subflows::{Connect, Open, Subflow};
+use subflows_lab::{Net, wait_until};
+
+/// A controlled connection over IPv4 (0) or IPv6 (1), ready for more subflows.
+fn controlled(net: &Net, family: usize) -> Pair {
+    let to = net.paths[0].server_ips()[family];
+    let pair = common::connect(net, to, &Connect::new().control(true));
+    pair.make_ready();
+    pair
+}
+
+/// From the second path, for a thread inside the client's namespace.
+fn open(net: &Net, pair: &Pair) -> subflows::Result<Subflow> {
+    subflows::open(&pair.client, &second(net, pair))
+}
+
+fn second(net: &Net, pair: &Pair) -> Open {
+    let to = pair.client.peer_addr().unwrap().ip();
+    Open::new().local(net.paths[1].client_ip(to))
+}
+
+/// Closes it, and waits until the peer has let go of it too: until then it counts against the
+/// peer's limit.
+fn close(pair: &Pair, subflow: &Subflow) {
+    subflows::close(&pair.client, subflow.id).unwrap();
+    let is_at_peer = || {
+        let theirs = subflows::list(&pair.server).unwrap();
+        theirs.iter().any(|theirs| canonical(theirs.remote) == subflow.local)
+    };
+    wait_until(SOON, "the close to be seen by the peer", || !is_at_peer());
+}
+
+/// Runs a helper of this binary in a process of its own, and fails if it fails.
+#[track_caller]
+fn in_a_process_of_its_own(helper: &str) {
+    assert!(child::helper(helper).status().unwrap().success(), "{helper}");
+}

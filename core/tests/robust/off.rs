@@ -1,0 +1,69 @@
+//! Where Multipath TCP is switched off, programs go on by plain TCP, and are told why.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use subflows::{Connect, ErrorKind, Listen, State};
+use subflows_lab::{Namespace, ready};
+
+use super::common::{self, raw};
+
+#[test]
+fn switched_off_it_is_plain_tcp() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
+    for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+        let pair = common::connect_between(&namespace, &namespace, ip, &Connect::new());
+        assert!(pair.moves_data());
+        let protocol = |sock| raw::get_i32(sock, libc::SOL_SOCKET, libc::SO_PROTOCOL).unwrap();
+        for stream in [&pair.client, &pair.server] {
+            assert_eq!(protocol(stream), libc::IPPROTO_TCP);
+            let status = namespace.run(|| subflows::status(stream)).unwrap();
+            assert_eq!((status.state, status.is_ready), (State::Tcp, false));
+            assert_eq!(status.token, None);
+            let refused = [
+                namespace.run(|| subflows::info(stream)).map(drop),
+                namespace.run(|| subflows::list(stream)).map(drop),
+                namespace.run(|| subflows::open(stream, &Default::default())).map(drop),
+            ];
+            for refused in refused {
+                assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotMptcp);
+            }
+        }
+        assert!(pair.moves_data());
+
+        let _inside = namespace.enter().unwrap();
+        let listener = subflows::listen(SocketAddr::new(ip, 0), &Listen::new()).unwrap();
+        assert_eq!(subflows::status(&listener).unwrap().state, State::Tcp);
+        let sock = subflows::socket(SocketAddr::new(ip, 0)).unwrap();
+        assert_eq!(subflows::status(&sock).unwrap().state, State::Tcp);
+        // What was asked for and cannot be is not passed over.
+        let controlled = Connect::new().control(true);
+        let refused = subflows::connect(listener.local_addr().unwrap(), &controlled).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    }
+}
+
+#[test]
+fn capabilities_name_the_cause_and_the_remedy() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let mptcp = || {
+        let all = namespace.run(subflows::capabilities).unwrap();
+        all.into_iter().find(|capability| capability.name == "mptcp").unwrap()
+    };
+    assert!(mptcp().is_available);
+    namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
+    let off = mptcp();
+    assert!(!off.is_available);
+    assert!(off.cause.is_some_and(|cause| cause.contains("switched off")));
+    // The remedy is a command that helps.
+    let remedy = off.remedy.unwrap();
+    let words: Vec<&str> = remedy.split(' ').collect();
+    namespace.output(words[0], &words[1..]).unwrap();
+    assert!(mptcp().is_available);
+}

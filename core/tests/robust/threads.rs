@@ -1,0 +1,97 @@
+//! Eight threads on one connection do not get into each other's way.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use subflows::{ErrorKind, Subflow};
+use subflows_lab::{Net, ready};
+
+use super::common::transfer::Transfer;
+use super::common::{Pair, judge, open_handed};
+use super::{close, controlled, open};
+
+/// Those that open are fewer than the peer's limit of eight, so that none is turned away.
+const OPENERS: usize = 4;
+const READERS: usize = 4;
+const ROUNDS: usize = 60;
+
+#[test]
+fn eight_threads_share_one_connection() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    for family in [0, 1] {
+        let pair = controlled(&net, family);
+        let initial = judge::by_ss(&net.client, judge::token(&pair.client));
+        let transfer = Transfer::start(&pair.client, &pair.server, 0);
+        let (working, is_over) = (AtomicUsize::new(OPENERS), AtomicBool::new(false));
+        thread::scope(|scope| {
+            for _ in 0..OPENERS {
+                scope.spawn(|| {
+                    let _ending = Ending(&working, &is_over);
+                    net.client.run(|| opens_and_closes(&net, &pair));
+                });
+            }
+            for _ in 0..READERS {
+                scope.spawn(|| net.client.run(|| reads(&pair, &is_over)));
+            }
+        });
+        judge::agree(&net.client, &pair.client, &initial);
+        transfer.finish();
+    }
+}
+
+/// Says when the last of them ends, also where one panics.
+struct Ending<'a>(&'a AtomicUsize, &'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.1.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+fn list(pair: &Pair) -> Vec<Subflow> {
+    subflows::list(&pair.client).unwrap()
+}
+
+fn opens_and_closes(net: &Net, pair: &Pair) {
+    for _ in 0..ROUNDS {
+        let own = open(net, pair).unwrap();
+        let is_listed = || list(pair).iter().any(|found| found.id == own.id);
+        assert!(is_listed());
+        let details = subflows::details(&pair.client, own.id).unwrap();
+        assert_eq!((details.local, details.remote), (own.local, own.remote));
+        assert!(details.is_joined);
+        close(pair, &own);
+        assert!(!is_listed());
+        let again = subflows::close(&pair.client, own.id);
+        assert_eq!(again.unwrap_err().kind(), ErrorKind::NoSuchSubflow);
+    }
+}
+
+fn reads(pair: &Pair, is_over: &AtomicBool) {
+    let token = judge::token(&pair.client);
+    let initial = list(pair)[0].clone();
+    while !is_over.load(Ordering::SeqCst) {
+        let subflows = list(pair);
+        assert!(subflows.len() <= 1 + OPENERS, "{subflows:?}");
+        assert_eq!((subflows[0].id, subflows[0].local), (initial.id, initial.local));
+        let distinct: HashSet<u32> = subflows.iter().map(|subflow| subflow.id).collect();
+        assert_eq!(distinct.len(), subflows.len());
+        for subflow in &subflows {
+            // Another thread may have closed it; then it is said so.
+            match subflows::details(&pair.client, subflow.id) {
+                Ok(details) => assert_eq!(details.local, subflow.local),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::NoSuchSubflow, "{error}"),
+            }
+        }
+        assert!(subflows::status(&pair.client).unwrap().is_ready);
+        assert_eq!(subflows::connection(token).unwrap().local, initial.local);
+        let known = subflows::addresses(&pair.client).unwrap();
+        assert_eq!((known[0].id, known[0].ip), (0, initial.local.ip()));
+    }
+}

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Observed, Phase, observe};
+use crate::sys::socket;
 use crate::table::{Ty, operation};
 
 operation! {
@@ -65,6 +66,9 @@ pub(crate) fn take_control_fd(sock: BorrowedFd<'_>) -> Result<()> {
         Observed::Mptcp(_, Phase::Connecting) => return wrong("the socket is connecting"),
         Observed::Mptcp(..) => return wrong("the socket is connected"),
         Observed::FellBack => return wrong("the connection fell back to plain TCP"),
+        Observed::Tcp if socket::peer_address(sock).is_ok() => {
+            return wrong("the socket is connected, by plain TCP");
+        }
         Observed::Tcp => {
             return Err(Error::new(ErrorKind::NotMptcp, OPERATION)
                 .with_remedy("Make it Multipath TCP first: `socket`, or `upgrade`."));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::{explain, unasked};
+use crate::state::{Observed, Phase, explain, observe, unasked};
 use crate::sys::cache::Unasked;
 use crate::sys::diag::SockDiag;
 use crate::sys::event::{KernelEvent, KernelEvents};
@@ -146,7 +146,7 @@ operation! {
     /// `CAP_NET_ADMIN`; Linux 5.12.
     ///
     /// # Errors
-    /// `NotConnected` before connect was called; `NotMptcp` for plain TCP and after fallback;
+    /// `NotConnected` before connect was called; `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback;
     /// `NotPermitted` without the right; `OtherNamespace` from another network namespace.
     ///
     /// ```no_run
@@ -160,13 +160,14 @@ operation! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     row EVENTS(sock: Ty::Socket) -> Ty::Handle("Events"), NetAdmin,
-        [NotConnected NotMptcp NotPermitted OtherNamespace];
+        [NotConnected Closed NotMptcp NotPermitted OtherNamespace];
     pub fn events(sock: &impl AsFd) -> Result<Events> {
         let sock = sock.as_fd();
         let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
-        match info.raw.mptcpi_token {
-            0 => Err(Error::new(ErrorKind::NotConnected, OPERATION)),
-            token => Events::open(Some(sock), Some(token)),
+        match observe(sock, OPERATION)? {
+            Observed::Mptcp(_, Phase::Closed) => Err(Error::new(ErrorKind::Closed, OPERATION)),
+            _ if info.raw.mptcpi_token == 0 => Err(Error::new(ErrorKind::NotConnected, OPERATION)),
+            _ => Events::open(Some(sock), Some(info.raw.mptcpi_token)),
         }
     }
 }

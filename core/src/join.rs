@@ -22,8 +22,9 @@ const OPERATION: &str = "open";
 /// Between two looks at a subflow that is being joined: first, and at most.
 const FIRST_LOOK: Duration = Duration::from_micros(200);
 const LAST_LOOK: Duration = Duration::from_millis(20);
-/// How long the event that says why a subflow is gone may come after it is gone.
-const LAST_WORDS: Duration = Duration::from_millis(50);
+/// How long after a subflow is gone the event may come that says why: a worker of the kernel sends
+/// it, which waits its turn on a busy machine.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Join {
@@ -85,10 +86,15 @@ impl Join {
         }
         match &self.farewell {
             Some(event) => Err(why_not(sock, OPERATION).unwrap_or_else(|| self.explain(event))),
-            None if self.gone_since.is_some_and(|since| since.elapsed() > LAST_WORDS) => {
-                Err(why_not(sock, OPERATION).unwrap_or_else(|| self.taken_back(None)))
-            }
-            None => Ok(None),
+            None => match self.gone_since {
+                None => Ok(None),
+                // Where the whole connection is over, no event will come.
+                Some(since) => match why_not(sock, OPERATION) {
+                    Some(why) => Err(why),
+                    None if since.elapsed() > LAST_WORDS => Err(self.taken_back(None)),
+                    None => Ok(None),
+                },
+            },
         }
     }
 
@@ -124,8 +130,11 @@ impl Join {
 
     /// It is not in the socket table: the event that says why may be a moment behind.
     fn miss(&mut self, events: &mut KernelEvents) -> Result<()> {
+        self.next_look = match self.gone_since {
+            None => FIRST_LOOK,
+            Some(_) => (self.next_look * 3 / 2).min(LAST_LOOK),
+        };
         self.gone_since.get_or_insert_with(Instant::now);
-        self.next_look = FIRST_LOOK;
         self.read(events)
     }
 

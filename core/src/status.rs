@@ -24,7 +24,8 @@ enumeration! {
         FellBack = 4,
         /// A TCP socket, also one accepted from a client that does not speak Multipath TCP.
         Tcp = 5,
-        /// A Multipath TCP connection that is over: closed by both ends, reset, or refused.
+        /// A Multipath TCP connection that is over: closed by both ends, or reset. One that was
+        /// refused may leave its socket unconnected, as the kernel does.
         Closed = 6,
     }
 }

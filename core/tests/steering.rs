@@ -126,11 +126,17 @@ impl Scene<'_> {
     /// Waits for a window in which the wires carried these parts of what they can, at least, and
     /// in which `also` held.
     #[track_caller]
-    fn wait_for_window(&self, least: &[f64], mut also: impl FnMut(&[u64]) -> bool) {
+    fn wait_for_window(
+        &self,
+        transfer: &Transfer,
+        least: &[f64],
+        mut also: impl FnMut(&[u64]) -> bool,
+    ) {
         let (mut start, mut before) = (Instant::now(), self.carried());
         let mut last = Vec::new();
         let deadline = start + SOON;
         wait_until(2 * SOON, "a window", || {
+            transfer.check();
             let span = start.elapsed();
             if span < WINDOW {
                 return false;
@@ -142,7 +148,15 @@ impl Scene<'_> {
             let is_met = is_met && also(&moved);
             last = moved.iter().map(|moved| *moved as f64 / can).collect();
             (start, before) = (Instant::now(), now);
-            assert!(start < deadline, "{}: the wires carried {last:?} of {least:?}", self.what);
+            if start >= deadline {
+                let [client, server] = [&self.net.client, &self.net.server].map(|namespace| {
+                    (oracle::ss_subflows(namespace), oracle::ss_connections(namespace))
+                });
+                panic!(
+                    "{}: the wires carried {last:?} of {least:?}\n{client:#?}\n{server:#?}",
+                    self.what
+                );
+            }
             is_met
         });
     }
@@ -204,13 +218,13 @@ fn steer(net: &Net, family: Family, choice: Choice) {
     assert!(ours.contains('e') && theirs.contains('e'), "{}: {ours} {theirs}", scene.what);
     let both = BTreeSet::from([ends(initial), ends(&second)]);
     scene.both_agree(&both);
-    scene.wait_for_window(&[0.3, 0.3], |_| true);
+    scene.wait_for_window(&transfer, &[0.3, 0.3], |_| true);
     scene.both_agree(&both);
 
     net.client.run(|| subflows::set_backup(client, initial.id, true)).unwrap();
     let mut before = scene.sent_on(ends(initial));
     let mut silence = before;
-    scene.wait_for_window(&[0.0, 0.3], |moved| {
+    scene.wait_for_window(&transfer, &[0.0, 0.3], |moved| {
         silence = scene.sent_on(ends(initial));
         let is_silent = silence == before && moved[0] < moved[1] / 50;
         before = silence;
@@ -226,7 +240,7 @@ fn steer(net: &Net, family: Family, choice: Choice) {
     assert_eq!(judge::listed(&net.client, client), only, "{}", scene.what);
     assert_eq!(judge::by_ss(&net.client, judge::token(client)), only, "{}", scene.what);
     scene.both_agree(&only);
-    scene.wait_for_window(&[0.0, 0.3], |moved| moved[0] < moved[1] / 50);
+    scene.wait_for_window(&transfer, &[0.0, 0.3], |moved| moved[0] < moved[1] / 50);
     scene.both_agree(&only);
     assert!(transfer.finish() >= 64 * MIB);
 }

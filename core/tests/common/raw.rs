@@ -36,8 +36,7 @@ pub fn listen(sock: &impl AsFd) -> io::Result<()> {
 
 /// getsockname(2).
 pub fn local_address(sock: &impl AsFd) -> SocketAddr {
-    let address: SockaddrStorage =
-        nix::sys::socket::getsockname(sock.as_fd().as_raw_fd()).unwrap();
+    let address: SockaddrStorage = nix::sys::socket::getsockname(sock.as_fd().as_raw_fd()).unwrap();
     match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
         (Some(v4), _) => SocketAddr::V4((*v4).into()),
         (_, Some(v6)) => SocketAddr::V6((*v6).into()),

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use subflows_lab::wait_until;
@@ -25,6 +25,8 @@ pub struct Transfer {
 struct Shared {
     is_ending: AtomicBool,
     received: AtomicU64,
+    /// Why an end gave up, as soon as it does.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Transfer {
@@ -33,9 +35,9 @@ impl Transfer {
         let shared = Arc::new(Shared::default());
         let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
         let state = Arc::clone(&shared);
-        let sender = thread::spawn(move || state.send(&from, at_least));
+        let sender = thread::spawn(move || state.watch("sender", state.send(&from, at_least)));
         let state = Arc::clone(&shared);
-        let receiver = thread::spawn(move || state.receive(&to));
+        let receiver = thread::spawn(move || state.watch("receiver", state.receive(&to)));
         Transfer { shared, sender, receiver }
     }
 
@@ -48,7 +50,16 @@ impl Transfer {
     #[track_caller]
     pub fn wait_for(&self, bytes: u64) {
         let before = self.received();
-        wait_until(SOON, "data to arrive", || self.received() >= before + bytes);
+        wait_until(SOON, "data to arrive", || {
+            self.check();
+            self.received() >= before + bytes
+        });
+    }
+
+    /// Neither end has given up.
+    #[track_caller]
+    pub fn check(&self) {
+        assert_eq!(*self.shared.trouble.lock().unwrap(), None);
     }
 
     /// Lets the sender come to its end; gives how many bytes were sent, all of them received.
@@ -63,6 +74,13 @@ impl Transfer {
 }
 
 impl Shared {
+    fn watch(&self, who: &str, result: io::Result<u64>) -> io::Result<u64> {
+        if let Err(error) = &result {
+            *self.trouble.lock().unwrap() = Some(format!("the {who}: {error}"));
+        }
+        result
+    }
+
     fn send(&self, mut stream: &TcpStream, at_least: u64) -> io::Result<u64> {
         let mut sent = 0;
         while sent < at_least || !self.is_ending.load(Ordering::SeqCst) {

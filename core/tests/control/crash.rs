@@ -1,4 +1,4 @@
-//! Killed in the middle: by pid, by process group, with all its children.
+//! Killed in the middle: the taker, its process group, the child that does it, or both.
 
 use std::fs::File;
 use std::io;
@@ -16,7 +16,7 @@ use subflows_lab::{Namespace, ready, wait_until};
 
 use crate::common::SOON;
 use crate::common::child::{Guarded, helper, is_child};
-use crate::setting;
+use crate::{LOOPBACK, prove, setting, socket};
 
 /// How often each of the two is killed.
 const KILLS: u64 = 200;
@@ -171,9 +171,94 @@ fn killed_takers_leave_the_namespace_as_it_was() {
     wait_until(SOON, "the setting of before", || setting(&namespace) == "kernel");
     assert!(seen.switched > 0, "the watcher saw nothing: {seen:?}");
     assert!(seen.longest <= BAR, "{seen:?}");
-    let sock = subflows::socket(subflows::Family::V4).unwrap();
-    namespace.run(|| subflows::take_control(&sock)).unwrap_err();
-    let sock = namespace.run(|| subflows::socket(subflows::Family::V4)).unwrap();
-    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    for ip in LOOPBACK {
+        let sock = namespace.run(|| socket(ip));
+        namespace.run(|| subflows::take_control(&sock)).unwrap();
+        prove(&namespace, sock, ip);
+    }
     assert_eq!(setting(&namespace), "kernel");
+}
+
+/// Which calls a taker does not survive: by name, in its environment.
+const DEADLY: &str = "SUBFLOWS_TEST_DEADLY";
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_that_is_killed_in_the_middle() {
+    if !is_child() {
+        return;
+    }
+    let sock = subflows::socket(subflows::Family::V4).unwrap();
+    let deadly = std::env::var(DEADLY).unwrap();
+    // The helper of the helper is in between when it disconnects the socket; we wait for it.
+    let calls = [("connect", libc::SYS_connect), ("wait", libc::SYS_wait4)];
+    let calls: Vec<_> = calls.into_iter().filter(|(name, _)| deadly.contains(name)).collect();
+    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0).unwrap();
+    die_at(&calls.into_iter().map(|(_, call)| call).collect::<Vec<_>>());
+    let error = subflows::take_control(&sock).unwrap_err();
+    assert_eq!(error.kind(), subflows::ErrorKind::Os, "{error}");
+    println!("survived");
+}
+
+/// Lets the kernel kill this thread, and those that it will make, at certain system calls.
+fn die_at(calls: &[libc::c_long]) {
+    let filter = |code, k, jt, jf| libc::sock_filter { code, jt, jf, k };
+    let mut program = vec![filter((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0)];
+    for call in calls {
+        let code = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+        program.push(filter(code, *call as u32, 0, 1));
+        let code = (libc::BPF_RET | libc::BPF_K) as u16;
+        program.push(filter(code, libc::SECCOMP_RET_KILL_PROCESS, 0, 0));
+    }
+    let code = (libc::BPF_RET | libc::BPF_K) as u16;
+    program.push(filter(code, libc::SECCOMP_RET_ALLOW, 0, 0));
+    nix::sys::prctl::set_no_new_privs().unwrap();
+    let length = u16::try_from(program.len()).unwrap();
+    let program = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
+    let (mode, program) = (libc::SECCOMP_MODE_FILTER, &raw const program);
+    // SAFETY: the program describes the instructions, and the kernel copies them.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, program) }, 0);
+}
+
+/// Runs a taker that is killed at those calls.
+fn kill_at(namespace: &Namespace, deadly: &str) -> std::process::Output {
+    let _entered = namespace.enter().unwrap();
+    let mut command = helper("crash::helper_that_is_killed_in_the_middle");
+    command.env(DEADLY, deadly).output().unwrap()
+}
+
+#[test]
+fn if_only_the_child_is_killed_its_parent_sets_back() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let output = kill_at(&namespace, "connect");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("survived"), "{output:?}");
+    assert_eq!(setting(&namespace), "kernel");
+    // The administrator's word is not taken for a leftover.
+    crate::common::userspace(&namespace);
+    let sock = namespace.run(|| socket(LOOPBACK[0]));
+    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    assert_eq!(setting(&namespace), "userspace");
+}
+
+#[test]
+fn if_both_are_killed_the_next_taker_sets_back() {
+    if !ready() {
+        return;
+    }
+    if nix::unistd::access("/run", nix::unistd::AccessFlags::W_OK).is_err() {
+        return subflows_lab::skip("there is no place that only root can write");
+    }
+    let namespace = Namespace::new().unwrap();
+    for ip in LOOPBACK {
+        let output = kill_at(&namespace, "connect, wait");
+        assert_eq!(output.status.signal(), Some(libc::SIGSYS), "{output:?}");
+        assert_eq!(setting(&namespace), "userspace", "they were not killed in the middle");
+        let sock = namespace.run(|| socket(ip));
+        namespace.run(|| subflows::take_control(&sock)).unwrap();
+        assert_eq!(setting(&namespace), "kernel");
+        prove(&namespace, sock, ip);
+    }
 }

@@ -1,14 +1,55 @@
 //! Without these, a program that takes control and is killed leaves the whole namespace changed,
-//! or believes to have control that it has not.
+//! or believes to have control that it has not, or loses what it had set.
 
 #[path = "../common/mod.rs"]
 mod common;
 
+mod claims;
 mod crash;
+mod kept;
+mod refused;
+mod rights;
 
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+
+use common::{Pair, SOON, judge, raw};
+use subflows::{Family, Listen, Open};
 use subflows_lab::Namespace;
+
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// The setting that is switched, read by ourselves.
 fn setting(namespace: &Namespace) -> String {
     namespace.sysctl("net.mptcp.path_manager").unwrap()
+}
+
+/// A socket of that kind of address, made in the namespace of the calling thread.
+fn socket(ip: IpAddr) -> OwnedFd {
+    subflows::socket(Family::from(SocketAddr::new(ip, 0))).unwrap()
+}
+
+/// Connects a socket of which it is said that it is controlled to a listener in the namespace.
+fn connected(namespace: &Namespace, sock: OwnedFd, ip: IpAddr) -> Pair {
+    let listener = namespace.run(|| subflows::listen((ip, 0), &Listen::new())).unwrap();
+    raw::connect(&sock, listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let pair = Pair { client: TcpStream::from(sock), server, listener };
+    for stream in [&pair.client, &pair.server] {
+        stream.set_read_timeout(Some(SOON)).unwrap();
+    }
+    pair.make_ready();
+    pair
+}
+
+/// The only proof that counts: a subflow can be opened, as ss sees it.
+#[track_caller]
+fn prove(namespace: &Namespace, sock: OwnedFd, ip: IpAddr) -> Pair {
+    let pair = connected(namespace, sock, ip);
+    let extra = namespace.run(|| subflows::open(&pair.client, &Open::new())).unwrap();
+    let shown = judge::by_ss(namespace, judge::token(&pair.client));
+    let initial = (pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap());
+    assert_eq!(shown, BTreeSet::from([initial, (extra.local, extra.remote)]));
+    pair
 }

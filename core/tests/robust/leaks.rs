@@ -74,10 +74,10 @@ impl Worker<'_> {
             let pair = &pairs[turn % 2];
             self.reads(pair);
             self.fails(pair);
-            // These take longer.
-            match turn % 16 {
-                0 => self.opens(pair),
-                4 => self.follows(pair),
+            // These take longer. An odd number: each comes to both families.
+            match turn % 33 {
+                0 | 17 => self.opens(pair),
+                5 => self.follows(pair),
                 8 => self.connects(pair),
                 12 => self.looks_around(pair),
                 _ => {}

@@ -40,11 +40,12 @@ fn second(net: &Net, pair: &Pair) -> Open {
 /// peer's limit.
 fn close(pair: &Pair, subflow: &Subflow) {
     subflows::close(&pair.client, subflow.id).unwrap();
-    let is_at_peer = || {
+    wait_until(SOON, "the peer to let go of it", || {
         let theirs = subflows::list(&pair.server).unwrap();
-        theirs.iter().any(|theirs| canonical(theirs.remote) == subflow.local)
-    };
-    wait_until(SOON, "the close to be seen by the peer", || !is_at_peer());
+        let counted = subflows::info(&pair.server).unwrap().subflows.unwrap();
+        let is_gone = theirs.iter().all(|theirs| canonical(theirs.remote) != subflow.local);
+        is_gone && counted as usize <= theirs.len()
+    });
 }
 
 /// Runs a helper of this binary in a process of its own, and fails if it fails.

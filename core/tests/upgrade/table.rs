@@ -3,16 +3,16 @@
 use libc::{IPPROTO_IP as IP, IPPROTO_IPV6 as IPV6, IPPROTO_TCP as TCP, SOL_SOCKET as SOCKET};
 
 /// An option and a value that is not its default.
-pub struct Case {
-    pub name: &'static str,
-    pub level: i32,
-    pub number: i32,
-    pub value: &'static [u8],
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) level: i32,
+    pub(crate) number: i32,
+    pub(crate) value: &'static [u8],
 }
 
 impl Case {
     /// Whether sockets of that family have it.
-    pub fn is_of(&self, family: i32) -> bool {
+    pub(crate) fn is_of(&self, family: i32) -> bool {
         self.level != IPV6 || family == libc::AF_INET6
     }
 }
@@ -45,7 +45,7 @@ const OFF: [u8; 4] = int(0);
 const PADDING: [u8; 8] = [0, 0, 1, 4, 0, 0, 0, 0];
 
 /// Numbers as in <asm-generic/socket.h>, <linux/in.h>, <linux/in6.h>, <linux/tcp.h>.
-pub const CARRIED: &[Case] = cases! {
+pub(crate) const CARRIED: &[Case] = cases! {
     SOCKET SO_DEBUG 1 = ON;
     SOCKET SO_REUSEADDR 2 = ON;
     SOCKET SO_SNDBUF 7 = int(50_000);
@@ -98,7 +98,7 @@ pub const CARRIED: &[Case] = cases! {
 
 /// What only a right that not every machine gives can set: SO_RESERVE_MEM (a memory control
 /// group), TCP_AO_INFO (the kernel's build), TCP_ULP (a connection).
-pub const REFUSED: &[Case] = cases! {
+pub(crate) const REFUSED: &[Case] = cases! {
     SOCKET SO_DONTROUTE 5 = ON;
     SOCKET SO_BROADCAST 6 = ON;
     SOCKET SO_OOBINLINE 10 = ON;

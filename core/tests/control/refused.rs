@@ -1,0 +1,169 @@
+//! Where control cannot be had: the lock is held, the setting cannot be written, it is elsewhere.
+
+use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use subflows::{Connect, ErrorKind, Family, Listen};
+use subflows_lab::{Namespace, ready, wait_until};
+
+use crate::common::child::Guarded;
+use crate::common::{SOON, userspace};
+use crate::{LOOPBACK, prove, setting, socket};
+
+#[test]
+fn who_never_gives_the_lock_back_is_not_waited_for() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    // Anybody can do that, of any namespace that they are in.
+    let mut holder = namespace.command("flock");
+    holder.args(["/proc/self/ns/net", "sh", "-c", "echo held; read line"]);
+    let mut holder = Guarded(holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut said = String::new();
+    BufReader::new(holder.0.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, "held\n");
+    let socks = LOOPBACK.map(|ip| namespace.run(|| socket(ip)));
+    for sock in &socks {
+        let start = Instant::now();
+        let error = namespace.run(|| subflows::take_control(sock)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+        let elapsed = start.elapsed();
+        assert!((Duration::from_millis(500)..Duration::from_secs(2)).contains(&elapsed));
+        assert_eq!(setting(&namespace), "kernel");
+    }
+    // What does not ask for control does not notice.
+    let listener = namespace.run(|| subflows::listen("127.0.0.1:0", &Listen::new())).unwrap();
+    let address = listener.local_addr().unwrap();
+    namespace.run(|| subflows::connect(address, &Connect::new())).unwrap();
+    let error =
+        namespace.run(|| subflows::connect(address, &Connect::new().control(true))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+
+    // Given back in the middle of somebody's wait, the lock is theirs.
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| namespace.run(|| subflows::take_control(&socks[0])));
+        wait_until(SOON, "the holder to end", || {
+            drop(holder.0.stdin.take());
+            holder.0.try_wait().unwrap().is_some()
+        });
+        waits.join().unwrap().unwrap();
+    });
+    for (sock, ip) in socks.into_iter().zip(LOOPBACK) {
+        namespace.run(|| subflows::take_control(&sock)).unwrap();
+        prove(&namespace, sock, ip);
+    }
+}
+
+/// Calls `f` in the namespace on a thread that sees /proc/sys as containers do.
+fn in_a_container<T: Send>(namespace: &Namespace, f: impl FnOnce() -> T + Send) -> T {
+    namespace.run(|| {
+        unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS).unwrap();
+        let none = None::<&str>;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+        let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
+        mount(Some("/proc/sys"), "/proc/sys", none, bind, none).unwrap();
+        let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(none, "/proc/sys", none, read_only, none).unwrap();
+        f()
+    })
+}
+
+#[test]
+fn in_a_container_it_says_what_to_do() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    in_a_container(&namespace, || {
+        let written = std::fs::write("/proc/sys/net/mptcp/path_manager", "userspace");
+        assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EROFS));
+        for ip in LOOPBACK {
+            let sock = socket(ip);
+            let error = subflows::take_control(&sock).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotPermitted, "{error}");
+            assert_eq!(error.raw_os_error(), Some(libc::EROFS));
+            assert!(error.remedy().contains("--sysctl"), "{}", error.remedy());
+            let asked = subflows::capabilities().unwrap();
+            let asked = asked.iter().find(|asked| asked.name == "take_control").unwrap();
+            let remedy = asked.remedy.as_deref().unwrap_or_default();
+            assert!(!asked.is_available && remedy.contains("--sysctl"), "{asked:?}");
+        }
+    });
+    assert_eq!(setting(&namespace), "kernel");
+}
+
+#[test]
+fn in_a_container_that_did_it_control_is_taken() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let before = LOOPBACK.map(|ip| namespace.run(|| socket(ip)));
+    userspace(&namespace);
+    for (sock, ip) in before.into_iter().zip(LOOPBACK) {
+        in_a_container(&namespace, || {
+            subflows::take_control(&sock).unwrap();
+            let asked = subflows::capabilities().unwrap();
+            assert!(asked.iter().any(|asked| asked.name == "take_control" && asked.is_available));
+        });
+        prove(&namespace, sock, ip);
+    }
+}
+
+#[test]
+fn a_socket_of_another_namespace_is_left_alone() {
+    if !ready() {
+        return;
+    }
+    let (here, there) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+    for ip in LOOPBACK {
+        let sock = there.run(|| socket(ip));
+        let error = here.run(|| subflows::take_control(&sock)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
+        there.run(|| subflows::take_control(&sock)).unwrap();
+        prove(&there, sock, ip);
+    }
+    assert_eq!((setting(&here), setting(&there)), ("kernel".into(), "kernel".into()));
+}
+
+/// The kernel lets a reader see half of what is being written.
+#[test]
+fn a_value_that_is_being_written_is_no_unknown_one() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _entered = namespace.enter().unwrap();
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                for name in ["userspace", "kernel"] {
+                    std::fs::write("/proc/sys/net/mptcp/path_manager", name).unwrap();
+                }
+            }
+        });
+        let _entered = namespace.enter().unwrap();
+        for _ in 0..500 {
+            let sock = subflows::socket(Family::V4).unwrap();
+            match subflows::take_control(&sock) {
+                Ok(()) => {}
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Busy, "{error}"),
+            }
+            let asked = subflows::capabilities().unwrap();
+            let asked = asked.iter().find(|asked| asked.name == "take_control").unwrap();
+            assert!(asked.is_available, "{asked:?}");
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let sock = namespace.run(|| socket(ip));
+    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    prove(&namespace, sock, ip);
+}

@@ -1,0 +1,140 @@
+//! What a process without rights can do, and what it is told about the rest.
+
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Stdio;
+
+use subflows::{Connect, Connections, Error, ErrorKind, Open, PathManager, State};
+use subflows_lab::{Namespace, ready, skip};
+
+use crate::common::child::{helper_without_rights, is_child};
+use crate::common::{connect_between, userspace};
+use crate::{LOOPBACK, setting, socket};
+
+#[track_caller]
+fn not_permitted<T: std::fmt::Debug>(result: Result<T, Error>) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotPermitted, "{error}");
+    assert!(error.remedy().contains("CAP_NET_ADMIN"), "{}", error.remedy());
+}
+
+/// Nobody, with a controlled connection that somebody with rights has made as standard input.
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_any_right() {
+    if !is_child() {
+        return;
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    assert!(status.contains("\nCapEff:\t0000000000000000\n"), "{status}");
+    let stream = TcpStream::from(io::stdin().as_fd().try_clone_to_owned().unwrap());
+
+    for ip in LOOPBACK {
+        let sock = socket(ip);
+        match std::env::var("SUBFLOWS_TEST_USERSPACE") {
+            // There is nothing to write, and so no right to ask for.
+            Ok(_) => subflows::take_control(&sock).unwrap(),
+            Err(_) => not_permitted(subflows::take_control(&sock)),
+        }
+        assert_eq!(subflows::status(&sock).unwrap().state, State::Unconnected);
+    }
+    not_permitted(subflows::open(&stream, &Open::new()));
+    not_permitted(subflows::events(&stream));
+    let [initial, second] = &subflows::list(&stream).unwrap()[..] else { panic!("not two") };
+    not_permitted(subflows::close(&stream, second.id));
+    not_permitted(subflows::set_backup(&stream, initial.id, true));
+    not_permitted(subflows::announce(&stream, initial.local.ip(), &Default::default()));
+
+    let status = subflows::status(&stream).unwrap();
+    assert_eq!((status.state, status.is_ready), (State::Mptcp, true));
+    assert_eq!(status.path_manager, PathManager::Userspace);
+    assert_eq!(subflows::info(&stream).unwrap().subflows, Some(2));
+    assert!(subflows::details(&stream, second.id).unwrap().is_joined);
+    assert_eq!(subflows::addresses(&stream).unwrap().iter().map(|a| a.subflows).sum::<u32>(), 2);
+    let token = status.token.unwrap();
+    let all = subflows::connections(&Connections::new().subflows(true)).unwrap();
+    let found = all.iter().find(|found| found.token == token).unwrap();
+    assert_eq!(found.subflows.len(), 2);
+    assert_eq!(subflows::connection(token).unwrap().local, found.local);
+    for capability in subflows::capabilities().unwrap() {
+        let needs = ["steer", "take_control", "close_any", "events"];
+        let needs = needs.contains(&capability.name.as_str());
+        assert_eq!(capability.is_available, !needs, "{capability:?}");
+        assert_eq!(capability.remedy.is_some(), needs, "{capability:?}");
+    }
+    println!("all said");
+}
+
+fn ask_nobody(is_userspace: bool) {
+    let namespace = Namespace::new().unwrap();
+    let control = Connect::new().control(true);
+    for ip in LOOPBACK {
+        let pair = connect_between(&namespace, &namespace, ip, &control);
+        pair.make_ready();
+        namespace.run(|| subflows::open(&pair.client, &Open::new())).unwrap();
+        if is_userspace {
+            userspace(&namespace);
+        }
+        let before = setting(&namespace);
+        let _entered = namespace.enter().unwrap();
+        let mut command = helper_without_rights("rights::helper_without_any_right");
+        if is_userspace {
+            command.env("SUBFLOWS_TEST_USERSPACE", "yes");
+        }
+        let stdin = OwnedFd::from(pair.client.try_clone().unwrap());
+        let child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let Ok(mut child) = child else { return skip("there is no other user here") };
+        let output = (child.stdout.take(), child.stderr.take());
+        let mut said = String::new();
+        output.0.unwrap().read_to_string(&mut said).unwrap();
+        output.1.unwrap().read_to_string(&mut said).unwrap();
+        assert!(child.wait().unwrap().success(), "{said}");
+        assert!(said.contains("all said"), "{said}");
+        assert_eq!(setting(&namespace), before);
+        assert!(pair.moves_data());
+    }
+}
+
+#[test]
+fn nobody_reads_and_is_told_why_no_more() {
+    if ready() {
+        ask_nobody(false);
+    }
+}
+
+#[test]
+fn nobody_takes_control_where_nothing_is_to_be_written() {
+    if ready() {
+        ask_nobody(true);
+    }
+}
+
+#[test]
+fn nobody_connects_and_is_told_why_without_control() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    for ip in LOOPBACK {
+        let listener = namespace.run(|| subflows::listen((ip, 0), &Default::default())).unwrap();
+        let to: SocketAddr = listener.local_addr().unwrap();
+        let _entered = namespace.enter().unwrap();
+        let mut command = helper_without_rights("rights::helper_that_connects");
+        command.env("SUBFLOWS_TEST_TO", to.to_string()).stdout(Stdio::null());
+        let Ok(mut child) = command.spawn() else { return skip("there is no other user here") };
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_that_connects() {
+    if !is_child() {
+        return;
+    }
+    let to = std::env::var("SUBFLOWS_TEST_TO").unwrap();
+    not_permitted(subflows::connect(to.as_str(), &Connect::new().control(true)));
+    let stream = subflows::connect(to.as_str(), &Connect::new()).unwrap();
+    assert_eq!(subflows::status(&stream).unwrap().path_manager, PathManager::Kernel);
+}

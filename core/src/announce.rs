@@ -7,7 +7,7 @@ use crate::PathManager;
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::listen::{Listen, listen_on};
-use crate::plan;
+use crate::open::plan;
 use crate::state::{Observed, Phase, explain, observe};
 use crate::sys::cache;
 use crate::sys::event::KernelEvents;

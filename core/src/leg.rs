@@ -1,12 +1,10 @@
 //! One subflow as `sock_diag` knows it: what `MPTCP_FULL_INFO` does not tell.
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 pub(crate) use crate::sys::diag::{Depth, RawLeg};
 
-use crate::subflow::Subflow;
 use crate::sys::cache::{self, Unasked};
 use crate::sys::diag::SockDiag;
 use crate::sys::netlink::Refusal;
@@ -66,24 +64,6 @@ fn find_in_table(
         })
     })?;
     found.ok_or_else(|| Refusal::bare(libc::ENOENT).into())
-}
-
-/// The address ids that these subflows go by on this end.
-pub(crate) fn local_address_ids(
-    sock: BorrowedFd<'_>,
-    token: u32,
-    subflows: &[Subflow],
-) -> Result<HashSet<u8>, Unasked> {
-    let mut ids = HashSet::new();
-    for subflow in subflows {
-        match find(sock, token, (subflow.local, subflow.remote), Depth::Shallow) {
-            Ok(leg) => _ = ids.insert(leg.local_address_id),
-            // Closed meanwhile.
-            Err(error) if error.is(libc::ENOENT) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(ids)
 }
 
 /// Whether two addresses are the same end: scopes are told by some interfaces and not by others.

@@ -1,5 +1,8 @@
 //! Opening one more subflow.
 
+mod join;
+pub(crate) mod plan;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,8 +10,6 @@ use std::time::{Duration, Instant};
 
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
-use crate::join::Join;
-use crate::plan::{Plan, plan};
 use crate::state::{Observed, Phase, explain, observe, unasked, why_not};
 use crate::status::is_ready;
 use crate::subflow::Subflow;
@@ -17,6 +18,8 @@ use crate::sys::mptcp::{self, Info};
 use crate::sys::socket;
 use crate::table::{Ty, Typed, operation, options};
 use crate::waker::Waker;
+use join::Join;
+use plan::{Plan, plan};
 
 const OPERATION: &str = "open";
 /// How often a port may turn out to be taken.

@@ -2,27 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::options::{CARRIED, REFUSED};
+use super::options::{CARRIED, Opt, REFUSED, Set};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::socket;
-
-/// How an option is set again from what was read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Set {
-    /// By the same bytes.
-    Same,
-    /// The kernel doubles a buffer's size when it is set.
-    Half,
-    /// By setting the sizes of those buffers again whose size was set.
-    Sizes,
-}
-
-pub(super) struct Opt {
-    pub(super) name: &'static str,
-    pub(super) level: i32,
-    pub(super) number: i32,
-    pub(super) set: Set,
-}
 
 /// Longer than any option whose value is carried.
 const LONGEST: usize = 64;

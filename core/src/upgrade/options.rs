@@ -5,7 +5,23 @@
 
 use libc::{IPPROTO_IP as IP, IPPROTO_IPV6 as IPV6, IPPROTO_TCP as TCP, SOL_SOCKET as SOCKET};
 
-use super::carry::{Opt, Set};
+/// How an option is set again from what was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Set {
+    /// By the same bytes.
+    Same,
+    /// The kernel doubles a buffer's size when it is set.
+    Half,
+    /// By setting the sizes of those buffers again whose size was set.
+    Sizes,
+}
+
+pub(super) struct Opt {
+    pub(super) name: &'static str,
+    pub(super) level: i32,
+    pub(super) number: i32,
+    pub(super) set: Set,
+}
 
 const IP_LOCAL_PORT_RANGE: i32 = 51;
 const IP_RECVERR_RFC4884: i32 = 26;

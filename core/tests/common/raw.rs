@@ -98,3 +98,10 @@ pub fn owner(sock: &impl AsFd) -> io::Result<(i32, i32)> {
     // SAFETY: as above. libc lacks F_GETSIG for this target.
     Ok((process, check(unsafe { libc::fcntl(fd, 11) })?))
 }
+
+/// O_NONBLOCK.
+pub fn set_nonblocking(sock: &impl AsFd) {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let flags = OFlag::from_bits_retain(fcntl(sock, FcntlArg::F_GETFL).unwrap());
+    fcntl(sock, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
+}

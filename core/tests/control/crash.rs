@@ -129,7 +129,7 @@ fn kill_again_and_again(namespace: &Namespace, board: &Board) {
         let mut taker = Guarded(command.process_group(0).spawn().unwrap());
         let pid = Pid::from_raw(i32::try_from(taker.0.id()).unwrap());
         // A number of takes that differs, so that the moment does.
-        let takes = 1 + round * 7 % 40;
+        let takes = 1 + round * 7 % 16;
         wait_until(SOON, "a taker to take", || {
             board.count() >= before + takes || taker.0.try_wait().unwrap().is_some()
         });

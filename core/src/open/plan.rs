@@ -1,20 +1,22 @@
 //! What an `open` needs to know before it can ask the kernel: from where, to where, by which
 //! interface, under which address id and from which port.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::leg::{self, same};
-use crate::open::Open;
 use crate::port;
 use crate::state::{unasked, why_not};
-use crate::subflow::list_fd;
+use crate::subflow::{Subflow, list_fd};
 use crate::sys::cache::{self, Unasked};
 use crate::sys::path_manager::{LocalAddress, PmNetlink};
 use crate::sys::route::{Addresses, Owned};
 use crate::sys::socket;
+
+use super::Open;
 
 /// Every network namespace has its loopback interface at this index (`LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
@@ -251,7 +253,7 @@ pub(crate) fn unused_id(
     known: &[LocalAddress],
     operation: &'static str,
 ) -> Result<u8> {
-    let live = leg::local_address_ids(sock, token, &list_fd(sock, operation)?)
+    let live = local_address_ids(sock, token, &list_fd(sock, operation)?)
         .map_err(|error| unasked(operation, error))?;
     let is_used = |id: u8| live.contains(&id) || known.iter().any(|known| known.id == id);
     if let Some(id) = free_id(is_used) {
@@ -269,6 +271,24 @@ pub(crate) fn unused_id(
     Ok(stale.id)
 }
 
+/// The address ids that these subflows go by on this end.
+fn local_address_ids(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    subflows: &[Subflow],
+) -> std::result::Result<HashSet<u8>, Unasked> {
+    let mut ids = HashSet::new();
+    for subflow in subflows {
+        match leg::find(sock, token, (subflow.local, subflow.remote), leg::Depth::Shallow) {
+            Ok(leg) => _ = ids.insert(leg.local_address_id),
+            // Closed meanwhile.
+            Err(error) if error.is(libc::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ids)
+}
+
 /// Any id but 0, which is the initial subflow's, and those in use.
 fn free_id(is_used: impl Fn(u8) -> bool) -> Option<u8> {
     let start = port::random() as u8;
@@ -277,8 +297,6 @@ fn free_id(is_used: impl Fn(u8) -> bool) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]

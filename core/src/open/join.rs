@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::leg::{self, same};
-use crate::plan::Plan;
 use crate::state::{unasked, why_not};
 use crate::subflow::{Subflow, list_fd};
 use crate::sys::cache::Unasked;
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::uapi::pm;
+
+use super::plan::Plan;
 
 const OPERATION: &str = "open";
 /// Between two looks at a subflow that is being joined: first, and at most.

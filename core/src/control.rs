@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Observed, Phase, observe};
-use crate::sys::socket;
+use crate::sys::{socket, uapi};
 use crate::table::{Ty, operation};
 
 operation! {
@@ -66,13 +66,18 @@ pub(crate) fn take_control_fd(sock: BorrowedFd<'_>) -> Result<()> {
         Observed::Mptcp(_, Phase::Connecting) => return wrong("the socket is connecting"),
         Observed::Mptcp(..) => return wrong("the socket is connected"),
         Observed::FellBack => return wrong("the connection fell back to plain TCP"),
-        Observed::Tcp if socket::peer_address(sock).is_ok() => {
-            return wrong("the socket is connected, by plain TCP");
-        }
+        Observed::Tcp if is_in_use(sock) => return wrong("the socket is in use, by plain TCP"),
         Observed::Tcp => {
             return Err(Error::new(ErrorKind::NotMptcp, OPERATION)
                 .with_remedy("Make it Multipath TCP first: `socket`, or `upgrade`."));
         }
     }
     door().take_control(sock).map_err(|error| error.during(OPERATION))
+}
+
+/// Whether a TCP socket is past the point where `upgrade` could change it.
+fn is_in_use(sock: BorrowedFd<'_>) -> bool {
+    let mut tcp = uapi::tcp_info::default();
+    let read = socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp);
+    read.is_ok() && tcp.tcpi_state != uapi::TCP_CLOSE
 }

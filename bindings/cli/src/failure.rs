@@ -122,12 +122,10 @@ impl std::error::Error for Failure {}
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        let whole = error.to_string();
-        // Core says all of it in one line; the remedy has its own here.
-        let text = whole.strip_suffix(error.remedy()).unwrap_or(&whole).trim_end_matches(". ");
         Failure {
             kind: error.kind(),
-            text: text.to_owned(),
+            // Core says all of it in one line; the remedy has its own here.
+            text: format!("{error:#}"),
             remedy: error.remedy().to_owned(),
             errno: error.raw_os_error(),
             is_quiet: false,

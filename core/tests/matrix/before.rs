@@ -123,7 +123,8 @@ fn plain_tcp() {
         Cell::new("TCP, listening", &namespace, &bound, ip).is(&Column::tcp(State::Tcp));
         let client = tcp();
         raw::connect(&client, raw::local_address(&bound)).unwrap();
-        let (accepted, _) = std::net::TcpListener::from(bound.try_clone().unwrap()).accept().unwrap();
+        let (accepted, _) =
+            std::net::TcpListener::from(bound.try_clone().unwrap()).accept().unwrap();
         Cell::new("TCP, connected", &namespace, &client, ip).is(&Column::tcp(State::Tcp));
         Cell::new("TCP, accepted", &namespace, &accepted, ip).is(&Column::tcp(State::Tcp));
     }

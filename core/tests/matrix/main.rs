@@ -136,7 +136,8 @@ impl Column {
 
     /// The same connection under the kernel's path manager.
     fn of_the_kernel(self) -> Column {
-        let instead = |answer| if answer == Works { Fails(ErrorKind::NotControlled) } else { answer };
+        let instead =
+            |answer| if answer == Works { Fails(ErrorKind::NotControlled) } else { answer };
         Column {
             manager: PathManager::Kernel,
             set_backup: instead(self.set_backup),
@@ -219,7 +220,11 @@ impl<'a> Cell<'a> {
             assert_eq!(after, status, "{}: {verb} has changed something", self.what);
         };
         let empty = |result: Result<(), Error>| result;
-        verify("info", column.info, subflows::info(sock).map(|info| self.info(&info, &status, column)));
+        verify(
+            "info",
+            column.info,
+            subflows::info(sock).map(|info| self.info(&info, &status, column)),
+        );
         let listed = subflows::list(sock);
         verify("list", column.list, listed.as_ref().map(drop).map_err(Clone::clone));
         let listed = listed.unwrap_or_default();

@@ -137,7 +137,8 @@ pub(crate) fn from_raw(info: &mptcp::Info, subflows: Option<u32>) -> Info {
     }
     Info {
         token: raw.mptcpi_token,
-        subflows,
+        // The initial subflow of a connection that is being set up is not one yet, though counted.
+        subflows: subflows.map(|count| if raw.mptcpi_rcv_nxt == 0 { 0 } else { count }),
         subflows_max: Some(raw.mptcpi_subflows_max).filter(|max| *max != 0),
         addresses_announced: raw.mptcpi_add_addr_signal,
         addresses_accepted: raw.mptcpi_add_addr_accepted,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
+use crate::manager::{PathManager, path_manager};
 use crate::state::{Observed, Phase, explain, observe, unasked, why_not};
 use crate::status::is_ready;
 use crate::subflow::Subflow;
@@ -292,10 +293,24 @@ impl<'fd> Opening<'fd> {
         match error.raw_os_error() {
             Some(libc::ENOTCONN) => self.not_yet(error),
             Some(libc::EINVAL) => {
-                Err(why_not(self.sock, OPERATION).unwrap_or_else(|| invalid(&plan, error)))
+                Err(why_not(self.sock, OPERATION).unwrap_or_else(|| self.invalid(&plan, error)))
             }
             _ => Err(error),
         }
+    }
+
+    /// The kernel found something wrong with the command, and the connection is not over.
+    fn invalid(&self, plan: &Plan, error: Error) -> Error {
+        // Before Linux 6.10 this is the first that is heard of it.
+        let manager = mptcp::info(self.sock).map(|info| path_manager(self.sock, &info));
+        if matches!(manager, Ok(PathManager::Kernel)) {
+            return error.with_kind(ErrorKind::NotControlled);
+        }
+        let (from, to) = (plan.local.ip, plan.remote);
+        error
+            .with_kind(ErrorKind::InvalidArgument)
+            .detail(format!("the kernel takes no subflow from {from} to {to}"))
+            .with_remedy("Use addresses of the socket's own family, and routable ones.")
     }
 
     /// A connection that is being made has no peer yet to plan for.
@@ -319,7 +334,9 @@ impl<'fd> Opening<'fd> {
             Observed::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
             // It became ready between the two questions.
             Observed::Mptcp(..) if is_ready(self.sock, self.token) => Ok(Stage::Waiting),
-            _ => Err(error.with_kind(ErrorKind::NotReady)),
+            // Or was refused or closed meanwhile.
+            _ => Err(why_not(self.sock, OPERATION)
+                .unwrap_or_else(|| error.with_kind(ErrorKind::NotReady))),
         }
     }
 
@@ -343,12 +360,4 @@ impl Drop for Opening<'_> {
 /// Data that was sent and not yet acknowledged will, once it is, make the connection ready.
 fn is_data_on_its_way(info: &Info) -> bool {
     info.raw.mptcpi_write_seq != info.raw.mptcpi_snd_una
-}
-
-fn invalid(plan: &Plan, error: Error) -> Error {
-    let detail = format!("the kernel takes no subflow from {} to {}", plan.local.ip, plan.remote);
-    error
-        .with_kind(ErrorKind::InvalidArgument)
-        .detail(detail)
-        .with_remedy("Use addresses of the socket's own family, and routable ones.")
 }

@@ -92,7 +92,9 @@ fn the_peer_comes_by_an_announced_address_with_a_port() {
             let [first, told] = &known[..] else { panic!("not two: {known:?}") };
             assert_eq!((first.id, first.ip, first.is_announced), (0, initial.local.ip(), false));
             assert_eq!((told.id, told.ip), (here.id(), here.address().ip()));
-            assert!(told.is_announced && told.subflows == 1, "{told:?}");
+            // Before Linux 6.10 the kernel does not tell what was announced.
+            let is_told = told.is_announced || common::is_without("addresses_by_token");
+            assert!(is_told && told.subflows == 1, "{told:?}");
 
             net.client.run(|| subflows::close(&pair.client, initial.id)).unwrap();
             agree(&net.client, &pair.client, &[ends].into());

@@ -206,7 +206,7 @@ fn an_opening_ends_by_edges_alone() {
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::Refused);
             assert!(steps < 60, "{steps} steps");
 
-            net.paths[1].pull_cable().unwrap();
+            ways::pull_cable(&net, 1);
             let limit = Duration::from_millis(500);
             let opening = Opening::begin(&sock, &second(&net, &pair).timeout(limit)).unwrap();
             let deadline = opening.deadline();

@@ -167,7 +167,7 @@ fn failures_have_their_kind_and_their_time() {
                 let refused = runtime.block_on(open(&pair.client, &refused)).unwrap_err();
                 assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
 
-                net.paths.iter().for_each(|path| path.pull_cable().unwrap());
+                (0..2).for_each(|path| ways::pull_cable(&net, path));
                 let start = Instant::now();
                 let options = Connect::new().timeout(limit);
                 let error = runtime.block_on(connect(address, &options)).unwrap_err();
@@ -202,7 +202,7 @@ fn a_dropped_future_leaves_nothing() {
         let _entered = net.client.enter().unwrap();
         for runtime in runtimes(&net.client) {
             for pair in ways::controlled(&net) {
-                net.paths[1].pull_cable().unwrap();
+                ways::pull_cable(&net, 1);
                 let options = second(&net, &pair);
                 runtime.block_on(async {
                     {
@@ -298,7 +298,7 @@ fn helper_that_counts_threads() {
         assert_eq!(threads(), before, "opened");
         next_event(&mut events, SOON).await.unwrap().unwrap();
         assert_eq!(threads(), before, "followed");
-        net.paths[1].pull_cable().unwrap();
+        ways::pull_cable(&net, 1);
         let mut opening = pin!(open(&client, &options));
         assert!(pending(opening.as_mut()).await);
         assert_eq!(threads(), before, "opening");

@@ -207,8 +207,10 @@ impl Plan {
             let free = ports.find(|port| id_of(*port).is_none());
             self.local.port = free.unwrap_or_else(|| port::ephemeral(sock));
         }
-        if let Some(same) = id_of(self.local.port) {
+        if self.is_port_given {
             self.check_port(sock, operation)?;
+        }
+        if let Some(same) = id_of(self.local.port) {
             self.local.id = same.id;
             return Ok(());
         }

@@ -17,6 +17,12 @@ use subflows_lab::{Namespace, Net};
 /// Long enough for anything on a busy machine that is not meant to take time.
 pub const SOON: Duration = Duration::from_secs(10);
 
+/// Whether this run takes the kernel for an older one, which lacks that.
+pub fn is_without(name: &str) -> bool {
+    let without = std::env::var("SUBFLOWS_WITHOUT").unwrap_or_default();
+    without.split(',').any(|lacking| lacking == name)
+}
+
 /// A network whose server accepts as many subflows as there may be.
 pub fn open_handed(net: Net) -> Net {
     for namespace in [&net.client, &net.server] {

@@ -67,3 +67,16 @@ pub fn fails(net: &Net, pair: &Pair, options: &Open) -> (Error, Duration) {
     assert!(pair.moves_data(), "after {error}");
     (error, elapsed)
 }
+
+/// Pulls the cable of a path, for as long as a test likes: the client never stops asking for its
+/// neighbour. Else it learns after three seconds that nobody is there, which is another failure.
+pub fn pull_cable(net: &Net, path: usize) {
+    let path = &net.paths[path];
+    for family in ["ipv4", "ipv6"] {
+        for asking in ["mcast_solicit", "ucast_solicit"] {
+            let key = format!("net/{family}/neigh/{}/{asking}", path.client_interface);
+            net.client.set_sysctl(&key, "1000").unwrap();
+        }
+    }
+    path.pull_cable().unwrap();
+}

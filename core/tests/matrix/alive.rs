@@ -1,1 +1,220 @@
-//! x
+//! Connections: before the first byte, ready, closed in one direction; either end, either manager.
+
+use std::io::Read;
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+
+use subflows::{Connect, Listen, Open};
+use subflows_lab::{Namespace, Net, ready, wait_until};
+
+use crate::common::{self, Pair, SOON, judge, open_handed, userspace};
+use crate::{Cell, Column};
+
+/// Who decides about the paths, at both ends.
+const MANAGERS: [bool; 2] = [false, true];
+
+/// IPv4 and IPv6, as the lab gives the addresses of a path.
+const FAMILIES: [usize; 2] = [0, 1];
+
+/// Two namespaces, in which either the kernel or programs decide.
+fn net(is_controlled: bool) -> Net {
+    let net = open_handed(Net::three_paths().unwrap());
+    if is_controlled {
+        userspace(&net.client);
+        userspace(&net.server);
+    }
+    net
+}
+
+fn managed(column: Column, is_controlled: bool) -> Column {
+    if is_controlled { column } else { column.of_the_kernel() }
+}
+
+/// A connection, and a listener of the client's by which the server can open subflows as well.
+struct Scene {
+    pair: Pair,
+    _door: TcpListener,
+    open: [Open; 2],
+    /// Addresses that no subflow has: what is withdrawn is closed.
+    idle: [IpAddr; 2],
+}
+
+fn scene(net: &Net, to: IpAddr) -> Scene {
+    let pair = common::connect(net, to, &Connect::new());
+    let local = net.paths[1].client_ip(to);
+    let of_server = |path: usize| {
+        let mut ips = net.paths[path].server_ips().into_iter();
+        ips.find(|ip| ip.is_ipv4() == to.is_ipv4()).unwrap()
+    };
+    // What comes to this address and the connection's own port is for the connection.
+    let address = SocketAddr::new(local, pair.client.local_addr().unwrap().port());
+    let door = net.client.run(|| subflows::listen(address, &Listen::new())).unwrap();
+    let back = Open::new().local(of_server(1)).remote(address);
+    let open = [Open::new().local(local), back];
+    Scene { pair, _door: door, open, idle: [net.paths[2].client_ip(to), of_server(2)] }
+}
+
+impl Scene {
+    /// Either end: what it is called, where it is, and its cell.
+    fn ends<'a>(&'a self, net: &'a Net) -> [(&'a TcpStream, Cell<'a>); 2] {
+        let ends = [
+            ("client", &net.client, &self.pair.client),
+            ("server", &net.server, &self.pair.server),
+        ];
+        [0, 1].map(|i| {
+            let (what, namespace, sock): (_, &Namespace, _) = ends[i];
+            let mut cell = Cell::new(what, namespace, sock, self.idle[i]);
+            cell.open = self.open[i].clone();
+            (sock, cell)
+        })
+    }
+
+    /// Opens a second subflow, whoever manages the paths.
+    fn widen(&self, net: &Net, is_controlled: bool) {
+        if is_controlled {
+            net.client.run(|| subflows::open(&self.pair.client, &self.open[0])).unwrap();
+        } else {
+            let local = net.paths[1].client_ip(self.idle[0]).to_string();
+            net.client.ip(&["mptcp", "endpoint", "add", &local, "subflow"]).unwrap();
+        }
+        self.settle(net, 2);
+    }
+
+    /// Waits until both ends have so many subflows, and no others that come or go.
+    fn settle(&self, net: &Net, count: usize) {
+        for (sock, cell) in self.ends(net) {
+            wait_until(SOON, "as many joined subflows", || {
+                let shown = judge::ss_of(cell.namespace, judge::token(sock));
+                shown.len() == count && shown.iter().all(|subflow| subflow.flags.contains('e'))
+            });
+        }
+    }
+}
+
+#[test]
+fn before_the_first_byte() {
+    if !ready() {
+        return;
+    }
+    for is_controlled in MANAGERS {
+        let net = net(is_controlled);
+        for to in net.paths[0].server_ips() {
+            let scene = scene(&net, to);
+            let [(_, client), (_, server)] = scene.ends(&net);
+            client.is(&managed(Column::not_ready(), is_controlled));
+            // The third segment has told the server all that it wants to know.
+            server.is(&managed(Column::ready(1), is_controlled));
+            assert!(scene.pair.moves_data());
+        }
+    }
+}
+
+#[test]
+fn ready_with_one_subflow() {
+    if !ready() {
+        return;
+    }
+    for is_controlled in MANAGERS {
+        let net = net(is_controlled);
+        for to in net.paths[0].server_ips() {
+            let scene = scene(&net, to);
+            scene.pair.make_ready();
+            for (_, cell) in scene.ends(&net) {
+                cell.is(&managed(Column::ready(1), is_controlled));
+                assert!(scene.pair.moves_data());
+                scene.settle(&net, 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn ready_with_two_subflows() {
+    if !ready() {
+        return;
+    }
+    for is_controlled in MANAGERS {
+        for end in [0, 1] {
+            for family in FAMILIES {
+                let net = net(is_controlled);
+                let to = net.paths[0].server_ips()[family];
+                let scene = scene(&net, to);
+                scene.pair.make_ready();
+                scene.widen(&net, is_controlled);
+                for (_, cell) in scene.ends(&net) {
+                    cell.is(&managed(Column::ready(2), is_controlled));
+                    assert!(scene.pair.moves_data());
+                    scene.settle(&net, 2);
+                }
+                closes(&scene.ends(&net)[end]);
+                assert!(scene.pair.moves_data());
+            }
+        }
+    }
+}
+
+/// Closes the initial subflow, which is then in nobody's list.
+fn closes((sock, cell): &(&TcpStream, Cell<'_>)) {
+    let _entered = cell.namespace.enter().unwrap();
+    let [initial, other] = &subflows::list(sock).unwrap()[..] else {
+        panic!("{}: not two: {:?}", cell.what, subflows::list(sock))
+    };
+    subflows::close(sock, initial.id).unwrap();
+    let left = subflows::list(sock).unwrap();
+    assert_eq!(left.iter().map(|s| s.id).collect::<Vec<_>>(), [other.id], "{}", cell.what);
+    assert_eq!(judge::ss_of(cell.namespace, judge::token(sock)).len(), 1, "{}", cell.what);
+}
+
+#[test]
+fn half_closed() {
+    if !ready() {
+        return;
+    }
+    for is_controlled in MANAGERS {
+        for shut in [0, 1] {
+            for family in FAMILIES {
+                let net = net(is_controlled);
+                let to = net.paths[0].server_ips()[family];
+                let scene = scene(&net, to);
+                scene.pair.make_ready();
+                scene.widen(&net, is_controlled);
+                half_close(&net, &scene, shut, is_controlled);
+            }
+        }
+    }
+}
+
+fn half_close(net: &Net, scene: &Scene, shut: usize, is_controlled: bool) {
+    let ends = scene.ends(net);
+    let (mut shutter, mut other) = (ends[shut].0, ends[1 - shut].0);
+    shutter.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(other.read(&mut [0]).unwrap(), 0);
+    for (_, cell) in &ends {
+        cell.is(&managed(Column::half_closed(2), is_controlled));
+    }
+    // The other direction is open, also without the first path.
+    closes(&ends[shut]);
+    std::io::Write::write_all(&mut other, b"!").unwrap();
+    let mut byte = [0];
+    shutter.read_exact(&mut byte).unwrap();
+    assert_eq!(byte, *b"!");
+}
+
+#[test]
+fn what_only_we_stop_reading_is_open() {
+    if !ready() {
+        return;
+    }
+    for is_controlled in MANAGERS {
+        let net = net(is_controlled);
+        for to in net.paths[0].server_ips() {
+            let scene = scene(&net, to);
+            scene.pair.make_ready();
+            scene.pair.client.shutdown(Shutdown::Read).unwrap();
+            // Nothing was told to the peer: the connection is what it was.
+            for (_, cell) in scene.ends(&net) {
+                cell.is(&managed(Column::ready(1), is_controlled));
+                scene.settle(&net, 1);
+            }
+        }
+    }
+}

@@ -136,8 +136,11 @@ impl Column {
 
     /// The same connection under the kernel's path manager.
     fn of_the_kernel(self) -> Column {
-        let instead =
-            |answer| if answer == Works { Fails(ErrorKind::NotControlled) } else { answer };
+        // What to wait for would not help.
+        let instead = |answer| match answer {
+            Works | Fails(ErrorKind::NotReady) => Fails(ErrorKind::NotControlled),
+            other => other,
+        };
         Column {
             manager: PathManager::Kernel,
             set_backup: instead(self.set_backup),

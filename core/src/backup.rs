@@ -14,7 +14,8 @@ operation! {
     /// Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
     ///
     /// A backup carries data only while no other subflow can. The peer decides about its own
-    /// sending; Linux complies. `details` tells what was asked. Needs `CAP_NET_ADMIN` and a
+    /// sending; Linux complies. It is told by one segment that is not sent again when it is lost:
+    /// ask again where its sending does not change. `details` tells what was asked. Needs `CAP_NET_ADMIN` and a
     /// connection that the application controls; Linux 5.19.
     ///
     /// # Errors

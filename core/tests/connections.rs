@@ -73,7 +73,7 @@ fn every_connection_is_told_with_its_subflows() {
                 let pair = controlled(&net, to);
                 let local = net.paths[1].client_ip(to.to_canonical());
                 let open = || subflows::open(&pair.client, &Open::new().local(local)).unwrap();
-                net.client.run(|| (0..extra).for_each(|_| drop(open())));
+                net.client.run(|| (0..extra).for_each(|_| _ = open()));
                 pairs.push(pair);
             }
             pairs.push(common::connect_from_to(
@@ -279,7 +279,7 @@ fn when_all_address_ids_are_used_it_says_so() {
     let _entered = namespace.enter().unwrap();
     let open = || subflows::open(&pair.client, &Open::new());
     let first = open().unwrap();
-    (1..255).for_each(|_| drop(open().unwrap()));
+    (1..255).for_each(|_| _ = open().unwrap());
     both_count(&namespace, &pair, 256);
     let seen = judge::ss_of(&namespace, judge::token(&pair.client));
     let ids: BTreeSet<u8> = seen.iter().map(|seen| seen.local_id).collect();

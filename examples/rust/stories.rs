@@ -65,7 +65,7 @@ fn download(example: &str) {
     }
     const SIZE: usize = 24 << 20;
     let rate = WireOptions { rate_bits_per_second: Some(100_000_000), ..WireOptions::default() };
-    let net = Net::wires(&[("first", rate.clone()), ("second", rate)]).unwrap();
+    let net = Net::wires(&[("first", rate), ("second", rate)]).unwrap();
     let (listener, address) = listener(&net);
     let mut command = program(&net.client, example);
     command.arg(address.to_string()).arg("second");

@@ -181,8 +181,8 @@ pub fn family() -> (u16, u32) {
             let list = &answer[offset..offset + length];
             let name = b"mptcp_pm_events";
             let at = list.windows(name.len()).position(|w| w == name).expect("the group");
-            let number = |at: usize| u32::from_ne_bytes(list[at..at + 4].try_into().expect("four"));
-            group = number(at - 8);
+            let number = list[at - 8..at - 4].try_into().expect("four");
+            group = u32::from_ne_bytes(number);
         }
         offset += length.next_multiple_of(4);
     }

@@ -1,7 +1,7 @@
 //! The system calls that a test judges by, without this library in between.
 
 use std::io;
-use std::mem::size_of;
+use std::mem::{size_of, size_of_val};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
@@ -104,4 +104,19 @@ pub fn set_nonblocking(sock: &impl AsFd) {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     let flags = OFlag::from_bits_retain(fcntl(sock, FcntlArg::F_GETFL).unwrap());
     fcntl(sock, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
+}
+
+/// Takes O_NONBLOCK back.
+pub fn set_blocking(sock: &impl AsFd) {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let flags = OFlag::from_bits_retain(fcntl(sock, FcntlArg::F_GETFL).unwrap());
+    fcntl(sock, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).unwrap();
+}
+
+/// connect(2) to nowhere (AF_UNSPEC): the connection ends, the socket can be used again.
+pub fn disconnect(sock: &impl AsFd) -> io::Result<()> {
+    let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as u16, sa_data: [0; 14] };
+    let (fd, length) = (sock.as_fd().as_raw_fd(), size_of_val(&nowhere) as libc::socklen_t);
+    // SAFETY: the pointer and the length describe `nowhere`.
+    check(unsafe { libc::connect(fd, &nowhere, length) }).map(drop)
 }

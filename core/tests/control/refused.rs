@@ -1,8 +1,11 @@
 //! Where control cannot be had: the lock is held, the setting cannot be written, it is elsewhere.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::FileExt;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -140,13 +143,15 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
     }
     let namespace = Namespace::new().unwrap();
     let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
-    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             let _entered = namespace.enter().unwrap();
-            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+            let setting = OpenOptions::new().write(true).open("/proc/sys/net/mptcp/path_manager");
+            let setting = setting.unwrap();
+            while !is_over.load(Ordering::Relaxed) {
                 for name in ["userspace", "kernel"] {
-                    std::fs::write("/proc/sys/net/mptcp/path_manager", name).unwrap();
+                    setting.write_all_at(name.as_bytes(), 0).unwrap();
                 }
             }
         });
@@ -161,7 +166,7 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
             let asked = asked.iter().find(|asked| asked.name == "take_control").unwrap();
             assert!(asked.is_available, "{asked:?}");
         }
-        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        is_over.store(true, Ordering::Relaxed);
     });
     let sock = namespace.run(|| socket(ip));
     namespace.run(|| subflows::take_control(&sock)).unwrap();

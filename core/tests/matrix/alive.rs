@@ -6,14 +6,15 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use subflows::{Connect, Listen, Open};
 use subflows_lab::{Namespace, Net, ready, wait_until};
 
+use crate::common::ways::ways;
 use crate::common::{self, Pair, SOON, judge, open_handed, userspace};
 use crate::{Cell, Column};
 
 /// Who decides about the paths, at both ends.
 const MANAGERS: [bool; 2] = [false, true];
 
-/// IPv4 and IPv6, as the lab gives the addresses of a path.
-const FAMILIES: [usize; 2] = [0, 1];
+/// IPv4, IPv6, and IPv4 by a socket of IPv6.
+const FAMILIES: [usize; 3] = [0, 1, 2];
 
 /// Two namespaces, in which either the kernel or programs decide.
 fn net(is_controlled: bool) -> Net {
@@ -38,8 +39,10 @@ struct Scene {
     idle: [IpAddr; 2],
 }
 
-fn scene(net: &Net, to: IpAddr) -> Scene {
-    let pair = common::connect(net, to, &Connect::new());
+fn scene(net: &Net, family: usize) -> Scene {
+    let (listen, to) = ways(net)[family];
+    let pair = common::connect_from_to(&net.client, &net.server, listen, to, &Connect::new());
+    let to = to.to_canonical();
     let local = net.paths[1].client_ip(to);
     let of_server = |path: usize| {
         let mut ips = net.paths[path].server_ips().into_iter();
@@ -97,8 +100,8 @@ fn before_the_first_byte() {
     }
     for is_controlled in MANAGERS {
         let net = net(is_controlled);
-        for to in net.paths[0].server_ips() {
-            let scene = scene(&net, to);
+        for family in FAMILIES {
+            let scene = scene(&net, family);
             let [(_, client), (_, server)] = scene.ends(&net);
             client.is(&managed(Column::not_ready(), is_controlled));
             // The third segment has told the server all that it wants to know.
@@ -115,8 +118,8 @@ fn ready_with_one_subflow() {
     }
     for is_controlled in MANAGERS {
         let net = net(is_controlled);
-        for to in net.paths[0].server_ips() {
-            let scene = scene(&net, to);
+        for family in FAMILIES {
+            let scene = scene(&net, family);
             scene.pair.make_ready();
             for (_, cell) in scene.ends(&net) {
                 cell.is(&managed(Column::ready(1), is_controlled));
@@ -136,8 +139,7 @@ fn ready_with_two_subflows() {
         for end in [0, 1] {
             for family in FAMILIES {
                 let net = net(is_controlled);
-                let to = net.paths[0].server_ips()[family];
-                let scene = scene(&net, to);
+                let scene = scene(&net, family);
                 scene.pair.make_ready();
                 scene.widen(&net, is_controlled);
                 for (_, cell) in scene.ends(&net) {
@@ -173,8 +175,7 @@ fn half_closed() {
         for shut in [0, 1] {
             for family in FAMILIES {
                 let net = net(is_controlled);
-                let to = net.paths[0].server_ips()[family];
-                let scene = scene(&net, to);
+                let scene = scene(&net, family);
                 scene.pair.make_ready();
                 scene.widen(&net, is_controlled);
                 half_close(&net, &scene, shut, is_controlled);
@@ -206,8 +207,8 @@ fn what_only_we_stop_reading_is_open() {
     }
     for is_controlled in MANAGERS {
         let net = net(is_controlled);
-        for to in net.paths[0].server_ips() {
-            let scene = scene(&net, to);
+        for family in FAMILIES {
+            let scene = scene(&net, family);
             scene.pair.make_ready();
             scene.pair.client.shutdown(Shutdown::Read).unwrap();
             // Nothing was told to the peer: the connection is what it was.

@@ -6,14 +6,17 @@ mod common;
 
 mod alive;
 mod before;
+mod column;
 mod fallback;
 mod over;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use common::raw;
+use column::{Answer, Column, Fails, Works};
+use common::{judge, raw};
 use subflows::{Announce, Error, ErrorKind, Open, PathManager, State, Status};
 use subflows_lab::{Namespace, oracle};
 
@@ -21,175 +24,6 @@ const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6A
 
 /// How long an `open` that must wait is allowed to.
 const PATIENCE: Duration = Duration::from_millis(200);
-
-/// What a verb does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    Works,
-    Fails(ErrorKind),
-}
-use Answer::{Fails, Works};
-
-/// One column of the table: what the verbs do in a state.
-#[derive(Clone, Debug)]
-struct Column {
-    state: State,
-    is_ready: bool,
-    manager: PathManager,
-    has_token: bool,
-    info: Answer,
-    /// How many subflows are listed, where that works.
-    list: Answer,
-    subflows: usize,
-    addresses: Answer,
-    details: Answer,
-    set_backup: Answer,
-    close: Answer,
-    /// With an id that no subflow has.
-    no_such: ErrorKind,
-    open: Answer,
-    announce: Answer,
-    events: Answer,
-    take_control: Answer,
-    upgrade: Answer,
-}
-
-impl Column {
-    /// A Multipath TCP socket without a connection.
-    fn unconnected() -> Column {
-        Column {
-            state: State::Unconnected,
-            is_ready: false,
-            manager: PathManager::Kernel,
-            has_token: false,
-            info: Works,
-            list: Works,
-            subflows: 0,
-            addresses: Works,
-            details: Fails(ErrorKind::NoSuchSubflow),
-            set_backup: Fails(ErrorKind::NoSuchSubflow),
-            close: Fails(ErrorKind::NoSuchSubflow),
-            no_such: ErrorKind::NoSuchSubflow,
-            open: Fails(ErrorKind::NotConnected),
-            announce: Fails(ErrorKind::NotConnected),
-            events: Fails(ErrorKind::NotConnected),
-            take_control: Works,
-            upgrade: Works,
-        }
-    }
-
-    fn listening() -> Column {
-        Column {
-            state: State::Listening,
-            manager: PathManager::Unknown,
-            take_control: Fails(ErrorKind::InvalidState),
-            upgrade: Fails(ErrorKind::InvalidState),
-            ..Column::unconnected()
-        }
-    }
-
-    fn connecting() -> Column {
-        Column {
-            state: State::Connecting,
-            manager: PathManager::Userspace,
-            has_token: true,
-            open: Fails(ErrorKind::TimedOut),
-            announce: Fails(ErrorKind::NotReady),
-            events: Works,
-            ..Column::listening()
-        }
-    }
-
-    /// A controlled connection with one subflow, before the first byte.
-    fn not_ready() -> Column {
-        Column {
-            state: State::Mptcp,
-            subflows: 1,
-            details: Works,
-            set_backup: Works,
-            close: Fails(ErrorKind::InvalidState),
-            open: Fails(ErrorKind::NotReady),
-            ..Column::connecting()
-        }
-    }
-
-    /// A controlled connection with one subflow, or with more.
-    fn ready(subflows: usize) -> Column {
-        Column {
-            is_ready: true,
-            subflows,
-            open: Works,
-            announce: Works,
-            close: if subflows > 1 { Works } else { Fails(ErrorKind::InvalidState) },
-            ..Column::not_ready()
-        }
-    }
-
-    fn half_closed(subflows: usize) -> Column {
-        Column {
-            is_ready: false,
-            open: Fails(ErrorKind::Closed),
-            announce: Fails(ErrorKind::Closed),
-            ..Column::ready(subflows)
-        }
-    }
-
-    /// The same connection under the kernel's path manager.
-    fn of_the_kernel(self) -> Column {
-        // What to wait for would not help.
-        let instead = |answer| match answer {
-            Works | Fails(ErrorKind::NotReady) => Fails(ErrorKind::NotControlled),
-            other => other,
-        };
-        Column {
-            manager: PathManager::Kernel,
-            set_backup: instead(self.set_backup),
-            open: instead(self.open),
-            announce: instead(self.announce),
-            ..self
-        }
-    }
-
-    /// A connection that is plain TCP.
-    fn tcp(state: State) -> Column {
-        let not_mptcp = Fails(ErrorKind::NotMptcp);
-        Column {
-            state,
-            is_ready: false,
-            manager: PathManager::Unknown,
-            has_token: false,
-            info: not_mptcp,
-            list: not_mptcp,
-            subflows: 0,
-            addresses: not_mptcp,
-            details: not_mptcp,
-            set_backup: not_mptcp,
-            close: not_mptcp,
-            no_such: ErrorKind::NotMptcp,
-            open: not_mptcp,
-            announce: not_mptcp,
-            events: not_mptcp,
-            take_control: Fails(ErrorKind::InvalidState),
-            upgrade: Fails(ErrorKind::InvalidState),
-        }
-    }
-
-    fn closed() -> Column {
-        let closed = Fails(ErrorKind::Closed);
-        Column {
-            state: State::Closed,
-            manager: PathManager::Unknown,
-            details: closed,
-            set_backup: closed,
-            close: closed,
-            no_such: ErrorKind::Closed,
-            open: closed,
-            announce: closed,
-            events: closed,
-            ..Column::unconnected()
-        }
-    }
-}
 
 /// A socket, and how to ask it.
 struct Cell<'a> {
@@ -222,7 +56,6 @@ impl<'a> Cell<'a> {
             let after = subflows::status(sock).unwrap();
             assert_eq!(after, status, "{}: {verb} has changed something", self.what);
         };
-        let empty = |result: Result<(), Error>| result;
         verify(
             "info",
             column.info,
@@ -232,6 +65,11 @@ impl<'a> Cell<'a> {
         verify("list", column.list, listed.as_ref().map(drop).map_err(Clone::clone));
         let listed = listed.unwrap_or_default();
         assert_eq!(listed.len(), column.subflows, "{}: {listed:?}", self.what);
+        if column.state == State::Mptcp {
+            let shown = judge::by_ss(self.namespace, status.token.unwrap_or_default());
+            let listed = listed.iter().map(|subflow| (subflow.local, subflow.remote));
+            assert_eq!(listed.collect::<BTreeSet<_>>(), shown, "{}: ss", self.what);
+        }
         let addresses = subflows::addresses(sock).map(|known| {
             let used: u32 = known.iter().map(|address| address.subflows).sum();
             assert_eq!(used as usize, column.subflows, "{}: {known:?}", self.what);
@@ -250,12 +88,12 @@ impl<'a> Cell<'a> {
         verify("events", column.events, subflows::events(sock).map(drop));
         let announced = subflows::announce(sock, self.announce, &Announce::new());
         verify("announce", column.announce, announced.and_then(|announced| announced.withdraw()));
-        self.opens(column, &verify);
+        verify("open, and close", column.open, self.open(column));
         if column.close != Works {
             verify("close", column.close, subflows::close(sock, id));
         }
         // What works only where nothing is lost comes last, and is seen by what it does.
-        verify("upgrade", column.upgrade, empty(self.upgrade(column)));
+        verify("upgrade", column.upgrade, self.upgrade(column));
         let taken = subflows::take_control(sock);
         let answer = taken.as_ref().map_or_else(|error| Fails(error.kind()), |()| Works);
         assert_eq!(answer, column.take_control, "{}: take_control: {taken:?}", self.what);
@@ -276,9 +114,9 @@ impl<'a> Cell<'a> {
         assert_eq!(status.path_manager, column.manager, "{what}: {status:?}");
         assert_eq!(status.token.is_some(), column.has_token, "{what}: {status:?}");
         let shown = oracle::ss_connections(self.namespace);
-        let is_shown = status.token.is_some_and(|token| {
-            shown.iter().any(|shown| common::judge::number(&shown.token) == token)
-        });
+        let is_shown = status
+            .token
+            .is_some_and(|token| shown.iter().any(|shown| judge::number(&shown.token) == token));
         assert_eq!(is_shown, column.has_token, "{what}: {status:?}: ss shows {shown:?}");
         let is_tcp = matches!(column.state, State::Tcp | State::FellBack);
         assert_eq!(raw::is_mptcp(&self.sock), !is_tcp, "{what}: TCP_IS_MPTCP");
@@ -294,22 +132,19 @@ impl<'a> Cell<'a> {
 
     /// A subflow that is opened is closed again; one that is not is refused in time.
     #[track_caller]
-    fn opens(&self, column: &Column, verify: &dyn Fn(&str, Answer, Result<(), Error>)) {
+    fn open(&self, column: &Column) -> Result<(), Error> {
         let start = Instant::now();
         let opened = subflows::open(&self.sock, &self.open);
         let elapsed = start.elapsed();
-        if opened.is_err() {
-            let bound = match column.open {
-                Fails(ErrorKind::TimedOut) => PATIENCE + common::ways::AT_ONCE,
-                _ => common::ways::AT_ONCE,
-            };
-            assert!(elapsed < bound, "{}: open took {elapsed:?}: {opened:?}", self.what);
-        }
-        let closed = opened.and_then(|subflow| {
-            assert_eq!(subflows::list(&self.sock)?.len(), column.subflows + 1, "{}", self.what);
-            subflows::close(&self.sock, subflow.id)
-        });
-        verify("open, and close", column.open, closed);
+        let bound = match column.open {
+            Works => self.open.timeout,
+            Fails(ErrorKind::TimedOut) => PATIENCE + common::ways::AT_ONCE,
+            Fails(_) => common::ways::AT_ONCE,
+        };
+        assert!(elapsed < bound, "{}: open took {elapsed:?}: {opened:?}", self.what);
+        let subflow = opened?;
+        assert_eq!(subflows::list(&self.sock)?.len(), column.subflows + 1, "{}", self.what);
+        subflows::close(&self.sock, subflow.id)
     }
 
     /// Where the socket is Multipath TCP already, nothing is put in its place.

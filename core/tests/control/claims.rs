@@ -13,7 +13,7 @@ use subflows_lab::{Namespace, oracle, ready, traffic};
 use crate::common::child::{Guarded, helper, is_child};
 use crate::common::judge::{canonical, number};
 use crate::common::{SOON, raw};
-use crate::{LOOPBACK, prove, setting};
+use crate::{LOOPBACK, Over, prove, setting};
 
 const THREADS: usize = 8;
 const PROCESSES: usize = 4;
@@ -130,6 +130,7 @@ fn what_others_write_meanwhile_makes_no_false_claim() {
                 std::fs::write("/proc/sys/net/mptcp/path_manager", "kernel").unwrap();
             }
         });
+        let _over = Over(&is_over);
         let _entered = namespace.enter().unwrap();
         for _ in 0..500 {
             let sock = subflows::socket(Family::V4).unwrap();
@@ -139,7 +140,6 @@ fn what_others_write_meanwhile_makes_no_false_claim() {
                 Err(error) => panic!("{error}"),
             }
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     println!("{} taken, {busy} not", claimed.len());
     assert!(claimed.len() > busy, "{busy} of 500 were not taken");

@@ -13,6 +13,7 @@ mod rights;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{Pair, SOON, judge, raw};
 use subflows::{Family, Listen, Open};
@@ -23,6 +24,15 @@ const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6A
 /// The setting that is switched, read by ourselves.
 fn setting(namespace: &Namespace) -> String {
     namespace.sysctl("net.mptcp.path_manager").unwrap()
+}
+
+/// Ends what runs beside a test, also when that fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A socket of that kind of address, made in the namespace of the calling thread.

@@ -16,7 +16,7 @@ use subflows_lab::{Namespace, ready, wait_until};
 
 use crate::common::child::Guarded;
 use crate::common::{SOON, userspace};
-use crate::{LOOPBACK, prove, setting, socket};
+use crate::{LOOPBACK, Over, prove, setting, socket};
 
 #[test]
 fn who_never_gives_the_lock_back_is_not_waited_for() {
@@ -144,6 +144,7 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
     let namespace = Namespace::new().unwrap();
     let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
     let is_over = AtomicBool::new(false);
+    let mut claimed = Vec::new();
     thread::scope(|scope| {
         scope.spawn(|| {
             let _entered = namespace.enter().unwrap();
@@ -155,20 +156,22 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
                 }
             }
         });
+        let _over = Over(&is_over);
         let _entered = namespace.enter().unwrap();
         for _ in 0..500 {
             let sock = subflows::socket(Family::V4).unwrap();
             match subflows::take_control(&sock) {
-                Ok(()) => {}
+                Ok(()) => claimed.push(sock),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Busy, "{error}"),
             }
             let asked = subflows::capabilities().unwrap();
             let asked = asked.iter().find(|asked| asked.name == "take_control").unwrap();
             assert!(asked.is_available, "{asked:?}");
         }
-        is_over.store(true, Ordering::Relaxed);
     });
-    let sock = namespace.run(|| socket(ip));
-    namespace.run(|| subflows::take_control(&sock)).unwrap();
-    prove(&namespace, sock, ip);
+    // Whoever was said to have control has it, whatever stood when.
+    println!("{} of 500 were taken", claimed.len());
+    for sock in claimed.into_iter().take(100) {
+        prove(&namespace, sock, ip);
+    }
 }

@@ -4,16 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::PathManager;
-use crate::door::door;
+use crate::door::{Withdraw, door};
 use crate::error::{Error, ErrorKind, Result};
 use crate::listen::{Listen, listen_on};
 use crate::open::plan;
 use crate::state::{Observed, Phase, explain, observe};
-use crate::sys::cache;
 use crate::sys::event::KernelEvents;
-use crate::sys::mptcp;
 use crate::sys::path_manager::{LocalAddress, PmNetlink};
-use crate::sys::socket;
+use crate::sys::{cache, fork, mptcp, socket};
 use crate::table::{Ty, Typed, operation, options};
 
 options! {
@@ -94,44 +92,20 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
     local.is_announced = true;
     let ear = door().events(Some(sock)).map_err(|error| error.during(OPERATION))?;
     ear.set_buffer(0);
-    let backlog = options.backlog as usize;
-    let Some(port) = options.port else {
-        tell(sock, token, &mut local)?;
-        let address = SocketAddr::new(ip, 0);
-        let listener = None;
-        return Ok(Announced {
-            token,
-            local,
-            address,
-            listener,
-            backlog,
-            _ear: ear,
-            is_withdrawn: false,
-        });
+    let mut announced = Announced {
+        local,
+        address: SocketAddr::new(ip, 0),
+        listener: None,
+        backlog: options.backlog as usize,
+        generation: fork::generation(),
+        _ear: ear,
+        way_back: None,
     };
-    // Told without a port, the peer takes the one that it knows this end of the connection by.
-    let own = match ip.is_ipv6() && !mptcp::tells_v6_ports(sock) {
-        true => {
-            Some(socket::local_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?.port())
-        }
-        false => None,
-    };
-    if own.is_some_and(|own| port != 0 && port != own) {
-        return Err(error(ErrorKind::Unsupported)
-            .detail("beside TCP timestamps this kernel has no room for an IPv6 address and a port")
-            .with_remedy(
-                "Leave the choice of the port to us (0), or switch net.ipv4.tcp_timestamps off.",
-            ));
+    if let Some(port) = options.port {
+        announced.listen(sock, port, options.backlog)?;
     }
-    let address = SocketAddr::new(ip, own.unwrap_or(port));
-    let listener = listen_for_peer(sock, address, options.backlog)?;
-    let address =
-        socket::local_address(listener.as_fd()).map_err(|e| Error::from_io(OPERATION, &e))?;
-    let address = SocketAddr::new(ip, address.port());
-    local.port = own.map_or(address.port(), |_| 0);
-    tell(sock, token, &mut local)?;
-    let listener = Some(listener);
-    Ok(Announced { token, local, address, listener, backlog, _ear: ear, is_withdrawn: false })
+    announced.way_back = Some(tell(sock, token, &mut announced.local)?);
+    Ok(announced)
 }
 
 /// A listener that answers by the interface that owns the address: by the default route the answer
@@ -153,7 +127,7 @@ fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> R
 }
 
 /// Announces under an id that is free, again where somebody took it in between.
-fn tell(sock: BorrowedFd<'_>, token: u32, local: &mut LocalAddress) -> Result<()> {
+fn tell(sock: BorrowedFd<'_>, token: u32, local: &mut LocalAddress) -> Result<Box<dyn Withdraw>> {
     const OPERATION: &str = "announce";
     const TRIES: usize = 8;
     let mut last = Error::new(ErrorKind::InvalidArgument, OPERATION);
@@ -170,8 +144,8 @@ fn tell(sock: BorrowedFd<'_>, token: u32, local: &mut LocalAddress) -> Result<()
             Some(same) => same.id,
             None => plan::unused_id(sock, token, &known, OPERATION)?,
         };
-        match door().announce(sock, token, local) {
-            Ok(()) => return Ok(()),
+        match door().announce(sock, token, *local) {
+            Ok(way_back) => return Ok(way_back),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                 last = error.during(OPERATION).with_kind(ErrorKind::InvalidArgument);
             }
@@ -184,18 +158,50 @@ fn tell(sock: BorrowedFd<'_>, token: u32, local: &mut LocalAddress) -> Result<()
 /// An address that the peer was told of. Dropped, it is withdrawn.
 #[derive(Debug)]
 pub struct Announced {
-    token: u32,
     local: LocalAddress,
     address: SocketAddr,
     listener: Option<OwnedFd>,
     backlog: usize,
+    /// A fork of the process that announced has a copy of this, and nothing to withdraw.
+    generation: u64,
     /// Never read. The kernel takes subflows that come to a controlled connection only while
     /// somebody follows events (`mptcp_userspace_pm_active` in `net/mptcp/pm_userspace.c`).
     _ear: KernelEvents,
-    is_withdrawn: bool,
+    /// Used once, when the address has been announced.
+    way_back: Option<Box<dyn Withdraw>>,
 }
 
 impl Announced {
+    /// Opens the listener that a peer needs who is told of a port.
+    fn listen(&mut self, sock: BorrowedFd<'_>, port: u16, backlog: u32) -> Result<()> {
+        const OPERATION: &str = "announce";
+        let ip = self.local.ip;
+        // Told without a port, the peer takes the one that it knows this end of the connection by.
+        let own = match ip.is_ipv6() && !mptcp::tells_v6_ports(sock) {
+            true => {
+                Some(socket::local_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?.port())
+            }
+            false => None,
+        };
+        if own.is_some_and(|own| port != 0 && port != own) {
+            return Err(Error::new(ErrorKind::Unsupported, OPERATION)
+                .detail(
+                    "beside TCP timestamps this kernel has no room for an IPv6 address and a port",
+                )
+                .with_remedy(
+                    "Leave the choice of the port to us (0), or switch net.ipv4.tcp_timestamps \
+                     off.",
+                ));
+        }
+        let listener = listen_for_peer(sock, SocketAddr::new(ip, own.unwrap_or(port)), backlog)?;
+        let bound =
+            socket::local_address(listener.as_fd()).map_err(|e| Error::from_io(OPERATION, &e))?;
+        self.address.set_port(bound.port());
+        self.local.port = if own.is_some() { 0 } else { bound.port() };
+        self.listener = Some(listener);
+        Ok(())
+    }
+
     /// The address id that the peer knows it by.
     pub fn id(&self) -> u8 {
         self.local.id
@@ -242,10 +248,11 @@ impl Announced {
     }
 
     fn end(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.is_withdrawn, true) {
+        let Some(mut way_back) = self.way_back.take() else { return Ok(()) };
+        if self.generation != fork::generation() {
             return Ok(());
         }
-        door().withdraw(self.token, &self.local).map_err(|error| match error.raw_os_error() {
+        way_back.withdraw().map_err(|error| match error.raw_os_error() {
             Some(libc::EINVAL) => error.during("announce").with_kind(ErrorKind::Closed),
             _ => error.during("announce"),
         })

@@ -2,17 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 
 use crate::details::{self, Details};
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::{self, Info};
-use crate::state::unasked;
 use crate::subflow::SubflowState;
-use crate::sys::cache::{self, Unasked};
+use crate::sys::cache;
 use crate::sys::diag::{RawConnection, SockDiag};
 use crate::sys::netlink::Refusal;
-use crate::sys::socket;
 use crate::table::{Ty, Typed, operation, options, record};
 
 record! {
@@ -114,7 +111,9 @@ operation! {
     /// Looks up one connection of the calling thread's network namespace by its local token, in
     /// constant time, without its subflows.
     ///
-    /// Needs no privilege; Linux 5.9, with the module `mptcp_diag`.
+    /// Tokens are unique on a host. A thread that has moved to another network namespace may still
+    /// be told about a connection of the one that it has left. Needs no privilege; Linux 5.9, with
+    /// the module `mptcp_diag`.
     ///
     /// # Errors
     /// `Closed` where no connection has that token; `Unsupported` where the kernel has no
@@ -131,19 +130,13 @@ operation! {
     /// ```
     row CONNECTION(token: Ty::U32) -> Connection::TY, Nothing, [Closed Unsupported];
     pub fn connection(token: u32) -> Result<Connection> {
-        // Is where the thread is now: a kept socket may be where it was.
-        let here = socket::new(libc::AF_UNIX, libc::SOCK_DGRAM, 0)
-            .map_err(|error| Error::from_io("connection", &error))?;
-        cache::about(here.as_fd(), |diag: &mut SockDiag| diag.connection(token))
+        cache::look_up(|diag: &mut SockDiag| diag.connection(token))
             .map(|raw| from_raw(&raw))
-            .map_err(|error| match error {
-                Unasked::Refused(refusal) if refusal.errno != libc::ENOENT || !has_mptcp_diag() => {
-                    refused("connection", refusal)
-                }
-                Unasked::Refused(_) => Error::new(ErrorKind::Closed, "connection")
+            .map_err(|refusal| match refusal.errno {
+                libc::ENOENT if has_mptcp_diag() => Error::new(ErrorKind::Closed, "connection")
                     .detail(format!("no connection here has the token {token:08x}"))
                     .with_remedy("Tokens are those of `ss -M` in the same network namespace."),
-                elsewhere => unasked("connection", elsewhere),
+                _ => refused("connection", refusal),
             })
     }
 }

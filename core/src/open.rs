@@ -16,7 +16,7 @@ use crate::status::is_ready;
 use crate::subflow::Subflow;
 use crate::sys::event::KernelEvents;
 use crate::sys::mptcp::{self, Info};
-use crate::sys::socket;
+use crate::sys::{fork, socket};
 use crate::table::{Ty, Typed, operation, options};
 use crate::waker::Waker;
 use join::Join;
@@ -116,6 +116,8 @@ pub struct Opening<'fd> {
     last_try: Instant,
     waker: Option<Waker>,
     stage: Stage,
+    /// A fork of the process has a copy of this, and nothing to undo.
+    generation: u64,
 }
 
 #[derive(Debug)]
@@ -154,6 +156,7 @@ impl<'fd> Opening<'fd> {
             last_try: Instant::now(),
             waker: None,
             stage: Stage::Waiting,
+            generation: fork::generation(),
         };
         opening.stage = opening.create()?;
         Ok(opening)
@@ -342,7 +345,8 @@ impl<'fd> Opening<'fd> {
 
     /// Closes what was begun.
     fn undo(&mut self) {
-        if let Stage::Joining(join) = &self.stage {
+        let is_ours = self.generation == fork::generation();
+        if let (Stage::Joining(join), true) = (&self.stage, is_ours) {
             let (local, remote) = join.ends();
             // Where it is gone already, there is nothing to close.
             let _ = door().destroy(self.sock, self.token, local, remote);

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::sys::socket;
+use crate::sys::{fork, socket};
 
 /// How long what the namespace's settings said is taken for true.
 const FRESH: Duration = Duration::from_secs(1);
@@ -83,7 +83,7 @@ fn parse_reserved(text: &str) -> Vec<RangeInclusive<u16>> {
 /// hangs on it.
 pub(crate) fn random() -> u64 {
     let mut hasher = RandomState::new().build_hasher();
-    hasher.write_u32(std::process::id());
+    hasher.write_u64(fork::generation());
     hasher.finish()
 }
 

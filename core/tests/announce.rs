@@ -335,3 +335,51 @@ fn what_cannot_be_announced_is_refused_by_name() {
         assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
     }
 }
+
+/// Without its own way back, a handle that is closed where its thread has gone leaves the address
+/// announced for ever, or withdraws somebody else's.
+#[test]
+fn an_address_is_withdrawn_from_another_namespace() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    let ip = net.paths[0].client_ip(net.paths[0].server_v4.into());
+    let pair = controlled(&net, net.paths[0].server_v4.into(), net.paths[0].server_v4.into());
+    let other = net.paths[1].client_ip(ip);
+    let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
+    let here = announce(&net, &pair, other, &Announce::new()).unwrap();
+    assert_eq!(next(&mut events, EventKind::AddressAnnounced).remote_address_id, Some(here.id()));
+    net.server.run(|| here.withdraw()).unwrap();
+    next(&mut events, EventKind::AddressRemoved);
+    let known = addresses(&net, &pair);
+    assert!(!known.iter().any(|known| known.ip == other && known.is_announced), "{known:?}");
+}
+
+/// Without an owner's mark, a forked child that ends its copy of the handle withdraws the address
+/// of its parent.
+#[test]
+fn a_fork_withdraws_nothing_of_its_parent() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    let to = IpAddr::from(net.paths[0].server_v4);
+    let pair = controlled(&net, to, to);
+    let other = net.paths[1].client_ip(to);
+    let here = announce(&net, &pair, other, &Announce::new()).unwrap();
+    // SAFETY: the child drops one value and leaves, without running anything of the parent's.
+    match unsafe { nix::unistd::fork() }.unwrap() {
+        nix::unistd::ForkResult::Child => {
+            drop(here);
+            // SAFETY: nothing of this process is used after this.
+            unsafe { libc::_exit(0) }
+        }
+        nix::unistd::ForkResult::Parent { child } => {
+            nix::sys::wait::waitpid(child, None).unwrap();
+        }
+    }
+    let known = addresses(&net, &pair);
+    assert!(known.iter().any(|known| known.ip == other && known.is_announced), "{known:?}");
+    here.withdraw().unwrap();
+}

@@ -15,7 +15,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-use subflows::{Connect, Connections, Listen, Open};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+use subflows::{Connect, Connections, Family, Listen, Open};
 use subflows_lab::{Namespace, Net};
 
 struct Pair {
@@ -39,14 +41,21 @@ fn pair(net: &Net, control: bool) -> Pair {
 }
 
 fn reading(c: &mut Criterion, net: &Net) {
+    let managed = pair(net, false);
+    let fd = managed.client.as_raw_fd();
+    let mut buffer = [0u8; 96];
+    let mut group = c.benchmark_group("info");
+    group.bench_function("raw", |b| b.iter(|| raw::getsockopt(fd, 284, 1, &mut buffer)));
+    group.bench_function("ours", |b| b.iter(|| subflows::info(black_box(&managed.client))));
+    group.finish();
+
     let pair = pair(net, true);
     let second = Open::new().local(net.paths[1].client_v4);
     subflows::open(&pair.client, &second).expect("open");
     assert_eq!(subflows::list(&pair.client).expect("list").len(), 2);
     let fd = pair.client.as_raw_fd();
 
-    let mut group = c.benchmark_group("info");
-    let mut buffer = [0u8; 96];
+    let mut group = c.benchmark_group("info of a controlled one");
     group.bench_function("raw", |b| b.iter(|| raw::getsockopt(fd, 284, 1, &mut buffer)));
     group.bench_function("ours", |b| b.iter(|| subflows::info(black_box(&pair.client))));
     group.finish();
@@ -176,17 +185,29 @@ fn raw_open(group: &mut BenchmarkGroup<'_, WallTime>, net: &Net, pair: &Pair) {
     });
 }
 
-fn taking_control(c: &mut Criterion) {
-    let mut group = c.benchmark_group("take_control");
-    let like = SocketAddr::from(([127, 0, 0, 1], 0));
+fn taking_control(c: &mut Criterion, name: &str) {
+    let mut group = c.benchmark_group(name);
+    group.bench_function("raw", |b| b.iter(raw::child));
     group.bench_function("ours", |b| {
         b.iter_batched(
-            || subflows::socket(like).expect("socket"),
+            || subflows::socket(Family::V4).expect("socket"),
             |sock| subflows::take_control(&sock).map(|()| sock),
             criterion::BatchSize::PerIteration,
         );
     });
     group.finish();
+}
+
+/// Where the child is put on another processor, most of the time is that one's waking up: on a
+/// virtual machine, tens of microseconds.
+fn taking_control_on_one_processor(c: &mut Criterion) {
+    let everywhere = sched_getaffinity(Pid::from_raw(0)).expect("affinity");
+    let one = (0..CpuSet::count()).find(|cpu| everywhere.is_set(*cpu).expect("a processor"));
+    let mut here = CpuSet::new();
+    here.set(one.expect("one")).expect("a processor");
+    sched_setaffinity(Pid::from_raw(0), &here).expect("affinity");
+    taking_control(c, "take_control on one processor");
+    sched_setaffinity(Pid::from_raw(0), &everywhere).expect("affinity");
 }
 
 fn main() {
@@ -208,7 +229,8 @@ fn main() {
     {
         let _inside = net.client.enter().expect("enter");
         reading(&mut criterion, &net);
-        taking_control(&mut criterion);
+        taking_control(&mut criterion, "take_control");
+        taking_control_on_one_processor(&mut criterion);
         opening(&mut criterion, &net);
     }
     many(&mut criterion);

@@ -14,6 +14,22 @@ pub fn getsockopt(fd: RawFd, level: i32, name: i32, buffer: &mut [u8]) -> usize 
     length as usize
 }
 
+/// Makes a child as `vfork` does, which ends at once, and waits for it: the least that surviving
+/// the caller's death costs.
+pub fn child() {
+    extern "C" fn nothing(_: *mut libc::c_void) -> libc::c_int {
+        0
+    }
+    let mut stack = [0u128; 256];
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
+    let top = stack.as_mut_ptr_range().end.cast();
+    // SAFETY: the stack outlives the child, because CLONE_VFORK waits for its end.
+    let child = unsafe { libc::clone(nothing, top, flags, std::ptr::null_mut()) };
+    assert!(child > 0);
+    // SAFETY: waitpid takes numbers and accepts a null status.
+    assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), libc::__WCLONE) }, child);
+}
+
 /// The input of `MPTCP_FULL_INFO` with room for eight subflows, in the kernel's own sizes.
 pub struct FullInfo {
     pub head: [u8; 136],

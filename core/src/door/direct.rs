@@ -5,7 +5,7 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::Door;
+use super::{Door, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::unasked;
 use crate::sys::cache::{self, Kept, Unasked};
@@ -93,27 +93,20 @@ impl Door for Direct {
         })
     }
 
-    fn announce(&self, sock: BorrowedFd<'_>, token: u32, local: &LocalAddress) -> Result<()> {
-        act("ANNOUNCE", sock, |netlink: &mut PmNetlink| netlink.announce(token, local))
+    fn announce(
+        &self,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        local: LocalAddress,
+    ) -> Result<Box<dyn Withdraw>> {
+        act("ANNOUNCE", sock, |netlink: &mut PmNetlink| netlink.announce(token, &local))?;
+        // The cached socket, which has just been used, says that this thread is in the right place.
+        let netlink = PmNetlink::open().map_err(|refusal| unasked("ANNOUNCE", refusal.into()))?;
+        Ok(Box::new(Announcement { netlink, token, local }))
     }
 
-    fn remove(&self, token: u32, id: u8) -> Result<()> {
-        cache::look_up(|netlink: &mut PmNetlink| netlink.remove(token, id))
-            .map_err(|refusal| Error::os("REMOVE", refusal.errno).kernel(refusal.text))
-    }
-
-    fn withdraw(&self, token: u32, local: &LocalAddress) -> Result<()> {
-        // The kernel forgets an announced address when a subflow from it is closed by command, and
-        // then refuses to withdraw it: told once more, it knows.
-        let withdraw = |netlink: &mut PmNetlink| match netlink.remove(token, local.id) {
-            Err(refusal) if refusal.errno == libc::EINVAL => {
-                netlink.announce(token, local)?;
-                netlink.remove(token, local.id)
-            }
-            other => other,
-        };
-        cache::look_up(withdraw)
-            .map_err(|refusal| Error::os("REMOVE", refusal.errno).kernel(refusal.text))
+    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Result<()> {
+        act("REMOVE", sock, |netlink: &mut PmNetlink| netlink.remove(token, id))
     }
 
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Result<KernelEvents> {
@@ -124,6 +117,28 @@ impl Door for Direct {
             socket::namespace_cookie(events.as_fd()).is_some_and(|ours| ours != cookie)
         });
         if elsewhere { Err(Error::new(ErrorKind::OtherNamespace, OPERATION)) } else { Ok(events) }
+    }
+}
+
+#[derive(Debug)]
+struct Announcement {
+    netlink: PmNetlink,
+    token: u32,
+    local: LocalAddress,
+}
+
+impl Withdraw for Announcement {
+    fn withdraw(&mut self) -> Result<()> {
+        let Announcement { netlink, token, local } = self;
+        let withdrawn = match netlink.remove(*token, local.id) {
+            // The kernel forgets an announced address when a subflow from it is closed by command,
+            // and then refuses to withdraw it: told once more, it knows.
+            Err(refusal) if refusal.errno == libc::EINVAL => {
+                netlink.announce(*token, local).and_then(|()| netlink.remove(*token, local.id))
+            }
+            other => other,
+        };
+        withdrawn.map_err(|refusal| unasked("REMOVE", refusal.into()))
     }
 }
 
@@ -187,6 +202,9 @@ fn explain(operation: &'static str, failure: Failure) -> Error {
                 .with_remedy("Use Linux 5.19 or newer, with CONFIG_MPTCP."),
             _ => os(error).detail("net.mptcp.path_manager cannot be written"),
         },
+        Failure::Stuck(error) => os(error)
+            .detail("net.mptcp.path_manager was set to userspace and cannot be set back")
+            .with_remedy("Set it back: sysctl net.mptcp.path_manager=kernel."),
         Failure::Os(error) => os(error),
     }
 }

@@ -49,17 +49,25 @@ pub(crate) trait Door {
         backup: bool,
     ) -> Result<()>;
 
-    /// Tells the peer of an address.
-    fn announce(&self, sock: BorrowedFd<'_>, token: u32, local: &LocalAddress) -> Result<()>;
+    /// Tells the peer of an address; gives how to take that back.
+    fn announce(
+        &self,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        local: LocalAddress,
+    ) -> Result<Box<dyn Withdraw>>;
 
     /// Frees an address id that no subflow uses.
-    fn remove(&self, token: u32, id: u8) -> Result<()>;
-
-    /// Withdraws an announced address, by the token alone: the socket may be gone by then.
-    fn withdraw(&self, token: u32, local: &LocalAddress) -> Result<()>;
+    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Result<()>;
 
     /// Opens the stream of events of the socket's namespace, or of the caller's without one.
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Result<KernelEvents>;
+}
+
+/// The way back from an announcement. It stands by itself: the socket may be gone by then, and the
+/// thread in another network namespace.
+pub(crate) trait Withdraw: std::fmt::Debug + Send + Sync {
+    fn withdraw(&mut self) -> Result<()>;
 }
 
 /// The door that is open.

@@ -18,6 +18,9 @@ use crate::sys::socket;
 
 use super::Open;
 
+/// The kernel counts the subflows of a connection from here (`msk->subflow_id`). Before Linux 6.5 it
+/// does not tell; the initial one then has another id.
+const INITIAL: u32 = 1;
 /// Every network namespace has its loopback interface at this index (`LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
 
@@ -269,7 +272,7 @@ pub(crate) fn unused_id(
             .detail("all 255 address ids of this connection are in use")
             .with_remedy("Close a subflow, or withdraw an address, first."));
     };
-    door().remove(token, stale.id).map_err(|error| error.during(operation))?;
+    door().remove(sock, token, stale.id).map_err(|error| error.during(operation))?;
     Ok(stale.id)
 }
 
@@ -280,7 +283,8 @@ fn local_address_ids(
     subflows: &[Subflow],
 ) -> std::result::Result<HashSet<u8>, Unasked> {
     let mut ids = HashSet::new();
-    for subflow in subflows {
+    // The initial one goes by 0, which is nobody else's.
+    for subflow in subflows.iter().filter(|subflow| subflow.id != INITIAL) {
         match leg::find(sock, token, (subflow.local, subflow.remote), leg::Depth::Shallow) {
             Ok(leg) => _ = ids.insert(leg.local_address_id),
             // Closed meanwhile.

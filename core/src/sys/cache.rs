@@ -104,9 +104,9 @@ pub(crate) fn about<K: Kept, T>(
     }
 }
 
-/// Asks about something of the calling thread's namespace that is looked up by a number. A kept
-/// socket may be of the namespace that the thread has left: what it does not know is asked again
-/// by a fresh one.
+/// Asks about something that is looked up by a number, which no two namespaces of a host use at
+/// once. A kept socket may be of the namespace that the thread has left: what it does not know is
+/// asked again by a fresh one. (To know where a thread is costs half as much as asking does.)
 pub(crate) fn look_up<K: Kept, T>(
     mut ask: impl FnMut(&mut K) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {

@@ -29,14 +29,16 @@ fn map() -> Option<Page> {
     Some(Page(unsafe { &*mapped.cast::<AtomicU64>() }))
 }
 
-/// A number that differs between a process and its forks; it costs no system call.
+/// A number that differs between a process and all its forks; it costs no system call.
 pub(crate) fn generation() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let Some(page) = page() else { return u64::from(std::process::id()) };
     match page.load(Ordering::Relaxed) {
         0 => {
-            // The counter is copied by the fork, and goes on from where the parent's stood.
-            let fresh = NEXT.fetch_add(1, Ordering::Relaxed) + 1;
+            // The counter is copied by the fork and goes on from where the parent's stood, so that
+            // parent and child differ; two children of one parent differ by the process id.
+            let count = NEXT.fetch_add(1, Ordering::Relaxed) & u64::from(u32::MAX);
+            let fresh = u64::from(std::process::id()) << 32 | count;
             match page.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => fresh,
                 Err(other) => other,

@@ -12,11 +12,12 @@
 //! - A lock on the network namespace's own file keeps two of us apart; it is waited for with a
 //!   bound, because anybody may hold it. The child takes it, not we: so it is held for some
 //!   microseconds, and not for as long as a busy processor takes to get round to the child.
-//! - What is not the default is never written back, so that two writers cannot hand a wrong value
-//!   to each other.
+//! - The switch is only ever moved from the default and back to it. Where it no longer stands as
+//!   we left it, somebody else has written it, and their word stays.
 //! - If only the child is killed, we set the switch back. A journal, where there is a place for
 //!   one, says that a switch is under way: if a whole control group is killed in the middle, the
-//!   next taker heals it.
+//!   next taker heals it. (Where somebody sets `userspace` for good between the two, that is undone
+//!   once: the kernel does not tell who wrote it.)
 
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
@@ -76,6 +77,8 @@ pub(crate) enum Failure {
     UnknownPathManager(String),
     /// The switch cannot be read, or would have to be written and cannot be.
     Switch(io::Error),
+    /// The switch was set and cannot be set back.
+    Stuck(io::Error),
     /// The socket cannot be disconnected, or the child cannot be made or was killed.
     Os(io::Error),
 }
@@ -152,6 +155,7 @@ pub(crate) fn latch(sock: BorrowedFd<'_>, bound: Duration) -> Result<Latched, Fa
         switch,
         is_writable: unwritable.is_none(),
         journal: journal.as_ref(),
+        is_urgent: Cell::new(true),
         is_switched: Cell::new(false),
         is_noted: Cell::new(false),
         outcome: Cell::new(Outcome::Killed),
@@ -160,13 +164,17 @@ pub(crate) fn latch(sock: BorrowedFd<'_>, bound: Duration) -> Result<Latched, Fa
     loop {
         let result = run_in_child(&steps);
         steps.settle();
-        result.map_err(Failure::Os)?;
-        if steps.outcome.get() != Outcome::Locked {
-            break;
+        let end = result.map_err(Failure::Os)?;
+        match steps.outcome.get() {
+            Outcome::Locked if Instant::now() >= deadline => return Err(Failure::Busy),
+            Outcome::Locked => {}
+            // A filter of system calls kills who asks for another priority.
+            Outcome::Killed if end == Some(libc::SIGSYS) && steps.is_urgent.replace(false) => {}
+            _ => break,
         }
-        if Instant::now() >= deadline {
-            return Err(Failure::Busy);
-        }
+    }
+    if steps.is_switched.get() {
+        return Err(Failure::Stuck(io::Error::from_raw_os_error(steps.errno.get())));
     }
     let errno = io::Error::from_raw_os_error(steps.errno.get());
     match steps.outcome.get() {
@@ -254,6 +262,8 @@ struct Steps<'a> {
     switch: &'static Switch,
     is_writable: bool,
     journal: Option<&'a Journal>,
+    /// Ask for the processor's attention while the switch is set.
+    is_urgent: Cell<bool>,
     /// The switch is to be set back.
     is_switched: Cell<bool>,
     /// The journal is to be removed.
@@ -264,8 +274,8 @@ struct Steps<'a> {
 
 /// Runs the steps in a child made like vfork's: it shares memory and descriptors, and we wait in
 /// the kernel until it is gone. Its exit sends no signal, so no SIGCHLD handler and no reaper of
-/// the program sees it.
-fn run_in_child(steps: &Steps<'_>) -> io::Result<()> {
+/// the program sees it. Gives the signal that ended it, if one did.
+fn run_in_child(steps: &Steps<'_>) -> io::Result<Option<i32>> {
     let mut stack = vec![0u128; STACK / size_of::<u128>()];
     let mut before = SigSet::empty();
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
@@ -277,18 +287,18 @@ fn run_in_child(steps: &Steps<'_>) -> io::Result<()> {
     // system calls only: it takes no lock of this process and allocates nothing.
     let child = unsafe { libc::clone(child_main, top.cast(), flags, argument.cast_mut().cast()) };
     let failed = (child < 0).then(io::Error::last_os_error);
-    if child > 0 {
-        reap(child);
-    }
+    let signal = if child > 0 { reap(child) } else { None };
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
-    failed.map_or(Ok(()), Err)
+    failed.map_or(Ok(signal), Err)
 }
 
-fn reap(child: libc::pid_t) {
+fn reap(child: libc::pid_t) -> Option<i32> {
+    let mut status = 0;
     // A child without an exit signal is waited for with __WCLONE. Signals are blocked, so that
     // nothing interrupts it.
-    // SAFETY: waitpid takes numbers and accepts a null status.
-    unsafe { libc::waitpid(child, std::ptr::null_mut(), libc::__WCLONE) };
+    // SAFETY: waitpid takes numbers, and writes the status that the pointer leads to.
+    let ended = unsafe { libc::waitpid(child, &mut status, libc::__WCLONE) };
+    (ended == child && libc::WIFSIGNALED(status)).then(|| libc::WTERMSIG(status))
 }
 
 extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
@@ -297,23 +307,28 @@ extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
     // SAFETY: takes no argument. It leaves the process group, so that a signal to the group no
     // longer reaches us; until here nothing has been written.
     unsafe { libc::setsid() };
-    keep_the_processor();
+    if !steps.is_urgent.get() || !set_scheduling(libc::SCHED_FIFO, 1) {
+        // Who has just given way is not preempted soon.
+        // SAFETY: takes no argument.
+        unsafe { libc::sched_yield() };
+    }
     if steps.lock() {
         steps.run();
         steps.settle();
     }
+    // The end of a real-time process costs the kernel several times as much.
+    if steps.is_urgent.get() {
+        set_scheduling(libc::SCHED_OTHER, 0);
+    }
     0
 }
 
-/// The switch is to stay set for microseconds, and not for other programs' time slices.
-fn keep_the_processor() {
-    let lowest = libc::sched_param { sched_priority: 1 };
-    // SAFETY: the pointer describes `lowest`; 0 is the caller, this child alone.
-    if unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &lowest) } != 0 {
-        // Without the right to that: who has just given way is not preempted soon.
-        // SAFETY: takes no argument.
-        unsafe { libc::sched_yield() };
-    }
+/// The switch is to stay set for microseconds, and not for other programs' time slices. Gives
+/// whether we have the right to that.
+fn set_scheduling(policy: i32, priority: i32) -> bool {
+    let parameters = libc::sched_param { sched_priority: priority };
+    // SAFETY: the pointer describes `parameters`; 0 is the caller, this child alone.
+    unsafe { libc::sched_setscheduler(0, policy, &parameters) == 0 }
 }
 
 impl Steps<'_> {
@@ -361,18 +376,21 @@ impl Steps<'_> {
             return self.fail(Outcome::SwitchFailed);
         }
         self.disconnect(Outcome::Done);
-        let stood = self.read() == Value::Userspace;
-        self.settle_switch();
+        let stood = self.settle_switch();
         if !stood && self.outcome.get() == Outcome::Done {
             self.outcome.set(Outcome::Disturbed);
         }
     }
 
-    /// What must not stay; we do it after the child as well, in case that was killed.
+    /// What must not stay; we do it after the child as well, in case that was killed. Where the
+    /// switch cannot be set back, the journal goes on saying so.
     fn settle(&self) {
         self.settle_switch();
-        if let (true, Some(journal)) = (self.is_noted.take(), self.journal) {
+        if let (false, true, Some(journal)) =
+            (self.is_switched.get(), self.is_noted.get(), self.journal)
+        {
             write(&journal.0, b"0");
+            self.is_noted.set(false);
         }
         // Closing would do, were it not for a thread that forked meanwhile: its child holds the
         // same open file, and with it the lock.
@@ -380,11 +398,18 @@ impl Steps<'_> {
         unsafe { libc::flock(self.lock, libc::LOCK_UN) };
     }
 
-    fn settle_switch(&self) {
-        if self.is_switched.get() {
-            write(self.file, self.switch.kernel);
+    /// Sets the switch back, if it is set; gives whether it still stood as we had set it.
+    fn settle_switch(&self) -> bool {
+        if !self.is_switched.get() {
+            return false;
+        }
+        let stood = self.read() == Value::Userspace;
+        if stood && !write(self.file, self.switch.kernel) {
+            self.errno.set(last_errno());
+        } else {
             self.is_switched.set(false);
         }
+        stood
     }
 
     fn disconnect(&self, outcome: Outcome) {

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use subflows::{Connect, Connections, Error, ErrorKind, Open, PathManager, State};
 use subflows_lab::{Namespace, ready, skip};
 
-use crate::common::child::{helper_without_rights, is_child};
+use crate::common::child::{helper, helper_without_rights, is_child};
 use crate::common::{connect_between, userspace};
 use crate::{LOOPBACK, setting, socket};
 
@@ -137,4 +137,62 @@ fn helper_that_connects() {
     not_permitted(subflows::connect(to.as_str(), &Connect::new().control(true)));
     let stream = subflows::connect(to.as_str(), &Connect::new()).unwrap();
     assert_eq!(subflows::status(&stream).unwrap().path_manager, PathManager::Kernel);
+}
+
+/// A filter of system calls as service managers set it: who asks for another priority is killed.
+fn forbid_priorities() {
+    let step = |code: u32, k: u32, (yes, no): (u8, u8)| libc::sock_filter {
+        code: code as u16,
+        jt: yes,
+        jf: no,
+        k,
+    };
+    let mut program = [
+        // The number of the call stands first in what the filter sees.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, (0, 0)),
+        step(
+            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+            libc::SYS_sched_setscheduler as u32,
+            (0, 1),
+        ),
+        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_KILL_PROCESS, (0, 0)),
+        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, (0, 0)),
+    ];
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    let pointer: *const libc::sock_fprog = &filter;
+    // SAFETY: takes numbers only.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+    // SAFETY: the pointer leads to a program of that length, which the kernel copies.
+    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, pointer) };
+    assert_eq!(set, 0, "{}", io::Error::last_os_error());
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_priorities() {
+    if !is_child() {
+        return;
+    }
+    forbid_priorities();
+    for ip in LOOPBACK {
+        for _ in 0..20 {
+            subflows::take_control(&socket(ip)).unwrap();
+        }
+    }
+    println!("all taken");
+}
+
+/// The child that takes control is killed for asking for the processor, and control is not taken.
+#[test]
+fn control_is_taken_under_a_filter_that_forbids_priorities() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let _entered = namespace.enter().unwrap();
+    let output = helper("rights::helper_without_priorities").output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success() && said.contains("all taken"), "{said}");
+    assert_eq!(setting(&namespace), "kernel");
 }

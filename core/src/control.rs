@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Observed, Phase, observe};
-use crate::sys::{socket, uapi};
+use crate::subflow::SubflowState;
+use crate::sys::socket;
 use crate::table::{Ty, operation};
 
 operation! {
@@ -77,7 +78,6 @@ pub(crate) fn take_control_fd(sock: BorrowedFd<'_>) -> Result<()> {
 
 /// Whether a TCP socket is past the point where `upgrade` could change it.
 fn is_in_use(sock: BorrowedFd<'_>) -> bool {
-    let mut tcp = uapi::tcp_info::default();
-    let read = socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp);
-    read.is_ok() && tcp.tcpi_state != uapi::TCP_CLOSE
+    socket::tcp_state(sock)
+        .is_ok_and(|state| SubflowState::from_kernel(state) != SubflowState::Close)
 }

@@ -1,6 +1,6 @@
 //! What happens to connections, as it happens.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,11 +9,12 @@ use std::time::Duration;
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Observed, Phase, explain, observe, unasked};
+use crate::subflow::{SubflowState, list_fd};
 use crate::sys::cache::Unasked;
-use crate::sys::diag::SockDiag;
+use crate::sys::diag::{RawConnection, SockDiag};
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::netlink::Refusal;
-use crate::sys::uapi::{self, pm};
+use crate::sys::uapi::pm;
 use crate::sys::{mptcp, socket};
 use crate::table::{Ty, enumeration, operation, record};
 
@@ -187,14 +188,14 @@ pub struct Events {
     diag: SockDiag,
     token: Option<u32>,
     queue: VecDeque<Event>,
-    /// The subflows that the reader knows to be open.
+    /// The connections and the subflows that the reader knows to be open.
+    connections: HashSet<u32>,
     known: HashSet<Ends>,
     /// Those of them that the last resync told: the kernel may tell them once more.
     resynced: HashSet<Ends>,
     /// Those whose end the last resync told: likewise.
     buried: HashSet<Ends>,
     is_lossy: bool,
-    is_over: bool,
 }
 
 impl Events {
@@ -214,14 +215,25 @@ impl Events {
             diag,
             token,
             queue: VecDeque::new(),
+            connections: HashSet::new(),
             known: HashSet::new(),
             resynced: HashSet::new(),
             buried: HashSet::new(),
             is_lossy: false,
-            is_over: false,
         };
         // What is open already is no news, and is missed if it closes while events are lost.
-        events.known = events.open_subflows().map_err(refused)?;
+        match (sock, token) {
+            (Some(sock), Some(token)) => {
+                let open = list_fd(sock, OPERATION)?.into_iter().filter(|s| is_open(s.state));
+                events.known = open.map(|s| ends(token, s.local, s.remote)).collect();
+                events.connections.insert(token);
+            }
+            _ => {
+                events.known = events.open_subflows().map_err(refused)?;
+                events.connections =
+                    events.open_connections().map_err(refused)?.into_keys().collect();
+            }
+        }
         Ok(events)
     }
 
@@ -311,6 +323,11 @@ impl Events {
         match (told.kind, ends) {
             (EventKind::Created | EventKind::Established, Some(ends)) => {
                 self.known.insert(ends);
+                let is_known = !self.connections.insert(ends.0);
+                // A resync has told it as established.
+                if self.resynced.contains(&ends) && is_known {
+                    return;
+                }
             }
             (EventKind::SubflowEstablished, Some(ends)) => {
                 self.known.insert(ends);
@@ -328,7 +345,7 @@ impl Events {
             }
             (EventKind::Closed, _) => {
                 self.known.retain(|(token, ..)| Some(*token) != event.token);
-                if std::mem::replace(&mut self.is_over, self.token.is_some()) {
+                if event.token.is_some_and(|token| !self.connections.remove(&token)) {
                     return;
                 }
             }
@@ -340,39 +357,59 @@ impl Events {
     /// Tells what changed while events were lost: the difference between what the reader knows and
     /// what the kernel has.
     fn resync(&mut self) -> std::result::Result<(), Refusal> {
-        let open = self.open_subflows()?;
+        let (open, connections) = (self.open_subflows()?, self.open_connections()?);
         // What came before an earlier resync has been read by now.
         self.resynced.clear();
         self.buried.clear();
-        for (is_open, changed) in [
-            (false, self.known.difference(&open).copied().collect::<Vec<_>>()),
-            (true, open.difference(&self.known).copied().collect()),
-        ] {
-            for ends in changed {
-                let (token, local, remote) = ends;
-                let kind =
-                    if is_open { EventKind::SubflowEstablished } else { EventKind::SubflowClosed };
-                self.queue.push_back(Event {
-                    local: Some(SocketAddr::from(local)),
-                    remote: Some(SocketAddr::from(remote)),
-                    is_resync: true,
-                    ..Event::of(kind, Some(token))
-                });
-                if is_open { &mut self.resynced } else { &mut self.buried }.insert(ends);
+        for (token, initial) in &connections {
+            if self.connections.contains(token) || self.token.is_some() {
+                continue;
             }
+            self.tell_again(EventKind::Established, *token, Some(*initial));
+            self.known.insert(*initial);
+            self.resynced.insert(*initial);
+        }
+        for ends in self.known.difference(&open).copied().collect::<Vec<_>>() {
+            self.tell_again(EventKind::SubflowClosed, ends.0, Some(ends));
+            self.buried.insert(ends);
+        }
+        for ends in open.difference(&self.known).copied().collect::<Vec<_>>() {
+            self.tell_again(EventKind::SubflowEstablished, ends.0, Some(ends));
+            self.resynced.insert(ends);
+        }
+        let gone = |token: &u32| !connections.contains_key(token);
+        for token in self.connections.iter().copied().filter(gone).collect::<Vec<_>>() {
+            self.tell_again(EventKind::Closed, token, None);
         }
         self.known = open;
-        if let Some(token) = self.token {
-            let is_gone = matches!(
-                self.diag.connection(token),
-                Err(refusal) if refusal.errno == libc::ENOENT
-            );
-            if is_gone && !std::mem::replace(&mut self.is_over, true) {
-                let closed = Event::of(EventKind::Closed, Some(token));
-                self.queue.push_back(Event { is_resync: true, ..closed });
-            }
-        }
+        self.connections = connections.into_keys().collect();
         Ok(())
+    }
+
+    fn tell_again(&mut self, kind: EventKind, token: u32, ends: Option<Ends>) {
+        self.queue.push_back(Event {
+            local: ends.map(|(_, local, _)| SocketAddr::from(local)),
+            remote: ends.map(|(.., remote)| SocketAddr::from(remote)),
+            is_resync: true,
+            ..Event::of(kind, Some(token))
+        });
+    }
+
+    /// The connections that the kernel has, each with its initial ends; of a stream that follows one
+    /// connection, at most that one.
+    fn open_connections(&mut self) -> std::result::Result<HashMap<u32, Ends>, Refusal> {
+        let mut connections = HashMap::new();
+        let mut add = |found: RawConnection| {
+            let token = found.info.raw.mptcpi_token;
+            connections.insert(token, ends(token, found.head.local, found.head.remote));
+        };
+        match self.token.map(|token| self.diag.connection(token)) {
+            Some(Ok(found)) => add(found),
+            Some(Err(refusal)) if refusal.errno == libc::ENOENT => {}
+            Some(Err(refusal)) => return Err(refusal),
+            None => self.diag.connections(add)?,
+        }
+        Ok(connections)
     }
 
     /// What the kernel has: subflows that were answered.
@@ -380,12 +417,17 @@ impl Events {
         let (mut open, ours) = (HashSet::new(), self.token);
         self.diag.legs(|leg| {
             let is_ours = ours.is_none_or(|token| token == leg.token);
-            if is_ours && leg.head.state == uapi::TCP_ESTABLISHED {
+            if is_ours && is_open(SubflowState::from_kernel(leg.head.state)) {
                 open.insert(ends(leg.token, leg.head.local, leg.head.remote));
             }
         })?;
         Ok(open)
     }
+}
+
+/// One that the peer has closed carries our data until we close it too.
+fn is_open(state: SubflowState) -> bool {
+    matches!(state, SubflowState::Established | SubflowState::CloseWait)
 }
 
 fn refused(refusal: Refusal) -> Error {

@@ -236,6 +236,11 @@ impl<'fd> Opening<'fd> {
 
     fn step(&mut self) -> Result<Option<Subflow>> {
         let now = Instant::now();
+        if matches!(self.stage, Stage::Over) {
+            return Err(Error::new(ErrorKind::InvalidState, OPERATION)
+                .detail("this attempt is over, and its outcome was told")
+                .with_remedy("Begin another."));
+        }
         if matches!(self.stage, Stage::Waiting) && self.may_be_ready(now)? {
             self.last_try = now;
             self.stage = self.create()?;

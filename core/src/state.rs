@@ -4,10 +4,11 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::subflow::SubflowState;
 use crate::sys::cache::{self, Unasked};
 use crate::sys::diag::SockDiag;
 use crate::sys::mptcp::{self, Info};
-use crate::sys::{socket, uapi};
+use crate::sys::socket;
 
 /// What a socket turned out to be.
 pub(crate) enum Observed {
@@ -90,10 +91,10 @@ fn phase(sock: BorrowedFd<'_>, info: &Info) -> Phase {
         return if was_shut(sock) { Phase::Closed } else { Phase::Unconnected };
     }
     match cache::about(sock, |diag: &mut SockDiag| diag.connection(token)) {
-        Ok(connection) => match connection.head.state {
-            uapi::TCP_SYN_SENT => Phase::Connecting,
-            uapi::TCP_CLOSE => Phase::Closed,
-            uapi::TCP_ESTABLISHED => Phase::Connected,
+        Ok(connection) => match SubflowState::from_kernel(connection.head.state) {
+            SubflowState::SynSent => Phase::Connecting,
+            SubflowState::Close => Phase::Closed,
+            SubflowState::Established => Phase::Connected,
             _ => Phase::HalfClosed,
         },
         // It is gone; or there is no sock_diag for Multipath TCP here, which is the same answer; or
@@ -103,9 +104,8 @@ fn phase(sock: BorrowedFd<'_>, info: &Info) -> Phase {
 }
 
 fn phase_without_diag(sock: BorrowedFd<'_>) -> Phase {
-    let mut tcp = uapi::tcp_info::default();
-    let read = socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp);
-    if read.is_ok() && tcp.tcpi_state == uapi::TCP_SYN_SENT {
+    let initial = socket::tcp_state(sock).map(SubflowState::from_kernel);
+    if matches!(initial, Ok(SubflowState::SynSent)) {
         return Phase::Connecting;
     }
     match socket::poll_now(sock, libc::POLLRDHUP) {

@@ -9,7 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Observed, Phase, observe};
-use crate::sys::{socket, uapi};
+use crate::subflow::SubflowState;
+use crate::sys::socket;
 use crate::table::{Ty, operation};
 
 const OPERATION: &str = "upgrade";
@@ -103,9 +104,8 @@ fn refuse_used(sock: BorrowedFd<'_>) -> Result<()> {
     if listens.map_err(failed)? != 0 {
         return Err(used("the socket is listening"));
     }
-    let mut tcp = uapi::tcp_info::default();
-    socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp).map_err(failed)?;
-    if tcp.tcpi_state != uapi::TCP_CLOSE {
+    let state = socket::tcp_state(sock).map_err(failed)?;
+    if SubflowState::from_kernel(state) != SubflowState::Close {
         return Err(used("the socket is connecting or connected"));
     }
     let local = socket::local_address(sock).map_err(failed)?;

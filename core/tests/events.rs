@@ -336,8 +336,39 @@ fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
     });
     open(&net, &pair, 1);
     assert_eq!(belief.after(&rest(&mut events)), by_ss(&net.client, token));
-    eprintln!("DEBUG lost {lost}");
     assert!(lost > 0);
+}
+
+/// A reader who follows a namespace and lost the beginning and the end of whole connections would
+/// otherwise believe in those that are over, and not know those that came.
+#[test]
+fn after_a_loss_whole_connections_are_told() {
+    if !ready() {
+        return;
+    }
+    let net = boundless(Net::two_subnets());
+    let to = net.paths[0].server_ips()[0];
+    let (goes, busy) = (controlled(&net, to), controlled(&net, to));
+    let gone = judge::token(&goes.client);
+    let _entered = net.client.enter().unwrap();
+    let mut events = Events::of_namespace().unwrap();
+    churn(&net, &busy);
+    drop(goes);
+    wait_until(SOON, "the end", || by_ss(&net.client, gone).is_empty());
+    let comes = controlled(&net, to);
+    let told = rest(&mut events);
+    assert_eq!(count(&told, EventKind::Lost), 1);
+    let tokens = |kind| {
+        let of_kind = told.iter().filter(|event| event.kind == kind && event.is_resync);
+        of_kind.map(|event| event.token.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(tokens(EventKind::Closed), [gone]);
+    assert_eq!(tokens(EventKind::Established), [judge::token(&comes.client)]);
+    let initial = (comes.client.local_addr().unwrap(), comes.client.peer_addr().unwrap());
+    let told_initial = told.iter().find(|event| {
+        event.kind == EventKind::Established && event.local.zip(event.remote) == Some(initial)
+    });
+    assert!(told_initial.is_some(), "{told:#?}");
 }
 
 /// The reader may be a thread of another network namespace.

@@ -65,6 +65,8 @@ fn one_that_is_given_up_leaves_nothing() {
             // One that is done stays.
             let mut opening = Opening::begin(&sock, &second(&net, &pair)).unwrap();
             let subflow = finish(&mut opening).unwrap();
+            let again = opening.advance().unwrap_err();
+            assert_eq!(again.kind(), ErrorKind::InvalidState, "{again}");
             drop(opening);
             let mut expected = initial(&pair);
             expected.insert((subflow.local, subflow.remote));

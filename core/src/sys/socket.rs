@@ -311,6 +311,13 @@ pub(crate) fn cookie(sock: BorrowedFd<'_>) -> Option<u64> {
     Some(cookie)
 }
 
+/// The TCP state of a socket, or of the initial subflow of one; a number as `sock_diag` gives it.
+pub(crate) fn tcp_state(sock: BorrowedFd<'_>) -> io::Result<u8> {
+    let mut tcp = uapi::tcp_info::default();
+    get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp)?;
+    Ok(tcp.tcpi_state)
+}
+
 /// The socket's inode, which `sock_diag` reports for each of its subflows.
 pub(crate) fn inode(sock: BorrowedFd<'_>) -> io::Result<u64> {
     nix::sys::stat::fstat(sock).map(|stat| stat.st_ino).map_err(io::Error::from)

@@ -31,7 +31,6 @@ pub(crate) struct f_owner_ex {
 pub(crate) const TCP_ESTABLISHED: u8 = 1;
 pub(crate) const TCP_SYN_SENT: u8 = 2;
 pub(crate) const TCP_SYN_RECV: u8 = 3;
-pub(crate) const TCP_CLOSE: u8 = 7;
 pub(crate) const TCP_CLOSE_WAIT: u8 = 8;
 /// In `tcpi_options`.
 pub(crate) const TCPI_OPT_TIMESTAMPS: u8 = 1;

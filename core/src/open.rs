@@ -50,10 +50,10 @@ options! {
             backup: bool = false,
             /// How long to try until it is usable.
             timeout: Duration = Duration::from_secs(5),
-            /// Send by the interface that owns the local address. Without that, the routing table
-            /// decides, and strict routers drop what leaves by another interface: only for hosts
-            /// whose routing rules look at the source address.
-            bind_to_interface: bool = true,
+            /// Leave the choice of the interface to the routing table, instead of sending by the
+            /// one that owns the local address. Strict routers drop what leaves by another: only
+            /// for hosts whose routing rules look at the source address.
+            unbound: bool = false,
         }
     }
 }

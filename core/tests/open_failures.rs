@@ -133,7 +133,7 @@ fn without_a_route_it_is_unreachable() {
         let remote = (nowhere(&pair), 0);
         let by_address = second(&net, &pair).remote(remote);
         says(&net, &pair, &by_address, ErrorKind::Unreachable);
-        let by_route = by_address.bind_to_interface(false);
+        let by_route = by_address.unbound(true);
         says(&net, &pair, &by_route, ErrorKind::Unreachable);
         let by_name = Open::new().interface(device).remote(remote);
         says(&net, &pair, &by_name, ErrorKind::Unreachable);

@@ -327,7 +327,7 @@ fn by_address_alone_a_laptops_packets_vanish() {
         pair.make_ready();
         let (client, token) = (&pair.client, judge::token(&pair.client));
         let local = path.client_ip(to);
-        let naive = Open::new().local(local).bind_to_interface(false);
+        let naive = Open::new().local(local).unbound(true);
         let naive = naive.timeout(Duration::from_secs(1));
         let joins = oracle::nstat(&net.server, "MPTcpExtMPJoinSynRx");
         let of_it = || {

@@ -55,7 +55,7 @@ pub(crate) fn plan(
     local.is_backup = options.backup;
     local.interface = match interface {
         Some(index) => index,
-        None if options.bind_to_interface => owner(&owned, ip, remote),
+        None if !options.unbound => owner(&owned, ip, remote),
         None => 0,
     };
     Ok(Plan { token, local, remote, is_port_given: options.local_port != 0 })

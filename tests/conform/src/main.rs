@@ -1,0 +1,2 @@
+//! Plays scenarios.
+fn main() {}

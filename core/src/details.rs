@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::leg::{self, RawLeg};
+use crate::name::Name;
 use crate::state::{explain, no_such_subflow, unasked};
 use crate::subflow::{self, SubflowState};
 use crate::sys::mptcp;
@@ -36,9 +37,9 @@ record! {
         /// The index of the interface that it is bound to; absent where the routing table decides.
         interface_index: Option<u32>,
         /// The name of that interface.
-        interface: Option<String>,
+        interface: Option<Name>,
         /// The congestion control.
-        congestion_control: Option<String>,
+        congestion_control: Option<Name>,
         /// The cookie by which `ss -e` (as `sk:`) names the subflow's socket.
         cookie: u64,
         /// Smoothed round-trip time.
@@ -67,8 +68,8 @@ pub(crate) fn from_raw(leg: RawLeg) -> Details {
         local_address_id: leg.local_address_id,
         remote_address_id: leg.remote_address_id,
         interface_index: interface,
-        interface: name.map(|name| name.to_string_lossy().into_owned()),
-        congestion_control: leg.congestion_control.map(String::from),
+        interface: name.map(|name| Name::from(&*name.to_string_lossy())),
+        congestion_control: leg.congestion_control,
         cookie: leg.head.cookie,
         rtt_us: leg.tcp.tcpi_rtt,
         bytes_sent: leg.tcp.tcpi_bytes_sent,

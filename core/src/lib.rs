@@ -39,6 +39,7 @@ mod info;
 mod leg;
 mod listen;
 mod manager;
+mod name;
 mod open;
 mod port;
 mod state;
@@ -67,10 +68,11 @@ pub use events::{Event, EventKind, Events, events};
 pub use info::{Info, info};
 pub use listen::{Listen, listen};
 pub use manager::PathManager;
+pub use name::Name;
 pub use open::{Open, Opening, open};
 pub use status::{State, Status, status};
 pub use subflow::{Subflow, SubflowState, close, force_close, list};
-pub use surface::OPERATIONS;
+pub use surface::{ENUMERATIONS, OPERATIONS, OPTIONS, RECORDS};
 pub use upgrade::upgrade;
 
 /// The README's examples compile.

@@ -1,6 +1,6 @@
 //! Every public operation, in one table.
 
-use crate::table::Operation;
+use crate::table::{EnumerationTable, Operation, OptionsTable, RecordTable};
 use crate::{
     address, announce, backup, capabilities, connect, connection, control, details, events, info,
     listen, open, status, subflow, upgrade,
@@ -26,4 +26,34 @@ pub const OPERATIONS: &[Operation] = &[
     connection::CONNECTIONS,
     connection::CONNECTION,
     capabilities::CAPABILITIES,
+];
+
+/// Every record.
+pub const RECORDS: &[RecordTable] = &[
+    crate::Status::TABLE,
+    crate::Info::TABLE,
+    crate::Subflow::TABLE,
+    crate::Details::TABLE,
+    crate::Address::TABLE,
+    crate::Event::TABLE,
+    crate::Connection::TABLE,
+    crate::Capability::TABLE,
+];
+
+/// Every options struct.
+pub const OPTIONS: &[OptionsTable] = &[
+    crate::Connect::TABLE,
+    crate::Listen::TABLE,
+    crate::Open::TABLE,
+    crate::Announce::TABLE,
+    crate::Connections::TABLE,
+];
+
+/// Every enumeration.
+pub const ENUMERATIONS: &[EnumerationTable] = &[
+    crate::Family::TABLE,
+    crate::State::TABLE,
+    crate::PathManager::TABLE,
+    crate::SubflowState::TABLE,
+    crate::EventKind::TABLE,
 ];

@@ -32,6 +32,8 @@ pub enum Ty {
     Bool,
     /// Text in UTF-8.
     Text,
+    /// A short name of the kernel's: at most 15 bytes of UTF-8.
+    Name,
     /// An IP address without a port.
     Ip,
     /// An IP address and a port.
@@ -111,6 +113,53 @@ pub struct Field {
     pub unit: Unit,
     /// The first Linux release that has it; empty where every supported one has.
     pub since: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// A record, as every language shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordTable {
+    /// The name, in camel case.
+    pub name: &'static str,
+    /// What it describes.
+    pub doc: &'static str,
+    /// Its fields, in order.
+    pub fields: &'static [Field],
+}
+
+/// An options struct, as every language shows it. Zero, false and absent are every default, or stand
+/// for it: a language without defaults can say nothing by zero.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionsTable {
+    /// The name, in camel case.
+    pub name: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+    /// Its fields, in order; the optional ones first.
+    pub fields: &'static [Field],
+    /// One with the defaults.
+    pub defaults: fn() -> Box<dyn Reflect>,
+}
+
+/// An enumeration, as every language shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct EnumerationTable {
+    /// The name, in camel case.
+    pub name: &'static str,
+    /// What it tells.
+    pub doc: &'static str,
+    /// Its values, in order.
+    pub variants: &'static [Variant],
+}
+
+/// One value of an enumeration.
+#[derive(Clone, Copy, Debug)]
+pub struct Variant {
+    /// The name, in camel case.
+    pub name: &'static str,
+    /// The number, which never changes.
+    pub number: i32,
     /// What it means.
     pub doc: &'static str,
 }
@@ -240,6 +289,21 @@ macro_rules! unit {
     };
 }
 
+/// Lets a struct be read field by field.
+macro_rules! reflect {
+    ($name:ident, $fields:expr, [$($field:ident,)*]) => {
+        impl $crate::table::Reflect for $name {
+            fn name(&self) -> &'static str { stringify!($name) }
+            fn fields(&self) -> &'static [$crate::table::Field] { $fields }
+            fn get(&self, index: usize) -> $crate::table::Value<'_> {
+                let getters: &[fn(&$name) -> $crate::table::Value<'_>] =
+                    &[$(|record| $crate::table::Readable::value(&record.$field)),*];
+                getters.get(index).map_or($crate::table::Value::Absent, |get| get(self))
+            }
+        }
+    };
+}
+
 /// Declares a record: the struct, its documentation and its list of fields.
 macro_rules! record {
     (
@@ -278,17 +342,15 @@ macro_rules! record {
                 doc: concat!($($field_doc, "\n"),*),
             }),*];
         }
-        impl $crate::table::Reflect for $name {
-            fn name(&self) -> &'static str { <Self as $crate::table::Record>::NAME }
-            fn fields(&self) -> &'static [$crate::table::Field] {
-                <Self as $crate::table::Record>::FIELDS
-            }
-            fn get(&self, index: usize) -> $crate::table::Value<'_> {
-                let getters: &[fn(&$name) -> $crate::table::Value<'_>] =
-                    &[$(|record| $crate::table::Readable::value(&record.$field)),*];
-                getters.get(index).map_or($crate::table::Value::Absent, |get| get(self))
-            }
+        impl $name {
+            /// What it says of itself.
+            pub const TABLE: $crate::table::RecordTable = $crate::table::RecordTable {
+                name: <Self as $crate::table::Record>::NAME,
+                doc: <Self as $crate::table::Record>::DOC,
+                fields: <Self as $crate::table::Record>::FIELDS,
+            };
         }
+        $crate::table::reflect!($name, <Self as $crate::table::Record>::FIELDS, [$($field,)*]);
     };
 }
 
@@ -303,8 +365,16 @@ macro_rules! enumeration {
         #[non_exhaustive]
         pub enum $name { $($(#[doc = $variant_doc])* $variant = $number),* }
         impl $name {
-            /// Every value with its number, in order.
-            pub const ALL: &'static [(&'static str, i32)] = &[$((stringify!($variant), $number)),*];
+            /// What it says of itself.
+            pub const TABLE: $crate::table::EnumerationTable = $crate::table::EnumerationTable {
+                name: stringify!($name),
+                doc: concat!($($doc, "\n"),*),
+                variants: &[$($crate::table::Variant {
+                    name: stringify!($variant),
+                    number: $number,
+                    doc: concat!($($variant_doc, "\n"),*),
+                }),*],
+            };
             /// The name, as this enumeration spells it.
             pub const fn name(self) -> &'static str {
                 match self { $($name::$variant => stringify!($variant)),* }
@@ -405,6 +475,16 @@ macro_rules! options {
         impl $crate::table::Typed for $name {
             const TY: $crate::table::Ty = $crate::table::Ty::Options(stringify!($name));
         }
+        impl $name {
+            /// What it says of itself.
+            pub const TABLE: $crate::table::OptionsTable = $crate::table::OptionsTable {
+                name: stringify!($name),
+                doc: concat!($($doc, "\n"),*),
+                fields: Self::FIELDS,
+                defaults: || Box::new(Self::default()),
+            };
+        }
+        $crate::table::reflect!($name, Self::FIELDS, [$($maybe,)* $($($exact,)*)? $($set,)*]);
     };
 }
 
@@ -431,4 +511,4 @@ macro_rules! operation {
     };
 }
 
-pub(crate) use {enumeration, operation, options, record, unit};
+pub(crate) use {enumeration, operation, options, record, reflect, unit};

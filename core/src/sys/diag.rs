@@ -9,6 +9,7 @@ use super::mptcp::Info;
 use super::netlink::{Attributes, Message, Netlink, Received, Refusal, number, u16_at, u32_at};
 use super::socket;
 use super::uapi::{self, diag, tcp_info};
+use crate::name::Name;
 
 /// Any cookie will do: the ends alone choose the socket.
 const NO_COOKIE: u64 = u64::MAX;
@@ -40,7 +41,7 @@ pub(crate) struct RawLeg {
     pub(crate) local_address_id: u8,
     pub(crate) remote_address_id: u8,
     pub(crate) flags: u32,
-    pub(crate) congestion_control: Option<Box<str>>,
+    pub(crate) congestion_control: Option<Name>,
     pub(crate) tcp: tcp_info,
 }
 
@@ -330,7 +331,7 @@ fn parse_leg(received: &Received<'_>) -> Result<Option<RawLeg>, Refusal> {
             (diag::INFO, value) => socket::read_prefix(value, &mut leg.tcp),
             (diag::CONG, value) => {
                 let name = value.strip_suffix(&[0]).unwrap_or(value);
-                leg.congestion_control = Some(String::from_utf8_lossy(name).into());
+                leg.congestion_control = Some(Name::from(&*String::from_utf8_lossy(name)));
             }
             _ => {}
         }

@@ -21,6 +21,11 @@ impl Name {
     /// `TCP_CA_NAME_MAX`).
     pub const ROOM: usize = 16;
 
+    /// The name's bytes, and zeroes.
+    pub fn bytes(&self) -> [u8; Name::ROOM] {
+        self.bytes
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         // What was put in was text, cut between two characters.

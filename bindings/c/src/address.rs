@@ -1,0 +1,29 @@
+//! The addresses of this end.
+
+use std::ffi::c_int;
+
+use crate::guard::{fill_array, guard, socket};
+use crate::mirror::subflows_address;
+
+/// Lists the addresses of this end that the connection uses or has announced.
+///
+/// Fills as many of the `room` elements of `size` bytes at `addresses` as there are, and returns how
+/// many there are, which may be more than `room`; or a negative error: NOT_MPTCP for plain TCP and
+/// after fallback, OTHER_NAMESPACE from another network namespace. What the peer announced is told
+/// by events alone. Needs no privilege; Linux 5.16.
+///
+/// # Safety
+/// `addresses` leads to `room` elements of `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_addresses(
+    fd: c_int,
+    addresses: *mut subflows_address,
+    room: usize,
+    size: usize,
+) -> c_int {
+    guard("addresses", || {
+        let known = subflows::addresses(&socket(fd)?)?;
+        // SAFETY: the caller's promise.
+        unsafe { fill_array(addresses, room, size, &known) }
+    })
+}

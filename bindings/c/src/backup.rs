@@ -1,0 +1,19 @@
+//! Which paths are for when nothing else works.
+
+use std::ffi::c_int;
+
+use crate::guard::{guard, socket};
+
+/// Asks the peer to use a subflow only when no other works, or to use it like the others again.
+///
+/// Our own sending heeds it as well. `backup` is 0 or not. Returns 0, or a negative error:
+/// NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE.
+///
+/// Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_set_backup(fd: c_int, id: u32, backup: c_int) -> c_int {
+    guard("set_backup", || {
+        subflows::set_backup(&socket(fd)?, id, backup != 0)?;
+        Ok(0)
+    })
+}

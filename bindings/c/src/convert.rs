@@ -1,0 +1,229 @@
+//! One converter per type, in both directions.
+
+use std::ffi::{CStr, CString, c_char};
+use std::mem::size_of;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::time::Duration;
+
+use libc::{sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
+use subflows::Name;
+
+use crate::error::Failure;
+
+/// A record's mirror image in C.
+pub(crate) trait Mirror<R>: Copy {
+    /// Texts are pointed to, and live in `words`.
+    fn mirror(record: &R, words: &mut Words) -> Self;
+}
+
+/// The texts that a mirror points to.
+#[derive(Default)]
+pub(crate) struct Words(Vec<CString>);
+
+impl Words {
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn keep(&mut self, text: &str) -> *const c_char {
+        // Our texts have no zero in them.
+        let text = CString::new(text).unwrap_or_default();
+        let pointer = text.as_ptr();
+        self.0.push(text);
+        pointer
+    }
+}
+
+/// An options struct of C, read into core's.
+pub(crate) trait FromC<O> {
+    fn read(&self) -> Result<O, Failure>;
+}
+
+/// `bool`, as C passes it in memory: whatever byte is there is no error.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Flag(u8);
+
+impl Flag {
+    pub(crate) fn is_set(self) -> bool {
+        self.0 != 0
+    }
+}
+
+/// A value of core's as C has it.
+pub(crate) trait ToC {
+    type C;
+    fn to_c(&self, words: &mut Words) -> Self::C;
+}
+
+macro_rules! same {
+    ($($type:ty),*) => { $(
+        impl ToC for $type {
+            type C = $type;
+            fn to_c(&self, _: &mut Words) -> $type { *self }
+        }
+    )* };
+}
+same!(u8, u16, u32, u64);
+
+macro_rules! number {
+    ($($type:ty),*) => { $(
+        impl ToC for $type {
+            type C = i32;
+            fn to_c(&self, _: &mut Words) -> i32 { *self as i32 }
+        }
+    )* };
+}
+number!(subflows::State, subflows::PathManager, subflows::SubflowState, subflows::EventKind);
+
+impl ToC for bool {
+    type C = Flag;
+    fn to_c(&self, _: &mut Words) -> Flag {
+        Flag(u8::from(*self))
+    }
+}
+
+impl ToC for String {
+    type C = *const c_char;
+    fn to_c(&self, words: &mut Words) -> *const c_char {
+        words.keep(self)
+    }
+}
+
+impl ToC for Name {
+    type C = [c_char; Name::ROOM];
+    fn to_c(&self, _: &mut Words) -> Self::C {
+        let mut name = [0; Name::ROOM];
+        for (to, from) in name.iter_mut().zip(self.bytes()) {
+            *to = from as c_char;
+        }
+        name
+    }
+}
+
+impl ToC for IpAddr {
+    type C = sockaddr_storage;
+    fn to_c(&self, words: &mut Words) -> sockaddr_storage {
+        SocketAddr::new(*self, 0).to_c(words)
+    }
+}
+
+impl ToC for SocketAddr {
+    type C = sockaddr_storage;
+    fn to_c(&self, _: &mut Words) -> sockaddr_storage {
+        match self {
+            SocketAddr::V4(v4) => storage(sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: v4.port().to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                sin_zero: [0; 8],
+            }),
+            SocketAddr::V6(v6) => storage(sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: v6.port().to_be(),
+                sin6_flowinfo: v6.flowinfo().to_be(),
+                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_scope_id: v6.scope_id(),
+            }),
+        }
+    }
+}
+
+fn storage<T: Copy>(address: T) -> sockaddr_storage {
+    const { assert!(size_of::<T>() <= size_of::<sockaddr_storage>()) };
+    // SAFETY: integers all, which may be zero.
+    let mut storage: sockaddr_storage = unsafe { std::mem::zeroed() };
+    let into: *mut sockaddr_storage = &mut storage;
+    // SAFETY: it is large enough, as just asserted, and aligned for every socket address.
+    unsafe { into.cast::<T>().write(address) };
+    storage
+}
+
+/// Collects which members are there.
+#[derive(Default)]
+pub(crate) struct Presence(pub(crate) u64);
+
+impl Presence {
+    /// The value, noted under that bit, or zero.
+    pub(crate) fn of<T: ToC>(&mut self, bit: u32, value: &Option<T>, words: &mut Words) -> T::C {
+        match value {
+            Some(value) => {
+                self.0 |= 1 << bit;
+                value.to_c(words)
+            }
+            // SAFETY: what `ToC` gives consists of integers, arrays of them and pointers.
+            None => unsafe { std::mem::zeroed() },
+        }
+    }
+}
+
+/// A text that C passed, or `None` for NULL.
+pub(crate) fn text(given: *const c_char, name: &str) -> Result<Option<String>, Failure> {
+    /// No name of a host or an interface comes near.
+    const LONGEST: usize = 4096;
+    if given.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: it leads to a text that ends with a zero, by the caller's promise; no further than
+    // that is looked.
+    let length = unsafe { libc::strnlen(given, LONGEST) };
+    if length == LONGEST {
+        return Err(Failure::argument(format!("`{name}` is too long")));
+    }
+    // SAFETY: the zero was found.
+    let text = unsafe { CStr::from_ptr(given) };
+    let text = text.to_str().map_err(|_| Failure::argument(format!("`{name}` is not UTF-8")))?;
+    Ok(Some(text.to_owned()))
+}
+
+/// A socket address that C passed, or `None` for NULL.
+pub(crate) fn address(
+    given: *const sockaddr,
+    length: socklen_t,
+    name: &str,
+) -> Result<Option<SocketAddr>, Failure> {
+    if given.is_null() {
+        return Ok(None);
+    }
+    let wrong = || Failure::argument(format!("`{name}` is no address of IPv4 or IPv6"));
+    let room = length as usize;
+    if room < size_of::<libc::sa_family_t>() {
+        return Err(wrong());
+    }
+    // SAFETY: so many bytes may be read, by the caller's promise; they need not be aligned.
+    let family = unsafe { given.cast::<libc::sa_family_t>().read_unaligned() };
+    match i32::from(family) {
+        libc::AF_INET if room >= size_of::<sockaddr_in>() => {
+            // SAFETY: as above, for the whole of it.
+            let v4 = unsafe { given.cast::<sockaddr_in>().read_unaligned() };
+            let ip = v4.sin_addr.s_addr.to_ne_bytes().into();
+            Ok(Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into()))
+        }
+        libc::AF_INET6 if room >= size_of::<sockaddr_in6>() => {
+            // SAFETY: as above, for the whole of it.
+            let v6 = unsafe { given.cast::<sockaddr_in6>().read_unaligned() };
+            let (port, flow) = (u16::from_be(v6.sin6_port), u32::from_be(v6.sin6_flowinfo));
+            let ip = v6.sin6_addr.s6_addr.into();
+            Ok(Some(SocketAddrV6::new(ip, port, flow, v6.sin6_scope_id).into()))
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// An address of which the port does not count.
+pub(crate) fn ip(
+    given: *const sockaddr,
+    length: socklen_t,
+    name: &str,
+) -> Result<Option<IpAddr>, Failure> {
+    Ok(address(given, length, name)?.map(|address| address.ip()))
+}
+
+/// A span in milliseconds; 0 is none.
+pub(crate) fn duration(milliseconds: u32) -> Option<Duration> {
+    (milliseconds != 0).then(|| Duration::from_millis(milliseconds.into()))
+}

@@ -1,0 +1,27 @@
+//! The counters of a connection as a whole.
+
+use std::ffi::c_int;
+
+use crate::guard::{check_size, fill, guard, socket};
+use crate::mirror::subflows_info;
+
+/// Reads the counters of a connection.
+///
+/// Returns 0, or a negative error: NOT_MPTCP for plain TCP and after fallback. A counter that this
+/// kernel does not have is absent: see `present`. Needs no privilege; Linux 5.16.
+///
+/// # Safety
+/// `info` leads to `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_info(
+    fd: c_int,
+    info: *mut subflows_info,
+    size: usize,
+) -> c_int {
+    guard("info", || {
+        check_size(info, size)?;
+        let told = subflows::info(&socket(fd)?)?;
+        // SAFETY: the caller's promise.
+        unsafe { fill(info, size, &told) }.map(|()| 0)
+    })
+}

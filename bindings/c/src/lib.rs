@@ -1,0 +1,26 @@
+//! libsubflows: core's verbs for C.
+//!
+//! `mirror.rs` is generated: core's records and options as C structs. The rest is written by hand,
+//! one file per noun as in core: a C function is its arguments converted, core's verb, and its
+//! result filled in. `include/subflows.h` is generated out of both.
+//!
+//! Every entry runs under [`guard::guard`]: no panic reaches C.
+#![allow(unreachable_pub, non_camel_case_types)]
+
+mod address;
+mod announce;
+mod backup;
+mod capabilities;
+mod connection;
+mod control;
+mod convert;
+mod error;
+mod events;
+mod guard;
+mod info;
+mod mirror;
+mod open;
+mod service;
+mod socket;
+mod status;
+mod subflow;

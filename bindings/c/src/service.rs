@@ -1,0 +1,28 @@
+//! Names of ports: `https`.
+
+use std::ffi::CString;
+use std::ptr::{null, null_mut};
+
+use crate::error::Failure;
+
+/// The port of a service, as getaddrinfo(3) knows it.
+pub(crate) fn port(service: &str) -> Result<u16, Failure> {
+    let unknown = || {
+        Failure::argument(format!("{service:?} is no port")).with_remedy("Give a number: \"443\".")
+    };
+    let name = CString::new(service).map_err(|_| unknown())?;
+    // SAFETY: integers and pointers, which may be zero.
+    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
+    hints.ai_family = libc::AF_INET;
+    hints.ai_socktype = libc::SOCK_STREAM;
+    let mut found = null_mut();
+    // SAFETY: the name ends with a zero, the hints are filled, and `found` is written on success.
+    if unsafe { libc::getaddrinfo(null(), name.as_ptr(), &hints, &mut found) } != 0 {
+        return Err(unknown());
+    }
+    // SAFETY: it succeeded, so that there is at least one, of AF_INET as asked for.
+    let first = unsafe { (*found).ai_addr.cast::<libc::sockaddr_in>().read_unaligned() };
+    // SAFETY: it came from getaddrinfo and is used no more.
+    unsafe { libc::freeaddrinfo(found) };
+    Ok(u16::from_be(first.sin_port))
+}

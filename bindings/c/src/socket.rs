@@ -1,0 +1,234 @@
+//! Making sockets: connected, listening, or made Multipath TCP afterwards.
+
+use std::ffi::{c_char, c_int};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::time::Instant;
+
+use libc::{sockaddr, socklen_t};
+use subflows::{Connect, Connecting, Family, Listen};
+
+use crate::convert::{address, text};
+use crate::error::Failure;
+use crate::guard::{guard, hand_out, handle, read, socket, take_back};
+use crate::mirror::{subflows_connect_options, subflows_listen_options};
+
+/// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
+/// none or it is switched off (subflows_status() then says so).
+///
+/// `family` is AF_INET or AF_INET6. Returns the descriptor, which is closed on exec and which the
+/// caller closes, or a negative error. Needs no privilege; Linux 5.6.
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_socket(family: c_int) -> c_int {
+    guard("socket", || {
+        let family = match family {
+            libc::AF_INET => Family::V4,
+            libc::AF_INET6 => Family::V6,
+            other => return Err(Failure::argument(format!("{other} is no family of addresses"))),
+        };
+        Ok(subflows::socket(family)?.into_raw_fd())
+    })
+}
+
+/// Connects by Multipath TCP, or by plain TCP where either end has none.
+///
+/// `host` is a name or an address, `service` a name or a number of a port. Each address that the
+/// name has is tried in turn, with the whole timeout each. Options may be NULL. Returns a connected
+/// descriptor in blocking mode, closed on exec, which the caller closes, or a negative error:
+/// REFUSED, UNREACHABLE, TIMED_OUT, ADDRESS_NOT_AVAILABLE as connect(2) and bind(2) say;
+/// NOT_PERMITTED, BUSY, UNSUPPORTED as subflows_take_control() says, when control is asked for;
+/// INVALID_ARGUMENT where the name does not resolve.
+///
+/// Needs no privilege, unless control is asked for.
+///
+/// # Safety
+/// The texts end with a zero; `options` leads to `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_connect(
+    host: *const c_char,
+    service: *const c_char,
+    options: *const subflows_connect_options,
+    size: usize,
+) -> c_int {
+    guard("connect", || {
+        // SAFETY: the caller's promise.
+        let options: Connect = unsafe { read(options, size) }?;
+        let addresses = resolve(host, service)?;
+        let stream: TcpStream = subflows::connect(&*addresses, &options)?;
+        Ok(stream.into_raw_fd())
+    })
+}
+
+/// Listens for Multipath TCP connections, and accepts plain TCP ones as well.
+///
+/// `host` NULL listens on every address, of both families where there is IPv6; `service` "0"
+/// chooses a free port, which getsockname() tells. Options may be NULL. Returns a listening
+/// descriptor, closed on exec, which the caller closes, or a negative error: ADDRESS_NOT_AVAILABLE,
+/// NOT_PERMITTED for a port below 1024, INVALID_ARGUMENT where the name does not resolve.
+///
+/// Who manages the paths of the connections that it accepts, the namespace decides:
+/// net.mptcp.path_manager. Needs no privilege; Linux 5.6.
+///
+/// # Safety
+/// The texts end with a zero; `options` leads to `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_listen(
+    host: *const c_char,
+    service: *const c_char,
+    options: *const subflows_listen_options,
+    size: usize,
+) -> c_int {
+    guard("listen", || {
+        // SAFETY: the caller's promise.
+        let options: Listen = unsafe { read(options, size) }?;
+        let listener: TcpListener = match host.is_null() {
+            true => {
+                let any = resolve(c"::".as_ptr(), service)?;
+                subflows::listen(&*any, &options).or_else(|error| {
+                    // A host may be without IPv6.
+                    let v4 = resolve(c"0.0.0.0".as_ptr(), service).map_err(|_| error)?;
+                    subflows::listen(&*v4, &options)
+                })?
+            }
+            false => subflows::listen(&*resolve(host, service)?, &options)?,
+        };
+        Ok(listener.into_raw_fd())
+    })
+}
+
+/// Names and numbers as getaddrinfo(3) knows them.
+fn resolve(host: *const c_char, service: *const c_char) -> Result<Vec<SocketAddr>, Failure> {
+    let host = text(host, "host")?.ok_or_else(|| Failure::argument("`host` is NULL"))?;
+    let service = text(service, "service")?.ok_or_else(|| Failure::argument("`service` is NULL"))?;
+    let port = match service.parse::<u16>() {
+        Ok(port) => port,
+        Err(_) => crate::service::port(&service)?,
+    };
+    let found = (host.as_str(), port).to_socket_addrs();
+    let found = found.map_err(|error| Failure::argument(format!("{host} does not resolve: {error}")));
+    Ok(found?.collect())
+}
+
+/// Makes a TCP socket, which is new and unused, Multipath TCP, and keeps its descriptor.
+///
+/// The options that were set are carried over. Returns 0, or a negative error: INVALID_STATE for a
+/// socket that is bound, connected, listening, watched by epoll through another descriptor, or has
+/// an option that cannot be carried (the message names it); UNSUPPORTED where the kernel has no
+/// Multipath TCP; OTHER_NAMESPACE from another network namespace. It is then as it was.
+///
+/// Needs no privilege; Linux 5.16.
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_upgrade(fd: c_int) -> c_int {
+    guard("upgrade", || {
+        subflows::upgrade(&socket(fd)?)?;
+        Ok(0)
+    })
+}
+
+/// A connection that is being made, for programs that have a loop of their own.
+pub struct subflows_connecting {
+    connecting: Connecting,
+}
+
+/// Starts to connect, and waits for nothing.
+///
+/// Poll subflows_connecting_fd() for writability until the time is up, and call
+/// subflows_connecting_advance() then, until it says 1; subflows_connecting_finish() gives the
+/// socket. Returns 0 and a handle in `connecting`, or a negative error as subflows_connect().
+///
+/// # Safety
+/// `remote` leads to `length` bytes, `options` to `size`, `connecting` to a pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_connecting_begin(
+    remote: *const sockaddr,
+    length: socklen_t,
+    options: *const subflows_connect_options,
+    size: usize,
+    connecting: *mut *mut subflows_connecting,
+) -> c_int {
+    guard("connect", || {
+        // SAFETY: the caller's promise.
+        let options: Connect = unsafe { read(options, size) }?;
+        let remote = address(remote, length, "remote")?;
+        let remote = remote.ok_or_else(|| Failure::argument("`remote` is NULL"))?;
+        let begun = subflows_connecting { connecting: Connecting::begin(remote, &options)? };
+        // SAFETY: the caller's promise.
+        unsafe { hand_out(connecting, begun) }.map(|()| 0)
+    })
+}
+
+/// The descriptor to poll for writability. It is the handle's.
+///
+/// # Safety
+/// `connecting` is an open handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_connecting_fd(connecting: *mut subflows_connecting) -> c_int {
+    guard("connect", || {
+        // SAFETY: the caller's promise.
+        Ok(unsafe { handle(connecting) }?.connecting.fd().as_raw_fd())
+    })
+}
+
+/// How long to poll at most, in milliseconds; -1 where no timeout was asked for, as poll(2) has it.
+///
+/// # Safety
+/// `connecting` is an open handle, or NULL: 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_connecting_timeout_ms(
+    connecting: *const subflows_connecting,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let connecting = unsafe { connecting.as_ref() };
+    connecting.map_or(0, |connecting| connecting.connecting.deadline().map_or(-1, left))
+}
+
+/// The milliseconds until then, rounded up: a loop that waits so long is not early.
+pub(crate) fn left(deadline: Instant) -> c_int {
+    let left = deadline.saturating_duration_since(Instant::now());
+    c_int::try_from(left.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX)
+}
+
+/// Looks whether the connection is made: 1 when it is, 0 when not yet, or a negative error.
+///
+/// # Safety
+/// `connecting` is an open handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_connecting_advance(
+    connecting: *mut subflows_connecting,
+) -> c_int {
+    guard("connect", || {
+        // SAFETY: the caller's promise.
+        Ok(c_int::from(unsafe { handle(connecting) }?.connecting.advance()?))
+    })
+}
+
+/// Gives the connected descriptor, in blocking mode, and closes the handle in any case.
+///
+/// Returns a negative error before subflows_connecting_advance() said 1.
+///
+/// # Safety
+/// `connecting` is an open handle, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_connecting_finish(
+    connecting: *mut subflows_connecting,
+) -> c_int {
+    guard("connect", || {
+        // SAFETY: the caller's promise.
+        let connecting = unsafe { take_back(connecting) };
+        let connecting = connecting.ok_or_else(|| Failure::argument("the handle is NULL"))?;
+        Ok(connecting.connecting.finish()?.into_raw_fd())
+    })
+}
+
+/// Gives up and closes the handle; NULL is nothing.
+///
+/// # Safety
+/// `connecting` is an open handle, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_connecting_cancel(connecting: *mut subflows_connecting) {
+    guard("connect", || {
+        // SAFETY: the caller's promise.
+        drop(unsafe { take_back(connecting) });
+        Ok(0)
+    });
+}

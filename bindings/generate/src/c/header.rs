@@ -1,0 +1,137 @@
+//! `subflows.h`, by cbindgen out of the mirror and of what is written by hand.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
+
+/// The sources in the order in which a reader wants them.
+const SOURCES: [&str; 13] = [
+    "error.rs",
+    "socket.rs",
+    "control.rs",
+    "status.rs",
+    "info.rs",
+    "subflow.rs",
+    "open.rs",
+    "backup.rs",
+    "announce.rs",
+    "address.rs",
+    "events.rs",
+    "connection.rs",
+    "capabilities.rs",
+];
+
+const HEAD: &str = include_str!("head.h");
+
+/// The header's text.
+pub(super) fn header(root: &Path, mirror: &str) -> Result<String> {
+    // The mirror may not be written yet, or may be stale.
+    let fresh = tempfile::Builder::new().suffix(".rs").tempfile()?;
+    std::fs::write(fresh.path(), mirror)?;
+    let mut builder = Builder::new().with_config(config()).with_src(fresh.path());
+    for source in SOURCES {
+        builder = builder.with_src(root.join("bindings/c/src").join(source));
+    }
+    let bindings = builder.generate().context("cbindgen")?;
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    Ok(tidy(&String::from_utf8(text)?))
+}
+
+/// What cbindgen writes for every language, as a C programmer writes it: what Rust calls safety is
+/// said by the prototype, a comment of one line stands on one line, and bits stand together.
+fn tidy(text: &str) -> String {
+    let mut tidied: Vec<String> = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() == "/**" {
+            let comment: Vec<&str> =
+                lines.by_ref().take_while(|line| line.trim() != "*/").collect();
+            tidied.extend(tidy_comment(line, &comment));
+            continue;
+        }
+        let is_bit = |line: &str| line.starts_with("#define SUBFLOWS_") && line.contains("_HAS_");
+        if is_bit(line) {
+            let (name, number) = line.rsplit_once(' ').unwrap_or((line, ""));
+            let bit = number.parse::<u64>().map_or(0, u64::trailing_zeros);
+            // Between bits of one struct stands nothing.
+            if tidied.last().is_some_and(String::is_empty) && is_bit(before_last(&tidied)) {
+                let owner = |line: &str| line.split("_HAS_").next().map(str::to_owned);
+                if owner(before_last(&tidied)) == owner(line) {
+                    tidied.pop();
+                }
+            }
+            tidied.push(format!("{name} (UINT64_C(1) << {bit})"));
+            continue;
+        }
+        tidied.push(line.to_owned());
+    }
+    tidied.join("\n") + "\n"
+}
+
+fn before_last(lines: &[String]) -> &str {
+    lines.len().checked_sub(2).map_or("", |index| lines[index].as_str())
+}
+
+fn tidy_comment(first: &str, comment: &[&str]) -> Vec<String> {
+    let indent = &first[..first.len() - first.trim_start().len()];
+    let is_safety = |line: &&&str| line.trim() == "* # Safety";
+    let mut text: Vec<&str> = comment.iter().take_while(|line| !is_safety(line)).copied().collect();
+    while text.last().is_some_and(|line| line.trim() == "*") {
+        text.pop();
+    }
+    if let [only] = text[..] {
+        let line = format!("{indent}/** {} */", only.trim().trim_start_matches("* "));
+        if line.len() <= 100 {
+            return vec![line];
+        }
+    }
+    let text = text.into_iter().map(str::to_owned);
+    [first.to_owned()].into_iter().chain(text).chain([format!("{indent} */")]).collect()
+}
+
+fn config() -> Config {
+    let mut config = Config {
+        language: Language::C,
+        style: Style::Tag,
+        cpp_compat: true,
+        include_guard: Some("SUBFLOWS_H".to_owned()),
+        header: Some(HEAD.trim_end().to_owned()),
+        sys_includes: ["stdbool.h", "stddef.h", "stdint.h", "sys/socket.h", "sys/types.h"]
+            .map(str::to_owned)
+            .to_vec(),
+        no_includes: true,
+        documentation_style: DocumentationStyle::Doxy,
+        line_length: 100,
+        usize_is_size_t: true,
+        ..Config::default()
+    };
+    config.export.rename = [
+        ("Flag", "bool"),
+        ("sockaddr", "struct sockaddr"),
+        ("sockaddr_storage", "struct sockaddr_storage"),
+    ]
+    .map(|(from, to)| (from.to_owned(), to.to_owned()))
+    .into();
+    config.export.exclude = vec!["Flag".to_owned()];
+    config.export.include = subflows::ENUMERATIONS
+        .iter()
+        .map(|enumeration| crate::words::c_record(enumeration.name))
+        .chain(["subflows_error_kind".to_owned()])
+        .collect();
+    config
+}
+
+/// The functions that a header declares, in its order.
+pub(super) fn symbols(header: &str) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let name = |line: &str| {
+        let before = line.split_once('(')?.0;
+        let name = before.rsplit([' ', '*']).next()?;
+        let is_declaration = line.starts_with(|first: char| first.is_ascii_lowercase());
+        (is_declaration && name.starts_with("subflows_")).then(|| name.to_owned())
+    };
+    header.lines().filter_map(name).filter(|name| seen.insert(name.clone())).collect()
+}

@@ -1,0 +1,40 @@
+//! C: mirror structs in Rust, the list of what is promised, the header, the linker's map.
+
+mod abi;
+mod header;
+mod members;
+mod mirror;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::output::Output;
+use abi::Abi;
+
+const MIRROR: &str = "bindings/c/src/mirror.rs";
+const ABI: &str = "bindings/c/abi.txt";
+const HEADER: &str = "include/subflows.h";
+const MAP: &str = "bindings/c/libsubflows.map";
+const CHECK: &str = "bindings/c/tests/abi.c";
+
+/// Everything that C needs.
+pub fn all(root: &Path) -> Result<Vec<Output>> {
+    let mut abi = Abi::parse(&fs::read_to_string(root.join(ABI)).unwrap_or_default())?;
+    let structs = members::all();
+    for described in &structs {
+        abi.extend(described)?;
+    }
+    let mirror = mirror::rust(&structs, &abi)?;
+    let header = header::header(root, &mirror)?;
+    abi.add_symbols(header::symbols(&header))?;
+    abi.add_constants(members::constants(&abi))?;
+    Ok(vec![
+        Output::new(MIRROR, mirror),
+        Output::new(HEADER, header),
+        Output::new(MAP, abi.map()),
+        Output::new(CHECK, abi.check()),
+        Output::new(ABI, abi.to_string()),
+    ])
+}

@@ -1,0 +1,19 @@
+//! A module per kind of output, each a pure function of core's tables (and of what must not change:
+//! the list of the C interface, which only grows).
+
+pub mod c;
+pub mod output;
+pub mod reference;
+pub mod words;
+
+use std::path::Path;
+
+use anyhow::Result;
+use output::Output;
+
+/// Everything that is derived, for the repository at `root`.
+pub fn all(root: &Path) -> Result<Vec<Output>> {
+    let mut outputs = c::all(root)?;
+    outputs.push(reference::reference());
+    Ok(outputs)
+}

@@ -1,0 +1,122 @@
+//! The tables of the documentation: operations, records, options, enumerations, errors.
+
+use std::fmt::Write;
+
+use subflows::table::{Field, Privilege, Ty, Value};
+use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
+
+use crate::output::Output;
+use crate::words;
+
+const PATH: &str = "REFERENCE.md";
+const HEAD: &str = "\
+# Reference
+
+Written by `cargo regen` from the tables in which core describes itself; do not edit. Names are
+those of Rust, C, Python, Ruby and JSON; Java writes them in camel case.
+";
+
+/// `REFERENCE.md`.
+pub fn reference() -> Output {
+    let mut text = HEAD.to_owned();
+    // Writing to a string does not fail.
+    let _ = write(&mut text);
+    Output::new(PATH, text)
+}
+
+fn write(text: &mut String) -> std::fmt::Result {
+    writeln!(text, "\n## Operations\n\n| operation | gives | needs | errors | what |")?;
+    writeln!(text, "|---|---|---|---|---|")?;
+    for operation in OPERATIONS {
+        let arguments: Vec<_> =
+            operation.arguments.iter().map(|(name, ty)| format!("{name}: {}", kind(ty))).collect();
+        let errors: Vec<_> = operation.errors.iter().map(|kind| kind.name()).collect();
+        let name = format!("`{}({})`", operation.name, arguments.join(", "));
+        let (result, needs) = (kind(&operation.result), privilege(operation.privilege));
+        let what = words::first_sentence(operation.doc);
+        writeln!(text, "| {name} | {result} | {needs} | {} | {what} |", errors.join(", "))?;
+    }
+    writeln!(text, "\nEvery operation can also fail with InvalidArgument and Os.")?;
+    writeln!(
+        text,
+        "\n## Errors\n\n| number | kind | what happened | what to do |\n|---|---|---|---|"
+    )?;
+    for kind in ErrorKind::ALL {
+        let (number, name) = (kind.code(), kind.name());
+        writeln!(text, "| {number} | {name} | {} | {} |", kind.what(), kind.remedy())?;
+    }
+    writeln!(text, "\n## Records")?;
+    for record in RECORDS {
+        writeln!(text, "\n### {}\n\n{}\n", record.name, words::paragraph(record.doc))?;
+        writeln!(text, "| field | type | unit | since | what |\n|---|---|---|---|---|")?;
+        for field in record.fields {
+            let (unit, since) = (words::unit(field.unit).unwrap_or(""), since(field));
+            let what = words::paragraph(field.doc);
+            let ty = kind(&field.ty);
+            writeln!(text, "| `{}` | {ty} | {unit} | {since} | {what} |", field.name)?;
+        }
+    }
+    writeln!(text, "\n## Options")?;
+    for options in OPTIONS {
+        writeln!(text, "\n### {}\n\n{}\n", options.name, words::paragraph(options.doc))?;
+        writeln!(text, "| option | type | default | what |\n|---|---|---|---|")?;
+        let defaults = (options.defaults)();
+        for (index, field) in options.fields.iter().enumerate() {
+            let (ty, default) = (kind(&field.ty), default(&defaults.get(index)));
+            let what = words::paragraph(field.doc);
+            writeln!(text, "| `{}` | {ty} | {default} | {what} |", field.name)?;
+        }
+    }
+    writeln!(text, "\n## Enumerations")?;
+    for enumeration in ENUMERATIONS {
+        let about = words::paragraph(enumeration.doc);
+        writeln!(text, "\n### {}\n\n{about}\n", enumeration.name)?;
+        writeln!(text, "| number | name | what |\n|---|---|---|")?;
+        for variant in enumeration.variants {
+            let what = words::paragraph(variant.doc);
+            writeln!(text, "| {} | {} | {what} |", variant.number, variant.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn since(field: &Field) -> String {
+    if field.since.is_empty() { String::new() } else { format!("Linux {}", field.since) }
+}
+
+fn privilege(privilege: Privilege) -> &'static str {
+    match privilege {
+        Privilege::Nothing => "nothing",
+        Privilege::NetAdmin => "CAP_NET_ADMIN",
+        Privilege::NetAdminForControl => "CAP_NET_ADMIN where control is asked for",
+    }
+}
+
+fn kind(ty: &Ty) -> String {
+    match ty {
+        Ty::Unit => "nothing".to_owned(),
+        Ty::U8 | Ty::U16 | Ty::U32 | Ty::U64 => format!("{ty:?}").to_lowercase(),
+        Ty::Bool => "yes or no".to_owned(),
+        Ty::Text | Ty::Name => "text".to_owned(),
+        Ty::Ip => "IP address".to_owned(),
+        Ty::Address => "IP address and port".to_owned(),
+        Ty::Duration => "time".to_owned(),
+        Ty::Socket => "socket".to_owned(),
+        Ty::NewSocket => "a new socket".to_owned(),
+        Ty::Handle(name) => format!("a handle: {name}"),
+        Ty::Enum(name) | Ty::Record(name) | Ty::Options(name) => (*name).to_owned(),
+        Ty::Optional(inner) => format!("{}, or absent", kind(inner)),
+        Ty::List(inner) => format!("list of {}", kind(inner)),
+        other => format!("{other:?}"),
+    }
+}
+
+fn default(value: &Value<'_>) -> String {
+    match value {
+        Value::Absent => "absent".to_owned(),
+        Value::UInt(number) => number.to_string(),
+        Value::Bool(on) => if *on { "yes" } else { "no" }.to_owned(),
+        Value::Duration(span) => format!("{} s", span.as_secs_f64()),
+        _ => String::new(),
+    }
+}

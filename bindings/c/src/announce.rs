@@ -110,9 +110,7 @@ pub unsafe extern "C" fn subflows_announced_fd(announced: *mut subflows_announce
 /// # Safety
 /// `announced` is an open handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn subflows_announced_turn_away(
-    announced: *mut subflows_announced,
-) -> c_int {
+pub unsafe extern "C" fn subflows_announced_turn_away(announced: *mut subflows_announced) -> c_int {
     guard("announce", || {
         // SAFETY: the caller's promise.
         let count = unsafe { handle(announced) }?.announced.turn_away()?;
@@ -128,9 +126,7 @@ pub unsafe extern "C" fn subflows_announced_turn_away(
 /// # Safety
 /// `announced` is an open handle, or NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn subflows_announced_withdraw(
-    announced: *mut subflows_announced,
-) -> c_int {
+pub unsafe extern "C" fn subflows_announced_withdraw(announced: *mut subflows_announced) -> c_int {
     guard("announce", || {
         // SAFETY: the caller's promise.
         if let Some(handle) = unsafe { take_back(announced) } {

@@ -104,7 +104,13 @@ pub(crate) fn remember(operation: &'static str, failure: Failure) -> c_int {
     -code
 }
 
-fn plain(code: c_int, operation: &str, message: &str, detail: Option<String>, remedy: &str) -> Last {
+fn plain(
+    code: c_int,
+    operation: &str,
+    message: &str,
+    detail: Option<String>,
+    remedy: &str,
+) -> Last {
     Last {
         code,
         number: 0,

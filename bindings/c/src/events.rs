@@ -45,9 +45,7 @@ pub unsafe extern "C" fn subflows_events(fd: c_int, events: *mut *mut subflows_e
 /// # Safety
 /// `events` leads to a pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn subflows_events_of_namespace(
-    events: *mut *mut subflows_events,
-) -> c_int {
+pub unsafe extern "C" fn subflows_events_of_namespace(events: *mut *mut subflows_events) -> c_int {
     guard("events", || {
         let stream = subflows_events { events: Events::of_namespace()? };
         // SAFETY: the caller's promise.

@@ -13,11 +13,7 @@ use crate::mirror::subflows_info;
 /// # Safety
 /// `info` leads to `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn subflows_info(
-    fd: c_int,
-    info: *mut subflows_info,
-    size: usize,
-) -> c_int {
+pub unsafe extern "C" fn subflows_info(fd: c_int, info: *mut subflows_info, size: usize) -> c_int {
     guard("info", || {
         check_size(info, size)?;
         let told = subflows::info(&socket(fd)?)?;

@@ -99,13 +99,15 @@ pub unsafe extern "C" fn subflows_listen(
 /// Names and numbers as getaddrinfo(3) knows them.
 fn resolve(host: *const c_char, service: *const c_char) -> Result<Vec<SocketAddr>, Failure> {
     let host = text(host, "host")?.ok_or_else(|| Failure::argument("`host` is NULL"))?;
-    let service = text(service, "service")?.ok_or_else(|| Failure::argument("`service` is NULL"))?;
+    let service =
+        text(service, "service")?.ok_or_else(|| Failure::argument("`service` is NULL"))?;
     let port = match service.parse::<u16>() {
         Ok(port) => port,
         Err(_) => crate::service::port(&service)?,
     };
     let found = (host.as_str(), port).to_socket_addrs();
-    let found = found.map_err(|error| Failure::argument(format!("{host} does not resolve: {error}")));
+    let found =
+        found.map_err(|error| Failure::argument(format!("{host} does not resolve: {error}")));
     Ok(found?.collect())
 }
 
@@ -209,9 +211,7 @@ pub unsafe extern "C" fn subflows_connecting_advance(
 /// # Safety
 /// `connecting` is an open handle, or NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn subflows_connecting_finish(
-    connecting: *mut subflows_connecting,
-) -> c_int {
+pub unsafe extern "C" fn subflows_connecting_finish(connecting: *mut subflows_connecting) -> c_int {
     guard("connect", || {
         // SAFETY: the caller's promise.
         let connecting = unsafe { take_back(connecting) };

@@ -21,7 +21,9 @@ pub(crate) fn port(service: &str) -> Result<u16, Failure> {
         return Err(unknown());
     }
     // SAFETY: it succeeded, so that there is at least one, of AF_INET as asked for.
-    let first = unsafe { (*found).ai_addr.cast::<libc::sockaddr_in>().read_unaligned() };
+    let first = unsafe { (*found).ai_addr };
+    // SAFETY: as above: it leads to an address of that family.
+    let first = unsafe { first.cast::<libc::sockaddr_in>().read_unaligned() };
     // SAFETY: it came from getaddrinfo and is used no more.
     unsafe { libc::freeaddrinfo(found) };
     Ok(u16::from_be(first.sin_port))

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::failure::Exit;
 use crate::output::{Output, complain, note};
@@ -47,6 +47,11 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
+/// The command line as clap describes it, for manual pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Reads the command line, does what it says, and tells how it went. Call it first in `main`: the
 /// verbs that bring their own network may have to enter a user namespace, which a process with
 /// threads cannot.
@@ -67,8 +72,6 @@ pub fn run() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -31,6 +31,6 @@ mod token;
 mod units;
 mod verb;
 
-pub use command::run;
+pub use command::{command, run};
 pub use failure::{Exit, Failure};
 pub use token::Token;

@@ -2,6 +2,7 @@
 //! the list of the C interface, which only grows).
 
 pub mod c;
+pub mod command;
 pub mod output;
 pub mod reference;
 pub mod words;
@@ -14,6 +15,7 @@ use output::Output;
 /// Everything that is derived, for the repository at `root`.
 pub fn all(root: &Path) -> Result<Vec<Output>> {
     let mut outputs = c::all(root)?;
+    outputs.extend(command::all()?);
     outputs.push(reference::reference());
     Ok(outputs)
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
 
 /// The sources in the order in which a reader wants them.
-const SOURCES: [&str; 13] = [
+pub(super) const SOURCES: [&str; 13] = [
     "error.rs",
     "socket.rs",
     "control.rs",
@@ -23,7 +23,7 @@ const SOURCES: [&str; 13] = [
     "capabilities.rs",
 ];
 
-const HEAD: &str = include_str!("head.h");
+pub(super) const HEAD: &str = include_str!("head.h");
 
 /// The header's text.
 pub(super) fn header(root: &Path, mirror: &str) -> Result<String> {

@@ -2,6 +2,7 @@
 
 mod abi;
 mod header;
+mod man;
 mod members;
 mod mirror;
 
@@ -30,11 +31,13 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
     let header = header::header(root, &mirror)?;
     abi.add_symbols(header::symbols(&header))?;
     abi.add_constants(members::constants(&abi))?;
-    Ok(vec![
+    let mut outputs = man::pages(root, &header)?;
+    outputs.extend([
         Output::new(MIRROR, mirror),
         Output::new(HEADER, header),
         Output::new(MAP, abi.map()),
         Output::new(CHECK, abi.check()),
         Output::new(ABI, abi.to_string()),
-    ])
+    ]);
+    Ok(outputs)
 }

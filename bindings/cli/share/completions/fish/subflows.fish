@@ -1,0 +1,65 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_subflows_global_optspecs
+    string join \n json h/help V/version
+end
+
+function __fish_subflows_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_subflows_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_subflows_using_subcommand
+    set -l cmd (__fish_subflows_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c subflows -n "__fish_subflows_needs_command" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_needs_command" -s h -l help -d 'Print help'
+complete -c subflows -n "__fish_subflows_needs_command" -s V -l version -d 'Print version'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "capabilities" -d 'Tell what this kernel and this process can do, and what helps where they cannot'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "connections" -d 'List every Multipath TCP connection of this network namespace with its subflows'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "list" -d 'List the live subflows of one connection'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "open" -d 'Open one more subflow, and wait until it is usable'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "close" -d 'Close one subflow; the connection goes on'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "set-backup" -d 'Use a subflow only while no other works, or no longer so'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "lab" -d 'Run a command on a network of its own, with paths of given delay, rate and loss'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "demo" -d 'Show a transfer over two paths that are opened, demoted, cut and closed on the way'
+complete -c subflows -n "__fish_subflows_using_subcommand capabilities" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand capabilities" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand connections" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand connections" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand list" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l local -d 'The local address to open it from [default: one of the interface, or the initial subflow\'s]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l interface -d 'The interface to send by [default: the one that owns the local address]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l remote -d 'The peer\'s address; without a port, that of the connection [default: as connected to]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l timeout -d 'How long to try, such as 5s or 500ms' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l local-port -d 'The local port [default: a free one of the ephemeral range]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l backup -d 'Ask the peer to use it as backup only, from the start'
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand close" -l force -d 'Close it even where it is the last one: the connection then has no path, and dies unless another is opened'
+complete -c subflows -n "__fish_subflows_using_subcommand close" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand close" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand lab" -l server -d 'Run this on the server, by sh(1), and end it afterwards. COMMAND starts when it listens' -r
+complete -c subflows -n "__fish_subflows_using_subcommand lab" -l join -d 'Let the kernel\'s path manager use all the paths, for every Multipath TCP connection'
+complete -c subflows -n "__fish_subflows_using_subcommand lab" -s q -l quiet -d 'Do not describe the network on standard error'
+complete -c subflows -n "__fish_subflows_using_subcommand lab" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand lab" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand demo" -l size -d 'How much to move' -r
+complete -c subflows -n "__fish_subflows_using_subcommand demo" -l chart -d 'Where to draw the rates, as SVG' -r -F
+complete -c subflows -n "__fish_subflows_using_subcommand demo" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,5 +1,9 @@
 # Thin: every target also works by the ecosystem's own tool, which it shows.
-.PHONY: setup demo test lint bench fuzz doc install clean
+PREFIX = /usr/local
+LIBDIR = $(PREFIX)/lib
+DESTDIR =
+
+.PHONY: setup demo test conform lint regen bench fuzz doc install clean
 
 setup:            ## install what building and testing needs; quick when it is there
 	@tests/setup
@@ -9,6 +13,12 @@ demo: setup       ## a file over two paths, opened, prioritised, pulled and clos
 
 test: setup       ## everything that is promised, on the real kernel
 	@tests/run
+
+conform:          ## the scenarios, in every language
+	cargo conform
+
+regen:            ## write what is derived from core's tables
+	cargo regen
 
 lint:             ## formatting and lints, as tests/run checks them
 	cargo fmt --all --check
@@ -24,8 +34,8 @@ fuzz:             ## the parsers on many more random inputs than in `make test`
 doc:              ## the documentation of the crate, in target/doc/subflows
 	RUSTDOCFLAGS=--deny=warnings cargo doc --locked --no-deps --all-features
 
-install:          ## the command, into cargo's folder
-	cargo install --locked --path bindings/cli
+install:          ## library, header, command, manual pages, completions: PREFIX= LIBDIR= DESTDIR=
+	@PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' DESTDIR='$(DESTDIR)' bindings/c/install
 
 clean:
 	cargo clean

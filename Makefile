@@ -26,7 +26,8 @@ lint:             ## formatting and lints, as tests/run checks them
 
 bench: setup      ## ratios to the raw system calls; the table is kept in BENCHMARKS.md
 	cargo bench --locked --package subflows --bench ratios
-	cp target/benchmarks.md BENCHMARKS.md
+	cargo bench --locked --package subflows-c --bench ratios
+	cat target/benchmarks.md target/benchmarks-c.md > BENCHMARKS.md
 
 fuzz:             ## the parsers on many more random inputs than in `make test`
 	PROPTEST_CASES=1000000 cargo test --locked --release --package subflows --lib random_bytes

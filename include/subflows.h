@@ -825,7 +825,7 @@ int subflows_connect(const char *host,
                      size_t size);
 
 /**
- * Listens for Multipath TCP connections, and accepts plain TCP ones as well.
+ * Listens for Multipath TCP connections; plain TCP clients are accepted as well.
  *
  * `host` NULL listens on every address, of both families where there is IPv6; `service` "0"
  * chooses a free port, which getsockname() tells. Options may be NULL. Returns a listening
@@ -841,7 +841,7 @@ int subflows_listen(const char *host,
                     size_t size);
 
 /**
- * Makes a TCP socket, which is new and unused, Multipath TCP, and keeps its descriptor.
+ * Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
  *
  * The options that were set are carried over. Returns 0, or a negative error: INVALID_STATE for a
  * socket that is bound, connected, listening, watched by epoll through another descriptor, or has
@@ -945,7 +945,8 @@ int subflows_info(int fd, struct subflows_info *info, size_t size);
 int subflows_list(int fd, struct subflows_subflow *subflows, size_t room, size_t size);
 
 /**
- * Reads what the kernel's socket table knows of one subflow.
+ * Tells what subflows_list() does not: backup in either direction, address ids, whether the
+ * subflow is fully joined, its interface and its congestion control.
  *
  * `id` is that of struct subflows_subflow. Returns 0, or a negative error: NO_SUCH_SUBFLOW, CLOSED,
  * NOT_MPTCP, OTHER_NAMESPACE from another network namespace. Needs no privilege; Linux 5.9.
@@ -1037,9 +1038,11 @@ int subflows_opening_advance(struct subflows_opening *opening,
 void subflows_opening_cancel(struct subflows_opening *opening);
 
 /**
- * Asks the peer to use a subflow only when no other works, or to use it like the others again.
+ * Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
  *
- * Our own sending heeds it as well. `backup` is 0 or not. Returns 0, or a negative error:
+ * A backup carries data only while no other subflow can. The peer is told by one segment that is
+ * not sent again when it is lost: ask again where its sending does not change. `backup` is 0 or
+ * not. Returns 0, or a negative error:
  * NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE.
  *
  * Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.
@@ -1098,7 +1101,8 @@ int subflows_announced_turn_away(struct subflows_announced *announced);
 int subflows_announced_withdraw(struct subflows_announced *announced);
 
 /**
- * Lists the addresses of this end that the connection uses or has announced.
+ * Lists the local addresses that a connection knows: those that its live subflows use, and those
+ * that were announced or used before. In the order of their address ids.
  *
  * Fills as many of the `room` elements of `size` bytes at `addresses` as there are, and returns how
  * many there are, which may be more than `room`; or a negative error: NOT_MPTCP for plain TCP and

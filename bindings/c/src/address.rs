@@ -5,7 +5,8 @@ use std::ffi::c_int;
 use crate::guard::{fill_array, guard, socket};
 use crate::mirror::subflows_address;
 
-/// Lists the addresses of this end that the connection uses or has announced.
+/// Lists the local addresses that a connection knows: those that its live subflows use, and those
+/// that were announced or used before. In the order of their address ids.
 ///
 /// Fills as many of the `room` elements of `size` bytes at `addresses` as there are, and returns how
 /// many there are, which may be more than `room`; or a negative error: NOT_MPTCP for plain TCP and

@@ -4,9 +4,11 @@ use std::ffi::c_int;
 
 use crate::guard::{guard, socket};
 
-/// Asks the peer to use a subflow only when no other works, or to use it like the others again.
+/// Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
 ///
-/// Our own sending heeds it as well. `backup` is 0 or not. Returns 0, or a negative error:
+/// A backup carries data only while no other subflow can. The peer is told by one segment that is
+/// not sent again when it is lost: ask again where its sending does not change. `backup` is 0 or
+/// not. Returns 0, or a negative error:
 /// NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE.
 ///
 /// Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.

@@ -1,8 +1,7 @@
 //! Opening one more subflow: in one call, or stepped by the caller's loop.
 
 use std::ffi::c_int;
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use subflows::{Open, Opening};
 
@@ -55,17 +54,10 @@ pub unsafe extern "C" fn subflows_open(
 
 /// A subflow that is being opened, for programs that have a loop of their own.
 pub struct subflows_opening {
-    /// Ends before the descriptor that it borrows.
-    opening: ManuallyDrop<Opening<'static>>,
+    /// Before the descriptor that it borrows: members are dropped in their order.
+    opening: Opening<'static>,
     /// A duplicate: the caller may close its own meanwhile.
     _sock: Box<OwnedFd>,
-}
-
-impl Drop for subflows_opening {
-    fn drop(&mut self) {
-        // SAFETY: it is dropped here alone, and not used after this.
-        unsafe { ManuallyDrop::drop(&mut self.opening) };
-    }
 }
 
 /// Sends the first segment of one more subflow, and waits for nothing.
@@ -94,12 +86,12 @@ pub unsafe extern "C" fn subflows_opening_begin(
         let sock = Box::new(duplicate.map_err(|error| {
             Failure::argument(format!("descriptor {fd} cannot be duplicated: {error}"))
         })?);
-        let number = sock.as_raw_fd();
-        // SAFETY: it stays open as long as the box lives, which is longer than the opening does.
-        let borrowed: &'static BorrowedFd<'static> =
-            Box::leak(Box::new(unsafe { BorrowedFd::borrow_raw(number) }));
+        let place: *const OwnedFd = &*sock;
+        // SAFETY: it stays where it is, and open, as long as the box lives; the opening is dropped
+        // before that, here as in the handle.
+        let borrowed: &'static OwnedFd = unsafe { &*place };
         let begun = Opening::begin(borrowed, &options)?;
-        let begun = subflows_opening { opening: ManuallyDrop::new(begun), _sock: sock };
+        let begun = subflows_opening { opening: begun, _sock: sock };
         // SAFETY: the caller's promise.
         unsafe { hand_out(opening, begun) }.map(|()| 0)
     })

@@ -10,6 +10,11 @@ pub(crate) fn port(service: &str) -> Result<u16, Failure> {
     let unknown = || {
         Failure::argument(format!("{service:?} is no port")).with_remedy("Give a number: \"443\".")
     };
+    // getaddrinfo takes any number, and cuts it to 16 bits: 65616 would be 80.
+    let digits = service.trim_start().trim_start_matches(['+', '-']);
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(unknown());
+    }
     let name = CString::new(service).map_err(|_| unknown())?;
     // SAFETY: integers and pointers, which may be zero.
     let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };

@@ -59,7 +59,7 @@ pub unsafe extern "C" fn subflows_connect(
     })
 }
 
-/// Listens for Multipath TCP connections, and accepts plain TCP ones as well.
+/// Listens for Multipath TCP connections; plain TCP clients are accepted as well.
 ///
 /// `host` NULL listens on every address, of both families where there is IPv6; `service` "0"
 /// chooses a free port, which getsockname() tells. Options may be NULL. Returns a listening
@@ -111,7 +111,7 @@ fn resolve(host: *const c_char, service: *const c_char) -> Result<Vec<SocketAddr
     Ok(found?.collect())
 }
 
-/// Makes a TCP socket, which is new and unused, Multipath TCP, and keeps its descriptor.
+/// Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
 ///
 /// The options that were set are carried over. Returns 0, or a negative error: INVALID_STATE for a
 /// socket that is bound, connected, listening, watched by epoll through another descriptor, or has
@@ -149,6 +149,9 @@ pub unsafe extern "C" fn subflows_connecting_begin(
     connecting: *mut *mut subflows_connecting,
 ) -> c_int {
     guard("connect", || {
+        if connecting.is_null() {
+            return Err(Failure::argument("the pointer to the handle is NULL"));
+        }
         // SAFETY: the caller's promise.
         let options: Connect = unsafe { read(options, size) }?;
         let remote = address(remote, length, "remote")?;

@@ -33,7 +33,8 @@ pub unsafe extern "C" fn subflows_list(
     })
 }
 
-/// Reads what the kernel's socket table knows of one subflow.
+/// Tells what subflows_list() does not: backup in either direction, address ids, whether the
+/// subflow is fully joined, its interface and its congestion control.
 ///
 /// `id` is that of struct subflows_subflow. Returns 0, or a negative error: NO_SUCH_SUBFLOW, CLOSED,
 /// NOT_MPTCP, OTHER_NAMESPACE from another network namespace. Needs no privilege; Linux 5.9.

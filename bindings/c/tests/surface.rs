@@ -1,0 +1,218 @@
+//! Without these, a function is declared and not there, there and not declared, or described in
+//! other words than those of core's table.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use common::{library, root, run};
+use subflows::table::{Operation, Privilege, Ty};
+use subflows::{ErrorKind, OPERATIONS};
+use subflows_generate::words;
+
+/// What every exported symbol is marked with.
+const NODE: &str = "SUBFLOWS_0";
+
+/// A function as the header declares it.
+struct Declared {
+    name: String,
+    /// Each as it is written: `struct subflows_info *info`.
+    parameters: Vec<String>,
+    comment: String,
+}
+
+impl Declared {
+    /// The kinds that its comment names, with their prefix or without.
+    fn kinds(&self) -> BTreeSet<&'static str> {
+        let is_part = |c: char| !c.is_ascii_uppercase() && c != '_';
+        let named = self.comment.split(is_part).map(|word| {
+            let word = word.strip_prefix("SUBFLOWS_E_").unwrap_or(word);
+            ErrorKind::ALL.iter().find(|kind| words::c_kind(kind.name())[11..] == *word)
+        });
+        named.flatten().map(|kind| kind.name()).collect()
+    }
+
+    fn first_sentence(&self) -> String {
+        normal(&words::first_sentence(&self.comment))
+    }
+}
+
+/// Without what C and Rust write differently.
+fn normal(sentence: &str) -> String {
+    sentence.replace(['`', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn header() -> Vec<Declared> {
+    let text = std::fs::read_to_string(root().join("include/subflows.h")).unwrap();
+    let mut declared = Vec::new();
+    let mut comment = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(first) = line.strip_prefix("/**") {
+            comment = first.trim_end_matches("*/").to_owned();
+            if !line.ends_with("*/") {
+                let inside = lines.by_ref().take_while(|line| line.trim() != "*/");
+                comment.extend(
+                    inside.map(|line| line.trim().trim_start_matches('*').to_owned() + "\n"),
+                );
+            }
+        } else if line.contains('(') && line.starts_with(|c: char| c.is_ascii_lowercase()) {
+            let mut whole = line.to_owned();
+            while !whole.ends_with(';') {
+                whole += lines.next().expect("the end of a declaration");
+            }
+            let (before, rest) = whole.split_once('(').unwrap();
+            let parameters = rest.trim_end_matches(");").split(',');
+            declared.push(Declared {
+                name: before.rsplit([' ', '*']).next().unwrap().to_owned(),
+                parameters: parameters.map(normal).filter(|p| p != "void").collect(),
+                comment: std::mem::take(&mut comment),
+            });
+        }
+    }
+    declared
+}
+
+/// The names that the loader offers, each with its version.
+fn exported(library: &Path) -> BTreeSet<String> {
+    let mut nm = Command::new("nm");
+    let output = run(nm.args(["-D", "--defined-only", "--with-symbol-versions"]).arg(library));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let symbols = text.lines().map(|line| line.rsplit(' ').next().unwrap().to_owned());
+    // The version itself is listed as well.
+    symbols.filter(|symbol| symbol != NODE && symbol != &format!("{NODE}@@{NODE}")).collect()
+}
+
+fn promised() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join("bindings/c/abi.txt")).unwrap();
+    let symbol = |line: &str| {
+        line.strip_prefix("symbol ")?.split_once(' ').map(|(n, v)| format!("{n}@@{v}"))
+    };
+    text.lines().filter_map(symbol).collect()
+}
+
+#[test]
+fn exported_declared_and_promised_are_the_same() {
+    let declared: BTreeSet<_> =
+        header().iter().map(|function| format!("{}@@{NODE}", function.name)).collect();
+    assert!(!declared.is_empty());
+    assert_eq!(exported(&library().join("libsubflows.so.0")), declared);
+    assert_eq!(promised(), declared);
+}
+
+#[test]
+fn every_operation_is_there_in_cores_words() {
+    let header = header();
+    let mut wrong = Vec::new();
+    for operation in OPERATIONS {
+        let name = format!("subflows_{}", operation.name);
+        let Some(function) = header.iter().find(|function| function.name == name) else {
+            wrong.push(format!("{name} is missing"));
+            continue;
+        };
+        let core = normal(&words::for_c(&words::first_sentence(operation.doc)));
+        if function.first_sentence() != core {
+            wrong.push(format!("{name} says: {}\n  core says: {core}", function.first_sentence()));
+        }
+        wrong.extend(errors(operation, function));
+        wrong.extend(privilege(operation, function));
+        wrong.extend(parameters(operation, function, &header));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn errors(operation: &Operation, function: &Declared) -> Option<String> {
+    let row: BTreeSet<_> = operation.errors.iter().map(|kind| kind.name()).collect();
+    let mut named = function.kinds();
+    // Every operation can give these.
+    for kind in [ErrorKind::InvalidArgument, ErrorKind::Os] {
+        named.remove(kind.name());
+    }
+    (named != row).then(|| format!("{} names {named:?}, and core {row:?}", function.name))
+}
+
+fn privilege(operation: &Operation, function: &Declared) -> Option<String> {
+    let words = match operation.privilege {
+        Privilege::Nothing => "Needs no privilege",
+        Privilege::NetAdmin => "Needs CAP_NET_ADMIN",
+        Privilege::NetAdminForControl => "Needs no privilege, unless control is asked for",
+    };
+    let is_said = normal(&function.comment).contains(words);
+    (!is_said).then(|| format!("{} does not say: {words}", function.name))
+}
+
+/// The parameters that the row stands for, as C has them.
+fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -> Option<String> {
+    let mut wanted = Vec::new();
+    for (name, ty) in operation.arguments {
+        match ty {
+            Ty::Socket => wanted.push("int fd".to_owned()),
+            Ty::U32 => wanted.push(format!("uint32_t {name}")),
+            Ty::Enum(_) => wanted.push(format!("int {name}")),
+            // Two functions are easier to read than a 0 or a 1.
+            Ty::Bool
+                if header
+                    .iter()
+                    .any(|f| f.name == format!("subflows_{name}_{}", operation.name)) => {}
+            Ty::Bool => wanted.push(format!("int {name}")),
+            Ty::Address => {
+                wanted.extend(["const char *host", "const char *service"].map(str::to_owned))
+            }
+            Ty::Ip => {
+                wanted.extend([
+                    format!("const struct sockaddr *{name}"),
+                    "socklen_t length".to_owned(),
+                ]);
+            }
+            Ty::Options(options) => {
+                let options = words::c_options(options);
+                wanted
+                    .extend([format!("const struct {options} *{name}"), "size_t size".to_owned()]);
+            }
+            other => panic!("{other:?} has no rule yet"),
+        }
+    }
+    wanted.extend(result(operation, function));
+    let is_same = function.parameters == wanted;
+    (!is_same).then(|| format!("{} takes {:?}, not {wanted:?}", function.name, function.parameters))
+}
+
+fn result(operation: &Operation, function: &Declared) -> Vec<String> {
+    let has_options = operation.arguments.iter().any(|(_, ty)| matches!(ty, Ty::Options(_)));
+    let name = operation.name;
+    let handle = || format!("struct subflows_{name} **{name}");
+    match operation.result {
+        Ty::Unit | Ty::NewSocket => Vec::new(),
+        Ty::Record(record) => {
+            let record = words::c_record(record);
+            let out = record.trim_start_matches("subflows_");
+            let size =
+                if has_options { format!("size_t {out}_size") } else { "size_t size".to_owned() };
+            vec![format!("struct {record} *{out}"), size]
+        }
+        Ty::Handle(handle) => {
+            let handle = words::c_record(handle);
+            vec![format!("struct {handle} **{}", handle.trim_start_matches("subflows_"))]
+        }
+        // What has no bound is taken one by one.
+        Ty::List(_) if function.parameters.last() == Some(&handle()) => vec![handle()],
+        Ty::List(&Ty::Record(record)) => {
+            let record = words::c_record(record);
+            let last = function.parameters.iter().rev().nth(2).map_or("", |p| p);
+            let out = last.rsplit('*').next().unwrap_or("").to_owned();
+            vec![format!("struct {record} *{out}"), "size_t room".into(), "size_t size".into()]
+        }
+        other => panic!("{other:?} has no rule yet"),
+    }
+}
+
+#[test]
+fn nothing_generated_is_stale() {
+    let root = root();
+    let outputs = subflows_generate::all(&root).unwrap();
+    let stale: Vec<_> = outputs.iter().filter(|output| output.is_stale(&root)).collect();
+    let stale: Vec<_> = stale.iter().map(|output| output.path().display().to_string()).collect();
+    assert!(stale.is_empty(), "run `cargo regen`: {stale:?}");
+}

@@ -1,0 +1,48 @@
+//! A server in the lab that gives back what it is sent.
+#![allow(dead_code, unreachable_pub)]
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::thread;
+
+use subflows::Listen;
+use subflows_lab::{Namespace, Net};
+
+/// Two paths to a server that accepts as many subflows as there may be.
+pub fn network() -> Net {
+    let net = Net::two_subnets().unwrap();
+    for namespace in [&net.client, &net.server] {
+        namespace
+            .ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"])
+            .unwrap();
+    }
+    net
+}
+
+/// Hands the paths of all connections of this namespace to programs.
+pub fn userspace(namespace: &Namespace) {
+    // The newer name is that of Linux 6.15.
+    if namespace.set_sysctl("net.mptcp.path_manager", "userspace").is_err() {
+        namespace.set_sysctl("net.mptcp.pm_type", "1").unwrap();
+    }
+}
+
+/// Serves until the process ends.
+pub fn echo(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
+    let listen = || subflows::listen(SocketAddr::new(ip, 0), &Listen::new());
+    let listener = namespace.run(listen).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                    if stream.write_all(&buffer[..length]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}

@@ -1,0 +1,252 @@
+/*
+ * Uses every function of the library once, and fails in most ways, on a real connection:
+ * everything HOST PORT LOCAL [controlled], where HOST gives back what it is sent and LOCAL is a
+ * second address. With the last word, the network namespace controls all connections already.
+ */
+#include "check.h"
+
+#include <errno.h>
+
+static const char *host, *port;
+static bool is_controlled;
+static struct sockaddr_storage remote, second;
+static socklen_t remote_length, second_length;
+
+static void reads(int fd, uint32_t id) {
+    struct subflows_status status;
+    CHECK(subflows_status(fd, &status, sizeof status) == 0);
+    CHECK(status.state == SUBFLOWS_STATE_MPTCP && status.is_ready);
+    CHECK(strcmp(subflows_state_name(status.state), "Mptcp") == 0);
+    CHECK(strcmp(subflows_path_manager_name(status.path_manager), "Unknown") != 0);
+    CHECK(strcmp(subflows_path_manager_name(-7), "Unknown") == 0);
+
+    struct subflows_info info;
+    CHECK(subflows_info(fd, &info, sizeof info) == 0);
+    CHECK(info.token == status.token && info.write_sequence != 0);
+
+    /* A larger element, as a later header may have it, is zeroed at its end. */
+    struct {
+        struct subflows_subflow subflow;
+        uint64_t later;
+    } paths[8];
+    memset(paths, 0xff, sizeof paths);
+    int count = subflows_list(fd, NULL, 0, 0);
+    CHECK(count >= 1);
+    CHECK(subflows_list(fd, &paths[0].subflow, 8, sizeof paths[0]) == count);
+    for (int i = 0; i < count; i++) {
+        CHECK(paths[i].later == 0 && paths[i].subflow.id != 0);
+        CHECK(*subflows_subflow_state_name(paths[i].subflow.state) != 0);
+    }
+    CHECK(paths[count].later == UINT64_MAX);
+
+    struct subflows_details *details = malloc(sizeof *details);
+    CHECK(subflows_details(fd, id, details, sizeof *details) == 0);
+    CHECK(strlen(details->congestion_control) > 0 && details->cookie != 0);
+    /* Smaller, as an older header had it. */
+    details = realloc(details, offsetof(struct subflows_details, cookie));
+    CHECK(subflows_details(fd, id, details, offsetof(struct subflows_details, cookie)) == 0);
+    free(details);
+
+    struct subflows_address addresses[8];
+    count = subflows_addresses(fd, addresses, 8, sizeof addresses[0]);
+    CHECK(count >= 1 && addresses[0].ip.ss_family == remote.ss_family);
+
+    struct subflows_connection connection;
+    CHECK(subflows_connection(status.token, &connection, sizeof connection) == 0);
+    CHECK(connection.token == status.token);
+}
+
+static void lists(void) {
+    struct subflows_connections_options options = {.subflows = true};
+    struct subflows_connections *connections;
+    struct subflows_connection connection;
+    struct subflows_details details[4];
+    CHECK(subflows_connections(&options, sizeof options, &connections) == 0);
+    CHECK(subflows_connections_subflows(connections, details, 4, sizeof details[0]) ==
+          -SUBFLOWS_E_INVALID_STATE);
+    int count = 0, more;
+    while ((more = subflows_connections_next(connections, &connection, sizeof connection)) == 1) {
+        CHECK(subflows_connections_subflows(connections, details, 4, sizeof details[0]) >= 0);
+        count++;
+    }
+    CHECK(more == 0 && count > 0);
+    CHECK(subflows_connections_next(connections, &connection, sizeof connection) == 0);
+    subflows_connections_close(connections);
+    subflows_connections_close(NULL);
+
+    struct subflows_capabilities *capabilities;
+    struct subflows_capability capability;
+    size_t letters = 0;
+    CHECK(subflows_capabilities(&capabilities) == 0);
+    while ((more = subflows_capabilities_next(capabilities, &capability, sizeof capability)) == 1) {
+        letters += strlen(capability.name) + strlen(capability.purpose);
+        letters += capability.is_available ? 0 : strlen(capability.cause);
+    }
+    CHECK(more == 0 && letters > 0);
+    subflows_capabilities_close(capabilities);
+    subflows_capabilities_close(NULL);
+    CHECK(strlen(subflows_version()) > 0);
+}
+
+static uint32_t opens(int fd) {
+    struct subflows_open_options options = {.local = (struct sockaddr *)&second,
+                                            .local_length = second_length,
+                                            .timeout_ms = SOON_MS};
+    struct subflows_subflow subflow;
+    CHECK(subflows_open(fd, &options, sizeof options, &subflow, sizeof subflow) == 0);
+    CHECK(subflow.state == SUBFLOWS_SUBFLOW_STATE_ESTABLISHED);
+    CHECK(subflows_set_backup(fd, subflow.id, 1) == 0);
+    CHECK(subflows_close(fd, subflow.id) == 0);
+    CHECK(subflows_close(fd, subflow.id) == -SUBFLOWS_E_NO_SUCH_SUBFLOW);
+
+    struct subflows_opening *opening;
+    int done = 0;
+    CHECK(subflows_opening_begin(fd, &options, sizeof options, &opening) == 0);
+    while (!done) {
+        struct pollfd poll_fd = {.fd = subflows_opening_fd(opening), .events = POLLIN};
+        CHECK(subflows_opening_timeout_ms(opening) > 0);
+        poll(&poll_fd, 1, subflows_opening_timeout_ms(opening));
+        done = subflows_opening_advance(opening, &subflow, sizeof subflow);
+        CHECK(done >= 0);
+    }
+    CHECK(subflows_opening_advance(opening, &subflow, sizeof subflow) == -SUBFLOWS_E_INVALID_STATE);
+    subflows_opening_cancel(opening);
+
+    /* Given up at once. */
+    CHECK(subflows_opening_begin(fd, &options, sizeof options, &opening) == 0);
+    subflows_opening_cancel(opening);
+    subflows_opening_cancel(NULL);
+    return subflow.id;
+}
+
+static void announces(int fd) {
+    struct subflows_announce_options options = {.has_port = true};
+    struct subflows_announced *announced;
+    struct sockaddr_storage address;
+    CHECK(subflows_announce(fd, (struct sockaddr *)&second, second_length, &options, sizeof options,
+                            &announced) == 0);
+    CHECK(subflows_announced_id(announced) > 0);
+    CHECK(subflows_announced_address(announced, &address) == 0);
+    /* A stranger. */
+    int stranger = socket(address.ss_family, SOCK_STREAM, 0);
+    CHECK(connect(stranger, (struct sockaddr *)&address, length_of(&address)) == 0);
+    wait_for(subflows_announced_fd(announced), POLLIN);
+    CHECK(subflows_announced_turn_away(announced) == 1);
+    char byte;
+    CHECK(recv(stranger, &byte, 1, 0) == -1 && errno == ECONNRESET);
+    close(stranger);
+    CHECK(subflows_announced_withdraw(announced) == 0);
+    CHECK(subflows_announced_withdraw(NULL) == 0);
+
+    CHECK(subflows_announce(fd, (struct sockaddr *)&second, second_length, NULL, 0, &announced) ==
+          0);
+    CHECK(subflows_announced_fd(announced) == -SUBFLOWS_E_INVALID_STATE);
+    CHECK(subflows_announced_withdraw(announced) == 0);
+}
+
+static void follows(struct subflows_events *events, int kind) {
+    struct subflows_event event;
+    do {
+        CHECK(subflows_events_next(events, &event, sizeof event, SOON_MS) == 1);
+        CHECK(*subflows_event_kind_name(event.kind) != 0);
+    } while (event.kind != kind);
+}
+
+static int connects(void) {
+    struct subflows_connect_options options = {.control = !is_controlled, .timeout_ms = SOON_MS};
+    struct subflows_connecting *connecting;
+    CHECK(subflows_connecting_begin((struct sockaddr *)&remote, remote_length, &options,
+                                    sizeof options, &connecting) == 0);
+    subflows_connecting_cancel(connecting);
+    subflows_connecting_cancel(NULL);
+    CHECK(subflows_connecting_begin((struct sockaddr *)&remote, remote_length, &options,
+                                    sizeof options, &connecting) == 0);
+    CHECK(subflows_connecting_timeout_ms(connecting) > 0);
+    wait_for(subflows_connecting_fd(connecting), POLLOUT);
+    CHECK(subflows_connecting_advance(connecting) == 1);
+    CHECK(subflows_connecting_advance(connecting) == 1);
+    int fd = subflows_connecting_finish(connecting);
+    CHECK(fd >= 0);
+    moves_data(fd);
+    close(fd);
+
+    /* Finished too early, the handle is closed as well. */
+    CHECK(subflows_connecting_begin((struct sockaddr *)&remote, remote_length, NULL, 0,
+                                    &connecting) == 0);
+    CHECK(subflows_connecting_finish(connecting) == -SUBFLOWS_E_INVALID_STATE);
+
+    fd = subflows_connect(host, port, &options, sizeof options);
+    CHECK(fd >= 0);
+    moves_data(fd);
+    return fd;
+}
+
+static void makes_sockets(void) {
+    int fd = subflows_socket(remote.ss_family);
+    CHECK(fd >= 0);
+    CHECK(is_controlled || subflows_take_control(fd) == 0);
+    close(fd);
+    fd = socket(remote.ss_family, SOCK_STREAM, 0);
+    CHECK(subflows_upgrade(fd) == 0);
+    close(fd);
+    struct subflows_listen_options options = {.backlog = 3};
+    fd = subflows_listen(NULL, "0", &options, sizeof options);
+    CHECK(fd >= 0);
+    CHECK(subflows_take_control(fd) == -SUBFLOWS_E_INVALID_STATE);
+    close(fd);
+}
+
+static void fails(void) {
+    struct subflows_error error;
+    int refused = subflows_connect(host, "no such service", NULL, 0);
+    CHECK(refused == -SUBFLOWS_E_INVALID_ARGUMENT);
+    CHECK(subflows_last_error(&error, sizeof error) == 0);
+    CHECK(error.kind == SUBFLOWS_E_INVALID_ARGUMENT && strcmp(error.operation, "connect") == 0);
+    CHECK(strlen(error.message) > 0 && strlen(error.remedy) > 0 && strlen(error.detail) > 0);
+    CHECK(strcmp(subflows_error_name(refused), "InvalidArgument") == 0);
+    /* The kernel's own words. */
+    struct subflows_connection connection;
+    CHECK(subflows_connection(1, &connection, sizeof connection) == -SUBFLOWS_E_CLOSED);
+    CHECK(subflows_last_error(&error, sizeof error) == 0);
+    CHECK(error.kernel_text == NULL || strlen(error.kernel_text) > 0);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4)
+        return 2;
+    host = argv[1];
+    port = argv[2];
+    is_controlled = argc > 4;
+    remote_length = parse(host, port, &remote);
+    second_length = parse(argv[3], NULL, &second);
+
+    struct subflows_events *namespace_events, *events;
+    CHECK(subflows_events_of_namespace(&namespace_events) == 0);
+    makes_sockets();
+    int fd = connects();
+    follows(namespace_events, SUBFLOWS_EVENT_KIND_ESTABLISHED);
+    subflows_events_close(namespace_events);
+
+    CHECK(subflows_events(fd, &events) == 0);
+    CHECK(subflows_events_set_buffer(events, 65536) == 0);
+    CHECK(subflows_events_fd(events) >= 0);
+    announces(fd);
+    uint32_t id = opens(fd);
+    follows(events, SUBFLOWS_EVENT_KIND_SUBFLOW_ESTABLISHED);
+    subflows_events_close(events);
+    subflows_events_close(NULL);
+    reads(fd, id);
+    lists();
+    fails();
+    moves_data(fd);
+
+    struct subflows_subflow paths[8];
+    int count = subflows_list(fd, paths, 8, sizeof paths[0]);
+    CHECK(count >= 1);
+    while (--count > 0)
+        CHECK(subflows_close(fd, paths[count].id) == 0);
+    CHECK(subflows_close(fd, paths[0].id) == -SUBFLOWS_E_INVALID_STATE);
+    CHECK(subflows_force_close(fd, paths[0].id) == 0);
+    close(fd);
+    return 0;
+}

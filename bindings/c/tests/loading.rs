@@ -1,0 +1,83 @@
+//! Without these, programs start later, a hardened system refuses the library, or a package depends
+//! on what nobody has installed.
+
+mod common;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use common::{compiler, library, root, run};
+
+/// The C library, the unwinder, and the loader where thread-local storage needs it.
+const NEEDED: [&str; 3] = ["libc.so.", "libgcc_s.so.", "ld-linux"];
+const BYTES_MAX: u64 = 700_000;
+const LOAD_MAX: Duration = Duration::from_millis(1);
+/// Each in a process of its own; the median of them does not see what else the machine does.
+const LOADS: usize = 101;
+
+fn shared() -> PathBuf {
+    library().join("libsubflows.so.0").canonicalize().unwrap()
+}
+
+/// What readelf says, line by line.
+fn readelf(what: &str) -> Vec<String> {
+    let output = run(Command::new("readelf").args(["--wide", what]).arg(shared()));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The names in brackets behind such entries of the dynamic section.
+fn dynamic(tag: &str) -> Vec<String> {
+    let lines = readelf("--dynamic").into_iter().filter(|line| line.contains(tag));
+    let name = |line: String| line.split(['[', ']']).nth(1).unwrap_or("").to_owned();
+    lines.map(name).collect()
+}
+
+#[test]
+fn it_is_small_and_stripped() {
+    let size = shared().metadata().unwrap().len();
+    println!("{size} bytes");
+    assert!(size < BYTES_MAX, "{size} bytes");
+    let is_table = |line: &String| line.contains(" .symtab ") || line.contains(" .debug");
+    assert_eq!(readelf("--sections").iter().find(|line| is_table(line)), None);
+}
+
+#[test]
+fn it_asks_the_loader_for_nothing_dangerous() {
+    let stack = readelf("--program-headers").into_iter().find(|line| line.contains("GNU_STACK"));
+    let stack = stack.expect("without it the stack is executable");
+    assert!(stack.contains(" RW ") && !stack.contains("RWE"), "{stack}");
+    assert_eq!(dynamic("(TEXTREL)"), [""; 0], "relocations in the code");
+    let dynamic = readelf("--dynamic");
+    assert!(!dynamic.iter().any(|line| line.contains("RPATH") || line.contains("RUNPATH")));
+    assert!(!dynamic.iter().any(|line| line.contains("TEXTREL")));
+    assert!(dynamic.iter().any(|line| line.contains("BIND_NOW")));
+    assert!(readelf("--program-headers").iter().any(|line| line.contains("GNU_RELRO")));
+}
+
+#[test]
+fn it_needs_what_every_system_has() {
+    assert_eq!(dynamic("(SONAME)"), ["libsubflows.so.0"]);
+    let needed = dynamic("(NEEDED)");
+    let is_expected = |name: &String| NEEDED.iter().any(|start| name.starts_with(start));
+    assert!(!needed.is_empty() && needed.iter().all(is_expected), "{needed:?}");
+}
+
+#[test]
+fn it_loads_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("load");
+    let mut cc = compiler("gcc", "gnu11");
+    cc.arg(root().join("bindings/c/tests/load.c")).arg("-o").arg(&program).arg("-ldl");
+    run(&mut cc);
+    let mut times: Vec<u64> = (0..LOADS)
+        .map(|_| {
+            let output = run(Command::new(&program).arg(shared()));
+            String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+        })
+        .collect();
+    times.sort_unstable();
+    let median = Duration::from_nanos(times[LOADS / 2]);
+    println!("{median:?}, at most {:?}", Duration::from_nanos(times[LOADS - 1]));
+    assert!(median < LOAD_MAX, "{median:?}");
+}

@@ -1,0 +1,90 @@
+//! Without these, a leak, a read of what nobody wrote or a byte beyond a buffer goes unnoticed.
+
+mod common;
+#[path = "common/echo.rs"]
+mod echo;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{compiler, library, root, run};
+use echo::{echo, network, userspace};
+use subflows_lab::{Namespace, Net, ready};
+
+fn compiled(out: &Path, flags: &[&str]) -> PathBuf {
+    let mut cc = compiler("gcc", "gnu11");
+    cc.args(flags).arg(root().join("bindings/c/tests/everything.c")).arg("-o").arg(out);
+    cc.arg("-L").arg(library()).arg("-lsubflows");
+    run(cc.arg(format!("-Wl,-rpath,{}", library().display())));
+    out.to_owned()
+}
+
+/// Runs what `command` makes of the program, over IPv4 and IPv6.
+fn over_both_families(net: &Net, words: &[&str], command: impl Fn(&Namespace) -> Command) {
+    let [first, second] = &net.paths[..] else { panic!("two paths") };
+    let ends: [(IpAddr, IpAddr); 2] = [
+        (first.server_v4.into(), second.client_v4.into()),
+        (first.server_v6.into(), second.client_v6.into()),
+    ];
+    for (server, local) in ends {
+        let address = echo(&net.server, server);
+        let mut program = command(&net.client);
+        program.arg(server.to_string()).arg(address.port().to_string()).arg(local.to_string());
+        run(program.args(words));
+    }
+}
+
+/// What is not used is not checked.
+#[test]
+fn the_program_uses_everything() {
+    let text = std::fs::read_to_string(root().join("bindings/c/tests/everything.c")).unwrap();
+    let text = text + &std::fs::read_to_string(root().join("bindings/c/tests/check.h")).unwrap();
+    let abi = std::fs::read_to_string(root().join("bindings/c/abi.txt")).unwrap();
+    let symbols = abi.lines().filter_map(|line| line.strip_prefix("symbol ")?.split(' ').next());
+    let unused: Vec<_> = symbols.filter(|name| !text.contains(&format!("{name}("))).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+/// Valgrind does not know the kind of child that taking control makes: everything is controlled
+/// from the start here. What is still reachable at the end is kept on purpose, for each thread.
+fn by_valgrind(flags: &[&str], environment: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compiled(&folder.path().join("everything"), &[]);
+    let net = network();
+    userspace(&net.client);
+    over_both_families(&net, &["controlled"], |namespace| {
+        let mut valgrind = namespace.command("valgrind");
+        valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]).args(flags);
+        valgrind.arg("--errors-for-leak-kinds=definite,indirect,possible").arg(&program);
+        valgrind.envs(environment.iter().copied());
+        valgrind
+    });
+}
+
+/// What MPTCP_FULL_INFO fills through pointers, valgrind takes for never written: here it is not
+/// asked for.
+#[test]
+fn valgrind_finds_no_use_of_what_was_never_written() {
+    if ready() {
+        by_valgrind(&[], &[("SUBFLOWS_WITHOUT", "full_info")]);
+    }
+}
+
+#[test]
+fn valgrind_finds_no_leak_and_no_byte_out_of_bounds() {
+    if ready() {
+        by_valgrind(&["--undef-value-errors=no"], &[]);
+    }
+}
+
+#[test]
+fn the_address_sanitizer_finds_nothing() {
+    if !ready() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let program = compiled(&folder.path().join("everything"), &flags);
+    over_both_families(&network(), &[], |namespace| namespace.command(&program));
+}

@@ -1,5 +1,6 @@
 //! The command line, and what happens around a verb.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -56,7 +57,23 @@ pub fn command() -> clap::Command {
 /// verbs that bring their own network may have to enter a user namespace, which a process with
 /// threads cannot.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    run_with(std::env::args_os()).into()
+}
+
+/// As [`run`], with these words for a command line, the command's name first. Gives the exit status;
+/// help and a command line that makes no sense are printed, and are a status as well.
+pub fn run_with<W>(words: impl IntoIterator<Item = W>) -> u8
+where
+    W: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Where nothing can be printed, the status still tells.
+            let _ = told.print();
+            return u8::try_from(told.exit_code()).unwrap_or(Exit::Usage.into());
+        }
+    };
     match cli.verb.run(&mut Output::new(cli.json)) {
         Ok(code) => code,
         Err(failure) if failure.is_quiet() => Exit::Done.into(),

@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::process::ExitCode;
-
 use serde_json::{Value, json};
 use subflows::{Error, ErrorKind};
 
@@ -34,9 +32,9 @@ impl Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> u8 {
+        exit as u8
     }
 }
 

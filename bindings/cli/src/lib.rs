@@ -31,6 +31,6 @@ mod token;
 mod units;
 mod verb;
 
-pub use command::{command, run};
+pub use command::{command, run, run_with};
 pub use failure::{Exit, Failure};
 pub use token::Token;

@@ -4,7 +4,9 @@
 pub mod c;
 pub mod command;
 pub mod output;
+pub mod python;
 pub mod reference;
+mod rust;
 pub mod words;
 
 use std::path::Path;
@@ -16,6 +18,7 @@ use output::Output;
 pub fn all(root: &Path) -> Result<Vec<Output>> {
     let mut outputs = c::all(root)?;
     outputs.extend(command::all()?);
+    outputs.extend(python::all(root)?);
     outputs.push(reference::reference());
     Ok(outputs)
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::process::{self, Command, ExitCode};
+use std::process::{self, Command};
 use std::time::Duration;
 
 use clap::Args;
@@ -73,7 +73,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    pub(super) fn run(&self, out: &mut Output) -> Result<ExitCode, Failure> {
+    pub(super) fn run(&self, out: &mut Output) -> Result<u8, Failure> {
         let rights = rights::to_make_networks()?;
         let failed = |error| Failure::system("cannot make the network", &error);
         let net = Net::from_specs(&self.paths).map_err(failed)?;
@@ -100,7 +100,7 @@ impl Lab {
         let _server = server.transpose()?;
         let (mut command, name) = self.command(&net);
         match children::run(command.envs(variables)) {
-            Ok(status) => Ok(children::exit_code(status).into()),
+            Ok(status) => Ok(children::exit_code(status)),
             Err(error) => {
                 let code = match error.kind() {
                     io::ErrorKind::NotFound => NOT_FOUND,
@@ -108,7 +108,7 @@ impl Lab {
                     _ => FAILED,
                 };
                 note(format_args!("cannot run `{name}`: {error}"));
-                Ok(code.into())
+                Ok(code)
             }
         }
     }
@@ -158,10 +158,10 @@ impl Lab {
 }
 
 /// How the command ends when there is no network to run anything in.
-pub(super) fn exit_of(failure: &Failure) -> ExitCode {
+pub(super) fn exit_of(failure: &Failure) -> u8 {
     match failure.kind() {
         ErrorKind::InvalidArgument => failure.exit().into(),
-        _ => FAILED.into(),
+        _ => FAILED,
     }
 }
 

@@ -12,7 +12,6 @@ mod list;
 mod open;
 mod set_backup;
 
-use std::process::ExitCode;
 
 use clap::Subcommand;
 
@@ -35,7 +34,7 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// Does it.
-    pub(crate) fn run(&self, out: &mut Output) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(&self, out: &mut Output) -> Result<u8, Failure> {
         let done = |()| Exit::Done.into();
         match self {
             Verb::Capabilities(verb) => verb.run(out).map(done),
@@ -50,7 +49,7 @@ impl Verb {
     }
 
     /// How the command ends when the verb fails like this.
-    pub(crate) fn exit_of(&self, failure: &Failure) -> ExitCode {
+    pub(crate) fn exit_of(&self, failure: &Failure) -> u8 {
         match self {
             Verb::Lab(_) => lab::exit_of(failure),
             _ => failure.exit().into(),

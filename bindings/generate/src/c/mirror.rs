@@ -8,6 +8,7 @@ use subflows::{ENUMERATIONS, ErrorKind, OPTIONS};
 
 use super::abi::{Abi, Placed};
 use super::members::{self, Described, Kind, Member};
+use crate::rust::formatted;
 use crate::words;
 
 const HEAD: &str = "\
@@ -210,20 +211,4 @@ fn names(file: &mut String) -> Result<()> {
         file.push_str("];\n\n");
     }
     Ok(())
-}
-
-/// As rustfmt writes it, so that the file passes the same check as those written by hand.
-fn formatted(text: &str) -> Result<String> {
-    use std::io::Write;
-    use std::process::{Command, Stdio};
-    let mut rustfmt = Command::new("rustfmt")
-        .args(["--edition", "2024", "--config", "max_width=100,use_small_heuristics=Max"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("rustfmt is needed: rustup component add rustfmt")?;
-    rustfmt.stdin.take().context("piped")?.write_all(text.as_bytes())?;
-    let output = rustfmt.wait_with_output()?;
-    anyhow::ensure!(output.status.success(), "rustfmt refused the mirror");
-    Ok(String::from_utf8(output.stdout)?)
 }

@@ -1,0 +1,16 @@
+//! The addresses of this end.
+
+use pyo3::prelude::*;
+
+use crate::convert::Sock;
+use crate::error::OrRaise;
+use crate::records::Address;
+
+/// Lists the addresses of this end that the connection uses or has announced.
+///
+/// What the peer announced is told by events alone. Needs no privilege; Linux 5.16. Raises
+/// NotMptcpError, OtherNamespaceError.
+#[pyfunction]
+pub(crate) fn addresses(py: Python<'_>, sock: Sock) -> PyResult<Vec<Address>> {
+    Ok(subflows::addresses(&sock).or_raise(py)?.into_iter().map(Address).collect())
+}

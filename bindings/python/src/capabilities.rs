@@ -1,0 +1,15 @@
+//! What this kernel and this process can do.
+
+use pyo3::prelude::*;
+
+use crate::error::OrRaise;
+use crate::records::Capability;
+
+/// Tells what this kernel and this process can do, each "no" with its cause and a remedy.
+///
+/// Found by trying, without side effects, in the calling thread's network namespace. Needs no
+/// privilege.
+#[pyfunction]
+pub(crate) fn capabilities(py: Python<'_>) -> PyResult<Vec<Capability>> {
+    Ok(subflows::capabilities().or_raise(py)?.into_iter().map(Capability).collect())
+}

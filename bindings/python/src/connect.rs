@@ -1,0 +1,204 @@
+//! Making sockets: connected, listening, or made Multipath TCP afterwards.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::time::Instant;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use subflows::{Connect, Family, Listen};
+
+use crate::convert::{Address, Sock, host_and_port, seconds};
+use crate::error::OrRaise;
+use crate::wait::wait;
+
+/// Python's own socket object around a descriptor, which it owns from now on. Its protocol reads as 0,
+/// which is what asyncio and others take for TCP.
+fn python_socket<'py>(py: Python<'py>, fd: OwnedFd, is_v4: bool) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let class = CLASS.import(py, "socket", "socket")?;
+    let family = if is_v4 { libc::AF_INET } else { libc::AF_INET6 };
+    let number = fd.as_raw_fd();
+    let made = class.call1((family, libc::SOCK_STREAM, 0, number))?;
+    // From here on it is Python's.
+    let _ = fd.into_raw_fd();
+    Ok(made)
+}
+
+/// Every address that a name has; the interpreter is released meanwhile.
+fn resolve(py: Python<'_>, address: &Bound<'_, PyAny>) -> PyResult<Vec<SocketAddr>> {
+    let (host, port, flow, scope) = host_and_port(address)?;
+    // As everywhere in Python: the empty host is any address.
+    let host = if host.is_empty() { "0.0.0.0".to_owned() } else { host };
+    let found = py.detach(|| (host.as_str(), port).to_socket_addrs().map(Vec::from_iter));
+    let mut found = found.map_err(|error| {
+        PyOSError::new_err((error.raw_os_error(), format!("{host} does not resolve: {error}")))
+    })?;
+    for address in &mut found {
+        if let SocketAddr::V6(v6) = address {
+            v6.set_flowinfo(flow);
+            v6.set_scope_id(if scope == 0 { v6.scope_id() } else { scope });
+        }
+    }
+    Ok(found)
+}
+
+/// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
+/// none or it is switched off (`status` then says so).
+///
+/// `family` is `socket.AF_INET` or `socket.AF_INET6`. Gives a `socket.socket`. Needs no privilege;
+/// Linux 5.6.
+#[pyfunction]
+#[pyo3(signature = (family = libc::AF_INET))]
+pub(crate) fn socket(py: Python<'_>, family: i32) -> PyResult<Bound<'_, PyAny>> {
+    let family = match family {
+        libc::AF_INET => Family::V4,
+        libc::AF_INET6 => Family::V6,
+        other => return Err(PyValueError::new_err(format!("{other} is no family of addresses"))),
+    };
+    let made = subflows::socket(family).or_raise(py)?;
+    python_socket(py, made, family == Family::V4)
+}
+
+fn connect_options(
+    local: Option<Address>,
+    interface: Option<String>,
+    timeout: Option<f64>,
+    control: bool,
+) -> PyResult<Connect> {
+    let mut options = Connect::new().control(control);
+    options.local = local.map(|local| local.0);
+    options.interface = interface;
+    options.timeout = timeout.map(seconds).transpose()?;
+    Ok(options)
+}
+
+/// Connects by Multipath TCP, or by plain TCP where either end has none.
+///
+/// Gives a connected `socket.socket` in blocking mode. Each address that a name has is tried in turn,
+/// with the whole timeout each. Needs no privilege, unless control is asked for.
+///
+/// Raises RefusedError, UnreachableError, TimedOutError, AddressNotAvailableError; with control also
+/// what `take_control` raises.
+#[pyfunction]
+#[pyo3(signature = (address, *, local = None, interface = None, timeout = None, control = false))]
+pub(crate) fn connect<'py>(
+    py: Python<'py>,
+    address: &Bound<'py, PyAny>,
+    local: Option<Address>,
+    interface: Option<String>,
+    timeout: Option<f64>,
+    control: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let options = connect_options(local, interface, timeout, control)?;
+    let mut last = None;
+    for remote in resolve(py, address)? {
+        let attempt = py.detach(|| subflows::Connecting::begin(remote, &options)).or_raise(py);
+        let attempt = attempt.and_then(|mut connecting| {
+            wait(py, &mut connecting, |c| Ok(c.advance()?.then_some(())), |c| c.wait())?;
+            connecting.finish().or_raise(py)
+        });
+        match attempt {
+            Ok(stream) => return python_socket(py, stream.into(), remote.is_ipv4()),
+            // What a signal handler raised is no reason to try the next address.
+            Err(error) if !error.is_instance_of::<PyOSError>(py) => return Err(error),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| PyOSError::new_err("the name has no address")))
+}
+
+/// Listens for Multipath TCP connections, and accepts plain TCP ones as well.
+///
+/// Gives a listening `socket.socket`. Who manages the paths of the connections that it accepts, the
+/// namespace decides: net.mptcp.path_manager. Needs no privilege; Linux 5.6.
+///
+/// Raises AddressNotAvailableError, NotPermittedError for a port below 1024.
+#[pyfunction]
+#[pyo3(signature = (address, *, interface = None, backlog = 4096, only_v6 = false))]
+pub(crate) fn listen<'py>(
+    py: Python<'py>,
+    address: &Bound<'py, PyAny>,
+    interface: Option<String>,
+    backlog: u32,
+    only_v6: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut options = Listen::new().only_v6(only_v6).backlog(backlog);
+    options.interface = interface;
+    let addresses = resolve(py, address)?;
+    let listener = subflows::listen(&*addresses, &options).or_raise(py)?;
+    let is_v4 = listener.local_addr()?.is_ipv4();
+    python_socket(py, listener.into(), is_v4)
+}
+
+/// Makes a TCP socket, which is new and unused, Multipath TCP, and keeps its descriptor.
+///
+/// The options that were set are carried over. Needs no privilege; Linux 5.16.
+///
+/// Raises InvalidStateError for a socket that is bound, connected, listening, watched by epoll
+/// through another descriptor, or has an option that cannot be carried; it is then as it was.
+#[pyfunction]
+pub(crate) fn upgrade(py: Python<'_>, sock: Sock) -> PyResult<()> {
+    subflows::upgrade(&sock).or_raise(py)
+}
+
+/// A connection that is being made: a wait that the caller steps.
+///
+/// Poll `fileno()` for writability until `time_left` is up, call `advance()` until it says True, then
+/// `finish()`.
+#[pyclass(module = "subflows")]
+pub(crate) struct Connecting(Option<subflows::Connecting>);
+
+#[pymethods]
+impl Connecting {
+    #[new]
+    #[pyo3(signature = (address, *, local = None, interface = None, timeout = None, control = false))]
+    fn new(
+        py: Python<'_>,
+        address: Address,
+        local: Option<Address>,
+        interface: Option<String>,
+        timeout: Option<f64>,
+        control: bool,
+    ) -> PyResult<Connecting> {
+        let options = connect_options(local, interface, timeout, control)?;
+        let begun = py.detach(|| subflows::Connecting::begin(address.0, &options));
+        Ok(Connecting(Some(begun.or_raise(py)?)))
+    }
+
+    /// The descriptor to poll for writability.
+    fn fileno(&mut self) -> PyResult<i32> {
+        Ok(self.get()?.fd().as_raw_fd())
+    }
+
+    /// How long to wait at most, in seconds; None where no timeout was asked for.
+    #[getter]
+    fn time_left(&mut self) -> PyResult<Option<f64>> {
+        let left = |at: Instant| at.saturating_duration_since(Instant::now()).as_secs_f64();
+        Ok(self.get()?.deadline().map(left))
+    }
+
+    /// Looks whether the connection is made, without waiting.
+    fn advance(&mut self, py: Python<'_>) -> PyResult<bool> {
+        self.get()?.advance().or_raise(py)
+    }
+
+    /// The connected `socket.socket`, in blocking mode.
+    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let connecting = self.0.take().ok_or_else(over)?;
+        let stream = connecting.finish().or_raise(py)?;
+        let is_v4 = stream.local_addr()?.is_ipv4();
+        python_socket(py, stream.into(), is_v4)
+    }
+}
+
+impl Connecting {
+    fn get(&mut self) -> PyResult<&mut subflows::Connecting> {
+        self.0.as_mut().ok_or_else(over)
+    }
+}
+
+fn over() -> PyErr {
+    PyValueError::new_err("this attempt is over")
+}

@@ -1,0 +1,16 @@
+//! The counters of a connection as a whole.
+
+use pyo3::prelude::*;
+
+use crate::convert::Sock;
+use crate::error::OrRaise;
+use crate::records::Info;
+
+/// Reads the counters of a connection.
+///
+/// A counter that this kernel does not have is None. Needs no privilege; Linux 5.16. Raises
+/// NotMptcpError for plain TCP and after fallback.
+#[pyfunction]
+pub(crate) fn info(py: Python<'_>, sock: Sock) -> PyResult<Info> {
+    subflows::info(&sock).or_raise(py).map(Info)
+}

@@ -1,0 +1,145 @@
+//! Opening one more subflow: in one call, or stepped by the caller's loop.
+
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use subflows::Open;
+
+use crate::convert::{Address, Ip, Sock, seconds};
+use crate::error::OrRaise;
+use crate::records::Subflow;
+use crate::wait::wait;
+
+fn options(
+    (local, interface, remote): (Option<Ip>, Option<String>, Option<Address>),
+    (local_port, backup, timeout, unbound): (u16, bool, f64, bool),
+) -> PyResult<Open> {
+    let mut options = Open::new().local_port(local_port).backup(backup).unbound(unbound);
+    options.local = local.map(|ip| ip.0);
+    options.interface = interface;
+    options.remote = remote.map(|remote| remote.0);
+    options.timeout = seconds(timeout)?;
+    Ok(options)
+}
+
+/// Opens one more subflow of a connection and waits until it is usable.
+///
+/// Usable means fully joined: both ends have acknowledged it, and it carries data. A connection
+/// becomes ready for this when its first byte is acknowledged; while data is on its way the call waits
+/// for that, and fails at once where nothing is. A connection that fails to open a subflow goes on as
+/// before. Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.
+///
+/// Raises NotConnectedError, ClosedError, NotMptcpError, NotReadyError, NotControlledError,
+/// NotPermittedError, OtherNamespaceError, AddressNotAvailableError, UnreachableError, RefusedError,
+/// TimedOutError, PeerLimitError.
+#[pyfunction]
+#[pyo3(signature = (sock, *, local = None, interface = None, remote = None, local_port = 0,
+                    backup = false, timeout = 5.0, unbound = false))]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn open(
+    py: Python<'_>,
+    sock: Sock,
+    local: Option<Ip>,
+    interface: Option<String>,
+    remote: Option<Address>,
+    local_port: u16,
+    backup: bool,
+    timeout: f64,
+    unbound: bool,
+) -> PyResult<Subflow> {
+    let options = options((local, interface, remote), (local_port, backup, timeout, unbound))?;
+    // A duplicate: another thread may close the socket while we wait.
+    let sock = sock.duplicate()?;
+    let mut opening = py.detach(|| subflows::Opening::begin(&sock, &options)).or_raise(py)?;
+    wait(py, &mut opening, |o| o.advance(), |o| o.wait()).map(Subflow)
+}
+
+/// A subflow that is being opened: a wait that the caller steps.
+///
+/// Poll `fileno()` for readability until `time_left` is up and call `advance()`, until it gives the
+/// subflow or raises. Cancelled or forgotten before that, the half-open subflow is closed again.
+#[pyclass(module = "subflows")]
+pub(crate) struct Opening(Option<Begun>);
+
+/// An opening with the descriptor that it borrows.
+struct Begun {
+    opening: ManuallyDrop<subflows::Opening<'static>>,
+    _borrowed: Box<BorrowedFd<'static>>,
+    _sock: OwnedFd,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        // SAFETY: it is dropped here alone, before what it borrows, and not used after this.
+        unsafe { ManuallyDrop::drop(&mut self.opening) };
+    }
+}
+
+impl Begun {
+    fn new(sock: OwnedFd, options: &Open) -> subflows::Result<Begun> {
+        // SAFETY: the descriptor stays open as long as `_sock` lives, which outlives the opening.
+        let borrowed = Box::new(unsafe { BorrowedFd::borrow_raw(sock.as_raw_fd()) });
+        let pointer: *const BorrowedFd<'static> = &*borrowed;
+        // SAFETY: the box does not move its content, and outlives the opening.
+        let lent: &'static BorrowedFd<'static> = unsafe { &*pointer };
+        let opening = ManuallyDrop::new(subflows::Opening::begin(lent, options)?);
+        Ok(Begun { opening, _borrowed: borrowed, _sock: sock })
+    }
+}
+
+#[pymethods]
+impl Opening {
+    #[new]
+    #[pyo3(signature = (sock, *, local = None, interface = None, remote = None, local_port = 0,
+                        backup = false, timeout = 5.0, unbound = false))]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        sock: Sock,
+        local: Option<Ip>,
+        interface: Option<String>,
+        remote: Option<Address>,
+        local_port: u16,
+        backup: bool,
+        timeout: f64,
+        unbound: bool,
+    ) -> PyResult<Opening> {
+        let options = options((local, interface, remote), (local_port, backup, timeout, unbound))?;
+        let sock = sock.duplicate()?;
+        Ok(Opening(Some(py.detach(|| Begun::new(sock, &options)).or_raise(py)?)))
+    }
+
+    /// The descriptor to poll for readability, the same each time.
+    fn fileno(&mut self, py: Python<'_>) -> PyResult<i32> {
+        Ok(self.get()?.fd().or_raise(py)?.as_fd().as_raw_fd())
+    }
+
+    /// How long to wait at most, in seconds.
+    #[getter]
+    fn time_left(&mut self) -> PyResult<f64> {
+        let deadline = self.get()?.deadline();
+        Ok(deadline.saturating_duration_since(Instant::now()).as_secs_f64())
+    }
+
+    /// Looks whether the subflow is usable, without waiting: the subflow, or None.
+    fn advance(&mut self, py: Python<'_>) -> PyResult<Option<Subflow>> {
+        let opening = self.get()?;
+        Ok(py.detach(|| opening.advance()).or_raise(py)?.map(Subflow))
+    }
+
+    /// Gives up: the half-open subflow is closed, the connection goes on.
+    fn cancel(&mut self, py: Python<'_>) {
+        let begun = self.0.take();
+        py.detach(|| drop(begun));
+    }
+}
+
+impl Opening {
+    fn get(&mut self) -> PyResult<&mut subflows::Opening<'static>> {
+        let begun = self.0.as_mut().ok_or_else(|| PyValueError::new_err("it was cancelled"))?;
+        Ok(&mut begun.opening)
+    }
+}

@@ -1,0 +1,60 @@
+"""Connections over loopback. The tests run in a network namespace of their own: see tests/python."""
+
+import socket
+
+import pytest
+
+import subflows
+
+
+class Pair:
+    """Both ends of a connection, and who accepted it."""
+
+    def __init__(self, host: str = "127.0.0.1", control: bool = True) -> None:
+        self.listener = subflows.listen((host, 0))
+        self.client = subflows.connect(self.listener.getsockname()[:2], control=control)
+        self.server, _ = self.listener.accept()
+        for end in (self.client, self.server):
+            end.settimeout(10)
+        self.moves_data()
+
+    def moves_data(self) -> bool:
+        """Sends a byte each way: the connection works, and is ready for subflows."""
+        for a, b in ((self.client, self.server), (self.server, self.client)):
+            a.sendall(b"x")
+            assert b.recv(1) == b"x"
+        return True
+
+    def close(self) -> None:
+        for sock in (self.client, self.server, self.listener):
+            sock.close()
+
+
+@pytest.fixture
+def pair():
+    made = Pair()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def managed(request):
+    """A connection under the kernel's path manager, of each family."""
+    made = Pair(request.param, control=False)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def silence():
+    """An address on loopback that answers nothing: a listener whose queue is full."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(full.getsockname())
+        yield full.getsockname()
+        for sock in waiting:
+            sock.close()

@@ -1,0 +1,96 @@
+"""Without these, a program that waits cannot be interrupted, or stands still meanwhile."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import subflows
+
+AT_ONCE = 0.1
+
+
+def tasks() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def interrupted(run) -> float:
+    """Runs it until the interpreter is interrupted; gives how long it went on after that."""
+    sent = []
+
+    def interrupt() -> None:
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.2, interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    ended = time.monotonic()
+    timer.join()
+    return ended - sent[0]
+
+
+@pytest.fixture
+def silent(pair):
+    """A port of the peer's host at which nobody answers: a socket that listens and never takes."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.9", 0))
+        nobody.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(nobody.getsockname())
+        yield nobody.getsockname()
+        for sock in waiting:
+            sock.close()
+
+
+def test_an_interrupt_ends_open_at_once(pair, silent):
+    before = len(os.listdir("/proc/self/fd"))
+    took = interrupted(lambda: subflows.open(pair.client, remote=silent, timeout=60))
+    assert took < AT_ONCE
+    assert [path.id for path in subflows.list(pair.client)] == [1]
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert pair.moves_data()
+
+
+def test_an_interrupt_ends_connect_at_once(silence):
+    assert interrupted(lambda: subflows.connect(silence, timeout=60)) < AT_ONCE
+
+
+def test_an_interrupt_ends_the_wait_for_an_event(pair):
+    with subflows.events(pair.client) as events:
+        assert interrupted(lambda: next(events)) < AT_ONCE
+
+
+def test_other_threads_run_meanwhile_and_none_is_ours(pair, silent):
+    counted = []
+    over = threading.Event()
+
+    def count() -> None:
+        while not over.is_set():
+            counted.append(tasks())
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    with pytest.raises(TimeoutError):
+        subflows.open(pair.client, remote=silent, timeout=0.3)
+    over.set()
+    thread.join()
+    assert len(counted) > 50 and set(counted) == {2}
+
+
+def test_a_wait_that_is_stepped(pair):
+    opening = subflows.Opening(pair.client, local="127.0.0.2")
+    while (subflow := opening.advance()) is None:
+        assert 0 < opening.time_left <= 5 and opening.fileno() > 0
+    assert subflow.local[0] == "127.0.0.2"
+    with pytest.raises(subflows.InvalidStateError):
+        opening.advance()
+    opening.cancel()
+    assert len(subflows.list(pair.client)) == 2

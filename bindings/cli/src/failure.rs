@@ -1,8 +1,8 @@
 //! What went wrong, as the command says it: what happened and why, what to do, and a number.
 
+use serde_json::{Value, json};
 use std::fmt;
 use std::io;
-use serde_json::{Value, json};
 use subflows::{Error, ErrorKind};
 
 /// How the command ends. The numbers are part of its interface; `--help` lists them.

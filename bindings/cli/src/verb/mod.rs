@@ -12,7 +12,6 @@ mod list;
 mod open;
 mod set_backup;
 
-
 use clap::Subcommand;
 
 use crate::failure::{Exit, Failure};

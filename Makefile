@@ -29,8 +29,9 @@ bench: setup      ## ratios to the raw system calls; the table is kept in BENCHM
 	cargo bench --locked --package subflows-c --bench ratios
 	cat target/benchmarks.md target/benchmarks-c.md > BENCHMARKS.md
 
-fuzz:             ## the parsers on many more random inputs than in `make test`
+fuzz:             ## the parsers and the C library on many more random inputs than in `make test`
 	PROPTEST_CASES=1000000 cargo test --locked --release --package subflows --lib random_bytes
+	FUZZ_SECONDS=600 cargo test --locked --package subflows-c --test hostile -- --nocapture
 
 doc:              ## the documentation of the crate, in target/doc/subflows
 	RUSTDOCFLAGS=--deny=warnings cargo doc --locked --no-deps --all-features

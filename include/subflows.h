@@ -784,7 +784,8 @@ extern "C" {
  * Tells what failed last in this thread.
  *
  * Fills `error`, of `size` bytes. Returns 0, or SUBFLOWS_E_INVALID_ARGUMENT (negative) for NULL.
- * Where nothing has failed yet, everything is zero and NULL. A call that succeeds changes nothing.
+ * Where nothing has failed yet, and in the last moments of a thread that ends, everything is zero
+ * and NULL. A call that succeeds changes nothing.
  */
 int subflows_last_error(struct subflows_error *error, size_t size);
 

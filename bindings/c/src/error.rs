@@ -131,7 +131,8 @@ fn c_text(text: impl Display) -> CString {
 /// Tells what failed last in this thread.
 ///
 /// Fills `error`, of `size` bytes. Returns 0, or SUBFLOWS_E_INVALID_ARGUMENT (negative) for NULL.
-/// Where nothing has failed yet, everything is zero and NULL. A call that succeeds changes nothing.
+/// Where nothing has failed yet, and in the last moments of a thread that ends, everything is zero
+/// and NULL. A call that succeeds changes nothing.
 ///
 /// # Safety
 /// `error` leads to `size` bytes.
@@ -143,7 +144,9 @@ pub unsafe extern "C" fn subflows_last_error(error: *mut subflows_error, size: u
             // SAFETY: the caller's promise.
             unsafe { fill(error, size, &slot.as_ref()) }
         });
-        filled.unwrap_or_else(|_| Err(Failure::argument("this thread is ending"))).map(|()| 0)
+        // A thread that is ending has forgotten what failed.
+        // SAFETY: the caller's promise.
+        filled.unwrap_or_else(|_| unsafe { fill(error, size, &None) }).map(|()| 0)
     })
 }
 

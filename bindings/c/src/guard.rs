@@ -75,13 +75,19 @@ fn mirror<R, M: Mirror<R>>(record: &R) -> M {
     image
 }
 
+/// Whether a struct of that size would end in the middle of a member: no compiler's `sizeof` says so.
+/// Half a pointer must not be followed.
+fn is_cut<M>(size: usize) -> bool {
+    size % align_of::<M>() != 0
+}
+
 /// Whether a struct of that size can be filled at all: before anything is done.
 pub(crate) fn check_size<M>(out: *mut M, size: usize) -> Result<(), Failure> {
     if out.is_null() {
         return Err(Failure::argument("the pointer to the result is NULL"));
     }
     // The presence word is the least that says something.
-    if !(size_of::<u64>()..=LARGEST).contains(&size) {
+    if !(size_of::<u64>()..=LARGEST).contains(&size) || is_cut::<M>(size) {
         return Err(Failure::argument(format!("{size} is no size of this struct")));
     }
     Ok(())
@@ -131,7 +137,7 @@ pub(crate) unsafe fn read<O: Default, C: FromC<O> + Copy>(
     size: usize,
 ) -> Result<O, Failure> {
     let Some(given) = NonNull::new(options.cast_mut()) else { return Ok(O::default()) };
-    if size > LARGEST {
+    if size > LARGEST || is_cut::<C>(size) {
         return Err(Failure::argument(format!("{size} is no size of an options struct")));
     }
     // SAFETY: that many bytes may be read, by the caller's promise.

@@ -18,7 +18,7 @@
 enum { SOON_MS = 30000 };
 
 static inline void failed(const char *file, int line, const char *condition) {
-    struct subflows_error error;
+    struct subflows_error error = {0};
     subflows_last_error(&error, sizeof error);
     fprintf(stderr, "%s:%d: %s does not hold; last error: %s\n", file, line, condition,
             error.message ? error.message : "none");

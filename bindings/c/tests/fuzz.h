@@ -1,0 +1,248 @@
+/* What fuzz.c draws from: numbers that can be drawn again, memory with fences, many descriptors. */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include "check.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <time.h>
+
+enum {
+    FDS = 20,
+    FENCES = 6,
+    THREADS = 4,
+    /* More than the library believes in. */
+    ROOM = 68 * 1024,
+    ARRAY = 24,
+    GUARD = 64,
+    MARK = 0xa5,
+};
+
+/* What one thread has. */
+struct world {
+    uint64_t state, rounds;
+    /* How often what was drawn was right by chance. */
+    uint64_t opened, announcements;
+    time_t until;
+    int fds[FDS];
+    uint32_t token;
+    /* Behind each, nothing can be read. */
+    unsigned char *fences[FENCES];
+    /* What is written to, `reach` bytes from `at`, with guards on both sides. */
+    unsigned char *arena, *at;
+    size_t reach;
+    struct subflows_connecting *connecting;
+    struct subflows_opening *opening;
+    struct subflows_announced *announced;
+    struct subflows_events *events;
+    struct subflows_connections *connections;
+    struct subflows_capabilities *capabilities;
+};
+
+static inline uint64_t next(struct world *w) {
+    w->state ^= w->state >> 12;
+    w->state ^= w->state << 25;
+    w->state ^= w->state >> 27;
+    return w->state * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+static inline uint64_t below(struct world *w, uint64_t limit) { return (next(w) >> 32) % limit; }
+
+static inline bool is_over(struct world *w) { return w->rounds % 16 == 0 && time(NULL) >= w->until; }
+
+static inline void make_room(struct world *w) {
+    for (int i = 0; i < FENCES; i++) {
+        unsigned char *begin = mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        CHECK(begin != MAP_FAILED);
+        w->fences[i] = begin + ROOM;
+        CHECK(mprotect(w->fences[i], 4096, PROT_NONE) == 0);
+    }
+    w->arena = malloc((size_t)ROOM * ARRAY + 2 * GUARD + 8);
+    CHECK(w->arena);
+}
+
+static inline void give_room_back(struct world *w) {
+    for (int i = 0; i < FENCES; i++)
+        munmap(w->fences[i] - ROOM, ROOM + 4096);
+    free(w->arena);
+}
+
+/* Memory of which no byte can be read behind the last. */
+static inline void *fenced(struct world *w, int fence, size_t size) {
+    CHECK(size <= ROOM);
+    return w->fences[fence] - size;
+}
+
+static inline void noise(struct world *w, void *out, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        ((unsigned char *)out)[i] = (unsigned char)(next(w) >> 40);
+}
+
+/* Zero, a little noise, or nothing but noise. */
+static inline void scramble(struct world *w, void *options, size_t size) {
+    memset(options, 0, size);
+    switch (below(w, 4)) {
+    case 0:
+        noise(w, options, size);
+        break;
+    case 1:
+        ((unsigned char *)options)[below(w, size)] = (unsigned char)next(w);
+        break;
+    case 2:
+        ((unsigned char *)options)[below(w, size)] = 1;
+    }
+}
+
+static inline size_t a_size(struct world *w, size_t known) {
+    const size_t sizes[] = {0,         1,         7,     8,          9,        known / 2,
+                            known - 8, known - 1, known, known + 1,  known + 8, 4096,
+                            65536,     65537,     65544, SIZE_MAX / 2, SIZE_MAX - 7, SIZE_MAX};
+    return below(w, 3) ? known : sizes[below(w, sizeof sizes / sizeof *sizes)];
+}
+
+/*
+ * Options of some size; what is not believed is not looked at. At least `least` bytes, or none.
+ */
+static inline const void *an_options(struct world *w, const void *options, size_t known,
+                                     size_t *size, size_t least) {
+    do
+        *size = a_size(w, known);
+    while (*size > 0 && *size < least);
+    if (below(w, 8) == 0)
+        return NULL;
+    size_t real = *size < ROOM ? *size : ROOM;
+    unsigned char *given = fenced(w, 0, real);
+    memset(given, 0, real);
+    memcpy(given, options, real < known ? real : known);
+    if (real > known && below(w, 2))
+        given[known + below(w, real - known)] = 1;
+    return given;
+}
+
+/* Marked memory for what is written, at any address. */
+static inline void *out_of(struct world *w, size_t reach) {
+    w->at = w->arena + GUARD + below(w, 8);
+    w->reach = reach;
+    memset(w->at - GUARD, MARK, reach + 2 * GUARD);
+    return w->at;
+}
+
+static inline void *an_out(struct world *w, size_t known, size_t *size) {
+    *size = a_size(w, known);
+    void *out = out_of(w, *size < ROOM ? *size : ROOM);
+    return below(w, 16) ? out : NULL;
+}
+
+static inline void *an_array(struct world *w, size_t known, size_t *size, size_t *room) {
+    const size_t rooms[] = {0, 1, 2, 3, ARRAY, SIZE_MAX / 2, SIZE_MAX};
+    *size = a_size(w, known);
+    *room = rooms[below(w, sizeof rooms / sizeof *rooms)];
+    size_t elements = *room < ARRAY ? *room : ARRAY;
+    void *out = out_of(w, elements * (*size < ROOM ? *size : ROOM));
+    return below(w, 16) ? out : NULL;
+}
+
+/* Nothing was written behind the first bytes, nor before them. */
+static inline void is_marked(struct world *w, size_t written) {
+    for (unsigned char *byte = w->at - GUARD; byte < w->at; byte++)
+        CHECK(*byte == MARK);
+    for (unsigned char *byte = w->at + written; byte < w->at + w->reach + GUARD; byte++)
+        CHECK(*byte == MARK);
+}
+
+static inline void filled(struct world *w, bool is_filled, size_t size) {
+    is_marked(w, is_filled ? size : 0);
+}
+
+static inline void filled_array(struct world *w, int count, size_t room, size_t size) {
+    CHECK(count != -SUBFLOWS_E_PANIC && count <= ARRAY);
+    size_t full = count < 0 ? 0 : (size_t)count < room ? (size_t)count : room;
+    is_marked(w, full ? full * size : 0);
+}
+
+/* An error is one that the header names, and never a bug. */
+static inline int told(struct world *w, int result) {
+    (void)w;
+    CHECK(result != -SUBFLOWS_E_PANIC);
+    CHECK(result >= 0 || strcmp(subflows_error_name(result), "Unknown") != 0);
+    return result;
+}
+
+static inline void close_fds(struct world *w) {
+    for (int i = 0; i < FDS; i++) {
+        if (w->fds[i] >= 0)
+            close(w->fds[i]);
+        w->fds[i] = -1;
+    }
+}
+
+/* Everything that is no connection of ours, behind the first. */
+static inline void other_kinds(int *fds, int family, const struct sockaddr *to) {
+    int count = 1;
+    fds[count++] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
+    fds[count++] = subflows_connect("127.0.0.1", "1", NULL, 0);
+    fds[count++] = subflows_listen(NULL, "0", NULL, 0);
+    fds[count++] = subflows_socket(family);
+    fds[count++] = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fds[count] = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(fds[count++], to, length_of((const struct sockaddr_storage *)to)) == 0);
+    fds[count++] = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    fds[count++] = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds + count) == 0);
+    CHECK(pipe2(fds + count + 2, O_CLOEXEC) == 0);
+    count += 4;
+    fds[count++] = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    fds[count++] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+    fds[count++] = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    fds[count++] = epoll_create1(EPOLL_CLOEXEC);
+    fds[count++] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    fds[count++] = open("/proc", O_PATH | O_CLOEXEC);
+    fds[count++] = open("/dev/null", O_RDWR | O_CLOEXEC);
+    CHECK(count == FDS);
+}
+
+static inline int open_fds(void) {
+    DIR *folder = opendir("/proc/self/fd");
+    int count = 0;
+    CHECK(folder);
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* Lets several threads call; afterwards no descriptor may be left. */
+static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(void *)) {
+    static struct world worlds[THREADS];
+    pthread_t threads[THREADS];
+    uint64_t rounds = 0, opened = 0, announcements = 0;
+    int before = open_fds();
+    for (int i = 0; i < THREADS; i++) {
+        worlds[i].state = (seed * THREADS + i + 1) * UINT64_C(0x9E3779B97F4A7C15);
+        worlds[i].until = time(NULL) + (time_t)seconds;
+        memset(worlds[i].fds, 0xff, sizeof worlds[i].fds);
+        CHECK(pthread_create(&threads[i], NULL, calls, &worlds[i]) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+        rounds += worlds[i].rounds;
+        opened += worlds[i].opened;
+        announcements += worlds[i].announcements;
+    }
+    CHECK(open_fds() == before);
+    /* Where nothing ever succeeds, little is tried. */
+    CHECK(opened > 0 && announcements > 0);
+    printf("seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " subflows, %" PRIu64
+           " announcements\n", seed, rounds, opened, announcements);
+    return 0;
+}
+
+#endif

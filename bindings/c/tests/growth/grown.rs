@@ -1,0 +1,159 @@
+//! A copy of the repository in which core has two more fields and one more option.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::common::{root, run};
+
+pub(crate) const ABI: &str = "bindings/c/abi.txt";
+/// What is changed by hand.
+pub(crate) const CORE: [&str; 2] = ["core/src/open.rs", "core/src/subflow.rs"];
+
+/// What is put before which lines of which file of core.
+const ADDITIONS: [(&str, &str, &str); 3] = [
+    (
+        CORE[1],
+        "        /// Time spent sending, since the subflow was opened.\n",
+        "        /// Time that the peer's window was full.\n\
+         \x20       receiver_limited_us: u64 [Microseconds],\n\
+         \x20       /// Time that our own buffer was full.\n\
+         \x20       sender_limited_us: Option<u64> [Microseconds \"9.9\"],\n",
+    ),
+    (
+        CORE[1],
+        "        busy_us: tcp.tcpi_busy_time,\n",
+        "        receiver_limited_us: tcp.tcpi_rwnd_limited,\n\
+         \x20       sender_limited_us: Some(tcp.tcpi_sndbuf_limited),\n",
+    ),
+    (
+        CORE[0],
+        "            /// Ask the peer to use it as backup only, from the start.\n",
+        "            /// How much it matters.\n            urgency: u32 = 0,\n",
+    ),
+];
+
+/// The copy; what cargo builds of it is kept from run to run.
+pub(crate) struct Grown {
+    pub(crate) root: PathBuf,
+    target: PathBuf,
+    _lock: nix::fcntl::Flock<File>,
+}
+
+/// Made once, and regenerated.
+pub(crate) fn grown() -> &'static Grown {
+    static GROWN: OnceLock<Grown> = OnceLock::new();
+    GROWN.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("growth");
+        let root = folder.join("repository");
+        fs::create_dir_all(&root).unwrap();
+        let lock = File::create(folder.join("lock")).unwrap();
+        let lock = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).unwrap();
+        let grown = Grown { root, target: folder.join("target"), _lock: lock };
+        grown.copy();
+        run(grown.cargo().args(["run", "--quiet", "--package", "subflows-generate"]));
+        grown
+    })
+}
+
+/// What belongs to the repository, as it is in the work tree.
+fn files() -> BTreeSet<PathBuf> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(root()).args(["ls-files", "-z", "--cached", "--others"]);
+    let output = run(git.arg("--exclude-standard"));
+    let names = String::from_utf8(output.stdout).unwrap();
+    let names = names.split_terminator('\0').map(PathBuf::from);
+    names.filter(|name| root().join(name).is_file()).collect()
+}
+
+/// What a file says in the copy, before anything is regenerated.
+fn wanted(name: &Path) -> Vec<u8> {
+    let mut text = fs::read(root().join(name)).unwrap();
+    for (file, before, addition) in ADDITIONS {
+        if Path::new(file) == name {
+            let old = String::from_utf8(text).unwrap();
+            assert_eq!(old.matches(before).count(), 1, "{file} has another shape by now");
+            text = old.replace(before, &format!("{addition}{before}")).into_bytes();
+        }
+    }
+    text
+}
+
+impl Grown {
+    /// Writes only what is different, so that cargo compiles no more than that.
+    fn copy(&self) {
+        let files = files();
+        let derived = subflows_generate::all(&root()).unwrap();
+        // All but the list, which is read as well, are written again in any case.
+        let is_derived = |name: &Path| {
+            name != Path::new(ABI) && derived.iter().any(|output| output.path() == name)
+        };
+        for name in &files {
+            let (from, to) = (root().join(name), self.root.join(name));
+            let text = wanted(name);
+            let is_there = fs::read(&to).is_ok_and(|old| old == text || is_derived(name));
+            if !is_there {
+                fs::create_dir_all(to.parent().unwrap()).unwrap();
+                fs::write(&to, text).unwrap();
+                fs::set_permissions(&to, from.metadata().unwrap().permissions()).unwrap();
+            }
+        }
+        for name in self.files(Path::new("")) {
+            if !files.contains(&name) && !is_derived(&name) {
+                fs::remove_file(self.root.join(name)).unwrap();
+            }
+        }
+    }
+
+    /// The files below a folder of the copy.
+    fn files(&self, folder: &Path) -> Vec<PathBuf> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.root.join(folder)).unwrap() {
+            let entry = entry.unwrap();
+            let name = folder.join(entry.file_name());
+            match entry.file_type().unwrap().is_dir() {
+                true => names.extend(self.files(&name)),
+                false => names.push(name),
+            }
+        }
+        names
+    }
+
+    /// What is different from the repository, in order.
+    pub(crate) fn changed(&self) -> Vec<PathBuf> {
+        let is_same = |name: &PathBuf| {
+            fs::read(root().join(name)).ok() == fs::read(self.root.join(name)).ok()
+        };
+        files().into_iter().filter(|name| !is_same(name)).collect()
+    }
+
+    fn cargo(&self) -> Command {
+        let mut cargo = Command::new(env!("CARGO"));
+        self.quickly(cargo.current_dir(&self.root));
+        cargo
+    }
+
+    /// Compiled quickly: what is asked here is not how quick it is.
+    fn quickly(&self, command: &mut Command) {
+        command.env("CARGO_TARGET_DIR", &self.target).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command.env("CARGO_PROFILE_DIST_LTO", "off").env("CARGO_PROFILE_DIST_OPT_LEVEL", "0");
+        command.env("CARGO_PROFILE_DIST_CODEGEN_UNITS", "16");
+    }
+
+    /// The command, built.
+    pub(crate) fn command(&self) -> PathBuf {
+        run(self.cargo().args(["build", "--quiet", "--package", "subflows-cli"]));
+        self.target.join("debug/subflows")
+    }
+
+    /// The folder with the library, built and linked as every one is.
+    pub(crate) fn library(&self) -> PathBuf {
+        let folder = self.target.join("libsubflows");
+        let mut link = Command::new(self.root.join("bindings/c/link"));
+        self.quickly(link.arg(&folder));
+        run(&mut link);
+        folder
+    }
+}

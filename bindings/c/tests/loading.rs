@@ -3,11 +3,11 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use common::{compiler, library, root, run};
+use common::{library, root, run};
 
 /// The C library, the unwinder, and the loader where thread-local storage needs it.
 const NEEDED: [&str; 3] = ["libc.so.", "libgcc_s.so.", "ld-linux"];
@@ -63,13 +63,19 @@ fn it_needs_what_every_system_has() {
     assert!(!needed.is_empty() && needed.iter().all(is_expected), "{needed:?}");
 }
 
+fn compiled(name: &str, out: &Path) -> PathBuf {
+    let mut cc = Command::new("gcc");
+    // Pointers to functions out of dlsym() are no ISO C.
+    cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g", "-I"]).arg(root().join("include"));
+    cc.arg(root().join("bindings/c/tests").join(name)).arg("-o").arg(out);
+    run(cc.args(["-pthread", "-ldl"]));
+    out.to_owned()
+}
+
 #[test]
 fn it_loads_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("load");
-    let mut cc = compiler("gcc", "gnu11");
-    cc.arg(root().join("bindings/c/tests/load.c")).arg("-o").arg(&program).arg("-ldl");
-    run(&mut cc);
+    let program = compiled("load.c", &folder.path().join("load"));
     let mut times: Vec<u64> = (0..LOADS)
         .map(|_| {
             let output = run(Command::new(&program).arg(shared()));
@@ -80,4 +86,13 @@ fn it_loads_at_once() {
     let median = Duration::from_nanos(times[LOADS / 2]);
     println!("{median:?}, at most {:?}", Duration::from_nanos(times[LOADS - 1]));
     assert!(median < LOAD_MAX, "{median:?}");
+}
+
+/// What is kept for a thread is let go of when the thread ends, which may be after the library was
+/// unloaded.
+#[test]
+fn it_can_be_unloaded_by_a_thread_that_used_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = compiled("unload.c", &folder.path().join("unload"));
+    run(Command::new(program).arg(shared()));
 }

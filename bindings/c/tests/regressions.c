@@ -1,0 +1,58 @@
+/* What once went wrong: regressions CASE. */
+#define _GNU_SOURCE
+#include "check.h"
+
+#include <errno.h>
+
+/* getaddrinfo() takes 65616 for 80, and "" for 0. */
+static void a_service_of_more_than_16_bits_is_cut(void) {
+    static const char *const services[] = {"65536", "65616", "-65456", "+99999", " 65616", "", " "};
+    for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
+        CHECK(subflows_listen("127.0.0.1", services[i], NULL, 0) == -SUBFLOWS_E_INVALID_ARGUMENT);
+        CHECK(subflows_connect("127.0.0.1", services[i], NULL, 0) == -SUBFLOWS_E_INVALID_ARGUMENT);
+    }
+    /* A name may begin with a digit. */
+    int fd = subflows_listen("127.0.0.1", "0", NULL, 0);
+    CHECK(fd >= 0);
+    close(fd);
+}
+
+/* A size that ends in the middle of `interface` left a pointer to somewhere. */
+static void half_a_pointer_is_followed(void) {
+    struct subflows_connect_options options = {.interface = "lo"};
+    struct subflows_open_options open_options = {.interface = "lo"};
+    const size_t half = offsetof(struct subflows_connect_options, interface) + 3;
+    CHECK(subflows_connect("127.0.0.1", "1", &options, half) == -SUBFLOWS_E_INVALID_ARGUMENT);
+    CHECK(subflows_open(0, &open_options, half, NULL, 0) == -SUBFLOWS_E_INVALID_ARGUMENT);
+}
+
+/* With nowhere to put the handle, the peer was connected to all the same. */
+static void a_connection_is_made_without_a_handle(void) {
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 1) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+    CHECK(subflows_connecting_begin((struct sockaddr *)&address, length, NULL, 0, NULL) ==
+          -SUBFLOWS_E_INVALID_ARGUMENT);
+    CHECK(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+    close(listener);
+}
+
+int main(int argc, char **argv) {
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } cases[] = {
+        {"a_service_of_more_than_16_bits_is_cut", a_service_of_more_than_16_bits_is_cut},
+        {"half_a_pointer_is_followed", half_a_pointer_is_followed},
+        {"a_connection_is_made_without_a_handle", a_connection_is_made_without_a_handle},
+    };
+    for (size_t i = 0; argc == 2 && i < sizeof cases / sizeof *cases; i++)
+        if (strcmp(cases[i].name, argv[1]) == 0) {
+            cases[i].run();
+            return 0;
+        }
+    return 2;
+}

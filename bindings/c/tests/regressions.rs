@@ -1,0 +1,29 @@
+//! Without these, what once went wrong in the C library does so again.
+
+mod common;
+
+use std::process::Command;
+
+use common::{program, root, run};
+
+fn is_mended(case: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = root().join("bindings/c/tests/regressions.c");
+    let program = program("gcc", "gnu11", &source, &folder.path().join("regressions"));
+    run(Command::new(program).arg(case));
+}
+
+#[test]
+fn a_service_of_more_than_16_bits_is_cut() {
+    is_mended("a_service_of_more_than_16_bits_is_cut");
+}
+
+#[test]
+fn half_a_pointer_is_followed() {
+    is_mended("half_a_pointer_is_followed");
+}
+
+#[test]
+fn a_connection_is_made_without_a_handle() {
+    is_mended("a_connection_is_made_without_a_handle");
+}

@@ -58,6 +58,16 @@ static void opens(int fd, bool is_later) {
         CHECK(opened.behind[i] == 0xff);
 }
 
+/* The later library has a bug: it is told, and the library goes on. */
+static void survives_a_bug(int fd, bool is_later) {
+    int result = subflows_set_backup(fd, UINT32_MAX, 1);
+    CHECK(result == (is_later ? -SUBFLOWS_E_PANIC : -SUBFLOWS_E_NO_SUCH_SUBFLOW));
+    struct subflows_error error;
+    CHECK(subflows_last_error(&error, sizeof error) == 0);
+    CHECK(error.kind == -result && strcmp(error.operation, "set_backup") == 0);
+    CHECK(strcmp(subflows_error_name(result), is_later ? "Panic" : "NoSuchSubflow") == 0);
+}
+
 int main(int argc, char **argv) {
     if (argc != 5)
         return 2;
@@ -67,6 +77,7 @@ int main(int argc, char **argv) {
     int fd = subflows_connect(argv[1], argv[2], &options, sizeof options);
     CHECK(fd >= 0);
     moves_data(fd);
+    survives_a_bug(fd, is_later);
     opens(fd, is_later);
     lists(fd, is_later);
     moves_data(fd);

@@ -1,0 +1,133 @@
+"""Without these, a program on asyncio blocks its loop, leaks what it gave up, or needs threads."""
+
+import asyncio
+import os
+import socket
+import time
+
+import pytest
+
+import subflows
+import subflows.aio
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+
+RUNNERS = ["asyncio"] + (["uvloop"] if uvloop else [])
+
+
+@pytest.fixture(params=RUNNERS)
+def run(request):
+    def runner(main):
+        loop = uvloop.new_event_loop() if request.param == "uvloop" else asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(asyncio.wait_for(main, 60))
+        finally:
+            loop.close()
+
+    return runner
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def echo(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def connected(**options):
+    server = await subflows.aio.start_server(echo, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    reader, writer = await subflows.aio.open_connection(host, port, **options)
+    writer.write(b"x")
+    assert await reader.readexactly(1) == b"x"
+    return server, reader, writer
+
+
+def test_both_ends_speak_multipath_tcp(run):
+    async def main():
+        server, reader, writer = await connected(control=True)
+        sock = writer.get_extra_info("socket")
+        assert subflows.status(sock).state is subflows.State.MPTCP
+        tokens = {connection.token for connection in subflows.connections()}
+        assert subflows.info(sock).token in tokens and len(tokens) >= 2
+        async with subflows.aio.events(writer) as events:
+            extra = await subflows.aio.open(writer, local="127.0.0.2", backup=True)
+            event = await events.__anext__()
+            assert (event.kind, event.local) == (
+                subflows.EventKind.SUBFLOW_ESTABLISHED,
+                extra.local,
+            )
+        writer.write(b"y" * 100_000)
+        assert await reader.readexactly(100_000) == b"y" * 100_000
+        writer.close()
+        server.close()
+
+    run(main())
+
+
+def test_cancelled_at_once_and_nothing_left(run):
+    async def main():
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.9", 0))
+            nobody.listen(0)
+            full = [socket.socket() for _ in range(3)]
+            for sock in full:
+                sock.setblocking(False)
+                sock.connect_ex(nobody.getsockname())
+            server, reader, writer = await connected(control=True)
+            sock = writer.get_extra_info("socket")
+            before = descriptors()
+            for begin in (
+                lambda: subflows.aio.open(writer, remote=nobody.getsockname(), timeout=60),
+                lambda: subflows.aio.connect(nobody.getsockname(), timeout=60),
+            ):
+                task = asyncio.ensure_future(begin())
+                await asyncio.sleep(0.1)
+                start = time.monotonic()
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert time.monotonic() - start < 0.1
+                del task
+            with pytest.raises(subflows.TimedOutError):
+                await subflows.aio.open(writer, remote=nobody.getsockname(), timeout=0.2)
+            assert [path.id for path in subflows.list(sock)] == [1]
+            assert descriptors() == before
+            assert len(os.listdir("/proc/self/task")) == 1
+            writer.close()
+            server.close()
+            for sock in full:
+                sock.close()
+
+    run(main())
+
+
+def test_a_thousand_connections_leak_nothing(run):
+    async def one(host, port):
+        reader, writer = await subflows.aio.open_connection(host, port, control=True)
+        writer.write(b"x")
+        assert await reader.readexactly(1) == b"x"
+        extra = await subflows.aio.open(writer, local="127.0.0.2", timeout=30)
+        subflows.close(writer.get_extra_info("socket"), extra.id)
+        writer.close()
+        await writer.wait_closed()
+
+    async def main():
+        server = await subflows.aio.start_server(echo, "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        await one(host, port)
+        before = descriptors()
+        for _ in range(50):
+            await asyncio.gather(*(one(host, port) for _ in range(20)))
+        while descriptors() > before:
+            await asyncio.sleep(0.01)
+        server.close()
+
+    run(main())

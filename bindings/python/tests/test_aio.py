@@ -99,7 +99,9 @@ def test_cancelled_at_once_and_nothing_left(run):
             with pytest.raises(subflows.TimedOutError):
                 await subflows.aio.open(writer, remote=nobody.getsockname(), timeout=0.2)
             assert [path.id for path in subflows.list(sock)] == [1]
-            assert descriptors() == before
+            # uvloop closes what it watched in its next round.
+            while descriptors() != before:
+                await asyncio.sleep(0.01)
             assert len(os.listdir("/proc/self/task")) == 1
             writer.close()
             server.close()

@@ -1,0 +1,129 @@
+//! The languages: how each one's driver is built and started.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A language whose driver is built.
+#[derive(Clone, Debug)]
+pub struct Language {
+    /// Its name, as on the command line.
+    pub name: &'static str,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    /// Other programs that it runs, by the variable that tells it of them.
+    helpers: Vec<(&'static str, PathBuf)>,
+}
+
+/// Builds the driver of a language, or says why not.
+type Build = fn(&Path) -> Result<Language, String>;
+
+/// Every language, in the order in which they are played.
+pub const LANGUAGES: &[(&str, Build)] = &[("rust", rust), ("c", c), ("command", command)];
+
+impl Language {
+    /// Builds the driver of the language with that name.
+    pub fn build(name: &str) -> Result<Language, String> {
+        let known = LANGUAGES.iter().find(|(known, _)| *known == name);
+        let (_, build) = known.ok_or_else(|| {
+            let names: Vec<_> = LANGUAGES.iter().map(|(name, _)| *name).collect();
+            format!("there is no language {name}; there are: {}", names.join(", "))
+        })?;
+        build(&root())
+    }
+
+    /// The driver.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        command.envs(self.helpers.iter().map(|(variable, path)| (variable, path)));
+        command
+    }
+
+    /// The same where others may execute it, whatever lies above the original.
+    pub fn copy(&self, folder: &TempDir) -> std::io::Result<Language> {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+        let copy = |from: &PathBuf| {
+            let to = folder.path().join(from.file_name().unwrap_or_default());
+            fs::copy(from, &to)?;
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o755))?;
+            Ok::<_, std::io::Error>(to)
+        };
+        let mut copied = self.clone();
+        copied.program = copy(&self.program)?;
+        for (_, path) in &mut copied.helpers {
+            *path = copy(path)?;
+        }
+        Ok(copied)
+    }
+}
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn rust(root: &Path) -> Result<Language, String> {
+    let program = cargo(root, &["subflows-driver-rust"])?;
+    let program = find(&program, "subflows-driver-rust")?;
+    Ok(Language { name: "rust", program, arguments: Vec::new(), helpers: Vec::new() })
+}
+
+fn command(root: &Path) -> Result<Language, String> {
+    let built = cargo(root, &["subflows-driver-command", "subflows-cli"])?;
+    let helpers = vec![("SUBFLOWS", find(&built, "subflows")?)];
+    let program = find(&built, "subflows-driver-command")?;
+    Ok(Language { name: "command", program, arguments: Vec::new(), helpers })
+}
+
+/// Linked to the library that is installed for C, and to nothing of this process.
+fn c(root: &Path) -> Result<Language, String> {
+    let source = root.join("tests/drivers/c/driver.c");
+    if !source.exists() {
+        return Err("there is no tests/drivers/c/driver.c".to_owned());
+    }
+    let built = cargo(root, &["subflows-c"])?;
+    let library = find(&built, "libsubflows.a")?;
+    let program = library.with_file_name("subflows-driver-c");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-g"]);
+    compiler.arg("-I").arg(root.join("include")).arg("-o").arg(&program);
+    compiler.args([&source, &library]).args(["-lpthread", "-lm", "-ldl", "-lgcc_s"]);
+    output(&mut compiler)?;
+    Ok(Language { name: "c", program, arguments: Vec::new(), helpers: Vec::new() })
+}
+
+/// Builds packages as this program was built, and gives the files that came out.
+fn cargo(root: &Path, packages: &[&str]) -> Result<Vec<PathBuf>, String> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
+    command.current_dir(root);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    command.args(packages.iter().flat_map(|package| ["--package", package]));
+    let messages = output(&mut command)?;
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let files = messages.filter_map(|message| message["filenames"].as_array().cloned());
+    Ok(files.flatten().filter_map(|file| file.as_str().map(PathBuf::from)).collect())
+}
+
+fn find(built: &[PathBuf], name: &str) -> Result<PathBuf, String> {
+    let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));
+    found.cloned().ok_or_else(|| format!("building has made no {name}"))
+}
+
+fn output(command: &mut Command) -> Result<String, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{program}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -191,6 +191,11 @@ impl Connecting {
         let is_v4 = stream.local_addr()?.is_ipv4();
         python_socket(py, stream.into(), is_v4)
     }
+
+    /// Gives up.
+    fn cancel(&mut self) {
+        self.0 = None;
+    }
 }
 
 impl Connecting {

@@ -95,6 +95,10 @@ async def connect(
             connecting = _native.Connecting(
                 remote, local=local, interface=interface, timeout=timeout, control=control
             )
+        except OSError as error:
+            last = error
+            continue
+        try:
             ready = _Ready(connecting.fileno(), writable=True)
             while not connecting.advance():
                 await ready.wait(connecting.time_left)
@@ -103,6 +107,9 @@ async def connect(
             return sock
         except OSError as error:
             last = error
+        finally:
+            # Where it is finished, nothing is left to give up.
+            connecting.cancel()
     raise last or OSError(f"{address[0]} has no address")
 
 

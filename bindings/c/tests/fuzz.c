@@ -187,7 +187,9 @@ static void lists(struct world *w) {
         filled_array(w, subflows_list(fd, out, room, size), room, size);
     } else {
         void *out = an_array(w, sizeof(struct subflows_address), &size, &room);
-        filled_array(w, subflows_addresses(fd, out, room, size), room, size);
+        int count = subflows_addresses(fd, out, room, size);
+        filled_array(w, count, room, size);
+        w->addresses_max = count > w->addresses_max ? count : w->addresses_max;
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "check.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,6 +22,10 @@ enum {
     /* More than the library believes in. */
     ROOM = 68 * 1024,
     ARRAY = 24,
+    /* Address ids are bytes, and so the kernel counts subflows. Of elements up to this size there
+     * is room for so many, whatever is said. */
+    MOST = 257,
+    SMALL = 512,
     GUARD = 64,
     MARK = 0xa5,
 };
@@ -30,6 +35,7 @@ struct world {
     uint64_t state, rounds;
     /* How often what was drawn was right by chance. */
     uint64_t opened, announcements;
+    int addresses_max;
     time_t until;
     int fds[FDS];
     uint32_t token;
@@ -65,6 +71,7 @@ static inline void make_room(struct world *w) {
         w->fences[i] = begin + ROOM;
         CHECK(mprotect(w->fences[i], 4096, PROT_NONE) == 0);
     }
+    static_assert(ROOM * ARRAY >= SMALL * MOST, "room for both");
     w->arena = malloc((size_t)ROOM * ARRAY + 2 * GUARD + 8);
     CHECK(w->arena);
 }
@@ -141,11 +148,14 @@ static inline void *an_out(struct world *w, size_t known, size_t *size) {
     return below(w, 16) ? out : NULL;
 }
 
+/* A room that is larger than it is stands for "as many as there are". */
 static inline void *an_array(struct world *w, size_t known, size_t *size, size_t *room) {
     const size_t rooms[] = {0, 1, 2, 3, ARRAY, SIZE_MAX / 2, SIZE_MAX};
     *size = a_size(w, known);
     *room = rooms[below(w, sizeof rooms / sizeof *rooms)];
-    size_t elements = *room < ARRAY ? *room : ARRAY;
+    if (*room > ARRAY && *size > SMALL && *size <= 65536)
+        *room = ARRAY;
+    size_t elements = *room > ARRAY ? (*size <= SMALL ? MOST : 0) : *room;
     void *out = out_of(w, elements * (*size < ROOM ? *size : ROOM));
     return below(w, 16) ? out : NULL;
 }
@@ -162,18 +172,18 @@ static inline void filled(struct world *w, bool is_filled, size_t size) {
     is_marked(w, is_filled ? size : 0);
 }
 
-static inline void filled_array(struct world *w, int count, size_t room, size_t size) {
-    CHECK(count != -SUBFLOWS_E_PANIC && count <= ARRAY);
-    size_t full = count < 0 ? 0 : (size_t)count < room ? (size_t)count : room;
-    is_marked(w, full ? full * size : 0);
-}
-
 /* An error is one that the header names, and never a bug. */
 static inline int told(struct world *w, int result) {
     (void)w;
     CHECK(result != -SUBFLOWS_E_PANIC);
     CHECK(result >= 0 || strcmp(subflows_error_name(result), "Unknown") != 0);
     return result;
+}
+
+static inline void filled_array(struct world *w, int count, size_t room, size_t size) {
+    CHECK(told(w, count) <= MOST);
+    size_t full = count < 0 ? 0 : (size_t)count < room ? (size_t)count : room;
+    is_marked(w, full ? full * size : 0);
 }
 
 static inline void close_fds(struct world *w) {
@@ -224,6 +234,7 @@ static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(voi
     static struct world worlds[THREADS];
     pthread_t threads[THREADS];
     uint64_t rounds = 0, opened = 0, announcements = 0;
+    int addresses_max = 0;
     int before = open_fds();
     for (int i = 0; i < THREADS; i++) {
         worlds[i].state = (seed * THREADS + i + 1) * UINT64_C(0x9E3779B97F4A7C15);
@@ -236,12 +247,15 @@ static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(voi
         rounds += worlds[i].rounds;
         opened += worlds[i].opened;
         announcements += worlds[i].announcements;
+        if (worlds[i].addresses_max > addresses_max)
+            addresses_max = worlds[i].addresses_max;
     }
     CHECK(open_fds() == before);
     /* Where nothing ever succeeds, little is tried. */
     CHECK(opened > 0 && announcements > 0);
     printf("seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " subflows, %" PRIu64
-           " announcements\n", seed, rounds, opened, announcements);
+           " announcements, %d addresses at once\n",
+           seed, rounds, opened, announcements, addresses_max);
     return 0;
 }
 

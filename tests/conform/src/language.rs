@@ -83,17 +83,17 @@ fn command(root: &Path) -> Result<Language, String> {
 
 /// Linked to the library that is installed for C, and to nothing of this process.
 fn c(root: &Path) -> Result<Language, String> {
-    let source = root.join("tests/drivers/c/driver.c");
-    if !source.exists() {
-        return Err("there is no tests/drivers/c/driver.c".to_owned());
-    }
+    let folder = root.join("tests/drivers/c");
+    let files = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let files = files.flatten().map(|file| file.path());
+    let sources = files.filter(|path| path.extension().is_some_and(|ending| ending == "c"));
     let built = cargo(root, &["subflows-c"])?;
     let library = find(&built, "libsubflows.a")?;
     let program = library.with_file_name("subflows-driver-c");
     let mut compiler = Command::new("cc");
-    compiler.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-g"]);
-    compiler.arg("-I").arg(root.join("include")).arg("-o").arg(&program);
-    compiler.args([&source, &library]).args(["-lpthread", "-lm", "-ldl", "-lgcc_s"]);
+    compiler.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-pedantic"]);
+    compiler.args(["-O1", "-g"]).arg("-I").arg(root.join("include")).arg("-o").arg(&program);
+    compiler.args(sources).arg(&library).args(["-lpthread", "-lm", "-ldl", "-lgcc_s"]);
     output(&mut compiler)?;
     Ok(Language { name: "c", program, arguments: Vec::new(), helpers: Vec::new() })
 }

@@ -1,7 +1,6 @@
 /* The driver in C: does what the conformance runner asks, one line for one line. */
 #include "driver.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>

@@ -1,10 +1,7 @@
 /* The verbs of the library, one line for one call. */
 #include "driver.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What a call returned: 0, or -1 with the fault that the library tells. */
 static int check(struct driver *driver, int result)
@@ -133,7 +130,7 @@ static void number_of(char before[32], const char *outer, int index)
 
 static int list(struct driver *driver, FILE *out)
 {
-    static struct subflows_subflow subflows[ROOM];
+    struct subflows_subflow subflows[ROOM];
     int fd = sock(driver);
     int count = fd < 0 ? -1 : subflows_list(fd, subflows, ROOM, sizeof subflows[0]);
     if (count < 0)
@@ -149,7 +146,7 @@ static int list(struct driver *driver, FILE *out)
 
 static int addresses(struct driver *driver, FILE *out)
 {
-    static struct subflows_address addresses[ROOM];
+    struct subflows_address addresses[ROOM];
     int fd = sock(driver);
     int count = fd < 0 ? -1 : subflows_addresses(fd, addresses, ROOM, sizeof addresses[0]);
     if (count < 0)
@@ -311,7 +308,7 @@ static int unfollow(struct driver *driver, FILE *out)
 
 static int connections(struct driver *driver, FILE *out)
 {
-    static struct subflows_details details[ROOM];
+    struct subflows_details details[ROOM];
     struct subflows_connections_options options = { 0 };
     struct subflows_connections *connections;
     if (is(driver, "subflows", &options.subflows) < 0 ||
@@ -324,8 +321,10 @@ static int connections(struct driver *driver, FILE *out)
         number_of(before, "", count++);
         put_connection(out, before, &connection);
         int found = subflows_connections_subflows(connections, details, ROOM, sizeof details[0]);
-        if (found < 0)
+        if (found < 0) {
+            taken = found;
             break;
+        }
         snprintf(name, sizeof name, "%ssubflows.count", before);
         put_number(out, name, (uint64_t)found);
         snprintf(name, sizeof name, "%ssubflows.", before);

@@ -140,8 +140,9 @@ static int dial(struct driver *driver, FILE *out)
     errno = problem;
     if (result < 0)
         return errno == EINPROGRESS && !is_waiting ? 0 : fault_errno(driver);
-    bool is_told = put_end(out, "local", fd, getsockname) && put_end(out, "remote", fd, getpeername);
-    return is_told ? 0 : fault_errno(driver);
+    if (!put_end(out, "local", fd, getsockname) || !put_end(out, "remote", fd, getpeername))
+        return fault_errno(driver);
+    return 0;
 }
 
 static int hear(struct driver *driver, FILE *out)
@@ -282,10 +283,21 @@ static int option(struct driver *driver, FILE *out)
 }
 
 const struct verb own_verbs[] = {
-    { "tcp", tcp },         { "adopt", adopt },         { "bind", bind_to },
-    { "dial", dial },       { "hear", hear },           { "accept", take },
-    { "send", send_some },  { "receive", receive },     { "pour", begin_to_pour },
-    { "poured", poured },   { "drain", begin_to_drain }, { "drained", drained },
-    { "shutdown", shut_down }, { "drop", drop },        { "set_option", option },
-    { "get_option", option }, { NULL, NULL },
+    { "tcp", tcp },
+    { "adopt", adopt },
+    { "bind", bind_to },
+    { "dial", dial },
+    { "hear", hear },
+    { "accept", take },
+    { "send", send_some },
+    { "receive", receive },
+    { "pour", begin_to_pour },
+    { "poured", poured },
+    { "drain", begin_to_drain },
+    { "drained", drained },
+    { "shutdown", shut_down },
+    { "drop", drop },
+    { "set_option", option },
+    { "get_option", option },
+    { NULL, NULL },
 };

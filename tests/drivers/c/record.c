@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <string.h>
 
-enum type { U8, U16, U32, U64, BOOL, TEXT, CHARS, ADDRESS, IP, STATE, MANAGER, SUBFLOW_STATE, EVENT };
+enum type {
+    U8, U16, U32, U64, BOOL, TEXT, CHARS, ADDRESS, IP, STATE, MANAGER, SUBFLOW_STATE, EVENT
+};
 
 struct field {
     const char *name;
@@ -149,7 +151,8 @@ void put_event(FILE *out, const struct subflows_event *record)
 void put_connection(FILE *out, const char *before, const struct subflows_connection *record)
 {
 #define R(member, type) ALWAYS(subflows_connection, member, type)
-#define I(member, type) { "info." #member, type, offsetof(struct subflows_connection, info_##member), 0 }
+#define I(member, type)                                                                            \
+    { "info." #member, type, offsetof(struct subflows_connection, info_##member), 0 }
 #define M(member, type, bit)                                                                       \
     { "info." #member, type, offsetof(struct subflows_connection, info_##member),                  \
       SUBFLOWS_CONNECTION_HAS_INFO_##bit }

@@ -84,14 +84,15 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
     if crate::manager::path_manager(sock, &info) == PathManager::Kernel {
         return Err(error(ErrorKind::NotControlled));
     }
-    if !crate::status::is_ready(sock, info.raw.mptcpi_token) {
-        return Err(error(ErrorKind::NotReady));
-    }
     let token = info.raw.mptcpi_token;
     let mut local = LocalAddress::new(ip, 0);
     local.is_announced = true;
     let ear = door().events(Some(sock)).map_err(|error| error.during(OPERATION))?;
     ear.set_buffer(0);
+    // Only now: of a connection in another namespace, or in another's hands, it would say "not yet".
+    if !crate::status::is_ready(sock, token) {
+        return Err(error(ErrorKind::NotReady));
+    }
     let mut announced = Announced {
         local,
         address: SocketAddr::new(ip, 0),

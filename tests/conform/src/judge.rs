@@ -1,6 +1,7 @@
 //! What ss says of a connection, to hold a library's answers against.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,22 @@ pub fn token(namespace: &Namespace, ends: Ends) -> Option<u32> {
     let is_it = |local, remote| (canonical(local), canonical(remote)) == ends;
     let found = shown.iter().find(|shown| is_it(shown.local, shown.remote));
     found.map(|found| number(&found.token))
+}
+
+/// How much was received on the connection with these ends and not read, by `ss -M`.
+pub fn unread(namespace: &Namespace, ends: Ends) -> u64 {
+    let shown = oracle::ss_connections(namespace);
+    let is_it = |local, remote| (canonical(local), canonical(remote)) == ends;
+    let found = shown.iter().find(|shown| is_it(shown.local, shown.remote));
+    found.map_or(0, |found| found.unread)
+}
+
+/// Where somebody listens, by `ss -l`.
+pub fn listeners(namespace: &Namespace) -> Result<BTreeSet<SocketAddr>> {
+    let shown = namespace.output("ss", &["-Htln"])?;
+    // State, what waits, how much may wait, address: the last three words are address and peer.
+    let address = |line: &str| line.split_whitespace().nth(3)?.parse().ok();
+    Ok(shown.lines().filter_map(address).map(canonical).collect())
 }
 
 /// Whether `ss -M` shows a connection with this token.

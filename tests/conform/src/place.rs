@@ -51,15 +51,22 @@ impl Family {
         if self == Family::V4 { "v4" } else { "v6" }
     }
 
+    /// Every address of a host.
+    pub fn everywhere(self) -> IpAddr {
+        match self {
+            Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            _ => Ipv6Addr::UNSPECIFIED.into(),
+        }
+    }
+
     /// Where the server listens, and to what the client connects.
     pub fn server(self, path: &Path) -> (IpAddr, IpAddr) {
         let (v4, v6) = (IpAddr::from(path.server_v4), IpAddr::from(path.server_v6));
-        let everywhere = IpAddr::from(Ipv6Addr::UNSPECIFIED);
         match self {
             Family::V4 => (v4, v4),
             Family::V6 => (v6, v6),
-            Family::Mapped => (everywhere, path.server_v4.to_ipv6_mapped().into()),
-            Family::V4OnV6 => (everywhere, v6),
+            Family::Mapped => (self.everywhere(), path.server_v4.to_ipv6_mapped().into()),
+            Family::V4OnV6 => (self.everywhere(), v6),
         }
     }
 

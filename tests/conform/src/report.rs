@@ -46,7 +46,7 @@ struct Outcome {
 pub fn play(prefix: &str, language: Option<&str>, tell: &mut dyn FnMut(&str)) -> Played {
     let mut all = Played::default();
     if let Err(why) = can_make_namespaces() {
-        tell(&format!("skip: {why}"));
+        tell(&format!("skipped: {why}"));
         all.skipped += 1;
         return all;
     }
@@ -66,7 +66,7 @@ pub fn play(prefix: &str, language: Option<&str>, tell: &mut dyn FnMut(&str)) ->
         match Language::build(name) {
             Ok(language) => all.add(play_in(&scenarios, &language, tell)),
             Err(why) => {
-                tell(&format!("skip: {name}: {why}"));
+                tell(&format!("skipped: {name}: {why}"));
                 all.skipped += 1;
             }
         }
@@ -129,7 +129,7 @@ fn told(
     skips.sort_by(|(a, _), (b, _)| a.cmp(b));
     skips.dedup_by(|(_, a), (_, b)| a == b);
     for (text, _) in &skips {
-        tell(&format!("skip: {name} {}: {text}", language.name));
+        tell(&format!("skipped: {name} {}: {text}", language.name));
     }
     let failed = ends().filter(|(_, trouble)| has_failed(trouble)).count();
     if failed > 0 {

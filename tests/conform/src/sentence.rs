@@ -35,6 +35,11 @@ impl Words {
         words.next().is_none().then_some(Words { holes, expected })
     }
 
+    /// How many words, and more, were not said by the pattern itself.
+    pub fn holes(&self) -> usize {
+        self.holes.iter().map(|(_, words)| words.split(' ').count()).sum()
+    }
+
     /// What fills a hole.
     pub fn get(&self, name: &str) -> &str {
         let found = self.holes.iter().find(|(hole, _)| hole == name);

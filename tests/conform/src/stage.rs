@@ -72,6 +72,8 @@ pub struct Stage {
     pub doors: HashMap<String, Door>,
     /// Subflows.
     pub known: HashMap<String, Known>,
+    /// Sockets that have no connection yet.
+    pub made: HashMap<String, Family>,
     /// Events, and what else was told and has a name.
     pub told: HashMap<String, Fields>,
     /// Middleboxes, by the place of their path.
@@ -100,6 +102,7 @@ impl Stage {
             links: BTreeMap::new(),
             doors: HashMap::new(),
             known: HashMap::new(),
+            made: HashMap::new(),
             told: HashMap::new(),
             meddlers: Vec::new(),
             pouring: None,
@@ -252,7 +255,8 @@ impl Stage {
     /// The family of a socket: that of its connection; IPv4 where it has none.
     pub fn family(&self, sock: &str) -> Family {
         let door = self.doors.get(sock).map(|door| door.family);
-        self.links.get(sock).map(|link| link.family).or(door).unwrap_or(Family::V4)
+        let made = self.made.get(sock).copied();
+        self.links.get(sock).map(|link| link.family).or(door).or(made).unwrap_or(Family::V4)
     }
 
     /// The ends of a connection, as an actor sees them.

@@ -41,6 +41,8 @@ pub struct SsConnection {
     pub local: SocketAddr,
     /// The peer's address, of the initial subflow.
     pub remote: SocketAddr,
+    /// How many bytes were received and not read.
+    pub unread: u64,
     /// Our token, in the hexadecimal digits of ss.
     pub token: String,
     /// Everything that ss says after the addresses.
@@ -107,6 +109,7 @@ fn ask(namespace: &Namespace, program: &str, arguments: &[&str]) -> String {
 /// The columns that all lines of ss begin with.
 struct Line {
     state: String,
+    unread: u64,
     local: SocketAddr,
     remote: SocketAddr,
     interface: Option<String>,
@@ -118,10 +121,11 @@ impl Line {
     fn parse(line: &str) -> Option<Line> {
         let mut words = line.split_whitespace();
         let state = words.next()?.to_owned();
-        let (local, interface) = address(words.nth(2)?)?;
+        let unread = words.next()?.parse().ok()?;
+        let (local, interface) = address(words.nth(1)?)?;
         let (remote, _) = address(words.next()?)?;
         let details = words.collect::<Vec<_>>().join(" ");
-        (state != "LISTEN").then_some(Line { state, local, remote, interface, details })
+        (state != "LISTEN").then_some(Line { state, unread, local, remote, interface, details })
     }
 }
 
@@ -142,7 +146,7 @@ fn field<'a>(details: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn subflow(line: &str) -> Option<SsSubflow> {
-    let Line { state, local, remote, interface, details } = Line::parse(line)?;
+    let Line { state, local, remote, interface, details, .. } = Line::parse(line)?;
     let (_, mptcp) = details.split_once("tcp-ulp-mptcp")?;
     // The peer's half comes first: token:0000(id:0)/4e73b812(id:0)
     let half = |half: &str| {
@@ -168,9 +172,9 @@ fn subflow(line: &str) -> Option<SsSubflow> {
 }
 
 fn connection(line: &str) -> Option<SsConnection> {
-    let Line { state, local, remote, details, .. } = Line::parse(line)?;
+    let Line { state, unread, local, remote, details, .. } = Line::parse(line)?;
     let token = field(&details, "token")?.to_owned();
-    Some(SsConnection { state, local, remote, token, details })
+    Some(SsConnection { state, local, remote, unread, token, details })
 }
 
 fn counter_in(text: &str, counter: &str) -> Option<u64> {
@@ -213,11 +217,11 @@ mod tests {
 
     #[test]
     fn a_connection_is_read() {
-        let line = "ESTAB 0 0 [2001:db8:1::2]:80 [2001:db8:1::1]:5000 ino:1 sk:5 <-> subflows:1 \
+        let line = "ESTAB 7 0 [2001:db8:1::2]:80 [2001:db8:1::1]:5000 ino:1 sk:5 <-> subflows:1 \
                     subflows_max:2 remote_key token:4e73b812 write_seq:1f";
         let found = connection(line).unwrap();
         assert_eq!(found.remote, "[2001:db8:1::1]:5000".parse().unwrap());
-        assert_eq!(found.token, "4e73b812");
+        assert_eq!((found.token.as_str(), found.unread), ("4e73b812", 7));
         assert_eq!(found.number("subflows"), Some(1));
         assert_eq!(found.number("add_addr_signal"), None);
     }

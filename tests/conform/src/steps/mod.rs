@@ -37,17 +37,21 @@ pub const SENTENCES: &[&[Sentence]] = &[
 pub fn perform(stage: &mut Stage, step: &Step) -> Result {
     stage.is_child = step.text.contains("'s child ");
     stage.last = None;
-    let text = step.text.replace("'s child ", " ");
-    let mut all = SENTENCES.iter().copied().flatten();
-    let found = all.find_map(|(pattern, act)| Some((Words::fill(pattern, &text)?, act)));
-    match found {
-        Some((words, act)) => act(stage, &words),
+    match find(step) {
+        Some((act, words)) => act(stage, &words),
         None => failed("no sentence is like this; see tests/conform/src/steps"),
     }
 }
 
 /// Whether a step can be read at all.
 pub fn is_known(step: &Step) -> bool {
+    find(step).is_some()
+}
+
+/// Of the sentences that it may be, the one with the fewest holes.
+fn find(step: &Step) -> Option<(Act, Words)> {
     let text = step.text.replace("'s child ", " ");
-    SENTENCES.iter().copied().flatten().any(|(pattern, _)| Words::fill(pattern, &text).is_some())
+    let all = SENTENCES.iter().copied().flatten();
+    let fitting = all.filter_map(|(pattern, act)| Some((*act, Words::fill(pattern, &text)?)));
+    fitting.min_by_key(|(_, words)| words.holes())
 }

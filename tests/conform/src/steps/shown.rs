@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use subflows_lab::oracle;
 
 use super::Sentence;
+use super::subflow::place;
 use crate::judge::{self, soon};
 use crate::place::{Ends, mirrored};
 use crate::sentence::Words;
@@ -32,9 +33,10 @@ fn consists_of(stage: &mut Stage, words: &Words) -> Result {
     for name in words.parts("names").filter(|name| *name != "nothing") {
         let own = format!("{link}'s {name}");
         let name = if stage.known.contains_key(&own) { own.as_str() } else { name };
-        match name.strip_suffix("1..8") {
-            Some(many) => {
-                for number in 1..=8 {
+        // Such as `extra1..8`; up to 0 there is none.
+        match name.split_once("1..") {
+            Some((many, last)) => {
+                for number in 1..=place(last)? {
                     expected.insert(stage.subflow(&format!("{many}{number}"))?.ends);
                 }
             }
@@ -103,8 +105,10 @@ fn shows_mptcp(stage: &mut Stage, words: &Words) -> Result {
     stage.token(words.get("actor"), words.get("link")).map(drop)
 }
 
+/// What fell back is still shown, and said to be so.
 fn shows_no_mptcp(stage: &mut Stage, words: &Words) -> Result {
-    let shown = oracle::ss_connections(stage.namespace(words.get("actor"))?);
+    let mut shown = oracle::ss_connections(stage.namespace(words.get("actor"))?);
+    shown.retain(|shown| !shown.details.split(' ').any(|word| word == "fallback"));
     ensure(shown.is_empty(), || format!("ss -M shows {shown:?}"))
 }
 

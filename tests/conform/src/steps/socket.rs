@@ -14,9 +14,11 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("{actor} makes a socket over {family}", makes),
     ("{actor} makes a TCP socket over {family}", makes_tcp),
     ("{actor} listens over {family}", listens),
+    ("{actor} listens everywhere over {family}", listens_everywhere),
     ("{actor} listens by TCP over {family}", listens_by_tcp),
     ("{actor} hears with {sock} over {family}", hears),
     ("{actor} binds {sock} to path {number}", binds),
+    ("{actor} binds {sock} to nothing", leaves_unbound),
     ("{actor} connects over {family} {how...}", connects_over),
     ("{actor} connects to {door} {how...}", connects_to),
     ("{actor} dials {door} with {sock}", dials),
@@ -27,6 +29,7 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("{actor} upgrades {sock}", upgrades),
     ("{actor} shuts {sock} for {direction}", shuts),
     ("{actor} drops {sock}", drops),
+    ("{link} ends", ends),
     ("{actor} sends {bytes} on {sock}", sends),
     ("{actor} receives {bytes} on {sock}", receives),
     ("a byte goes each way on {link}", bytes),
@@ -43,11 +46,17 @@ fn with_family(verb: &str, words: &Words) -> Result<Request> {
 }
 
 fn makes(stage: &mut Stage, words: &Words) -> Result {
-    stage.done(words.get("actor"), with_family("socket", words)?).map(drop)
+    make(stage, words, "socket")
 }
 
 fn makes_tcp(stage: &mut Stage, words: &Words) -> Result {
-    stage.done(words.get("actor"), with_family("tcp", words)?).map(drop)
+    make(stage, words, "tcp")
+}
+
+fn make(stage: &mut Stage, words: &Words, verb: &str) -> Result {
+    stage.done(words.get("actor"), with_family(verb, words)?)?;
+    stage.made.insert(words.name()?.to_owned(), words.value("family")?);
+    Ok(())
 }
 
 /// Where an actor listens on the first path, and to what others connect.
@@ -61,11 +70,24 @@ fn place(stage: &Stage, actor: &str, family: Family) -> Result<(IpAddr, IpAddr)>
 
 fn listens(stage: &mut Stage, words: &Words) -> Result {
     let (actor, family) = (words.get("actor"), words.value("family")?);
-    listen(stage, actor, family, words.name()?)
+    let (at, to) = place(stage, actor, family)?;
+    listen(stage, actor, family, (at, to), words.name()?)
 }
 
-fn listen(stage: &mut Stage, actor: &str, family: Family, name: &str) -> Result {
-    let (at, to) = place(stage, actor, family)?;
+/// Only there can peers come to an address that is announced without a port.
+fn listens_everywhere(stage: &mut Stage, words: &Words) -> Result {
+    let (actor, family) = (words.get("actor"), words.value("family")?);
+    let (_, to) = place(stage, actor, family)?;
+    listen(stage, actor, family, (family.everywhere(), to), words.name()?)
+}
+
+fn listen(
+    stage: &mut Stage,
+    actor: &str,
+    family: Family,
+    (at, to): (IpAddr, IpAddr),
+    name: &str,
+) -> Result {
     let request = Request::new("listen").with("name", name);
     let told = stage.done(actor, request.with("at", SocketAddr::new(at, 0)))?;
     keep_door(stage, name, family, to, &told)
@@ -106,11 +128,18 @@ fn binds(stage: &mut Stage, words: &Words) -> Result {
     stage.request(actor, request, words).map(drop)
 }
 
+/// What is chosen where others are bound.
+fn leaves_unbound(_: &mut Stage, _: &Words) -> Result {
+    Ok(())
+}
+
 /// A listener of the server's, a connection to it, and the same accepted.
 fn connects_over(stage: &mut Stage, words: &Words) -> Result {
     let name = words.name()?;
     let door = format!("{name}'s-door");
-    listen(stage, "server", words.value("family")?, &door)?;
+    let family = words.value("family")?;
+    let place = place(stage, "server", family)?;
+    listen(stage, "server", family, place, &door)?;
     connect(stage, words, &door)?;
     accept(stage, "server", &door, name)
 }
@@ -127,6 +156,7 @@ fn connect(stage: &mut Stage, words: &Words, door: &str) -> Result {
     for how in words.parts("how") {
         request = match how {
             "with control" => request.with("control", true),
+            "without control" => request,
             _ => return failed(format!("cannot connect {how}")),
         };
     }
@@ -205,6 +235,42 @@ fn shuts(stage: &mut Stage, words: &Words) -> Result {
 fn drops(stage: &mut Stage, words: &Words) -> Result {
     let request = Request::new("drop").with("name", words.get("sock"));
     stage.done(words.get("actor"), request).map(drop)
+}
+
+/// Behind the colon: how.
+fn ends(stage: &mut Stage, words: &Words) -> Result {
+    let link = words.get("link").to_owned();
+    let shut = Request::new("shutdown").with("sock", &link).with("how", "write");
+    match words.expected.as_str() {
+        "both shut it" => {
+            for actor in ["client", "server"] {
+                stage.done(actor, shut.clone())?;
+            }
+            Ok(())
+        }
+        "the server resets it" => {
+            // By what is left unread.
+            stage.done("client", Request::new("send").with("sock", &link).with("bytes", 1))?;
+            arrived(stage, &link)?;
+            stage.done("server", Request::new("drop").with("name", &link)).map(drop)
+        }
+        "its last path is closed" => {
+            let id = stage.id("client", &format!("{link}'s initial"))?;
+            let request = Request::new("force_close").with("sock", &link).with("id", id);
+            stage.done("client", request).map(drop)
+        }
+        how => failed(format!("nothing ends by that {how}")),
+    }
+}
+
+/// Soon ss shows at the server something that was received and not read.
+fn arrived(stage: &Stage, link: &str) -> Result {
+    let ends = stage.ends("server", link)?;
+    let namespace = stage.namespace("server")?;
+    soon(|| {
+        let unread = crate::judge::unread(namespace, ends);
+        Ok((unread == 0).then(|| "nothing has arrived".to_owned()))
+    })
 }
 
 fn sends(stage: &mut Stage, words: &Words) -> Result {

@@ -55,7 +55,9 @@ fn token(stage: &Stage, words: &Words, told: &Fields) -> Result {
         return Ok(());
     }
     let token = told.value("token")?;
-    let namespace = stage.namespace(actor)?;
+    // The stranger was given what lives at the client.
+    let home = if actor == "stranger" { "client" } else { actor };
+    let namespace = stage.namespace(home)?;
     ensure(judge::knows(namespace, token), || format!("ss -M knows no token {token:x}"))?;
     match stage.ends(actor, sock) {
         Ok(ends) => {
@@ -133,6 +135,8 @@ fn ask(stage: &mut Stage, actor: &str, sock: &str, verb: &str) -> Result<Answer>
     let undo = match verb {
         "set_backup" => about(verb).with("id", first).with("yes", false),
         "open" => about("close").with("id", fields.value::<u32>("id")?),
+        // A child has taken its handles with it.
+        "announce" | "events" if stage.is_child => return Ok(answer),
         "announce" => Request::new("withdraw").with("handle", "tried"),
         "events" => Request::new("unfollow").with("handle", "tried"),
         _ => return Ok(answer),

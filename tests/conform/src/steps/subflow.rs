@@ -47,10 +47,7 @@ fn request(stage: &Stage, words: &Words) -> Result<Request> {
             ["as", "backup"] => request.with("backup", true),
             ["unbound"] => request.with("unbound", true),
             ["within", time, "ms"] => request.with("timeout_ms", time),
-            ["port", "of", name] => {
-                let address: SocketAddr = stage.told(name)?.value("local")?;
-                request.with("local_port", address.port())
-            }
+            ["port", "of", name] => request.with("local_port", stage.seen(actor, name)?.0.port()),
             ["to", ref to @ ..] => {
                 has_remote = true;
                 request.with("remote", remote(stage, family, to)?)
@@ -66,7 +63,7 @@ fn request(stage: &Stage, words: &Words) -> Result<Request> {
     Ok(request)
 }
 
-fn place(number: &str) -> Result<usize> {
+pub(super) fn place(number: &str) -> Result<usize> {
     number.parse().or_else(|_| failed(format!("{number} is no number of a path")))
 }
 

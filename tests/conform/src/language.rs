@@ -18,6 +18,8 @@ pub struct Language {
     arguments: Vec<OsString>,
     /// Other programs that it runs, by the variable that tells it of them.
     helpers: Vec<(&'static str, PathBuf)>,
+    /// Libraries that it looks for in its own folder.
+    libraries: Vec<PathBuf>,
 }
 
 /// Builds the driver of a language, or says why not.
@@ -35,6 +37,11 @@ impl Language {
             format!("there is no language {name}; there are: {}", names.join(", "))
         })?;
         build(&root())
+    }
+
+    fn new(name: &'static str, program: PathBuf) -> Language {
+        let (arguments, helpers, libraries) = (Vec::new(), Vec::new(), Vec::new());
+        Language { name, program, arguments, helpers, libraries }
     }
 
     /// The driver.
@@ -56,7 +63,7 @@ impl Language {
         };
         let mut copied = self.clone();
         copied.program = copy(&self.program)?;
-        for (_, path) in &mut copied.helpers {
+        for path in copied.helpers.iter_mut().map(|(_, path)| path).chain(&mut copied.libraries) {
             *path = copy(path)?;
         }
         Ok(copied)
@@ -71,31 +78,36 @@ pub(crate) fn root() -> PathBuf {
 fn rust(root: &Path) -> Result<Language, String> {
     let program = cargo(root, &["subflows-driver-rust"])?;
     let program = find(&program, "subflows-driver-rust")?;
-    Ok(Language { name: "rust", program, arguments: Vec::new(), helpers: Vec::new() })
+    Ok(Language::new("rust", program))
 }
 
 fn command(root: &Path) -> Result<Language, String> {
     let built = cargo(root, &["subflows-driver-command", "subflows-cli"])?;
     let helpers = vec![("SUBFLOWS", find(&built, "subflows")?)];
     let program = find(&built, "subflows-driver-command")?;
-    Ok(Language { name: "command", program, arguments: Vec::new(), helpers })
+    Ok(Language { helpers, ..Language::new("command", program) })
 }
 
-/// Linked to the library that is installed for C, and to nothing of this process.
+/// Linked to the library as it is installed for C, and to nothing of this process.
 fn c(root: &Path) -> Result<Language, String> {
     let folder = root.join("tests/drivers/c");
     let files = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let files = files.flatten().map(|file| file.path());
     let sources = files.filter(|path| path.extension().is_some_and(|ending| ending == "c"));
-    let built = cargo(root, &["subflows-c"])?;
-    let library = find(&built, "libsubflows.a")?;
-    let program = library.with_file_name("subflows-driver-c");
+    let built = std::env::current_exe().map_err(|error| error.to_string())?;
+    let build = built.with_file_name("driver-c");
+    output(Command::new(root.join("bindings/c/link")).arg(&build))?;
+    let program = build.join("subflows-driver-c");
     let mut compiler = Command::new("cc");
     compiler.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-pedantic"]);
+    // Such as those of a sanitizer.
+    compiler.args(std::env::var("CFLAGS").iter().flat_map(|flags| flags.split_whitespace()));
     compiler.args(["-O1", "-g"]).arg("-I").arg(root.join("include")).arg("-o").arg(&program);
-    compiler.args(sources).arg(&library).args(["-lpthread", "-lm", "-ldl", "-lgcc_s"]);
+    compiler.args(sources).arg("-L").arg(&build).args(["-lsubflows", "-lpthread"]);
+    compiler.arg("-Wl,-rpath,$ORIGIN");
     output(&mut compiler)?;
-    Ok(Language { name: "c", program, arguments: Vec::new(), helpers: Vec::new() })
+    let libraries = vec![build.join("libsubflows.so.0")];
+    Ok(Language { libraries, ..Language::new("c", program) })
 }
 
 /// Builds packages as this program was built, and gives the files that came out.

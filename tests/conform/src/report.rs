@@ -66,8 +66,8 @@ pub fn play(prefix: &str, language: Option<&str>, tell: &mut dyn FnMut(&str)) ->
         match Language::build(name) {
             Ok(language) => all.add(play_in(&scenarios, &language, tell)),
             Err(why) => {
-                tell(&format!("skipped: {name}: {why}"));
-                all.skipped += 1;
+                tell(&format!("FAILED {name}: {why}"));
+                all.failed += 1;
             }
         }
     }

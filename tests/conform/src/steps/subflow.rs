@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use subflows_lab::oracle;
+
 use super::Sentence;
 use crate::judge;
 use crate::place::Family;
@@ -138,11 +140,12 @@ fn opens(stage: &mut Stage, words: &Words) -> Result {
 fn opened(stage: &mut Stage, actor: &str, link: &str, name: &str, told: &Fields) -> Result {
     stage.name(name, actor, link, told)?;
     let token = stage.token(actor, link)?;
-    let found = judge::find(stage.namespace(actor)?, token, ends_of(told)?);
+    let namespace = stage.namespace(actor)?;
+    let found = judge::find(namespace, token, ends_of(told)?);
     match found {
         Some(found) if found.state == "ESTAB" && found.flags.contains('e') => Ok(()),
         Some(found) => failed(format!("ss shows it as {} {}", found.state, found.flags)),
-        None => failed("ss does not show it"),
+        None => failed(format!("ss shows only {:?}", oracle::ss_subflows(namespace))),
     }
 }
 

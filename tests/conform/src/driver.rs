@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use subflows_lab::Namespace;
 
+use crate::judge;
 use crate::protocol::{Answer, Request};
 use crate::trouble::{Result, Trouble, failed};
 
@@ -127,6 +128,22 @@ impl Driver {
             start += 1;
         }
         format!("\n{}", text[start..].trim_end())
+    }
+
+    /// Ends it as its reader would, by the end of its input: it must end well, and soon.
+    pub fn finish(mut self) -> Result {
+        self.requests = None;
+        let mut end = None;
+        judge::soon(|| {
+            end = self.child.try_wait()?;
+            Ok(end.is_none().then(|| "the driver does not end with its input".to_owned()))
+        })?;
+        match end {
+            Some(status) if !status.success() => {
+                failed(format!("the driver ended with {status}{}", self.complaints()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn send(&mut self, line: &str) -> Result {

@@ -36,12 +36,28 @@ impl Language {
             let names: Vec<_> = LANGUAGES.iter().map(|(name, _)| *name).collect();
             format!("there is no language {name}; there are: {}", names.join(", "))
         })?;
-        build(&root())
+        Ok(build(&root())?.under())
     }
 
     fn new(name: &'static str, program: PathBuf) -> Language {
         let (arguments, helpers, libraries) = (Vec::new(), Vec::new(), Vec::new());
         Language { name, program, arguments, helpers, libraries }
+    }
+
+    /// The same, run by another program, such as valgrind: `CONFORM_UNDER='valgrind -q'`.
+    fn under(mut self) -> Language {
+        let under = std::env::var("CONFORM_UNDER").unwrap_or_default();
+        let mut words = under.split_whitespace();
+        if let Some(program) = words.next() {
+            self.arguments = words.map(OsString::from).collect();
+            self.arguments.push(std::mem::replace(&mut self.program, program.into()).into());
+        }
+        self
+    }
+
+    /// Whether what runs it does not know the kind of child that takes control.
+    pub(crate) fn cannot_take_control(&self) -> bool {
+        std::env::var_os("CONFORM_UNDER").is_some()
     }
 
     /// The driver.
@@ -100,8 +116,10 @@ fn c(root: &Path) -> Result<Language, String> {
     let program = build.join("subflows-driver-c");
     let mut compiler = Command::new("cc");
     compiler.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-pedantic"]);
-    // Such as those of a sanitizer.
-    compiler.args(std::env::var("CFLAGS").iter().flat_map(|flags| flags.split_whitespace()));
+    // Where something else watches, two are one too many.
+    if std::env::var_os("CONFORM_UNDER").is_none() {
+        compiler.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+    }
     compiler.args(["-O1", "-g"]).arg("-I").arg(root.join("include")).arg("-o").arg(&program);
     compiler.args(sources).arg("-L").arg(&build).args(["-lsubflows", "-lpthread"]);
     compiler.arg("-Wl,-rpath,$ORIGIN");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use subflows_lab::can_make_namespaces;
 
 use crate::language::{LANGUAGES, Language, root};
-use crate::scenario::{Scenario, Variant};
+use crate::scenario::{Scenario, Step, Variant};
 use crate::stage::Stage;
 use crate::steps;
 use crate::trouble::Trouble;
@@ -164,9 +164,13 @@ fn play_steps(
     language: &Language,
 ) -> Option<(String, Trouble)> {
     let mut stage = Stage::new(language);
-    for step in &variant.steps {
+    let end = Step { line: 0, text: "the drivers end".to_owned() };
+    for step in variant.steps.iter().chain([&end]) {
         // What judges says what it cannot do by a panic.
-        let act = AssertUnwindSafe(|| steps::perform(&mut stage, step));
+        let act = AssertUnwindSafe(|| match step.line {
+            0 => stage.finish(),
+            _ => steps::perform(&mut stage, step),
+        });
         let result = panic::catch_unwind(act);
         let result = result.unwrap_or_else(|panic| Err(Trouble::Failed(said(&*panic))));
         let Err(trouble) = result else { continue };

@@ -114,8 +114,17 @@ impl Stage {
     }
 
     /// Sets the network up.
-    pub fn set(&mut self, net: Net) {
+    pub fn set(&mut self, net: Net) -> Result {
+        if self.has_control_anyway() {
+            net.client.set_sysctl("net.mptcp.path_manager", "userspace")?;
+        }
         self.net = Some(net);
+        Ok(())
+    }
+
+    /// Whether every connection is the program's from the beginning, because none can take control.
+    pub fn has_control_anyway(&self) -> bool {
+        self.language.cannot_take_control()
     }
 
     /// The network.
@@ -187,6 +196,11 @@ impl Stage {
             self.cast.insert(actor.to_owned(), driver);
         }
         Ok(self.cast.get_mut(actor).expect("it was just put there"))
+    }
+
+    /// Ends every driver.
+    pub fn finish(&mut self) -> Result {
+        std::mem::take(&mut self.cast).into_values().try_for_each(Driver::finish)
     }
 
     /// Starts an actor who has nothing but the client's connection: somebody without rights, or

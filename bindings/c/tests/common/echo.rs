@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::thread;
+use std::time::Duration;
 
 use subflows::Listen;
 use subflows_lab::{Namespace, Net};
@@ -33,8 +34,11 @@ pub fn echo(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
     let listener = namespace.run(listen).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
+        // One that was gone before it was accepted is no reason to stop.
+        for mut stream in listener.incoming().flatten() {
             thread::spawn(move || {
+                // Nor does one whose paths are all closed ever end.
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
                 let mut buffer = [0; 4096];
                 while let Ok(length @ 1..) = stream.read(&mut buffer) {
                     if stream.write_all(&buffer[..length]).is_err() {

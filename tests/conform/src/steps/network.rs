@@ -41,8 +41,7 @@ fn network(stage: &mut Stage, words: &Words) -> Result {
     for namespace in [&net.client, &net.server] {
         namespace.ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"])?;
     }
-    stage.set(net);
-    Ok(())
+    stage.set(net)
 }
 
 fn takes(stage: &mut Stage, words: &Words) -> Result {

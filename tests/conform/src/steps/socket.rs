@@ -155,6 +155,7 @@ fn connect(stage: &mut Stage, words: &Words, door: &str) -> Result {
     let mut request = Request::new("connect").with("name", name).with("to", door.address);
     for how in words.parts("how") {
         request = match how {
+            "with control" if stage.has_control_anyway() => request,
             "with control" => request.with("control", true),
             "without control" => request,
             _ => return failed(format!("cannot connect {how}")),

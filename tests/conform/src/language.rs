@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,17 +17,20 @@ pub struct Language {
     pub name: &'static str,
     program: PathBuf,
     arguments: Vec<OsString>,
-    /// Other programs that it runs, by the variable that tells it of them.
+    /// What else it needs, by the variable that tells it where that is.
     helpers: Vec<(&'static str, PathBuf)>,
     /// Libraries that it looks for in its own folder.
     libraries: Vec<PathBuf>,
+    /// Whether it becomes another user by itself: others may not execute its interpreter.
+    changes_user: bool,
 }
 
 /// Builds the driver of a language, or says why not.
 type Build = fn(&Path) -> Result<Language, String>;
 
 /// Every language, in the order in which they are played.
-pub const LANGUAGES: &[(&str, Build)] = &[("rust", rust), ("c", c), ("command", command)];
+pub const LANGUAGES: &[(&str, Build)] =
+    &[("rust", rust), ("c", c), ("command", command), ("python", python)];
 
 impl Language {
     /// Builds the driver of the language with that name.
@@ -41,7 +45,7 @@ impl Language {
 
     fn new(name: &'static str, program: PathBuf) -> Language {
         let (arguments, helpers, libraries) = (Vec::new(), Vec::new(), Vec::new());
-        Language { name, program, arguments, helpers, libraries }
+        Language { name, program, arguments, helpers, libraries, changes_user: false }
     }
 
     /// The same, run by another program, such as valgrind: `CONFORM_UNDER='valgrind -q'`.
@@ -68,8 +72,20 @@ impl Language {
         command
     }
 
+    /// The driver as another user, who may execute what lies in this folder.
+    pub fn command_as(&self, user: u32, folder: &TempDir) -> std::io::Result<Command> {
+        if self.changes_user {
+            let mut command = self.command();
+            command.args(["--as", &user.to_string()]);
+            return Ok(command);
+        }
+        let mut command = self.copy(folder)?.command();
+        command.uid(user).gid(user);
+        Ok(command)
+    }
+
     /// The same where others may execute it, whatever lies above the original.
-    pub fn copy(&self, folder: &TempDir) -> std::io::Result<Language> {
+    fn copy(&self, folder: &TempDir) -> std::io::Result<Language> {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
         let copy = |from: &PathBuf| {
             let to = folder.path().join(from.file_name().unwrap_or_default());
@@ -87,7 +103,7 @@ impl Language {
 }
 
 /// The root of the repository.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
@@ -128,8 +144,20 @@ fn c(root: &Path) -> Result<Language, String> {
     Ok(Language { libraries, ..Language::new("c", program) })
 }
 
+/// Played by the interpreter that `PYTHON` names, or by the first on the way.
+fn python(root: &Path) -> Result<Language, String> {
+    let driver = root.join("tests/drivers/python/driver.py");
+    Ok(Language {
+        // The tree stays free of compiled modules.
+        arguments: vec!["-B".into(), driver.into()],
+        helpers: vec![("PYTHONPATH", crate::python::module(root)?)],
+        changes_user: true,
+        ..Language::new("python", crate::python::interpreter()?)
+    })
+}
+
 /// Builds packages as this program was built, and gives the files that came out.
-fn cargo(root: &Path, packages: &[&str]) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn cargo(root: &Path, packages: &[&str]) -> Result<Vec<PathBuf>, String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
@@ -144,12 +172,12 @@ fn cargo(root: &Path, packages: &[&str]) -> Result<Vec<PathBuf>, String> {
     Ok(files.flatten().filter_map(|file| file.as_str().map(PathBuf::from)).collect())
 }
 
-fn find(built: &[PathBuf], name: &str) -> Result<PathBuf, String> {
+pub(crate) fn find(built: &[PathBuf], name: &str) -> Result<PathBuf, String> {
     let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));
     found.cloned().ok_or_else(|| format!("building has made no {name}"))
 }
 
-fn output(command: &mut Command) -> Result<String, String> {
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("{program}: {error}"))?;
     if !output.status.success() {

@@ -17,6 +17,7 @@ pub mod judge;
 pub mod language;
 pub mod place;
 pub mod protocol;
+pub mod python;
 mod report;
 pub mod scenario;
 pub mod sentence;

@@ -207,23 +207,16 @@ impl Stage {
     /// somebody in another network namespace.
     pub fn give(&mut self, link: &str, actor: &str) -> Result {
         let sock = self.borrow(link)?;
-        let mut language = self.language.clone();
-        if actor == "stranger" {
-            self.elsewhere = Some(Namespace::new()?);
-        } else {
-            let folder = TempDir::new()?;
-            language = language.copy(&folder)?;
-            self.copies = Some(folder);
-        }
-        let mut command = language.command();
-        borrow::inherit(&mut command, sock)?;
-        if actor == "nobody" {
-            use std::os::unix::process::CommandExt;
+        let mut command = if actor == "nobody" {
             if !borrow::has_user(NOBODY) {
                 return Err(Trouble::Skipped("there is no other user here".to_owned()));
             }
-            command.uid(NOBODY).gid(NOBODY);
-        }
+            self.language.command_as(NOBODY, self.copies.insert(TempDir::new()?))?
+        } else {
+            self.elsewhere = Some(Namespace::new()?);
+            self.language.command()
+        };
+        borrow::inherit(&mut command, sock)?;
         let driver = Driver::start(command, self.namespace(actor)?)?;
         self.cast.insert(actor.to_owned(), driver);
         let adopt = Request::new("adopt").with("name", link).with("fd", borrow::NUMBER);

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 
 from library import Library
 from own import Sockets
@@ -17,8 +18,12 @@ from words import Fault, Fields, Request, fault, protocol, told
 
 class Driver:
     def __init__(self) -> None:
-        self._sockets = Sockets()
-        self._library = Library(self._sockets)
+        sockets = Sockets()
+        self._verbs: dict[str, Callable[[Request], Fields]] = {
+            verb: getattr(verbs, verb)
+            for verbs in (sockets, Library(sockets))
+            for verb in verbs.VERBS
+        }
         self._remedy = ""
 
     def answer(self, line: str) -> str:
@@ -37,14 +42,13 @@ class Driver:
 
     def _perform(self, request: Request) -> Fields:
         if request.verb == "hello":
-            verbs = ("fork", "remedy", *Sockets.VERBS, *Library.VERBS)
+            verbs = ("fork", "remedy", *self._verbs)
             return {"language": "python", "verbs": ",".join(verbs)}
         if request.verb == "remedy":
             return {"remedy": self._remedy}
-        for verbs in (self._sockets, self._library):
-            if request.verb in verbs.VERBS:
-                return getattr(verbs, request.verb)(request)
-        raise protocol(f"there is no verb {request.verb}")
+        if request.verb not in self._verbs:
+            raise protocol(f"there is no verb {request.verb}")
+        return self._verbs[request.verb](request)
 
     def _answer_of_child(self, line: str) -> str:
         ours, theirs = os.pipe()

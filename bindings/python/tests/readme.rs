@@ -1,0 +1,87 @@
+//! Without these, what the README pages show in Python does not do what they say.
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpStream};
+use std::thread;
+
+use common::{Running, interpreter, root, two_wires};
+use subflows_lab::{Net, oracle};
+
+/// The programs that a page shows.
+fn programs(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let blocks = text.split("```python\n").skip(1);
+    blocks.map(|rest| rest.split_once("```").expect("its end").0.to_owned()).collect()
+}
+
+/// What a program did.
+struct Played {
+    lines: Vec<String>,
+    sent: String,
+    /// How many subflows the kernel has joined for it.
+    joins: u64,
+}
+
+/// Plays a program against a server of ours, which greets, in the place of the one that it names.
+fn play(net: &Net, program: &str) -> Played {
+    let host = IpAddr::from(net.paths[0].server_v4);
+    let options = subflows::Listen::new();
+    let listener = net.server.run(|| subflows::listen((host, 443), &options)).unwrap();
+    assert!(program.contains("\"server.example\", 443"), "{program}");
+    let mut command = interpreter(&net.client);
+    command.args(["-c", &program.replace("server.example", &host.to_string())]);
+    let mut running = Running::start(command);
+    let stream = running.accepted_by(&listener);
+    let serving = thread::spawn(|| serve(stream));
+    let lines = running.end();
+    let sent = serving.join().unwrap();
+    let joins = oracle::nstat(&net.client, "MPTcpExtMPJoinSynAckRx");
+    Played { lines, sent, joins }
+}
+
+fn serve(mut stream: TcpStream) -> String {
+    stream.write_all(b"!").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// A second path that is opened, listed and closed.
+fn steers(program: &str) {
+    let net = two_wires("wwan0");
+    let played = play(&net, program);
+    assert_eq!((played.lines.len(), played.joins), (2, 1), "{:?}", played.lines);
+    for (line, path) in played.lines.iter().zip(&net.paths) {
+        assert!(line.contains(&path.client_v4.to_string()), "{line}");
+    }
+}
+
+#[test]
+fn the_first_minute() {
+    if !subflows_lab::ready() {
+        return;
+    }
+    let programs = programs("README.md");
+    assert_eq!(programs.len(), 1);
+    steers(&programs[0]);
+}
+
+#[test]
+fn the_package() {
+    if !subflows_lab::ready() {
+        return;
+    }
+    let programs = programs("bindings/python/README.md");
+    let [first, errors, asyncio] = &programs[..] else { panic!("{} programs", programs.len()) };
+    steers(first);
+
+    let played = play(&two_wires("wwan0"), errors);
+    assert_eq!((played.lines[0].as_str(), played.lines.len()), ("AddressNotAvailable", 2));
+    assert_eq!(played.sent, "the connection goes on over the paths that it has\n");
+
+    let played = play(&two_wires("wwan0"), asyncio);
+    assert_eq!((&played.lines[..], played.joins), (&["SUBFLOW_ESTABLISHED True".into()][..], 1));
+}

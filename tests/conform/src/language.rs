@@ -53,8 +53,9 @@ impl Language {
         let under = std::env::var("CONFORM_UNDER").unwrap_or_default();
         let mut words = under.split_whitespace();
         if let Some(program) = words.next() {
-            self.arguments = words.map(OsString::from).collect();
-            self.arguments.push(std::mem::replace(&mut self.program, program.into()).into());
+            let inner = std::mem::replace(&mut self.program, program.into()).into();
+            let before = words.map(OsString::from).chain([inner]);
+            self.arguments.splice(..0, before);
         }
         self
     }

@@ -10,6 +10,9 @@ use crate::records::Address;
 ///
 /// What the peer announced is told by events alone. Needs no privilege; Linux 5.16. Raises
 /// NotMptcpError, OtherNamespaceError.
+///
+/// >>> [address.ip for address in subflows.addresses(sock)]
+/// ['127.0.0.1']
 #[pyfunction]
 pub(crate) fn addresses(py: Python<'_>, sock: Sock) -> PyResult<Vec<Address>> {
     Ok(subflows::addresses(&sock).or_raise(py)?.into_iter().map(Address).collect())

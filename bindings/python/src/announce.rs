@@ -18,6 +18,15 @@ use crate::error::OrRaise;
 ///
 /// Raises NotConnectedError, ClosedError, NotMptcpError, NotReadyError, NotControlledError,
 /// NotPermittedError, OtherNamespaceError, AddressNotAvailableError, UnsupportedError.
+///
+/// - `address`: an address of this host: text, or of the module `ipaddress`.
+/// - `port`: where to listen for the peer, 0 for a free one; None announces the address alone, and the
+///   peer comes to the port that it connected to.
+/// - `backlog`: how many may wait at that port.
+///
+/// >>> with subflows.announce(sock, "127.0.0.3", port=0) as here:
+/// ...     here.address[0]
+/// '127.0.0.3'
 #[pyfunction]
 #[pyo3(signature = (sock, address, *, port = None, backlog = 128))]
 pub(crate) fn announce(

@@ -12,6 +12,13 @@ use crate::error::OrRaise;
 ///
 /// Raises NoSuchSubflowError, NotControlledError, ClosedError, NotMptcpError, NotPermittedError,
 /// OtherNamespaceError.
+///
+/// - `id`: a subflow's number in `list`.
+/// - `backup`: whether it is one from now on.
+///
+/// >>> subflows.set_backup(sock, 1, True)
+/// >>> subflows.details(sock, 1).is_backup
+/// True
 #[pyfunction]
 pub(crate) fn set_backup(py: Python<'_>, sock: Sock, id: u32, backup: bool) -> PyResult<()> {
     subflows::set_backup(&sock, id, backup).or_raise(py)

@@ -9,6 +9,9 @@ use crate::records::Capability;
 ///
 /// Found by trying, without side effects, in the calling thread's network namespace. Needs no
 /// privilege.
+///
+/// >>> subflows.capabilities()[0].name
+/// 'mptcp'
 #[pyfunction]
 pub(crate) fn capabilities(py: Python<'_>) -> PyResult<Vec<Capability>> {
     Ok(subflows::capabilities().or_raise(py)?.into_iter().map(Capability).collect())

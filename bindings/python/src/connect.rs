@@ -1,12 +1,13 @@
 //! Making sockets: connected, listening, or made Multipath TCP afterwards.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::time::Instant;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::IntoPyDict;
 use subflows::{Connect, Family, Listen};
 
 use crate::convert::{Address, Sock, host_and_port, seconds};
@@ -26,15 +27,16 @@ fn python_socket<'py>(py: Python<'py>, fd: OwnedFd, is_v4: bool) -> PyResult<Bou
     Ok(made)
 }
 
-/// Every address that a name has; the interpreter is released meanwhile.
+/// Every address that a name has, as `socket.getaddrinfo` tells, or whatever a program has put in its
+/// place: with its errors too.
 fn resolve(py: Python<'_>, address: &Bound<'_, PyAny>) -> PyResult<Vec<SocketAddr>> {
     let (host, port, flow, scope) = host_and_port(address)?;
     // As everywhere in Python: the empty host is any address.
     let host = if host.is_empty() { "0.0.0.0".to_owned() } else { host };
-    let found = py.detach(|| (host.as_str(), port).to_socket_addrs().map(Vec::from_iter));
-    let mut found = found.map_err(|error| {
-        PyOSError::new_err((error.raw_os_error(), format!("{host} does not resolve: {error}")))
-    })?;
+    let mut found = match host.parse::<IpAddr>() {
+        Ok(ip) => vec![SocketAddr::new(ip, port)],
+        Err(_) => names(py, &host, port)?,
+    };
     for address in &mut found {
         if let SocketAddr::V6(v6) = address {
             v6.set_flowinfo(flow);
@@ -44,11 +46,28 @@ fn resolve(py: Python<'_>, address: &Bound<'_, PyAny>) -> PyResult<Vec<SocketAdd
     Ok(found)
 }
 
+fn names(py: Python<'_>, host: &str, port: u16) -> PyResult<Vec<SocketAddr>> {
+    let options = [("type", libc::SOCK_STREAM)].into_py_dict(py)?;
+    let socket = py.import("socket")?;
+    let found = socket.call_method("getaddrinfo", (host, port), Some(&options))?;
+    let address = |entry: PyResult<Bound<'_, PyAny>>| {
+        // Family, type, protocol, canonical name, address.
+        Ok(entry?.get_item(4)?.extract::<Address>()?.0)
+    };
+    found.try_iter()?.map(address).collect()
+}
+
 /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
 /// none or it is switched off (`status` then says so).
 ///
-/// `family` is `socket.AF_INET` or `socket.AF_INET6`. Gives a `socket.socket`. Needs no privilege;
+/// Gives a `socket.socket`. Needs no privilege;
 /// Linux 5.6.
+///
+/// - `family`: `socket.AF_INET` or `socket.AF_INET6`.
+///
+/// >>> with subflows.socket() as new:
+/// ...     subflows.status(new).state
+/// <State.UNCONNECTED: 0>
 #[pyfunction]
 #[pyo3(signature = (family = libc::AF_INET))]
 pub(crate) fn socket(py: Python<'_>, family: i32) -> PyResult<Bound<'_, PyAny>> {
@@ -81,6 +100,16 @@ fn connect_options(
 ///
 /// Raises RefusedError, UnreachableError, TimedOutError, AddressNotAvailableError; with control also
 /// what `take_control` raises.
+///
+/// - `address`: (host, port), where the host may be a name.
+/// - `local`: (address, port) to connect from; port 0 for a free one.
+/// - `interface`: the interface to send by, by name. Needs no right where no other is bound yet.
+/// - `timeout`: seconds for each address; None for as long as the kernel tries.
+/// - `control`: the application decides about the paths: see `take_control`.
+///
+/// >>> with subflows.connect(server.getsockname(), timeout=5) as connected:
+/// ...     connected.getpeername() == server.getsockname()
+/// True
 #[pyfunction]
 #[pyo3(signature = (address, *, local = None, interface = None, timeout = None, control = false))]
 pub(crate) fn connect<'py>(
@@ -115,6 +144,15 @@ pub(crate) fn connect<'py>(
 /// namespace decides: net.mptcp.path_manager. Needs no privilege; Linux 5.6.
 ///
 /// Raises AddressNotAvailableError, NotPermittedError for a port below 1024.
+///
+/// - `address`: (host, port); the empty host is any address of IPv4, "::" of both families.
+/// - `interface`: listen only for what comes by it.
+/// - `backlog`: how many may wait to be accepted.
+/// - `only_v6`: at "::", leave IPv4 to others.
+///
+/// >>> with subflows.listen(("127.0.0.1", 0)) as listener:
+/// ...     subflows.status(listener).state
+/// <State.LISTENING: 1>
 #[pyfunction]
 #[pyo3(signature = (address, *, interface = None, backlog = 4096, only_v6 = false))]
 pub(crate) fn listen<'py>(
@@ -138,6 +176,12 @@ pub(crate) fn listen<'py>(
 ///
 /// Raises InvalidStateError for a socket that is bound, connected, listening, watched by epoll
 /// through another descriptor, or has an option that cannot be carried; it is then as it was.
+///
+/// >>> import socket
+/// >>> with socket.socket() as tcp:
+/// ...     subflows.upgrade(tcp)
+/// ...     subflows.status(tcp).state
+/// <State.UNCONNECTED: 0>
 #[pyfunction]
 pub(crate) fn upgrade(py: Python<'_>, sock: Sock) -> PyResult<()> {
     subflows::upgrade(&sock).or_raise(py)

@@ -13,6 +13,11 @@ use crate::error::OrRaise;
 ///
 /// Raises InvalidStateError, NotMptcpError, NotPermittedError, BusyError, OtherNamespaceError,
 /// UnsupportedError.
+///
+/// >>> with subflows.socket() as new:
+/// ...     subflows.take_control(new)
+/// ...     subflows.status(new).path_manager
+/// <PathManager.USERSPACE: 2>
 #[pyfunction]
 pub(crate) fn take_control(py: Python<'_>, sock: Sock) -> PyResult<()> {
     py.detach(|| subflows::take_control(&sock)).or_raise(py)

@@ -17,6 +17,12 @@ use crate::records::Event;
 /// does not tell the end of every connection, so ask `status` as well. Needs CAP_NET_ADMIN; Linux 5.12.
 ///
 /// Raises NotConnectedError, ClosedError, NotMptcpError, NotPermittedError, OtherNamespaceError.
+///
+/// >>> with subflows.events(sock) as events:
+/// ...     extra = subflows.open(sock, local="127.0.0.2")
+/// ...     event = events.next(timeout=1)
+/// ...     event.kind, event.local == extra.local
+/// (<EventKind.SUBFLOW_ESTABLISHED: 10>, True)
 #[pyfunction]
 pub(crate) fn events(py: Python<'_>, sock: Sock) -> PyResult<Events> {
     Ok(Events(Some(subflows::events(&sock).or_raise(py)?)))

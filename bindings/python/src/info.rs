@@ -10,6 +10,9 @@ use crate::records::Info;
 ///
 /// A counter that this kernel does not have is None. Needs no privilege; Linux 5.16. Raises
 /// NotMptcpError for plain TCP and after fallback.
+///
+/// >>> subflows.info(sock).subflows
+/// 1
 #[pyfunction]
 pub(crate) fn info(py: Python<'_>, sock: Sock) -> PyResult<Info> {
     subflows::info(&sock).or_raise(py).map(Info)

@@ -35,6 +35,21 @@ fn options(
 /// Raises NotConnectedError, ClosedError, NotMptcpError, NotReadyError, NotControlledError,
 /// NotPermittedError, OtherNamespaceError, AddressNotAvailableError, UnreachableError, RefusedError,
 /// TimedOutError, PeerLimitError.
+///
+/// - `local`: the address to open it from; without, one of `interface`; without both, that of the
+///   initial subflow.
+/// - `interface`: the interface to send by, by name; without, the one that owns `local`.
+/// - `remote`: (address, port) of the peer; without, as it was connected to. Port 0 stands for that
+///   port.
+/// - `local_port`: 0 chooses a free one.
+/// - `backup`: ask the peer to use it as backup only, from the start.
+/// - `timeout`: how many seconds to try.
+/// - `unbound`: leave the interface to the routing table. Strict routers drop what leaves by another
+///   than the one that owns the address: only for hosts whose routing rules look at the source.
+///
+/// >>> extra = subflows.open(sock, local="127.0.0.2", backup=True)
+/// >>> [path.id == extra.id for path in subflows.list(sock)]
+/// [False, True]
 #[pyfunction]
 #[pyo3(signature = (sock, *, local = None, interface = None, remote = None, local_port = 0,
                     backup = false, timeout = 5.0, unbound = false))]

@@ -10,6 +10,9 @@ use crate::records::Status;
 /// or closed.
 ///
 /// Fallback can come late, so ask again rather than remember. Needs no privilege; Linux 5.16.
+///
+/// >>> subflows.status(sock).state
+/// <State.MPTCP: 3>
 #[pyfunction]
 pub(crate) fn status(py: Python<'_>, sock: Sock) -> PyResult<Status> {
     subflows::status(&sock).or_raise(py).map(Status)

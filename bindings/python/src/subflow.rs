@@ -12,6 +12,9 @@ use crate::records::{Details, Subflow};
 /// even the initial one. Without a connection the list is empty. Needs no privilege; Linux 5.16.
 ///
 /// Raises NotMptcpError for plain TCP and after fallback.
+///
+/// >>> [path.id for path in subflows.list(sock)]
+/// [1]
 #[pyfunction]
 pub(crate) fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<Subflow>> {
     Ok(subflows::list(&sock).or_raise(py)?.into_iter().map(Subflow).collect())
@@ -21,6 +24,11 @@ pub(crate) fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<Subflow>> {
 ///
 /// Needs no privilege; Linux 5.9. Raises NoSuchSubflowError, ClosedError, NotMptcpError,
 /// OtherNamespaceError.
+///
+/// - `id`: a subflow's number in `list`.
+///
+/// >>> subflows.details(sock, 1).is_backup
+/// False
 #[pyfunction]
 pub(crate) fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<Details> {
     subflows::details(&sock, id).or_raise(py).map(Details)
@@ -33,6 +41,13 @@ pub(crate) fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<Details> 
 ///
 /// Raises NoSuchSubflowError, InvalidStateError for the last one, ClosedError, NotMptcpError,
 /// NotPermittedError, OtherNamespaceError, UnsupportedError.
+///
+/// - `id`: a subflow's number in `list`.
+/// - `force`: close it even where it is the last; the connection then has no path, until another is
+///   opened.
+///
+/// >>> extra = subflows.open(sock, local="127.0.0.2")
+/// >>> subflows.close(sock, extra.id)
 #[pyfunction]
 #[pyo3(signature = (sock, id, *, force = false))]
 pub(crate) fn close(py: Python<'_>, sock: Sock, id: u32, force: bool) -> PyResult<()> {

@@ -1,7 +1,9 @@
 """Without these, the module is not what somebody who writes Python expects."""
 
+import doctest
 import enum
 import gc
+import inspect
 import ipaddress
 import os
 import pickle
@@ -158,6 +160,27 @@ def test_many_threads_ask_at_once(pair):
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+FUNCTIONS = [name for name in subflows.__all__ if inspect.isbuiltin(getattr(subflows, name))]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_docstring_tells_every_argument_and_its_example_runs(pair, name):
+    function = getattr(subflows, name)
+    for parameter in inspect.signature(function).parameters:
+        assert parameter == "sock" or f"`{parameter}`" in function.__doc__, parameter
+    names = {"subflows": subflows, "sock": pair.client, "server": pair.listener}
+    test = doctest.DocTestParser().get_doctest(function.__doc__, names, name, None, None)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_a_name_that_does_not_resolve_is_the_resolvers_error():
+    with pytest.raises(socket.gaierror):
+        subflows.connect(("nowhere.invalid", 80))
+    with subflows.listen(("localhost", 0)) as listener:
+        assert subflows.status(listener).state is subflows.State.LISTENING
 
 
 def test_enumerations_know_their_numbers():

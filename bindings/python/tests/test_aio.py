@@ -91,7 +91,8 @@ def test_cancelled_at_once_and_nothing_left(run):
             # The library keeps netlink sockets per thread: they are open from here on.
             extra = await subflows.aio.open(writer, local="127.0.0.2")
             subflows.close(sock, extra.id)
-            # What other tests left goes now; the event loop may have threads of its own.
+            # What other tests left goes now. The event loop may have threads of its own, and one that
+            # was closed may have had some.
             gc.collect()
             before, threads_before = descriptors(), threads()
             for begin in (
@@ -112,7 +113,7 @@ def test_cancelled_at_once_and_nothing_left(run):
             # uvloop closes what it watched in its next round.
             while descriptors() > before:
                 await asyncio.sleep(0.01)
-            assert threads() == threads_before
+            assert threads() <= threads_before
             writer.close()
             server.close()
             for sock in full:

@@ -24,7 +24,8 @@ def run(request):
     def runner(main):
         loop = uvloop.new_event_loop() if request.param == "uvloop" else asyncio.new_event_loop()
         try:
-            return loop.run_until_complete(asyncio.wait_for(main, 30))
+            # A thousand connections take half a minute where others use the processors as well.
+            return loop.run_until_complete(asyncio.wait_for(main, 180))
         finally:
             loop.close()
 

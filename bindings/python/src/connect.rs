@@ -125,7 +125,7 @@ pub(crate) fn connect<'py>(
     for remote in resolve(py, address)? {
         let attempt = py.detach(|| subflows::Connecting::begin(remote, &options)).or_raise(py);
         let attempt = attempt.and_then(|mut connecting| {
-            wait(py, &mut connecting, |c| Ok(c.advance()?.then_some(())), |c| c.wait())?;
+            wait(py, &mut connecting, |c| Ok(c.advance()?.then_some(())), |c| c.wait(), || Ok(()))?;
             connecting.finish().or_raise(py)
         });
         match attempt {

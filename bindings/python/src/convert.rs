@@ -1,7 +1,7 @@
 //! One converter per type, in both directions.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -87,6 +87,7 @@ macro_rules! enumerations {
 enumerations!(State, PathManager, SubflowState, EventKind);
 
 /// A socket of the caller's: anything with `fileno()`, or a number. It is borrowed for the call.
+#[derive(Clone, Copy)]
 pub(crate) struct Sock(i32);
 
 impl FromPyObject<'_, '_> for Sock {
@@ -115,6 +116,19 @@ impl Sock {
     pub(crate) fn duplicate(&self) -> PyResult<OwnedFd> {
         Ok(self.as_fd().try_clone_to_owned()?)
     }
+
+    /// Whether the caller's number still names the socket that we have a duplicate of.
+    pub(crate) fn is_still(self, duplicate: &OwnedFd) -> bool {
+        matches!((identity(self.0), identity(duplicate.as_raw_fd())), (Some(a), Some(b)) if a == b)
+    }
+}
+
+/// What tells an open file from every other; nothing for a number that is not open.
+fn identity(fd: i32) -> Option<(u64, u64)> {
+    // SAFETY: the structure is of numbers alone, for which zeros will do.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a structure of the right type; a number that is not open is refused.
+    (unsafe { libc::fstat(fd, &raw mut stat) } == 0).then_some((stat.st_dev, stat.st_ino))
 }
 
 /// An address as `connect()` takes it; the host is not resolved.

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use subflows::Open;
 
 use crate::convert::{Address, Ip, Sock, seconds};
-use crate::error::OrRaise;
+use crate::error::{OrRaise, closed_meanwhile};
 use crate::records::Subflow;
 use crate::wait::wait;
 
@@ -66,10 +66,16 @@ pub(crate) fn open(
     unbound: bool,
 ) -> PyResult<Subflow> {
     let options = options((local, interface, remote), (local_port, backup, timeout, unbound))?;
-    // A duplicate: another thread may close the socket while we wait.
-    let sock = sock.duplicate()?;
-    let mut opening = py.detach(|| subflows::Opening::begin(&sock, &options)).or_raise(py)?;
-    wait(py, &mut opening, |o| o.advance(), |o| o.wait()).map(Subflow)
+    let ours = sock.duplicate()?;
+    let mut opening = py.detach(|| subflows::Opening::begin(&ours, &options)).or_raise(py)?;
+    wait(py, &mut opening, |o| o.advance(), |o| o.wait(), || look(py, sock, &ours)).map(Subflow)
+}
+
+/// Another thread may close the socket while we wait, and its number may then name another file: that
+/// is why the wait is on a duplicate, which must not keep the connection open. Core looks at a subflow
+/// that is being joined every 20 ms, so that this is noticed as soon.
+fn look(py: Python<'_>, sock: Sock, ours: &OwnedFd) -> PyResult<()> {
+    sock.is_still(ours).then_some(()).ok_or_else(|| closed_meanwhile(py, "open"))
 }
 
 /// A subflow that is being opened: a wait that the caller steps.
@@ -83,7 +89,8 @@ pub(crate) struct Opening(Option<Begun>);
 struct Begun {
     opening: ManuallyDrop<subflows::Opening<'static>>,
     _borrowed: Box<BorrowedFd<'static>>,
-    _sock: OwnedFd,
+    ours: OwnedFd,
+    given: Sock,
 }
 
 impl Drop for Begun {
@@ -94,14 +101,14 @@ impl Drop for Begun {
 }
 
 impl Begun {
-    fn new(sock: OwnedFd, options: &Open) -> subflows::Result<Begun> {
-        // SAFETY: the descriptor stays open as long as `_sock` lives, which outlives the opening.
-        let borrowed = Box::new(unsafe { BorrowedFd::borrow_raw(sock.as_raw_fd()) });
+    fn new(given: Sock, ours: OwnedFd, options: &Open) -> subflows::Result<Begun> {
+        // SAFETY: the descriptor stays open as long as `ours` lives, which outlives the opening.
+        let borrowed = Box::new(unsafe { BorrowedFd::borrow_raw(ours.as_raw_fd()) });
         let pointer: *const BorrowedFd<'static> = &*borrowed;
         // SAFETY: the box does not move its content, and outlives the opening.
         let lent: &'static BorrowedFd<'static> = unsafe { &*pointer };
         let opening = ManuallyDrop::new(subflows::Opening::begin(lent, options)?);
-        Ok(Begun { opening, _borrowed: borrowed, _sock: sock })
+        Ok(Begun { opening, _borrowed: borrowed, ours, given })
     }
 }
 
@@ -123,25 +130,30 @@ impl Opening {
         unbound: bool,
     ) -> PyResult<Opening> {
         let options = options((local, interface, remote), (local_port, backup, timeout, unbound))?;
-        let sock = sock.duplicate()?;
-        Ok(Opening(Some(py.detach(|| Begun::new(sock, &options)).or_raise(py)?)))
+        let ours = sock.duplicate()?;
+        Ok(Opening(Some(py.detach(|| Begun::new(sock, ours, &options)).or_raise(py)?)))
     }
 
     /// The descriptor to poll for readability, the same each time.
     fn fileno(&mut self, py: Python<'_>) -> PyResult<i32> {
-        Ok(self.get()?.fd().or_raise(py)?.as_fd().as_raw_fd())
+        Ok(self.get()?.opening.fd().or_raise(py)?.as_fd().as_raw_fd())
     }
 
     /// How long to wait at most, in seconds.
     #[getter]
     fn time_left(&mut self) -> PyResult<f64> {
-        let deadline = self.get()?.deadline();
+        let deadline = self.get()?.opening.deadline();
         Ok(deadline.saturating_duration_since(Instant::now()).as_secs_f64())
     }
 
     /// Looks whether the subflow is usable, without waiting: the subflow, or None.
     fn advance(&mut self, py: Python<'_>) -> PyResult<Option<Subflow>> {
-        let opening = self.get()?;
+        let begun = self.get()?;
+        if !begun.given.is_still(&begun.ours) {
+            self.cancel(py);
+            return Err(closed_meanwhile(py, "open"));
+        }
+        let opening = &mut begun.opening;
         Ok(py.detach(|| opening.advance()).or_raise(py)?.map(Subflow))
     }
 
@@ -153,8 +165,7 @@ impl Opening {
 }
 
 impl Opening {
-    fn get(&mut self) -> PyResult<&mut subflows::Opening<'static>> {
-        let begun = self.0.as_mut().ok_or_else(|| PyValueError::new_err("it was cancelled"))?;
-        Ok(&mut begun.opening)
+    fn get(&mut self) -> PyResult<&mut Begun> {
+        self.0.as_mut().ok_or_else(|| PyValueError::new_err("this attempt is over"))
     }
 }

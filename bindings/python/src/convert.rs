@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -73,13 +73,24 @@ impl<T: ToPy> ToPy for Vec<T> {
     }
 }
 
+/// The members of an enumeration by their numbers. To ask the class costs several times as much.
+fn members(py: Python<'_>, class: &str) -> PyResult<Py<PyDict>> {
+    let by_number = PyDict::new(py);
+    for member in py.import("subflows._enums")?.getattr(class)?.try_iter()? {
+        let member = member?;
+        by_number.set_item(member.extract::<i32>()?, &member)?;
+    }
+    Ok(by_number.unbind())
+}
+
 macro_rules! enumerations {
     ($($type:ident),*) => { $(
         impl ToPy for subflows::$type {
             fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-                static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-                let class = CLASS.import(py, "subflows._enums", stringify!($type))?;
-                class.call1((*self as i32,))
+                static MEMBERS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+                let members = MEMBERS.get_or_try_init(py, || members(py, stringify!($type)))?;
+                let member = members.bind(py).get_item(*self as i32)?;
+                member.ok_or_else(|| PyRuntimeError::new_err(concat!("no such ", stringify!($type))))
             }
         }
     )* };

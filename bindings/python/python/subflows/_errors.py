@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 
 class SubflowsError(OSError):
     """What was done, what happened, why, and what to do.
@@ -17,7 +15,7 @@ class SubflowsError(OSError):
     """What to do about it, in one sentence."""
     operation: str = ""
     """Which call failed."""
-    kernel_text: Optional[str] = None
+    kernel_text: str | None = None
     """The kernel's own words, where it gave some. They change between kernels."""
     message: str = ""
     """What happened and why, without what to do."""

@@ -36,14 +36,31 @@ impl ToPy for Name {
 
 impl ToPy for IpAddr {
     fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(PyString::new(py, &self.to_string()).into_any())
+        Ok(host(py, *self).into_any())
     }
+}
+
+/// Addresses of IPv4 are written by hand: formatting one takes as long as all the rest of reading it.
+fn host(py: Python<'_>, ip: IpAddr) -> Bound<'_, PyString> {
+    let IpAddr::V4(v4) = ip else { return PyString::new(py, &ip.to_string()) };
+    let (mut text, mut length) = ([b'.'; 16], 0);
+    for octet in v4.octets() {
+        for (is_written, digit) in
+            [(octet >= 100, octet / 100), (octet >= 10, octet / 10 % 10), (true, octet % 10)]
+        {
+            text[length] = b'0' + digit;
+            length += usize::from(is_written);
+        }
+        text[length] = b'.';
+        length += 1;
+    }
+    PyString::new(py, std::str::from_utf8(&text[..length - 1]).unwrap_or_default())
 }
 
 /// As `getsockname()` gives it: a pair for IPv4, four parts for IPv6.
 impl ToPy for SocketAddr {
     fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let host = self.ip().to_string();
+        let host = host(py, self.ip());
         Ok(match self {
             SocketAddr::V4(v4) => (host, v4.port()).into_pyobject(py)?.into_any(),
             SocketAddr::V6(v6) => {

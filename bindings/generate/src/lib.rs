@@ -6,6 +6,7 @@ pub mod command;
 pub mod output;
 pub mod python;
 pub mod reference;
+pub mod ruby;
 mod rust;
 pub mod words;
 
@@ -19,6 +20,7 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
     let mut outputs = c::all(root)?;
     outputs.extend(command::all()?);
     outputs.extend(python::all(root)?);
+    outputs.extend(ruby::all()?);
     outputs.push(reference::reference());
     Ok(outputs)
 }

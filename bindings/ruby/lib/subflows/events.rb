@@ -1,0 +1,80 @@
+# frozen_string_literal: true
+
+module Subflows
+  # A stream of events, without end.
+  #
+  # Reading slower than events come loses some (the kernel keeps about 256): the stream then gives
+  # +:lost+, followed by events marked +is_resync+ for every subflow that came or went meanwhile.
+  #
+  #   Subflows.events(socket) do |events|
+  #     opened = events.each(timeout: 5).find { |event| event.kind == :subflow_established }
+  #   end
+  class Events
+    include Enumerable
+    include Closeable
+
+    # Follows every connection and listener of the calling thread's network namespace.
+    #
+    # @yieldparam events [Events] closed at the end of the block
+    # @return [Events]
+    def self.of_namespace(&block)
+      Subflows.__send__(:lend, Native.events_of_namespace, &block)
+    end
+
+    # @!method fileno
+    #   @return [Integer] the descriptor to poll for readability
+    # @!method try_next
+    #   @return [Event, nil] an event that has come
+    # @!method set_buffer(bytes)
+    #   How many bytes of events the kernel is to keep for us; about 256 events' worth by default.
+    #   @return [nil]
+
+    # Waits for the next event.
+    #
+    # @param timeout [Numeric, nil] in seconds; nil: for ever
+    # @return [Event, nil] nil when none came in time
+    def next(timeout = nil)
+      deadline = now + timeout if timeout
+      until (event = try_next)
+        left = deadline - now if deadline
+        return if left&.negative?
+
+        to_io.wait_readable(left)
+      end
+      event
+    end
+
+    # Gives every event to the block, until none has come for +timeout+ seconds.
+    #
+    # @param timeout [Numeric, nil] in seconds; nil: for ever
+    # @yieldparam event [Event]
+    # @return [self, Enumerator] an Enumerator without a block
+    def each(timeout: nil)
+      return enum_for(:each, timeout: timeout) unless block_given?
+
+      while (event = self.next(timeout))
+        yield event
+      end
+      self
+    end
+
+    private
+
+    def now
+      Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    end
+  end
+
+  # Follows what happens to one connection, from now on.
+  #
+  # The kernel does not tell the end of every connection, so ask {status} as well. Needs
+  # CAP_NET_ADMIN; Linux 5.12.
+  #
+  # @param sock [IO, #to_io, Integer]
+  # @yieldparam events [Events] closed at the end of the block
+  # @return [Events]
+  # @raise [NotConnectedError, ClosedError, NotMptcpError, NotPermittedError, OtherNamespaceError]
+  def self.events(sock, &block)
+    lend(Native.events(sock), &block)
+  end
+end

@@ -1,0 +1,49 @@
+# frozen_string_literal: true
+
+module Subflows
+  # What the verbs tell: frozen, shareable between Ractors, equal where all fields are.
+  #
+  # A field's value is made when it is read. Records match patterns:
+  #
+  #   case Subflows.status(socket)
+  #   in {state: :mptcp, is_ready: true} then Subflows.open(socket)
+  #   in {state: :fell_back | :tcp} then warn "one path only"
+  #   end
+  module Record
+    # @return [Array<Symbol>] the names of the fields, in order
+    def members
+      self.class::MEMBERS
+    end
+
+    # @return [Hash{Symbol => Object}] the fields, records inside it as hashes as well
+    def to_h
+      members.to_h { |name| [name, Record.plain(public_send(name))] }
+    end
+
+    # For pattern matching: only the fields that the pattern asks for are read.
+    def deconstruct_keys(keys)
+      asked = keys ? keys & members : members
+      asked.to_h { |name| [name, public_send(name)] }
+    end
+
+    def inspect
+      fields = members.map { |name| " #{name}=#{Record.brief(public_send(name))}" }
+      "#<#{self.class}#{fields.join(",")}>"
+    end
+    alias to_s inspect
+
+    # @api private
+    def self.plain(value)
+      case value
+      when Record then value.to_h
+      when Array then value.map { |item| plain(item) }
+      else value
+      end
+    end
+
+    # @api private
+    def self.brief(value)
+      value.is_a?(Addrinfo) ? value.inspect_sockaddr : value.inspect
+    end
+  end
+end

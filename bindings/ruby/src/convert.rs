@@ -1,0 +1,242 @@
+//! One converter per type, in both directions.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::time::Duration;
+
+use magnus::{
+    Error, Integer, IntoValue, RArray, RClass, RFile, RString, Ruby, TryConvert, Value, prelude::*,
+};
+use subflows::Name;
+
+use crate::error::{argument_error, type_error};
+
+/// A value of core's as Ruby has it.
+pub(crate) trait ToRuby {
+    fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error>;
+}
+
+macro_rules! as_is {
+    ($($type:ty),*) => { $(
+        impl ToRuby for $type {
+            fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
+                Ok((*self).into_value_with(ruby))
+            }
+        }
+    )* };
+}
+as_is!(u8, u16, u32, u64, bool);
+
+macro_rules! texts {
+    ($($type:ty),*) => { $(
+        impl ToRuby for $type {
+            fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
+                Ok(ruby.str_new(self).into_value_with(ruby))
+            }
+        }
+    )* };
+}
+texts!(String, Name);
+
+/// As Ruby writes names: "FellBack" is `:fell_back`.
+pub(crate) fn symbol(ruby: &Ruby, name: &str) -> Value {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (index, letter) in name.char_indices() {
+        if index > 0 && letter.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    ruby.to_symbol(snake).into_value_with(ruby)
+}
+
+macro_rules! enumerations {
+    ($($type:ident),*) => { $(
+        impl ToRuby for subflows::$type {
+            fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
+                Ok(symbol(ruby, self.name()))
+            }
+        }
+    )* };
+}
+enumerations!(State, PathManager, SubflowState, EventKind);
+
+/// An Addrinfo out of what bind(2) takes.
+fn addrinfo(ruby: &Ruby, address: SocketAddr, kind: i32) -> Result<Value, Error> {
+    let (family, port) = match address {
+        SocketAddr::V4(_) => (libc::AF_INET, address.port()),
+        SocketAddr::V6(_) => (libc::AF_INET6, address.port()),
+    };
+    let mut packed = Vec::with_capacity(size_of::<libc::sockaddr_in6>());
+    packed.extend((family as libc::sa_family_t).to_ne_bytes());
+    packed.extend(port.to_be_bytes());
+    match address {
+        SocketAddr::V4(v4) => {
+            packed.extend(v4.ip().octets());
+            packed.extend([0; 8]);
+        }
+        SocketAddr::V6(v6) => {
+            packed.extend(v6.flowinfo().to_be_bytes());
+            packed.extend(v6.ip().octets());
+            packed.extend(v6.scope_id().to_ne_bytes());
+        }
+    }
+    let class: RClass = ruby.class_object().const_get("Addrinfo")?;
+    class.funcall("new", (ruby.str_from_slice(&packed), family, kind, 0))
+}
+
+impl ToRuby for SocketAddr {
+    fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
+        addrinfo(ruby, *self, libc::SOCK_STREAM)
+    }
+}
+
+/// As `Addrinfo.ip` gives it.
+impl ToRuby for IpAddr {
+    fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
+        addrinfo(ruby, SocketAddr::new(*self, 0), 0)
+    }
+}
+
+impl ToRuby for Duration {
+    fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
+        Ok(self.as_secs_f64().into_value_with(ruby))
+    }
+}
+
+impl<T: ToRuby> ToRuby for Option<T> {
+    fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
+        self.as_ref().map_or_else(|| Ok(ruby.qnil().as_value()), |value| value.to_ruby(ruby))
+    }
+}
+
+impl<T: ToRuby> ToRuby for Vec<T> {
+    fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
+        let list = ruby.ary_new_capa(self.len());
+        self.iter().try_for_each(|value| list.push(value.to_ruby(ruby)?))?;
+        Ok(list.as_value())
+    }
+}
+
+/// A socket of the caller's: an IO, what has one (`to_io`), or a number. It is borrowed for the call.
+pub(crate) struct Sock(i32);
+
+impl TryConvert for Sock {
+    fn try_convert(given: Value) -> Result<Sock, Error> {
+        let ruby = Ruby::get_with(given);
+        let number = match Integer::from_value(given) {
+            Some(number) => number.to_i32()?,
+            None if RFile::from_value(given).is_some() => given.funcall("fileno", ())?,
+            None => {
+                let io = given.check_funcall::<_, _, Value>("to_io", ()).unwrap_or_else(|| {
+                    // SAFETY: the name is copied before anything else of Ruby's runs.
+                    let class = unsafe { given.classname() }.into_owned();
+                    Err(type_error(&ruby, format!("{class} is no IO and has no to_io")))
+                })?;
+                io.funcall("fileno", ())?
+            }
+        };
+        if number < 0 {
+            return Err(argument_error(&ruby, format!("{number} is no descriptor")));
+        }
+        Ok(Sock(number))
+    }
+}
+
+impl AsFd for Sock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: it is not negative. That it stays open is the caller's: who closes a socket in
+        // another thread during a call gets an error, as with the socket's own methods.
+        unsafe { BorrowedFd::borrow_raw(self.0) }
+    }
+}
+
+impl Sock {
+    /// A descriptor of our own, for what outlives the call.
+    pub(crate) fn duplicate(&self, ruby: &Ruby) -> Result<OwnedFd, Error> {
+        self.as_fd().try_clone_to_owned().map_err(|error| system_error(ruby, &error))
+    }
+}
+
+/// As Ruby's own methods raise it: Errno::EMFILE and the like.
+pub(crate) fn system_error(ruby: &Ruby, error: &std::io::Error) -> Error {
+    let raised = ruby.class_object().const_get("SystemCallError").and_then(|class: RClass| {
+        let (text, number) = (ruby.qnil(), error.raw_os_error());
+        class.funcall::<_, _, magnus::Exception>("new", (text, number))
+    });
+    raised.map_or_else(|failed| failed, Error::from)
+}
+
+/// One of Ruby's own sockets (`class`) around a descriptor, which it owns from now on.
+pub(crate) fn ruby_socket(ruby: &Ruby, class: &str, fd: OwnedFd) -> Result<Value, Error> {
+    let class: RClass = ruby.class_object().const_get(class)?;
+    let made: Value = class.funcall("for_fd", (fd.as_raw_fd(),))?;
+    // From here on it is Ruby's.
+    let _ = fd.into_raw_fd();
+    Ok(made)
+}
+
+/// An address with a port: an Addrinfo, or `[host, port]`; the host is not resolved.
+pub(crate) struct Address(pub(crate) SocketAddr);
+
+impl TryConvert for Address {
+    fn try_convert(given: Value) -> Result<Address, Error> {
+        let ruby = Ruby::get_with(given);
+        if let Some(pair) = RArray::from_value(given) {
+            let (Ip(ip), port) = <(Ip, u16)>::try_convert(pair.as_value())?;
+            return Ok(Address(SocketAddr::new(ip, port)));
+        }
+        let packed =
+            given.check_funcall::<_, _, RString>("to_sockaddr", ()).unwrap_or_else(|| {
+                Err(type_error(&ruby, "an address is an Addrinfo or [host, port]"))
+            })?;
+        // SAFETY: it is read before Ruby runs again.
+        let address = unpacked(unsafe { packed.as_slice() });
+        Ok(Address(address.ok_or_else(|| argument_error(&ruby, "not an address of IP"))?))
+    }
+}
+
+/// The reverse of what `addrinfo` packs.
+fn unpacked(bytes: &[u8]) -> Option<SocketAddr> {
+    fn part<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+        bytes.get(at..at + N)?.try_into().ok()
+    }
+    let port = u16::from_be_bytes(part(bytes, 2)?);
+    match i32::from(libc::sa_family_t::from_ne_bytes(part(bytes, 0)?)) {
+        libc::AF_INET => Some((part::<4>(bytes, 4)?, port).into()),
+        libc::AF_INET6 => {
+            let ip = Ipv6Addr::from(part::<16>(bytes, 8)?);
+            let flow = u32::from_be_bytes(part(bytes, 4)?);
+            let scope = u32::from_ne_bytes(part(bytes, 24)?);
+            Some(SocketAddrV6::new(ip, port, flow, scope).into())
+        }
+        _ => None,
+    }
+}
+
+/// An address without a port: text, an IPAddr, or an Addrinfo.
+pub(crate) struct Ip(pub(crate) IpAddr);
+
+impl TryConvert for Ip {
+    fn try_convert(given: Value) -> Result<Ip, Error> {
+        let text: String = match given.check_funcall("ip_address", ()) {
+            Some(text) => text?,
+            None => given.funcall("to_s", ())?,
+        };
+        let wrong =
+            |_| argument_error(&Ruby::get_with(given), format!("{text:?} is no IP address"));
+        text.parse().map(Ip).map_err(wrong)
+    }
+}
+
+/// A span in seconds.
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl TryConvert for Seconds {
+    fn try_convert(given: Value) -> Result<Seconds, Error> {
+        let ruby = Ruby::get_with(given);
+        let seconds = f64::try_convert(given)?;
+        let wrong = |_| argument_error(&ruby, format!("{seconds} is no timeout in seconds"));
+        Duration::try_from_secs_f64(seconds).map(Seconds).map_err(wrong)
+    }
+}

@@ -1,0 +1,39 @@
+//! Core's errors as exceptions: a class per kind, found by its name.
+
+use magnus::{Error, Exception, Module, RClass, RHash, RModule, Ruby, Value, kwargs, prelude::*};
+
+use crate::convert::symbol;
+
+/// What core's verbs give, as Ruby wants it.
+pub(crate) trait OrRaise<T> {
+    fn or_raise(self, ruby: &Ruby) -> Result<T, Error>;
+}
+
+impl<T> OrRaise<T> for Result<T, subflows::Error> {
+    fn or_raise(self, ruby: &Ruby) -> Result<T, Error> {
+        self.map_err(|error| exception(ruby, &error).map_or_else(|failed| failed, Error::from))
+    }
+}
+
+fn exception(ruby: &Ruby, error: &subflows::Error) -> Result<Exception, Error> {
+    let module: RModule = ruby.class_object().const_get("Subflows")?;
+    let base: RClass = module.const_get("Error")?;
+    let kinds: RHash = base.const_get("KINDS")?;
+    let class: RClass = kinds.fetch(symbol(ruby, error.kind().name()))?;
+    let told = kwargs!(
+        "errno" => error.raw_os_error(),
+        "operation" => error.operation(),
+        "kernel_text" => error.kernel_text(),
+        "remedy" => error.remedy()
+    );
+    let raised: Value = class.funcall("new", (error.to_string(), told))?;
+    Exception::from_value(raised).ok_or_else(|| type_error(ruby, "not an exception"))
+}
+
+pub(crate) fn type_error(ruby: &Ruby, message: impl Into<String>) -> Error {
+    Error::new(ruby.exception_type_error(), message.into())
+}
+
+pub(crate) fn argument_error(ruby: &Ruby, message: impl Into<String>) -> Error {
+    Error::new(ruby.exception_arg_error(), message.into())
+}

@@ -43,7 +43,6 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     events::define(ruby, module)?;
 
     let native = module.define_module("Native")?;
-    native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.define_singleton_method("socket", function!(connect::socket, 1))?;
     native.define_singleton_method("connect", function!(connect::begin, 5))?;
     native.define_singleton_method("listen", function!(listen::listen, 4))?;

@@ -1,0 +1,20 @@
+# frozen_string_literal: true
+
+# What both gems have in common. The one with the sources has an extension besides, the ready-made
+# one its platform: see `package`.
+Gem::Specification.new do |spec|
+  spec.name = "subflows"
+  spec.version = File.read(File.join(__dir__, "lib/subflows/version.rb"))[/VERSION = "(.*)"/, 1]
+  spec.summary = "See and steer the subflows of your own Multipath TCP connections"
+  spec.description = "Lists, opens, prioritises and closes the subflows of Multipath TCP " \
+                     "connections, on stock Linux kernels. Any IO will do."
+  spec.authors = ["The subflows developers"]
+  spec.licenses = ["MIT", "Apache-2.0"]
+  spec.required_ruby_version = ">= 3.1"
+  spec.require_paths = ["lib"]
+  spec.files = Dir.chdir(__dir__) do
+    Dir["{lib,sig,exe,ext,rust,libexec}/**/{*,.cargo/*}", "LICENSE-*", "README.md"]
+      .select { |path| File.file?(path) }
+  end
+  spec.metadata = { "rubygems_mfa_required" => "true" }
+end

@@ -1,6 +1,6 @@
 //! One converter per type, in both directions.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -167,12 +167,15 @@ pub(crate) fn system_error(ruby: &Ruby, error: &std::io::Error) -> Error {
     raised.map_or_else(|failed| failed, Error::from)
 }
 
-/// One of Ruby's own sockets (`class`) around a descriptor, which it owns from now on.
+/// One of Ruby's own sockets (`class`) around a descriptor, which it owns from now on. As those that
+/// Ruby makes, it does not block below what looks blocking above: only so a Fiber scheduler is asked.
 pub(crate) fn ruby_socket(ruby: &Ruby, class: &str, fd: OwnedFd) -> Result<Value, Error> {
+    let stream = TcpStream::from(fd);
+    stream.set_nonblocking(true).map_err(|error| system_error(ruby, &error))?;
     let class: RClass = ruby.class_object().const_get(class)?;
-    let made: Value = class.funcall("for_fd", (fd.as_raw_fd(),))?;
+    let made: Value = class.funcall("for_fd", (stream.as_raw_fd(),))?;
     // From here on it is Ruby's.
-    let _ = fd.into_raw_fd();
+    let _ = stream.into_raw_fd();
     Ok(made)
 }
 

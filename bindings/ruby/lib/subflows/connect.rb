@@ -55,7 +55,7 @@ module Subflows
   # @param timeout [Numeric, nil] in seconds; nil: as long as the kernel tries
   # @param control [Boolean] take control before connecting, as {take_control} does
   # @yieldparam socket [TCPSocket] closed at the end of the block
-  # @return [TCPSocket] connected, in blocking mode
+  # @return [TCPSocket]
   # @raise [RefusedError, UnreachableError, TimedOutError, AddressNotAvailableError]; with control
   #   also what {take_control} raises
   def self.connect(host, port, local: nil, interface: nil, timeout: nil, control: false, &block)

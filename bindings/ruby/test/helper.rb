@@ -1,0 +1,99 @@
+# frozen_string_literal: true
+
+# Connections over loopback. The tests run in a network namespace of their own: see tests/ruby.
+
+require "minitest/autorun"
+require "openssl"
+require "set"
+require "subflows"
+require "timeout"
+
+# Both ends of a connection, and who accepted it.
+class Pair
+  attr_reader :listener, :client, :server
+
+  def initialize(host = "127.0.0.1", control: true)
+    @listener = Subflows.listen(host, 0)
+    @client = Subflows.connect(host, @listener.local_address.ip_port, control: control)
+    @server = @listener.accept
+    moves_data?
+  end
+
+  # Sends a byte each way: the connection works, and is ready for subflows.
+  def moves_data?
+    [[client, server], [server, client]].all? do |from, to|
+      from.write("x")
+      to.wait_readable(10) && to.readpartial(1) == "x"
+    end
+  end
+
+  def close
+    [client, server, listener].each(&:close)
+  end
+end
+
+class SubflowsTest < Minitest::Test
+  def setup
+    @closed_later = []
+  end
+
+  def teardown
+    GC.stress = false
+    @closed_later.reverse_each(&:close)
+  end
+
+  def later(closeable)
+    @closed_later << closeable
+    closeable
+  end
+
+  def pair(host = "127.0.0.1", control: true)
+    later(Pair.new(host, control: control))
+  end
+
+  # A port at which nobody answers: a socket that listens, whose queue is full.
+  #
+  # @return [Addrinfo]
+  def silence(host = "127.0.0.9")
+    full = later(Socket.new(:INET, :STREAM))
+    full.bind(Addrinfo.tcp(host, 0))
+    full.listen(0)
+    4.times do
+      waiting = later(Socket.new(:INET, :STREAM))
+      waiting.connect_nonblock(full.local_address, exception: false)
+    end
+    full.local_address
+  end
+
+  def now
+    Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+
+  # Looks until it is so.
+  def eventually(what)
+    deadline = now + 10
+    until yield
+      flunk("#{what}: not in time") if now > deadline
+      Thread.pass
+    end
+  end
+
+  # @return [Integer] how many descriptors this process has
+  def descriptors
+    Dir.children("/proc/self/fd").size
+  end
+end
+
+# Every allocation then collects: whatever is not held is gone. tests/ruby runs the suite so as well.
+if ENV["GC_STRESS"]
+  class SubflowsTest
+    def self.runnable_methods
+      super.select { |name| instance_method(name).source_location.first.end_with?(*ENV["GC_STRESS"].split) }
+    end
+
+    def before_setup
+      super
+      GC.stress = true
+    end
+  end
+end

@@ -1,0 +1,162 @@
+# frozen_string_literal: true
+
+require_relative "helper"
+
+# Without these, a program that waits cannot be interrupted, or stands still meanwhile.
+class WaitsTest < SubflowsTest
+  AT_ONCE = 0.1
+
+  # Starts the wait in a thread of its own, ends it, and says how long it went on after that.
+  def ended(wait)
+    outcome = nil
+    thread = Thread.new do
+      wait.call
+    rescue Exception => error # rubocop:disable Lint/RescueException
+      outcome = error
+    end
+    thread.report_on_exception = false
+    eventually("the thread waits") do
+      flunk("it has ended: #{outcome.inspect}") unless thread.alive?
+      thread.status == "sleep"
+    end
+    from = now
+    yield thread
+    thread.join(10) or flunk("it goes on")
+    assert_operator now - from, :<, AT_ONCE
+    outcome
+  end
+
+  # All of a connection's ways to wait, each with what it waits for.
+  def waits
+    connection = pair
+    nobody = silence
+    events = later(Subflows.events(connection.client))
+    {
+      open: -> { Subflows.open(connection.client, remote: nobody, timeout: 60) },
+      connect: -> { Subflows.connect("127.0.0.9", nobody.ip_port, timeout: 60) },
+      events: -> { events.each { |event| refute_nil event } }
+    }.each { |name, wait| yield name.to_s, wait }
+  end
+
+  def test_an_exception_ends_a_wait_at_once
+    waits do |name, wait|
+      error = ended(wait) { |thread| thread.raise(IndexError, "enough") }
+      assert_instance_of IndexError, error, name
+    end
+  end
+
+  def test_a_thread_that_waits_can_be_killed
+    waits do |name, wait|
+      assert_nil ended(wait, &:kill), name
+    end
+  end
+
+  def test_a_timeout_ends_a_wait_at_once
+    waits do |name, wait|
+      from = now
+      assert_raises(Timeout::Error, name) { Timeout.timeout(0.2) { wait.call } }
+      assert_operator now - from, :<, 0.2 + AT_ONCE
+    end
+  end
+
+  def test_an_interrupt_ends_a_wait_at_once
+    waits do |name, wait|
+      waiting = Thread.current
+      from = nil
+      Thread.new do
+        eventually("the main thread waits") { waiting.status == "sleep" }
+        from = now
+        Process.kill(:INT, Process.pid)
+      end
+      begin
+        wait.call
+        flunk("#{name} went on")
+      rescue Interrupt
+        assert_operator now - from, :<, AT_ONCE, name
+      end
+    end
+  end
+
+  def test_what_was_begun_is_taken_back
+    connection = pair
+    nobody = silence
+    open = lambda do
+      Timeout.timeout(0.1) { Subflows.open(connection.client, remote: nobody, timeout: 60) }
+    end
+    # Core keeps a netlink socket for each thread, from the first time on.
+    assert_raises(Timeout::Error, &open)
+    before = descriptors
+    assert_raises(Timeout::Error, &open)
+    assert_equal 1, Subflows.list(connection.client).size
+    assert_equal before, descriptors
+    assert connection.moves_data?
+  end
+
+  def test_other_threads_run_meanwhile_and_none_is_ours
+    connection = pair
+    nobody = silence
+    counted = []
+    over = false
+    counting = Thread.new do
+      until over
+        counted << Dir.children("/proc/self/task").size
+        Thread.pass
+      end
+    end
+    eventually("it counts") { counted.any? }
+    before = counted.last
+    counted.clear
+    assert_raises(Subflows::TimedOutError) do
+      Subflows.open(connection.client, remote: nobody, timeout: 0.3)
+    end
+    over = true
+    counting.join
+    assert_operator counted.size, :>, 50
+    assert_equal [before], counted.uniq
+  end
+
+  def test_a_wait_that_is_stepped_in_a_loop_of_ones_own
+    connection = pair
+    opening = Subflows::Opening.new(connection.client, local: "127.0.0.2")
+    until (subflow = opening.advance)
+      assert_includes 0..5, opening.time_left
+      IO.select([opening], nil, nil, opening.time_left)
+    end
+    assert_equal "127.0.0.2", subflow.local.ip_address
+    assert_raises(Subflows::InvalidStateError) { opening.advance }
+    opening.cancel
+    assert_nil opening.cancel
+    assert_raises(IOError) { opening.advance }
+    assert_equal 2, Subflows.list(connection.client).size
+  end
+
+  def test_a_connection_that_is_made_in_a_loop_of_ones_own
+    Subflows.listen("::1", 0) do |server|
+      connecting = Subflows::Connecting.new(server.local_address, timeout: 5)
+      IO.select(nil, [connecting], nil, connecting.time_left) until (socket = connecting.advance)
+      assert_instance_of TCPSocket, later(socket)
+      assert_raises(IOError) { connecting.advance }
+    end
+  end
+
+  def test_a_stream_that_another_thread_closes_ends
+    events = Subflows.events(pair.client)
+    error = ended(-> { events.next }) { events.close }
+    assert_instance_of IOError, error
+    assert_raises(IOError) { events.try_next }
+  end
+
+  def test_the_child_of_a_process_that_waits_uses_the_connection_too
+    connection = pair
+    told, tell = IO.pipe
+    child = fork do
+      subflow = Subflows.open(connection.client, local: "127.0.0.3")
+      tell.write(subflow.local.ip_address)
+      exit!(0)
+    end
+    tell.close
+    assert_equal "127.0.0.3", told.read
+    Process.wait(child)
+    assert_equal 2, Subflows.list(connection.client).size
+  end
+end

@@ -19,7 +19,7 @@ pub struct Language {
     arguments: Vec<OsString>,
     /// What else it needs, by the variable that tells it where that is.
     helpers: Vec<(&'static str, PathBuf)>,
-    /// Libraries that it looks for in its own folder.
+    /// Libraries that it looks for in its own folder: files, or folders of them.
     libraries: Vec<PathBuf>,
     /// Whether it becomes another user by itself: others may not execute its interpreter.
     changes_user: bool,
@@ -30,7 +30,7 @@ type Build = fn(&Path) -> Result<Language, String>;
 
 /// Every language, in the order in which they are played.
 pub const LANGUAGES: &[(&str, Build)] =
-    &[("rust", rust), ("c", c), ("command", command), ("python", python)];
+    &[("rust", rust), ("c", c), ("command", command), ("python", python), ("ruby", ruby)];
 
 impl Language {
     /// Builds the driver of the language with that name.
@@ -90,8 +90,7 @@ impl Language {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
         let copy = |from: &PathBuf| {
             let to = folder.path().join(from.file_name().unwrap_or_default());
-            fs::copy(from, &to)?;
-            fs::set_permissions(&to, fs::Permissions::from_mode(0o755))?;
+            copy_all(from, &to)?;
             Ok::<_, std::io::Error>(to)
         };
         let mut copied = self.clone();
@@ -155,6 +154,40 @@ fn python(root: &Path) -> Result<Language, String> {
         changes_user: true,
         ..Language::new("python", crate::python::interpreter()?)
     })
+}
+
+/// The gem as Ruby requires it, beside the driver.
+fn ruby(root: &Path) -> Result<Language, String> {
+    let built = cargo(root, &["subflows-ruby"])?;
+    let native = find(&built, "libsubflows_native.so")?;
+    let folder = native.with_file_name("driver-ruby");
+    let library = folder.join("lib/subflows/subflows_native.so");
+    let driver = root.join("tests/drivers/ruby");
+    let gather = || {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        copy_all(&driver, &folder)?;
+        copy_all(&root.join("bindings/ruby/lib"), &folder.join("lib"))?;
+        copy_all(&native, &library)
+    };
+    gather().map_err(|error| format!("{}: {error}", folder.display()))?;
+    let libraries = ["lib", "lines.rb", "own.rb"].map(|name| folder.join(name)).to_vec();
+    Ok(Language { libraries, ..Language::new("ruby", folder.join("driver.rb")) })
+}
+
+/// Copies a file, or a folder with all that is in it, for everybody to read and to execute.
+fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            copy_all(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    } else {
+        fs::copy(from, to)?;
+    }
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755))
 }
 
 /// Builds packages as this program was built, and gives the files that came out.

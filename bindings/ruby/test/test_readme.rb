@@ -1,0 +1,23 @@
+# frozen_string_literal: true
+
+require_relative "helper"
+
+# Without this, what people copy first does not run.
+class ReadmeTest < SubflowsTest
+  README = File.read(File.join(Gem.loaded_specs.fetch("subflows").full_gem_path, "README.md"))
+
+  # The README's programs, one after the other, with a server and an interface that there are.
+  def test_what_is_shown_runs
+    server = later(Subflows.listen("127.0.0.1", 0))
+    answering = Thread.new { later(server.accept).tap { |client| client.write("x") } }
+    programs = README.scan(/^```ruby\n(.*?)^```/m).flatten
+    assert_equal 2, programs.size
+    shown = programs.join
+    shown.sub!('"server.example", 443', "\"127.0.0.1\", #{server.local_address.ip_port}")
+    shown.sub!('"wwan0"', '"lo"')
+    shown.sub!("timeout: 5", "timeout: 0.1")
+    out, = capture_io { eval(shown, binding, "README.md") } # rubocop:disable Security/Eval
+    assert_match(/^127\.0\.0\.1:\d+: \d+ us$/, out)
+    answering.join
+  end
+end

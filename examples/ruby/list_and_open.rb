@@ -1,0 +1,24 @@
+# frozen_string_literal: true
+
+# Connect, look at the paths, open a second one over an interface, close it again.
+#
+# list_and_open.rb HOST:PORT INTERFACE, with CAP_NET_ADMIN. The server must send something.
+
+require "subflows"
+
+server, interface = ARGV
+abort "usage: list_and_open.rb HOST:PORT INTERFACE" unless server && interface
+host, _, port = server.rpartition(":")
+
+Subflows.connect(host, port, control: true) do |socket|
+  # A connection takes further subflows once a first byte has come through.
+  socket.read(1)
+
+  extra = Subflows.open(socket, interface: interface)
+  Subflows.list(socket).each do |path|
+    local, remote = [path.local, path.remote].map(&:inspect_sockaddr)
+    puts "#{path.id} #{local} -> #{remote} #{path.rtt_us} us"
+  end
+  Subflows.close(socket, extra.id)
+  puts "#{Subflows.list(socket).size} left"
+end

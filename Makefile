@@ -27,7 +27,8 @@ lint:             ## formatting and lints, as tests/run checks them
 bench: setup      ## ratios to the raw system calls; the table is kept in BENCHMARKS.md
 	cargo bench --locked --package subflows --bench ratios
 	cargo bench --locked --package subflows-c --bench ratios
-	cat target/benchmarks.md target/benchmarks-c.md > BENCHMARKS.md
+	bindings/python/bench target/benchmarks-python.md
+	cat target/benchmarks.md target/benchmarks-c.md target/benchmarks-python.md > BENCHMARKS.md
 
 fuzz:             ## the parsers and the C library on many more random inputs than in `make test`
 	PROPTEST_CASES=1000000 cargo test --locked --release --package subflows --lib random_bytes

@@ -1,6 +1,10 @@
 """Connections over loopback. The tests run in a network namespace of their own: see tests/python."""
 
+import gc
+import os
 import socket
+import threading
+import time
 
 import pytest
 
@@ -28,6 +32,15 @@ class Pair:
     def close(self) -> None:
         for sock in (self.client, self.server, self.listener):
             sock.close()
+
+
+@pytest.fixture(autouse=True)
+def alone():
+    """What a test counts must be its own: uvloop's loops end, with a thread, when they are collected."""
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while len(os.listdir("/proc/self/task")) > 1:
+        assert time.monotonic() < deadline, threading.enumerate()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing import resource_sharer
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,8 @@ def test_a_pool_of_processes_gets_sockets_and_gives_answers(pair, method):
             assert [path["id"] for path in found] == [1, extra.id]
             assert found[1]["local"] == extra.local
         error = pool.submit(close_unknown, pair.client).exception(30)
+    # A thread of multiprocessing's, which passes the sockets on.
+    resource_sharer.stop(timeout=10)
     assert isinstance(error, subflows.NoSuchSubflowError)
     assert (error.kind, error.operation) == ("NoSuchSubflow", "close")
     assert error.remedy in str(error)

@@ -18,6 +18,8 @@ except ImportError:
 
 RUNNERS = ["asyncio"] + (["uvloop"] if uvloop else [])
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 
 @pytest.fixture(params=RUNNERS)
 def run(request):

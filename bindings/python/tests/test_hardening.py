@@ -14,11 +14,13 @@ from multiprocessing import resource_sharer
 from pathlib import Path
 
 import pytest
-from conftest import Pair
+from pair import Pair
 
 import subflows
 
 AT_ONCE = 0.1
+
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def descriptors() -> int:

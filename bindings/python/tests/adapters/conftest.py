@@ -2,12 +2,13 @@
 
 import dataclasses
 import ssl
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 import trustme
-from both_ends import BODY
+from .both_ends import BODY
 
 import subflows
 from subflows.adapters.http_server import ThreadingHTTPServer
@@ -54,6 +55,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing of clients that hang up, or do not trust it."""
+
+    def handle_error(self, request, client_address) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 @dataclasses.dataclass
 class Served:
     """A server, and how a client reaches it."""
@@ -66,7 +75,7 @@ class Served:
 def served(request, certificates):
     """The adapter's own server, for the clients: plain and with TLS."""
     tls = request.param == "https"
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), Handler) as server:
         if tls:
             server.socket = certificates.server.wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False

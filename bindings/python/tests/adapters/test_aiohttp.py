@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 import uvloop
 from aiohttp import web
-from both_ends import BODY, check, joined, kernels_token
+from .both_ends import BODY, check, joined, kernels_token
 
 import subflows
 import subflows.aio

@@ -7,7 +7,7 @@ import socketserver
 import threading
 
 import pytest
-from both_ends import joined, kernels_token
+from .both_ends import joined, kernels_token
 
 import subflows
 from subflows.adapters import http_server

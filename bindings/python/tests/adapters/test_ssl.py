@@ -5,7 +5,7 @@ import ssl
 import threading
 
 import pytest
-from both_ends import joined, kernels_token
+from .both_ends import joined, kernels_token
 
 import subflows
 import subflows.adapters.ssl

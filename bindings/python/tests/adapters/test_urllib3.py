@@ -5,7 +5,7 @@ import pickle
 import pytest
 import requests
 import urllib3
-from both_ends import BODY, check
+from .both_ends import BODY, check
 
 import subflows
 from subflows.adapters.requests import HTTPAdapter

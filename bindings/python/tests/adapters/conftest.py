@@ -22,6 +22,11 @@ class Certificates:
     authority: str
 
 
+@pytest.fixture(autouse=True)
+def alone():
+    """Nothing here counts threads, and some libraries keep theirs."""
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     authority = trustme.CA()

@@ -76,6 +76,8 @@ def test_failures_are_those_of_the_library(silence, session):
         with pytest.raises(urllib3.exceptions.NewConnectionError) as told:
             http.request("GET", "http://127.0.0.1:1/")
         assert isinstance(told.value.__cause__, subflows.RefusedError)
+        with pytest.raises(urllib3.exceptions.NameResolutionError):
+            http.request("GET", "http://name.invalid/")
         host, port = silence
         with pytest.raises(urllib3.exceptions.ConnectTimeoutError):
             http.request("GET", f"http://{host}:{port}/", timeout=0.2)

@@ -29,7 +29,7 @@ from typing import Any, Optional, cast
 import urllib3
 import urllib3.connection
 import urllib3.poolmanager
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 import subflows
 
@@ -70,6 +70,8 @@ class HTTPConnection(urllib3.connection.HTTPConnection):
             raise ConnectTimeoutError(
                 self, f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
             ) from error
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
         except OSError as error:
             raise NewConnectionError(
                 self, f"Failed to establish a new connection: {error}"

@@ -76,9 +76,7 @@ fn the_package() {
     }
     let programs = programs("bindings/python/README.md");
     // Those of the libraries are played by tests/adapters/test_readme.py.
-    let [first, errors, asyncio, ..] = &programs[..] else {
-        panic!("{} programs", programs.len())
-    };
+    let [first, errors, asyncio, ..] = &programs[..] else { panic!("{} programs", programs.len()) };
     steers(first);
 
     let played = play(&two_wires("wwan0"), errors);

@@ -10,7 +10,7 @@
 `adapters.ssl`            ``connect`` and ``listen`` with TLS
 ========================  ==========================================================
 
-None of them needs another library than the one it is named after and what that needs, and importing `subflows` imports none.
-Clients take ``control``, ``local`` and ``interface`` as `subflows.connect` does; timeouts are the library's own.
-Where either end has no Multipath TCP, the connection is plain TCP: `subflows.status` tells.
+None of them needs more than the library that it is named after and what that one needs, and importing `subflows`
+imports none. Clients take ``control``, ``local`` and ``interface`` as `subflows.connect` does; timeouts are the
+library's own. Where either end has no Multipath TCP, the connection is plain TCP: `subflows.status` tells.
 """

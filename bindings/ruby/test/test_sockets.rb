@@ -43,7 +43,8 @@ class SocketsTest < SubflowsTest
     end
     assert_predicate kept, :closed?
     assert_equal :made, Subflows.socket { :made }
-    assert_equal before, descriptors
+    # Threads of earlier tests may end meanwhile, and what core kept for them with it.
+    assert_operator descriptors, :<=, before
   end
 
   def test_each_address_of_a_name_is_tried

@@ -88,7 +88,8 @@ class WaitsTest < SubflowsTest
     before = descriptors
     assert_raises(Timeout::Error, &open)
     assert_equal 1, Subflows.list(connection.client).size
-    assert_equal before, descriptors
+    # Threads of earlier tests may end meanwhile, and what core kept for them with it.
+    assert_operator descriptors, :<=, before
     assert connection.moves_data?
   end
 

@@ -17,10 +17,10 @@ Where a socket is asked for, a transport or a `StreamWriter` will do as well. Ve
 from __future__ import annotations
 
 import asyncio
+import collections.abc as _abc
 import ipaddress
 import socket as _socket
-from collections.abc import Awaitable, Callable
-from typing import Any, Optional, Union
+import typing as _typing
 
 from . import _native
 from ._native import Event, Subflow
@@ -28,7 +28,7 @@ from ._native import Event, Subflow
 __all__ = ["Events", "connect", "events", "open", "open_connection", "start_server"]
 
 
-def _fileno(sock: Any) -> int:
+def _fileno(sock: _typing.Any) -> int:
     """The descriptor of a socket, or of what carries one."""
     extra = getattr(sock, "get_extra_info", None)
     if extra is not None:
@@ -47,7 +47,7 @@ class _Ready:
         self._add = self._loop.add_writer if writable else self._loop.add_reader
         self._remove = self._loop.remove_writer if writable else self._loop.remove_reader
 
-    async def wait(self, timeout: Optional[float]) -> None:
+    async def wait(self, timeout: float | None) -> None:
         ready: asyncio.Future[None] = self._loop.create_future()
 
         def wake() -> None:
@@ -64,7 +64,7 @@ class _Ready:
                 timer.cancel()
 
 
-async def _resolved(address: Any) -> list[Any]:
+async def _resolved(address: _typing.Any) -> list[_typing.Any]:
     """Every address that a name has; asyncio asks for names in a thread of its own."""
     host, port = address[:2]
     try:
@@ -77,11 +77,11 @@ async def _resolved(address: Any) -> list[Any]:
 
 
 async def connect(
-    address: Any,
+    address: _typing.Any,
     *,
-    local: Any = None,
-    interface: Optional[str] = None,
-    timeout: Optional[float] = None,
+    local: _typing.Any = None,
+    interface: str | None = None,
+    timeout: float | None = None,
     control: bool = False,
 ) -> _socket.socket:
     """Connects as `subflows.connect` does, and gives a socket in non-blocking mode.
@@ -89,7 +89,7 @@ async def connect(
     Each address that a name has is tried in turn, with the whole timeout each. Cancelled, the attempt is
     given up at once.
     """
-    last: Optional[OSError] = None
+    last: OSError | None = None
     for remote in await _resolved(address):
         try:
             connecting = _native.Connecting(
@@ -117,11 +117,11 @@ async def open_connection(
     host: str,
     port: int,
     *,
-    local: Any = None,
-    interface: Optional[str] = None,
-    timeout: Optional[float] = None,
+    local: _typing.Any = None,
+    interface: str | None = None,
+    timeout: float | None = None,
     control: bool = False,
-    **kwargs: Any,
+    **kwargs: _typing.Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """As `asyncio.open_connection`, by Multipath TCP; other keywords are passed on (`ssl`, `limit`, …)."""
     sock = await connect(
@@ -137,14 +137,16 @@ async def open_connection(
 
 
 async def start_server(
-    client_connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Optional[Awaitable[None]]],
+    client_connected: _abc.Callable[
+        [asyncio.StreamReader, asyncio.StreamWriter], _abc.Awaitable[None] | None
+    ],
     host: str,
     port: int,
     *,
-    interface: Optional[str] = None,
+    interface: str | None = None,
     backlog: int = 4096,
     only_v6: bool = False,
-    **kwargs: Any,
+    **kwargs: _typing.Any,
 ) -> asyncio.Server:
     """As `asyncio.start_server`, by Multipath TCP; other keywords are passed on (`ssl`, `limit`, …)."""
     sock = _native.listen((host, port), interface=interface, backlog=backlog, only_v6=only_v6)
@@ -156,7 +158,7 @@ async def start_server(
         raise
 
 
-async def open(sock: Any, **options: Any) -> Subflow:
+async def open(sock: _typing.Any, **options: _typing.Any) -> Subflow:
     """Opens one more subflow, as `subflows.open` does with the same options.
 
     Cancelled, or timed out, nothing is left of the attempt.
@@ -198,7 +200,7 @@ class Events:
         self.close()
 
 
-def events(sock: Union[Any, None] = None) -> Events:
+def events(sock: _typing.Any | None = None) -> Events:
     """Follows what happens to one connection, or to all of the network namespace without one."""
     if sock is None:
         return Events(_native.Events.of_namespace())

@@ -3,6 +3,7 @@
 
 pub mod c;
 pub mod command;
+pub mod java;
 pub mod output;
 pub mod python;
 pub mod reference;
@@ -19,6 +20,7 @@ use output::Output;
 pub fn all(root: &Path) -> Result<Vec<Output>> {
     let mut outputs = c::all(root)?;
     outputs.extend(command::all()?);
+    outputs.extend(java::all()?);
     outputs.extend(python::all(root)?);
     outputs.extend(ruby::all()?);
     outputs.push(reference::reference());

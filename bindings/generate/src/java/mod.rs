@@ -1,0 +1,42 @@
+//! Java: a final class per record, which reads one `long[]`; enumerations; options; the verbs, each on
+//! every type of socket; and the Rust side, which writes that `long[]`.
+
+mod enums;
+mod layout;
+mod options;
+mod records;
+mod rust;
+mod text;
+mod verbs;
+
+use anyhow::Result;
+
+use crate::output::Output;
+
+const PACKAGE: &str = "bindings/java/src/main/java/org/subflows";
+
+/// Everything that Java needs.
+pub fn all() -> Result<Vec<Output>> {
+    let mut outputs = vec![
+        Output::new("bindings/java/src/records.rs", rust::rust()?),
+        class("Verbs", verbs::verbs()?),
+        class("ErrorKind", enums::kinds()?),
+    ];
+    for record in subflows::RECORDS {
+        outputs.push(class(record.name, records::record(record)?));
+    }
+    for enumeration in subflows::ENUMERATIONS {
+        // Java has a family of its own, `StandardProtocolFamily`.
+        if enumeration.name != "Family" {
+            outputs.push(class(enumeration.name, enums::enumeration(enumeration)?));
+        }
+    }
+    for table in subflows::OPTIONS {
+        outputs.push(class(&text::options(table.name), options::options(table)?));
+    }
+    Ok(outputs)
+}
+
+fn class(name: &str, text: String) -> Output {
+    Output::new(format!("{PACKAGE}/{name}.java"), text)
+}

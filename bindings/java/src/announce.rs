@@ -1,0 +1,75 @@
+//! Telling the peer of a local address.
+
+use std::net::IpAddr;
+
+use jni::Env;
+use jni::objects::{JClass, JLongArray, JObject};
+use jni::sys::{jint, jlong};
+use subflows::{Announce, Announced};
+
+use crate::error::Failure;
+use crate::handle::{self, Held};
+use crate::socket;
+use crate::words::{Given, Words};
+
+/// Announces it; gives the handle's number.
+pub(crate) fn announce(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+    address: JLongArray<'_>,
+    options: JLongArray<'_>,
+) -> Result<jlong, Failure> {
+    let address: IpAddr = Given::value(env, &address)?;
+    let options = Given::options::<Announce>(env, &options)?;
+    let verb = |sock: &_| subflows::announce(sock, address, &options);
+    handle::keep(Held::Announced(socket::act(env, &sock, fd, "announce", verb)?))
+}
+
+/// The address id that the peer knows it by.
+pub(crate) fn announced_id(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<jint, Failure> {
+    with(number, |announced| Ok(announced.id().into()))
+}
+
+/// The address; its port is 0 where none was announced.
+pub(crate) fn announced_address<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    number: jlong,
+) -> Result<JLongArray<'local>, Failure> {
+    let address = with(number, |announced| Ok(announced.address()))?;
+    Words::address(address).to_java(env)
+}
+
+/// Resets every stranger who waits at the listener; gives how many.
+pub(crate) fn announced_turn_away(
+    _: &mut Env<'_>,
+    _: JClass<'_>,
+    number: jlong,
+) -> Result<jint, Failure> {
+    let strangers = with(number, |announced| Ok(announced.turn_away()?))?;
+    Ok(strangers.try_into().unwrap_or(jint::MAX))
+}
+
+/// Withdraws the address and closes its subflows; a second time does nothing.
+pub(crate) fn announced_withdraw(
+    _: &mut Env<'_>,
+    _: JClass<'_>,
+    number: jlong,
+) -> Result<(), Failure> {
+    match handle::take(number) {
+        Some(Held::Announced(announced)) => Ok(announced.withdraw()?),
+        _ => Ok(()),
+    }
+}
+
+fn with<T>(
+    number: jlong,
+    step: impl FnOnce(&Announced) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    handle::with(number, |held| match held {
+        Held::Announced(announced) => step(announced),
+        _ => Err(Failure::Over),
+    })
+}

@@ -1,0 +1,21 @@
+//! Backup subflows.
+
+use jni::Env;
+use jni::objects::{JClass, JObject};
+use jni::sys::{jint, jlong};
+
+use crate::error::Failure;
+use crate::socket;
+use crate::subflow::id;
+
+pub(crate) fn set_backup(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+    subflow: jlong,
+    backup: bool,
+) -> Result<(), Failure> {
+    let verb = |sock: &_| subflows::set_backup(sock, id(subflow), backup);
+    socket::act(env, &sock, fd, "set_backup", verb)
+}

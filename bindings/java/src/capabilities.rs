@@ -1,0 +1,14 @@
+//! What this kernel and this process can do.
+
+use jni::Env;
+use jni::objects::{JClass, JLongArray};
+
+use crate::error::Failure;
+use crate::words::Words;
+
+pub(crate) fn capabilities<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+) -> Result<JLongArray<'local>, Failure> {
+    Words::all(&subflows::capabilities()?).to_java(env)
+}

@@ -1,0 +1,123 @@
+//! Making sockets: connected, listening, or made Multipath TCP afterwards.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+
+use jni::objects::{JClass, JLongArray, JObject, JValue};
+use jni::sys::{jint, jlong};
+use jni::{Env, jni_sig, jni_str};
+use subflows::{Connect, Listen};
+
+use crate::error::Failure;
+use crate::handle::{self, Held};
+use crate::socket;
+use crate::words::Given;
+
+/// Makes a TCP socket Multipath TCP, under the same descriptor.
+pub(crate) fn upgrade(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+) -> Result<(), Failure> {
+    socket::read(env, &sock, fd, "upgrade", |sock| subflows::upgrade(sock))
+}
+
+/// Starts to connect; gives the handle's number.
+pub(crate) fn connecting_begin(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    remote: JLongArray<'_>,
+    options: JLongArray<'_>,
+) -> Result<jlong, Failure> {
+    let remote: SocketAddr = Given::value(env, &remote)?;
+    let options = Given::options::<Connect>(env, &options)?;
+    handle::keep(Held::Connecting(subflows::Connecting::begin(remote, &options)?))
+}
+
+/// Looks whether the connection is made.
+pub(crate) fn connecting_advance(
+    _: &mut Env<'_>,
+    _: JClass<'_>,
+    number: jlong,
+) -> Result<bool, Failure> {
+    handle::with(number, |held| match held {
+        Held::Connecting(connecting) => Ok(connecting.advance()?),
+        _ => Err(Failure::Over),
+    })
+}
+
+/// The connection as a `SocketChannel`, by the constructor that the JDK uses for accepted ones.
+pub(crate) fn connecting_finish<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    number: jlong,
+    provider: JObject<'_>,
+    family: JObject<'_>,
+    remote: JObject<'_>,
+) -> Result<JObject<'local>, Failure> {
+    let Some(Held::Connecting(connecting)) = handle::take(number) else {
+        return Err(Failure::Over);
+    };
+    let fd = OwnedFd::from(connecting.finish()?);
+    let descriptor = descriptor(env, &fd)?;
+    let class = env.find_class(jni_str!("sun/nio/ch/SocketChannelImpl"))?;
+    let channel = env.new_object(
+        class,
+        jni_sig!((
+            provider: java.nio.channels.spi.SelectorProvider,
+            family: java.net.ProtocolFamily,
+            fd: java.io.FileDescriptor,
+            remote: java.net.SocketAddress
+        )),
+        &[
+            JValue::Object(&provider),
+            JValue::Object(&family),
+            JValue::Object(&descriptor),
+            JValue::Object(&remote),
+        ],
+    )?;
+    // From here on it is Java's.
+    let _ = fd.into_raw_fd();
+    Ok(channel)
+}
+
+/// A listener as a `ServerSocketChannel`, by the constructor that the JDK uses for inherited ones.
+pub(crate) fn listen<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    local: JLongArray<'_>,
+    options: JLongArray<'_>,
+    provider: JObject<'_>,
+    family: JObject<'_>,
+) -> Result<JObject<'local>, Failure> {
+    let local: SocketAddr = Given::value(env, &local)?;
+    let options = Given::options::<Listen>(env, &options)?;
+    let fd = OwnedFd::from(subflows::listen(local, &options)?);
+    let descriptor = descriptor(env, &fd)?;
+    let class = env.find_class(jni_str!("sun/nio/ch/ServerSocketChannelImpl"))?;
+    let channel = env.new_object(
+        class,
+        jni_sig!((
+            provider: java.nio.channels.spi.SelectorProvider,
+            family: java.net.ProtocolFamily,
+            fd: java.io.FileDescriptor,
+            bound: jboolean
+        )),
+        &[
+            JValue::Object(&provider),
+            JValue::Object(&family),
+            JValue::Object(&descriptor),
+            JValue::Bool(true),
+        ],
+    )?;
+    // From here on it is Java's.
+    let _ = fd.into_raw_fd();
+    Ok(channel)
+}
+
+fn descriptor<'local>(env: &mut Env<'local>, fd: &OwnedFd) -> Result<JObject<'local>, Failure> {
+    let class = env.find_class(jni_str!("java/io/FileDescriptor"))?;
+    let number = [JValue::Int(fd.as_raw_fd())];
+    Ok(env.new_object(class, jni_sig!((fd: jint)), &number)?)
+}

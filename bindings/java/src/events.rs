@@ -1,0 +1,59 @@
+//! What happens to connections, stepped by Java.
+
+use jni::Env;
+use jni::objects::{JClass, JLongArray, JObject};
+use jni::sys::{jint, jlong};
+
+use crate::error::Failure;
+use crate::handle::{self, Held};
+use crate::socket;
+use crate::words::Words;
+
+/// Follows one connection; gives the handle's number.
+pub(crate) fn events(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+) -> Result<jlong, Failure> {
+    let events = socket::act(env, &sock, fd, "events", subflows::events)?;
+    handle::keep(Held::Events(events))
+}
+
+/// Follows every connection of the namespace.
+pub(crate) fn events_of_namespace(_: &mut Env<'_>, _: JClass<'_>) -> Result<jlong, Failure> {
+    handle::keep(Held::Events(subflows::Events::of_namespace()?))
+}
+
+/// The next event that is there now; null where none is.
+pub(crate) fn events_next<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    number: jlong,
+) -> Result<JLongArray<'local>, Failure> {
+    let event = with(number, |events| Ok(events.try_next()?))?;
+    event.map_or_else(|| Ok(JLongArray::null()), |event| Words::only(&event).to_java(env))
+}
+
+/// How many bytes of events the kernel is to keep.
+pub(crate) fn events_set_buffer(
+    _: &mut Env<'_>,
+    _: JClass<'_>,
+    number: jlong,
+    bytes: jint,
+) -> Result<(), Failure> {
+    with(number, |events| {
+        events.set_buffer(bytes.try_into().unwrap_or(0));
+        Ok(())
+    })
+}
+
+fn with<T>(
+    number: jlong,
+    step: impl FnOnce(&mut subflows::Events) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    handle::with(number, |held| match held {
+        Held::Events(events) => step(events),
+        _ => Err(Failure::Over),
+    })
+}

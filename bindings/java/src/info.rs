@@ -1,0 +1,19 @@
+//! The counters of a connection.
+
+use jni::Env;
+use jni::objects::{JClass, JLongArray, JObject};
+use jni::sys::jint;
+
+use crate::error::Failure;
+use crate::socket;
+use crate::words::Words;
+
+pub(crate) fn info<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+) -> Result<JLongArray<'local>, Failure> {
+    let info = socket::read(env, &sock, fd, "info", |sock| subflows::info(sock))?;
+    Words::only(&info).to_java(env)
+}

@@ -1,0 +1,88 @@
+//! The native part of `org.subflows`: core's verbs on what Java calls a socket.
+//!
+//! `records.rs` is generated: how records become words, and words become options. The rest is written
+//! by hand, one file per noun as in core: a function is its arguments converted, core's verb, and its
+//! result in words. What can block steps core's waits; Java waits in `handle::wait`, which an interrupt
+//! or the closing of the handle ends at once.
+
+mod address;
+mod announce;
+mod backup;
+mod capabilities;
+mod connect;
+mod connection;
+mod control;
+mod error;
+mod events;
+mod handle;
+mod info;
+mod jdk;
+mod open;
+mod records;
+mod socket;
+mod status;
+mod subflow;
+mod words;
+
+use error::Throw;
+
+/// Exports each function as a static native method of `org.subflows.Native`.
+macro_rules! natives {
+    ($($function:path = ($($signature:tt)+);)*) => { $(
+        const _: jni::NativeMethod = jni::native_method! {
+            java_type = "org.subflows.Native",
+            error_policy = Throw,
+            fn = $function,
+            static extern fn $($signature)+,
+        };
+    )* };
+}
+
+natives! {
+    connect::upgrade = (upgrade(sock: JObject, fd: jint));
+    connect::connecting_begin = (connecting_begin(remote: jlong[], options: jlong[]) -> jlong);
+    connect::connecting_advance = (connecting_advance(handle: jlong) -> jboolean);
+    connect::connecting_finish = (connecting_finish(
+        handle: jlong,
+        provider: java.nio.channels.spi.SelectorProvider,
+        family: java.net.ProtocolFamily,
+        remote: java.net.SocketAddress
+    ) -> java.nio.channels.SocketChannel);
+    connect::listen = (listen(
+        local: jlong[],
+        options: jlong[],
+        provider: java.nio.channels.spi.SelectorProvider,
+        family: java.net.ProtocolFamily
+    ) -> java.nio.channels.ServerSocketChannel);
+    control::take_control = (take_control(sock: JObject, fd: jint));
+    status::status = (status(sock: JObject, fd: jint) -> jlong[]);
+    info::info = (info(sock: JObject, fd: jint) -> jlong[]);
+    subflow::list = (list(sock: JObject, fd: jint) -> jlong[]);
+    subflow::details = (details(sock: JObject, fd: jint, id: jlong) -> jlong[]);
+    subflow::close = (close(sock: JObject, fd: jint, id: jlong, force: jboolean));
+    backup::set_backup = (set_backup(sock: JObject, fd: jint, id: jlong, backup: jboolean));
+    open::begin = (opening_begin(sock: JObject, fd: jint, options: jlong[]) -> jlong);
+    open::advance = (opening_advance(handle: jlong, sock: JObject) -> jlong[]);
+    announce::announce = (announce(
+        sock: JObject,
+        fd: jint,
+        address: jlong[],
+        options: jlong[]
+    ) -> jlong);
+    announce::announced_id = (announced_id(handle: jlong) -> jint);
+    announce::announced_address = (announced_address(handle: jlong) -> jlong[]);
+    announce::announced_turn_away = (announced_turn_away(handle: jlong) -> jint);
+    announce::announced_withdraw = (announced_withdraw(handle: jlong));
+    address::addresses = (addresses(sock: JObject, fd: jint) -> jlong[]);
+    events::events = (events(sock: JObject, fd: jint) -> jlong);
+    events::events_of_namespace = (events_of_namespace() -> jlong);
+    events::events_next = (events_next(handle: jlong) -> jlong[]);
+    events::events_set_buffer = (events_set_buffer(handle: jlong, bytes: jint));
+    connection::connections = (connections(options: jlong[]) -> jlong[]);
+    connection::connection = (connection(token: jlong) -> jlong[]);
+    capabilities::capabilities = (capabilities() -> jlong[]);
+    handle::time_left = (time_left(handle: jlong) -> jlong);
+    handle::wait = (await_news(handle: jlong, nanos: jlong));
+    handle::ring = (ring(handle: jlong));
+    handle::forget = (forget(handle: jlong));
+}

@@ -1,0 +1,80 @@
+package org.subflows;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Optional;
+
+/** A stream of events: of one connection, or of the network namespace. */
+public final class Events implements AutoCloseable {
+    private static final Duration LONGEST = Duration.ofNanos(Long.MAX_VALUE);
+
+    private final Handle handle;
+
+    private Events(long number) {
+        this.handle = new Handle(this, number);
+    }
+
+    static Events events(Object sock, int fd) throws SubflowsException {
+        return new Events(Native.events(sock, fd));
+    }
+
+    /**
+     * Follows every connection and listener of the calling thread's network namespace.
+     *
+     * @throws SubflowsException NOT_PERMITTED
+     */
+    public static Events ofNamespace() throws SubflowsException {
+        return new Events(Native.eventsOfNamespace());
+    }
+
+    /** The next event that is there now. */
+    public Optional<Event> poll() throws IOException {
+        long[] words = Native.eventsNext(handle.number());
+        return words == null ? Optional.empty() : Optional.of(Event.only(words));
+    }
+
+    /**
+     * Waits for the next event.
+     *
+     * @throws java.io.InterruptedIOException when the thread is interrupted; it stays interrupted
+     * @throws java.nio.channels.ClosedChannelException when the stream is closed meanwhile
+     */
+    public Event take() throws IOException {
+        for (; ; ) {
+            Optional<Event> event = poll();
+            if (event.isPresent()) {
+                return event.get();
+            }
+            handle.await(Long.MAX_VALUE);
+        }
+    }
+
+    /**
+     * Waits for the next event, at most that long.
+     *
+     * @throws java.io.InterruptedIOException when the thread is interrupted; it stays interrupted
+     * @throws java.nio.channels.ClosedChannelException when the stream is closed meanwhile
+     */
+    public Optional<Event> poll(Duration timeout) throws IOException {
+        long start = System.nanoTime();
+        for (; ; ) {
+            Optional<Event> event = poll();
+            Duration left = timeout.minusNanos(System.nanoTime() - start);
+            if (event.isPresent() || left.isNegative() || left.isZero()) {
+                return event;
+            }
+            handle.await(left.compareTo(LONGEST) < 0 ? left.toNanos() : Long.MAX_VALUE);
+        }
+    }
+
+    /** How many bytes of events the kernel is to keep; about 256 events' worth by default. */
+    public void setBuffer(int bytes) throws IOException {
+        Native.eventsSetBuffer(handle.number(), Options.inRange(bytes, Integer.MAX_VALUE, "bytes"));
+    }
+
+    /** Closes the stream; who waits for it is told. A second time does nothing. */
+    @Override
+    public void close() {
+        handle.close();
+    }
+}

@@ -1,0 +1,144 @@
+package org.subflows;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.ProtocolFamily;
+import java.net.SocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.channels.spi.SelectorProvider;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/**
+ * The native part. A socket is an object, or null and a descriptor; records and options are words,
+ * see {@link Row} and {@link Options}.
+ */
+final class Native {
+    private static final String NAME = "subflows_java";
+
+    static {
+        load();
+    }
+
+    private Native() {}
+
+    /** By the property, else from java.library.path, else out of the jar. */
+    private static void load() {
+        String given = System.getProperty("org.subflows.library");
+        if (given != null) {
+            System.load(Path.of(given).toAbsolutePath().toString());
+            return;
+        }
+        try {
+            System.loadLibrary(NAME);
+        } catch (UnsatisfiedLinkError notInstalled) {
+            try {
+                loadFromJar(notInstalled);
+            } catch (IOException error) {
+                throw new UncheckedIOException(error);
+            }
+        }
+    }
+
+    private static void loadFromJar(UnsatisfiedLinkError notInstalled) throws IOException {
+        String arch = System.getProperty("os.arch").replace("amd64", "x86_64");
+        String place = "/META-INF/native/linux-" + arch + "/" + System.mapLibraryName(NAME);
+        try (InputStream library = Native.class.getResourceAsStream(place)) {
+            if (library == null) {
+                UnsatisfiedLinkError error =
+                        new UnsatisfiedLinkError(
+                                "neither java.library.path nor the jar has a native part for "
+                                        + System.getProperty("os.name")
+                                        + " on "
+                                        + arch
+                                        + "; -Dorg.subflows.library=FILE names one");
+                error.addSuppressed(notInstalled);
+                throw error;
+            }
+            // A folder of our own, which nobody else can write to.
+            Path folder = Files.createTempDirectory("subflows");
+            Path file = folder.resolve(System.mapLibraryName(NAME));
+            try {
+                Files.copy(library, file, StandardCopyOption.REPLACE_EXISTING);
+                System.load(file.toString());
+            } finally {
+                // Loaded, it needs its name no longer.
+                Files.deleteIfExists(file);
+                Files.delete(folder);
+            }
+        }
+    }
+
+    static native void upgrade(Object sock, int fd) throws SubflowsException;
+
+    static native long connectingBegin(long[] remote, long[] options) throws SubflowsException;
+
+    static native boolean connectingAdvance(long handle) throws SubflowsException;
+
+    static native SocketChannel connectingFinish(
+            long handle, SelectorProvider provider, ProtocolFamily family, SocketAddress remote)
+            throws IOException;
+
+    static native ServerSocketChannel listen(
+            long[] local, long[] options, SelectorProvider provider, ProtocolFamily family)
+            throws IOException;
+
+    static native void takeControl(Object sock, int fd) throws SubflowsException;
+
+    static native long[] status(Object sock, int fd) throws SubflowsException;
+
+    static native long[] info(Object sock, int fd) throws SubflowsException;
+
+    static native long[] list(Object sock, int fd) throws SubflowsException;
+
+    static native long[] details(Object sock, int fd, long id) throws SubflowsException;
+
+    static native void close(Object sock, int fd, long id, boolean force) throws SubflowsException;
+
+    static native void setBackup(Object sock, int fd, long id, boolean backup)
+            throws SubflowsException;
+
+    static native long openingBegin(Object sock, int fd, long[] options) throws SubflowsException;
+
+    static native long[] openingAdvance(long handle, Object sock) throws IOException;
+
+    static native long announce(Object sock, int fd, long[] address, long[] options)
+            throws SubflowsException;
+
+    static native int announcedId(long handle) throws IOException;
+
+    static native long[] announcedAddress(long handle) throws IOException;
+
+    static native int announcedTurnAway(long handle) throws IOException;
+
+    static native void announcedWithdraw(long handle) throws SubflowsException;
+
+    static native long[] addresses(Object sock, int fd) throws SubflowsException;
+
+    static native long events(Object sock, int fd) throws SubflowsException;
+
+    static native long eventsOfNamespace() throws SubflowsException;
+
+    static native long[] eventsNext(long handle) throws IOException;
+
+    static native void eventsSetBuffer(long handle, int bytes) throws IOException;
+
+    static native long[] connections(long[] options) throws SubflowsException;
+
+    static native long[] connection(long token) throws SubflowsException;
+
+    static native long[] capabilities() throws SubflowsException;
+
+    /** How long a wait for the handle may last at most, in nanoseconds. */
+    static native long timeLeft(long handle) throws IOException;
+
+    /** Waits until there is something to look at, {@link #ring} is called or the time is up. */
+    static native void awaitNews(long handle, long nanos) throws IOException;
+
+    static native void ring(long handle);
+
+    static native void forget(long handle);
+}

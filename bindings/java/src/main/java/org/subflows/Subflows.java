@@ -1,0 +1,152 @@
+package org.subflows;
+
+import java.io.IOException;
+import java.net.Inet4Address;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ProtocolFamily;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.StandardProtocolFamily;
+import java.nio.channels.SocketChannel;
+import java.nio.channels.spi.SelectorProvider;
+import java.util.Objects;
+
+/**
+ * See and steer the subflows of Multipath TCP connections.
+ *
+ * <pre>{@code
+ * Socket sock = Subflows.connect(address, ConnectOptions.controlled());
+ * for (Subflow path : Subflows.list(sock)) {
+ *     System.out.println(path.id() + " " + path.local() + " " + path.rtt());
+ * }
+ * Subflow extra = Subflows.open(sock, OpenOptions.via("wwan0").backup());
+ * Subflows.close(sock, extra.id());
+ * }</pre>
+ *
+ * <p>A <em>socket</em> is a {@link Socket}, {@link ServerSocket}, channel, a socket of TLS over one
+ * of them, or a descriptor. It is borrowed for the call and never closed. Nothing is kept: everything
+ * can be asked again from the kernel.
+ *
+ * <p>What waits ends at once with {@link java.io.InterruptedIOException} when its thread is
+ * interrupted, and with {@link ErrorKind#CLOSED} soon after another thread has closed the socket.
+ */
+public final class Subflows extends Verbs {
+    private Subflows() {}
+
+    /**
+     * Makes a socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none
+     * or it is switched off ({@link #status(Socket)} then says so). Needs no privilege.
+     */
+    public static Socket socket() throws SubflowsException {
+        Socket sock = new Socket();
+        upgradeIfPossible(sock);
+        return sock;
+    }
+
+    /** As {@link #socket()}, for a channel. */
+    public static SocketChannel socketChannel() throws IOException {
+        SocketChannel channel = SocketChannel.open();
+        upgradeIfPossible(channel);
+        return channel;
+    }
+
+    private static void upgradeIfPossible(Object sock) throws SubflowsException {
+        try {
+            Native.upgrade(sock, -1);
+        } catch (SubflowsException error) {
+            if (error.kind() != ErrorKind.UNSUPPORTED) {
+                throw error;
+            }
+        }
+    }
+
+    /**
+     * Connects by Multipath TCP, or by plain TCP where either end has none. Needs no privilege.
+     *
+     * @throws SubflowsException REFUSED, UNREACHABLE, TIMED_OUT, ADDRESS_NOT_AVAILABLE
+     */
+    public static Socket connect(InetSocketAddress address) throws IOException {
+        return connect(address, ConnectOptions.defaults());
+    }
+
+    /**
+     * Connects by Multipath TCP, or by plain TCP where either end has none. The socket has a channel:
+     * {@link Socket#getChannel}. Of an unresolved address, each that its name has is tried in turn,
+     * with the whole timeout each. Needs no privilege, unless control is asked for.
+     *
+     * @throws SubflowsException REFUSED, UNREACHABLE, TIMED_OUT, ADDRESS_NOT_AVAILABLE; with control
+     *     also what {@code takeControl} throws
+     */
+    public static Socket connect(InetSocketAddress address, ConnectOptions options)
+            throws IOException {
+        return openChannel(address, options).socket();
+    }
+
+    /** As {@link #connect(InetSocketAddress)}, for a channel, in blocking mode. */
+    public static SocketChannel openChannel(InetSocketAddress address) throws IOException {
+        return openChannel(address, ConnectOptions.defaults());
+    }
+
+    /** As {@link #connect(InetSocketAddress, ConnectOptions)}, for a channel, in blocking mode. */
+    public static SocketChannel openChannel(InetSocketAddress address, ConnectOptions options)
+            throws IOException {
+        long[] words = options.words();
+        if (!address.isUnresolved()) {
+            return connected(address, words);
+        }
+        SubflowsException last = null;
+        for (InetAddress ip : InetAddress.getAllByName(address.getHostString())) {
+            try {
+                return connected(new InetSocketAddress(ip, address.getPort()), words);
+            } catch (SubflowsException error) {
+                if (last != null) {
+                    error.addSuppressed(last);
+                }
+                last = error;
+            }
+        }
+        throw Objects.requireNonNull(last, "a name that resolves has an address");
+    }
+
+    private static SocketChannel connected(InetSocketAddress remote, long[] options)
+            throws IOException {
+        long[] to = Words.address(remote);
+        try (Handle connecting = new Handle(remote, Native.connectingBegin(to, options))) {
+            while (!Native.connectingAdvance(connecting.number())) {
+                connecting.await(Native.timeLeft(connecting.number()));
+            }
+            return Native.connectingFinish(
+                    connecting.number(), SelectorProvider.provider(), family(remote), remote);
+        }
+    }
+
+    /** Listens with the defaults: see {@link #listen(InetSocketAddress, ListenOptions)}. */
+    public static ServerSocket listen(InetSocketAddress address) throws IOException {
+        return listen(address, ListenOptions.defaults());
+    }
+
+    /**
+     * Listens for Multipath TCP connections; plain TCP clients are accepted as well. The socket has a
+     * channel: {@link ServerSocket#getChannel}. Who manages the paths of the connections that it
+     * accepts, the namespace decides: net.mptcp.path_manager. Needs no privilege.
+     *
+     * @throws SubflowsException ADDRESS_NOT_AVAILABLE, NOT_PERMITTED for a port below 1024
+     */
+    public static ServerSocket listen(InetSocketAddress address, ListenOptions options)
+            throws IOException {
+        if (address.isUnresolved()) {
+            address = new InetSocketAddress(
+                    InetAddress.getByName(address.getHostString()), address.getPort());
+        }
+        SelectorProvider provider = SelectorProvider.provider();
+        long[] local = Words.address(address);
+        return Native.listen(local, options.words(), provider, family(address)).socket();
+    }
+
+    private static ProtocolFamily family(InetSocketAddress address) {
+        return address.getAddress() instanceof Inet4Address
+                ? StandardProtocolFamily.INET
+                : StandardProtocolFamily.INET6;
+    }
+}

@@ -1,0 +1,56 @@
+package org.subflows;
+
+import java.net.SocketException;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** What was done, what happened, why, and what to do. */
+public final class SubflowsException extends SocketException {
+    private static final long serialVersionUID = 1;
+
+    private final ErrorKind kind;
+    private final int errno;
+    private final String operation;
+    private final String remedy;
+    private final String kernelText;
+
+    SubflowsException(
+            int kind,
+            int errno,
+            String operation,
+            String message,
+            String remedy,
+            String kernelText) {
+        super(message);
+        this.kind = ErrorKind.of(kind);
+        this.errno = errno;
+        this.operation = operation;
+        this.remedy = remedy;
+        this.kernelText = kernelText;
+    }
+
+    /** What kind of error it is. */
+    public ErrorKind kind() {
+        return kind;
+    }
+
+    /** The kernel's number, where it gave one. */
+    public OptionalInt errno() {
+        return errno == 0 ? OptionalInt.empty() : OptionalInt.of(errno);
+    }
+
+    /** Which call failed. */
+    public String operation() {
+        return operation;
+    }
+
+    /** What to do about it, in one sentence. */
+    public String remedy() {
+        return remedy;
+    }
+
+    /** The kernel's own words, where it gave some. They change between kernels. */
+    public Optional<String> kernelText() {
+        return Optional.ofNullable(kernelText);
+    }
+}

@@ -1,0 +1,19 @@
+//! What a socket is.
+
+use jni::Env;
+use jni::objects::{JClass, JLongArray, JObject};
+use jni::sys::jint;
+
+use crate::error::Failure;
+use crate::socket;
+use crate::words::Words;
+
+pub(crate) fn status<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+) -> Result<JLongArray<'local>, Failure> {
+    let status = socket::read(env, &sock, fd, "status", |sock| subflows::status(sock))?;
+    Words::only(&status).to_java(env)
+}

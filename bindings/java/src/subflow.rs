@@ -1,0 +1,50 @@
+//! The subflows of a connection: listing, describing and closing them.
+
+use jni::Env;
+use jni::objects::{JClass, JLongArray, JObject};
+use jni::sys::{jint, jlong};
+
+use crate::error::Failure;
+use crate::socket;
+use crate::words::Words;
+
+/// An id as core has it. What does not fit is no subflow's: 0 is none's either.
+pub(crate) fn id(given: jlong) -> u32 {
+    u32::try_from(given).unwrap_or(0)
+}
+
+pub(crate) fn list<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+) -> Result<JLongArray<'local>, Failure> {
+    let subflows = socket::read(env, &sock, fd, "list", |sock| subflows::list(sock))?;
+    Words::all(&subflows).to_java(env)
+}
+
+pub(crate) fn details<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+    subflow: jlong,
+) -> Result<JLongArray<'local>, Failure> {
+    let id = id(subflow);
+    let details = socket::read(env, &sock, fd, "details", |sock| subflows::details(sock, id))?;
+    Words::only(&details).to_java(env)
+}
+
+pub(crate) fn close(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+    subflow: jlong,
+    force: bool,
+) -> Result<(), Failure> {
+    socket::act(env, &sock, fd, "close", |sock| match force {
+        true => subflows::force_close(sock, id(subflow)),
+        false => subflows::close(sock, id(subflow)),
+    })
+}

@@ -1,0 +1,324 @@
+package org.subflows;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.channels.AsynchronousSocketChannel;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.List;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.SSLSocketFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Every type of socket is found, and every operation works on it. */
+class SocketTest {
+    /** The operations on a socket whose type only the overloads know. */
+    interface Verbs {
+        Status status() throws IOException;
+
+        Info info() throws IOException;
+
+        List<Subflow> list() throws IOException;
+
+        Details details(long id) throws IOException;
+
+        Subflow open(OpenOptions options) throws IOException;
+
+        void setBackup(long id, boolean backup) throws IOException;
+
+        List<Address> addresses() throws IOException;
+
+        Announced announce(InetAddress address, AnnounceOptions options) throws IOException;
+
+        Events events() throws IOException;
+
+        void close(long id) throws IOException;
+    }
+
+    /** Plays them all, on one end of a controlled connection. */
+    private static void play(Verbs verbs) throws IOException {
+        Status status = verbs.status();
+        assertEquals(State.MPTCP, status.state());
+        assertEquals(PathManager.USERSPACE, status.pathManager());
+        assertEquals(status.token().getAsLong(), verbs.info().token());
+        InetAddress second = InetAddress.getByName("127.0.0.2");
+        try (Events events = verbs.events()) {
+            Subflow extra = verbs.open(OpenOptions.from(second).backup());
+            assertEquals(second, extra.local().getAddress());
+            assertEquals(2, verbs.list().size());
+            assertEquals(extra.id(), verbs.list().get(1).id());
+            assertTrue(verbs.details(extra.id()).isBackup());
+            verbs.setBackup(extra.id(), false);
+            assertFalse(verbs.details(extra.id()).isBackup());
+            assertTrue(verbs.addresses().stream().anyMatch(known -> known.ip().equals(second)));
+            verbs.close(extra.id());
+            assertEquals(1, verbs.list().size());
+            EventKind kind;
+            do {
+                kind = events.poll(Duration.ofSeconds(10)).get().kind();
+            } while (kind != EventKind.SUBFLOW_CLOSED);
+        }
+        InetAddress third = InetAddress.getByName("127.0.0.3");
+        try (Announced announced = verbs.announce(third, AnnounceOptions.atPort(0))) {
+            assertEquals(third, announced.address().getAddress());
+            assertNotEquals(0, announced.address().getPort());
+            assertNotEquals(0, announced.id());
+            assertEquals(0, announced.turnAway());
+        }
+    }
+
+    private static Verbs of(Socket sock) {
+        return new Verbs() {
+            public Status status() throws IOException {
+                return Subflows.status(sock);
+            }
+
+            public Info info() throws IOException {
+                return Subflows.info(sock);
+            }
+
+            public List<Subflow> list() throws IOException {
+                return Subflows.list(sock);
+            }
+
+            public Details details(long id) throws IOException {
+                return Subflows.details(sock, id);
+            }
+
+            public Subflow open(OpenOptions options) throws IOException {
+                return Subflows.open(sock, options);
+            }
+
+            public void setBackup(long id, boolean backup) throws IOException {
+                Subflows.setBackup(sock, id, backup);
+            }
+
+            public List<Address> addresses() throws IOException {
+                return Subflows.addresses(sock);
+            }
+
+            public Announced announce(InetAddress address, AnnounceOptions options)
+                    throws IOException {
+                return Subflows.announce(sock, address, options);
+            }
+
+            public Events events() throws IOException {
+                return Subflows.events(sock);
+            }
+
+            public void close(long id) throws IOException {
+                Subflows.close(sock, id);
+            }
+        };
+    }
+
+    private static Verbs of(SocketChannel sock) {
+        return new Verbs() {
+            public Status status() throws IOException {
+                return Subflows.status(sock);
+            }
+
+            public Info info() throws IOException {
+                return Subflows.info(sock);
+            }
+
+            public List<Subflow> list() throws IOException {
+                return Subflows.list(sock);
+            }
+
+            public Details details(long id) throws IOException {
+                return Subflows.details(sock, id);
+            }
+
+            public Subflow open(OpenOptions options) throws IOException {
+                return Subflows.open(sock, options);
+            }
+
+            public void setBackup(long id, boolean backup) throws IOException {
+                Subflows.setBackup(sock, id, backup);
+            }
+
+            public List<Address> addresses() throws IOException {
+                return Subflows.addresses(sock);
+            }
+
+            public Announced announce(InetAddress address, AnnounceOptions options)
+                    throws IOException {
+                return Subflows.announce(sock, address, options);
+            }
+
+            public Events events() throws IOException {
+                return Subflows.events(sock);
+            }
+
+            public void close(long id) throws IOException {
+                Subflows.close(sock, id);
+            }
+        };
+    }
+
+    @Test
+    void aConnectedSocket() throws IOException {
+        try (Pair pair = Pair.controlled()) {
+            play(of(pair.client));
+            pair.movesData();
+        }
+    }
+
+    @Test
+    void aChannel() throws IOException {
+        try (Pair pair = Pair.controlled()) {
+            play(of(pair.client.getChannel()));
+        }
+    }
+
+    @Test
+    void aPlainSocketThatWasUpgraded() throws IOException {
+        try (ServerSocket listener = new ServerSocket();
+                Socket client = Subflows.socket()) {
+            Subflows.upgrade(listener);
+            assertEquals(State.UNCONNECTED, Subflows.status(listener).state());
+            listener.bind(new InetSocketAddress("127.0.0.1", 0));
+            assertEquals(State.LISTENING, Subflows.status(listener).state());
+            Subflows.takeControl(client);
+            client.connect(listener.getLocalSocketAddress());
+            try (Socket server = listener.accept()) {
+                Pair.move(client, server);
+                Pair.move(server, client);
+                assertEquals(State.MPTCP, Subflows.status(server).state());
+                play(of(client));
+            }
+        }
+    }
+
+    @Test
+    void channelsThatWereUpgraded() throws IOException {
+        try (ServerSocketChannel listener = ServerSocketChannel.open();
+                SocketChannel client = Subflows.socketChannel();
+                AsynchronousSocketChannel other = AsynchronousSocketChannel.open()) {
+            Subflows.upgrade(listener);
+            listener.bind(new InetSocketAddress("127.0.0.1", 0));
+            assertEquals(State.LISTENING, Subflows.status(listener).state());
+            client.connect(listener.getLocalAddress());
+            try (SocketChannel server = listener.accept()) {
+                assertEquals(State.MPTCP, Subflows.status(server).state());
+                assertEquals(1, Subflows.list(client).size());
+            }
+            Subflows.upgrade(other);
+            assertEquals(State.UNCONNECTED, Subflows.status(other).state());
+        }
+    }
+
+    @Test
+    void whatTlsWasPutOver() throws IOException {
+        try (Pair pair = Pair.controlled();
+                ServerSocket listener = new ServerSocket();
+                Socket plain = Subflows.socket()) {
+            SSLSocketFactory tls = (SSLSocketFactory) SSLSocketFactory.getDefault();
+            try (SSLSocket layered =
+                    (SSLSocket) tls.createSocket(pair.client, "localhost", 443, false)) {
+                assertEquals(Subflows.status(pair.client), Subflows.status(layered));
+            }
+            Subflows.upgrade(listener);
+            listener.bind(new InetSocketAddress("127.0.0.1", 0));
+            plain.connect(listener.getLocalSocketAddress());
+            try (SSLSocket layered =
+                    (SSLSocket) tls.createSocket(plain, "localhost", 443, false)) {
+                assertEquals(Subflows.status(plain).token(), Subflows.status(layered).token());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"127.0.0.1", "::1"})
+    void bothFamilies(String host) throws IOException {
+        try (Pair pair = new Pair(host, ConnectOptions.defaults())) {
+            InetAddress address = InetAddress.getByName(host);
+            assertEquals(address, Subflows.list(pair.client).get(0).remote().getAddress());
+            assertEquals(pair.client.getLocalSocketAddress(), Subflows.list(pair.client).get(0).local());
+            assertEquals(PathManager.KERNEL, Subflows.status(pair.server).pathManager());
+        }
+    }
+
+    @Test
+    void connectionsOfTheNamespace() throws IOException {
+        try (Pair pair = Pair.controlled()) {
+            long token = Subflows.info(pair.client).token();
+            assertEquals(token, Subflows.connection(token).token());
+            List<Connection> all = Subflows.connections(ConnectionsOptions.withSubflows());
+            Connection ours =
+                    all.stream().filter(one -> one.token() == token).findFirst().orElseThrow();
+            assertEquals(1, ours.subflows().size());
+            assertEquals("1", String.valueOf(ours.info().subflows().getAsLong()));
+            assertTrue(ours.subflows().get(0).congestionControl().isPresent());
+            assertFalse(Subflows.capabilities().isEmpty());
+        }
+    }
+
+    @Test
+    void closedSocketsSayThatTheyAre() throws IOException {
+        Pair pair = Pair.controlled();
+        SocketChannel channel = pair.client.getChannel();
+        ServerSocket plain = new ServerSocket(0);
+        Socket fresh = new Socket();
+        pair.close();
+        plain.close();
+        fresh.close();
+        assertClosed(() -> Subflows.status(pair.client));
+        assertClosed(() -> Subflows.list(channel));
+        assertClosed(() -> Subflows.close(channel, 1));
+        assertClosed(() -> Subflows.status(pair.listener));
+        assertClosed(() -> Subflows.status(plain));
+        assertClosed(() -> Subflows.status(fresh));
+    }
+
+    private static void assertClosed(org.junit.jupiter.api.function.Executable verb) {
+        assertEquals(
+                ErrorKind.CLOSED, assertThrows(SubflowsException.class, verb).kind());
+    }
+
+    @Test
+    void errorsSayWhatToDo() throws IOException {
+        try (Pair pair = new Pair("127.0.0.1", ConnectOptions.defaults())) {
+            SubflowsException error =
+                    assertThrows(
+                            SubflowsException.class,
+                            () -> Subflows.open(pair.client, OpenOptions.via("lo")));
+            assertEquals(ErrorKind.NOT_CONTROLLED, error.kind());
+            assertEquals("open", error.operation());
+            assertTrue(error.getMessage().endsWith(error.remedy()), error.getMessage());
+            error = assertThrows(SubflowsException.class, () -> Subflows.details(pair.client, 77));
+            assertEquals(ErrorKind.NO_SUCH_SUBFLOW, error.kind());
+            error = assertThrows(SubflowsException.class, () -> Subflows.status(-1));
+            assertEquals(9, error.errno().getAsInt());
+        }
+    }
+
+    @Test
+    void argumentsAreChecked() throws IOException {
+        OpenOptions open = OpenOptions.defaults();
+        assertThrows(NullPointerException.class, () -> Subflows.status((Socket) null));
+        assertThrows(NullPointerException.class, () -> open.local(null));
+        assertThrows(IllegalArgumentException.class, () -> open.localPort(65536));
+        assertThrows(IllegalArgumentException.class, () -> open.timeout(Duration.ofNanos(-1)));
+        InetSocketAddress unresolved = InetSocketAddress.createUnresolved("localhost", 1);
+        assertThrows(IllegalArgumentException.class, () -> open.remote(unresolved));
+        assertEquals(open, OpenOptions.defaults());
+        assertEquals(
+                "OpenOptions{networkInterface=wwan0, localPort=0, backup=true, timeout=PT5S,"
+                        + " unbound=false}",
+                OpenOptions.via("wwan0").backup().toString());
+    }
+}

@@ -29,8 +29,14 @@ pub struct Language {
 type Build = fn(&Path) -> Result<Language, String>;
 
 /// Every language, in the order in which they are played.
-pub const LANGUAGES: &[(&str, Build)] =
-    &[("rust", rust), ("c", c), ("command", command), ("python", python), ("ruby", ruby)];
+pub const LANGUAGES: &[(&str, Build)] = &[
+    ("rust", rust),
+    ("c", c),
+    ("command", command),
+    ("python", python),
+    ("ruby", ruby),
+    ("java", java),
+];
 
 impl Language {
     /// Builds the driver of the language with that name.
@@ -174,6 +180,35 @@ fn ruby(root: &Path) -> Result<Language, String> {
     gather().map_err(|error| format!("{}: {error}", folder.display()))?;
     let libraries = ["lib", "lines.rb", "own.rb"].map(|name| folder.join(name)).to_vec();
     Ok(Language { libraries, ..Language::new("ruby", folder.join("driver.rb")) })
+}
+
+/// The classes as `javac` makes them, beside the native part.
+fn java(root: &Path) -> Result<Language, String> {
+    let built = cargo(root, &["subflows-java"])?;
+    let native = find(&built, "libsubflows_java.so")?;
+    let folder = native.with_file_name("driver-java");
+    let (classes, library) = (folder.join("classes"), folder.join("libsubflows_java.so"));
+    let program = folder.join("driver");
+    let driver = root.join("tests/drivers/java");
+    let gather = || {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&classes)?;
+        copy_all(&driver.join("driver"), &program)?;
+        copy_all(&native, &library)
+    };
+    gather().map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut compiler = Command::new("javac");
+    compiler.args(["--release", "17", "-Xlint:all,-serial", "-Werror", "-d"]).arg(&classes);
+    for folder in [driver, root.join("bindings/java/src/main/java/org/subflows")] {
+        let files = fs::read_dir(&folder);
+        let files = files.map_err(|error| format!("{}: {error}", folder.display()))?;
+        let files = files.flatten().map(|file| file.path());
+        compiler.args(files.filter(|path| path.extension().is_some_and(|ending| ending == "java")));
+    }
+    output(&mut compiler)?;
+    Ok(Language { libraries: vec![classes, library], ..Language::new("java", program) })
 }
 
 /// Copies a file, or a folder with all that is in it, for everybody to read and to execute.

@@ -1,6 +1,9 @@
 package org.subflows;
 
 import java.io.IOException;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -47,6 +50,13 @@ public final class Subflows extends Verbs {
     /** As {@link #socket()}, for a channel. */
     public static SocketChannel socketChannel() throws IOException {
         SocketChannel channel = SocketChannel.open();
+        upgradeIfPossible(channel);
+        return channel;
+    }
+
+    /** As {@link #socket()}, for a channel of one family of addresses. */
+    public static SocketChannel socketChannel(ProtocolFamily family) throws IOException {
+        SocketChannel channel = Families.open(Objects.requireNonNull(family));
         upgradeIfPossible(channel);
         return channel;
     }
@@ -148,5 +158,29 @@ public final class Subflows extends Verbs {
         return address.getAddress() instanceof Inet4Address
                 ? StandardProtocolFamily.INET
                 : StandardProtocolFamily.INET6;
+    }
+
+    /** {@code SocketChannel.open(ProtocolFamily)}, which Java 15 brought. */
+    private static final class Families {
+        private static final MethodHandle OPEN = find();
+
+        private static MethodHandle find() {
+            try {
+                MethodType type = MethodType.methodType(SocketChannel.class, ProtocolFamily.class);
+                return MethodHandles.publicLookup().findStatic(SocketChannel.class, "open", type);
+            } catch (ReflectiveOperationException before15) {
+                throw new UnsupportedOperationException(before15);
+            }
+        }
+
+        static SocketChannel open(ProtocolFamily family) throws IOException {
+            try {
+                return (SocketChannel) OPEN.invokeExact(family);
+            } catch (IOException | RuntimeException | Error thrown) {
+                throw thrown;
+            } catch (Throwable impossible) {
+                throw new AssertionError(impossible);
+            }
+        }
     }
 }

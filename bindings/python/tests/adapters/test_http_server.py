@@ -87,3 +87,11 @@ def test_an_interface_that_is_not_there_is_refused_and_nothing_is_left():
 
     with pytest.raises(OSError):
         Server(("127.0.0.1", 0), Echo)
+
+
+def test_a_server_of_datagrams_is_refused():
+    class Server(http_server.MultipathMixIn, socketserver.UDPServer):
+        pass
+
+    with pytest.raises(TypeError, match="Server"):
+        Server(("127.0.0.1", 0), Echo)

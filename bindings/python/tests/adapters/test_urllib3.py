@@ -1,6 +1,7 @@
 """Without these, urllib3 and requests would speak TCP, or miss what they have with TCP."""
 
 import pickle
+import socket
 
 import pytest
 import requests
@@ -9,7 +10,7 @@ from .both_ends import BODY, check
 
 import subflows
 from subflows.adapters.requests import HTTPAdapter
-from subflows.adapters.urllib3 import PoolManager, upgrade
+from subflows.adapters.urllib3 import HTTPConnection, PoolManager, upgrade
 
 
 @pytest.fixture
@@ -85,6 +86,32 @@ def test_failures_are_those_of_the_library(silence, session):
         session.get(f"http://{host}:{port}/", timeout=0.2)
     with pytest.raises(requests.ConnectionError):
         session.get("http://127.0.0.1:1/")
+
+
+def test_names_are_asked_for_as_the_library_does(monkeypatch):
+    asked = []
+
+    def unknown(host, *_, **__):
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with PoolManager(retries=False) as http:
+        # With its final dot: it is not looked for in search domains.
+        with pytest.raises(urllib3.exceptions.NameResolutionError):
+            http.request("GET", "http://name.invalid./")
+        for host in ("a..b", "a" * 64):
+            with pytest.raises(urllib3.exceptions.LocationParseError):
+                http.request("GET", f"http://{host}/")
+    assert asked == ["name.invalid."]
+
+
+def test_an_address_may_stand_in_brackets():
+    with subflows.listen(("::1", 0)) as listener:
+        connection = HTTPConnection("[::1]", listener.getsockname()[1])
+        connection.connect()
+        assert connection.sock.getpeername()[0] == "::1"
+        connection.close()
 
 
 def test_the_time_to_read_is_the_librarys(served, session):

@@ -42,6 +42,9 @@ class MultipathMixIn(socketserver.TCPServer):
 
     def server_bind(self) -> None:
         """Binds a socket of Multipath TCP in the place of the one that the constructor made."""
+        if self.socket_type != socket.SOCK_STREAM:
+            # `socketserver.UDPServer` is one of `TCPServer`.
+            raise TypeError(f"{type(self).__name__} serves no streams")
         self.socket.close()
         self.socket = subflows.socket(self.address_family)
         if self.interface is not None:

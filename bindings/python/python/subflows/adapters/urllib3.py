@@ -29,7 +29,12 @@ from typing import Any, Optional, cast
 import urllib3
 import urllib3.connection
 import urllib3.poolmanager
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+)
 
 import subflows
 
@@ -58,20 +63,28 @@ class HTTPConnection(urllib3.connection.HTTPConnection):
 
     # The one place where urllib3 makes a socket, which its own SOCKS support overrides too.
     def _new_conn(self) -> socket.socket:
+        # Unlike `host` it keeps a final dot, without which a name is looked for in search domains.
+        name = self._dns_host
+        if name.startswith("["):
+            name = name.strip("[]")
+        try:
+            name.encode("idna")
+        except UnicodeError:
+            raise LocationParseError(f"'{name}', label empty or too long") from None
         try:
             sock = subflows.connect(
-                (self.host, self.port),
+                (name, self.port),
                 local=self.source_address,
                 interface=self.interface,
                 timeout=self.timeout,
                 control=self.control,
             )
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
         except subflows.TimedOutError as error:
             raise ConnectTimeoutError(
                 self, f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
             ) from error
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
         except OSError as error:
             raise NewConnectionError(
                 self, f"Failed to establish a new connection: {error}"

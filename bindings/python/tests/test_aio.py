@@ -58,6 +58,25 @@ async def connected(**options):
     return server, reader, writer
 
 
+def test_small_writes_do_not_wait_as_with_asyncio(run):
+    async def main():
+        accepted = []
+
+        def serve(reader, writer):
+            accepted.append(writer)
+            writer.write(b"x")
+
+        async with await subflows.aio.start_server(serve, "127.0.0.1", 0) as server:
+            reader, writer = await subflows.aio.open_connection(*server.sockets[0].getsockname())
+            await reader.readexactly(1)
+            for end in (writer, accepted[0]):
+                sock = end.get_extra_info("socket")
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                end.close()
+
+    run(main())
+
+
 def test_both_ends_speak_multipath_tcp(run):
     async def main():
         server, reader, writer = await connected(control=True)

@@ -17,11 +17,8 @@ import subflows
 
 def test_sockets_are_sockets_of_python(pair):
     assert type(pair.client) is socket.socket
-    assert (pair.client.family, pair.client.type, pair.client.proto) == (
-        socket.AF_INET,
-        socket.SOCK_STREAM,
-        0,
-    )
+    of_client = (pair.client.family, pair.client.type, pair.client.proto)
+    assert of_client == (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     assert pair.client.gettimeout() == 10
     assert subflows.connect(pair.listener.getsockname()).gettimeout() is None
 

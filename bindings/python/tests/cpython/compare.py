@@ -1,0 +1,100 @@
+"""CPython's own tests of sockets, TLS and asyncio: on our sockets they must end as on TCP.
+
+    PYTHON compare.py
+
+plays each module twice, in a network namespace of its own each time, once as it is and once with every TCP
+socket made by `shim`. A test that ends differently is played again; one that ends differently every time
+and is not in `differences.txt` is a failure.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ALONE = HERE.parents[3] / "tests" / "alone"
+MODULES = [
+    "test.test_socket",
+    "test.test_ssl",
+    "test.test_asyncio.test_streams",
+    "test.test_asyncio.test_sock_lowlevel",
+    "test.test_asyncio.test_server",
+]
+# Classes of test_socket about what is not TCP. Some of them wait for ever in an empty namespace.
+OTHERS = re.compile("UDP|Unix|SCTP|VSOCK|CAN|RDS|QIPCRTR|Bluetooth|TIPC|ISOTP|J1939|Crypto|Hyper")
+AGAIN = 3
+
+
+def names(module: str) -> list:
+    """What is played of a module: all of it, or the classes that are about TCP or any socket."""
+    if module != "test.test_socket":
+        return [module]
+    found = __import__(module, fromlist=["_"])
+    return [
+        f"{module}.{name}"
+        for name, value in vars(found).items()
+        if isinstance(value, type)
+        and issubclass(value, unittest.TestCase)
+        and value.__module__ == module
+        and not OTHERS.search(name)
+        and unittest.defaultTestLoader.getTestCaseNames(value)
+    ]
+
+
+def play(mode: str, chosen: list) -> tuple:
+    """The verdict of each test, and what was said about those that failed."""
+    with tempfile.NamedTemporaryFile("r") as file:
+        command = [ALONE, sys.executable, HERE / "play.py", mode, file.name, *chosen]
+        said = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+        verdicts = dict(line.rsplit(" ", 1) for line in file)
+    verdicts = {name: verdict.strip() for name, verdict in verdicts.items()}
+    handshakes = verdicts.pop("handshakes", None)
+    assert handshakes is not None, f"it did not come to its end:\n{said.stderr[-2000:]}"
+    if mode == "tcp":
+        assert handshakes == "0", "these sockets were not TCP"
+    return verdicts, int(handshakes), said.stderr
+
+
+def main() -> None:
+    try:
+        import test.test_socket  # noqa: F401
+    except ImportError as error:
+        print(f"skip: CPython's own tests are not installed with {sys.executable}: {error}")
+        return
+    text = (HERE / "differences.txt").read_text().splitlines()
+    known = {line.split()[0] for line in text if line and not line.startswith("#")}
+    passed, failed = 0, 0
+    for module in MODULES:
+        tcp, _, _ = play("tcp", names(module))
+        ours, handshakes, said = play("mptcp", names(module))
+        assert handshakes > 0, f"{module}: no two of our sockets spoke Multipath TCP"
+        differing = {name for name in tcp.keys() | ours.keys() if tcp.get(name) != ours.get(name)}
+        excused = differing & known
+        for name in sorted(differing - known):
+            # A class that could not be set up has no name that can be played.
+            for _ in range(AGAIN if "(" not in name else 0):
+                first, second = play("tcp", [name]), play("mptcp", [name])
+                if first[0] == second[0]:
+                    differing.discard(name)
+                    break
+                said = second[2]
+            if name in differing:
+                failed += 1
+                print(f"{name}: {tcp.get(name)} on TCP, {ours.get(name)} on ours\n{said[-500:]}")
+        same = len(tcp.keys() | ours.keys()) - len(differing)
+        passed += same
+        told = f", {len(excused)} differ as listed" if excused else ""
+        print(f"{module}: {same} end as on TCP{told}; {handshakes} connections of Multipath TCP")
+        sys.stdout.flush()
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,7 @@ PREFIX = /usr/local
 LIBDIR = $(PREFIX)/lib
 DESTDIR =
 
-.PHONY: setup demo test conform lint regen bench fuzz doc install clean
+.PHONY: setup demo test conform lint regen bench fuzz doc install wheel clean
 
 setup:            ## install what building and testing needs; quick when it is there
 	@tests/setup
@@ -39,6 +39,9 @@ doc:              ## the documentation of the crate, in target/doc/subflows
 
 install:          ## library, header, command, manual pages, completions: PREFIX= LIBDIR= DESTDIR=
 	@PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' DESTDIR='$(DESTDIR)' bindings/c/install
+
+wheel:            ## Python's wheel (manylinux2014, CPython 3.9 and newer) and its sources, in target/python/dist
+	@bindings/python/package
 
 clean:
 	cargo clean

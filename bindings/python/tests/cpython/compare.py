@@ -89,7 +89,9 @@ def main() -> None:
                 print(f"{name}: {tcp.get(name)} on TCP, {ours.get(name)} on ours\n{said[-500:]}")
         same = len(tcp.keys() | ours.keys()) - len(differing)
         passed += same
-        told = f", {len(excused)} differ as listed" if excused else ""
+        skipped = sum(verdict == "skipped" for verdict in ours.values())
+        told = f" ({skipped} of them skipped)" if skipped else ""
+        told += f", {len(excused)} differ as listed" if excused else ""
         print(f"{module}: {same} end as on TCP{told}; {handshakes} connections of Multipath TCP")
         sys.stdout.flush()
     print(f"{passed} passed, {failed} failed")

@@ -1,32 +1,25 @@
 # frozen_string_literal: true
 
 require_relative "helper"
+require_relative "operations"
 
-# Without these, a method differs from core's table, out of which the signatures are derived.
+# Without these, a method differs from core's table, out of which the rest is derived.
 class SurfaceTest < SubflowsTest
-  SIGNATURES = Gem.loaded_specs.fetch("subflows").full_gem_path + "/sig/subflows.rbs"
-
-  # @return [Hash{Symbol => Array}] the parameters of each function, as Method#parameters has them
-  def declared
-    lines = File.readlines(SIGNATURES).filter_map { |line| line.match(/def self\.(\w+): \((.*?)\) ->/) }
-    lines.to_h do |line|
-      parameters = line[2].split(", ").map do |parameter|
-        case parameter
-        when /\A\?(\w+): / then [:key, $1.to_sym]
-        when /\A\?.* (\w+)\z/ then [:opt, $1.to_sym]
-        when /(\w+)\z/ then [:req, $1.to_sym]
-        end
-      end
-      [line[1].to_sym, parameters]
+  def test_the_methods_are_those_of_the_table
+    assert_equal OPERATIONS.keys.sort, Subflows.singleton_methods.sort
+    OPERATIONS.each do |name, row|
+      parameters = Subflows.method(name).parameters
+      assert_equal row[:positional], named(parameters, :req, :opt), name
+      assert_equal row[:keywords].keys, named(parameters, :key), name
     end
   end
 
-  def test_the_functions_are_those_of_the_table
-    refute_empty declared
-    assert_equal declared.keys.sort, Subflows.singleton_methods.sort
-    declared.each do |name, parameters|
-      method = Subflows.method(name)
-      assert_equal parameters, method.parameters.reject { |kind, _| kind == :block }, name
+  def test_defaults_and_first_sentences_are_those_of_the_table
+    OPERATIONS.each do |name, row|
+      comment, definition = source(Subflows.method(name))
+      defaults = definition.scan(/(\w+): ([^,)]+)/).to_h { |key, value| [key.to_sym, eval(value)] }
+      assert_equal row[:keywords], defaults, name
+      assert_equal plain(row[:sentence]), plain(comment[/\A.*?\.(?=\s|\z)/m]), name
     end
   end
 
@@ -37,8 +30,34 @@ class SurfaceTest < SubflowsTest
     assert_equal keywords, Subflows::Connecting.method(:new).parameters.drop(1)
   end
 
+  def test_every_field_has_a_signature
+    signatures = File.read(File.join(Gem.loaded_specs.fetch("subflows").full_gem_path, "sig/subflows.rbs"))
+    Subflows::Details::MEMBERS.each { |name| assert_includes signatures, "attr_reader #{name}:" }
+    OPERATIONS.each_key { |name| assert_includes signatures, "def self.#{name}: (" }
+  end
+
   def test_what_is_native_is_nobodys_business
     assert_raises(NameError) { Subflows::Native }
     refute_respond_to Subflows, :lend
+  end
+
+  private
+
+  def named(parameters, *kinds)
+    parameters.filter_map { |kind, name| name if kinds.include?(kind) }
+  end
+
+  # @return [Array(String, String)] the comment above a method, and the text of its parameters
+  def source(method)
+    file, line = method.source_location
+    lines = File.readlines(file)
+    comment = lines.take(line - 1).reverse.take_while { |text| text.strip.start_with?("#") }.reverse
+    definition = lines.drop(line - 1).join[/\A\s*def self\.\w+(?:\((.*?)\)$)?/m, 1]
+    [comment.map { |text| text.strip.sub(/\A# ?/, "") }.join("\n"), definition.to_s]
+  end
+
+  # Without what each language marks names with.
+  def plain(sentence)
+    sentence.delete("`{}+").split.join(" ")
   end
 end

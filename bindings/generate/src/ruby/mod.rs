@@ -2,6 +2,7 @@
 
 mod classes;
 mod errors;
+mod operations;
 mod signatures;
 
 use anyhow::Result;
@@ -19,6 +20,7 @@ pub fn all() -> Result<Vec<Output>> {
         Output::new(format!("{GEM}/lib/subflows/kinds.rb"), errors::kinds()?),
         Output::new(format!("{GEM}/lib/subflows/enumerations.rb"), errors::enumerations()?),
         Output::new(format!("{GEM}/lib/subflows/version.rb"), version()),
+        Output::new(format!("{GEM}/test/operations.rb"), operations::operations()?),
         Output::new(format!("{GEM}/sig/subflows.rbs"), signatures::signatures()?),
     ])
 }

@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
 module Subflows
-  # Lists the addresses of this end that the connection uses or has announced.
+  # Lists the local addresses that a connection knows: those that its live subflows use, and those
+  # that were announced or used before.
   #
   # What the peer announced is told by {events} alone. Needs no privilege; Linux 5.16.
   #

@@ -1,9 +1,9 @@
 # frozen_string_literal: true
 
 module Subflows
-  # Asks the peer to use a subflow only when no other works, or to use it like the others again.
+  # Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
   #
-  # Our own sending heeds it as well. Needs CAP_NET_ADMIN and a connection that the application
+  # A backup carries data only while no other subflow can. Needs CAP_NET_ADMIN and a connection that the application
   # controls; Linux 5.19.
   #
   # @param sock [IO, #to_io, Integer]

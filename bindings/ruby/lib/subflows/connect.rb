@@ -3,7 +3,7 @@
 module Subflows
   # A connection that is being made: a wait, for programs that have a loop of their own.
   #
-  # Until {#advance} gives the socket, wait for {#to_io} to be writable, at most {#time_left}.
+  # Until +advance+ gives the socket, wait for {#to_io} to be writable, at most +time_left+.
   class Connecting
     include Wait
 

@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
 module Subflows
-  # Lists every Multipath TCP connection of the calling thread's network namespace.
+  # Lists every Multipath TCP connection of the calling thread's network namespace, on request with
+  # its subflows.
   #
   # Needs no privilege; Linux 5.9.
   #

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Subflows
-  # Listens for Multipath TCP connections, and accepts plain TCP ones as well.
+  # Listens for Multipath TCP connections; plain TCP clients are accepted as well.
   #
   # Who manages the paths of the connections that it accepts, the namespace decides:
   # net.mptcp.path_manager. Needs no privilege; Linux 5.6.

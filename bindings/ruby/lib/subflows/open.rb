@@ -3,7 +3,7 @@
 module Subflows
   # A subflow that is being opened: a wait, for programs that have a loop of their own.
   #
-  # Until {#advance} gives the subflow, wait for {#to_io} to be readable, at most {#time_left}.
+  # Until +advance+ gives the subflow, wait for {#to_io} to be readable, at most +time_left+.
   # Closed or forgotten before that, the half-open subflow is closed again.
   class Opening
     include Wait

@@ -13,7 +13,8 @@ module Subflows
     Native.list(sock)
   end
 
-  # Reads what the kernel's socket table knows of one subflow, beside what {list} tells.
+  # Tells what {list} does not: backup in either direction, address ids, whether the subflow is
+  # fully joined, its interface and its congestion control.
   #
   # Needs no privilege; Linux 5.9.
   #

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Subflows
-  # Makes a TCP socket, which is new and unused, Multipath TCP, and keeps its descriptor.
+  # Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
   #
   # The options that were set are carried over. Needs no privilege; Linux 5.16.
   #

@@ -38,6 +38,8 @@ class Pair
 end
 
 class SubflowsTest < Minitest::Test
+  PATH_MANAGER = "/proc/sys/net/mptcp/pm_type"
+
   def setup
     @closed_later = []
   end
@@ -54,6 +56,15 @@ class SubflowsTest < Minitest::Test
 
   def pair(host = "127.0.0.1", control: true)
     later(Pair.new(host, control: control))
+  end
+
+  # Both ends of one that takes as many subflows as come: no path manager of the kernel's counts them.
+  def unlimited_pair
+    before = File.read(PATH_MANAGER)
+    File.write(PATH_MANAGER, "1")
+    pair(control: false)
+  ensure
+    File.write(PATH_MANAGER, before)
   end
 
   # A port at which nobody answers: a socket that listens, whose queue is full.

@@ -160,4 +160,16 @@ class WaitsTest < SubflowsTest
     Process.wait(child)
     assert_equal 2, Subflows.list(connection.client).size
   end
+
+  # What it has of its parent's is forgotten when it ends, and was never its own.
+  def test_the_child_of_a_process_takes_nothing_back_when_it_ends
+    connection = pair
+    nobody = silence
+    later(Subflows.announce(connection.client, "127.0.0.5", port: 0))
+    opening = later(Subflows::Opening.new(connection.client, remote: nobody))
+    Process.wait(fork { exit })
+    assert_equal 2, Subflows.list(connection.client).size
+    assert_includes Subflows.addresses(connection.client).select(&:announced?).map { |address| address.ip.ip_address }, "127.0.0.5"
+    assert_nil opening.advance
+  end
 end

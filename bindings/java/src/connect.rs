@@ -1,12 +1,16 @@
 //! Making sockets: connected, listening, or made Multipath TCP afterwards.
 
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use jni::objects::{JClass, JLongArray, JObject, JValue};
 use jni::sys::{jint, jlong};
 use jni::{Env, jni_sig, jni_str};
-use subflows::{Connect, Listen};
+use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage, getsockname};
+use nix::unistd::dup3;
+use subflows::{Connect, Family, Listen};
 
 use crate::error::Failure;
 use crate::handle::{self, Held};
@@ -21,6 +25,22 @@ pub(crate) fn upgrade(
     fd: jint,
 ) -> Result<(), Failure> {
     socket::read(env, &sock, fd, "upgrade", |sock| subflows::upgrade(sock))
+}
+
+/// Puts a socket of core's in the place of the TCP socket that the JDK has just made, under the same
+/// descriptor. To upgrade it would read its options, and with that begin a first subflow, which takes
+/// a wrong address id when control is taken then.
+pub(crate) fn replace(env: &mut Env<'_>, _: JClass<'_>, sock: JObject<'_>) -> Result<(), Failure> {
+    let old = socket::number(env, &sock, "socket")?;
+    let family = match getsockname::<SockaddrStorage>(old).map(|local| local.family()) {
+        Ok(Some(AddressFamily::Inet)) => Family::V4,
+        Ok(_) => Family::V6,
+        Err(error) => return Err(Failure::Os("socket", error as i32)),
+    };
+    let new = subflows::socket(family)?;
+    // SAFETY: the JDK has made it for the caller, who has shown it to nobody else yet.
+    let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(old) });
+    dup3(new, &mut place, OFlag::O_CLOEXEC).map_err(|error| Failure::Os("socket", error as i32))
 }
 
 /// Starts to connect; gives the handle's number.

@@ -200,6 +200,15 @@ pub(crate) fn duplicate(
     }
 }
 
+/// The number of its descriptor, for whoever has just made it.
+pub(crate) fn number(
+    env: &mut Env<'_>,
+    sock: &JObject<'_>,
+    operation: &'static str,
+) -> Result<jint, Failure> {
+    Ok(find(env, sock, -1, operation)?.number)
+}
+
 /// Whether the object is still open; numbers are.
 pub(crate) fn check_open(
     env: &mut Env<'_>,

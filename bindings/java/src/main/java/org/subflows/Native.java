@@ -72,6 +72,9 @@ final class Native {
         }
     }
 
+    /** Puts a new socket under the descriptor of one that was just made. */
+    static native void replace(Object sock) throws SubflowsException;
+
     static native void upgrade(Object sock, int fd) throws SubflowsException;
 
     static native long connectingBegin(long[] remote, long[] options) throws SubflowsException;

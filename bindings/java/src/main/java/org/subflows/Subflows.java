@@ -43,32 +43,22 @@ public final class Subflows extends Verbs {
      */
     public static Socket socket() throws SubflowsException {
         Socket sock = new Socket();
-        upgradeIfPossible(sock);
+        Native.replace(sock);
         return sock;
     }
 
     /** As {@link #socket()}, for a channel. */
     public static SocketChannel socketChannel() throws IOException {
         SocketChannel channel = SocketChannel.open();
-        upgradeIfPossible(channel);
+        Native.replace(channel);
         return channel;
     }
 
     /** As {@link #socket()}, for a channel of one family of addresses. */
     public static SocketChannel socketChannel(ProtocolFamily family) throws IOException {
         SocketChannel channel = Families.open(Objects.requireNonNull(family));
-        upgradeIfPossible(channel);
+        Native.replace(channel);
         return channel;
-    }
-
-    private static void upgradeIfPossible(Object sock) throws SubflowsException {
-        try {
-            Native.upgrade(sock, -1);
-        } catch (SubflowsException error) {
-            if (error.kind() != ErrorKind.UNSUPPORTED) {
-                throw error;
-            }
-        }
     }
 
     /**

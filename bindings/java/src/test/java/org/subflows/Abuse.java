@@ -54,6 +54,7 @@ final class Abuse {
     }
 
     /** One connection, used and closed at once; gives what should not have come of it. */
+    @SuppressWarnings("try")
     private static Throwable round(Random random) {
         try (ServerSocket listener = Subflows.listen(new InetSocketAddress("127.0.0.1", 0));
                 Socket client = Subflows.connect((InetSocketAddress) listener.getLocalSocketAddress());

@@ -17,7 +17,22 @@ fn ruby() -> Option<std::ffi::OsString> {
     std::env::var_os("STORIES_RUBY")
 }
 
+/// The JVM that plays examples/java/ in the place of these: STORIES_JAVA=java, and where the jar is,
+/// STORIES_JAR=subflows.jar.
+fn java() -> Option<std::ffi::OsString> {
+    std::env::var_os("STORIES_JAVA")
+}
+
 fn program(namespace: &Namespace, name: &str) -> Command {
+    if let Some(java) = java() {
+        let mut command = namespace.command(java);
+        let class: String =
+            name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        command.arg("-cp").arg(std::env::var_os("STORIES_JAR").unwrap());
+        command.arg(folder.join(format!("../java/{class}.java")));
+        return command;
+    }
     if let Some(ruby) = ruby() {
         let mut command = namespace.command(ruby);
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -32,6 +47,14 @@ fn program(namespace: &Namespace, name: &str) -> Command {
         _ => env!("CARGO_BIN_EXE_fallback_report"),
     };
     namespace.command(path)
+}
+
+/// An address as an argument; Java wants host and port apart, as `InetSocketAddress` does.
+fn at(command: &mut Command, address: SocketAddr) {
+    match java() {
+        Some(_) => command.arg(address.ip().to_string()).arg(address.port().to_string()),
+        None => command.arg(address.to_string()),
+    };
 }
 
 fn output(mut command: Command) -> String {
@@ -56,7 +79,8 @@ fn list_and_open() {
     let net = Net::two_subnets().unwrap();
     let (listener, address) = listener(&net);
     let mut command = program(&net.client, "list_and_open");
-    command.arg(address.to_string()).arg(&net.paths[1].client_interface);
+    at(&mut command, address);
+    command.arg(&net.paths[1].client_interface);
     let (text, _stream) = thread::scope(|scope| {
         let running = scope.spawn(|| output(command));
         let (mut stream, _) = listener.accept().unwrap();
@@ -79,15 +103,17 @@ fn download(example: &str) {
     let net = Net::wires(&[("first", rate), ("second", rate)]).unwrap();
     let (listener, address) = listener(&net);
     let mut command = program(&net.client, example);
-    let is_http = example == "download_http";
-    let from = if is_http { format!("http://{address}/") } else { address.to_string() };
-    command.arg(from).arg("second");
+    match example {
+        "download_http" => drop(command.arg(format!("http://{address}/"))),
+        _ => at(&mut command, address),
+    }
+    command.arg("second");
     let data: Vec<u8> =
         (0..SIZE as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let text = thread::scope(|scope| {
         let running = scope.spawn(|| output(command));
         let (mut stream, _) = listener.accept().unwrap();
-        if is_http {
+        if example == "download_http" {
             assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0, "it asks for nothing");
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n").unwrap();
         }
@@ -99,7 +125,7 @@ fn download(example: &str) {
         sending.join().unwrap().unwrap();
         running.join().unwrap()
     });
-    let checksum = match ruby() {
+    let checksum = match ruby().or_else(java) {
         Some(_) => format!("{:08x}", crc32fast::hash(&data)),
         None => format!("{:016x}", folded(&data)),
     };
@@ -138,7 +164,8 @@ fn server_report() {
     }
     let net = Net::two_subnets().unwrap();
     let mut command = program(&net.server, "server_report");
-    command.arg(format!("{}:0", net.paths[0].server_v4)).arg("2").stdout(Stdio::piped());
+    at(&mut command, SocketAddr::new(IpAddr::V4(net.paths[0].server_v4), 0));
+    command.arg("2").stdout(Stdio::piped());
     let mut server = Running(command.spawn().unwrap());
     let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
@@ -170,7 +197,8 @@ fn report(middlebox: Option<StripMptcp>) -> Vec<String> {
     }
     let (listener, address) = listener(&net);
     let mut command = program(&net.client, "fallback_report");
-    command.arg(address.to_string()).stdout(Stdio::piped());
+    at(&mut command, address);
+    command.stdout(Stdio::piped());
     let mut client = Running(command.spawn().unwrap());
     let (mut stream, _) = listener.accept().unwrap();
     let mut lines = BufReader::new(client.0.stdout.take().unwrap()).lines().map(Result::unwrap);

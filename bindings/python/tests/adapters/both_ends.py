@@ -25,7 +25,7 @@ def text_of(address: tuple) -> str:
 
 
 def kernels_token(local: tuple, remote: tuple) -> int:
-    """The token that the kernel has for the connection between two addresses, seen from the first."""
+    """The token that the kernel has for the connection of two addresses, at the first."""
     ends = f" {text_of(local)} {text_of(remote)} "
     [line] = [line for line in ss("-Mi") if ends in re.sub(r"\s+", " ", line)]
     return int(re.search(r"\btoken:([0-9a-f]+)", line)[1], 16)
@@ -39,7 +39,7 @@ def joined(remote_token: int, local_token: int) -> int:
 
 
 def check(sock, token_there: str) -> None:
-    """Checks a client's connection, in the middle of a download, against the kernel and the other end.
+    """Checks a client's connection, in the middle of a download, by the kernel and the other end.
 
     It is Multipath TCP under the client's control, and it takes a second subflow.
     """

@@ -1,4 +1,4 @@
-"""Without these, TLS would not go over Multipath TCP, or its sockets would not be taken by the verbs."""
+"""Without these, TLS would not go over Multipath TCP, or the verbs not take its sockets."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""Multipath TCP for the libraries that programs already use: one module per library, each imported by name.
+"""Multipath TCP for the libraries that programs already use, each in a module of its own.
 
 ========================  ==========================================================
 `adapters.urllib3`        ``PoolManager``, connections and pools; ``upgrade`` of a manager
@@ -10,7 +10,8 @@
 `adapters.ssl`            ``connect`` and ``listen`` with TLS
 ========================  ==========================================================
 
-None of them needs more than the library that it is named after and what that one needs, and importing `subflows`
-imports none. Clients take ``control``, ``local`` and ``interface`` as `subflows.connect` does; timeouts are the
-library's own. Where either end has no Multipath TCP, the connection is plain TCP: `subflows.status` tells.
+None of them needs more than the library that it is named after and what that one needs, and
+importing `subflows` imports none. Clients take ``control``, ``local`` and ``interface`` as
+`subflows.connect` does; timeouts are the library's own. Where either end has no Multipath TCP, the
+connection is plain TCP: `subflows.status` tells.
 """

@@ -15,8 +15,8 @@
 >>> asyncio.run(main())
 404
 
-While a response is read, ``response.connection.transport`` is what the functions of `subflows.aio` take; in a
-handler it is ``request.transport``. The others take its ``get_extra_info("socket")``.
+While a response is read, ``response.connection.transport`` is what the functions of `subflows.aio`
+take; in a handler it is ``request.transport``. The others take its ``get_extra_info("socket")``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["TCPConnector", "site"]
 
 
 class TCPConnector(aiohttp.TCPConnector):
-    """A connector by Multipath TCP; `control`, `local` and `interface` are those of `subflows.connect`.
+    """A connector by Multipath TCP; its own options are those of `subflows.connect`.
 
     A `socket_factory` is refused: this is one.
     """

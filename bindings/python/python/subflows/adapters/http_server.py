@@ -7,8 +7,9 @@
 ...     print(subflows.status(server).state.name)
 LISTENING
 
-In a handler, ``self.connection`` (of socketserver's: ``self.request``) is what `subflows.list` and the others take.
-TLS is added as to any of these servers: ``server.socket = context.wrap_socket(server.socket, server_side=True)``.
+In a handler, ``self.connection`` (of socketserver's: ``self.request``) is what `subflows.list` and
+the others take. TLS is added as to any of these servers:
+``server.socket = context.wrap_socket(server.socket, server_side=True)``.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ __all__ = [
 
 
 class MultipathMixIn(socketserver.TCPServer):
-    """Makes any server over `socketserver.TCPServer` Multipath TCP: ``class Mine(MultipathMixIn, Theirs)``.
+    """Makes any TCP server Multipath TCP: ``class Mine(MultipathMixIn, Theirs)``.
 
-    Plain TCP clients are served as well. Who manages the paths of the connections, the network namespace
-    decides: net.mptcp.path_manager.
+    Plain TCP clients are served as well. Who manages the paths of the connections, the network
+    namespace decides: net.mptcp.path_manager.
     """
 
     # As others do on class level here: `allow_reuse_address`, `request_queue_size`.

@@ -1,4 +1,6 @@
-"""httpcore's network backends by Multipath TCP, which httpx rests on; the asynchronous one needs anyio 4.10 or newer.
+"""Network backends for httpcore, which httpx rests on, by Multipath TCP.
+
+The asynchronous one needs anyio 4.10 or newer.
 
 >>> import httpcore, subflows
 >>> from subflows.adapters.httpcore import NetworkBackend

@@ -110,10 +110,10 @@ class _Body(httpx.SyncByteStream):
 
 
 class HTTPTransport(httpx.BaseTransport):
-    """What a client is given to speak Multipath TCP; `control`, `local`, `interface` as for `subflows.connect`.
+    """What a client is given to speak Multipath TCP; options as for `subflows.connect`.
 
-    The others are those of `httpx.HTTPTransport`, save proxies and Unix sockets. As with any transport that a
-    client is given, the client's own ``verify`` and ``http2`` are without effect.
+    The others are those of `httpx.HTTPTransport`, save proxies and Unix sockets. As with any
+    transport that a client is given, the client's own ``verify`` and ``http2`` are without effect.
     """
 
     def __init__(

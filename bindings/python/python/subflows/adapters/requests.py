@@ -14,8 +14,8 @@ MPTCP
 >>> server.shutdown()
 >>> server.server_close()
 
-While a response is read (``stream=True``), its ``raw`` is what `subflows.list`, `subflows.open` and the others take
-for its connection.
+While a response is read (``stream=True``), its ``raw`` is what `subflows.list`, `subflows.open` and
+the others take for its connection.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["HTTPAdapter"]
 
 
 class HTTPAdapter(requests.adapters.HTTPAdapter):
-    """What a session is given to speak Multipath TCP; `control`, `local`, `interface` as for `subflows.connect`.
+    """What a session is given to speak Multipath TCP; options as for `subflows.connect`.
 
     Connections to HTTP proxies are Multipath TCP as well; a SOCKS proxy is refused with ValueError.
     """

@@ -1,7 +1,8 @@
 """TLS over Multipath TCP, with the `ssl` module.
 
-A `ssl.SSLSocket` is taken by every verb, and any context wraps a socket of `subflows.connect`, at once or later (as
-STARTTLS does): ``context.wrap_socket(sock, server_hostname=host)``. What stands here is that in one call.
+A `ssl.SSLSocket` is taken by every verb, and any context wraps a socket of `subflows.connect`, at
+once or later (as STARTTLS does): ``context.wrap_socket(sock, server_hostname=host)``. What stands
+here is that in one call.
 
 >>> import subflows
 >>> from subflows.adapters.ssl import connect
@@ -36,8 +37,9 @@ def connect(
 ) -> ssl.SSLSocket:
     """Connects as `subflows.connect` does, and makes the handshake.
 
-    Without a context, it is `ssl.create_default_context`'s; without another name, the host of the address must be in
-    the certificate. The timeout is that of each step, and not kept: the socket is in blocking mode, as ever.
+    Without a context, it is `ssl.create_default_context`'s; without another name, the host of the
+    address must be in the certificate. The timeout is that of each step, and not kept: the socket
+    is in blocking mode, as ever.
 
     Raises what `subflows.connect` raises, and `ssl.SSLError`.
     """
@@ -56,7 +58,7 @@ def connect(
 
 
 def listen(address: _Address, context: ssl.SSLContext, **options: Any) -> ssl.SSLSocket:
-    """Listens as `subflows.listen` does with the same options; what is accepted is a `ssl.SSLSocket`."""
+    """Listens as `subflows.listen` does, and accepts as a `ssl.SSLSocket`; same options."""
     sock = subflows.listen(address, **options)
     try:
         return context.wrap_socket(sock, server_side=True)

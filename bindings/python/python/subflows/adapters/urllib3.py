@@ -15,8 +15,8 @@ MPTCP
 >>> server.shutdown()
 >>> server.server_close()
 
-A response that is being read (``preload_content=False``) is what `subflows.list`, `subflows.open` and the others
-take for its connection, as it has a ``fileno()``.
+A response that is being read (``preload_content=False``) is what `subflows.list`, `subflows.open`
+and the others take for its connection, as it has a ``fileno()``.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def upgrade(
 ) -> None:
     """Makes all further pools of a manager, which may be a proxy's, Multipath TCP.
 
-    Raises ValueError for a manager that makes connections of its own, as that of a SOCKS proxy does.
+    Raises ValueError for one that makes connections of its own, as that of a SOCKS proxy does.
     """
     if manager.pool_classes_by_scheme is not urllib3.poolmanager.pool_classes_by_scheme:
         raise ValueError(
@@ -136,7 +136,7 @@ def upgrade(
 
 
 class PoolManager(urllib3.PoolManager):
-    """A pool manager whose connections are Multipath TCP; the options are those of `subflows.connect`."""
+    """A pool manager whose connections are Multipath TCP; options as for `subflows.connect`."""
 
     def __init__(
         self,

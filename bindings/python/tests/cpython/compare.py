@@ -7,12 +7,12 @@ socket made by `shim`. A test that ends differently is played again; one that en
 and is not in `differences.txt` is a failure.
 """
 
-import os
 import re
 import subprocess
 import sys
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -61,6 +61,12 @@ def play(mode: str, chosen: list) -> tuple:
     return verdicts, int(handshakes), said.stderr
 
 
+def both(chosen: list) -> list:
+    """On TCP and on ours, at the same time: most of these tests wait."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda mode: play(mode, chosen), ["tcp", "mptcp"]))
+
+
 def main() -> None:
     try:
         import test.test_socket  # noqa: F401
@@ -71,15 +77,14 @@ def main() -> None:
     known = {line.split()[0] for line in text if line and not line.startswith("#")}
     passed, failed = 0, 0
     for module in MODULES:
-        tcp, _, _ = play("tcp", names(module))
-        ours, handshakes, said = play("mptcp", names(module))
+        (tcp, _, _), (ours, handshakes, said) = both(names(module))
         assert handshakes > 0, f"{module}: no two of our sockets spoke Multipath TCP"
         differing = {name for name in tcp.keys() | ours.keys() if tcp.get(name) != ours.get(name)}
         excused = differing & known
         for name in sorted(differing - known):
             # A class that could not be set up has no name that can be played.
             for _ in range(AGAIN if "(" not in name else 0):
-                first, second = play("tcp", [name]), play("mptcp", [name])
+                first, second = both([name])
                 if first[0] == second[0]:
                     differing.discard(name)
                     break

@@ -166,3 +166,23 @@ def test_a_thousand_connections_leak_nothing(run):
         server.close()
 
     run(main())
+
+
+def test_a_socket_closed_meanwhile_ends_what_is_pending(run, silence):
+    async def main():
+        server = await subflows.aio.start_server(echo, "127.0.0.1", 0)
+        sock = await subflows.aio.connect(server.sockets[0].getsockname(), control=True)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, b"x")
+        assert await loop.sock_recv(sock, 1) == b"x"
+        task = asyncio.ensure_future(subflows.aio.open(sock, remote=silence, timeout=60))
+        while len(subflows.list(sock)) < 2:
+            await asyncio.sleep(0)
+        start = time.monotonic()
+        sock.close()
+        with pytest.raises(subflows.ClosedError):
+            await task
+        assert time.monotonic() - start < 0.1
+        server.close()
+
+    run(main())

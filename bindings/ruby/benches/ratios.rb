@@ -67,7 +67,9 @@ info, getsockopt = medians(each_call { Subflows.info(client) },
                            each_call { client.getsockopt(LEVEL, INFO) })
 listed, read, in_python = medians(
   each_call { Subflows.list(client) },
-  each_call { Subflows.list(client).each { |path| [path.id, path.state, path.rtt_us, path.bytes_sent] } },
+  each_call do
+    Subflows.list(client).each { |path| [path.id, path.state, path.rtt_us, path.bytes_sent] }
+  end,
   python
 )
 [client, *others].each(&:close)
@@ -77,11 +79,13 @@ rows = [
   ["list of two / Python's", listed, in_python, 2],
   ["the same, four fields of each read", read, in_python, nil]
 ]
-lines = ["| in Ruby #{RUBY_VERSION[/\A\d+\.\d+/]} | ours | compared with | ratio | bar | |", "|---|---|---|---|---|---|"]
+version = RUBY_VERSION[/\A\d+\.\d+/]
+lines = ["| in Ruby #{version} | ours | compared with | ratio | bar | |", "|---|---|---|---|---|---|"]
 rows.each do |name, ours, other, bar|
   ratio = ours / other
   verdict = (ratio <= bar ? "holds" : "**missed**") if bar
-  lines << format("| %s | %s | %s | %.2f | %s | %s |", name, told(ours), told(other), ratio, bar && "≤ #{bar}", verdict)
+  lines << format("| %s | %s | %s | %.2f | %s | %s |", name, told(ours), told(other), ratio,
+                  bar && "≤ #{bar}", verdict)
 end
 text = "\n#{lines.join("\n")}\n"
 puts text

@@ -1,11 +1,13 @@
 //! Telling the peer of a local address.
 
+use std::os::fd::AsRawFd;
+
 use magnus::{Error, Module, RModule, Ruby, Value, method, prelude::*};
 use subflows::Announce;
 
 use crate::convert::{Ip, Sock, ToRuby};
 use crate::error::OrRaise;
-use crate::handle::{Handle, io_error, number};
+use crate::handle::{Handle, io_error};
 
 /// An address that the peer was told of.
 #[magnus::wrap(class = "Subflows::Announced", free_immediately, size)]
@@ -36,7 +38,7 @@ impl Announced {
     fn fileno(ruby: &Ruby, this: &Self) -> Result<i32, Error> {
         let announced = this.0.get(ruby)?;
         let listener = announced.fd().ok_or_else(|| io_error(ruby, "it has no listener"))?;
-        Ok(number(&listener))
+        Ok(listener.as_raw_fd())
     }
 
     fn turn_away(ruby: &Ruby, this: &Self) -> Result<usize, Error> {

@@ -1,12 +1,14 @@
 //! Making sockets: a new one, or one that is being connected.
 
+use std::os::fd::AsRawFd;
+
 use magnus::{Error, Module, RModule, Ruby, Value, method, prelude::*};
 use subflows::{Connect, Family};
 
 use crate::convert::{Address, Seconds, ruby_socket};
 use crate::error::{OrRaise, argument_error};
 use crate::gvl::without_gvl;
-use crate::handle::{Handle, number, seconds_until};
+use crate::handle::{Handle, seconds_until};
 
 pub(crate) fn socket(ruby: &Ruby, family: i32) -> Result<Value, Error> {
     let family = match family {
@@ -39,7 +41,7 @@ pub(crate) fn begin(
 
 impl Connecting {
     fn fileno(ruby: &Ruby, this: &Self) -> Result<i32, Error> {
-        Ok(number(&this.0.get(ruby)?.fd()))
+        Ok(this.0.get(ruby)?.fd().as_raw_fd())
     }
 
     fn time_left(ruby: &Ruby, this: &Self) -> Result<Option<f64>, Error> {

@@ -118,7 +118,8 @@ impl<T: ToRuby> ToRuby for Vec<T> {
     }
 }
 
-/// A socket of the caller's: an IO, what has one (`to_io`), or a number. It is borrowed for the call.
+/// A socket of the caller's: an IO, what has one (`to_io`), or a number. It is borrowed for the
+/// call.
 pub(crate) struct Sock(i32);
 
 impl TryConvert for Sock {
@@ -167,8 +168,9 @@ pub(crate) fn system_error(ruby: &Ruby, error: &std::io::Error) -> Error {
     raised.map_or_else(|failed| failed, Error::from)
 }
 
-/// One of Ruby's own sockets (`class`) around a descriptor, which it owns from now on. As those that
-/// Ruby makes, it does not block below what looks blocking above: only so a Fiber scheduler is asked.
+/// One of Ruby's own sockets (`class`) around a descriptor, which it owns from now on. As those
+/// that Ruby makes, it does not block below what looks blocking above: only so a Fiber scheduler is
+/// asked.
 pub(crate) fn ruby_socket(ruby: &Ruby, class: &str, fd: OwnedFd) -> Result<Value, Error> {
     let stream = TcpStream::from(fd);
     stream.set_nonblocking(true).map_err(|error| system_error(ruby, &error))?;

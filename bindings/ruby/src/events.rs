@@ -1,10 +1,12 @@
 //! What happens to connections, as it happens.
 
+use std::os::fd::AsRawFd;
+
 use magnus::{Error, Module, RModule, Ruby, Value, method, prelude::*};
 
 use crate::convert::Sock;
 use crate::error::OrRaise;
-use crate::handle::{Handle, number};
+use crate::handle::Handle;
 use crate::record::Give;
 
 /// A stream of events.
@@ -21,7 +23,7 @@ pub(crate) fn of_namespace(ruby: &Ruby) -> Result<Events, Error> {
 
 impl Events {
     fn fileno(ruby: &Ruby, this: &Self) -> Result<i32, Error> {
-        Ok(number(&this.0.get(ruby)?.fd()))
+        Ok(this.0.get(ruby)?.fd().as_raw_fd())
     }
 
     fn set_buffer(ruby: &Ruby, this: &Self, bytes: u32) -> Result<(), Error> {

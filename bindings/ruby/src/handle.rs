@@ -1,7 +1,6 @@
 //! What has an owner: it may be closed early, and is then of no use.
 
 use std::cell::{RefCell, RefMut};
-use std::os::fd::AsRawFd;
 use std::time::Instant;
 
 use magnus::{Error, Ruby};
@@ -31,11 +30,6 @@ impl<T> Handle<T> {
 
 pub(crate) fn io_error(ruby: &Ruby, message: &'static str) -> Error {
     Error::new(ruby.exception_io_error(), message)
-}
-
-/// The number of a descriptor, which stays the handle's.
-pub(crate) fn number(fd: &impl AsRawFd) -> i32 {
-    fd.as_raw_fd()
 }
 
 /// Seconds from now.

@@ -1,7 +1,7 @@
 //! Opening one more subflow: a wait, whose steps Ruby takes.
 
 use std::mem::ManuallyDrop;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use magnus::{Error, Module, RModule, Ruby, Value, method, prelude::*};
 use subflows::Open;
@@ -9,7 +9,7 @@ use subflows::Open;
 use crate::convert::{Address, Ip, Seconds, Sock};
 use crate::error::OrRaise;
 use crate::gvl::without_gvl;
-use crate::handle::{Handle, number, seconds_until};
+use crate::handle::{Handle, seconds_until};
 use crate::record::Give;
 
 /// A subflow that is being opened.
@@ -74,7 +74,7 @@ pub(crate) fn begin(
 
 impl Opening {
     fn fileno(ruby: &Ruby, this: &Self) -> Result<i32, Error> {
-        Ok(number(&this.0.get(ruby)?.opening.fd().or_raise(ruby)?))
+        Ok(this.0.get(ruby)?.opening.fd().or_raise(ruby)?.as_raw_fd())
     }
 
     fn time_left(ruby: &Ruby, this: &Self) -> Result<f64, Error> {

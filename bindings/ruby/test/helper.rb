@@ -58,7 +58,7 @@ class SubflowsTest < Minitest::Test
     later(Pair.new(host, control: control))
   end
 
-  # Both ends of one that takes as many subflows as come: no path manager of the kernel's counts them.
+  # Both ends of one that takes as many subflows as come: no path manager of the kernel's counts.
   def unlimited_pair
     before = File.read(PATH_MANAGER)
     File.write(PATH_MANAGER, "1")
@@ -100,8 +100,8 @@ class SubflowsTest < Minitest::Test
   end
 end
 
-# With GC_STRESS, every allocation collects: whatever is not held is gone. tests/ruby runs those tests
-# so as well that measure no time.
+# With GC_STRESS, every allocation collects: whatever is not held is gone. tests/ruby runs those
+# tests so as well that measure no time.
 if ENV["GC_STRESS"]
   class SubflowsTest
     def before_setup

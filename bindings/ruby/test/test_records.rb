@@ -86,7 +86,7 @@ class RecordsTest < SubflowsTest
     connection = pair
     subflow = Subflows.list(connection.client).first
     told = Ractor.new(subflow, connection.client.fileno) do |given, number|
-      [given.local.ip_port, given.state, Subflows.list(number) == [given], Subflows.status(number).state]
+      [given.local.ip_port, given.state, Subflows.status(number).state]
     end.take
     assert_equal [connection.client.local_address.ip_port, :established], told.first(2)
     assert_equal :mptcp, told.last

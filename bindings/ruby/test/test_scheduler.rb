@@ -49,8 +49,10 @@ class Scheduler
   end
 
   def wake(ready)
-    @waiting.select { |_, (io, _, at)| ready.any? { |list| list.include?(io) } || (at && now >= at) }
-            .each_key do |fiber|
+    due = @waiting.select do |_, (io, _, at)|
+      ready.any? { |list| list.include?(io) } || (at && now >= at)
+    end
+    due.each_key do |fiber|
       io, events, = @waiting.delete(fiber)
       fiber.resume(ready.any? { |list| list.include?(io) } ? events : false)
     end

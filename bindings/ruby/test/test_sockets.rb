@@ -24,9 +24,10 @@ class SocketsTest < SubflowsTest
   # A Fiber scheduler is asked for those alone that do not block below.
   def test_sockets_are_as_ruby_makes_them
     theirs = later(Socket.new(:INET, :STREAM))
+    traits = %i[nonblock? sync binmode? close_on_exec? external_encoding do_not_reverse_lookup]
     [Subflows.socket, pair.client, pair.listener].each do |ours|
       later(ours)
-      %i[nonblock? sync binmode? close_on_exec? external_encoding do_not_reverse_lookup].each do |trait|
+      traits.each do |trait|
         assert_equal theirs.public_send(trait), ours.public_send(trait), trait
       end
     end

@@ -31,7 +31,8 @@ class SurfaceTest < SubflowsTest
   end
 
   def test_every_field_has_a_signature
-    signatures = File.read(File.join(Gem.loaded_specs.fetch("subflows").full_gem_path, "sig/subflows.rbs"))
+    gem = Gem.loaded_specs.fetch("subflows").full_gem_path
+    signatures = File.read(File.join(gem, "sig/subflows.rbs"))
     Subflows::Details::MEMBERS.each { |name| assert_includes signatures, "attr_reader #{name}:" }
     OPERATIONS.each_key { |name| assert_includes signatures, "def self.#{name}: (" }
   end

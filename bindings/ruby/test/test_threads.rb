@@ -45,7 +45,8 @@ class ThreadsTest < SubflowsTest
       100.times do
         extra = Subflows.open(connection.client, local: "127.0.0.2")
         Subflows.close(connection.client, extra.id)
-        assert_equal %i[subflow_established subflow_closed], [events.next(5), events.next(5)].map(&:kind)
+        kinds = [events.next(5), events.next(5)].map(&:kind)
+        assert_equal %i[subflow_established subflow_closed], kinds
       end
     end
     assert_operator received, :>, 100

@@ -22,7 +22,7 @@ module Lines
   def fields(before, value)
     case value
     when nil then []
-    when Subflows::Record then inside(before, value.members.to_h { |name| [name, value.public_send(name)] })
+    when Subflows::Record then inside(before, value.deconstruct_keys(nil))
     when Hash then inside(before, value)
     when Array
       counted = { count: value.size }

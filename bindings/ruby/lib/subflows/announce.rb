@@ -10,8 +10,8 @@ module Subflows
     # @!method address
     #   @return [Addrinfo] the address; its port is 0 where none was announced
     # @!method fileno
-    #   The listener, which becomes readable when a stranger has connected. A peer that joins us does
-    #   not show here.
+    #   The listener, which becomes readable when a stranger has connected. A peer that joins us
+    #   does not show here.
     #   @return [Integer]
     # @!method turn_away
     #   Resets every stranger who waits at the listener. Never waits.

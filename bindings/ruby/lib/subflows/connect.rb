@@ -19,7 +19,7 @@ module Subflows
     #   Looks whether the connection is made, without waiting.
     #   @return [TCPSocket, nil]
     # @!method time_left
-    #   @return [Float, nil] how long to wait at most, in seconds; nil where no timeout was asked for
+    #   @return [Float, nil] how long to wait at most, in seconds; nil without a timeout
     # @!method fileno
     #   @return [Integer] the descriptor to poll for writability
 

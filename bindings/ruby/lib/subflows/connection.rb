@@ -13,8 +13,8 @@ module Subflows
     Native.connections(subflows)
   end
 
-  # Looks up one connection of the calling thread's network namespace by its local token, in constant
-  # time, without its subflows.
+  # Looks up one connection of the calling thread's network namespace by its local token, in
+  # constant time, without its subflows.
   #
   # Needs no privilege; Linux 5.9.
   #

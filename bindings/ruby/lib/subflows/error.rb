@@ -3,7 +3,8 @@
 module Subflows
   # What was done, what happened, why, and what to do. There is a class per kind.
   #
-  # It answers +errno+, which is all that +rescue Errno::ECONNREFUSED+ asks for: that matches it too.
+  # It answers +errno+, which is all that +rescue Errno::ECONNREFUSED+ asks for: that matches it,
+  # too.
   class Error < StandardError
     # @return [Integer, nil] the kernel's number, where it gave one
     attr_reader :errno

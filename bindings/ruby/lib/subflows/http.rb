@@ -46,8 +46,8 @@ module Subflows
     private_constant :CALLER
 
     # What Net::HTTP calls Socket and TCPSocket, by one of which it connects, depending on its
-    # version. It has no other place for a connection of ours, and what it does around that (proxies,
-    # TLS, timeouts) stays its own; so do the connections of all others.
+    # version. It has no other place for a connection of ours, and what it does around that
+    # (proxies, TLS, timeouts) stays its own; so do the connections of all others.
     #
     # @api private
     module Dial

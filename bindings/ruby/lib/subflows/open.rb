@@ -36,12 +36,13 @@ module Subflows
   # Usable means fully joined: both ends have acknowledged it, and it carries data. A connection
   # becomes ready for this when its first byte is acknowledged; while data is on its way the call
   # waits for that, and fails at once where nothing is. A connection that fails to open a subflow
-  # goes on as before. Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.
+  # goes on as before. Needs CAP_NET_ADMIN and a connection that the application controls;
+  # Linux 5.19.
   #
   # @param sock [IO, #to_io, Integer]
   # @param local [String, IPAddr, Addrinfo, nil] the local address; nil: chosen
   # @param interface [String, nil] the interface to leave by; nil: that of the local address
-  # @param remote [Addrinfo, Array(String, Integer), nil] the remote end; nil: that of the connection
+  # @param remote [Addrinfo, Array(String, Integer), nil] the remote end; nil: the peer
   # @param local_port [Integer] the source port; 0: a free one
   # @param backup [Boolean] to be used only when no other path works
   # @param timeout [Numeric] in seconds

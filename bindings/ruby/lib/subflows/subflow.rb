@@ -4,7 +4,8 @@ module Subflows
   # Lists the live subflows of a connection, in the order in which they were opened.
   #
   # A subflow that is being opened is listed with the state +:syn_sent+; closed ones are not listed,
-  # not even the initial one. Without a connection the list is empty. Needs no privilege; Linux 5.16.
+  # not even the initial one. Without a connection the list is empty. Needs no privilege;
+  # Linux 5.16.
   #
   # @param sock [IO, #to_io, Integer]
   # @return [Array<Subflow>]

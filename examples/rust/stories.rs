@@ -17,8 +17,8 @@ fn ruby() -> Option<std::ffi::OsString> {
     std::env::var_os("STORIES_RUBY")
 }
 
-/// The JVM that plays examples/java/ in the place of these: STORIES_JAVA=java, and where the jar is,
-/// STORIES_JAR=subflows.jar.
+/// The JVM that plays examples/java/ in the place of these: STORIES_JAVA=java, and where they and the
+/// binding are, STORIES_CLASSES=subflows.jar:examples.
 fn java() -> Option<std::ffi::OsString> {
     std::env::var_os("STORIES_JAVA")
 }
@@ -28,9 +28,7 @@ fn program(namespace: &Namespace, name: &str) -> Command {
         let mut command = namespace.command(java);
         let class: String =
             name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        command.arg("-cp").arg(std::env::var_os("STORIES_JAR").unwrap());
-        command.arg(folder.join(format!("../java/{class}.java")));
+        command.arg("-cp").arg(std::env::var_os("STORIES_CLASSES").unwrap()).arg(class);
         return command;
     }
     if let Some(ruby) = ruby() {

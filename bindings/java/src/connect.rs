@@ -136,6 +136,20 @@ pub(crate) fn listen<'local>(
     Ok(channel)
 }
 
+/// The provider that the JDK has without any property, which it keeps to itself.
+pub(crate) fn default_provider<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+) -> Result<JObject<'local>, Failure> {
+    let provider = env.call_static_method(
+        jni_str!("sun/nio/ch/DefaultSelectorProvider"),
+        jni_str!("get"),
+        jni_sig!(() -> sun.nio.ch.SelectorProviderImpl),
+        &[],
+    )?;
+    Ok(provider.l()?)
+}
+
 fn descriptor<'local>(env: &mut Env<'local>, fd: &OwnedFd) -> Result<JObject<'local>, Failure> {
     let class = env.find_class(jni_str!("java/io/FileDescriptor"))?;
     let number = [JValue::Int(fd.as_raw_fd())];

@@ -39,6 +39,7 @@ macro_rules! natives {
 }
 
 natives! {
+    connect::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     connect::replace = (replace(sock: JObject));
     connect::upgrade = (upgrade(sock: JObject, fd: jint));
     connect::connecting_begin = (connecting_begin(remote: jlong[], options: jlong[]) -> jlong);

@@ -72,6 +72,9 @@ final class Native {
         }
     }
 
+    /** The provider that the JDK has without any property. */
+    static native SelectorProvider defaultProvider();
+
     /** Puts a new socket under the descriptor of one that was just made. */
     static native void replace(Object sock) throws SubflowsException;
 

@@ -1,0 +1,162 @@
+package org.subflows;
+
+import java.io.IOException;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.net.ProtocolFamily;
+import java.net.StandardProtocolFamily;
+import java.nio.channels.Channel;
+import java.nio.channels.DatagramChannel;
+import java.nio.channels.NetworkChannel;
+import java.nio.channels.Pipe;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.channels.spi.AbstractSelector;
+import java.nio.channels.spi.SelectorProvider;
+
+/**
+ * The JDK's own provider, whose stream channels speak Multipath TCP, or plain TCP where the kernel has
+ * none.
+ *
+ * <p>{@code -Djava.nio.channels.spi.SelectorProvider=org.subflows.MptcpSelectorProvider} installs it,
+ * and so does the {@linkplain Agent agent}. The JDK's HttpClient and HttpServer then speak Multipath
+ * TCP, and whatever else is made of channels.
+ */
+public final class MptcpSelectorProvider extends SelectorProvider {
+    private static final boolean CONTROLLED = Boolean.getBoolean("org.subflows.control");
+
+    private final SelectorProvider jdk = Native.defaultProvider();
+
+    /** As the JDK makes it. */
+    public MptcpSelectorProvider() {}
+
+    @Override
+    public DatagramChannel openDatagramChannel() throws IOException {
+        return jdk.openDatagramChannel();
+    }
+
+    @Override
+    public DatagramChannel openDatagramChannel(ProtocolFamily family) throws IOException {
+        return jdk.openDatagramChannel(family);
+    }
+
+    @Override
+    public Pipe openPipe() throws IOException {
+        return jdk.openPipe();
+    }
+
+    @Override
+    public AbstractSelector openSelector() throws IOException {
+        return jdk.openSelector();
+    }
+
+    @Override
+    public Channel inheritedChannel() throws IOException {
+        return jdk.inheritedChannel();
+    }
+
+    @Override
+    public SocketChannel openSocketChannel() throws IOException {
+        return client(jdk.openSocketChannel());
+    }
+
+    @Override
+    public ServerSocketChannel openServerSocketChannel() throws IOException {
+        return server(jdk.openServerSocketChannel());
+    }
+
+    /** Called by Java 15 and newer; those of another family than IP stay what they are. */
+    public SocketChannel openSocketChannel(ProtocolFamily family) throws IOException {
+        SocketChannel channel = WithFamily.client(jdk, family);
+        return isIp(family) ? client(channel) : channel;
+    }
+
+    /** Called by Java 15 and newer; those of another family than IP stay what they are. */
+    public ServerSocketChannel openServerSocketChannel(ProtocolFamily family) throws IOException {
+        ServerSocketChannel channel = WithFamily.server(jdk, family);
+        return isIp(family) ? server(channel) : channel;
+    }
+
+    private static boolean isIp(ProtocolFamily family) {
+        return family == StandardProtocolFamily.INET || family == StandardProtocolFamily.INET6;
+    }
+
+    private interface Step {
+        void run() throws SubflowsException;
+    }
+
+    private static SocketChannel client(SocketChannel channel) throws IOException {
+        return orClosed(
+                channel,
+                () -> {
+                    Native.replace(channel);
+                    if (CONTROLLED) {
+                        Subflows.takeControl(channel);
+                    }
+                });
+    }
+
+    /** The JDK has set an option of it, which an upgrade keeps. */
+    private static ServerSocketChannel server(ServerSocketChannel channel) throws IOException {
+        return orClosed(
+                channel,
+                () -> {
+                    try {
+                        Subflows.upgrade(channel);
+                    } catch (SubflowsException error) {
+                        if (error.kind() != ErrorKind.UNSUPPORTED) {
+                            throw error;
+                        }
+                    }
+                });
+    }
+
+    private static <C extends NetworkChannel> C orClosed(C channel, Step step) throws IOException {
+        try {
+            step.run();
+            return channel;
+        } catch (SubflowsException error) {
+            channel.close();
+            throw error;
+        }
+    }
+
+    /** The methods that Java 15 brought. */
+    private static final class WithFamily {
+        private static final MethodHandle CLIENT = find("openSocketChannel", SocketChannel.class);
+        private static final MethodHandle SERVER =
+                find("openServerSocketChannel", ServerSocketChannel.class);
+
+        private static MethodHandle find(String name, Class<?> result) {
+            try {
+                MethodType type = MethodType.methodType(result, ProtocolFamily.class);
+                return MethodHandles.publicLookup().findVirtual(SelectorProvider.class, name, type);
+            } catch (ReflectiveOperationException before15) {
+                throw new UnsupportedOperationException(before15);
+            }
+        }
+
+        static SocketChannel client(SelectorProvider jdk, ProtocolFamily family)
+                throws IOException {
+            try {
+                return (SocketChannel) CLIENT.invokeExact(jdk, family);
+            } catch (IOException | RuntimeException | Error thrown) {
+                throw thrown;
+            } catch (Throwable impossible) {
+                throw new AssertionError(impossible);
+            }
+        }
+
+        static ServerSocketChannel server(SelectorProvider jdk, ProtocolFamily family)
+                throws IOException {
+            try {
+                return (ServerSocketChannel) SERVER.invokeExact(jdk, family);
+            } catch (IOException | RuntimeException | Error thrown) {
+                throw thrown;
+            } catch (Throwable impossible) {
+                throw new AssertionError(impossible);
+            }
+        }
+    }
+}

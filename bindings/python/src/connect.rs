@@ -14,14 +14,14 @@ use crate::convert::{Address, Sock, host_and_port, seconds};
 use crate::error::OrRaise;
 use crate::wait::wait;
 
-/// Python's own socket object around a descriptor, which it owns from now on. Its protocol reads as
-/// TCP's: asyncio refuses others, and of those without any it leaves small writes to wait (Nagle).
+/// Python's own socket object around a descriptor, which it owns from now on. Its protocol reads as 0,
+/// which is what asyncio and others take for TCP.
 fn python_socket<'py>(py: Python<'py>, fd: OwnedFd, is_v4: bool) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let class = CLASS.import(py, "socket", "socket")?;
     let family = if is_v4 { libc::AF_INET } else { libc::AF_INET6 };
     let number = fd.as_raw_fd();
-    let made = class.call1((family, libc::SOCK_STREAM, libc::IPPROTO_TCP, number))?;
+    let made = class.call1((family, libc::SOCK_STREAM, 0, number))?;
     // From here on it is Python's.
     let _ = fd.into_raw_fd();
     Ok(made)

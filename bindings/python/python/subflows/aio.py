@@ -113,6 +113,11 @@ async def connect(
     raise last or OSError(f"{address[0]} has no address")
 
 
+def _without_delay(sock: _socket.socket) -> None:
+    """Switches Nagle's algorithm off, as asyncio does for what it takes for TCP."""
+    sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+
+
 async def open_connection(
     host: str,
     port: int,
@@ -128,6 +133,7 @@ async def open_connection(
         (host, port), local=local, interface=interface, timeout=timeout, control=control
     )
     try:
+        _without_delay(sock)
         if kwargs.get("ssl"):
             kwargs.setdefault("server_hostname", host)
         return await asyncio.open_connection(sock=sock, **kwargs)
@@ -151,6 +157,8 @@ async def start_server(
     """As `asyncio.start_server`, by Multipath TCP; other keywords are passed on (`ssl`, `limit`, …)."""
     sock = _native.listen((host, port), interface=interface, backlog=backlog, only_v6=only_v6)
     try:
+        # Those that it accepts have it from their listener.
+        _without_delay(sock)
         sock.setblocking(False)
         return await asyncio.start_server(client_connected, sock=sock, backlog=backlog, **kwargs)
     except BaseException:

@@ -5,7 +5,6 @@
 writes the table to the file TABLE. LIBRARY is libsubflows.so.0, with which `open` is compared.
 """
 
-import gc
 import resource
 import statistics
 import subprocess
@@ -42,7 +41,6 @@ def medians(contenders: dict, rounds: int, calls: int) -> list:
     taken = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, call in contenders.items():
-            gc.collect()
             start = time.perf_counter_ns()
             for _ in range(calls):
                 call()
@@ -58,7 +56,7 @@ def reading() -> list:
         "ours": lambda: subflows.info(managed[0]),
         "other": lambda: without.info(managed[0]),
     }
-    info_managed = medians(calls, 60, 2000)
+    info_managed = medians(calls, 400, 200)
     client, server, listener = pair(control=True)
     subflows.open(client, local="127.0.0.2")
     lister = without.Lister()
@@ -73,11 +71,11 @@ def reading() -> list:
         ]
 
     calls = {"ours": lambda: subflows.info(client), "other": lambda: without.info(client)}
-    info = medians(calls, 60, 2000)
+    info = medians(calls, 400, 200)
     calls = {"ours": lambda: subflows.list(client), "other": lambda: lister.list(client)}
-    listed = medians(calls, 60, 500)
+    listed = medians(calls, 300, 100)
     calls["ours"] = read
-    listed_and_read = medians(calls, 60, 500)
+    listed_and_read = medians(calls, 300, 100)
     for sock in (client, server, listener, *managed):
         sock.close()
     return [
@@ -134,8 +132,8 @@ def opening(library: str) -> list:
 
 
 def importing() -> tuple:
-    """In a fresh interpreter each time; what the interpreter has itself loaded is there already."""
-    program = "import time; t = time.perf_counter_ns(); import subflows; print(time.perf_counter_ns() - t)"
+    """Of the processor, in a fresh interpreter each time, which has loaded what it needs itself."""
+    program = "import time; t = time.process_time_ns(); import subflows; print(time.process_time_ns() - t)"
     command = [sys.executable, "-c", program]
     taken = [int(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(41)]
     return statistics.median(taken[1:]), 15e6

@@ -100,8 +100,8 @@ class SubflowsTest < Minitest::Test
   end
 end
 
-# With GC_STRESS, every allocation collects: whatever is not held is gone. tests/ruby runs those
-# tests so as well that measure no time.
+# With GC_STRESS, every allocation collects: whatever is not held is gone. tests/ruby-memory runs
+# those tests so as well that measure no time.
 if ENV["GC_STRESS"]
   class SubflowsTest
     def before_setup

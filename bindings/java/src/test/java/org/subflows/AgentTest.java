@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Applications speak Multipath TCP without knowing it. */
 class AgentTest {
@@ -39,12 +40,23 @@ class AgentTest {
     }
 
     private String http(String options, String... arguments) throws Exception {
+        String host = arguments.length > 0 ? "127.0.0.1" : "::1";
+        String said = run(options, List.of("org.subflows.Http", host), arguments);
+        return said + errors().replaceAll("(?m)^WARNING.*\\R*", "");
+    }
+
+    private String errors() throws IOException {
+        return Files.readString(folder.resolve("errors"));
+    }
+
+    private String run(String options, List<String> program, String... arguments)
+            throws Exception {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of(arguments));
         command.add("-javaagent:" + jar() + options);
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-        command.addAll(List.of("org.subflows.Http", arguments.length > 0 ? "127.0.0.1" : "::1"));
+        command.addAll(program);
         Process child =
                 new ProcessBuilder(command)
                         .redirectError(folder.resolve("errors").toFile())
@@ -52,7 +64,14 @@ class AgentTest {
         child.getOutputStream().close();
         String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         child.waitFor();
-        return said + Files.readString(folder.resolve("errors")).replaceAll("(?m)^WARNING.*\\R*", "");
+        return said;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"netty", "jetty", "tomcat"})
+    void serversOfOthersAskedByOkHttp(String server) throws Exception {
+        String said = run("", List.of("org.subflows.Libraries", server));
+        assertEquals("hello 1 1", said, errors());
     }
 
     @ParameterizedTest

@@ -12,7 +12,7 @@ require "timeout"
 class Pair
   attr_reader :listener, :client, :server
 
-  # Valgrind does not know the kind of child that takes control: tests/ruby then makes a namespace
+  # Valgrind does not know the kind of child that takes control: tests/ruby-memory makes a namespace
   # whose connections are all the application's.
   TAKES_CONTROL = File.read("/proc/sys/net/mptcp/pm_type").to_i.zero?
 

@@ -3,7 +3,7 @@ PREFIX = /usr/local
 LIBDIR = $(PREFIX)/lib
 DESTDIR =
 
-.PHONY: setup demo test conform lint regen bench fuzz doc install wheel clean
+.PHONY: setup demo test conform lint regen bench fuzz doc install wheel gem suites clean
 
 setup:            ## install what building and testing needs; quick when it is there
 	@tests/setup
@@ -28,7 +28,9 @@ bench: setup      ## ratios to the raw system calls; the table is kept in BENCHM
 	cargo bench --locked --package subflows --bench ratios
 	cargo bench --locked --package subflows-c --bench ratios
 	bindings/python/bench target/benchmarks-python.md
-	cat target/benchmarks.md target/benchmarks-c.md target/benchmarks-python.md > BENCHMARKS.md
+	bindings/ruby/bench target/benchmarks-ruby.md
+	cat target/benchmarks.md target/benchmarks-c.md target/benchmarks-python.md \
+	    target/benchmarks-ruby.md > BENCHMARKS.md
 
 fuzz:             ## the parsers and the C library on many more random inputs than in `make test`
 	PROPTEST_CASES=1000000 cargo test --locked --release --package subflows --lib random_bytes
@@ -42,6 +44,15 @@ install:          ## library, header, command, manual pages, completions: PREFIX
 
 wheel:            ## Python's wheel (manylinux2014, CPython 3.9 and newer) and its sources, in target/python/dist
 	@bindings/python/package
+
+gem: setup        ## a gem with its sources, and one that is ready-made, in target/gems
+	bindings/ruby/package target/gems
+
+suites: test      ## what takes longer: packages, and the languages' own tests of their sockets
+	tests/python-packages
+	tests/python-cpython
+	tests/ruby-memory target/ruby-*/ready-made
+	tests/ruby-sockets target/ruby-*/ready-made
 
 clean:
 	cargo clean

@@ -68,6 +68,13 @@ impl Field {
         let value = unsafe { env.get_field_unchecked(object, self.id, self.ty) };
         Ok(value?.i()?)
     }
+
+    pub(crate) fn is(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<bool, Failure> {
+        self.class.check(env, object)?;
+        // SAFETY: as above.
+        let value = unsafe { env.get_field_unchecked(object, self.id, self.ty) };
+        Ok(value?.z()?)
+    }
 }
 
 /// A method without arguments.
@@ -88,30 +95,11 @@ impl Method {
         Ok(Method { class, id })
     }
 
-    pub(crate) fn object<'local>(
-        &self,
-        env: &mut Env<'local>,
-        object: &JObject<'_>,
-    ) -> Result<JObject<'local>, Failure> {
-        self.class.check(env, object)?;
-        // SAFETY: the object is of the class in which the method was found; it takes nothing and
-        // gives an object, as whoever calls this asked for it.
-        let value = unsafe { env.call_method_unchecked(object, self.id, ReturnType::Object, &[]) };
-        Ok(value?.l()?)
-    }
-
-    pub(crate) fn int(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<jint, Failure> {
-        self.class.check(env, object)?;
-        let ty = ReturnType::Primitive(Primitive::Int);
-        // SAFETY: as above, for a number.
-        let value = unsafe { env.call_method_unchecked(object, self.id, ty, &[]) };
-        Ok(value?.i()?)
-    }
-
     pub(crate) fn is(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<bool, Failure> {
         self.class.check(env, object)?;
         let ty = ReturnType::Primitive(Primitive::Boolean);
-        // SAFETY: as above, for a truth.
+        // SAFETY: the object is of the class in which the method was found; it takes nothing and
+        // tells true or false, as whoever found it asked for.
         let value = unsafe { env.call_method_unchecked(object, self.id, ty, &[]) };
         Ok(value?.z()?)
     }

@@ -17,10 +17,11 @@ use crate::jdk::{Class, Field, Method};
 struct Places {
     // java.nio.channels
     is_open: Method,
-    fd_val: Method,
+    closed: Field,
+    numbers: [Field; 2],
     asynchronous: [Field; 2],
     // java.net
-    channel: [Method; 2],
+    channel: [Field; 2],
     implementation: [Field; 2],
     is_closed: [Method; 2],
     reuse_address: [Method; 2],
@@ -54,26 +55,14 @@ impl Places {
         let boolean = || jni_sig!(() -> jboolean);
         let fd = || jni_sig!(java.io.FileDescriptor);
         let base_ssl = jni_str!("sun/security/ssl/BaseSSLSocketImpl");
-        let client_channel = jni_sig!(() -> java.nio.channels.SocketChannel);
-        let server_channel = jni_sig!(() -> java.nio.channels.ServerSocketChannel);
         let mut implementation =
             |class| Field::find(env, class, jni_str!("impl"), jni_sig!(java.net.SocketImpl));
         let implementation = [implementation(socket)?, implementation(server)?];
         let mut method = |class, name, signature| Method::find(env, class, name, signature);
-        let channel = jni_str!("getChannel");
         let reuse_address = jni_str!("getReuseAddress");
         let is_closed = jni_str!("isClosed");
         Ok(Places {
             is_open: method(jni_str!("java/nio/channels/Channel"), jni_str!("isOpen"), boolean())?,
-            fd_val: method(
-                jni_str!("sun/nio/ch/SelChImpl"),
-                jni_str!("getFDVal"),
-                jni_sig!(() -> jint),
-            )?,
-            channel: [
-                method(socket, channel, client_channel)?,
-                method(server, channel, server_channel)?,
-            ],
             is_closed: [
                 method(socket, is_closed, boolean())?,
                 method(server, is_closed, boolean())?,
@@ -81,6 +70,41 @@ impl Places {
             reuse_address: [
                 method(socket, reuse_address, boolean())?,
                 method(server, reuse_address, boolean())?,
+            ],
+            // Asked by their fields: to call a method costs as much as the system call does.
+            closed: Field::find(
+                env,
+                jni_str!("java/nio/channels/spi/AbstractInterruptibleChannel"),
+                jni_str!("closed"),
+                jni_sig!(jboolean),
+            )?,
+            numbers: [
+                Field::find(
+                    env,
+                    jni_str!("sun/nio/ch/SocketChannelImpl"),
+                    jni_str!("fdVal"),
+                    jni_sig!(jint),
+                )?,
+                Field::find(
+                    env,
+                    jni_str!("sun/nio/ch/ServerSocketChannelImpl"),
+                    jni_str!("fdVal"),
+                    jni_sig!(jint),
+                )?,
+            ],
+            channel: [
+                Field::find(
+                    env,
+                    jni_str!("sun/nio/ch/SocketAdaptor"),
+                    jni_str!("sc"),
+                    jni_sig!(sun.nio.ch.SocketChannelImpl),
+                )?,
+                Field::find(
+                    env,
+                    jni_str!("sun/nio/ch/ServerSocketAdaptor"),
+                    jni_str!("ssc"),
+                    jni_sig!(sun.nio.ch.ServerSocketChannelImpl),
+                )?,
             ],
             asynchronous: [
                 Field::find(
@@ -151,7 +175,7 @@ impl Found<'_> {
         let places = places(env)?;
         match &self.guard {
             Guard::Caller => Ok(true),
-            Guard::Channel(channel) => places.is_open.is(env, channel),
+            Guard::Channel(channel) => places.is_channel_open(env, channel),
             Guard::Implementation(it) => Ok(places.state.int(env, it)? < ST_CLOSING),
         }
     }
@@ -234,14 +258,13 @@ fn find<'local>(
     }
     let sock = under_tls(env, places, sock)?;
     for server in [0, 1] {
-        if !places.channel[server].class.has(env, &sock)? {
-            continue;
-        }
-        let channel = places.channel[server].object(env, &sock)?;
-        if !channel.is_null() {
+        if places.channel[server].class.has(env, &sock)? {
+            let channel = places.channel[server].object(env, &sock)?;
             return in_channel(env, places, channel, operation);
         }
-        return in_socket(env, places, server, &sock, operation);
+        if places.implementation[server].class.has(env, &sock)? {
+            return in_socket(env, places, server, &sock, operation);
+        }
     }
     Err(Failure::NoSocket(format!("{operation}: this is no socket that the JDK made")))
 }
@@ -253,12 +276,14 @@ fn in_channel<'local>(
     operation: &'static str,
 ) -> Result<Found<'local>, Failure> {
     // A closed one still tells the number that it had.
-    if !places.is_open.is(env, &channel)? {
+    if !places.is_channel_open(env, &channel)? {
         return Err(Failure::Closed(operation));
     }
-    if places.fd_val.class.has(env, &channel)? {
-        let number = places.fd_val.int(env, &channel)?;
-        return Ok(Found { number, guard: Guard::Channel(channel) });
+    for field in &places.numbers {
+        if field.class.has(env, &channel)? {
+            let number = field.int(env, &channel)?;
+            return Ok(Found { number, guard: Guard::Channel(channel) });
+        }
     }
     for field in &places.asynchronous {
         if field.class.has(env, &channel)? {
@@ -315,6 +340,14 @@ fn in_socket<'local>(
 }
 
 impl Places {
+    fn is_channel_open(&self, env: &mut Env<'_>, channel: &JObject<'_>) -> Result<bool, Failure> {
+        match self.closed.class.has(env, channel)? {
+            true => Ok(!self.closed.is(env, channel)?),
+            // Asynchronous ones each have a field of their own.
+            false => self.is_open.is(env, channel),
+        }
+    }
+
     /// The implementation of a socket, without what the JDK wraps around it.
     fn behind<'local>(
         &self,

@@ -1,0 +1,235 @@
+//! The macros by which an item and its row in the tables are declared in one go.
+
+/// Gives the unit of a field: `[Bytes]`, or none.
+macro_rules! unit {
+    () => {
+        $crate::table::Unit::None
+    };
+    ($unit:ident) => {
+        $crate::table::Unit::$unit
+    };
+}
+
+/// Lets a struct be read field by field.
+macro_rules! reflect {
+    ($name:ident, $fields:expr, [$($field:ident,)*]) => {
+        impl $crate::table::Reflect for $name {
+            fn name(&self) -> &'static str { stringify!($name) }
+            fn fields(&self) -> &'static [$crate::table::Field] { $fields }
+            fn get(&self, index: usize) -> $crate::table::Value<'_> {
+                let getters: &[fn(&$name) -> $crate::table::Value<'_>] =
+                    &[$(|record| $crate::table::Readable::value(&record.$field)),*];
+                getters.get(index).map_or($crate::table::Value::Absent, |get| get(self))
+            }
+        }
+    };
+}
+
+/// Declares a record: the struct, its documentation and its list of fields.
+macro_rules! record {
+    (
+        $(#[doc = $doc:literal])*
+        pub struct $name:ident {
+            $(
+                $(#[doc = $field_doc:literal])*
+                $field:ident : $type:ty $([ $($unit:ident)? $($since:literal)? ])?
+            ),* $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $(
+                $(#[doc = $field_doc])*
+                $($(#[doc = concat!("\n\nSince Linux ", $since, ".")])?)?
+                pub $field: $type
+            ),*
+        }
+        impl $crate::table::Typed for $name {
+            const TY: $crate::table::Ty = $crate::table::Ty::Record(stringify!($name));
+        }
+        impl $crate::table::Readable for $name {
+            fn value(&self) -> $crate::table::Value<'_> { $crate::table::Value::Record(self) }
+        }
+        impl $crate::table::Record for $name {
+            const NAME: &'static str = stringify!($name);
+            const DOC: &'static str = concat!($($doc, "\n"),*);
+            const FIELDS: &'static [$crate::table::Field] = &[$($crate::table::Field {
+                name: stringify!($field),
+                ty: <$type as $crate::table::Typed>::TY,
+                unit: $crate::table::unit!($($($unit)?)?),
+                since: concat!("" $($(, $since)?)?),
+                doc: concat!($($field_doc, "\n"),*),
+            }),*];
+        }
+        impl $name {
+            /// What it says of itself.
+            pub const TABLE: $crate::table::RecordTable = $crate::table::RecordTable {
+                name: <Self as $crate::table::Record>::NAME,
+                doc: <Self as $crate::table::Record>::DOC,
+                fields: <Self as $crate::table::Record>::FIELDS,
+            };
+        }
+        $crate::table::reflect!($name, <Self as $crate::table::Record>::FIELDS, [$($field,)*]);
+    };
+}
+
+/// Declares an enumeration whose numbers are part of the interface.
+macro_rules! enumeration {
+    (
+        $(#[doc = $doc:literal])*
+        pub enum $name:ident { $($(#[doc = $variant_doc:literal])* $variant:ident = $number:literal),* $(,)? }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[doc = $variant_doc])* $variant = $number),* }
+        impl $name {
+            /// What it says of itself.
+            pub const TABLE: $crate::table::EnumerationTable = $crate::table::EnumerationTable {
+                name: stringify!($name),
+                doc: concat!($($doc, "\n"),*),
+                variants: &[$($crate::table::Variant {
+                    name: stringify!($variant),
+                    number: $number,
+                    doc: concat!($($variant_doc, "\n"),*),
+                }),*],
+            };
+            /// The name, as this enumeration spells it.
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => stringify!($variant)),* }
+            }
+        }
+        impl $crate::table::Typed for $name {
+            const TY: $crate::table::Ty = $crate::table::Ty::Enum(stringify!($name));
+        }
+        impl $crate::table::Readable for $name {
+            fn value(&self) -> $crate::table::Value<'_> {
+                $crate::table::Value::Enum(self.name(), *self as i32)
+            }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+
+/// Declares an options struct: fields that may stay unset (`maybe`, whose setters convert, and
+/// `exact`, whose setters take a literal number), fields with a default (`set`), and a setter for
+/// each.
+macro_rules! options {
+    (
+        $(#[doc = $doc:literal])*
+        pub struct $name:ident {
+            maybe { $($(#[doc = $m_doc:literal])* $maybe:ident : $m_type:ty),* $(,)? }
+            $(exact { $($(#[doc = $e_doc:literal])* $exact:ident : $e_type:ty),* $(,)? })?
+            set { $($(#[doc = $s_doc:literal])* $set:ident : $s_type:ty = $default:expr),* $(,)? }
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[doc = $m_doc])* pub $maybe: Option<$m_type>,)*
+            $($($(#[doc = $e_doc])* pub $exact: Option<$e_type>,)*)?
+            $($(#[doc = $s_doc])* pub $set: $s_type,)*
+        }
+        impl Default for $name {
+            fn default() -> Self { $name { $($maybe: None,)* $($($exact: None,)*)? $($set: $default),* } }
+        }
+        impl $name {
+            /// The defaults.
+            #[must_use]
+            pub fn new() -> Self { Self::default() }
+            $(
+                $(#[doc = $m_doc])*
+                #[must_use]
+                pub fn $maybe(mut self, $maybe: impl Into<$m_type>) -> Self {
+                    self.$maybe = Some($maybe.into());
+                    self
+                }
+            )*
+            $($(
+                $(#[doc = $e_doc])*
+                #[must_use]
+                pub fn $exact(mut self, $exact: $e_type) -> Self {
+                    self.$exact = Some($exact);
+                    self
+                }
+            )*)?
+            $(
+                $(#[doc = $s_doc])*
+                #[must_use]
+                pub fn $set(mut self, $set: $s_type) -> Self {
+                    self.$set = $set;
+                    self
+                }
+            )*
+            /// The fields, in order; the optional ones first.
+            pub const FIELDS: &'static [$crate::table::Field] = &[
+                $($crate::table::Field {
+                    name: stringify!($maybe),
+                    ty: $crate::table::Ty::Optional(&<$m_type as $crate::table::Typed>::TY),
+                    unit: $crate::table::Unit::None,
+                    since: "",
+                    doc: concat!($($m_doc, "\n"),*),
+                },)*
+                $($($crate::table::Field {
+                    name: stringify!($exact),
+                    ty: $crate::table::Ty::Optional(&<$e_type as $crate::table::Typed>::TY),
+                    unit: $crate::table::Unit::None,
+                    since: "",
+                    doc: concat!($($e_doc, "\n"),*),
+                },)*)?
+                $($crate::table::Field {
+                    name: stringify!($set),
+                    ty: <$s_type as $crate::table::Typed>::TY,
+                    unit: $crate::table::Unit::None,
+                    since: "",
+                    doc: concat!($($s_doc, "\n"),*),
+                },)*
+            ];
+        }
+        impl $crate::table::Typed for $name {
+            const TY: $crate::table::Ty = $crate::table::Ty::Options(stringify!($name));
+        }
+        impl $name {
+            /// What it says of itself.
+            pub const TABLE: $crate::table::OptionsTable = $crate::table::OptionsTable {
+                name: stringify!($name),
+                doc: concat!($($doc, "\n"),*),
+                fields: Self::FIELDS,
+                defaults: || Box::new(Self::default()),
+            };
+        }
+        $crate::table::reflect!($name, Self::FIELDS, [$($maybe,)* $($($exact,)*)? $($set,)*]);
+    };
+}
+
+/// Declares a public function together with its row in [`OPERATIONS`](crate::OPERATIONS).
+macro_rules! operation {
+    (
+        $(#[doc = $doc:literal])*
+        $(#[doc(alias = $alias:literal)])*
+        row $row:ident($($arg:ident : $ty:expr),* $(,)?) -> $result:expr,
+        $privilege:ident, [$($error:ident)*];
+        pub fn $name:ident $($rest:tt)*
+    ) => {
+        $(#[doc = $doc])*
+        $(#[doc(alias = $alias)])*
+        pub fn $name $($rest)*
+        pub(crate) const $row: $crate::table::Operation = $crate::table::Operation {
+            name: stringify!($name),
+            arguments: &[$((stringify!($arg), $ty)),*],
+            result: $result,
+            privilege: $crate::table::Privilege::$privilege,
+            errors: &[$($crate::ErrorKind::$error),*],
+            doc: concat!($($doc, "\n"),*),
+        };
+    };
+}
+
+pub(crate) use {enumeration, operation, options, record, reflect, unit};

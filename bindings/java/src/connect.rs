@@ -2,13 +2,15 @@
 
 use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use jni::objects::{JClass, JLongArray, JObject, JValue};
 use jni::sys::{jint, jlong};
 use jni::{Env, jni_sig, jni_str};
 use nix::fcntl::OFlag;
-use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage, getsockname};
+use nix::sys::socket::{
+    AddressFamily, SockaddrLike, SockaddrStorage, getsockname, getsockopt, setsockopt, sockopt,
+};
 use nix::unistd::dup3;
 use subflows::{Connect, Family, Listen};
 
@@ -28,7 +30,7 @@ pub(crate) fn upgrade(
 }
 
 /// Puts a socket of core's in the place of the TCP socket that the JDK has just made, under the same
-/// descriptor. To upgrade it would read its options, and with that begin a first subflow, which takes
+/// descriptor. To upgrade a client's would read its options, and with that begin a first subflow, which takes
 /// a wrong address id when control is taken then.
 pub(crate) fn replace(env: &mut Env<'_>, _: JClass<'_>, sock: JObject<'_>) -> Result<(), Failure> {
     let old = socket::number(env, &sock, "socket")?;
@@ -38,9 +40,31 @@ pub(crate) fn replace(env: &mut Env<'_>, _: JClass<'_>, sock: JObject<'_>) -> Re
         Err(error) => return Err(Failure::Os("socket", error as i32)),
     };
     let new = subflows::socket(family)?;
+    speak_both(new.as_fd(), family)?;
+    // SAFETY: the caller's, who shows it to nobody else meanwhile.
+    let jdks = unsafe { BorrowedFd::borrow_raw(old) };
+    if getsockopt(&jdks, sockopt::ReuseAddr).map_err(|e| Failure::Os("socket", e as i32))? {
+        reuse_address(new.as_fd())?;
+    }
     // SAFETY: the JDK has made it for the caller, who has shown it to nobody else yet.
     let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(old) });
     dup3(new, &mut place, OFlag::O_CLOEXEC).map_err(|error| Failure::Os("socket", error as i32))
+}
+
+/// Lets a socket of IPv6 speak with IPv4 hosts, as the JDK's do whatever `net.ipv6.bindv6only` says.
+/// To set it begins a first subflow, so it is left alone where it is right.
+pub(crate) fn speak_both(sock: BorrowedFd<'_>, family: Family) -> Result<(), Failure> {
+    let failed = |error| Failure::Os("socket", error as i32);
+    if family == Family::V6 && getsockopt(&sock, sockopt::Ipv6V6Only).map_err(failed)? {
+        setsockopt(&sock, sockopt::Ipv6V6Only, &false).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// As the JDK sets it for listeners.
+pub(crate) fn reuse_address(sock: BorrowedFd<'_>) -> Result<(), Failure> {
+    let set = setsockopt(&sock, sockopt::ReuseAddr, &true);
+    set.map_err(|error| Failure::Os("socket", error as i32))
 }
 
 /// Starts to connect; gives the handle's number.

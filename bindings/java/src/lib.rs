@@ -6,6 +6,7 @@
 //! or the closing of the handle ends at once.
 
 mod address;
+mod agent;
 mod announce;
 mod backup;
 mod capabilities;
@@ -38,7 +39,17 @@ macro_rules! natives {
     )* };
 }
 
+/// The method of an object, because the JVM wants to be its caller: see there.
+const _: jni::NativeMethod = jni::native_method! {
+    java_type = "org.subflows.Agent$Rebinding",
+    error_policy = Throw,
+    fn = agent::replace,
+    extern fn run(),
+};
+
 natives! {
+    agent::find_jdks = (find_socket0(library: JString, controlled: jboolean) -> jboolean);
+    agent::opening_begin_of = (opening_begin_of(token: jint, options: jlong[]) -> jlong);
     connect::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     connect::replace = (replace(sock: JObject));
     connect::upgrade = (upgrade(sock: JObject, fd: jint));

@@ -1,37 +1,109 @@
 package org.subflows;
 
-import java.nio.channels.spi.SelectorProvider;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * Lets a whole application speak Multipath TCP: {@code java -javaagent:subflows.jar -jar app.jar}.
  *
- * <p>Installs {@link MptcpSelectorProvider}. With {@code -javaagent:subflows.jar=control} every
- * connection that the application makes is under its own control: see {@link ConnectOptions#control}.
- * It does not reach plain {@code Socket} and {@code ServerSocket}; give those who make them {@link
- * MptcpSocketFactory}.
+ * <p>Every TCP socket that the JDK makes from then on is one of Multipath TCP: sockets and server
+ * sockets, channels of both kinds. Where the kernel has none, or the peer, it is plain TCP as before.
+ * Options follow after {@code =}, with commas between them:
+ *
+ * <ul>
+ *   <li>{@code control}: the connections that the application makes are under its own control, see
+ *       {@link ConnectOptions#control()}.
+ *   <li>{@code via=INTERFACE}: as soon as such a connection takes it, one more subflow is opened over
+ *       this interface; several times for several of them. Implies control.
+ *   <li>{@code backup=INTERFACE}: as {@code via}, and asks the peer to use it as backup only.
+ * </ul>
+ *
+ * <p>The options need CAP_NET_ADMIN. The agent does not reach native code that makes its own sockets,
+ * Netty's epoll transport for one.
  */
 public final class Agent {
-    private static final String PROVIDER = "java.nio.channels.spi.SelectorProvider";
-
     private Agent() {}
 
     /** Called by the JVM, before the application's own main. */
-    public static void premain(String options) {
-        for (String option : options == null ? new String[0] : options.split(",")) {
-            if (!option.equals("control")) {
-                throw new IllegalArgumentException(
-                        "subflows: no option of the agent is called " + option + "; there is: control");
+    public static void premain(String options) throws IOException {
+        String refusal = start(options);
+        if (refusal != null) {
+            // To throw would bury it among what the JVM has to say about that.
+            System.err.println(refusal);
+            System.exit(1);
+        }
+    }
+
+    /** Called by the JVM when the agent is attached to an application that runs already. */
+    public static void agentmain(String options) throws IOException {
+        String refusal = start(options);
+        if (refusal != null) {
+            throw new IllegalArgumentException(refusal);
+        }
+    }
+
+    /** Gives why it does not, where it does not. */
+    private static synchronized String start(String options) throws IOException {
+        try {
+            start(AgentOptions.parse(options));
+            return null;
+        } catch (IllegalArgumentException | UnsupportedOperationException refusal) {
+            return "subflows: " + refusal.getMessage();
+        }
+    }
+
+    private static void start(AgentOptions options) throws IOException {
+        if (options.needsControl()) {
+            require("take_control");
+            require("events");
+        } else if (!can("mptcp").isAvailable()) {
+            System.err.println("subflows: plain TCP only: " + why(can("mptcp")));
+        }
+        Path library = Path.of(System.getProperty("java.home"), "lib", System.mapLibraryName("nio"));
+        try {
+            // Initialized, it has loaded libnio.
+            Class.forName("sun.nio.ch.Net");
+            if (!Native.findSocket0(library.toString(), options.needsControl())) {
+                throw new NoSuchMethodError("Net.socket0 in " + library);
             }
-            System.setProperty("org.subflows.control", "true");
+            // The JVM warns of replaced methods unless code of its own calls for it.
+            Optional.empty().ifPresentOrElse(nothing -> {}, new Rebinding());
+        } catch (ClassNotFoundException | NoSuchMethodError other) {
+            throw new UnsupportedOperationException(
+                    "this JVM makes its sockets in a way that the agent does not know ("
+                            + other.getMessage()
+                            + "); use -Djava.nio.channels.spi.SelectorProvider="
+                            + MptcpSelectorProvider.class.getName()
+                            + " for its channels");
         }
-        String wanted = MptcpSelectorProvider.class.getName();
-        String before = System.getProperty(PROVIDER, wanted);
-        if (!before.equals(wanted)) {
-            throw new IllegalStateException("subflows: another provider is installed: " + before);
+        ExtraPaths.follow(options.paths());
+    }
+
+    /** Replaces the function that makes the JDK's sockets. */
+    private static final class Rebinding implements Runnable {
+        @Override
+        public native void run();
+    }
+
+    private static void require(String name) throws SubflowsException {
+        if (!can(name).isAvailable()) {
+            throw new UnsupportedOperationException(
+                    "the agent's options need more: " + why(can(name)));
         }
-        System.setProperty(PROVIDER, wanted);
-        if (!(SelectorProvider.provider() instanceof MptcpSelectorProvider)) {
-            throw new IllegalStateException("subflows: channels were used before the agent came");
-        }
+    }
+
+    private static Capability can(String name) throws SubflowsException {
+        return Subflows.capabilities().stream()
+                .filter(capability -> capability.name().equals(name))
+                .findAny()
+                .orElseThrow();
+    }
+
+    private static String why(Capability missing) {
+        return missing.purpose()
+                + ": "
+                + missing.cause().orElse("no")
+                + missing.remedy().map(remedy -> ". " + remedy).orElse("");
     }
 }

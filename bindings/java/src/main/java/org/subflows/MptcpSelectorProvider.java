@@ -8,7 +8,6 @@ import java.net.ProtocolFamily;
 import java.net.StandardProtocolFamily;
 import java.nio.channels.Channel;
 import java.nio.channels.DatagramChannel;
-import java.nio.channels.NetworkChannel;
 import java.nio.channels.Pipe;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
@@ -19,9 +18,10 @@ import java.nio.channels.spi.SelectorProvider;
  * The JDK's own provider, whose stream channels speak Multipath TCP, or plain TCP where the kernel has
  * none.
  *
- * <p>{@code -Djava.nio.channels.spi.SelectorProvider=org.subflows.MptcpSelectorProvider} installs it,
- * and so does the {@linkplain Agent agent}. The JDK's HttpClient and HttpServer then speak Multipath
- * TCP, and whatever else is made of channels.
+ * <p>{@code -Djava.nio.channels.spi.SelectorProvider=org.subflows.MptcpSelectorProvider} installs it.
+ * The JDK's HttpClient and HttpServer then speak Multipath TCP, and whatever else is made of channels;
+ * with {@code -Dorg.subflows.control=true} the connections that they make are under control. The
+ * {@linkplain Agent agent} reaches plain sockets as well.
  */
 public final class MptcpSelectorProvider extends SelectorProvider {
     private static final boolean CONTROLLED = Boolean.getBoolean("org.subflows.control");
@@ -63,7 +63,7 @@ public final class MptcpSelectorProvider extends SelectorProvider {
 
     @Override
     public ServerSocketChannel openServerSocketChannel() throws IOException {
-        return server(jdk.openServerSocketChannel());
+        return Subflows.replaced(jdk.openServerSocketChannel());
     }
 
     /** Called by Java 15 and newer; those of another family than IP stay what they are. */
@@ -75,51 +75,24 @@ public final class MptcpSelectorProvider extends SelectorProvider {
     /** Called by Java 15 and newer; those of another family than IP stay what they are. */
     public ServerSocketChannel openServerSocketChannel(ProtocolFamily family) throws IOException {
         ServerSocketChannel channel = WithFamily.server(jdk, family);
-        return isIp(family) ? server(channel) : channel;
+        return isIp(family) ? Subflows.replaced(channel) : channel;
     }
 
     private static boolean isIp(ProtocolFamily family) {
         return family == StandardProtocolFamily.INET || family == StandardProtocolFamily.INET6;
     }
 
-    private interface Step {
-        void run() throws SubflowsException;
-    }
-
     private static SocketChannel client(SocketChannel channel) throws IOException {
-        return orClosed(
-                channel,
-                () -> {
-                    Native.replace(channel);
-                    if (CONTROLLED) {
-                        Subflows.takeControl(channel);
-                    }
-                });
-    }
-
-    /** The JDK has set an option of it, which an upgrade keeps. */
-    private static ServerSocketChannel server(ServerSocketChannel channel) throws IOException {
-        return orClosed(
-                channel,
-                () -> {
-                    try {
-                        Subflows.upgrade(channel);
-                    } catch (SubflowsException error) {
-                        if (error.kind() != ErrorKind.UNSUPPORTED) {
-                            throw error;
-                        }
-                    }
-                });
-    }
-
-    private static <C extends NetworkChannel> C orClosed(C channel, Step step) throws IOException {
-        try {
-            step.run();
-            return channel;
-        } catch (SubflowsException error) {
-            channel.close();
-            throw error;
+        Subflows.replaced(channel);
+        if (CONTROLLED) {
+            try {
+                Subflows.takeControl(channel);
+            } catch (SubflowsException error) {
+                channel.close();
+                throw error;
+            }
         }
+        return channel;
     }
 
     /** The methods that Java 15 brought. */

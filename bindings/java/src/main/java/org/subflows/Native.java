@@ -75,6 +75,12 @@ final class Native {
     /** The provider that the JDK has without any property. */
     static native SelectorProvider defaultProvider();
 
+    /** Finds the function that makes the JDK's sockets, before {@link Agent} replaces it. */
+    static native boolean findSocket0(String libnio, boolean isControlled);
+
+    /** As {@link #openingBegin}, of a connection of this process; 0 where it has no such one. */
+    static native long openingBeginOf(int token, long[] options) throws IOException;
+
     /** Puts a new socket under the descriptor of one that was just made. */
     static native void replace(Object sock) throws SubflowsException;
 

@@ -1,5 +1,6 @@
 package org.subflows;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
@@ -41,24 +42,34 @@ public final class Subflows extends Verbs {
      * Makes a socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none
      * or it is switched off ({@link #status(Socket)} then says so). Needs no privilege.
      */
-    public static Socket socket() throws SubflowsException {
-        Socket sock = new Socket();
-        Native.replace(sock);
-        return sock;
+    public static Socket socket() throws IOException {
+        return replaced(new Socket());
+    }
+
+    /** As {@link #socket()}, for a server socket; {@link #listen} makes one that is bound. */
+    public static ServerSocket serverSocket() throws IOException {
+        return replaced(new ServerSocket());
     }
 
     /** As {@link #socket()}, for a channel. */
     public static SocketChannel socketChannel() throws IOException {
-        SocketChannel channel = SocketChannel.open();
-        Native.replace(channel);
-        return channel;
+        return replaced(SocketChannel.open());
     }
 
     /** As {@link #socket()}, for a channel of one family of addresses. */
     public static SocketChannel socketChannel(ProtocolFamily family) throws IOException {
-        SocketChannel channel = Families.open(Objects.requireNonNull(family));
-        Native.replace(channel);
-        return channel;
+        return replaced(Families.open(Objects.requireNonNull(family)));
+    }
+
+    /** What the JDK has just made, with another socket under its descriptor. */
+    static <S extends Closeable> S replaced(S sock) throws IOException {
+        try {
+            Native.replace(sock);
+            return sock;
+        } catch (IOException error) {
+            sock.close();
+            throw error;
+        }
     }
 
     /**

@@ -1,8 +1,11 @@
 package org.subflows;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.tools.attach.AgentInitializationException;
+import com.sun.tools.attach.VirtualMachine;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
@@ -32,6 +35,7 @@ class AgentTest {
         Manifest manifest = new Manifest();
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
         manifest.getMainAttributes().putValue("Premain-Class", Agent.class.getName());
+        manifest.getMainAttributes().putValue("Agent-Class", Agent.class.getName());
         Path jar = folder.resolve("agent.jar");
         try (OutputStream out = Files.newOutputStream(jar)) {
             new JarOutputStream(out, manifest).close();
@@ -41,8 +45,7 @@ class AgentTest {
 
     private String http(String options, String... arguments) throws Exception {
         String host = arguments.length > 0 ? "127.0.0.1" : "::1";
-        String said = run(options, List.of("org.subflows.Http", host), arguments);
-        return said + errors().replaceAll("(?m)^WARNING.*\\R*", "");
+        return run(options, List.of("org.subflows.Http", host), arguments) + errors();
     }
 
     private String errors() throws IOException {
@@ -51,20 +54,32 @@ class AgentTest {
 
     private String run(String options, List<String> program, String... arguments)
             throws Exception {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of(arguments));
-        command.add("-javaagent:" + jar() + options);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-        command.addAll(program);
-        Process child =
-                new ProcessBuilder(command)
-                        .redirectError(folder.resolve("errors").toFile())
-                        .start();
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.add("-javaagent:" + jar() + options);
+        Process child = start(program, all);
         child.getOutputStream().close();
+        return said(child);
+    }
+
+    private static String said(Process child) throws Exception {
         String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         child.waitFor();
         return said;
+    }
+
+    private Process start(List<String> program, List<String> arguments) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add("-Xcheck:jni");
+        if (Runtime.version().feature() >= 22) {
+            command.add("--enable-native-access=ALL-UNNAMED");
+        }
+        command.addAll(arguments);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+        command.addAll(program);
+        return new ProcessBuilder(command)
+                .redirectError(folder.resolve("errors").toFile())
+                .start();
     }
 
     @ParameterizedTest
@@ -81,11 +96,51 @@ class AgentTest {
         assertEquals(said, http(options, "-Djava.net.preferIPv4Stack=true"));
     }
 
+    @ParameterizedTest
+    @CsvSource({"'',1", "=control,1", "=via=lo,2", "'=via=lo,backup=lo',3"})
+    void everySocketOfTheJdk(String options, String paths) throws Exception {
+        String mptcp = "MPTCP,MPTCP true,MPTCP,MPTCP MPTCP,MPTCP as ever";
+        List<String> v6 = List.of("org.subflows.Sockets", "::1", paths);
+        assertEquals(mptcp, run(options, v6) + errors());
+        List<String> v4 = List.of("org.subflows.Sockets", "127.0.0.1", paths);
+        assertEquals(mptcp, run(options, v4) + errors());
+        assertEquals(mptcp, run(options, v4, "-Djava.net.preferIPv4Stack=true") + errors());
+    }
+
     @Test
-    void whatItCannotDoItNames() throws Exception {
-        assertTrue(http("=speed").contains("no option of the agent is called speed"));
-        String other = "-Djava.nio.channels.spi.SelectorProvider=org.example.Other";
-        assertTrue(http("", other).contains("another provider is installed: org.example.Other"));
+    void attachedToAnApplicationThatRunsAlready() throws Exception {
+        List<String> waits = List.of("org.subflows.Sockets", "127.0.0.1", "1", "later");
+        Process child = start(waits, List.of());
+        VirtualMachine machine = VirtualMachine.attach(String.valueOf(child.pid()));
+        machine.loadAgent(jar().toString(), "control");
+        String refused =
+                assertThrows(
+                                AgentInitializationException.class,
+                                () -> machine.loadAgent(jar().toString(), "speed"))
+                        .getMessage();
+        machine.detach();
+        child.getOutputStream().close();
+        assertEquals("MPTCP,MPTCP true,MPTCP,MPTCP MPTCP,MPTCP as ever", said(child), refused);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "speed, no option of the agent is called speed; there are control",
+        "'control,', no option of the agent is called nothing",
+        "control=yes, control takes no value",
+        "via, via needs the name of an interface",
+        "backup=, backup needs the name of an interface",
+    })
+    void whatItCannotDoItNames(String option, String said) throws Exception {
+        String errors = http("=" + option);
+        assertTrue(errors.contains(said), errors);
+    }
+
+    @Test
+    void aPathThatIsMissingIsToldOnceAndTheApplicationGoesOn() throws Exception {
+        String said = http("=via=nowhere0");
+        assertTrue(said.startsWith("hello 1 1 1"), said);
+        assertEquals(2, said.split("nowhere0").length, said);
     }
 
     @Test
@@ -101,6 +156,13 @@ class AgentTest {
                 assertEquals(State.MPTCP, Subflows.status(two).state());
                 assertEquals(State.UNCONNECTED, Subflows.status(three).state());
             }
+        }
+        try (ServerSocket listener = new MptcpServerSocketFactory().createServerSocket(0, 5, host);
+                Socket client = factory.createSocket(host, listener.getLocalPort());
+                Socket server = listener.accept()) {
+            assertTrue(listener.getReuseAddress());
+            assertEquals(State.MPTCP, Subflows.status(client).state());
+            assertEquals(State.MPTCP, Subflows.status(server).state());
         }
     }
 }

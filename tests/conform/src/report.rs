@@ -83,10 +83,12 @@ impl Played {
 }
 
 fn play_in(scenarios: &[Scenario], language: &Language, tell: &mut dyn FnMut(&str)) -> Played {
+    let only_v4 = std::env::var_os("CONFORM_IPV4_ONLY").is_some();
     let each = scenarios.iter().enumerate().flat_map(|(place, scenario)| {
         scenario.variants().into_iter().map(move |variant| (place, variant))
     });
-    let variants: Vec<(usize, Variant)> = each.collect();
+    let variants: Vec<(usize, Variant)> =
+        each.filter(|(_, variant)| !only_v4 || !variant.needs_v6()).collect();
     let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(variants.len()) {
@@ -117,6 +119,10 @@ fn told(
     tell: &mut dyn FnMut(&str),
 ) -> Played {
     let (name, count) = (&scenario.name, outcomes.len());
+    if outcomes.is_empty() {
+        tell(&format!("skipped: {name} {}: it needs IPv6", language.name));
+        return Played { skipped: 1, ..Played::default() };
+    }
     let seconds: f64 = outcomes.iter().map(|outcome| outcome.elapsed.as_secs_f64()).sum();
     let ends = || outcomes.iter().filter_map(|outcome| outcome.end.as_ref());
     let has_failed =

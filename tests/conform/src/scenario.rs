@@ -41,6 +41,19 @@ pub struct Variant {
     pub steps: Vec<Step>,
 }
 
+impl Variant {
+    /// Whether sockets of IPv6 are made in it.
+    pub fn needs_v6(&self) -> bool {
+        let v6 = ["v6", "mapped", "v4-on-v6"];
+        let is_of = |text: &str| {
+            text.split_once(" over ").is_some_and(|(_, family)| {
+                v6.contains(&family.split([' ', ':']).next().unwrap_or_default())
+            })
+        };
+        self.steps.iter().any(|step| is_of(&step.text))
+    }
+}
+
 const ENDING: &str = "scenario";
 const BROKEN: &str = "Broken without this: ";
 
@@ -139,6 +152,14 @@ mod tests {
         assert_eq!(titles, ["1, x y", "2, x y"]);
         assert_eq!(variants[1].steps[0], Step { line: 6, text: "network x y".to_owned() });
         assert_eq!(variants[1].steps[1], Step { line: 8, text: "client sees 2".to_owned() });
+    }
+
+    #[test]
+    fn what_needs_v6() {
+        let text = "# Broken without this: it.\n\nfor each f: v4, mapped\nnetwork wires over 2\n\
+                    client connects over {f}: c\n";
+        let variants = Scenario::parse(text).unwrap().variants();
+        assert_eq!(variants.iter().map(Variant::needs_v6).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

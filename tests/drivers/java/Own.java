@@ -189,17 +189,16 @@ final class Own {
         return Map.of();
     }
 
+    /** Null where Java has no name for it. */
     private static SocketOption<?> option(Request request) {
-        String number = request.text("level") + "/" + request.text("option");
-        SocketOption<?> option = OPTIONS.get(number);
-        if (option == null) {
-            throw Fault.notOffered("Java has no option " + number);
-        }
-        return option;
+        return OPTIONS.get(request.text("level") + "/" + request.text("option"));
     }
 
     private Map<String, Object> setOption(Request request) throws IOException {
         SocketOption<?> option = option(request);
+        if (option == null) {
+            throw Fault.notOffered("Java has no name for this option");
+        }
         int value = (int) request.number("value");
         of(request).step(channel -> set(channel, option, value));
         return Map.of("value", value);
@@ -219,7 +218,13 @@ final class Own {
     }
 
     private Map<String, Object> getOption(Request request) throws IOException {
-        Object value = of(request).channel.getOption(option(request));
+        NetworkChannel channel = of(request).channel;
+        SocketOption<?> option = option(request);
+        if (option == null) {
+            int level = (int) request.number("level");
+            return Map.of("value", RawOption.get(channel, level, (int) request.number("option")));
+        }
+        Object value = channel.getOption(option);
         return Map.of("value", value instanceof Boolean ? ((Boolean) value ? 1 : 0) : value);
     }
 

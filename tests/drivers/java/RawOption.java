@@ -1,0 +1,45 @@
+import java.io.FileDescriptor;
+import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.nio.channels.NetworkChannel;
+
+/**
+ * Options of the system's that Java has no name for, by a function that the JDK keeps to itself; the
+ * driver is started with {@code --add-opens java.base/sun.nio.ch=ALL-UNNAMED}.
+ */
+final class RawOption {
+    private static final Method DESCRIPTOR = find("SelChImpl", "getFD");
+    private static final Method GET =
+            find("Net", "getIntOption0", FileDescriptor.class, boolean.class, int.class, int.class);
+
+    private RawOption() {}
+
+    static int get(NetworkChannel channel, int level, int option) throws IOException {
+        return (int) call(GET, null, call(DESCRIPTOR, channel), false, level, option);
+    }
+
+    private static Method find(String type, String name, Class<?>... parameters) {
+        try {
+            Method method = Class.forName("sun.nio.ch." + type).getDeclaredMethod(name, parameters);
+            method.setAccessible(true);
+            return method;
+        } catch (ReflectiveOperationException other) {
+            throw new AssertionError("this JDK is made otherwise", other);
+        }
+    }
+
+    private static Object call(Method method, Object target, Object... arguments)
+            throws IOException {
+        try {
+            return method.invoke(target, arguments);
+        } catch (InvocationTargetException failure) {
+            if (failure.getCause() instanceof IOException) {
+                throw (IOException) failure.getCause();
+            }
+            throw new AssertionError(failure.getCause());
+        } catch (IllegalAccessException impossible) {
+            throw new AssertionError(impossible);
+        }
+    }
+}

@@ -14,6 +14,8 @@ import java.net.Socket;
 import java.nio.channels.AsynchronousSocketChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import javax.net.ssl.SSLSocket;
@@ -249,6 +251,24 @@ class SocketTest {
             assertEquals(address, Subflows.list(pair.client).get(0).remote().getAddress());
             assertEquals(pair.client.getLocalSocketAddress(), Subflows.list(pair.client).get(0).local());
             assertEquals(PathManager.KERNEL, Subflows.status(pair.server).pathManager());
+        }
+    }
+
+    /** `net.ipv6.bindv6only` once made sockets that could not connect to IPv4 hosts. */
+    @Test
+    void ipv4HostsWhereSocketsOfIpv6SpeakNoIpv4() throws IOException {
+        Path setting = Path.of("/proc/sys/net/ipv6/bindv6only");
+        try (ServerSocket listener = Subflows.listen(new InetSocketAddress("127.0.0.1", 0))) {
+            Files.writeString(setting, "1");
+            try (Socket client = Subflows.socket();
+                    SocketChannel channel = Subflows.socketChannel()) {
+                client.connect(listener.getLocalSocketAddress());
+                channel.connect(listener.getLocalSocketAddress());
+                assertEquals(State.MPTCP, Subflows.status(client).state());
+                assertEquals(State.MPTCP, Subflows.status(channel).state());
+            } finally {
+                Files.writeString(setting, "0");
+            }
         }
     }
 

@@ -53,6 +53,7 @@ suites: test      ## what takes longer: packages, and the languages' own tests o
 	tests/python-cpython
 	tests/ruby-memory target/ruby-*/ready-made
 	tests/ruby-sockets target/ruby-*/ready-made
+	tests/java-newer
 
 clean:
 	cargo clean

@@ -1,0 +1,72 @@
+//! A server that opens a second path for large answers, and closes it after them.
+//!
+//! `large_answers ADDRESS:PORT INTERFACE CLIENTS` serves that many clients and ends. Each line of a
+//! client's is a number of bytes, and is answered by as many. The second path leads by the interface
+//! to an address that the client has announced, with a port: without that, nobody listens at its
+//! side. To a client behind a NAT the server would announce its own, and the client would open.
+//!
+//! With CAP_NET_ADMIN, and with `sysctl net.mptcp.path_manager=userspace`, by which this program
+//! controls what it accepts.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use subflows::{Events, Listen, Open, Subflow};
+
+const LARGE: usize = 1 << 20;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(address), Some(interface), Some(clients)) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
+        return Err("usage: large_answers ADDRESS:PORT INTERFACE CLIENTS".into());
+    };
+    let listener = subflows::listen(address, &Listen::new())?;
+    println!("listening on {}", listener.local_addr()?);
+
+    for _ in 0..clients.parse::<usize>()? {
+        let (stream, _) = listener.accept()?;
+        serve(stream, &interface)?;
+    }
+    Ok(())
+}
+
+fn serve(mut stream: TcpStream, interface: &str) -> Result<(), Box<dyn Error>> {
+    let mut events = subflows::events(&stream)?;
+    let mut announced = None;
+    let mut extra: Option<Subflow> = None;
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        let size: usize = line?.parse()?;
+        if let Some(path) = extra.take() {
+            // Who asks again has the whole answer: nothing is on its way over this path.
+            subflows::close(&stream, path.id)?;
+        }
+        announced = last_announced(&mut events)?.or(announced);
+        if let (true, Some(remote)) = (size >= LARGE, announced) {
+            extra = second_path(&stream, interface, remote);
+        }
+        stream.write_all(&(0..size).map(|place| place as u8).collect::<Vec<_>>())?;
+        println!("{size} bytes over {}", subflows::list(&stream)?.len());
+    }
+    Ok(())
+}
+
+/// The address of which the client has told since this was asked last.
+fn last_announced(events: &mut Events) -> subflows::Result<Option<SocketAddr>> {
+    let mut last = None;
+    while let Some(event) = events.try_next()? {
+        if event.kind == subflows::EventKind::AddressAnnounced {
+            last = event.remote;
+        }
+    }
+    Ok(last)
+}
+
+fn second_path(stream: &TcpStream, interface: &str, remote: SocketAddr) -> Option<Subflow> {
+    let options = Open::new().interface(interface).remote(remote).timeout(Duration::from_secs(1));
+    // Without a second path the answer goes over the first.
+    subflows::open(stream, &options).inspect_err(|error| eprintln!("{error}")).ok()
+}

@@ -1,0 +1,31 @@
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import org.subflows.ConnectOptions;
+import org.subflows.OpenOptions;
+import org.subflows.Subflow;
+import org.subflows.Subflows;
+
+/** What the README shows first, with a server that greets. */
+final class First {
+    public static void main(String[] arguments) throws IOException {
+        try (ServerSocket server = Subflows.listen(new InetSocketAddress("127.0.0.1", 0))) {
+            InetSocketAddress address = new InetSocketAddress("127.0.0.1", server.getLocalPort());
+            Thread greeter = new Thread(() -> greet(server));
+            greeter.setDaemon(true);
+            greeter.start();
+            // README: java
+        }
+    }
+
+    private static void greet(ServerSocket server) {
+        try (Socket client = server.accept()) {
+            client.getOutputStream().write('!');
+            client.getInputStream().read(); // stays for as long as the program does
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        }
+    }
+}

@@ -10,7 +10,7 @@ import java.util.zip.CRC32;
  * A download by the JDK's HttpClient over two paths, which survives the loss of either. Nothing in
  * the program speaks of paths: they are the agent's matter.
  *
- * <p>java -javaagent:subflows.jar=control,via=INTERFACE HttpDownload.java URL, with CAP_NET_ADMIN.
+ * <p>java -javaagent:subflows.jar=via=INTERFACE HttpDownload.java URL, with CAP_NET_ADMIN.
  * Prints how much came, and a checksum.
  */
 public final class HttpDownload {

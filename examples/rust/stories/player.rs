@@ -120,7 +120,7 @@ impl Player for Java {
     fn usual_download(&self, namespace: &Namespace, from: SocketAddr, interface: &str) -> Download {
         let jar = self.classes.split(':').next().unwrap_or_default();
         let mut command = namespace.command(&self.jvm);
-        command.arg(format!("-javaagent:{jar}=control,via={interface}"));
+        command.arg(format!("-javaagent:{jar}=via={interface}"));
         command.arg("-cp").arg(&self.classes).arg("HttpDownload").arg(format!("http://{from}/"));
         Download { command, is_http: true, says_opened: false }
     }

@@ -74,6 +74,8 @@ class AgentTest {
         if (Runtime.version().feature() >= 22) {
             command.add("--enable-native-access=ALL-UNNAMED");
         }
+        // Where Tomcat works.
+        command.add("-Djava.io.tmpdir=" + folder);
         command.addAll(arguments);
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.addAll(program);
@@ -83,10 +85,28 @@ class AgentTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"netty", "jetty", "tomcat"})
-    void serversOfOthersAskedByOkHttp(String server) throws Exception {
-        String said = run("", List.of("org.subflows.Libraries", server));
+    @CsvSource({
+        "netty, okhttp",
+        "tomcat, okhttp",
+        "jetty, okhttp",
+        "jetty, urlconnection",
+        "jetty, apache",
+        "h2, h2",
+    })
+    void serversAndClientsOfOthers(String server, String client) throws Exception {
+        String said = run("", List.of("org.subflows.Libraries", server, client));
         assertEquals("hello 1 1", said, errors());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"netty", "jetty", "tomcat"})
+    void withoutAnAgent(String server) throws Exception {
+        String provider = "-Djava.nio.channels.spi.SelectorProvider=";
+        Process child =
+                start(
+                        List.of("org.subflows.Libraries", server, "okhttp-factory"),
+                        List.of(provider + MptcpSelectorProvider.class.getName()));
+        assertEquals("hello 1 1", said(child), errors());
     }
 
     @ParameterizedTest

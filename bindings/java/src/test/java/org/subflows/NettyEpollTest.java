@@ -52,7 +52,8 @@ class NettyEpollTest {
         Subflow extra = Subflows.open(here, OpenOptions.from(second));
         assertEquals(2, Subflows.list(here).size());
         assertTrue(
-                Subflows.list(there).stream().anyMatch(path -> path.remote().equals(extra.local())));
+                Subflows.list(there).stream()
+                        .anyMatch(path -> path.remote().equals(extra.local())));
     }
 
     private EpollServerSocketChannel listen() throws Exception {

@@ -18,11 +18,11 @@ import org.subflows.SubflowsException;
 /**
  * A server that opens a second path for large answers, and closes it after them.
  *
- * <p>java -cp subflows.jar LargeAnswers.java ADDRESS PORT INTERFACE CLIENTS serves that many clients
- * and ends. Each line of a client's is a number of bytes, and is answered by as many. The second path
- * leads by the interface to an address that the client has announced, with a port: without that,
- * nobody listens at its side. To a client behind a NAT the server would announce its own, and the
- * client would open.
+ * <p>java -cp subflows.jar LargeAnswers.java ADDRESS PORT INTERFACE CLIENTS serves that many
+ * clients and ends. Each line of a client's is a number of bytes, and is answered by as many. The
+ * second path leads by the interface to an address that the client has announced, with a port:
+ * without that, nobody listens at its side. To a client behind a NAT the server would announce its
+ * own, and the client would open.
  *
  * <p>With CAP_NET_ADMIN, and with {@code sysctl net.mptcp.path_manager=userspace}, by which this
  * program controls what it accepts.

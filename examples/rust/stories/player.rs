@@ -106,12 +106,21 @@ struct Java {
     classes: String,
 }
 
+impl Java {
+    /// Without the flag, Java 24 and newer warn of native code.
+    fn command(&self, namespace: &Namespace) -> Command {
+        let mut command = namespace.command(&self.jvm);
+        command.arg("--enable-native-access=ALL-UNNAMED").arg("-cp").arg(&self.classes);
+        command
+    }
+}
+
 impl Player for Java {
     /// Takes host and port apart, as `InetSocketAddress` does.
     fn program(&self, namespace: &Namespace, story: &str, address: SocketAddr) -> Command {
         let words = story.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
-        let mut command = namespace.command(&self.jvm);
-        command.arg("-cp").arg(&self.classes).arg(words.collect::<String>());
+        let mut command = self.command(namespace);
+        command.arg(words.collect::<String>());
         command.arg(address.ip().to_string()).arg(address.port().to_string());
         command
     }
@@ -119,9 +128,9 @@ impl Player for Java {
     /// By the agent, in a program that knows of nothing.
     fn usual_download(&self, namespace: &Namespace, from: SocketAddr, interface: &str) -> Download {
         let jar = self.classes.split(':').next().unwrap_or_default();
-        let mut command = namespace.command(&self.jvm);
+        let mut command = self.command(namespace);
         command.arg(format!("-javaagent:{jar}=via={interface}"));
-        command.arg("-cp").arg(&self.classes).arg("HttpDownload").arg(format!("http://{from}/"));
+        command.arg("HttpDownload").arg(format!("http://{from}/"));
         Download { command, is_http: true, says_opened: false }
     }
 }

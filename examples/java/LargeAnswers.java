@@ -7,6 +7,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
+import org.subflows.ErrorKind;
 import org.subflows.Event;
 import org.subflows.EventKind;
 import org.subflows.Events;
@@ -40,10 +41,22 @@ public final class LargeAnswers {
             System.out.println("listening on " + arguments[0] + ":" + server.getLocalPort());
             for (int left = Integer.parseInt(arguments[3]); left > 0; left--) {
                 try (Socket client = server.accept();
-                        Events events = Subflows.events(client)) {
+                        Events events = eventsOf(client)) {
                     serve(client, events, arguments[2]);
                 }
             }
+        }
+    }
+
+    /** Null, where the client speaks plain TCP: it has one path, and tells of no other. */
+    private static Events eventsOf(Socket client) throws SubflowsException {
+        try {
+            return Subflows.events(client);
+        } catch (SubflowsException error) {
+            if (error.kind() == ErrorKind.NOT_MPTCP) {
+                return null;
+            }
+            throw error;
         }
     }
 
@@ -61,13 +74,15 @@ public final class LargeAnswers {
                 Subflows.close(client, extra.get().id());
                 extra = Optional.empty();
             }
-            Optional<InetSocketAddress> news = lastAnnounced(events);
+            Optional<InetSocketAddress> news =
+                    events == null ? Optional.empty() : lastAnnounced(events);
             announced = news.isPresent() ? news : announced;
             if (size >= LARGE && announced.isPresent()) {
                 extra = secondPath(client, networkInterface, announced.get());
             }
             client.getOutputStream().write(answer(size));
-            System.out.println(size + " bytes over " + Subflows.list(client).size());
+            System.out.println(
+                    size + " bytes over " + (extra.isPresent() ? "two paths" : "one path"));
         }
     }
 

@@ -20,6 +20,13 @@ abort "usage: large_answers.rb ADDRESS:PORT INTERFACE CLIENTS" unless at && inte
 address, _, port = at.rpartition(":")
 $stdout.sync = true
 
+# Nothing, where the client speaks plain TCP: it has one path, and tells of no other.
+def events_of(client)
+  Subflows.events(client)
+rescue Subflows::NotMptcpError
+  nil
+end
+
 # The address of which the client has told since this was asked last.
 def last_announced(events)
   told = events.each(timeout: 0).select { |event| event.kind == :address_announced }
@@ -34,16 +41,16 @@ rescue Subflows::Error => error
 end
 
 def serve(client, interface)
-  events = Subflows.events(client)
+  events = events_of(client)
   announced = extra = nil
   while (line = client.gets)
     size = Integer(line)
     # Who asks again has the whole answer: nothing is on its way over this path.
     Subflows.close(client, extra.id) if extra
-    announced = last_announced(events) || announced
+    announced = (last_announced(events) if events) || announced
     extra = (second_path(client, interface, announced) if size >= LARGE && announced)
     client.write((PATTERN * ((size / PATTERN.bytesize) + 1)).byteslice(0, size))
-    puts "#{size} bytes over #{Subflows.list(client).size}"
+    puts "#{size} bytes over #{extra ? "two paths" : "one path"}"
   end
 end
 

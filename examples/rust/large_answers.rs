@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use subflows::{Events, Listen, Open, Subflow};
+use subflows::{ErrorKind, EventKind, Events, Listen, Open, Subflow};
 
 const LARGE: usize = 1 << 20;
 
@@ -35,7 +35,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(mut stream: TcpStream, interface: &str) -> Result<(), Box<dyn Error>> {
-    let mut events = subflows::events(&stream)?;
+    let mut events = match subflows::events(&stream) {
+        // A client of plain TCP has one path, and tells of no other.
+        Err(error) if error.kind() == ErrorKind::NotMptcp => None,
+        events => Some(events?),
+    };
     let mut announced = None;
     let mut extra: Option<Subflow> = None;
     for line in BufReader::new(stream.try_clone()?).lines() {
@@ -44,12 +48,14 @@ fn serve(mut stream: TcpStream, interface: &str) -> Result<(), Box<dyn Error>> {
             // Who asks again has the whole answer: nothing is on its way over this path.
             subflows::close(&stream, path.id)?;
         }
-        announced = last_announced(&mut events)?.or(announced);
+        if let Some(events) = &mut events {
+            announced = last_announced(events)?.or(announced);
+        }
         if let (true, Some(remote)) = (size >= LARGE, announced) {
             extra = second_path(&stream, interface, remote);
         }
         stream.write_all(&(0..size).map(|place| place as u8).collect::<Vec<_>>())?;
-        println!("{size} bytes over {}", subflows::list(&stream)?.len());
+        println!("{size} bytes over {}", if extra.is_some() { "two paths" } else { "one path" });
     }
     Ok(())
 }
@@ -58,7 +64,7 @@ fn serve(mut stream: TcpStream, interface: &str) -> Result<(), Box<dyn Error>> {
 fn last_announced(events: &mut Events) -> subflows::Result<Option<SocketAddr>> {
     let mut last = None;
     while let Some(event) = events.try_next()? {
-        if event.kind == subflows::EventKind::AddressAnnounced {
+        if event.kind == EventKind::AddressAnnounced {
             last = event.remote;
         }
     }

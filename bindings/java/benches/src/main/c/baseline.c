@@ -1,0 +1,54 @@
+/*
+ * What the benchmarks are compared with, in C: each function does it so often, and gives 0, or -1
+ * where it failed. Java calls it once for all of them, so that the way into it is not measured.
+ */
+#include <jni.h>
+#include <subflows.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+JNIEXPORT jint JNICALL Java_org_subflows_benches_Baseline_info(JNIEnv *env, jclass class, jint fd,
+                                                               jint times) {
+    struct subflows_info info;
+    (void)env, (void)class;
+    for (jint i = 0; i < times; i++)
+        if (subflows_info(fd, &info, sizeof info) != 0)
+            return -1;
+    return 0;
+}
+
+JNIEXPORT jint JNICALL Java_org_subflows_benches_Baseline_list(JNIEnv *env, jclass class, jint fd,
+                                                               jint times) {
+    struct subflows_subflow paths[8];
+    (void)env, (void)class;
+    for (jint i = 0; i < times; i++)
+        if (subflows_list(fd, paths, 8, sizeof paths[0]) != 2)
+            return -1;
+    return 0;
+}
+
+/* The kind of socket that the JDK makes. */
+JNIEXPORT jint JNICALL Java_org_subflows_benches_Baseline_socket(JNIEnv *env, jclass class,
+                                                                 jint protocol, jint times) {
+    (void)env, (void)class;
+    for (jint i = 0; i < times; i++) {
+        int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, protocol);
+        if (fd < 0 || close(fd) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+JNIEXPORT jint JNICALL Java_org_subflows_benches_Baseline_upgrade(JNIEnv *env, jclass class,
+                                                                  jint times) {
+    (void)env, (void)class;
+    for (jint i = 0; i < times; i++) {
+        int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+            return -1;
+        int failed = subflows_upgrade(fd);
+        if (close(fd) != 0 || failed)
+            return -1;
+    }
+    return 0;
+}

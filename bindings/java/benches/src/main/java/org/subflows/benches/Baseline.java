@@ -1,0 +1,32 @@
+package org.subflows.benches;
+
+/** What the benchmarks are compared with: loops in C, see {@code baseline.c}. */
+final class Baseline {
+    static {
+        System.load(System.getProperty("org.subflows.benches.baseline"));
+    }
+
+    /** The kernel's numbers of the protocols. */
+    static final int TCP = 6;
+
+    static final int MPTCP = 262;
+
+    private Baseline() {}
+
+    static native int info(int fd, int times);
+
+    static native int list(int fd, int times);
+
+    /** {@code socket} and {@code close}. */
+    static native int socket(int protocol, int times);
+
+    /** {@code socket}, {@code subflows_upgrade} and {@code close}. */
+    static native int upgrade(int times);
+
+    /** What failed has measured nothing. */
+    static void check(int result) {
+        if (result != 0) {
+            throw new AssertionError("the C library's call failed: the figure would mean nothing");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package org.subflows.benches;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.openjdk.jmh.results.BenchmarkResult;
+import org.openjdk.jmh.results.IterationResult;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.Options;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
+
+/** Runs the benchmarks, and writes their table to the file that the argument names. */
+public final class Ratios {
+    private static final int ROUNDS = Integer.getInteger("org.subflows.benches.rounds", 7);
+
+    private final Map<String, List<Double>> taken = new HashMap<>();
+
+    private Ratios() {}
+
+    public static void main(String[] arguments) throws RunnerException, IOException {
+        Ratios ratios = new Ratios();
+        // Everything is measured in each of several short rounds, so that what disturbs one
+        // disturbs the others.
+        for (int round = 0; round < ROUNDS; round++) {
+            ratios.round();
+        }
+        String table = ratios.table();
+        System.out.print(table);
+        Files.writeString(Path.of(arguments[0]), table);
+    }
+
+    private void round() throws RunnerException {
+        Options options =
+                new OptionsBuilder()
+                        .include("org.subflows.benches.")
+                        .forks(1)
+                        .warmupIterations(4)
+                        .warmupTime(TimeValue.milliseconds(250))
+                        .measurementIterations(5)
+                        .measurementTime(TimeValue.milliseconds(100))
+                        .shouldFailOnError(true)
+                        .verbosity(VerboseMode.SILENT)
+                        .build();
+        for (RunResult result : new Runner(options).run()) {
+            String[] names = result.getParams().getBenchmark().split("\\.");
+            List<Double> times =
+                    taken.computeIfAbsent(names[names.length - 1], name -> new ArrayList<>());
+            for (BenchmarkResult fork : result.getBenchmarkResults()) {
+                for (IterationResult iteration : fork.getIterationResults()) {
+                    times.add(iteration.getPrimaryResult().getScore());
+                }
+            }
+        }
+    }
+
+    /** The median, in nanoseconds. */
+    private double of(String benchmark) {
+        List<Double> times = taken.get(benchmark);
+        Collections.sort(times);
+        return times.get(times.size() / 2);
+    }
+
+    private String table() {
+        taken.forEach((name, times) -> System.out.printf("%s %.0f%n", name, of(name)));
+        return "";
+    }
+}

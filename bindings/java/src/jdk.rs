@@ -2,7 +2,7 @@
 
 use jni::Env;
 use jni::ids::{JFieldID, JMethodID};
-use jni::objects::{JClass, JObject};
+use jni::objects::{JClass, JObject, JValueOwned};
 use jni::refs::Global;
 use jni::signature::{FieldSignature, JavaType, MethodSignature, Primitive, ReturnType};
 use jni::strings::JNIStr;
@@ -21,13 +21,6 @@ impl Class {
 
     pub(crate) fn has(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<bool, Failure> {
         Ok(!object.is_null() && env.is_instance_of(object, &self.0)?)
-    }
-
-    fn check(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<(), Failure> {
-        match self.has(env, object)? {
-            true => Ok(()),
-            false => Err(jni::errors::Error::WrongObjectType.into()),
-        }
     }
 }
 
@@ -51,29 +44,44 @@ impl Field {
         Ok(Field { class, id, ty })
     }
 
+    /// What it holds, which may be null; nothing where the object is of another class, or null.
     pub(crate) fn object<'local>(
         &self,
         env: &mut Env<'local>,
         object: &JObject<'_>,
-    ) -> Result<JObject<'local>, Failure> {
-        self.class.check(env, object)?;
+    ) -> Result<Option<JObject<'local>>, Failure> {
+        Ok(self.read(env, object)?.map(JValueOwned::l).transpose()?)
+    }
+
+    /// As [`Field::object`].
+    pub(crate) fn int(
+        &self,
+        env: &mut Env<'_>,
+        object: &JObject<'_>,
+    ) -> Result<Option<jint>, Failure> {
+        Ok(self.read(env, object)?.map(JValueOwned::i).transpose()?)
+    }
+
+    /// As [`Field::object`].
+    pub(crate) fn is(
+        &self,
+        env: &mut Env<'_>,
+        object: &JObject<'_>,
+    ) -> Result<Option<bool>, Failure> {
+        Ok(self.read(env, object)?.map(JValueOwned::z).transpose()?)
+    }
+
+    /// Asks for the class each time, and only once: that costs as much as the reading does.
+    fn read<'local>(
+        &self,
+        env: &mut Env<'local>,
+        object: &JObject<'_>,
+    ) -> Result<Option<JValueOwned<'local>>, Failure> {
+        if !self.class.has(env, object)? {
+            return Ok(None);
+        }
         // SAFETY: the object is of the class in which the field was found with that type.
-        let value = unsafe { env.get_field_unchecked(object, self.id, self.ty) };
-        Ok(value?.l()?)
-    }
-
-    pub(crate) fn int(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<jint, Failure> {
-        self.class.check(env, object)?;
-        // SAFETY: as above.
-        let value = unsafe { env.get_field_unchecked(object, self.id, self.ty) };
-        Ok(value?.i()?)
-    }
-
-    pub(crate) fn is(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<bool, Failure> {
-        self.class.check(env, object)?;
-        // SAFETY: as above.
-        let value = unsafe { env.get_field_unchecked(object, self.id, self.ty) };
-        Ok(value?.z()?)
+        Ok(Some(unsafe { env.get_field_unchecked(object, self.id, self.ty) }?))
     }
 }
 
@@ -96,7 +104,9 @@ impl Method {
     }
 
     pub(crate) fn is(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<bool, Failure> {
-        self.class.check(env, object)?;
+        if !self.class.has(env, object)? {
+            return Err(jni::errors::Error::WrongObjectType.into());
+        }
         let ty = ReturnType::Primitive(Primitive::Boolean);
         // SAFETY: the object is of the class in which the method was found; it takes nothing and
         // tells true or false, as whoever found it asked for.

@@ -19,6 +19,7 @@ mod handle;
 mod info;
 mod jdk;
 mod open;
+mod places;
 mod records;
 mod socket;
 mod status;

@@ -4,164 +4,32 @@
 //! reading, the object is asked again whether it is open, and before acting a duplicate is taken.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 
+use jni::Env;
 use jni::objects::JObject;
 use jni::sys::jint;
-use jni::{Env, jni_sig, jni_str};
 
 use crate::error::Failure;
-use crate::jdk::{Class, Field, Method};
-
-/// Where the JDK keeps descriptors.
-struct Places {
-    // java.nio.channels
-    is_open: Method,
-    closed: Field,
-    numbers: [Field; 2],
-    asynchronous: [Field; 2],
-    // java.net
-    channel: [Field; 2],
-    implementation: [Field; 2],
-    is_closed: [Method; 2],
-    reuse_address: [Method; 2],
-    delegate: Field,
-    state: Field,
-    descriptor: Field,
-    number: Field,
-    // javax.net.ssl
-    ssl_socket: Class,
-    layered_over: Field,
-}
-
-/// `NioSocketImpl` has no descriptor yet.
-const ST_NEW: jint = 0;
-/// From this state on `NioSocketImpl` is closed.
-const ST_CLOSING: jint = 4;
-
-fn places(env: &mut Env<'_>) -> Result<&'static Places, Failure> {
-    static PLACES: OnceLock<Places> = OnceLock::new();
-    if let Some(places) = PLACES.get() {
-        return Ok(places);
-    }
-    let found = Places::find(env)?;
-    Ok(PLACES.get_or_init(|| found))
-}
-
-impl Places {
-    fn find(env: &mut Env<'_>) -> Result<Places, Failure> {
-        let socket = jni_str!("java/net/Socket");
-        let server = jni_str!("java/net/ServerSocket");
-        let boolean = || jni_sig!(() -> jboolean);
-        let fd = || jni_sig!(java.io.FileDescriptor);
-        let base_ssl = jni_str!("sun/security/ssl/BaseSSLSocketImpl");
-        let mut implementation =
-            |class| Field::find(env, class, jni_str!("impl"), jni_sig!(java.net.SocketImpl));
-        let implementation = [implementation(socket)?, implementation(server)?];
-        let mut method = |class, name, signature| Method::find(env, class, name, signature);
-        let reuse_address = jni_str!("getReuseAddress");
-        let is_closed = jni_str!("isClosed");
-        Ok(Places {
-            is_open: method(jni_str!("java/nio/channels/Channel"), jni_str!("isOpen"), boolean())?,
-            is_closed: [
-                method(socket, is_closed, boolean())?,
-                method(server, is_closed, boolean())?,
-            ],
-            reuse_address: [
-                method(socket, reuse_address, boolean())?,
-                method(server, reuse_address, boolean())?,
-            ],
-            // Asked by their fields: to call a method costs as much as the system call does.
-            closed: Field::find(
-                env,
-                jni_str!("java/nio/channels/spi/AbstractInterruptibleChannel"),
-                jni_str!("closed"),
-                jni_sig!(jboolean),
-            )?,
-            numbers: [
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/SocketChannelImpl"),
-                    jni_str!("fdVal"),
-                    jni_sig!(jint),
-                )?,
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/ServerSocketChannelImpl"),
-                    jni_str!("fdVal"),
-                    jni_sig!(jint),
-                )?,
-            ],
-            channel: [
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/SocketAdaptor"),
-                    jni_str!("sc"),
-                    jni_sig!(sun.nio.ch.SocketChannelImpl),
-                )?,
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/ServerSocketAdaptor"),
-                    jni_str!("ssc"),
-                    jni_sig!(sun.nio.ch.ServerSocketChannelImpl),
-                )?,
-            ],
-            asynchronous: [
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/AsynchronousSocketChannelImpl"),
-                    jni_str!("fd"),
-                    fd(),
-                )?,
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/AsynchronousServerSocketChannelImpl"),
-                    jni_str!("fd"),
-                    fd(),
-                )?,
-            ],
-            implementation,
-            delegate: Field::find(
-                env,
-                jni_str!("java/net/DelegatingSocketImpl"),
-                jni_str!("delegate"),
-                jni_sig!(java.net.SocketImpl),
-            )?,
-            state: Field::find(
-                env,
-                jni_str!("sun/nio/ch/NioSocketImpl"),
-                jni_str!("state"),
-                jni_sig!(jint),
-            )?,
-            descriptor: Field::find(env, jni_str!("java/net/SocketImpl"), jni_str!("fd"), fd())?,
-            number: Field::find(
-                env,
-                jni_str!("java/io/FileDescriptor"),
-                jni_str!("fd"),
-                jni_sig!(jint),
-            )?,
-            ssl_socket: Class::find(env, jni_str!("javax/net/ssl/SSLSocket"))?,
-            layered_over: Field::find(env, base_ssl, jni_str!("self"), jni_sig!(java.net.Socket))?,
-        })
-    }
-}
+use crate::places::{Places, ST_CLOSING, ST_NEW, places};
 
 /// Who tells whether the descriptor is still the object's.
-enum Guard<'local> {
+enum Guard<'sock, 'local> {
     /// A plain number: the caller.
     Caller,
-    /// A channel.
-    Channel(JObject<'local>),
-    /// What is behind a socket.
+    /// A channel that was given.
+    Channel(&'sock JObject<'sock>),
+    /// The channel behind a socket.
+    ChannelBehind(JObject<'local>),
+    /// What is behind any other socket.
     Implementation(JObject<'local>),
 }
 
-struct Found<'local> {
+struct Found<'sock, 'local> {
     number: jint,
-    guard: Guard<'local>,
+    guard: Guard<'sock, 'local>,
 }
 
-impl Found<'_> {
+impl Found<'_, '_> {
     fn borrow(&self, operation: &'static str) -> Result<BorrowedFd<'_>, Failure> {
         if self.number < 0 {
             return Err(Failure::Os(operation, nix::errno::Errno::EBADF as i32));
@@ -176,7 +44,8 @@ impl Found<'_> {
         match &self.guard {
             Guard::Caller => Ok(true),
             Guard::Channel(channel) => places.is_channel_open(env, channel),
-            Guard::Implementation(it) => Ok(places.state.int(env, it)? < ST_CLOSING),
+            Guard::ChannelBehind(channel) => places.is_channel_open(env, channel),
+            Guard::Implementation(it) => Ok(places.state(env, it)? < ST_CLOSING),
         }
     }
 }
@@ -242,131 +111,90 @@ pub(crate) fn check_open(
     find(env, sock, 0, operation).map(|_| ())
 }
 
-fn find<'local>(
+fn find<'sock, 'local>(
     env: &mut Env<'local>,
-    sock: &JObject<'_>,
+    sock: &'sock JObject<'sock>,
     number: jint,
     operation: &'static str,
-) -> Result<Found<'local>, Failure> {
+) -> Result<Found<'sock, 'local>, Failure> {
     if sock.is_null() {
         return Ok(Found { number, guard: Guard::Caller });
     }
     let places = places(env)?;
-    let sock = env.new_local_ref(sock)?;
-    if places.is_open.class.has(env, &sock)? {
-        return in_channel(env, places, sock, operation);
+    // Each question costs: what is asked for most is looked for first.
+    if let Some(number) = places.client_channel(env, sock)? {
+        return in_channel(env, number, Guard::Channel(sock), operation);
     }
-    let sock = under_tls(env, places, sock)?;
-    for server in [0, 1] {
-        if places.channel[server].class.has(env, &sock)? {
-            let channel = places.channel[server].object(env, &sock)?;
-            return in_channel(env, places, channel, operation);
-        }
-        if places.implementation[server].class.has(env, &sock)? {
-            return in_socket(env, places, server, &sock, operation);
-        }
+    if let Some(found) = in_socket(env, places, sock, operation)? {
+        return Ok(found);
     }
-    Err(Failure::NoSocket(format!("{operation}: this is no socket that the JDK made")))
+    match places.other_channel(env, sock)? {
+        Some(number) => in_channel(env, number, Guard::Channel(sock), operation),
+        None => Err(Failure::NoSocket(format!(
+            "{operation}: this is no socket or channel that the JDK made"
+        ))),
+    }
 }
 
-fn in_channel<'local>(
-    env: &mut Env<'local>,
-    places: &Places,
-    channel: JObject<'local>,
+fn in_channel<'sock, 'local>(
+    env: &mut Env<'_>,
+    number: jint,
+    guard: Guard<'sock, 'local>,
     operation: &'static str,
-) -> Result<Found<'local>, Failure> {
+) -> Result<Found<'sock, 'local>, Failure> {
+    let found = Found { number, guard };
     // A closed one still tells the number that it had.
-    if !places.is_channel_open(env, &channel)? {
-        return Err(Failure::Closed(operation));
+    match found.is_open(env)? {
+        true => Ok(found),
+        false => Err(Failure::Closed(operation)),
     }
-    for field in &places.numbers {
-        if field.class.has(env, &channel)? {
-            let number = field.int(env, &channel)?;
-            return Ok(Found { number, guard: Guard::Channel(channel) });
-        }
-    }
-    for field in &places.asynchronous {
-        if field.class.has(env, &channel)? {
-            let descriptor = field.object(env, &channel)?;
-            let number = places.number.int(env, &descriptor)?;
-            return Ok(Found { number, guard: Guard::Channel(channel) });
-        }
-    }
-    Err(Failure::NoSocket(format!("{operation}: this is no channel that the JDK made")))
 }
 
-/// The socket that TLS was put over, where it was.
-fn under_tls<'local>(
+/// Nothing where it is no socket.
+fn in_socket<'sock, 'local>(
     env: &mut Env<'local>,
     places: &Places,
-    mut sock: JObject<'local>,
-) -> Result<JObject<'local>, Failure> {
-    while places.ssl_socket.has(env, &sock)? {
-        if !places.layered_over.class.has(env, &sock)? {
-            let text = "this TLS socket is not the JDK's own and hides its descriptor";
-            return Err(Failure::NoSocket(text.to_owned()));
-        }
-        let under = places.layered_over.object(env, &sock)?;
-        if env.is_same_object(&under, &sock)? {
-            break;
-        }
-        sock = under;
-    }
-    Ok(sock)
-}
-
-fn in_socket<'local>(
-    env: &mut Env<'local>,
-    places: &Places,
-    server: usize,
-    sock: &JObject<'local>,
+    sock: &JObject<'_>,
     operation: &'static str,
-) -> Result<Found<'local>, Failure> {
-    let mut behind = places.behind(env, server, sock)?;
-    if behind.is_null() || places.state(env, &behind)? == ST_NEW {
-        if places.is_closed[server].is(env, sock)? {
+) -> Result<Option<Found<'sock, 'local>>, Failure> {
+    let under = places.under_tls(env, sock)?;
+    let sock = under.as_ref().unwrap_or(sock);
+    for server in [false, true] {
+        if let Some(channel) = places.channel_of_adaptor(env, server, sock)? {
+            let number = match server {
+                false => places.client_channel(env, &channel)?,
+                true => places.other_channel(env, &channel)?,
+            };
+            let number = number.ok_or(jni::errors::Error::WrongObjectType)?;
+            return in_channel(env, number, Guard::ChannelBehind(channel), operation).map(Some);
+        }
+        if let Some(behind) = places.behind(env, server, sock)? {
+            return in_plain_socket(env, places, server, sock, behind, operation).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn in_plain_socket<'sock, 'local>(
+    env: &mut Env<'local>,
+    places: &Places,
+    server: bool,
+    sock: &JObject<'_>,
+    mut behind: JObject<'local>,
+    operation: &'static str,
+) -> Result<Found<'sock, 'local>, Failure> {
+    let mut state = places.state(env, &behind)?;
+    if state == ST_NEW {
+        if places.is_closed(env, server, sock)? {
             return Err(Failure::Closed(operation));
         }
-        // The first question to a socket makes its descriptor.
-        places.reuse_address[server].is(env, sock)?;
-        behind = places.behind(env, server, sock)?;
+        places.make_descriptor(env, server, sock)?;
+        behind = places.behind(env, server, sock)?.ok_or(jni::errors::Error::WrongObjectType)?;
+        state = places.state(env, &behind)?;
     }
-    if places.state(env, &behind)? >= ST_CLOSING {
+    if state >= ST_CLOSING {
         return Err(Failure::Closed(operation));
     }
-    let descriptor = places.descriptor.object(env, &behind)?;
-    let number = places.number.int(env, &descriptor)?;
+    let number = places.number(env, &behind)?;
     Ok(Found { number, guard: Guard::Implementation(behind) })
-}
-
-impl Places {
-    fn is_channel_open(&self, env: &mut Env<'_>, channel: &JObject<'_>) -> Result<bool, Failure> {
-        match self.closed.class.has(env, channel)? {
-            true => Ok(!self.closed.is(env, channel)?),
-            // Asynchronous ones each have a field of their own.
-            false => self.is_open.is(env, channel),
-        }
-    }
-
-    /// The implementation of a socket, without what the JDK wraps around it.
-    fn behind<'local>(
-        &self,
-        env: &mut Env<'local>,
-        server: usize,
-        sock: &JObject<'_>,
-    ) -> Result<JObject<'local>, Failure> {
-        let mut behind = self.implementation[server].object(env, sock)?;
-        while self.delegate.class.has(env, &behind)? {
-            behind = self.delegate.object(env, &behind)?;
-        }
-        Ok(behind)
-    }
-
-    fn state(&self, env: &mut Env<'_>, behind: &JObject<'_>) -> Result<jint, Failure> {
-        if !self.state.class.has(env, behind)? {
-            let text = "this socket has an implementation of its own, which hides its descriptor";
-            return Err(Failure::NoSocket(text.to_owned()));
-        }
-        self.state.int(env, behind)
-    }
 }

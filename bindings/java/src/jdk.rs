@@ -1,14 +1,30 @@
 //! Members of the JDK's own classes, found once. JNI sees private ones without any flag.
+//!
+//! To ask for an object's class and to read a field are called by hand: the crate asks before each
+//! whether an exception is pending, which costs as much as the call does. Neither throws, and
+//! whatever was called before them and can throw has told it.
+
+use std::marker::PhantomData;
 
 use jni::Env;
 use jni::ids::{JFieldID, JMethodID};
-use jni::objects::{JClass, JObject, JValueOwned};
+use jni::jni_sig;
+use jni::objects::{JClass, JObject};
 use jni::refs::Global;
 use jni::signature::{FieldSignature, JavaType, MethodSignature, Primitive, ReturnType};
 use jni::strings::JNIStr;
-use jni::sys::jint;
+use jni::sys::{JNINativeInterface__1_1 as Functions, jint, jobject};
 
 use crate::error::Failure;
+
+fn functions<'env>(env: &'env Env<'_>) -> &'env Functions {
+    // SAFETY: the crate has made sure that the pointer is what the JVM gave this thread.
+    let table = unsafe { *env.get_raw() };
+    // SAFETY: the table outlives the thread's attachment, and nobody writes to it.
+    let table = unsafe { &*table };
+    // SAFETY: every JVM has the functions of JNI 1.1.
+    unsafe { &table.v1_1 }
+}
 
 /// A class; the boot loader never unloads one.
 pub(crate) struct Class(Global<JClass<'static>>);
@@ -19,75 +35,108 @@ impl Class {
         Ok(Class(env.new_global_ref(class)?))
     }
 
-    pub(crate) fn has(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<bool, Failure> {
-        Ok(!object.is_null() && env.is_instance_of(object, &self.0)?)
+    /// Whether the object is of this class; null is of none.
+    pub(crate) fn has(&self, env: &Env<'_>, object: &JObject<'_>) -> bool {
+        let asked = functions(env).IsInstanceOf;
+        // SAFETY: both references are alive, and the class is not null.
+        !object.is_null() && unsafe { asked(env.get_raw(), object.as_raw(), self.0.as_raw()) }
     }
 }
 
-/// A field of a class.
-pub(crate) struct Field {
-    pub(crate) class: Class,
+/// A field of a class, with values of that type.
+pub(crate) struct Field<T> {
+    class: Class,
     id: JFieldID,
-    ty: JavaType,
+    values: PhantomData<fn() -> T>,
 }
 
-impl Field {
+/// The type of fields that hold objects.
+pub(crate) struct Reference;
+
+impl<T> Field<T> {
+    fn of_type(
+        env: &mut Env<'_>,
+        class: &JNIStr,
+        name: &JNIStr,
+        signature: FieldSignature<'_>,
+    ) -> Result<Field<T>, Failure> {
+        let class = Class::find(env, class)?;
+        let id = env.get_field_id(&class.0, name, signature)?;
+        Ok(Field { class, id, values: PhantomData })
+    }
+}
+
+impl Field<Reference> {
     pub(crate) fn find(
         env: &mut Env<'_>,
         class: &JNIStr,
         name: &JNIStr,
         signature: FieldSignature<'_>,
-    ) -> Result<Field, Failure> {
-        let class = Class::find(env, class)?;
-        let ty = signature.ty();
-        let id = env.get_field_id(&class.0, name, signature)?;
-        Ok(Field { class, id, ty })
-    }
-
-    /// What it holds, which may be null; nothing where the object is of another class, or null.
-    pub(crate) fn object<'local>(
-        &self,
-        env: &mut Env<'local>,
-        object: &JObject<'_>,
-    ) -> Result<Option<JObject<'local>>, Failure> {
-        Ok(self.read(env, object)?.map(JValueOwned::l).transpose()?)
-    }
-
-    /// As [`Field::object`].
-    pub(crate) fn int(
-        &self,
-        env: &mut Env<'_>,
-        object: &JObject<'_>,
-    ) -> Result<Option<jint>, Failure> {
-        Ok(self.read(env, object)?.map(JValueOwned::i).transpose()?)
-    }
-
-    /// As [`Field::object`].
-    pub(crate) fn is(
-        &self,
-        env: &mut Env<'_>,
-        object: &JObject<'_>,
-    ) -> Result<Option<bool>, Failure> {
-        Ok(self.read(env, object)?.map(JValueOwned::z).transpose()?)
-    }
-
-    /// Asks for the class each time, and only once: that costs as much as the reading does.
-    fn read<'local>(
-        &self,
-        env: &mut Env<'local>,
-        object: &JObject<'_>,
-    ) -> Result<Option<JValueOwned<'local>>, Failure> {
-        if !self.class.has(env, object)? {
-            return Ok(None);
+    ) -> Result<Field<Reference>, Failure> {
+        match signature.ty() {
+            JavaType::Object => Field::of_type(env, class, name, signature),
+            _ => Err(jni::errors::Error::WrongObjectType.into()),
         }
-        // SAFETY: the object is of the class in which the field was found with that type.
-        Ok(Some(unsafe { env.get_field_unchecked(object, self.id, self.ty) }?))
+    }
+
+    /// What it holds, which may be null; nothing where the object is of another class.
+    pub(crate) fn get<'local>(
+        &self,
+        env: &mut Env<'local>,
+        object: &JObject<'_>,
+    ) -> Option<JObject<'local>> {
+        if !self.class.has(env, object) {
+            return None;
+        }
+        let read = functions(env).GetObjectField;
+        // SAFETY: the object is of the class in which the field was found as one that holds objects.
+        let value: jobject = unsafe { read(env.get_raw(), object.as_raw(), self.id.into_raw()) };
+        // SAFETY: JNI has just made this local reference in the frame that `env` stands for.
+        Some(unsafe { JObject::from_raw(env, value) })
+    }
+}
+
+impl Field<jint> {
+    pub(crate) fn find(
+        env: &mut Env<'_>,
+        class: &JNIStr,
+        name: &JNIStr,
+    ) -> Result<Field<jint>, Failure> {
+        Field::of_type(env, class, name, jni_sig!(jint))
+    }
+
+    /// What it holds; nothing where the object is of another class.
+    pub(crate) fn get(&self, env: &Env<'_>, object: &JObject<'_>) -> Option<jint> {
+        let read = functions(env).GetIntField;
+        self.class.has(env, object).then(|| {
+            // SAFETY: the object is of the class in which the field was found with that type.
+            unsafe { read(env.get_raw(), object.as_raw(), self.id.into_raw()) }
+        })
+    }
+}
+
+impl Field<bool> {
+    pub(crate) fn find(
+        env: &mut Env<'_>,
+        class: &JNIStr,
+        name: &JNIStr,
+    ) -> Result<Field<bool>, Failure> {
+        Field::of_type(env, class, name, jni_sig!(jboolean))
+    }
+
+    /// What it holds; nothing where the object is of another class.
+    pub(crate) fn get(&self, env: &Env<'_>, object: &JObject<'_>) -> Option<bool> {
+        let read = functions(env).GetBooleanField;
+        self.class.has(env, object).then(|| {
+            // SAFETY: the object is of the class in which the field was found with that type.
+            unsafe { read(env.get_raw(), object.as_raw(), self.id.into_raw()) }
+        })
     }
 }
 
 /// A method without arguments.
 pub(crate) struct Method {
-    pub(crate) class: Class,
+    class: Class,
     id: JMethodID,
 }
 
@@ -104,7 +153,7 @@ impl Method {
     }
 
     pub(crate) fn is(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<bool, Failure> {
-        if !self.class.has(env, object)? {
+        if !self.class.has(env, object) {
             return Err(jni::errors::Error::WrongObjectType.into());
         }
         let ty = ReturnType::Primitive(Primitive::Boolean);

@@ -7,27 +7,27 @@ use jni::sys::jint;
 use jni::{Env, jni_sig, jni_str};
 
 use crate::error::Failure;
-use crate::jdk::{Class, Field, Method};
+use crate::jdk::{Class, Field, Method, Reference};
 
-/// The members of its classes, found once.
+/// The members of its classes, found once. Of two, the first is a client's and the second a server's.
 pub(crate) struct Places {
     // java.nio.channels
     is_open: Method,
-    closed: Field,
-    numbers: [Field; 2],
-    asynchronous: [Field; 2],
+    closed: Field<bool>,
+    numbers: [Field<jint>; 2],
+    asynchronous: [Field<Reference>; 2],
     // java.net
-    channel: [Field; 2],
-    implementation: [Field; 2],
+    channel: [Field<Reference>; 2],
+    implementation: [Field<Reference>; 2],
     is_closed: [Method; 2],
     reuse_address: [Method; 2],
-    delegate: Field,
-    state: Field,
-    descriptor: Field,
-    number: Field,
+    delegate: Field<Reference>,
+    state: Field<jint>,
+    descriptor: Field<Reference>,
+    number: Field<jint>,
     // javax.net.ssl
     ssl_socket: Class,
-    layered_over: Field,
+    layered_over: Field<Reference>,
 }
 
 /// `NioSocketImpl` has no descriptor yet.
@@ -48,125 +48,89 @@ impl Places {
     fn find(env: &mut Env<'_>) -> Result<Places, Failure> {
         let socket = jni_str!("java/net/Socket");
         let server = jni_str!("java/net/ServerSocket");
-        let boolean = || jni_sig!(() -> jboolean);
-        let fd = || jni_sig!(java.io.FileDescriptor);
-        let base_ssl = jni_str!("sun/security/ssl/BaseSSLSocketImpl");
-        let mut implementation =
-            |class| Field::find(env, class, jni_str!("impl"), jni_sig!(java.net.SocketImpl));
-        let implementation = [implementation(socket)?, implementation(server)?];
-        let mut method = |class, name, signature| Method::find(env, class, name, signature);
-        let reuse_address = jni_str!("getReuseAddress");
+        let any_channel = jni_str!("java/nio/channels/spi/AbstractInterruptibleChannel");
+        let mut method = |class, name| Method::find(env, class, name, jni_sig!(() -> jboolean));
+        let is_open = method(jni_str!("java/nio/channels/Channel"), jni_str!("isOpen"))?;
         let is_closed = jni_str!("isClosed");
-        Ok(Places {
-            is_open: method(jni_str!("java/nio/channels/Channel"), jni_str!("isOpen"), boolean())?,
-            is_closed: [
-                method(socket, is_closed, boolean())?,
-                method(server, is_closed, boolean())?,
-            ],
-            reuse_address: [
-                method(socket, reuse_address, boolean())?,
-                method(server, reuse_address, boolean())?,
-            ],
-            // Asked by their fields: to call a method costs as much as the system call does.
-            closed: Field::find(
-                env,
-                jni_str!("java/nio/channels/spi/AbstractInterruptibleChannel"),
-                jni_str!("closed"),
-                jni_sig!(jboolean),
+        let is_closed = [method(socket, is_closed)?, method(server, is_closed)?];
+        let reuse_address = jni_str!("getReuseAddress");
+        let reuse_address = [method(socket, reuse_address)?, method(server, reuse_address)?];
+
+        let mut int = |class, name| Field::<jint>::find(env, class, name);
+        let number = jni_str!("fdVal");
+        let numbers = [
+            int(jni_str!("sun/nio/ch/SocketChannelImpl"), number)?,
+            int(jni_str!("sun/nio/ch/ServerSocketChannelImpl"), number)?,
+        ];
+        let state = int(jni_str!("sun/nio/ch/NioSocketImpl"), jni_str!("state"))?;
+        let number = int(jni_str!("java/io/FileDescriptor"), jni_str!("fd"))?;
+
+        let mut reference =
+            |class, name, signature| Field::<Reference>::find(env, class, name, signature);
+        let fd = || (jni_str!("fd"), jni_sig!(java.io.FileDescriptor));
+        let mut descriptor = |class| reference(class, fd().0, fd().1);
+        let asynchronous = [
+            descriptor(jni_str!("sun/nio/ch/AsynchronousSocketChannelImpl"))?,
+            descriptor(jni_str!("sun/nio/ch/AsynchronousServerSocketChannelImpl"))?,
+        ];
+        let descriptor = descriptor(jni_str!("java/net/SocketImpl"))?;
+        let channel = [
+            reference(
+                jni_str!("sun/nio/ch/SocketAdaptor"),
+                jni_str!("sc"),
+                jni_sig!(sun.nio.ch.SocketChannelImpl),
             )?,
-            numbers: [
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/SocketChannelImpl"),
-                    jni_str!("fdVal"),
-                    jni_sig!(jint),
-                )?,
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/ServerSocketChannelImpl"),
-                    jni_str!("fdVal"),
-                    jni_sig!(jint),
-                )?,
+            reference(
+                jni_str!("sun/nio/ch/ServerSocketAdaptor"),
+                jni_str!("ssc"),
+                jni_sig!(sun.nio.ch.ServerSocketChannelImpl),
+            )?,
+        ];
+        let mut implementation =
+            |class, name| reference(class, name, jni_sig!(java.net.SocketImpl));
+        Ok(Places {
+            is_open,
+            numbers,
+            asynchronous,
+            channel,
+            implementation: [
+                implementation(socket, jni_str!("impl"))?,
+                implementation(server, jni_str!("impl"))?,
             ],
-            channel: [
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/SocketAdaptor"),
-                    jni_str!("sc"),
-                    jni_sig!(sun.nio.ch.SocketChannelImpl),
-                )?,
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/ServerSocketAdaptor"),
-                    jni_str!("ssc"),
-                    jni_sig!(sun.nio.ch.ServerSocketChannelImpl),
-                )?,
-            ],
-            asynchronous: [
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/AsynchronousSocketChannelImpl"),
-                    jni_str!("fd"),
-                    fd(),
-                )?,
-                Field::find(
-                    env,
-                    jni_str!("sun/nio/ch/AsynchronousServerSocketChannelImpl"),
-                    jni_str!("fd"),
-                    fd(),
-                )?,
-            ],
-            implementation,
-            delegate: Field::find(
-                env,
+            delegate: implementation(
                 jni_str!("java/net/DelegatingSocketImpl"),
                 jni_str!("delegate"),
-                jni_sig!(java.net.SocketImpl),
             )?,
-            state: Field::find(
-                env,
-                jni_str!("sun/nio/ch/NioSocketImpl"),
-                jni_str!("state"),
-                jni_sig!(jint),
+            is_closed,
+            reuse_address,
+            state,
+            descriptor,
+            number,
+            layered_over: reference(
+                jni_str!("sun/security/ssl/BaseSSLSocketImpl"),
+                jni_str!("self"),
+                jni_sig!(java.net.Socket),
             )?,
-            descriptor: Field::find(env, jni_str!("java/net/SocketImpl"), jni_str!("fd"), fd())?,
-            number: Field::find(
-                env,
-                jni_str!("java/io/FileDescriptor"),
-                jni_str!("fd"),
-                jni_sig!(jint),
-            )?,
+            // Asked by its field: to call a method costs as much as the system call does.
+            closed: Field::<bool>::find(env, any_channel, jni_str!("closed"))?,
             ssl_socket: Class::find(env, jni_str!("javax/net/ssl/SSLSocket"))?,
-            layered_over: Field::find(env, base_ssl, jni_str!("self"), jni_sig!(java.net.Socket))?,
         })
     }
 }
 
 impl Places {
     /// The number of a `SocketChannel`; nothing where it is something else.
-    pub(crate) fn client_channel(
-        &self,
-        env: &mut Env<'_>,
-        channel: &JObject<'_>,
-    ) -> Result<Option<jint>, Failure> {
-        self.numbers[0].int(env, channel)
+    pub(crate) fn client_channel(&self, env: &Env<'_>, channel: &JObject<'_>) -> Option<jint> {
+        self.numbers[0].get(env, channel)
     }
 
     /// The number of any other channel; nothing where it is something else.
-    pub(crate) fn other_channel(
-        &self,
-        env: &mut Env<'_>,
-        channel: &JObject<'_>,
-    ) -> Result<Option<jint>, Failure> {
-        if let Some(number) = self.numbers[1].int(env, channel)? {
-            return Ok(Some(number));
+    pub(crate) fn other_channel(&self, env: &mut Env<'_>, channel: &JObject<'_>) -> Option<jint> {
+        if let Some(number) = self.numbers[1].get(env, channel) {
+            return Some(number);
         }
-        for field in &self.asynchronous {
-            if let Some(descriptor) = field.object(env, channel)? {
-                return self.number.int(env, &descriptor);
-            }
-        }
-        Ok(None)
+        let descriptor = self.asynchronous.iter().find_map(|field| field.get(env, channel))?;
+        self.number.get(env, &descriptor)
     }
 
     pub(crate) fn is_channel_open(
@@ -174,7 +138,7 @@ impl Places {
         env: &mut Env<'_>,
         channel: &JObject<'_>,
     ) -> Result<bool, Failure> {
-        match self.closed.is(env, channel)? {
+        match self.closed.get(env, channel) {
             Some(closed) => Ok(!closed),
             // Asynchronous ones each have a field of their own.
             None => self.is_open.is(env, channel),
@@ -190,10 +154,10 @@ impl Places {
         let mut under: Option<JObject<'local>> = None;
         loop {
             let over = under.as_ref().unwrap_or(sock);
-            if !self.ssl_socket.has(env, over)? {
+            if !self.ssl_socket.has(env, over) {
                 return Ok(under);
             }
-            let Some(next) = self.layered_over.object(env, over)? else {
+            let Some(next) = self.layered_over.get(env, over) else {
                 let text = "this TLS socket is not the JDK's own and hides its descriptor";
                 return Err(Failure::NoSocket(text.to_owned()));
             };
@@ -210,8 +174,8 @@ impl Places {
         env: &mut Env<'local>,
         server: bool,
         sock: &JObject<'_>,
-    ) -> Result<Option<JObject<'local>>, Failure> {
-        self.channel[usize::from(server)].object(env, sock)
+    ) -> Option<JObject<'local>> {
+        self.channel[usize::from(server)].get(env, sock)
     }
 
     /// The implementation of a socket, without what the JDK wraps around it, or null where it has none
@@ -221,19 +185,17 @@ impl Places {
         env: &mut Env<'local>,
         server: bool,
         sock: &JObject<'_>,
-    ) -> Result<Option<JObject<'local>>, Failure> {
-        let Some(mut behind) = self.implementation[usize::from(server)].object(env, sock)? else {
-            return Ok(None);
-        };
-        while let Some(delegate) = self.delegate.object(env, &behind)? {
+    ) -> Option<JObject<'local>> {
+        let mut behind = self.implementation[usize::from(server)].get(env, sock)?;
+        while let Some(delegate) = self.delegate.get(env, &behind) {
             behind = delegate;
         }
-        Ok(Some(behind))
+        Some(behind)
     }
 
     /// The state of what is behind a socket.
-    pub(crate) fn state(&self, env: &mut Env<'_>, behind: &JObject<'_>) -> Result<jint, Failure> {
-        match self.state.int(env, behind)? {
+    pub(crate) fn state(&self, env: &Env<'_>, behind: &JObject<'_>) -> Result<jint, Failure> {
+        match self.state.get(env, behind) {
             Some(state) => Ok(state),
             None if behind.is_null() => Ok(ST_NEW),
             None => {
@@ -245,12 +207,9 @@ impl Places {
     }
 
     /// The number of what is behind a socket.
-    pub(crate) fn number(&self, env: &mut Env<'_>, behind: &JObject<'_>) -> Result<jint, Failure> {
-        let none = jni::errors::Error::NullPtr("a file descriptor");
-        let Some(descriptor) = self.descriptor.object(env, behind)? else {
-            return Err(none.into());
-        };
-        self.number.int(env, &descriptor)?.ok_or(none.into())
+    pub(crate) fn number(&self, env: &mut Env<'_>, behind: &JObject<'_>) -> Option<jint> {
+        let descriptor = self.descriptor.get(env, behind)?;
+        self.number.get(env, &descriptor)
     }
 
     pub(crate) fn is_closed(

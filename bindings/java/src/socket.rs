@@ -122,13 +122,13 @@ fn find<'sock, 'local>(
     }
     let places = places(env)?;
     // Each question costs: what is asked for most is looked for first.
-    if let Some(number) = places.client_channel(env, sock)? {
+    if let Some(number) = places.client_channel(env, sock) {
         return in_channel(env, number, Guard::Channel(sock), operation);
     }
     if let Some(found) = in_socket(env, places, sock, operation)? {
         return Ok(found);
     }
-    match places.other_channel(env, sock)? {
+    match places.other_channel(env, sock) {
         Some(number) => in_channel(env, number, Guard::Channel(sock), operation),
         None => Err(Failure::NoSocket(format!(
             "{operation}: this is no socket or channel that the JDK made"
@@ -160,15 +160,15 @@ fn in_socket<'sock, 'local>(
     let under = places.under_tls(env, sock)?;
     let sock = under.as_ref().unwrap_or(sock);
     for server in [false, true] {
-        if let Some(channel) = places.channel_of_adaptor(env, server, sock)? {
+        if let Some(channel) = places.channel_of_adaptor(env, server, sock) {
             let number = match server {
-                false => places.client_channel(env, &channel)?,
-                true => places.other_channel(env, &channel)?,
+                false => places.client_channel(env, &channel),
+                true => places.other_channel(env, &channel),
             };
             let number = number.ok_or(jni::errors::Error::WrongObjectType)?;
             return in_channel(env, number, Guard::ChannelBehind(channel), operation).map(Some);
         }
-        if let Some(behind) = places.behind(env, server, sock)? {
+        if let Some(behind) = places.behind(env, server, sock) {
             return in_plain_socket(env, places, server, sock, behind, operation).map(Some);
         }
     }
@@ -189,12 +189,13 @@ fn in_plain_socket<'sock, 'local>(
             return Err(Failure::Closed(operation));
         }
         places.make_descriptor(env, server, sock)?;
-        behind = places.behind(env, server, sock)?.ok_or(jni::errors::Error::WrongObjectType)?;
+        behind = places.behind(env, server, sock).ok_or(jni::errors::Error::WrongObjectType)?;
         state = places.state(env, &behind)?;
     }
     if state >= ST_CLOSING {
         return Err(Failure::Closed(operation));
     }
-    let number = places.number(env, &behind)?;
+    let none = jni::errors::Error::NullPtr("the descriptor of an open socket");
+    let number = places.number(env, &behind).ok_or(none)?;
     Ok(Found { number, guard: Guard::Implementation(behind) })
 }

@@ -9,7 +9,10 @@ use crate::sys::socket;
 /// Longer than any option whose value is carried.
 const LONGEST: usize = 64;
 
-/// Carries every option of `old` that was changed to `new`, and proves it by reading all back.
+/// The bytes of an option, behind which there are zeroes, and how many they are.
+type Value = ([u8; LONGEST], usize);
+
+/// Carries every option of `old` that was changed to `new`, and proves it by reading back.
 pub(crate) fn carry(
     old: BorrowedFd<'_>,
     new: BorrowedFd<'_>,
@@ -25,18 +28,21 @@ pub(crate) fn carry(
             return Err(refusal(opt, operation));
         }
     }
-    let carried = || CARRIED.iter().filter(applies);
-    let untouched: Vec<_> = carried().map(|opt| read(new, opt)).collect();
-    for opt in carried() {
-        let wanted = read(old, opt);
-        if wanted != read(new, opt) {
-            if let Some(value) = &wanted {
-                set(new, opt, value);
+    let compared = |opt| (opt, read(old, opt), read(new, opt));
+    let carried: Vec<_> = CARRIED.iter().filter(applies).map(compared).collect();
+    // To set one can change others: from then on the new socket is asked again.
+    let mut was_set = false;
+    let now = |was_set, opt, untouched| if was_set { read(new, opt) } else { untouched };
+    for (opt, wanted, untouched) in &carried {
+        if *wanted != now(was_set, opt, *untouched) {
+            if let Some((value, length)) = wanted {
+                set(new, opt, &value[..*length]);
+                was_set = true;
             }
         }
     }
-    for (opt, untouched) in carried().zip(untouched) {
-        let (wanted, got) = (read(old, opt), read(new, opt));
+    for (opt, wanted, untouched) in carried {
+        let got = now(was_set, opt, untouched);
         // A default that differs between the two protocols is not something that was set.
         if wanted != got && (wanted != read(fresh, opt) || got != untouched) {
             return Err(refusal(opt, operation));
@@ -52,11 +58,10 @@ fn refusal(opt: &Opt, operation: &'static str) -> Error {
 }
 
 /// `None` where the socket does not have the option, or does not show it.
-fn read(sock: BorrowedFd<'_>, opt: &Opt) -> Option<Vec<u8>> {
-    let mut value = vec![0u8; LONGEST];
+fn read(sock: BorrowedFd<'_>, opt: &Opt) -> Option<Value> {
+    let mut value = [0u8; LONGEST];
     let length = socket::get_bytes(sock, opt.level, opt.number, &mut value).ok()?;
-    value.truncate(length);
-    Some(value)
+    Some((value, length))
 }
 
 /// Whether it worked, reading back will tell.

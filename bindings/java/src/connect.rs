@@ -26,6 +26,11 @@ pub(crate) fn upgrade(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<(), Failure> {
+    // Whose descriptor is only made by this question, has no options to be carried. What is then
+    // left to do is to say why, where it could not be done.
+    if socket::is_unmade(env, &sock)? {
+        replace_made(env, &sock)?;
+    }
     socket::read(env, &sock, fd, "upgrade", |sock| subflows::upgrade(sock))
 }
 
@@ -33,7 +38,11 @@ pub(crate) fn upgrade(
 /// descriptor. To upgrade a client's would read its options, and with that begin a first subflow, which takes
 /// a wrong address id when control is taken then.
 pub(crate) fn replace(env: &mut Env<'_>, _: JClass<'_>, sock: JObject<'_>) -> Result<(), Failure> {
-    let old = socket::number(env, &sock, "socket")?;
+    replace_made(env, &sock)
+}
+
+fn replace_made(env: &mut Env<'_>, sock: &JObject<'_>) -> Result<(), Failure> {
+    let old = socket::number(env, sock, "socket")?;
     let family = match getsockname::<SockaddrStorage>(old).map(|local| local.family()) {
         Ok(Some(AddressFamily::Inet)) => Family::V4,
         Ok(_) => Family::V6,

@@ -102,6 +102,18 @@ pub(crate) fn number(
     Ok(find(env, sock, -1, operation)?.number)
 }
 
+/// Whether it is a client's socket whose descriptor nobody has needed yet.
+pub(crate) fn is_unmade(env: &mut Env<'_>, sock: &JObject<'_>) -> Result<bool, Failure> {
+    let places = places(env)?;
+    let Some(behind) = places.behind(env, false, sock) else { return Ok(false) };
+    // What is over something else has nothing behind it either.
+    let is_over = places.channel_of_adaptor(env, false, sock).is_some()
+        || places.under_tls(env, sock)?.is_some();
+    Ok(!is_over
+        && matches!(places.state(env, &behind), Ok(ST_NEW))
+        && !places.is_closed(env, false, sock)?)
+}
+
 /// Whether the object is still open; numbers are.
 pub(crate) fn check_open(
     env: &mut Env<'_>,

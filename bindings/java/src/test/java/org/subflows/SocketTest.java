@@ -205,6 +205,44 @@ class SocketTest {
         }
     }
 
+    /** Of which nobody has asked anything yet, so that there is nothing to carry over. */
+    @ParameterizedTest
+    @ValueSource(strings = {"127.0.0.1", "::1"})
+    void anUntouchedSocketThatWasUpgraded(String host) throws IOException {
+        try (ServerSocket listener = Subflows.listen(new InetSocketAddress(host, 0));
+                Socket client = new Socket()) {
+            Subflows.upgrade(client);
+            assertEquals(State.UNCONNECTED, Subflows.status(client).state());
+            client.connect(new InetSocketAddress(host, listener.getLocalPort()));
+            try (Socket server = listener.accept()) {
+                Pair.move(client, server);
+                assertEquals(State.MPTCP, Subflows.status(client).state());
+            }
+        }
+    }
+
+    @Test
+    void whatWasSetBeforeAnUpgradeIsKept() throws IOException {
+        try (Socket plain = new Socket();
+                SocketChannel channel = SocketChannel.open()) {
+            for (Socket sock : List.of(plain, channel.socket())) {
+                sock.setKeepAlive(true);
+                Subflows.upgrade(sock);
+                assertEquals(State.UNCONNECTED, Subflows.status(sock).state());
+                assertTrue(sock.getKeepAlive());
+            }
+        }
+    }
+
+    @Test
+    void aClosedSocketIsNotUpgraded() throws IOException {
+        Socket closed = new Socket();
+        closed.close();
+        SubflowsException error =
+                assertThrows(SubflowsException.class, () -> Subflows.upgrade(closed));
+        assertEquals(ErrorKind.CLOSED, error.kind());
+    }
+
     @Test
     void channelsThatWereUpgraded() throws IOException {
         try (ServerSocketChannel listener = ServerSocketChannel.open();

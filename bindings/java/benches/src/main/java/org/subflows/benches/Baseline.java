@@ -6,19 +6,14 @@ final class Baseline {
         System.load(System.getProperty("org.subflows.benches.baseline"));
     }
 
-    /** The kernel's numbers of the protocols. */
-    static final int TCP = 6;
-
-    static final int MPTCP = 262;
-
     private Baseline() {}
 
     static native int info(int fd, int times);
 
     static native int list(int fd, int times);
 
-    /** {@code socket} and {@code close}. */
-    static native int socket(int protocol, int times);
+    /** {@code socket} and {@code close}, of TCP. */
+    static native int socket(int times);
 
     /** {@code socket}, {@code subflows_upgrade} and {@code close}. */
     static native int upgrade(int times);

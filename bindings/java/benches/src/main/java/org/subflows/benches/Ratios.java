@@ -20,7 +20,7 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 
 /** Runs the benchmarks, and writes their table to the file that the argument names. */
 public final class Ratios {
-    private static final int ROUNDS = Integer.getInteger("org.subflows.benches.rounds", 7);
+    private static final int ROUNDS = 5;
 
     private final Map<String, List<Double>> taken = new HashMap<>();
 
@@ -45,8 +45,8 @@ public final class Ratios {
                         .forks(1)
                         .warmupIterations(4)
                         .warmupTime(TimeValue.milliseconds(250))
-                        .measurementIterations(5)
-                        .measurementTime(TimeValue.milliseconds(100))
+                        .measurementIterations(20)
+                        .measurementTime(TimeValue.milliseconds(20))
                         .shouldFailOnError(true)
                         .verbosity(VerboseMode.SILENT)
                         .build();
@@ -70,7 +70,23 @@ public final class Ratios {
     }
 
     private String table() {
-        taken.forEach((name, times) -> System.out.printf("%s %.0f%n", name, of(name)));
-        return "";
+        double info = of("infoInC");
+        double made = of("socketInC");
+        double number = of("infoOfNumber");
+        String version = Integer.toString(Runtime.version().feature());
+        return new Table("in Java " + version)
+                .ratio("info of a Socket / `subflows_info` in C", of("infoOfSocket"), info, 3)
+                .ratio("info of a SocketChannel / the same", of("infoOfChannel"), info, 3)
+                .difference("info of a Socket / of a number", of("infoOfSocket"), number, 300)
+                .difference("info of a SocketChannel / the same", of("infoOfChannel"), number, 300)
+                .ratio("list of two / `subflows_list` in C", of("listOfSocket"), of("listInC"), 3)
+                .ratio("the same, five fields of each read", of("listAndRead"), of("listInC"))
+                .ratio("socket() and close / `socket` and `close` in C", of("ourSocket"), made, 15)
+                .ratio("new Socket(), upgrade and close / the same", of("upgradedSocket"), made, 15)
+                .ratio("SocketChannel.open(), upgrade and close / the same",
+                        of("upgradedChannel"), made)
+                .ratio("the same / with `subflows_upgrade` in C",
+                        of("upgradedChannel"), of("upgradedInC"))
+                .toString();
     }
 }

@@ -46,11 +46,6 @@ public class Reading {
     }
 
     @Benchmark
-    public List<Subflow> listOfChannel(Connected it) throws IOException {
-        return Subflows.list(it.channel);
-    }
-
-    @Benchmark
     public void listAndRead(Connected it, Blackhole read) throws IOException {
         for (Subflow path : Subflows.list(it.socket)) {
             read.consume(path.id());

@@ -8,6 +8,8 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.results.BenchmarkResult;
 import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.results.RunResult;
@@ -20,7 +22,7 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 
 /** Runs the benchmarks, and writes their table to the file that the argument names. */
 public final class Ratios {
-    private static final int ROUNDS = 5;
+    private static final int ROUNDS = 3;
 
     private final Map<String, List<Double>> taken = new HashMap<>();
 
@@ -43,10 +45,13 @@ public final class Ratios {
                 new OptionsBuilder()
                         .include("org.subflows.benches.")
                         .forks(1)
+                        // Each call by itself: the median of them is one that nothing interrupted.
+                        .mode(Mode.SampleTime)
+                        .timeUnit(TimeUnit.NANOSECONDS)
                         .warmupIterations(4)
                         .warmupTime(TimeValue.milliseconds(250))
-                        .measurementIterations(20)
-                        .measurementTime(TimeValue.milliseconds(20))
+                        .measurementIterations(10)
+                        .measurementTime(TimeValue.milliseconds(50))
                         .shouldFailOnError(true)
                         .verbosity(VerboseMode.SILENT)
                         .build();
@@ -56,7 +61,7 @@ public final class Ratios {
                     taken.computeIfAbsent(names[names.length - 1], name -> new ArrayList<>());
             for (BenchmarkResult fork : result.getBenchmarkResults()) {
                 for (IterationResult iteration : fork.getIterationResults()) {
-                    times.add(iteration.getPrimaryResult().getScore());
+                    times.add(iteration.getPrimaryResult().getStatistics().getPercentile(50));
                 }
             }
         }

@@ -35,6 +35,11 @@ impl Class {
         Ok(Class(env.new_global_ref(class)?))
     }
 
+    /// Whether all objects of this class are of the other, too.
+    pub(crate) fn extends(&self, env: &mut Env<'_>, other: &Class) -> Result<bool, Failure> {
+        Ok(env.is_assignable_from(&self.0, &other.0)?)
+    }
+
     /// Whether the object is of this class; null is of none.
     pub(crate) fn has(&self, env: &Env<'_>, object: &JObject<'_>) -> bool {
         let asked = functions(env).IsInstanceOf;
@@ -45,7 +50,7 @@ impl Class {
 
 /// A field of a class, with values of that type.
 pub(crate) struct Field<T> {
-    class: Class,
+    pub(crate) class: Class,
     id: JFieldID,
     values: PhantomData<fn() -> T>,
 }
@@ -85,14 +90,24 @@ impl Field<Reference> {
         env: &mut Env<'local>,
         object: &JObject<'_>,
     ) -> Option<JObject<'local>> {
-        if !self.class.has(env, object) {
-            return None;
-        }
+        // SAFETY: the object is of the class.
+        self.class.has(env, object).then(|| unsafe { self.read(env, object) })
+    }
+
+    /// As [`Field::get`], of an object of which more is known.
+    ///
+    /// # Safety
+    /// The object is of the field's class.
+    pub(crate) unsafe fn read<'local>(
+        &self,
+        env: &mut Env<'local>,
+        object: &JObject<'_>,
+    ) -> JObject<'local> {
         let read = functions(env).GetObjectField;
-        // SAFETY: the object is of the class in which the field was found as one that holds objects.
+        // SAFETY: the field was found in that class, as one that holds objects.
         let value: jobject = unsafe { read(env.get_raw(), object.as_raw(), self.id.into_raw()) };
         // SAFETY: JNI has just made this local reference in the frame that `env` stands for.
-        Some(unsafe { JObject::from_raw(env, value) })
+        unsafe { JObject::from_raw(env, value) }
     }
 }
 
@@ -107,11 +122,18 @@ impl Field<jint> {
 
     /// What it holds; nothing where the object is of another class.
     pub(crate) fn get(&self, env: &Env<'_>, object: &JObject<'_>) -> Option<jint> {
+        // SAFETY: the object is of the class.
+        self.class.has(env, object).then(|| unsafe { self.read(env, object) })
+    }
+
+    /// As [`Field::get`], of an object of which more is known.
+    ///
+    /// # Safety
+    /// The object is of the field's class.
+    pub(crate) unsafe fn read(&self, env: &Env<'_>, object: &JObject<'_>) -> jint {
         let read = functions(env).GetIntField;
-        self.class.has(env, object).then(|| {
-            // SAFETY: the object is of the class in which the field was found with that type.
-            unsafe { read(env.get_raw(), object.as_raw(), self.id.into_raw()) }
-        })
+        // SAFETY: the field was found in that class, with that type.
+        unsafe { read(env.get_raw(), object.as_raw(), self.id.into_raw()) }
     }
 }
 

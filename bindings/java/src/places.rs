@@ -30,6 +30,15 @@ pub(crate) struct Places {
     layered_over: Field<Reference>,
 }
 
+/// What is behind a socket.
+pub(crate) enum Behind<'local> {
+    Nothing,
+    Jdk(Implementation<'local>),
+}
+
+/// A `NioSocketImpl`: whoever makes it has asked.
+pub(crate) struct Implementation<'local>(JObject<'local>);
+
 /// `NioSocketImpl` has no descriptor yet.
 pub(crate) const ST_NEW: jint = 0;
 /// From this state on `NioSocketImpl` is closed.
@@ -74,6 +83,11 @@ impl Places {
             descriptor(jni_str!("sun/nio/ch/AsynchronousServerSocketChannelImpl"))?,
         ];
         let descriptor = descriptor(jni_str!("java/net/SocketImpl"))?;
+        if !state.class.extends(env, &descriptor.class)? {
+            return Err(jni::errors::Error::WrongObjectType.into());
+        }
+        let mut reference =
+            |class, name, signature| Field::<Reference>::find(env, class, name, signature);
         let channel = [
             reference(
                 jni_str!("sun/nio/ch/SocketAdaptor"),
@@ -178,38 +192,49 @@ impl Places {
         self.channel[usize::from(server)].get(env, sock)
     }
 
-    /// The implementation of a socket, without what the JDK wraps around it, or null where it has none
-    /// yet; nothing where it is no socket.
+    /// The implementation of a socket, without what the JDK wraps around it; nothing where it is no
+    /// socket, and `Behind::Nothing` where it has none yet.
     pub(crate) fn behind<'local>(
         &self,
         env: &mut Env<'local>,
         server: bool,
         sock: &JObject<'_>,
-    ) -> Option<JObject<'local>> {
-        let mut behind = self.implementation[usize::from(server)].get(env, sock)?;
-        while let Some(delegate) = self.delegate.get(env, &behind) {
-            behind = delegate;
-        }
-        Some(behind)
-    }
-
-    /// The state of what is behind a socket.
-    pub(crate) fn state(&self, env: &Env<'_>, behind: &JObject<'_>) -> Result<jint, Failure> {
-        match self.state.get(env, behind) {
-            Some(state) => Ok(state),
-            None if behind.is_null() => Ok(ST_NEW),
-            None => {
+    ) -> Result<Option<Behind<'local>>, Failure> {
+        let Some(mut behind) = self.implementation[usize::from(server)].get(env, sock) else {
+            return Ok(None);
+        };
+        while !behind.is_null() {
+            if self.state.class.has(env, &behind) {
+                return Ok(Some(Behind::Jdk(Implementation(behind))));
+            }
+            let Some(delegate) = self.delegate.get(env, &behind) else {
                 let text =
                     "this socket has an implementation of its own, which hides its descriptor";
-                Err(Failure::NoSocket(text.to_owned()))
-            }
+                return Err(Failure::NoSocket(text.to_owned()));
+            };
+            behind = delegate;
         }
+        Ok(Some(Behind::Nothing))
     }
 
-    /// The number of what is behind a socket.
-    pub(crate) fn number(&self, env: &mut Env<'_>, behind: &JObject<'_>) -> Option<jint> {
-        let descriptor = self.descriptor.get(env, behind)?;
-        self.number.get(env, &descriptor)
+    pub(crate) fn state(&self, env: &Env<'_>, behind: &Implementation<'_>) -> jint {
+        // SAFETY: it is a `NioSocketImpl`.
+        unsafe { self.state.read(env, &behind.0) }
+    }
+
+    /// The number of an open one's descriptor.
+    pub(crate) fn number(
+        &self,
+        env: &mut Env<'_>,
+        behind: &Implementation<'_>,
+    ) -> Result<jint, Failure> {
+        // SAFETY: it is a `NioSocketImpl`, which extends `SocketImpl`: `find` has asked.
+        let descriptor = unsafe { self.descriptor.read(env, &behind.0) };
+        if descriptor.is_null() {
+            return Err(jni::errors::Error::NullPtr("the descriptor of an open socket").into());
+        }
+        // SAFETY: the field's type is `FileDescriptor`, and this is not null.
+        Ok(unsafe { self.number.read(env, &descriptor) })
     }
 
     pub(crate) fn is_closed(

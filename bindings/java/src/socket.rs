@@ -10,7 +10,7 @@ use jni::objects::JObject;
 use jni::sys::jint;
 
 use crate::error::Failure;
-use crate::places::{Places, ST_CLOSING, ST_NEW, places};
+use crate::places::{Behind, Implementation, Places, ST_CLOSING, ST_NEW, places};
 
 /// Who tells whether the descriptor is still the object's.
 enum Guard<'sock, 'local> {
@@ -21,7 +21,7 @@ enum Guard<'sock, 'local> {
     /// The channel behind a socket.
     ChannelBehind(JObject<'local>),
     /// What is behind any other socket.
-    Implementation(JObject<'local>),
+    Implementation(Implementation<'local>),
 }
 
 struct Found<'sock, 'local> {
@@ -45,7 +45,7 @@ impl Found<'_, '_> {
             Guard::Caller => Ok(true),
             Guard::Channel(channel) => places.is_channel_open(env, channel),
             Guard::ChannelBehind(channel) => places.is_channel_open(env, channel),
-            Guard::Implementation(it) => Ok(places.state(env, it)? < ST_CLOSING),
+            Guard::Implementation(it) => Ok(places.state(env, it) < ST_CLOSING),
         }
     }
 }
@@ -105,13 +105,18 @@ pub(crate) fn number(
 /// Whether it is a client's socket whose descriptor nobody has needed yet.
 pub(crate) fn is_unmade(env: &mut Env<'_>, sock: &JObject<'_>) -> Result<bool, Failure> {
     let places = places(env)?;
-    let Some(behind) = places.behind(env, false, sock) else { return Ok(false) };
-    // What is over something else has nothing behind it either.
-    let is_over = places.channel_of_adaptor(env, false, sock).is_some()
-        || places.under_tls(env, sock)?.is_some();
-    Ok(!is_over
-        && matches!(places.state(env, &behind), Ok(ST_NEW))
-        && !places.is_closed(env, false, sock)?)
+    // What is over something else has nothing behind it.
+    if places.channel_of_adaptor(env, false, sock).is_some()
+        || places.under_tls(env, sock)?.is_some()
+    {
+        return Ok(false);
+    }
+    let is_unmade = match places.behind(env, false, sock)? {
+        Some(Behind::Jdk(it)) => places.state(env, &it) == ST_NEW,
+        Some(Behind::Nothing) => true,
+        None => false,
+    };
+    Ok(is_unmade && !places.is_closed(env, false, sock)?)
 }
 
 /// Whether the object is still open; numbers are.
@@ -180,7 +185,7 @@ fn in_socket<'sock, 'local>(
             let number = number.ok_or(jni::errors::Error::WrongObjectType)?;
             return in_channel(env, number, Guard::ChannelBehind(channel), operation).map(Some);
         }
-        if let Some(behind) = places.behind(env, server, sock) {
+        if let Some(behind) = places.behind(env, server, sock)? {
             return in_plain_socket(env, places, server, sock, behind, operation).map(Some);
         }
     }
@@ -192,22 +197,34 @@ fn in_plain_socket<'sock, 'local>(
     places: &Places,
     server: bool,
     sock: &JObject<'_>,
-    mut behind: JObject<'local>,
+    behind: Behind<'local>,
     operation: &'static str,
 ) -> Result<Found<'sock, 'local>, Failure> {
-    let mut state = places.state(env, &behind)?;
-    if state == ST_NEW {
-        if places.is_closed(env, server, sock)? {
-            return Err(Failure::Closed(operation));
-        }
-        places.make_descriptor(env, server, sock)?;
-        behind = places.behind(env, server, sock).ok_or(jni::errors::Error::WrongObjectType)?;
-        state = places.state(env, &behind)?;
-    }
-    if state >= ST_CLOSING {
+    let it = match behind {
+        Behind::Jdk(it) if places.state(env, &it) != ST_NEW => it,
+        _ => made(env, places, server, sock, operation)?,
+    };
+    if places.state(env, &it) >= ST_CLOSING {
         return Err(Failure::Closed(operation));
     }
-    let none = jni::errors::Error::NullPtr("the descriptor of an open socket");
-    let number = places.number(env, &behind).ok_or(none)?;
-    Ok(Found { number, guard: Guard::Implementation(behind) })
+    let number = places.number(env, &it)?;
+    Ok(Found { number, guard: Guard::Implementation(it) })
+}
+
+/// What is behind a socket after its descriptor was made.
+fn made<'local>(
+    env: &mut Env<'local>,
+    places: &Places,
+    server: bool,
+    sock: &JObject<'_>,
+    operation: &'static str,
+) -> Result<Implementation<'local>, Failure> {
+    if places.is_closed(env, server, sock)? {
+        return Err(Failure::Closed(operation));
+    }
+    places.make_descriptor(env, server, sock)?;
+    match places.behind(env, server, sock)? {
+        Some(Behind::Jdk(it)) => Ok(it),
+        _ => Err(jni::errors::Error::NullPtr("the implementation of a socket").into()),
+    }
 }

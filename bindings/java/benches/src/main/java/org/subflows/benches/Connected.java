@@ -67,7 +67,8 @@ public class Connected {
     /** The JDK tells nobody: it is the descriptor of this process with the same token. */
     private static int numberOf(Socket sock) throws IOException {
         long token = Subflows.info(sock).token();
-        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+        Path folder = Path.of("/proc/self/fd");
+        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(folder)) {
             for (Path descriptor : descriptors) {
                 int number = Integer.parseInt(descriptor.getFileName().toString());
                 if (isThat(number, token)) {

@@ -16,7 +16,8 @@ final class Table {
     }
 
     Table ratio(String name, double ours, double other, double bar) {
-        return line(name, ours, other, String.format(Locale.ROOT, "≤ %.0f", bar), verdict(ours / other <= bar));
+        String told = String.format(Locale.ROOT, "≤ %.0f", bar);
+        return line(name, ours, other, told, verdict(ours / other <= bar));
     }
 
     /** Where the bar is for how much more ours takes, in nanoseconds. */

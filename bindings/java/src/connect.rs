@@ -35,8 +35,8 @@ pub(crate) fn upgrade(
 }
 
 /// Puts a socket of core's in the place of the TCP socket that the JDK has just made, under the same
-/// descriptor. To upgrade a client's would read its options, and with that begin a first subflow, which takes
-/// a wrong address id when control is taken then.
+/// descriptor. To upgrade a client's would read its options, and with that begin a first subflow,
+/// which takes a wrong address id when control is taken then.
 pub(crate) fn replace(env: &mut Env<'_>, _: JClass<'_>, sock: JObject<'_>) -> Result<(), Failure> {
     replace_made(env, &sock)
 }

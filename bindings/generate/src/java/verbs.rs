@@ -30,9 +30,9 @@ abstract class Verbs {
 
 /// What is accepted as a socket: type, the object that is kept from being closed, its descriptor.
 const SOCKETS: &[(&str, &str, &str)] = &[
-    ("Socket", "Objects.requireNonNull(sock)", "-1"),
-    ("ServerSocket", "Objects.requireNonNull(sock)", "-1"),
-    ("NetworkChannel", "Objects.requireNonNull(sock)", "-1"),
+    ("Socket", "Objects.requireNonNull(sock, \"sock\")", "-1"),
+    ("ServerSocket", "Objects.requireNonNull(sock, \"sock\")", "-1"),
+    ("NetworkChannel", "Objects.requireNonNull(sock, \"sock\")", "-1"),
     ("int", "null", "sock"),
 ];
 

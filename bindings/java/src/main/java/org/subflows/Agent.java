@@ -55,6 +55,7 @@ public final class Agent {
 
     private static void start(AgentOptions options) throws IOException {
         if (options.needsControl()) {
+            require("mptcp");
             require("take_control");
             require("events");
         } else if (!can("mptcp").isAvailable()) {
@@ -89,7 +90,7 @@ public final class Agent {
     private static void require(String name) throws SubflowsException {
         if (!can(name).isAvailable()) {
             throw new UnsupportedOperationException(
-                    "the agent's options need more: " + why(can(name)));
+                    "the agent's options cannot be had here: " + why(can(name)));
         }
     }
 
@@ -101,9 +102,6 @@ public final class Agent {
     }
 
     private static String why(Capability missing) {
-        return missing.purpose()
-                + ": "
-                + missing.cause().orElse("no")
-                + missing.remedy().map(remedy -> ". " + remedy).orElse("");
+        return missing.cause().orElseThrow() + missing.remedy().map(it -> ". " + it).orElse("");
     }
 }

@@ -29,12 +29,12 @@ public final class Opening implements AutoCloseable {
 
     /** Checks everything, sends the first segment, and waits for nothing. */
     public static Opening begin(Socket sock, OpenOptions options) throws SubflowsException {
-        return new Opening(Objects.requireNonNull(sock), -1, options.words());
+        return new Opening(Objects.requireNonNull(sock, "sock"), -1, options.words());
     }
 
     /** Checks everything, sends the first segment, and waits for nothing. */
     public static Opening begin(NetworkChannel sock, OpenOptions options) throws SubflowsException {
-        return new Opening(Objects.requireNonNull(sock), -1, options.words());
+        return new Opening(Objects.requireNonNull(sock, "sock"), -1, options.words());
     }
 
     /** Checks everything, sends the first segment, and waits for nothing. */

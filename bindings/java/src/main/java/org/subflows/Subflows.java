@@ -58,7 +58,7 @@ public final class Subflows extends Verbs {
 
     /** As {@link #socket()}, for a channel of one family of addresses. */
     public static SocketChannel socketChannel(ProtocolFamily family) throws IOException {
-        return replaced(Families.open(Objects.requireNonNull(family)));
+        return replaced(Families.open(Objects.requireNonNull(family, "family")));
     }
 
     /** What the JDK has just made, with another socket under its descriptor. */

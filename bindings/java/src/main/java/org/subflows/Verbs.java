@@ -35,7 +35,7 @@ abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
     public static void upgrade(Socket sock) throws SubflowsException {
-        Native.upgrade(Objects.requireNonNull(sock), -1);
+        Native.upgrade(Objects.requireNonNull(sock, "sock"), -1);
     }
 
     /**
@@ -57,7 +57,7 @@ abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
     public static void upgrade(ServerSocket sock) throws SubflowsException {
-        Native.upgrade(Objects.requireNonNull(sock), -1);
+        Native.upgrade(Objects.requireNonNull(sock, "sock"), -1);
     }
 
     /**
@@ -79,7 +79,7 @@ abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
     public static void upgrade(NetworkChannel sock) throws SubflowsException {
-        Native.upgrade(Objects.requireNonNull(sock), -1);
+        Native.upgrade(Objects.requireNonNull(sock, "sock"), -1);
     }
 
     /**
@@ -128,7 +128,7 @@ abstract class Verbs {
      * UNSUPPORTED
      */
     public static void takeControl(Socket sock) throws SubflowsException {
-        Native.takeControl(Objects.requireNonNull(sock), -1);
+        Native.takeControl(Objects.requireNonNull(sock, "sock"), -1);
     }
 
     /**
@@ -155,7 +155,7 @@ abstract class Verbs {
      * UNSUPPORTED
      */
     public static void takeControl(ServerSocket sock) throws SubflowsException {
-        Native.takeControl(Objects.requireNonNull(sock), -1);
+        Native.takeControl(Objects.requireNonNull(sock, "sock"), -1);
     }
 
     /**
@@ -182,7 +182,7 @@ abstract class Verbs {
      * UNSUPPORTED
      */
     public static void takeControl(NetworkChannel sock) throws SubflowsException {
-        Native.takeControl(Objects.requireNonNull(sock), -1);
+        Native.takeControl(Objects.requireNonNull(sock, "sock"), -1);
     }
 
     /**
@@ -221,7 +221,7 @@ abstract class Verbs {
      * privilege; Linux 5.16.
      */
     public static Status status(Socket sock) throws SubflowsException {
-        return Status.only(Native.status(Objects.requireNonNull(sock), -1));
+        return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
     }
 
     /**
@@ -233,7 +233,7 @@ abstract class Verbs {
      * privilege; Linux 5.16.
      */
     public static Status status(ServerSocket sock) throws SubflowsException {
-        return Status.only(Native.status(Objects.requireNonNull(sock), -1));
+        return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
     }
 
     /**
@@ -245,7 +245,7 @@ abstract class Verbs {
      * privilege; Linux 5.16.
      */
     public static Status status(NetworkChannel sock) throws SubflowsException {
-        return Status.only(Native.status(Objects.requireNonNull(sock), -1));
+        return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
     }
 
     /**
@@ -268,7 +268,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP
      */
     public static Info info(Socket sock) throws SubflowsException {
-        return Info.only(Native.info(Objects.requireNonNull(sock), -1));
+        return Info.only(Native.info(Objects.requireNonNull(sock, "sock"), -1));
     }
 
     /**
@@ -279,7 +279,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP
      */
     public static Info info(ServerSocket sock) throws SubflowsException {
-        return Info.only(Native.info(Objects.requireNonNull(sock), -1));
+        return Info.only(Native.info(Objects.requireNonNull(sock, "sock"), -1));
     }
 
     /**
@@ -290,7 +290,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP
      */
     public static Info info(NetworkChannel sock) throws SubflowsException {
-        return Info.only(Native.info(Objects.requireNonNull(sock), -1));
+        return Info.only(Native.info(Objects.requireNonNull(sock, "sock"), -1));
     }
 
     /**
@@ -315,7 +315,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
     public static List<Subflow> list(Socket sock) throws SubflowsException {
-        return Subflow.all(Native.list(Objects.requireNonNull(sock), -1), 0);
+        return Subflow.all(Native.list(Objects.requireNonNull(sock, "sock"), -1), 0);
     }
 
     /**
@@ -329,7 +329,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
     public static List<Subflow> list(ServerSocket sock) throws SubflowsException {
-        return Subflow.all(Native.list(Objects.requireNonNull(sock), -1), 0);
+        return Subflow.all(Native.list(Objects.requireNonNull(sock, "sock"), -1), 0);
     }
 
     /**
@@ -343,7 +343,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
     public static List<Subflow> list(NetworkChannel sock) throws SubflowsException {
-        return Subflow.all(Native.list(Objects.requireNonNull(sock), -1), 0);
+        return Subflow.all(Native.list(Objects.requireNonNull(sock, "sock"), -1), 0);
     }
 
     /**
@@ -369,7 +369,7 @@ abstract class Verbs {
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
     public static Details details(Socket sock, long id) throws SubflowsException {
-        return Details.only(Native.details(Objects.requireNonNull(sock), -1, id));
+        return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
     }
 
     /**
@@ -381,7 +381,7 @@ abstract class Verbs {
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
     public static Details details(ServerSocket sock, long id) throws SubflowsException {
-        return Details.only(Native.details(Objects.requireNonNull(sock), -1, id));
+        return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
     }
 
     /**
@@ -393,7 +393,7 @@ abstract class Verbs {
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
     public static Details details(NetworkChannel sock, long id) throws SubflowsException {
-        return Details.only(Native.details(Objects.requireNonNull(sock), -1, id));
+        return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
     }
 
     /**
@@ -423,7 +423,7 @@ abstract class Verbs {
      * PEER_LIMIT
      */
     public static Subflow open(Socket sock) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock), -1, OpenOptions.defaults().words());
+        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
     }
 
     /**
@@ -441,7 +441,7 @@ abstract class Verbs {
      * PEER_LIMIT
      */
     public static Subflow open(Socket sock, OpenOptions options) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock), -1, options.words());
+        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
     }
 
     /**
@@ -459,7 +459,7 @@ abstract class Verbs {
      * PEER_LIMIT
      */
     public static Subflow open(ServerSocket sock) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock), -1, OpenOptions.defaults().words());
+        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
     }
 
     /**
@@ -477,7 +477,7 @@ abstract class Verbs {
      * PEER_LIMIT
      */
     public static Subflow open(ServerSocket sock, OpenOptions options) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock), -1, options.words());
+        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
     }
 
     /**
@@ -495,7 +495,7 @@ abstract class Verbs {
      * PEER_LIMIT
      */
     public static Subflow open(NetworkChannel sock) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock), -1, OpenOptions.defaults().words());
+        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
     }
 
     /**
@@ -513,7 +513,7 @@ abstract class Verbs {
      * PEER_LIMIT
      */
     public static Subflow open(NetworkChannel sock, OpenOptions options) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock), -1, options.words());
+        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
     }
 
     /**
@@ -568,7 +568,7 @@ abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(Socket sock, long id) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock), -1, id, false);
+        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, false);
     }
 
     /**
@@ -587,7 +587,7 @@ abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(Socket sock, long id, boolean force) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock), -1, id, force);
+        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, force);
     }
 
     /**
@@ -606,7 +606,7 @@ abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(ServerSocket sock, long id) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock), -1, id, false);
+        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, false);
     }
 
     /**
@@ -625,7 +625,7 @@ abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(ServerSocket sock, long id, boolean force) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock), -1, id, force);
+        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, force);
     }
 
     /**
@@ -644,7 +644,7 @@ abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(NetworkChannel sock, long id) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock), -1, id, false);
+        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, false);
     }
 
     /**
@@ -663,7 +663,7 @@ abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(NetworkChannel sock, long id, boolean force) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock), -1, id, force);
+        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, force);
     }
 
     /**
@@ -716,7 +716,7 @@ abstract class Verbs {
      * OTHER_NAMESPACE
      */
     public static void setBackup(Socket sock, long id, boolean backup) throws SubflowsException {
-        Native.setBackup(Objects.requireNonNull(sock), -1, id, backup);
+        Native.setBackup(Objects.requireNonNull(sock, "sock"), -1, id, backup);
     }
 
     /**
@@ -731,7 +731,7 @@ abstract class Verbs {
      * OTHER_NAMESPACE
      */
     public static void setBackup(ServerSocket sock, long id, boolean backup) throws SubflowsException {
-        Native.setBackup(Objects.requireNonNull(sock), -1, id, backup);
+        Native.setBackup(Objects.requireNonNull(sock, "sock"), -1, id, backup);
     }
 
     /**
@@ -746,7 +746,7 @@ abstract class Verbs {
      * OTHER_NAMESPACE
      */
     public static void setBackup(NetworkChannel sock, long id, boolean backup) throws SubflowsException {
-        Native.setBackup(Objects.requireNonNull(sock), -1, id, backup);
+        Native.setBackup(Objects.requireNonNull(sock, "sock"), -1, id, backup);
     }
 
     /**
@@ -776,7 +776,7 @@ abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(Socket sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock), -1, Words.ip(address), AnnounceOptions.defaults().words());
+        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -791,7 +791,7 @@ abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(Socket sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock), -1, Words.ip(address), options.words());
+        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), options.words());
     }
 
     /**
@@ -806,7 +806,7 @@ abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(ServerSocket sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock), -1, Words.ip(address), AnnounceOptions.defaults().words());
+        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -821,7 +821,7 @@ abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(ServerSocket sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock), -1, Words.ip(address), options.words());
+        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), options.words());
     }
 
     /**
@@ -836,7 +836,7 @@ abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(NetworkChannel sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock), -1, Words.ip(address), AnnounceOptions.defaults().words());
+        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -851,7 +851,7 @@ abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(NetworkChannel sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock), -1, Words.ip(address), options.words());
+        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), options.words());
     }
 
     /**
@@ -894,7 +894,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
     public static List<Address> addresses(Socket sock) throws SubflowsException {
-        return Address.all(Native.addresses(Objects.requireNonNull(sock), -1), 0);
+        return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
     }
 
     /**
@@ -907,7 +907,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
     public static List<Address> addresses(ServerSocket sock) throws SubflowsException {
-        return Address.all(Native.addresses(Objects.requireNonNull(sock), -1), 0);
+        return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
     }
 
     /**
@@ -920,7 +920,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
     public static List<Address> addresses(NetworkChannel sock) throws SubflowsException {
-        return Address.all(Native.addresses(Objects.requireNonNull(sock), -1), 0);
+        return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
     }
 
     /**
@@ -948,7 +948,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
     public static Events events(Socket sock) throws SubflowsException {
-        return Events.events(Objects.requireNonNull(sock), -1);
+        return Events.events(Objects.requireNonNull(sock, "sock"), -1);
     }
 
     /**
@@ -963,7 +963,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
     public static Events events(ServerSocket sock) throws SubflowsException {
-        return Events.events(Objects.requireNonNull(sock), -1);
+        return Events.events(Objects.requireNonNull(sock, "sock"), -1);
     }
 
     /**
@@ -978,7 +978,7 @@ abstract class Verbs {
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
     public static Events events(NetworkChannel sock) throws SubflowsException {
-        return Events.events(Objects.requireNonNull(sock), -1);
+        return Events.events(Objects.requireNonNull(sock, "sock"), -1);
     }
 
     /**

@@ -157,6 +157,21 @@ class AgentTest {
     }
 
     @Test
+    void withoutMultipathTcpItSaysSo() throws Exception {
+        Path setting = Path.of("/proc/sys/net/mptcp/enabled");
+        Files.writeString(setting, "0");
+        try {
+            String said = http("");
+            assertTrue(said.startsWith("hello 0 0 0subflows: plain TCP only: it is"), said);
+            said = http("=control");
+            assertTrue(said.startsWith("subflows: the agent's options cannot be had"), said);
+            assertTrue(said.contains("sysctl net.mptcp.enabled=1"), said);
+        } finally {
+            Files.writeString(setting, "1");
+        }
+    }
+
+    @Test
     void aPathThatIsMissingIsToldOnceAndTheApplicationGoesOn() throws Exception {
         String said = http("=via=nowhere0");
         assertTrue(said.startsWith("hello 1 1 1"), said);

@@ -3,7 +3,7 @@
 //! `Socket`, `ServerSocket` and all channels get their descriptors from one native function of the
 //! JDK's. HotSpot lets another one take its place, which is how tools have always traced the JDK.
 
-use std::ffi::CString;
+use std::ffi::c_void;
 use std::fs;
 use std::mem::transmute;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
@@ -14,12 +14,11 @@ use jni::strings::JNIString;
 use jni::sys::{JNIEnv, jboolean, jclass, jint, jlong};
 use jni::{Env, NativeMethod, jni_str};
 use nix::errno::Errno;
-use nix::libc::{RTLD_LAZY, RTLD_NOLOAD, dlopen, dlsym};
 use subflows::{Family, Open};
 
 use crate::error::{Failure, Throw};
 use crate::words::Given;
-use crate::{connect, open};
+use crate::{connect, jdk, open};
 
 /// `sun.nio.ch.Net.socket0(preferIPv6, stream, reuse, fastLoopback)`.
 type Socket0 =
@@ -40,9 +39,12 @@ pub(crate) fn find_jdks(
     library: JString<'_>,
     is_controlled: bool,
 ) -> Result<bool, Failure> {
-    let Some(jdk) = find(&library.to_string()) else {
+    let Some(jdk) = jdk::function(&library.to_string(), c"Java_sun_nio_ch_Net_socket0") else {
         return Ok(false);
     };
+    // SAFETY: the JVM would call it by this type: the name stands for the method whose signature
+    // `replace` registers, and it is not called unless that succeeds.
+    let jdk = unsafe { transmute::<*mut c_void, Socket0>(jdk) };
     AGENT.get_or_init(|| Agent { jdk, is_controlled });
     Ok(true)
 }
@@ -63,23 +65,6 @@ pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> 
         }
         other => Ok(other?),
     }
-}
-
-fn find(library: &str) -> Option<Socket0> {
-    let library = CString::new(library).ok()?;
-    // SAFETY: a text; nothing is loaded that is not loaded yet.
-    let library = unsafe { dlopen(library.as_ptr(), RTLD_LAZY | RTLD_NOLOAD) };
-    if library.is_null() {
-        return None;
-    }
-    // SAFETY: a library, which stays loaded as long as the JVM runs, and a text.
-    let symbol = unsafe { dlsym(library, c"Java_sun_nio_ch_Net_socket0".as_ptr()) };
-    if symbol.is_null() {
-        return None;
-    }
-    // SAFETY: the JVM would call it by this type: the name stands for the method whose signature
-    // `replace` registers, and it is not called unless that succeeds.
-    Some(unsafe { transmute::<*mut std::ffi::c_void, Socket0>(symbol) })
 }
 
 fn socket0<'local>(

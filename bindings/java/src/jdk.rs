@@ -4,6 +4,7 @@
 //! whether an exception is pending, which costs as much as the call does. Neither throws, and
 //! whatever was called before them and can throw has told it.
 
+use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
 
 use jni::Env;
@@ -14,6 +15,7 @@ use jni::refs::Global;
 use jni::signature::{FieldSignature, JavaType, MethodSignature, Primitive, ReturnType};
 use jni::strings::JNIStr;
 use jni::sys::{JNINativeInterface__1_1 as Functions, jint, jobject};
+use nix::libc::{RTLD_LAZY, RTLD_NOLOAD, dlopen, dlsym};
 
 use crate::error::Failure;
 
@@ -184,4 +186,17 @@ impl Method {
         let value = unsafe { env.call_method_unchecked(object, self.id, ty, &[]) };
         Ok(value?.z()?)
     }
+}
+
+/// A function of one of the JDK's libraries, which is loaded already.
+pub(crate) fn function(library: &str, name: &CStr) -> Option<*mut c_void> {
+    let library = CString::new(library).ok()?;
+    // SAFETY: a text; nothing is loaded that is not loaded yet.
+    let library = unsafe { dlopen(library.as_ptr(), RTLD_LAZY | RTLD_NOLOAD) };
+    if library.is_null() {
+        return None;
+    }
+    // SAFETY: a library, which stays loaded as long as the JVM runs, and a text.
+    let symbol = unsafe { dlsym(library, name.as_ptr()) };
+    (!symbol.is_null()).then_some(symbol)
 }

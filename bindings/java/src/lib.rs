@@ -8,6 +8,7 @@
 mod address;
 mod agent;
 mod announce;
+mod available;
 mod backup;
 mod capabilities;
 mod connect;
@@ -40,17 +41,26 @@ macro_rules! natives {
     )* };
 }
 
-/// The method of an object, because the JVM wants to be its caller: see there.
-const _: jni::NativeMethod = jni::native_method! {
-    java_type = "org.subflows.Agent$Rebinding",
-    error_policy = Throw,
-    fn = agent::replace,
-    extern fn run(),
-};
+/// The methods of objects, because the JVM wants to be their caller: see there.
+const _: [jni::NativeMethod; 2] = [
+    jni::native_method! {
+        java_type = "org.subflows.Agent$Rebinding",
+        error_policy = Throw,
+        fn = agent::replace,
+        extern fn run(),
+    },
+    jni::native_method! {
+        java_type = "org.subflows.Available",
+        error_policy = Throw,
+        fn = available::replace,
+        extern fn run(),
+    },
+];
 
 natives! {
     agent::find_jdks = (find_socket0(library: JString, controlled: jboolean) -> jboolean);
     agent::opening_begin_of = (opening_begin_of(token: jint, options: jlong[]) -> jlong);
+    available::find_jdks = (find_available(library: JString) -> jboolean);
     connect::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     connect::replace = (replace(sock: JObject));
     connect::upgrade = (upgrade(sock: JObject, fd: jint));

@@ -237,6 +237,11 @@ impl Places {
         Ok(unsafe { self.number.read(env, &descriptor) })
     }
 
+    /// The number in a `FileDescriptor`; nothing where it is something else.
+    pub(crate) fn in_descriptor(&self, env: &Env<'_>, descriptor: &JObject<'_>) -> Option<jint> {
+        self.number.get(env, descriptor)
+    }
+
     pub(crate) fn is_closed(
         &self,
         env: &mut Env<'_>,

@@ -21,6 +21,7 @@ final class Native {
 
     static {
         load();
+        Available.mend();
     }
 
     private Native() {}
@@ -74,6 +75,9 @@ final class Native {
 
     /** The provider that the JDK has without any property. */
     static native SelectorProvider defaultProvider();
+
+    /** Finds the function that tells how much can be read, before {@link Available} replaces it. */
+    static native boolean findAvailable(String libnio);
 
     /** Finds the function that makes the JDK's sockets, before {@link Agent} replaces it. */
     static native boolean findSocket0(String libnio, boolean isControlled);

@@ -1,0 +1,86 @@
+//! How much can be read without waiting, as TCP tells it.
+//!
+//! Once the peer has sent its last, the kernel tells of one byte too many for a Multipath TCP socket:
+//! of one when all is read. The JDK's TLS reads all that is available when it closes, until there is no
+//! more: it would never end. So the native function that it asks is replaced by one that looks again.
+
+use std::ffi::c_void;
+use std::mem::transmute;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+
+use jni::objects::{JClass, JObject, JString};
+use jni::sys::{JNIEnv, jclass, jint, jobject};
+use jni::{Env, NativeMethod, jni_str};
+use nix::libc::{MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, POLLERR, POLLRDHUP, poll, pollfd, recv};
+
+use crate::error::{Failure, Throw};
+use crate::jdk;
+use crate::places::places;
+
+/// `sun.nio.ch.Net.available(descriptor)`.
+type Available = unsafe extern "system" fn(*mut JNIEnv, jclass, jobject) -> jint;
+
+static JDKS: OnceLock<Available> = OnceLock::new();
+
+/// Finds the JDK's function, in its library of that path, and tells whether it is there.
+pub(crate) fn find_jdks(
+    _: &mut Env<'_>,
+    _: JClass<'_>,
+    library: JString<'_>,
+) -> Result<bool, Failure> {
+    let found = jdk::function(&library.to_string(), c"Java_sun_nio_ch_Net_available");
+    Ok(found.is_some_and(|function| {
+        // SAFETY: the JVM would call it by this type: the name stands for the method whose
+        // signature `replace` registers, and it is not called unless that succeeds.
+        JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Available>(function) });
+        true
+    }))
+}
+
+/// Takes the function's place, for the life of the JVM.
+pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
+    const AVAILABLE: NativeMethod = jni::native_method! {
+        error_policy = Throw,
+        fn = available,
+        static fn available(descriptor: java.io.FileDescriptor) -> jint,
+    };
+    let net = env.find_class(jni_str!("sun/nio/ch/Net"))?;
+    // SAFETY: the function is static there, with this signature, or the JVM does not know it.
+    Ok(unsafe { env.register_native_methods(net, &[AVAILABLE]) }?)
+}
+
+fn available<'local>(
+    env: &mut Env<'local>,
+    class: JClass<'local>,
+    descriptor: JObject<'local>,
+) -> Result<jint, Failure> {
+    let jdks = JDKS.get().ok_or(Failure::Words)?;
+    // SAFETY: the JDK's own function, with what the JVM called us with.
+    let told = unsafe { jdks(env.get_raw(), class.as_raw(), descriptor.as_raw()) };
+    if told <= 0 {
+        return Ok(told);
+    }
+    let Some(number) = places(env)?.in_descriptor(env, &descriptor) else { return Ok(told) };
+    // SAFETY: the JDK holds it open as long as it asks of it.
+    Ok(without_end(unsafe { BorrowedFd::borrow_raw(number) }, told))
+}
+
+/// How many bytes there are, of so many or one less. An error is left to who reads next.
+fn without_end(sock: BorrowedFd<'_>, told: jint) -> jint {
+    // Not by nix, which knows no POLLRDHUP.
+    let mut asked = pollfd { fd: sock.as_raw_fd(), events: POLLRDHUP, revents: 0 };
+    // SAFETY: it is one, and the kernel writes to it alone.
+    if unsafe { poll(&raw mut asked, 1, 0) } != 1 {
+        return told;
+    }
+    if told == 1 && asked.revents & POLLERR != 0 {
+        // Without a byte to look at, a look would take the error.
+        return 0;
+    }
+    let look = MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT;
+    // SAFETY: asked to truncate, it counts and writes nothing.
+    let bytes = unsafe { recv(sock.as_raw_fd(), null_mut(), told as usize, look) };
+    bytes.max(0) as jint
+}

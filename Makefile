@@ -55,7 +55,7 @@ suites: test      ## what takes longer: packages, and the languages' own tests o
 	tests/ruby-memory target/ruby-*/ready-made
 	tests/ruby-sockets target/ruby-*/ready-made
 	tests/java-newer
-	tests/java-jdk target/java/build/subflows-*.jar
+	tests/java-jdk target/java/build/subflows-?.?.?.jar
 
 clean:
 	cargo clean

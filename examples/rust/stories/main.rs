@@ -29,6 +29,17 @@ fn listener(net: &Net) -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
+/// The program may end without a word: then nobody comes.
+fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let mut stream = None;
+    wait_until(SOON, "the program connects", || {
+        stream = listener.accept().ok();
+        stream.is_some()
+    });
+    stream.unwrap().0
+}
+
 #[test]
 fn list_and_open() {
     if !subflows_lab::ready() {
@@ -40,7 +51,7 @@ fn list_and_open() {
     command.arg(&net.paths[1].client_interface);
     let (text, _stream) = thread::scope(|scope| {
         let running = scope.spawn(|| output(command));
-        let (mut stream, _) = listener.accept().unwrap();
+        let mut stream = accept(&listener);
         stream.write_all(b"!").unwrap();
         (running.join().unwrap(), stream)
     });
@@ -64,7 +75,7 @@ fn survives(net: &Net, listener: &TcpListener, download: Download) {
     let Download { command, is_http, says_opened } = download;
     let text = thread::scope(|scope| {
         let running = scope.spawn(|| output(command));
-        let (mut stream, _) = listener.accept().unwrap();
+        let mut stream = accept(listener);
         if is_http {
             assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0, "it asks for nothing");
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n").unwrap();
@@ -219,7 +230,7 @@ fn report(middlebox: Option<StripMptcp>) -> Vec<String> {
     }
     let (listener, address) = listener(&net);
     let mut client = Running::start(player().program(&net.client, "fallback_report", address));
-    let (mut stream, _) = listener.accept().unwrap();
+    let mut stream = accept(&listener);
     let first = client.line();
     stream.write_all(b"!").unwrap();
     vec![first, client.line()]

@@ -107,9 +107,11 @@ struct Java {
 }
 
 impl Java {
-    /// Without the flag, Java 24 and newer warn of native code.
+    /// Without the flag, Java 24 and newer warn of native code. Cargo's path to libraries would lead
+    /// to another native part than the jar's.
     fn command(&self, namespace: &Namespace) -> Command {
         let mut command = namespace.command(&self.jvm);
+        command.env_remove("LD_LIBRARY_PATH");
         command.arg("--enable-native-access=ALL-UNNAMED").arg("-cp").arg(&self.classes);
         command
     }

@@ -10,9 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::sync::OnceLock;
 
 use jni::objects::{JClass, JLongArray, JObject, JString};
-use jni::strings::JNIString;
 use jni::sys::{JNIEnv, jboolean, jclass, jint, jlong};
-use jni::{Env, NativeMethod, jni_str};
+use jni::{Env, NativeMethod};
 use nix::errno::Errno;
 use subflows::{Family, Open};
 
@@ -49,22 +48,15 @@ pub(crate) fn find_jdks(
     Ok(true)
 }
 
-/// Takes the function's place, for the life of the JVM. Throws `NoSuchMethodError` where this JDK has
-/// none like it.
+/// Takes the function's place.
 pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
     const SOCKET0: NativeMethod = jni::native_method! {
         error_policy = Throw,
         fn = socket0,
         static fn socket0(prefer_v6: jboolean, stream: jboolean, reuse: jboolean, fast: jboolean) -> jint,
     };
-    let net = env.find_class(jni_str!("sun/nio/ch/Net"))?;
-    // SAFETY: the function is static there, with this signature, or the JVM does not know it.
-    match unsafe { env.register_native_methods(net, &[SOCKET0]) } {
-        Err(jni::errors::Error::NoSuchMethod(text)) => {
-            Ok(env.throw_new(jni_str!("java/lang/NoSuchMethodError"), JNIString::new(text))?)
-        }
-        other => Ok(other?),
-    }
+    // SAFETY: `socket0` is made for this signature, as a static function.
+    unsafe { jdk::replace_in_net(env, SOCKET0) }
 }
 
 fn socket0<'local>(

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use jni::objects::{JClass, JObject, JString};
 use jni::sys::{JNIEnv, jclass, jint, jobject};
-use jni::{Env, NativeMethod, jni_str};
+use jni::{Env, NativeMethod};
 use nix::libc::{MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, POLLERR, POLLRDHUP, poll, pollfd, recv};
 
 use crate::error::{Failure, Throw};
@@ -39,16 +39,15 @@ pub(crate) fn find_jdks(
     }))
 }
 
-/// Takes the function's place, for the life of the JVM.
+/// Takes the function's place.
 pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
     const AVAILABLE: NativeMethod = jni::native_method! {
         error_policy = Throw,
         fn = available,
         static fn available(descriptor: java.io.FileDescriptor) -> jint,
     };
-    let net = env.find_class(jni_str!("sun/nio/ch/Net"))?;
-    // SAFETY: the function is static there, with this signature, or the JVM does not know it.
-    Ok(unsafe { env.register_native_methods(net, &[AVAILABLE]) }?)
+    // SAFETY: `available` is made for this signature, as a static function.
+    unsafe { jdk::replace_in_net(env, AVAILABLE) }
 }
 
 fn available<'local>(

@@ -7,14 +7,13 @@
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
 
-use jni::Env;
 use jni::ids::{JFieldID, JMethodID};
-use jni::jni_sig;
 use jni::objects::{JClass, JObject};
 use jni::refs::Global;
 use jni::signature::{FieldSignature, JavaType, MethodSignature, Primitive, ReturnType};
-use jni::strings::JNIStr;
+use jni::strings::{JNIStr, JNIString};
 use jni::sys::{JNINativeInterface__1_1 as Functions, jint, jobject};
+use jni::{Env, NativeMethod, jni_sig, jni_str};
 use nix::libc::{RTLD_LAZY, RTLD_NOLOAD, dlopen, dlsym};
 
 use crate::error::Failure;
@@ -199,4 +198,24 @@ pub(crate) fn function(library: &str, name: &CStr) -> Option<*mut c_void> {
     // SAFETY: a library, which stays loaded as long as the JVM runs, and a text.
     let symbol = unsafe { dlsym(library, name.as_ptr()) };
     (!symbol.is_null()).then_some(symbol)
+}
+
+/// Takes the place of a static native function of `sun.nio.ch.Net`, for the life of the JVM. Throws
+/// `NoSuchMethodError` where this JDK has none like it.
+///
+/// # Safety
+/// What the method points to has the parameters that its signature says, after the class.
+pub(crate) unsafe fn replace_in_net(
+    env: &mut Env<'_>,
+    method: NativeMethod,
+) -> Result<(), Failure> {
+    let net = env.find_class(jni_str!("sun/nio/ch/Net"))?;
+    // SAFETY: as the caller says; another signature the JVM does not know. Our library is never
+    // unloaded: see build.rs.
+    match unsafe { env.register_native_methods(net, &[method]) } {
+        Err(jni::errors::Error::NoSuchMethod(text)) => {
+            Ok(env.throw_new(jni_str!("java/lang/NoSuchMethodError"), JNIString::new(text))?)
+        }
+        other => Ok(other?),
+    }
 }

@@ -20,10 +20,12 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * The verbs of {@link Subflows} on every type of socket. A socket is borrowed for the call and never
- * closed.
+ * The verbs of {@link Subflows} on every type of socket, to be called by that name. A socket is
+ * borrowed for the call and never closed.
+ *
+ * <p>Public, because languages that call by reflection could not call them otherwise.
  */
-abstract class Verbs {
+public abstract class Verbs {
     Verbs() {}
 
 ";

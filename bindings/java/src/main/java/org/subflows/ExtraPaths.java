@@ -62,7 +62,8 @@ final class ExtraPaths {
                 Event event = events.take();
                 if (event.kind() == EventKind.ESTABLISHED && !event.isServer()) {
                     int token = (int) event.token().getAsLong();
-                    openers.execute(() -> paths.forEach(path -> open(token, path)));
+                    // Each on its own: one that answers nothing keeps no other waiting.
+                    paths.forEach(path -> openers.execute(() -> open(token, path)));
                 }
             }
         } catch (IOException over) {

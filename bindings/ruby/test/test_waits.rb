@@ -60,6 +60,8 @@ class WaitsTest < SubflowsTest
   end
 
   def test_an_interrupt_ends_a_wait_at_once
+    # Who is started in the background may have been told to ignore it.
+    before = Signal.trap(:INT, "DEFAULT")
     waits do |name, wait|
       waiting = Thread.current
       from = nil
@@ -75,6 +77,8 @@ class WaitsTest < SubflowsTest
         assert_operator now - from, :<, AT_ONCE, name
       end
     end
+  ensure
+    Signal.trap(:INT, before) if before
   end
 
   def test_what_was_begun_is_taken_back

@@ -212,17 +212,18 @@ fn java(root: &Path) -> Result<Language, String> {
 }
 
 /// Copies a file, or a folder with all that is in it, for everybody to read and to execute.
+///
+/// By a process of its own: what this one has open for writing is open, too, in whatever child another
+/// thread starts just then, and nobody may execute what is open for writing.
 fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
-    if from.is_dir() {
-        fs::create_dir_all(to)?;
-        for entry in fs::read_dir(from)? {
-            let entry = entry?;
-            copy_all(&entry.path(), &to.join(entry.file_name()))?;
-        }
-    } else {
-        fs::copy(from, to)?;
+    let mut copy = Command::new("cp");
+    copy.args(["--recursive", "--dereference", "--no-target-directory"]).args([from, to]);
+    let mut permit = Command::new("chmod");
+    permit.args(["--recursive", "755"]).arg(to);
+    for command in [&mut copy, &mut permit] {
+        output(command).map_err(std::io::Error::other)?;
     }
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755))
+    Ok(())
 }
 
 /// Builds packages as this program was built, and gives the files that came out.
@@ -253,4 +254,25 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
         return Err(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr)));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// `Text file busy`, where another thread started a child while the copy was written.
+    #[test]
+    fn copies_are_executed_while_other_threads_start_children() {
+        let language = Language::new("true", "/bin/true".into());
+        let of_many = || {
+            for _ in 0..100 {
+                let folder = TempDir::new().unwrap();
+                let mut command = language.copy(&folder).unwrap().command();
+                assert!(command.status().unwrap().success());
+            }
+        };
+        thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(of_many))));
+    }
 }

@@ -119,11 +119,13 @@ impl Folder {
         self.path.join(name).into_os_string().into_string().unwrap()
     }
 
-    /// A copy of the command that others may execute, wherever the original lies.
+    /// A copy of the command that others may execute, wherever the original lies. Another process
+    /// writes it: a child of another thread's would hold what this one has open for writing, and
+    /// nobody may execute that.
     pub fn command(&self) -> String {
         let copy = self.file("subflows");
-        fs::copy(SUBFLOWS, &copy).unwrap();
-        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+        let status = Command::new("install").args(["--mode=755", SUBFLOWS, &copy]).status();
+        assert!(status.unwrap().success());
         copy
     }
 }

@@ -8,8 +8,9 @@ use std::fs;
 use std::mem::transmute;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use jni::objects::{JClass, JLongArray, JObject, JString};
+use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::{JNIEnv, jboolean, jclass, jint, jlong};
 use jni::{Env, NativeMethod};
 use nix::errno::Errno;
@@ -23,30 +24,11 @@ use crate::{connect, jdk, open};
 type Socket0 =
     unsafe extern "system" fn(*mut JNIEnv, jclass, jboolean, jboolean, jboolean, jboolean) -> jint;
 
-struct Agent {
-    /// Makes datagram sockets still.
-    jdk: Socket0,
-    is_controlled: bool,
-}
+/// It makes datagram sockets still.
+static JDKS: OnceLock<Socket0> = OnceLock::new();
 
-static AGENT: OnceLock<Agent> = OnceLock::new();
-
-/// Finds the JDK's function, in its library of that path, and tells whether it is there.
-pub(crate) fn find_jdks(
-    _: &mut Env<'_>,
-    _: JClass<'_>,
-    library: JString<'_>,
-    is_controlled: bool,
-) -> Result<bool, Failure> {
-    let Some(jdk) = jdk::function(&library.to_string(), c"Java_sun_nio_ch_Net_socket0") else {
-        return Ok(false);
-    };
-    // SAFETY: the JVM would call it by this type: the name stands for the method whose signature
-    // `replace` registers, and it is not called unless that succeeds.
-    let jdk = unsafe { transmute::<*mut c_void, Socket0>(jdk) };
-    AGENT.get_or_init(|| Agent { jdk, is_controlled });
-    Ok(true)
-}
+/// Whether the application is to have control of its connections.
+static IS_CONTROLLED: AtomicBool = AtomicBool::new(false);
 
 /// Takes the function's place.
 pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
@@ -55,8 +37,18 @@ pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> 
         fn = socket0,
         static fn socket0(prefer_v6: jboolean, stream: jboolean, reuse: jboolean, fast: jboolean) -> jint,
     };
+    let jdks = jdk::behind_net(env, c"Java_sun_nio_ch_Net_socket0")?;
+    // SAFETY: the JVM would call it by this type: the name stands for the method whose signature is
+    // registered here, and it is not called unless that succeeds.
+    JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Socket0>(jdks) });
     // SAFETY: `socket0` is made for this signature, as a static function.
     unsafe { jdk::replace_in_net(env, SOCKET0) }
+}
+
+/// From now on the connections that are made are under control.
+pub(crate) fn control(_: &mut Env<'_>, _: JClass<'_>) -> Result<(), Failure> {
+    IS_CONTROLLED.store(true, Ordering::Relaxed);
+    Ok(())
 }
 
 fn socket0<'local>(
@@ -67,11 +59,10 @@ fn socket0<'local>(
     reuse: bool,
     fast: bool,
 ) -> Result<jint, Failure> {
-    let agent = AGENT.get().ok_or(Failure::Words)?;
     if !stream {
+        let jdks = JDKS.get().ok_or(Failure::Words)?;
         // SAFETY: the JDK's own function, with what the JVM called us with.
-        let made =
-            unsafe { (agent.jdk)(env.get_raw(), class.as_raw(), prefer_v6, stream, reuse, fast) };
+        let made = unsafe { jdks(env.get_raw(), class.as_raw(), prefer_v6, stream, reuse, fast) };
         return Ok(made);
     }
     let family = if prefer_v6 { Family::V6 } else { Family::V4 };
@@ -79,7 +70,7 @@ fn socket0<'local>(
     // The JDK wants it for listeners alone. Control of what they accept is the namespace's matter.
     if reuse {
         connect::reuse_address(sock.as_fd())?;
-    } else if agent.is_controlled {
+    } else if IS_CONTROLLED.load(Ordering::Relaxed) {
         subflows::take_control(&sock)?;
     }
     connect::speak_both(sock.as_fd(), family)?;

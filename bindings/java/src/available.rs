@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
-use jni::objects::{JClass, JObject, JString};
+use jni::objects::{JClass, JObject};
 use jni::sys::{JNIEnv, jclass, jint, jobject};
 use jni::{Env, NativeMethod};
 use nix::libc::{MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, POLLERR, POLLRDHUP, poll, pollfd, recv};
@@ -24,21 +24,6 @@ type Available = unsafe extern "system" fn(*mut JNIEnv, jclass, jobject) -> jint
 
 static JDKS: OnceLock<Available> = OnceLock::new();
 
-/// Finds the JDK's function, in its library of that path, and tells whether it is there.
-pub(crate) fn find_jdks(
-    _: &mut Env<'_>,
-    _: JClass<'_>,
-    library: JString<'_>,
-) -> Result<bool, Failure> {
-    let found = jdk::function(&library.to_string(), c"Java_sun_nio_ch_Net_available");
-    Ok(found.is_some_and(|function| {
-        // SAFETY: the JVM would call it by this type: the name stands for the method whose
-        // signature `replace` registers, and it is not called unless that succeeds.
-        JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Available>(function) });
-        true
-    }))
-}
-
 /// Takes the function's place.
 pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
     const AVAILABLE: NativeMethod = jni::native_method! {
@@ -46,6 +31,10 @@ pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> 
         fn = available,
         static fn available(descriptor: java.io.FileDescriptor) -> jint,
     };
+    let jdks = jdk::behind_net(env, c"Java_sun_nio_ch_Net_available")?;
+    // SAFETY: the JVM would call it by this type: the name stands for the method whose signature is
+    // registered here, and it is not called unless that succeeds.
+    JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Available>(jdks) });
     // SAFETY: `available` is made for this signature, as a static function.
     unsafe { jdk::replace_in_net(env, AVAILABLE) }
 }

@@ -4,7 +4,7 @@
 //! whether an exception is pending, which costs as much as the call does. Neither throws, and
 //! whatever was called before them and can throw has told it.
 
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 
 use jni::ids::{JFieldID, JMethodID};
@@ -187,17 +187,19 @@ impl Method {
     }
 }
 
-/// A function of one of the JDK's libraries, which is loaded already.
-pub(crate) fn function(library: &str, name: &CStr) -> Option<*mut c_void> {
-    let library = CString::new(library).ok()?;
+/// The function behind a static native method of `sun.nio.ch.Net`, which is initialized already.
+/// Throws `NoSuchMethodError` where this JDK has none by that name.
+pub(crate) fn behind_net(env: &mut Env<'_>, name: &CStr) -> Result<*mut c_void, Failure> {
     // SAFETY: a text; nothing is loaded that is not loaded yet.
-    let library = unsafe { dlopen(library.as_ptr(), RTLD_LAZY | RTLD_NOLOAD) };
-    if library.is_null() {
-        return None;
-    }
-    // SAFETY: a library, which stays loaded as long as the JVM runs, and a text.
+    let library = unsafe { dlopen(c"libnio.so".as_ptr(), RTLD_LAZY | RTLD_NOLOAD) };
+    // SAFETY: texts, and a library that stays loaded as long as the JVM runs; without it, whatever is
+    // loaded is looked through.
     let symbol = unsafe { dlsym(library, name.as_ptr()) };
-    (!symbol.is_null()).then_some(symbol)
+    if symbol.is_null() {
+        let text = JNIString::new(name.to_string_lossy());
+        env.throw_new(jni_str!("java/lang/NoSuchMethodError"), text)?;
+    }
+    Ok(symbol)
 }
 
 /// Takes the place of a static native function of `sun.nio.ch.Net`, for the life of the JVM. Throws

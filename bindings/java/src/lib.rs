@@ -41,10 +41,10 @@ macro_rules! natives {
     )* };
 }
 
-/// The methods of objects, because the JVM wants to be their caller: see there.
+/// The methods of objects, because the JVM wants to be their caller: see `Native.takePlace`.
 const _: [jni::NativeMethod; 2] = [
     jni::native_method! {
-        java_type = "org.subflows.Agent$Rebinding",
+        java_type = "org.subflows.Agent$Sockets",
         error_policy = Throw,
         fn = agent::replace,
         extern fn run(),
@@ -58,9 +58,8 @@ const _: [jni::NativeMethod; 2] = [
 ];
 
 natives! {
-    agent::find_jdks = (find_socket0(library: JString, controlled: jboolean) -> jboolean);
+    agent::control = (control());
     agent::opening_begin_of = (opening_begin_of(token: jint, options: jlong[]) -> jlong);
-    available::find_jdks = (find_available(library: JString) -> jboolean);
     connect::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     connect::replace = (replace(sock: JObject));
     connect::upgrade = (upgrade(sock: JObject, fd: jint));

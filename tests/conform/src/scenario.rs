@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::place::Family;
+
 /// A file of steps.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -44,13 +46,11 @@ pub struct Variant {
 impl Variant {
     /// Whether sockets of IPv6 are made in it.
     pub fn needs_v6(&self) -> bool {
-        let v6 = ["v6", "mapped", "v4-on-v6"];
-        let is_of = |text: &str| {
-            text.split_once(" over ").is_some_and(|(_, family)| {
-                v6.contains(&family.split([' ', ':']).next().unwrap_or_default())
-            })
-        };
-        self.steps.iter().any(|step| is_of(&step.text))
+        let mut families = self.steps.iter().filter_map(|step| {
+            let (_, family) = step.text.split_once(" over ")?;
+            family.split([' ', ':']).next()?.parse::<Family>().ok()
+        });
+        families.any(|family| family.of_socket() == "v6")
     }
 }
 

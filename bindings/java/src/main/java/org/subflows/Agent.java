@@ -1,8 +1,6 @@
 package org.subflows;
 
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.Optional;
 
 /**
  * Lets a whole application speak Multipath TCP: {@code java -javaagent:subflows.jar -jar app.jar}.
@@ -61,16 +59,9 @@ public final class Agent {
         } else if (!can("mptcp").isAvailable()) {
             System.err.println("subflows: plain TCP only: " + why(can("mptcp")));
         }
-        Path library = Path.of(System.getProperty("java.home"), "lib", System.mapLibraryName("nio"));
         try {
-            // Initialized, it has loaded libnio.
-            Class.forName("sun.nio.ch.Net");
-            if (!Native.findSocket0(library.toString(), options.needsControl())) {
-                throw new NoSuchMethodError("Net.socket0 in " + library);
-            }
-            // The JVM warns of replaced methods unless code of its own calls for it.
-            Optional.empty().ifPresentOrElse(nothing -> {}, new Rebinding());
-        } catch (ClassNotFoundException | NoSuchMethodError other) {
+            Native.takePlace(new Sockets());
+        } catch (NoSuchMethodError other) {
             throw new UnsupportedOperationException(
                     "this JVM makes its sockets in a way that the agent does not know ("
                             + other.getMessage()
@@ -78,11 +69,14 @@ public final class Agent {
                             + MptcpSelectorProvider.class.getName()
                             + " for its channels");
         }
+        if (options.needsControl()) {
+            Native.control();
+        }
         ExtraPaths.follow(options.paths());
     }
 
     /** Replaces the function that makes the JDK's sockets. */
-    private static final class Rebinding implements Runnable {
+    private static final class Sockets implements Runnable {
         @Override
         public native void run();
     }

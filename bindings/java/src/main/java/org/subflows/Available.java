@@ -1,8 +1,5 @@
 package org.subflows;
 
-import java.nio.file.Path;
-import java.util.Optional;
-
 /**
  * Makes {@code InputStream.available} of a Multipath TCP socket tell 0 at the end of the stream, as
  * TCP's does; the kernel says 1. The JDK's TLS would read until it is 0, and never end, where it closes
@@ -13,15 +10,9 @@ final class Available implements Runnable {
 
     /** For all sockets of this JVM; where its JDK asks the kernel in another way, it stays as it is. */
     static void mend() {
-        Path library = Path.of(System.getProperty("java.home"), "lib", System.mapLibraryName("nio"));
         try {
-            // Initialized, it has loaded libnio.
-            Class.forName("sun.nio.ch.Net");
-            if (Native.findAvailable(library.toString())) {
-                // The JVM warns of replaced methods unless code of its own calls for it.
-                Optional.empty().ifPresentOrElse(nothing -> {}, new Available());
-            }
-        } catch (ClassNotFoundException | NoSuchMethodError other) {
+            Native.takePlace(new Available());
+        } catch (NoSuchMethodError other) {
             // Another JDK, whose TLS may not ask at all.
         }
     }

@@ -38,7 +38,7 @@ final class ExtraPaths {
                         TimeUnit.SECONDS,
                         new ArrayBlockingQueue<>(WAITING),
                         threads,
-                        (task, full) -> tell("too many connections wait for further subflows"));
+                        (task, full) -> tell("full", "too many connections wait for further subflows"));
         openers.allowCoreThreadTimeOut(true);
     }
 
@@ -67,7 +67,7 @@ final class ExtraPaths {
                 }
             }
         } catch (IOException over) {
-            tell(over.getMessage());
+            tell("over", over.getMessage());
         }
     }
 
@@ -76,16 +76,16 @@ final class ExtraPaths {
             Opening.openOf(token, path.words());
         } catch (SubflowsException error) {
             if (!BESIDE_THE_POINT.contains(error.kind())) {
-                tell(error.getMessage());
+                tell(path + " " + error.kind(), error.getMessage());
             }
         } catch (IOException error) {
-            tell(error.getMessage());
+            tell(path.toString(), error.getMessage());
         }
     }
 
-    /** Everything once: a path that is missing is missing for every connection. */
-    private void tell(String what) {
-        if (told.add(what)) {
+    /** Of each thing only the first: a path that is missing is missing for every connection. */
+    private void tell(String thing, String what) {
+        if (told.add(thing)) {
             System.getLogger("org.subflows").log(System.Logger.Level.WARNING, what);
         }
     }

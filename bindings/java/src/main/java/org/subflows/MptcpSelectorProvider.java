@@ -1,9 +1,6 @@
 package org.subflows;
 
 import java.io.IOException;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.net.ProtocolFamily;
 import java.net.StandardProtocolFamily;
 import java.nio.channels.Channel;
@@ -68,13 +65,13 @@ public final class MptcpSelectorProvider extends SelectorProvider {
 
     /** Called by Java 15 and newer; those of another family than IP stay what they are. */
     public SocketChannel openSocketChannel(ProtocolFamily family) throws IOException {
-        SocketChannel channel = WithFamily.client(jdk, family);
+        SocketChannel channel = Families.client(jdk, family);
         return isIp(family) ? client(channel) : channel;
     }
 
     /** Called by Java 15 and newer; those of another family than IP stay what they are. */
     public ServerSocketChannel openServerSocketChannel(ProtocolFamily family) throws IOException {
-        ServerSocketChannel channel = WithFamily.server(jdk, family);
+        ServerSocketChannel channel = Families.server(jdk, family);
         return isIp(family) ? Subflows.replaced(channel) : channel;
     }
 
@@ -93,43 +90,5 @@ public final class MptcpSelectorProvider extends SelectorProvider {
             }
         }
         return channel;
-    }
-
-    /** The methods that Java 15 brought. */
-    private static final class WithFamily {
-        private static final MethodHandle CLIENT = find("openSocketChannel", SocketChannel.class);
-        private static final MethodHandle SERVER =
-                find("openServerSocketChannel", ServerSocketChannel.class);
-
-        private static MethodHandle find(String name, Class<?> result) {
-            try {
-                MethodType type = MethodType.methodType(result, ProtocolFamily.class);
-                return MethodHandles.publicLookup().findVirtual(SelectorProvider.class, name, type);
-            } catch (ReflectiveOperationException before15) {
-                throw new UnsupportedOperationException(before15);
-            }
-        }
-
-        static SocketChannel client(SelectorProvider jdk, ProtocolFamily family)
-                throws IOException {
-            try {
-                return (SocketChannel) CLIENT.invokeExact(jdk, family);
-            } catch (IOException | RuntimeException | Error thrown) {
-                throw thrown;
-            } catch (Throwable impossible) {
-                throw new AssertionError(impossible);
-            }
-        }
-
-        static ServerSocketChannel server(SelectorProvider jdk, ProtocolFamily family)
-                throws IOException {
-            try {
-                return (ServerSocketChannel) SERVER.invokeExact(jdk, family);
-            } catch (IOException | RuntimeException | Error thrown) {
-                throw thrown;
-            } catch (Throwable impossible) {
-                throw new AssertionError(impossible);
-            }
-        }
     }
 }

@@ -11,6 +11,7 @@ import java.nio.channels.spi.SelectorProvider;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Optional;
 
 /**
  * The native part. A socket is an object, or null and a descriptor; records and options are words,
@@ -73,14 +74,27 @@ final class Native {
         }
     }
 
+    /**
+     * Lets a function of ours take the place of one of {@code sun.nio.ch.Net}, for the life of the JVM.
+     *
+     * @throws NoSuchMethodError where this JDK has none like it
+     */
+    static void takePlace(Runnable ours) {
+        try {
+            // Initialized, it has loaded the library of its native functions.
+            Class.forName("sun.nio.ch.Net");
+        } catch (ClassNotFoundException other) {
+            throw new NoSuchMethodError(other.getMessage());
+        }
+        // The JVM warns of replaced functions unless code of its own calls for it.
+        Optional.empty().ifPresentOrElse(nothing -> {}, ours);
+    }
+
     /** The provider that the JDK has without any property. */
     static native SelectorProvider defaultProvider();
 
-    /** Finds the function that tells how much can be read, before {@link Available} replaces it. */
-    static native boolean findAvailable(String libnio);
-
-    /** Finds the function that makes the JDK's sockets, before {@link Agent} replaces it. */
-    static native boolean findSocket0(String libnio, boolean isControlled);
+    /** Puts what the {@link Agent}'s sockets connect to under control from now on. */
+    static native void control();
 
     /** As {@link #openingBegin}, of a connection of this process; 0 where it has no such one. */
     static native long openingBeginOf(int token, long[] options) throws IOException;

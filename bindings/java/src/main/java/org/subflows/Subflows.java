@@ -2,9 +2,6 @@ package org.subflows;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -58,7 +55,7 @@ public final class Subflows extends Verbs {
 
     /** As {@link #socket()}, for a channel of one family of addresses. */
     public static SocketChannel socketChannel(ProtocolFamily family) throws IOException {
-        return replaced(Families.open(Objects.requireNonNull(family, "family")));
+        return replaced(Families.client(Objects.requireNonNull(family, "family")));
     }
 
     /** What the JDK has just made, with another socket under its descriptor. */
@@ -159,29 +156,5 @@ public final class Subflows extends Verbs {
         return address.getAddress() instanceof Inet4Address
                 ? StandardProtocolFamily.INET
                 : StandardProtocolFamily.INET6;
-    }
-
-    /** {@code SocketChannel.open(ProtocolFamily)}, which Java 15 brought. */
-    private static final class Families {
-        private static final MethodHandle OPEN = find();
-
-        private static MethodHandle find() {
-            try {
-                MethodType type = MethodType.methodType(SocketChannel.class, ProtocolFamily.class);
-                return MethodHandles.publicLookup().findStatic(SocketChannel.class, "open", type);
-            } catch (ReflectiveOperationException before15) {
-                throw new UnsupportedOperationException(before15);
-            }
-        }
-
-        static SocketChannel open(ProtocolFamily family) throws IOException {
-            try {
-                return (SocketChannel) OPEN.invokeExact(family);
-            } catch (IOException | RuntimeException | Error thrown) {
-                throw thrown;
-            } catch (Throwable impossible) {
-                throw new AssertionError(impossible);
-            }
-        }
     }
 }

@@ -18,7 +18,7 @@ import java.util.concurrent.Future;
 /**
  * Makes one connection by each kind of socket that the JDK has, and tells what its two ends are. An
  * argument is the number of subflows that the client's ends are to get by themselves; one more lets it
- * wait until its input ends.
+ * begin when its input ends. It never ends before.
  */
 final class Sockets {
     private static InetAddress host;
@@ -32,6 +32,7 @@ final class Sockets {
             System.in.read();
         }
         System.out.print(plain(paths) + ' ' + channels() + ' ' + asynchronous() + ' ' + datagrams());
+        System.in.read();
     }
 
     private static String plain(int paths) throws IOException {

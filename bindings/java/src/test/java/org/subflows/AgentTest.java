@@ -129,10 +129,12 @@ class AgentTest {
 
     @Test
     void attachedToAnApplicationThatRunsAlready() throws Exception {
-        List<String> waits = List.of("org.subflows.Sockets", "127.0.0.1", "1", "later");
+        List<String> waits = List.of("org.subflows.Sockets", "127.0.0.1", "2", "later");
         Process child = start(waits, List.of());
         VirtualMachine machine = VirtualMachine.attach(String.valueOf(child.pid()));
-        machine.loadAgent(jar().toString(), "control");
+        machine.loadAgent(jar().toString());
+        // A second agent is heard as the first one was.
+        machine.loadAgent(jar().toString(), "via=lo");
         String refused =
                 assertThrows(
                                 AgentInitializationException.class,

@@ -199,7 +199,9 @@ enum subflows_error_kind {
    */
   SUBFLOWS_E_NOT_CONTROLLED = 4,
   /**
-   * Not permitted. Give the program CAP_NET_ADMIN, for example: setcap cap_net_admin+ep PROGRAM.
+   * Not permitted. Run it with CAP_NET_ADMIN: as root, in a service with
+   * AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
+   * +net_admin.
    */
   SUBFLOWS_E_NOT_PERMITTED = 5,
   /** The socket is in the wrong state for this. Ask subflows_status() for its state. */

@@ -80,7 +80,10 @@ fn no(cause: impl Into<String>, remedy: impl Into<String>) -> Answer {
     Err((cause.into(), remedy.into()))
 }
 
-const GRANT: &str = "setcap cap_net_admin+ep PROGRAM, or run it as root";
+fn not_permitted() -> Answer {
+    let remedy = ErrorKind::NotPermitted.remedy();
+    no("this process lacks CAP_NET_ADMIN over its network namespace", remedy)
+}
 
 fn has_mptcp() -> Answer {
     match socket::new(libc::AF_INET, libc::SOCK_STREAM, socket::MPTCP) {
@@ -150,7 +153,7 @@ fn may_steer() -> Answer {
     has_userspace()?;
     match path_manager()?.may_act() {
         Ok(true) => Ok(()),
-        Ok(false) => no("this process lacks CAP_NET_ADMIN over its network namespace", GRANT),
+        Ok(false) => not_permitted(),
         Err(refusal) => no(refusal.to_string(), ErrorKind::Os.remedy()),
     }
 }
@@ -173,7 +176,10 @@ fn may_take_control() -> Answer {
             "/proc/sys is read-only here, as containers have it",
             "start the container with --sysctl net.mptcp.path_manager=userspace",
         ),
-        Err(error) => no(format!("net.mptcp.path_manager cannot be written: {error}"), GRANT),
+        Err(error) => no(
+            format!("net.mptcp.path_manager cannot be written: {error}"),
+            ErrorKind::NotPermitted.remedy(),
+        ),
     }
 }
 
@@ -183,9 +189,7 @@ fn may_close_any() -> Answer {
     may_steer()?;
     match SockDiag::open().and_then(|mut diag| diag.may_destroy()) {
         Ok(()) => Ok(()),
-        Err(Refusal { errno: libc::EPERM, .. }) => {
-            no("this process lacks CAP_NET_ADMIN over its network namespace", GRANT)
-        }
+        Err(Refusal { errno: libc::EPERM, .. }) => not_permitted(),
         Err(refusal) => no(
             format!("this kernel does not: {refusal}"),
             "use a kernel with CONFIG_INET_DIAG_DESTROY",
@@ -196,9 +200,7 @@ fn may_close_any() -> Answer {
 fn may_follow() -> Answer {
     match KernelEvents::subscribe() {
         Ok(_) => Ok(()),
-        Err(Refusal { errno: libc::EPERM, .. }) => {
-            no("this process lacks CAP_NET_ADMIN over its network namespace", GRANT)
-        }
+        Err(Refusal { errno: libc::EPERM, .. }) => not_permitted(),
         Err(refusal) => {
             no(format!("this kernel does not tell: {refusal}"), "use Linux 5.12 or newer")
         }

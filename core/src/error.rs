@@ -58,7 +58,8 @@ kinds! {
         "Take control before connecting (`connect` with control, or `take_control`).";
     /// The process lacks the right to steer connections.
     NotPermitted = 5, "not permitted",
-        "Give the program CAP_NET_ADMIN, for example: setcap cap_net_admin+ep PROGRAM.";
+        "Run it with CAP_NET_ADMIN: as root, in a service with AmbientCapabilities=CAP_NET_ADMIN, or \
+         by setpriv --inh-caps +net_admin --ambient-caps +net_admin.";
     /// The socket is in a state in which this cannot be done.
     InvalidState = 6, "the socket is in the wrong state for this",
         "Ask `status` for its state.";

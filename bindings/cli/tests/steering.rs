@@ -275,3 +275,20 @@ fn without_the_right_one_may_look_and_not_touch() {
     holder.kill().unwrap();
     holder.wait().unwrap();
 }
+
+/// What the README says of setpriv(1), and the remedy of `NotPermitted`.
+#[test]
+fn the_right_that_an_ordinary_user_is_given_suffices() {
+    if !ready() || !has_nobody() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let folder = Folder::new();
+    let mut command = net.client.command("setpriv");
+    command.args(["--inh-caps=+net_admin", "--ambient-caps=+net_admin"]);
+    as_nobody(&mut command, folder.command());
+    let can = Run::of(command.args(["capabilities", "--json"])).json();
+    let missing: Vec<_> =
+        can.as_array().unwrap().iter().filter(|can| can["is_available"] != true).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -63,7 +63,8 @@ class NotControlledError(SubflowsError):
 class NotPermittedError(SubflowsError, PermissionError):
     """Not permitted.
 
-    Give the program CAP_NET_ADMIN, for example: setcap cap_net_admin+ep PROGRAM.
+    Run it with CAP_NET_ADMIN: as root, in a service with AmbientCapabilities=CAP_NET_ADMIN, or
+    by setpriv --inh-caps +net_admin --ambient-caps +net_admin.
     """
 
     kind = "NotPermitted"

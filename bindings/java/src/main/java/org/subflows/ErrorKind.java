@@ -25,7 +25,9 @@ public enum ErrorKind {
      */
     NOT_CONTROLLED(4),
     /**
-     * Not permitted. Give the program CAP_NET_ADMIN, for example: setcap cap_net_admin+ep PROGRAM.
+     * Not permitted. Run it with CAP_NET_ADMIN: as root, in a service with
+     * AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
+     * +net_admin.
      */
     NOT_PERMITTED(5),
     /**

@@ -91,6 +91,10 @@ fn has_mptcp() -> Answer {
         Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {
             no("it is switched off in this network namespace", "sysctl net.mptcp.enabled=1")
         }
+        Err(error) if socket::is_forbidden(&error) => no(
+            format!("a security policy forbids it to this process: {error}"),
+            "allow socket(2) with protocol 262 in its seccomp filter or SELinux policy",
+        ),
         Err(error) => no(
             format!("this kernel has none: {error}"),
             "use Linux 5.6 or newer, with CONFIG_MPTCP",

@@ -28,7 +28,7 @@ impl From<SocketAddr> for Family {
 
 operation! {
     /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the
-    /// kernel has none or it is switched off (`status` then says so).
+    /// kernel has none, or it is switched off or forbidden (`status` then says so).
     ///
     /// It is closed on exec. Needs no privilege; Linux 5.6.
     ///
@@ -53,16 +53,8 @@ pub(crate) fn new_socket(family: Family, operation: &'static str) -> Result<Owne
     };
     match socket::new(family, libc::SOCK_STREAM, socket::MPTCP) {
         Ok(fd) => Ok(fd),
-        // No Multipath TCP in this kernel, or `net.mptcp.enabled=0`.
-        Err(error)
-            if matches!(
-                error.raw_os_error(),
-                Some(libc::EPROTONOSUPPORT | libc::ENOPROTOOPT | libc::EINVAL)
-            ) =>
-        {
-            socket::new(family, libc::SOCK_STREAM, 0)
-                .map_err(|error| Error::from_io(operation, &error))
-        }
+        Err(error) if socket::lacks_mptcp(&error) => socket::new(family, libc::SOCK_STREAM, 0)
+            .map_err(|error| Error::from_io(operation, &error)),
         Err(error) => Err(Error::from_io(operation, &error)),
     }
 }

@@ -35,7 +35,7 @@ operation! {
     /// - `InvalidState` for a socket that is bound, connecting, connected or listening, or that an
     ///   epoll set or another descriptor of this process still holds.
     /// - `Unsupported` where an option was set that Multipath TCP does not have (it is named), and
-    ///   where this kernel has no Multipath TCP.
+    ///   where there is no Multipath TCP to be had.
     /// - `OtherNamespace` from another network namespace: there the new socket would be.
     /// - `InvalidArgument` for what is no stream socket of IPv4 or IPv6.
     ///
@@ -84,13 +84,20 @@ fn failed(error: io::Error) -> Error {
 }
 
 fn no_socket(error: io::Error) -> Error {
-    match error.raw_os_error() {
-        Some(libc::EPROTONOSUPPORT | libc::ENOPROTOOPT | libc::EINVAL) => failed(error)
-            .with_kind(ErrorKind::Unsupported)
-            .detail("this kernel has no Multipath TCP, or it is switched off")
-            .with_remedy("sysctl net.mptcp.enabled=1, on Linux 5.6 or newer."),
-        _ => failed(error),
+    if !socket::lacks_mptcp(&error) {
+        return failed(error);
     }
+    let (why, remedy) = match socket::is_forbidden(&error) {
+        true => (
+            "a security policy forbids Multipath TCP to this process",
+            "Allow socket(2) with protocol 262 in its seccomp filter or SELinux policy.",
+        ),
+        false => (
+            "this kernel has no Multipath TCP, or it is switched off",
+            "sysctl net.mptcp.enabled=1, on Linux 5.6 or newer.",
+        ),
+    };
+    failed(error).with_kind(ErrorKind::Unsupported).detail(why).with_remedy(remedy)
 }
 
 fn used(what: &'static str) -> Error {

@@ -6,7 +6,7 @@ OPERATIONS = {
   socket: {
     positional: %i[family],
     keywords: {},
-    sentence: "Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none or it is switched off (`status` then says so)."
+    sentence: "Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none, or it is switched off or forbidden (`status` then says so)."
   },
   connect: {
     positional: %i[host port],

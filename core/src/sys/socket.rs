@@ -29,6 +29,18 @@ pub(crate) fn new(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> 
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Whether [`new`] failed because there is no Multipath TCP here: not in this kernel, switched off
+/// (`net.mptcp.enabled=0`), or [forbidden](is_forbidden).
+pub(crate) fn lacks_mptcp(error: &io::Error) -> bool {
+    let lacks = [libc::EPROTONOSUPPORT, libc::ENOPROTOOPT, libc::EINVAL];
+    error.raw_os_error().is_some_and(|number| lacks.contains(&number)) || is_forbidden(error)
+}
+
+/// Whether [`new`] failed by a policy (seccomp, SELinux), of which many know TCP alone.
+pub(crate) fn is_forbidden(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
+}
+
 /// A type that the kernel may fill with any bytes, and that we may hand out byte by byte.
 ///
 /// # Safety

@@ -2,6 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use std::thread;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
 use subflows::{Connect, ErrorKind, Listen, State};
 use subflows_lab::{Namespace, ready};
 
@@ -66,4 +72,51 @@ fn capabilities_name_the_cause_and_the_remedy() {
     let words: Vec<&str> = remedy.split(' ').collect();
     namespace.output(words[0], &words[1..]).unwrap();
     assert!(mptcp().is_available);
+}
+
+/// Forbids it to this thread, as a sandbox does whose authors know TCP alone.
+fn forbid(errno: i32) {
+    let is_mptcp = SeccompCondition::new(
+        2,
+        SeccompCmpArgLen::Dword,
+        SeccompCmpOp::Eq,
+        libc::IPPROTO_MPTCP as u64,
+    );
+    let rule = SeccompRule::new(vec![is_mptcp.unwrap()]).unwrap();
+    let filter: BpfProgram = SeccompFilter::new(
+        [(libc::SYS_socket, vec![rule])].into_iter().collect(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(errno as u32),
+        std::env::consts::ARCH.try_into().unwrap(),
+    )
+    .and_then(TryInto::try_into)
+    .unwrap();
+    seccompiler::apply_filter(&filter).unwrap();
+}
+
+/// Programs in a sandbox could make no socket at all, and were told to ask for CAP_NET_ADMIN.
+#[test]
+fn forbidden_it_is_plain_tcp() {
+    if !ready() {
+        return;
+    }
+    let sandboxed = |errno| {
+        let made = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        forbid(errno);
+        let listener = subflows::listen("127.0.0.1:0", &Listen::new()).unwrap();
+        assert_eq!(subflows::status(&listener).unwrap().state, State::Tcp);
+        let client = subflows::connect(made.local_addr().unwrap(), &Connect::new()).unwrap();
+        assert_eq!(subflows::status(&client).unwrap().state, State::Tcp);
+
+        let fresh = raw::socket(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP).unwrap();
+        let refused = subflows::upgrade(&fresh).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+        assert!(refused.remedy().contains("seccomp"), "{refused}");
+        let all = subflows::capabilities().unwrap();
+        let mptcp = all.into_iter().find(|capability| capability.name == "mptcp").unwrap();
+        assert!(mptcp.cause.is_some_and(|cause| cause.contains("policy")));
+    };
+    for errno in [libc::EPERM, libc::EACCES] {
+        thread::spawn(move || sandboxed(errno)).join().unwrap();
+    }
 }

@@ -8,9 +8,7 @@ use jni::objects::{JClass, JLongArray, JObject, JValue};
 use jni::sys::{jint, jlong};
 use jni::{Env, jni_sig, jni_str};
 use nix::fcntl::OFlag;
-use nix::sys::socket::{
-    AddressFamily, SockaddrLike, SockaddrStorage, getsockname, getsockopt, setsockopt, sockopt,
-};
+use nix::sys::socket::{SockaddrStorage, getsockname, getsockopt, setsockopt, sockopt};
 use nix::unistd::dup3;
 use subflows::{Connect, Family, Listen};
 
@@ -28,36 +26,46 @@ pub(crate) fn upgrade(
 ) -> Result<(), Failure> {
     // Whose descriptor is only made by this question, has no options to be carried. What is then
     // left to do is to say why, where it could not be done.
-    if socket::is_unmade(env, &sock)? {
-        replace_made(env, &sock)?;
-    }
-    socket::read(env, &sock, fd, "upgrade", |sock| subflows::upgrade(sock))
+    let is_unmade = socket::is_unmade(env, &sock)?;
+    socket::hold(env, &sock, fd, "upgrade", |sock| {
+        if is_unmade {
+            replace_made(sock)?;
+        }
+        Ok(subflows::upgrade(&sock)?)
+    })
 }
 
 /// Puts a socket of core's in the place of the TCP socket that the JDK has just made, under the same
 /// descriptor. To upgrade a client's would read its options, and with that begin a first subflow,
 /// which takes a wrong address id when control is taken then.
 pub(crate) fn replace(env: &mut Env<'_>, _: JClass<'_>, sock: JObject<'_>) -> Result<(), Failure> {
-    replace_made(env, &sock)
+    socket::hold(env, &sock, -1, "socket", replace_made)
 }
 
-fn replace_made(env: &mut Env<'_>, sock: &JObject<'_>) -> Result<(), Failure> {
-    let old = socket::number(env, sock, "socket")?;
-    let family = match getsockname::<SockaddrStorage>(old).map(|local| local.family()) {
-        Ok(Some(AddressFamily::Inet)) => Family::V4,
-        Ok(_) => Family::V6,
-        Err(error) => return Err(Failure::Os("socket", error as i32)),
+fn replace_made(old: BorrowedFd<'_>) -> Result<(), Failure> {
+    let failed = |error| Failure::Os("socket", error as i32);
+    // The agent's already is what it should be, under control where the application wants that.
+    if subflows::info(&old).is_ok() {
+        return Ok(());
+    }
+    let local = getsockname::<SockaddrStorage>(old.as_raw_fd()).map_err(failed)?;
+    let (family, port) = match (local.as_sockaddr_in(), local.as_sockaddr_in6()) {
+        (Some(v4), _) => (Family::V4, v4.port()),
+        (_, Some(v6)) => (Family::V6, v6.port()),
+        _ => return Ok(()),
     };
+    // Another thread has bound it meanwhile.
+    if port != 0 {
+        return Ok(());
+    }
     let new = subflows::socket(family)?;
     speak_both(new.as_fd(), family)?;
-    // SAFETY: the caller's, who shows it to nobody else meanwhile.
-    let jdks = unsafe { BorrowedFd::borrow_raw(old) };
-    if getsockopt(&jdks, sockopt::ReuseAddr).map_err(|e| Failure::Os("socket", e as i32))? {
+    if getsockopt(&old, sockopt::ReuseAddr).map_err(failed)? {
         reuse_address(new.as_fd())?;
     }
-    // SAFETY: the JDK has made it for the caller, who has shown it to nobody else yet.
-    let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(old) });
-    dup3(new, &mut place, OFlag::O_CLOEXEC).map_err(|error| Failure::Os("socket", error as i32))
+    // SAFETY: nobody closes it meanwhile, and here it is not closed.
+    let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(old.as_raw_fd()) });
+    dup3(new, &mut place, OFlag::O_CLOEXEC).map_err(failed)
 }
 
 /// Lets a socket of IPv6 speak with IPv4 hosts, as the JDK's do whatever `net.ipv6.bindv6only` says.

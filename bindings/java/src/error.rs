@@ -5,6 +5,7 @@ use std::fmt;
 
 use jni::errors::ErrorPolicy;
 use jni::objects::{JObject, JString, JThrowable, JValue};
+use jni::strings::JNIString;
 use jni::{Env, jni_sig, jni_str};
 use subflows::{Error, ErrorKind};
 
@@ -58,7 +59,8 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
     ) -> jni::errors::Result<T> {
         // What Java threw goes on by itself.
         if !env.exception_check() {
-            thrown(throw(env, &failure))?;
+            let result = throw(env, &failure);
+            surely(env, result, &failure.to_string());
         }
         Ok(T::default())
     }
@@ -71,46 +73,70 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
         if !env.exception_check() {
-            thrown(bug(env, &text))?;
+            let result = bug(env, &text);
+            surely(env, result, &text);
         }
         Ok(T::default())
     }
 }
 
-/// That something was thrown is told as an error, and is none here.
-fn thrown(result: jni::errors::Result<()>) -> jni::errors::Result<()> {
-    match result {
-        Err(jni::errors::Error::JavaException) => Ok(()),
-        other => other,
+/// Sees to it that something was thrown: Java must never take the default for an answer.
+fn surely(env: &mut Env<'_>, result: jni::errors::Result<()>, text: &str) {
+    if env.exception_check() {
+        return;
+    }
+    // Where a class of the JDK's calls a function of ours that has taken the place of its own, its
+    // loader does not find our classes. It expects this one then.
+    let class = jni_str!("java/net/SocketException");
+    let _ = env.throw_new(class, JNIString::new(text));
+    if !env.exception_check() {
+        let text = format!("subflows: {text}; and it could not be thrown: {result:?}");
+        env.fatal_error(&JNIString::new(text));
     }
 }
 
 fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
+    let text = failure.to_string();
     match failure {
         Failure::Core(error) => raise(
             env,
             (error.kind(), error.raw_os_error(), error.operation()),
-            (&error.to_string(), error.remedy(), error.kernel_text()),
+            (&text, error.remedy(), error.kernel_text()),
         ),
         Failure::Closed(operation) => {
             let kind = ErrorKind::Closed;
-            let text = format!("{operation}: the socket is closed. {}", kind.remedy());
             raise(env, (kind, None, operation), (&text, kind.remedy(), None))
         }
-        Failure::NoSocket(what) => {
-            let remedy = "Give the socket under it, or its channel.";
-            let text = format!("{what}. {remedy}");
-            raise(env, (ErrorKind::InvalidArgument, None, ""), (&text, remedy, None))
+        Failure::NoSocket(_) => {
+            raise(env, (ErrorKind::InvalidArgument, None, ""), (&text, GIVE_ANOTHER, None))
         }
         Failure::Os(operation, number) => {
             let kind = ErrorKind::Os;
-            let error = std::io::Error::from_raw_os_error(*number);
-            let text = format!("{operation}: {error}. {}", kind.remedy());
             raise(env, (kind, Some(*number), operation), (&text, kind.remedy(), None))
         }
         Failure::Over => env.throw_new_void(jni_str!("java/nio/channels/ClosedChannelException")),
-        Failure::Words => bug(env, "words that make no sense"),
-        Failure::Java(error) => bug(env, &error.to_string()),
+        Failure::Words | Failure::Java(_) => bug(env, &text),
+    }
+}
+
+const GIVE_ANOTHER: &str = "Give the socket under it, or its channel.";
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Core(error) => error.fmt(f),
+            Failure::Closed(operation) => {
+                write!(f, "{operation}: the socket is closed. {}", ErrorKind::Closed.remedy())
+            }
+            Failure::NoSocket(what) => write!(f, "{what}. {GIVE_ANOTHER}"),
+            Failure::Words => f.write_str("words that make no sense"),
+            Failure::Over => f.write_str("it is closed"),
+            Failure::Os(operation, number) => {
+                let error = std::io::Error::from_raw_os_error(*number);
+                write!(f, "{operation}: {error}. {}", ErrorKind::Os.remedy())
+            }
+            Failure::Java(error) => error.fmt(f),
+        }
     }
 }
 
@@ -162,12 +188,6 @@ fn bug(env: &mut Env<'_>, text: &str) -> jni::errors::Result<()> {
     let error =
         env.new_object(class, jni_sig!((message: java.lang.Object)), &[JValue::Object(&message)])?;
     throw_object(env, error)
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
 }
 
 impl std::error::Error for Failure {}

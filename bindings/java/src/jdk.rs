@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 
 use jni::ids::{JFieldID, JMethodID};
-use jni::objects::{JClass, JObject};
+use jni::objects::{JClass, JObject, JValueOwned};
 use jni::refs::Global;
 use jni::signature::{FieldSignature, JavaType, MethodSignature, Primitive, ReturnType};
 use jni::strings::{JNIStr, JNIString};
@@ -33,7 +33,10 @@ pub(crate) struct Class(Global<JClass<'static>>);
 impl Class {
     pub(crate) fn find(env: &mut Env<'_>, name: &JNIStr) -> Result<Class, Failure> {
         let class = env.find_class(name)?;
-        Ok(Class(env.new_global_ref(class)?))
+        let kept = env.new_global_ref(&class)?;
+        // Of local ones a call has but a few.
+        env.delete_local_ref(class);
+        Ok(Class(kept))
     }
 
     /// Whether all objects of this class are of the other, too.
@@ -157,33 +160,70 @@ impl Field<bool> {
     }
 }
 
-/// A method without arguments.
-pub(crate) struct Method {
+/// A method without arguments, which gives that type.
+pub(crate) struct Method<T> {
     class: Class,
     id: JMethodID,
+    values: PhantomData<fn() -> T>,
 }
 
-impl Method {
-    pub(crate) fn find(
+impl<T> Method<T> {
+    fn of_type(
         env: &mut Env<'_>,
         class: &JNIStr,
         name: &JNIStr,
         signature: MethodSignature<'_, '_>,
-    ) -> Result<Method, Failure> {
+    ) -> Result<Method<T>, Failure> {
         let class = Class::find(env, class)?;
         let id = env.get_method_id(&class.0, name, signature)?;
-        Ok(Method { class, id })
+        Ok(Method { class, id, values: PhantomData })
+    }
+
+    /// Whether the object has it.
+    pub(crate) fn is_of(&self, env: &Env<'_>, object: &JObject<'_>) -> bool {
+        self.class.has(env, object)
+    }
+
+    fn value<'local>(
+        &self,
+        env: &mut Env<'local>,
+        object: &JObject<'_>,
+        ty: Primitive,
+    ) -> Result<JValueOwned<'local>, Failure> {
+        if !self.is_of(env, object) {
+            return Err(jni::errors::Error::WrongObjectType.into());
+        }
+        // SAFETY: the object is of the class in which the method was found; it takes nothing and
+        // gives that type, as whoever found it asked for.
+        Ok(unsafe { env.call_method_unchecked(object, self.id, ReturnType::Primitive(ty), &[]) }?)
+    }
+}
+
+impl Method<bool> {
+    pub(crate) fn find(
+        env: &mut Env<'_>,
+        class: &JNIStr,
+        name: &JNIStr,
+    ) -> Result<Method<bool>, Failure> {
+        Method::of_type(env, class, name, jni_sig!(() -> jboolean))
     }
 
     pub(crate) fn is(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<bool, Failure> {
-        if !self.class.has(env, object) {
-            return Err(jni::errors::Error::WrongObjectType.into());
-        }
-        let ty = ReturnType::Primitive(Primitive::Boolean);
-        // SAFETY: the object is of the class in which the method was found; it takes nothing and
-        // tells true or false, as whoever found it asked for.
-        let value = unsafe { env.call_method_unchecked(object, self.id, ty, &[]) };
-        Ok(value?.z()?)
+        Ok(self.value(env, object, Primitive::Boolean)?.z()?)
+    }
+}
+
+impl Method<()> {
+    pub(crate) fn find(
+        env: &mut Env<'_>,
+        class: &JNIStr,
+        name: &JNIStr,
+    ) -> Result<Method<()>, Failure> {
+        Method::of_type(env, class, name, jni_sig!(() -> ()))
+    }
+
+    pub(crate) fn call(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<(), Failure> {
+        Ok(self.value(env, object, Primitive::Void)?.v()?)
     }
 }
 

@@ -12,15 +12,17 @@ use crate::jdk::{Class, Field, Method, Reference};
 /// The members of its classes, found once. Of two, the first is a client's and the second a server's.
 pub(crate) struct Places {
     // java.nio.channels
-    is_open: Method,
+    is_open: Method<bool>,
     closed: Field<bool>,
     numbers: [Field<jint>; 2],
     asynchronous: [Field<Reference>; 2],
+    state_locks: [Field<Reference>; 3],
+    accesses: [(Method<()>, Method<()>); 2],
     // java.net
     channel: [Field<Reference>; 2],
     implementation: [Field<Reference>; 2],
-    is_closed: [Method; 2],
-    reuse_address: [Method; 2],
+    is_closed: [Method<bool>; 2],
+    reuse_address: [Method<bool>; 2],
     delegate: Field<Reference>,
     state: Field<jint>,
     descriptor: Field<Reference>,
@@ -38,6 +40,12 @@ pub(crate) enum Behind<'local> {
 
 /// A `NioSocketImpl`: whoever makes it has asked.
 pub(crate) struct Implementation<'local>(JObject<'local>);
+
+impl<'local> AsRef<JObject<'local>> for Implementation<'local> {
+    fn as_ref(&self) -> &JObject<'local> {
+        &self.0
+    }
+}
 
 /// `NioSocketImpl` has no descriptor yet.
 pub(crate) const ST_NEW: jint = 0;
@@ -58,13 +66,21 @@ impl Places {
         let socket = jni_str!("java/net/Socket");
         let server = jni_str!("java/net/ServerSocket");
         let any_channel = jni_str!("java/nio/channels/spi/AbstractInterruptibleChannel");
-        let mut method = |class, name| Method::find(env, class, name, jni_sig!(() -> jboolean));
+        let mut method = |class, name| Method::<bool>::find(env, class, name);
         let is_open = method(jni_str!("java/nio/channels/Channel"), jni_str!("isOpen"))?;
         let is_closed = jni_str!("isClosed");
         let is_closed = [method(socket, is_closed)?, method(server, is_closed)?];
         let reuse_address = jni_str!("getReuseAddress");
         let reuse_address = [method(socket, reuse_address)?, method(server, reuse_address)?];
 
+        let mut access = |class| {
+            let mut method = |name| Method::<()>::find(env, class, name);
+            Ok::<_, Failure>((method(jni_str!("begin"))?, method(jni_str!("end"))?))
+        };
+        let accesses = [
+            access(jni_str!("sun/nio/ch/AsynchronousSocketChannelImpl"))?,
+            access(jni_str!("sun/nio/ch/AsynchronousServerSocketChannelImpl"))?,
+        ];
         let mut int = |class, name| Field::<jint>::find(env, class, name);
         let number = jni_str!("fdVal");
         let numbers = [
@@ -100,12 +116,21 @@ impl Places {
                 jni_sig!(sun.nio.ch.ServerSocketChannelImpl),
             )?,
         ];
+        let mut state_lock =
+            |class| reference(class, jni_str!("stateLock"), jni_sig!(java.lang.Object));
+        let state_locks = [
+            state_lock(jni_str!("sun/nio/ch/NioSocketImpl"))?,
+            state_lock(jni_str!("sun/nio/ch/SocketChannelImpl"))?,
+            state_lock(jni_str!("sun/nio/ch/ServerSocketChannelImpl"))?,
+        ];
         let mut implementation =
             |class, name| reference(class, name, jni_sig!(java.net.SocketImpl));
         Ok(Places {
             is_open,
             numbers,
             asynchronous,
+            state_locks,
+            accesses,
             channel,
             implementation: [
                 implementation(socket, jni_str!("impl"))?,
@@ -259,5 +284,31 @@ impl Places {
         sock: &JObject<'_>,
     ) -> Result<(), Failure> {
         self.reuse_address[usize::from(server)].is(env, sock).map(drop)
+    }
+
+    /// Does something while nobody closes a channel, or what is behind a socket. Does nothing where it
+    /// is closed already.
+    pub(crate) fn hold<T>(
+        &self,
+        env: &mut Env<'_>,
+        object: &JObject<'_>,
+        act: impl FnOnce(&mut Env<'_>) -> Result<Option<T>, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        // Under this lock they change their state, and close their descriptors.
+        if let Some(lock) = self.state_locks.iter().find_map(|field| field.get(env, object)) {
+            let _held = env.lock_obj(&lock)?;
+            return act(env);
+        }
+        // Asynchronous ones have a lock for reading, of which their closing waits for the end.
+        let access = self.accesses.iter().find(|(begin, _)| begin.is_of(env, object));
+        let (begin, end) = access.ok_or(jni::errors::Error::WrongObjectType)?;
+        if begin.call(env, object).is_err() {
+            // A ClosedChannelException.
+            env.exception_clear();
+            return Ok(None);
+        }
+        let done = act(env);
+        end.call(env, object)?;
+        done
     }
 }

@@ -93,13 +93,26 @@ pub(crate) fn duplicate(
     }
 }
 
-/// The number of its descriptor, for whoever has just made it.
-pub(crate) fn number(
+/// Acts on the very descriptor, which nobody closes meanwhile; a plain number is the caller's matter.
+pub(crate) fn hold<T>(
     env: &mut Env<'_>,
     sock: &JObject<'_>,
+    number: jint,
     operation: &'static str,
-) -> Result<jint, Failure> {
-    Ok(find(env, sock, -1, operation)?.number)
+    verb: impl FnOnce(BorrowedFd<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let found = find(env, sock, number, operation)?;
+    let object = match &found.guard {
+        Guard::Caller => return verb(found.borrow(operation)?),
+        Guard::Channel(channel) => channel,
+        Guard::ChannelBehind(channel) => channel,
+        Guard::Implementation(it) => it.as_ref(),
+    };
+    let done = places(env)?.hold(env, object, |env| match found.is_open(env)? {
+        true => verb(found.borrow(operation)?).map(Some),
+        false => Ok(None),
+    });
+    done?.ok_or(Failure::Closed(operation))
 }
 
 /// Whether it is a client's socket whose descriptor nobody has needed yet.

@@ -11,7 +11,8 @@ import java.io.IOException;
  *
  * <ul>
  *   <li>{@code control}: the connections that the application makes are under its own control, see
- *       {@link ConnectOptions#control()}.
+ *       {@link ConnectOptions#control()}. What {@link Subflows#connect} and {@link
+ *       Subflows#openChannel} make is as their options say.
  *   <li>{@code via=INTERFACE}: as soon as such a connection takes it, one more subflow is opened over
  *       this interface; several times for several of them. Implies control.
  *   <li>{@code backup=INTERFACE}: as {@code via}, and asks the peer to use it as backup only.

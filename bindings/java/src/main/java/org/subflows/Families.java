@@ -5,6 +5,7 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.net.ProtocolFamily;
+import java.net.StandardProtocolFamily;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.spi.SelectorProvider;
@@ -16,6 +17,10 @@ final class Families {
             find("openServerSocketChannel", ServerSocketChannel.class);
 
     private Families() {}
+
+    static boolean isIp(ProtocolFamily family) {
+        return family == StandardProtocolFamily.INET || family == StandardProtocolFamily.INET6;
+    }
 
     static SocketChannel client(ProtocolFamily family) throws IOException {
         return client(SelectorProvider.provider(), family);

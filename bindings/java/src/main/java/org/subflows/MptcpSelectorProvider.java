@@ -2,7 +2,6 @@ package org.subflows;
 
 import java.io.IOException;
 import java.net.ProtocolFamily;
-import java.net.StandardProtocolFamily;
 import java.nio.channels.Channel;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.Pipe;
@@ -66,17 +65,13 @@ public final class MptcpSelectorProvider extends SelectorProvider {
     /** Called by Java 15 and newer; those of another family than IP stay what they are. */
     public SocketChannel openSocketChannel(ProtocolFamily family) throws IOException {
         SocketChannel channel = Families.client(jdk, family);
-        return isIp(family) ? client(channel) : channel;
+        return Families.isIp(family) ? client(channel) : channel;
     }
 
     /** Called by Java 15 and newer; those of another family than IP stay what they are. */
     public ServerSocketChannel openServerSocketChannel(ProtocolFamily family) throws IOException {
         ServerSocketChannel channel = Families.server(jdk, family);
-        return isIp(family) ? Subflows.replaced(channel) : channel;
-    }
-
-    private static boolean isIp(ProtocolFamily family) {
-        return family == StandardProtocolFamily.INET || family == StandardProtocolFamily.INET6;
+        return Families.isIp(family) ? Subflows.replaced(channel) : channel;
     }
 
     private static SocketChannel client(SocketChannel channel) throws IOException {

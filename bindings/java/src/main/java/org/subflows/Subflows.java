@@ -36,8 +36,8 @@ public final class Subflows extends Verbs {
     private Subflows() {}
 
     /**
-     * Makes a socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none
-     * or it is switched off ({@link #status(Socket)} then says so). Needs no privilege.
+     * Makes a socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none,
+     * or it is switched off or forbidden ({@link #status(Socket)} then says so). Needs no privilege.
      */
     public static Socket socket() throws IOException {
         return replaced(new Socket());
@@ -53,9 +53,16 @@ public final class Subflows extends Verbs {
         return replaced(SocketChannel.open());
     }
 
-    /** As {@link #socket()}, for a channel of one family of addresses. */
+    /**
+     * As {@link #socket()}, for a channel of one family of addresses.
+     *
+     * @throws UnsupportedOperationException for another family than INET and INET6
+     */
     public static SocketChannel socketChannel(ProtocolFamily family) throws IOException {
-        return replaced(Families.client(Objects.requireNonNull(family, "family")));
+        if (!Families.isIp(Objects.requireNonNull(family, "family"))) {
+            throw new UnsupportedOperationException("Multipath TCP is IP's, not that of " + family);
+        }
+        return replaced(Families.client(family));
     }
 
     /** What the JDK has just made, with another socket under its descriptor. */

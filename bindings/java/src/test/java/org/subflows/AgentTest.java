@@ -68,7 +68,12 @@ class AgentTest {
     }
 
     private Process start(List<String> program, List<String> arguments) throws IOException {
-        List<String> command = new ArrayList<>();
+        return start(List.of(), program, arguments);
+    }
+
+    private Process start(List<String> under, List<String> program, List<String> arguments)
+            throws IOException {
+        List<String> command = new ArrayList<>(under);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.add("-Xcheck:jni");
         if (Runtime.version().feature() >= 22) {
@@ -125,6 +130,25 @@ class AgentTest {
         List<String> v4 = List.of("org.subflows.Sockets", "127.0.0.1", paths);
         assertEquals(mptcp, run(options, v4) + errors());
         assertEquals(mptcp, run(options, v4, "-Djava.net.preferIPv4Stack=true") + errors());
+    }
+
+    /** Descriptor 0 was given instead, the standard input. */
+    @Test
+    void whereThereAreTooManyFilesItSaysSo() throws Exception {
+        List<String> under = List.of("prlimit", "--nofile=100:100");
+        List<String> program = List.of("org.subflows.Exhaustion");
+        Process child = start(under, program, List.of("-javaagent:" + jar()));
+        String said = said(child);
+        assertTrue(said.startsWith("SocketException: socket: "), said + errors());
+        assertTrue(said.contains("Too many open files"), said);
+    }
+
+    @Test
+    void factoriesLeaveControlToTheApplication() throws Exception {
+        List<String> program = List.of("org.subflows.Controlled");
+        String all = "USERSPACE USERSPACE USERSPACE USERSPACE USERSPACE";
+        assertEquals(all, run("=control", program) + errors());
+        assertEquals(all.replace("USERSPACE", "KERNEL"), run("", program) + errors());
     }
 
     @Test

@@ -3,20 +3,27 @@ package org.subflows;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.channels.AsynchronousSocketChannel;
+import java.nio.channels.NetworkChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,6 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What is closed is closed: it tells nothing of whoever has its number now, and leaves nothing. */
 class CloseTest {
     private static final int ROUNDS = 300;
+    private static final int UPGRADES = 500;
     /** More than there are processors: the moment that matters is one at which a thread has to wait. */
     private static final int ASKING = 8;
 
@@ -75,6 +83,75 @@ class CloseTest {
         } catch (SubflowsException closed) {
             assertEquals(ErrorKind.CLOSED, closed.kind());
         }
+    }
+
+    /** What was upgraded when it was closed already, was put over the file that had its number then. */
+    @ParameterizedTest
+    @ValueSource(strings = {"socket", "channel", "asynchronous"})
+    void whatIsClosedWhileItIsUpgradedHarmsNoOther(String kind) throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(2);
+        Path file = Files.createTempFile("subflows", null);
+        // The first asynchronous one makes its threads' descriptors.
+        make(kind).close();
+        long before = descriptors();
+        try {
+            for (int round = 0; round < UPGRADES; round++) {
+                Closeable sock = make(kind);
+                CyclicBarrier start = new CyclicBarrier(2);
+                Future<?> upgraded = threads.submit(() -> upgrade(sock, start));
+                int spins = round % 100 * 20;
+                threads.submit(() -> closeAndWrite(sock, start, spins, file)).get();
+                upgraded.get();
+            }
+        } finally {
+            threads.shutdown();
+            Files.delete(file);
+        }
+        assertEquals(before, descriptors());
+    }
+
+    private static Closeable make(String kind) throws IOException {
+        switch (kind) {
+            case "socket":
+                Socket sock = new Socket();
+                sock.setReuseAddress(false);
+                return sock;
+            case "channel":
+                return SocketChannel.open();
+            default:
+                return AsynchronousSocketChannel.open();
+        }
+    }
+
+    private static Void upgrade(Closeable sock, CyclicBarrier start) throws Exception {
+        start.await();
+        try {
+            if (sock instanceof Socket) {
+                Subflows.upgrade((Socket) sock);
+            } else {
+                Subflows.upgrade((NetworkChannel) sock);
+            }
+        } catch (SubflowsException closed) {
+            assertEquals(ErrorKind.CLOSED, closed.kind());
+        }
+        return null;
+    }
+
+    private static Void closeAndWrite(Closeable sock, CyclicBarrier start, int spins, Path file)
+            throws Exception {
+        start.await();
+        for (int spin = 0; spin < spins; spin++) {
+            Thread.onSpinWait();
+        }
+        sock.close();
+        try (OutputStream one = Files.newOutputStream(file);
+                OutputStream two = Files.newOutputStream(file)) {
+            for (int count = 0; count < 10; count++) {
+                one.write('1');
+                two.write('2');
+            }
+        }
+        return null;
     }
 
     /** Verbs that end before their time leave no descriptor and no subflow. */

@@ -272,7 +272,11 @@ pub(crate) fn unused_id(
             .detail("all 255 address ids of this connection are in use")
             .with_remedy("Close a subflow, or withdraw an address, first."));
     };
-    door().remove(sock, token, stale.id).map_err(|error| error.during(operation))?;
+    match door().remove(sock, token, stale.id) {
+        // Another thread has just given it back; whatever else this means, the next command tells.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+        given_back => given_back.map_err(|error| error.during(operation))?,
+    }
     Ok(stale.id)
 }
 

@@ -1,6 +1,7 @@
 //! Address ids are bytes: a connection that lives long must not use them up.
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use subflows::ErrorKind;
@@ -58,6 +59,28 @@ fn refused_by_the_peer() {
         });
         still_opens(&net, &pair);
     }
+}
+
+/// Both would give back the same id, and one was told that the kernel does not know it.
+#[test]
+fn refused_by_the_peer_to_several_threads() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    let pair = controlled(&net, 0);
+    let closed = SocketAddr::new(net.paths[1].server_ips()[0], 1);
+    let options = second(&net, &pair).remote(closed);
+    let ask = || {
+        net.client.run(|| {
+            for time in 0..MANY {
+                let error = subflows::open(&pair.client, &options).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Refused, "{time}: {error}");
+            }
+        });
+    };
+    thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(ask))));
+    still_opens(&net, &pair);
 }
 
 #[test]

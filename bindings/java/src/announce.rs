@@ -24,7 +24,7 @@ pub(crate) fn announce(
     let address: IpAddr = Given::value(env, &address)?;
     let options = Given::options::<Announce>(env, &options)?;
     let verb = |sock: &_| subflows::announce(sock, address, &options);
-    handle::keep(Held::Announced(socket::act(env, &sock, fd, "announce", verb)?))
+    Ok(handle::keep(Held::Announced(socket::act(env, &sock, fd, "announce", verb)?)))
 }
 
 /// The address id that the peer knows it by.

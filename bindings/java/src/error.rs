@@ -40,9 +40,10 @@ impl From<jni::errors::Error> for Failure {
     }
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Failure::Os("wait", error.raw_os_error().unwrap_or(0))
+impl Failure {
+    /// What the standard library reports of a system call of our own, for that verb.
+    pub(crate) fn io(operation: &'static str, error: &std::io::Error) -> Failure {
+        Failure::Os(operation, error.raw_os_error().unwrap_or(0))
     }
 }
 

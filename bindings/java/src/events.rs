@@ -17,12 +17,12 @@ pub(crate) fn events(
     fd: jint,
 ) -> Result<jlong, Failure> {
     let events = socket::act(env, &sock, fd, "events", subflows::events)?;
-    handle::keep(Held::Events(events))
+    Ok(handle::keep(Held::Events(events)))
 }
 
 /// Follows every connection of the namespace.
 pub(crate) fn events_of_namespace(_: &mut Env<'_>, _: JClass<'_>) -> Result<jlong, Failure> {
-    handle::keep(Held::Events(subflows::Events::of_namespace()?))
+    Ok(handle::keep(Held::Events(subflows::Events::of_namespace()?)))
 }
 
 /// The next event that is there now; null where none is.

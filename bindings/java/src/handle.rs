@@ -2,19 +2,20 @@
 //! somebody else's memory.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jni::Env;
 use jni::objects::JClass;
 use jni::sys::jlong;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::errno::Errno;
+use nix::poll::PollFlags;
 
 use crate::error::Failure;
 use crate::open::Begun;
+use crate::wait::Waits;
 
 /// What a handle holds.
 pub(crate) enum Held {
@@ -24,33 +25,55 @@ pub(crate) enum Held {
     Announced(subflows::Announced),
 }
 
-/// A handle, with the bell that ends a wait for it.
+impl Held {
+    /// The verb that made it.
+    fn operation(&self) -> &'static str {
+        match self {
+            Held::Connecting(_) => "connect",
+            Held::Opening(_) => "open",
+            Held::Events(_) => "events",
+            Held::Announced(_) => "announce",
+        }
+    }
+
+    /// What is ready when there is something to look at: a duplicate, for a wait that holds no lock.
+    fn watched(&mut self) -> Result<(OwnedFd, PollFlags), Failure> {
+        let operation = self.operation();
+        let (watched, flags) = match self {
+            Held::Connecting(connecting) => (connecting.fd(), PollFlags::POLLOUT),
+            Held::Opening(begun) => (begun.get().fd()?, PollFlags::POLLIN),
+            Held::Events(events) => (events.fd(), PollFlags::POLLIN),
+            Held::Announced(_) => return Err(Failure::Over),
+        };
+        let duplicate = watched.try_clone_to_owned();
+        Ok((duplicate.map_err(|error| Failure::io(operation, &error))?, flags))
+    }
+}
+
+/// A handle, and the waits for it.
 pub(crate) struct Handle {
     held: Mutex<Option<Held>>,
-    bell: EventFd,
-    is_over: AtomicBool,
+    pub(crate) waits: Waits,
 }
 
 static HANDLES: LazyLock<Mutex<HashMap<jlong, Arc<Handle>>>> = LazyLock::new(Mutex::default);
 
 /// What was locked stays whole when a thread panics: the lock is held for lookups only, or around a
 /// step of core's, which undoes itself.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps it, and gives its number.
-pub(crate) fn keep(held: Held) -> Result<jlong, Failure> {
+pub(crate) fn keep(held: Held) -> jlong {
     static NEXT: AtomicI64 = AtomicI64::new(1);
-    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-    let bell = EventFd::from_value_and_flags(0, flags).map_err(std::io::Error::from)?;
-    let handle = Handle { held: Mutex::new(Some(held)), bell, is_over: AtomicBool::new(false) };
+    let handle = Handle { held: Mutex::new(Some(held)), waits: Waits::default() };
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     lock(&HANDLES).insert(number, Arc::new(handle));
-    Ok(number)
+    number
 }
 
-fn get(number: jlong) -> Result<Arc<Handle>, Failure> {
+pub(crate) fn get(number: jlong) -> Result<Arc<Handle>, Failure> {
     lock(&HANDLES).get(&number).cloned().ok_or(Failure::Over)
 }
 
@@ -59,16 +82,13 @@ pub(crate) fn with<T>(
     number: jlong,
     step: impl FnOnce(&mut Held) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let handle = get(number)?;
-    let mut held = lock(&handle.held);
-    step(held.as_mut().ok_or(Failure::Over)?)
+    get(number)?.with(step)
 }
 
 /// Takes what it holds; whoever waits for it is told.
 pub(crate) fn take(number: jlong) -> Option<Held> {
     let handle = lock(&HANDLES).remove(&number)?;
-    handle.is_over.store(true, Ordering::Release);
-    handle.ring();
+    handle.waits.ring_all();
     lock(&handle.held).take()
 }
 
@@ -76,32 +96,6 @@ pub(crate) fn take(number: jlong) -> Option<Held> {
 pub(crate) fn forget(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<(), Failure> {
     drop(take(number));
     Ok(())
-}
-
-/// Ends the wait of whoever waits for it.
-pub(crate) fn ring(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<(), Failure> {
-    if let Ok(handle) = get(number) {
-        handle.ring();
-    }
-    Ok(())
-}
-
-/// Waits until there is something to look at, the bell rings or the time is up.
-pub(crate) fn wait(
-    _: &mut Env<'_>,
-    _: JClass<'_>,
-    number: jlong,
-    nanos: jlong,
-) -> Result<(), Failure> {
-    let handle = get(number)?;
-    // The descriptor is taken out under the lock; the wait itself holds none.
-    let (watched, flags) = match lock(&handle.held).as_mut().ok_or(Failure::Over)? {
-        Held::Connecting(connecting) => (connecting.fd().try_clone_to_owned()?, PollFlags::POLLOUT),
-        Held::Opening(begun) => (begun.get().fd()?.try_clone_to_owned()?, PollFlags::POLLIN),
-        Held::Events(events) => (events.fd().try_clone_to_owned()?, PollFlags::POLLIN),
-        Held::Announced(_) => return Err(Failure::Over),
-    };
-    handle.wait(watched.as_fd(), flags, Duration::from_nanos(nanos.try_into().unwrap_or(0)))
 }
 
 /// How long to wait at most, in nanoseconds.
@@ -119,31 +113,20 @@ fn nanos_until(deadline: Instant) -> jlong {
 }
 
 impl Handle {
-    fn ring(&self) {
-        // It can only fail where it has rung already.
-        let _ = self.bell.write(1);
+    fn with<T>(&self, step: impl FnOnce(&mut Held) -> Result<T, Failure>) -> Result<T, Failure> {
+        step(lock(&self.held).as_mut().ok_or(Failure::Over)?)
     }
 
-    fn wait(
-        &self,
-        watched: BorrowedFd<'_>,
-        flags: PollFlags,
-        span: Duration,
-    ) -> Result<(), Failure> {
-        // Never woken before the time is up, only to find that it is not.
-        let millis = span.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
-        let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
-        let bell = self.bell.as_fd();
-        let mut fds = [PollFd::new(watched, flags), PollFd::new(bell, PollFlags::POLLIN)];
-        match poll(&mut fds, timeout) {
-            // A signal of the JVM's own.
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(Failure::Os("wait", error as i32)),
+    /// How a system call that failed is told: by the verb that made what it holds.
+    pub(crate) fn failed(&self, error: Errno) -> Failure {
+        match self.with(|held| Ok(held.operation())) {
+            Ok(operation) => Failure::Os(operation, error as i32),
+            Err(over) => over,
         }
-        // One that is over rings for everybody.
-        if !self.is_over.load(Ordering::Acquire) {
-            let _ = self.bell.read();
-        }
-        Ok(())
+    }
+
+    /// What is ready when there is something to look at, to wait for without a lock.
+    pub(crate) fn watched(&self) -> Result<(OwnedFd, PollFlags), Failure> {
+        self.with(Held::watched)
     }
 }

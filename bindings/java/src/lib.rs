@@ -2,7 +2,7 @@
 //!
 //! `records.rs` is generated: how records become words, and words become options. The rest is written
 //! by hand, one file per noun as in core: a function is its arguments converted, core's verb, and its
-//! result in words. What can block steps core's waits; Java waits in `handle::wait`, which an interrupt
+//! result in words. What can block steps core's waits; Java waits in `wait::run`, which an interrupt
 //! or the closing of the handle ends at once.
 
 mod address;
@@ -25,6 +25,7 @@ mod records;
 mod socket;
 mod status;
 mod subflow;
+mod wait;
 mod words;
 
 use error::Throw;
@@ -105,7 +106,9 @@ natives! {
     connection::connection = (connection(token: jlong) -> jlong[]);
     capabilities::capabilities = (capabilities() -> jlong[]);
     handle::time_left = (time_left(handle: jlong) -> jlong);
-    handle::wait = (await_news(handle: jlong, nanos: jlong));
-    handle::ring = (ring(handle: jlong));
+    wait::begin = (waiting_begin(handle: jlong) -> jlong);
+    wait::run = (await_news(handle: jlong, wait: jlong, nanos: jlong));
+    wait::ring = (ring(handle: jlong, wait: jlong));
+    wait::end = (waiting_end(handle: jlong, wait: jlong));
     handle::forget = (forget(handle: jlong));
 }

@@ -57,7 +57,7 @@ pub(crate) fn begin(
 
 /// Begins on a descriptor of our own; gives the handle's number.
 pub(crate) fn keep(sock: OwnedFd, options: &Open) -> Result<jlong, Failure> {
-    handle::keep(Held::Opening(Begun::new(sock, options)?))
+    Ok(handle::keep(Held::Opening(Begun::new(sock, options)?)))
 }
 
 /// Looks whether the subflow is usable; null where it is not yet.

@@ -36,25 +36,30 @@ final class Handle implements AutoCloseable {
 
     /** Waits for news, at most that long. An interrupt ends it at once, and stays to be seen. */
     void await(long nanos) throws IOException {
-        if (Virtual.isCurrent()) {
-            awaitElsewhere(nanos);
-        } else {
-            new Wait(number).await(nanos);
+        Wait wait = new Wait(number);
+        try {
+            if (Virtual.isCurrent()) {
+                awaitElsewhere(wait, nanos);
+            } else {
+                wait.await(nanos);
+            }
+        } finally {
+            wait.forget();
         }
     }
 
     /** A virtual thread that waited in native code would keep its carrier from all others. */
-    private void awaitElsewhere(long nanos) throws IOException {
-        Future<?> wait =
+    private static void awaitElsewhere(Wait wait, long nanos) throws IOException {
+        Future<?> waiter =
                 Virtual.WAITERS.submit(
                         () -> {
-                            Native.awaitNews(number, nanos);
+                            wait.awaitNews(nanos);
                             return null;
                         });
         try {
-            wait.get();
+            waiter.get();
         } catch (InterruptedException interrupt) {
-            Native.ring(number);
+            wait.ring();
             Thread.currentThread().interrupt();
             throw interrupted();
         } catch (ExecutionException failure) {
@@ -69,24 +74,41 @@ final class Handle implements AutoCloseable {
         return new InterruptedIOException("interrupted while waiting");
     }
 
-    /** One wait. It is a channel, because those are told of an interrupt. */
+    /**
+     * One wait of one thread, which others that wait for the same do not share. It is a channel,
+     * because those are told of an interrupt.
+     */
     private static final class Wait extends AbstractInterruptibleChannel {
+        private final long handle;
         private final long number;
 
-        Wait(long number) {
-            this.number = number;
+        Wait(long handle) throws IOException {
+            this.handle = handle;
+            this.number = Native.waitingBegin(handle);
+        }
+
+        void awaitNews(long nanos) throws IOException {
+            Native.awaitNews(handle, number, nanos);
+        }
+
+        void ring() {
+            Native.ring(handle, number);
+        }
+
+        void forget() {
+            Native.waitingEnd(handle, number);
         }
 
         @Override
         protected void implCloseChannel() {
-            Native.ring(number);
+            ring();
         }
 
         void await(long nanos) throws IOException {
             try {
                 begin();
                 try {
-                    Native.awaitNews(number, nanos);
+                    awaitNews(nanos);
                 } finally {
                     end(true);
                 }

@@ -165,10 +165,15 @@ final class Native {
     /** How long a wait for the handle may last at most, in nanoseconds. */
     static native long timeLeft(long handle) throws IOException;
 
-    /** Waits until there is something to look at, {@link #ring} is called or the time is up. */
-    static native void awaitNews(long handle, long nanos) throws IOException;
+    /** Prepares a wait, which {@link #ring} can end from now on; gives its number. */
+    static native long waitingBegin(long handle) throws IOException;
 
-    static native void ring(long handle);
+    /** Waits until there is something to look at, {@link #ring} is called or the time is up. */
+    static native void awaitNews(long handle, long wait, long nanos) throws IOException;
+
+    static native void ring(long handle, long wait);
+
+    static native void waitingEnd(long handle, long wait);
 
     static native void forget(long handle);
 }

@@ -79,7 +79,7 @@ final class Abuse {
                 Socket socket = sockets.get(random.nextInt(sockets.size()));
                 NetworkChannel channel = channels.get(random.nextInt(channels.size()));
                 int fd = random.nextInt(64) - 2;
-                int verb = random.nextInt(14);
+                int verb = random.nextInt(16);
                 long id = IDS[random.nextInt(IDS.length)];
                 Throwable thrown =
                         kind == 0
@@ -180,9 +180,11 @@ final class Abuse {
             // Handles that are none.
             case 9: Native.eventsNext(id < 0 ? id : -5); break;
             case 10: Native.announcedId(id < 0 ? id : -5); break;
-            case 11: Native.ring(-5); break;
+            case 11: Native.ring(-5, id); break;
             case 12: Native.forget(-5); break;
-            default: Native.awaitNews(-5, id); break;
+            case 13: Native.waitingEnd(-5, id); break;
+            case 14: Native.waitingBegin(-5); break;
+            default: Native.awaitNews(-5, id, 1); break;
         }
     }
 }

@@ -184,7 +184,7 @@ class CloseTest {
         }
     }
 
-    private static long descriptors() throws IOException {
+    static long descriptors() throws IOException {
         try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
             return all.count();
         }

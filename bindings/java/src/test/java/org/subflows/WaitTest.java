@@ -1,6 +1,7 @@
 package org.subflows;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -198,6 +199,63 @@ class WaitTest {
             Events events = Subflows.events(pair.client);
             Throwable how = outcome(threads, events::take, events::close, false);
             assertInstanceOf(ClosedChannelException.class, how);
+        }
+    }
+
+    /** One bell for all who wait was heard by whoever woke first, and an interrupt was lost. */
+    @ParameterizedTest
+    @MethodSource("threads")
+    void ofTwoWhoWaitTheOneThatIsInterruptedEnds(Threads threads) throws Exception {
+        try (Pair pair = Pair.controlled()) {
+            for (int round = 0; round < 20; round++) {
+                Events events = Subflows.events(pair.client);
+                CompletableFuture<Throwable> mine = new CompletableFuture<>();
+                CompletableFuture<Throwable> other = new CompletableFuture<>();
+                Thread first = threads.start(() -> take(events, mine));
+                Thread second = threads.start(() -> take(events, other));
+                awaitBlocked(first);
+                awaitBlocked(second);
+                first.interrupt();
+                Throwable how = mine.get(10, TimeUnit.SECONDS);
+                assertInstanceOf(InterruptedIOException.class, how);
+                assertFalse(other.isDone());
+                // Who is left waits on, until there is something to tell.
+                events.close();
+                how = other.get(10, TimeUnit.SECONDS);
+                assertInstanceOf(ClosedChannelException.class, how);
+            }
+        }
+    }
+
+    private static void take(Events events, CompletableFuture<Throwable> outcome) {
+        try {
+            outcome.completeExceptionally(new AssertionError("it was told " + events.take()));
+        } catch (Throwable how) {
+            outcome.complete(how);
+        }
+    }
+
+    /** Each wait has a bell of its own, which goes when it ends, however it does. */
+    @ParameterizedTest
+    @MethodSource("threads")
+    void whatWaitedLeavesNoDescriptor(Threads threads) throws Exception {
+        try (Pair pair = Pair.controlled();
+                Events events = Subflows.events(pair.client)) {
+            outcome(threads, events::take, null, true);
+            events.poll(Duration.ofMillis(1));
+            long before = CloseTest.descriptors();
+            for (int round = 0; round < 20; round++) {
+                outcome(threads, events::take, null, true);
+                events.poll(Duration.ofMillis(1));
+                Events closed = Subflows.events(pair.client);
+                outcome(threads, closed::take, closed::close, false);
+            }
+            // Who waits for a virtual thread may be a moment behind it.
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+            while (CloseTest.descriptors() != before) {
+                assertTrue(System.nanoTime() < deadline, "more than " + before);
+                Thread.onSpinWait();
+            }
         }
     }
 

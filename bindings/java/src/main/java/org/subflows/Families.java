@@ -22,6 +22,17 @@ final class Families {
         return family == StandardProtocolFamily.INET || family == StandardProtocolFamily.INET6;
     }
 
+    /** Whether the JDK's own sockets speak IPv6: the kernel has it, and no property forbids it. */
+    static boolean hasIpv6() throws IOException {
+        try {
+            // A listener: the agent takes control of none.
+            server(Native.defaultProvider(), StandardProtocolFamily.INET6).close();
+            return true;
+        } catch (UnsupportedOperationException forbidden) {
+            return false;
+        }
+    }
+
     static SocketChannel client(ProtocolFamily family) throws IOException {
         return client(SelectorProvider.provider(), family);
     }

@@ -88,7 +88,9 @@ public final class Subflows extends Verbs {
     /**
      * Connects by Multipath TCP, or by plain TCP where either end has none. The socket has a channel:
      * {@link Socket#getChannel}. Of an unresolved address, each that its name has is tried in turn,
-     * with the whole timeout each. Needs no privilege, unless control is asked for.
+     * with the whole timeout each. A local address that is a wildcard, as that of {@code new
+     * InetSocketAddress(port)}, stands for that of the remote's family. Needs no privilege, unless
+     * control is asked for.
      *
      * @throws SubflowsException REFUSED, UNREACHABLE, TIMED_OUT, ADDRESS_NOT_AVAILABLE; with control
      *     also what {@code takeControl} throws
@@ -106,14 +108,13 @@ public final class Subflows extends Verbs {
     /** As {@link #connect(InetSocketAddress, ConnectOptions)}, for a channel, in blocking mode. */
     public static SocketChannel openChannel(InetSocketAddress address, ConnectOptions options)
             throws IOException {
-        long[] words = options.words();
         if (!address.isUnresolved()) {
-            return connected(address, words);
+            return connected(address, options);
         }
         SubflowsException last = null;
         for (InetAddress ip : InetAddress.getAllByName(address.getHostString())) {
             try {
-                return connected(new InetSocketAddress(ip, address.getPort()), words);
+                return connected(new InetSocketAddress(ip, address.getPort()), options);
             } catch (SubflowsException error) {
                 if (last != null) {
                     error.addSuppressed(last);
@@ -124,10 +125,15 @@ public final class Subflows extends Verbs {
         throw Objects.requireNonNull(last, "a name that resolves has an address");
     }
 
-    private static SocketChannel connected(InetSocketAddress remote, long[] options)
+    private static SocketChannel connected(InetSocketAddress remote, ConnectOptions options)
             throws IOException {
         long[] to = Words.address(remote);
-        try (Handle connecting = new Handle(remote, Native.connectingBegin(to, options))) {
+        long[] words = options.words();
+        InetSocketAddress local = (InetSocketAddress) options.value(0);
+        if (local != null && local.getAddress().isAnyLocalAddress()) {
+            words = options.local(wildcard(family(remote), local.getPort())).words();
+        }
+        try (Handle connecting = new Handle(remote, Native.connectingBegin(to, words))) {
             while (!Native.connectingAdvance(connecting.number())) {
                 connecting.await(Native.timeLeft(connecting.number()));
             }
@@ -143,7 +149,10 @@ public final class Subflows extends Verbs {
 
     /**
      * Listens for Multipath TCP connections; plain TCP clients are accepted as well. The socket has a
-     * channel: {@link ServerSocket#getChannel}. Who manages the paths of the connections that it
+     * channel: {@link ServerSocket#getChannel}. A wildcard, as that of {@code new
+     * InetSocketAddress(port)}, stands for all addresses of IPv4 and IPv6, as it does for the JDK's own
+     * sockets: unless the host has no IPv6, {@code java.net.preferIPv4Stack} forbids it or {@link
+     * ListenOptions#onlyV6()} asks for it alone. Who manages the paths of the connections that it
      * accepts, the namespace decides: net.mptcp.path_manager. Needs no privilege.
      *
      * @throws SubflowsException ADDRESS_NOT_AVAILABLE, NOT_PERMITTED for a port below 1024
@@ -154,9 +163,18 @@ public final class Subflows extends Verbs {
             address = new InetSocketAddress(
                     InetAddress.getByName(address.getHostString()), address.getPort());
         }
+        if (address.getAddress().isAnyLocalAddress() && Families.hasIpv6()) {
+            address = wildcard(StandardProtocolFamily.INET6, address.getPort());
+        }
         SelectorProvider provider = SelectorProvider.provider();
         long[] local = Words.address(address);
         return Native.listen(local, options.words(), provider, family(address)).socket();
+    }
+
+    /** The JDK's own is always that of IPv4, and stands for both. */
+    private static InetSocketAddress wildcard(ProtocolFamily family, int port) throws IOException {
+        byte[] zeros = new byte[family == StandardProtocolFamily.INET ? 4 : 16];
+        return new InetSocketAddress(InetAddress.getByAddress(zeros), port);
     }
 
     private static ProtocolFamily family(InetSocketAddress address) {

@@ -1,0 +1,97 @@
+package org.subflows;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The address that stands for any means what it means for the JDK's own sockets. */
+class WildcardTest {
+    /** Where it was IPv4's alone, because that is how the JDK writes it, clients of IPv6 were refused. */
+    @ParameterizedTest
+    @ValueSource(strings = {"127.0.0.1", "::1"})
+    void aListenerAtAnyAddressTakesBothFamilies(String host) throws IOException {
+        try (ServerSocket listener = Subflows.listen(new InetSocketAddress(0));
+                Socket client =
+                        Subflows.connect(new InetSocketAddress(host, listener.getLocalPort()));
+                Socket server = listener.accept()) {
+            Pair.move(client, server);
+            assertEquals(State.MPTCP, Subflows.status(server).state());
+        }
+    }
+
+    @Test
+    void aListenerOfIpv6AloneLeavesIpv4Alone() throws IOException {
+        ListenOptions alone = ListenOptions.defaults().onlyV6();
+        try (ServerSocket listener = Subflows.listen(new InetSocketAddress(0), alone)) {
+            int port = listener.getLocalPort();
+            Subflows.connect(new InetSocketAddress("::1", port)).close();
+            InetSocketAddress v4 = new InetSocketAddress("127.0.0.1", port);
+            SubflowsException error =
+                    assertThrows(SubflowsException.class, () -> Subflows.connect(v4));
+            assertEquals(ErrorKind.REFUSED, error.kind());
+        }
+    }
+
+    /** A wildcard of the other family could not be connected from. */
+    @ParameterizedTest
+    @CsvSource({"0.0.0.0, 127.0.0.1", "0.0.0.0, ::1", "'::', 127.0.0.1", "'::', ::1"})
+    void whatConnectsFromAnyAddressTakesTheFamilyOfItsRemote(String local, String host)
+            throws IOException {
+        try (ServerSocket listener = Subflows.listen(new InetSocketAddress(host, 0))) {
+            int port = freePort();
+            ConnectOptions from =
+                    ConnectOptions.defaults().local(new InetSocketAddress(local, port));
+            InetSocketAddress to = new InetSocketAddress(host, listener.getLocalPort());
+            try (Socket client = Subflows.connect(to, from)) {
+                assertEquals(new InetSocketAddress(host, port), client.getLocalSocketAddress());
+            }
+        }
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket free = new ServerSocket(0)) {
+            return free.getLocalPort();
+        }
+    }
+
+    @Test
+    void whoWantsIpv4AloneGetsIt() throws Exception {
+        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        Process child =
+                new ProcessBuilder(
+                                java.toString(),
+                                "-XX:+IgnoreUnrecognizedVMOptions",
+                                "--enable-native-access=ALL-UNNAMED",
+                                "-Djava.net.preferIPv4Stack=true",
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                "org.subflows.WildcardTest$Child")
+                        .redirectErrorStream(true)
+                        .start();
+        child.getOutputStream().close();
+        String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals("0.0.0.0", said);
+    }
+
+    static final class Child {
+        private Child() {}
+
+        public static void main(String[] arguments) throws IOException {
+            try (ServerSocket listener = Subflows.listen(new InetSocketAddress(0))) {
+                int port = listener.getLocalPort();
+                Subflows.connect(new InetSocketAddress("127.0.0.1", port)).close();
+                System.out.print(listener.getInetAddress().getHostAddress());
+            }
+        }
+    }
+}

@@ -16,6 +16,7 @@ pub(crate) fn set_backup(
     subflow: jlong,
     backup: bool,
 ) -> Result<(), Failure> {
-    let verb = |sock: &_| subflows::set_backup(sock, id(subflow), backup);
+    let id = id(subflow, "set_backup")?;
+    let verb = |sock: &_| subflows::set_backup(sock, id, backup);
     socket::act(env, &sock, fd, "set_backup", verb)
 }

@@ -3,10 +3,9 @@
 use jni::Env;
 use jni::objects::{JClass, JLongArray};
 use jni::sys::jlong;
-use subflows::Connections;
+use subflows::{Connections, ErrorKind};
 
 use crate::error::Failure;
-use crate::subflow::id;
 use crate::words::{Given, Words};
 
 pub(crate) fn connections<'local>(
@@ -23,5 +22,10 @@ pub(crate) fn connection<'local>(
     _: JClass<'_>,
     token: jlong,
 ) -> Result<JLongArray<'local>, Failure> {
-    Words::only(&subflows::connection(id(token))?).to_java(env)
+    // Who has it as an `int` may have made a negative number of it.
+    let token = u32::try_from(token).map_err(|_| {
+        let text = format!("a token is a number from 0 to {}, not {token}", u32::MAX);
+        Failure::Number("connection", ErrorKind::InvalidArgument, None, text)
+    })?;
+    Words::only(&subflows::connection(token)?).to_java(env)
 }

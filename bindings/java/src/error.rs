@@ -7,6 +7,7 @@ use jni::errors::ErrorPolicy;
 use jni::objects::{JObject, JString, JThrowable, JValue};
 use jni::strings::JNIString;
 use jni::{Env, jni_sig, jni_str};
+use nix::errno::Errno;
 use subflows::{Error, ErrorKind};
 
 /// Why a call failed.
@@ -18,6 +19,8 @@ pub(crate) enum Failure {
     Closed(&'static str),
     /// The object has no descriptor that can be found.
     NoSocket(String),
+    /// A number that cannot be what it is given for, told as core tells of others that are not.
+    Number(&'static str, ErrorKind, Option<Errno>, String),
     /// The words from the other side make no sense: a bug of ours.
     Words,
     /// The handle is closed: the Java side says it in its own words.
@@ -111,6 +114,10 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
         Failure::NoSocket(_) => {
             raise(env, (ErrorKind::InvalidArgument, None, ""), (&text, GIVE_ANOTHER, None))
         }
+        Failure::Number(operation, kind, errno, _) => {
+            let errno = errno.map(|errno| errno as i32);
+            raise(env, (*kind, errno, operation), (&text, kind.remedy(), None))
+        }
         Failure::Os(operation, number) => {
             let kind = ErrorKind::Os;
             raise(env, (kind, Some(*number), operation), (&text, kind.remedy(), None))
@@ -130,6 +137,13 @@ impl fmt::Display for Failure {
                 write!(f, "{operation}: the socket is closed. {}", ErrorKind::Closed.remedy())
             }
             Failure::NoSocket(what) => write!(f, "{what}. {GIVE_ANOTHER}"),
+            Failure::Number(operation, kind, errno, what) => {
+                write!(f, "{operation}: {what}")?;
+                if let Some(errno) = errno {
+                    write!(f, " ({})", errno.desc())?;
+                }
+                write!(f, ". {}", kind.remedy())
+            }
             Failure::Words => f.write_str("words that make no sense"),
             Failure::Over => f.write_str("it is closed"),
             Failure::Os(operation, number) => {

@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use jni::Env;
 use jni::objects::JObject;
 use jni::sys::jint;
+use nix::errno::Errno;
+use subflows::ErrorKind;
 
 use crate::error::Failure;
 use crate::places::{Behind, Implementation, Places, ST_CLOSING, ST_NEW, places};
@@ -31,8 +33,11 @@ struct Found<'sock, 'local> {
 
 impl Found<'_, '_> {
     fn borrow(&self, operation: &'static str) -> Result<BorrowedFd<'_>, Failure> {
-        if self.number < 0 {
-            return Err(Failure::Os(operation, nix::errno::Errno::EBADF as i32));
+        match &self.guard {
+            _ if self.number >= 0 => {}
+            Guard::Caller => return Err(no_open_socket(operation)),
+            // Closing takes the number away.
+            _ => return Err(Failure::Closed(operation)),
         }
         // SAFETY: it is not -1. Whether it is still the object's is asked again when the answer is
         // there, or before anything is changed.
@@ -48,6 +53,12 @@ impl Found<'_, '_> {
             Guard::Implementation(it) => Ok(places.state(env, it) < ST_CLOSING),
         }
     }
+}
+
+/// As core says it of other numbers that are no socket's: of a negative one it cannot be asked.
+fn no_open_socket(operation: &'static str) -> Failure {
+    let text = "this descriptor is no open socket".to_owned();
+    Failure::Number(operation, ErrorKind::InvalidArgument, Some(Errno::EBADF), text)
 }
 
 /// Asks something of a socket: of an object, or of a number where there is none.
@@ -87,9 +98,12 @@ pub(crate) fn duplicate(
 ) -> Result<OwnedFd, Failure> {
     let found = find(env, sock, number, operation)?;
     let duplicate = found.borrow(operation)?.as_fd().try_clone_to_owned();
-    match found.is_open(env)? {
-        true => duplicate.map_err(|e| Failure::Os(operation, e.raw_os_error().unwrap_or(0))),
-        false => Err(Failure::Closed(operation)),
+    match (found.is_open(env)?, duplicate) {
+        (false, _) => Err(Failure::Closed(operation)),
+        (true, Err(error)) if error.raw_os_error() == Some(Errno::EBADF as i32) => {
+            Err(no_open_socket(operation))
+        }
+        (true, duplicate) => duplicate.map_err(|error| Failure::io(operation, &error)),
     }
 }
 
@@ -235,9 +249,23 @@ fn made<'local>(
     if places.is_closed(env, server, sock)? {
         return Err(Failure::Closed(operation));
     }
-    places.make_descriptor(env, server, sock)?;
+    if let Err(failure) = places.make_descriptor(env, server, sock) {
+        let Some(thrown) = env.exception_occurred() else {
+            return Err(failure);
+        };
+        env.exception_clear();
+        // One that is closed meanwhile says so in words of its own.
+        if places.is_closed(env, server, sock)? {
+            return Err(Failure::Closed(operation));
+        }
+        env.throw(thrown)?;
+        return Err(failure);
+    }
     match places.behind(env, server, sock)? {
-        Some(Behind::Jdk(it)) => Ok(it),
-        _ => Err(jni::errors::Error::NullPtr("the implementation of a socket").into()),
+        Some(Behind::Jdk(it)) if places.state(env, &it) != ST_NEW => Ok(it),
+        // Another one was asked, as pools and proxies do, and nothing came to be behind this one.
+        _ => Err(Failure::NoSocket(format!(
+            "{operation}: this socket passes its calls on to another, and hides its descriptor"
+        ))),
     }
 }

@@ -3,14 +3,18 @@
 use jni::Env;
 use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::{jint, jlong};
+use subflows::ErrorKind;
 
 use crate::error::Failure;
 use crate::socket;
 use crate::words::Words;
 
-/// An id as core has it. What does not fit is no subflow's: 0 is none's either.
-pub(crate) fn id(given: jlong) -> u32 {
-    u32::try_from(given).unwrap_or(0)
+/// An id as core has it. What does not fit is no subflow's.
+pub(crate) fn id(given: jlong, operation: &'static str) -> Result<u32, Failure> {
+    u32::try_from(given).map_err(|_| {
+        let text = format!("this connection has no live subflow with id {given}");
+        Failure::Number(operation, ErrorKind::NoSuchSubflow, None, text)
+    })
 }
 
 pub(crate) fn list<'local>(
@@ -30,7 +34,7 @@ pub(crate) fn details<'local>(
     fd: jint,
     subflow: jlong,
 ) -> Result<JLongArray<'local>, Failure> {
-    let id = id(subflow);
+    let id = id(subflow, "details")?;
     let details = socket::read(env, &sock, fd, "details", |sock| subflows::details(sock, id))?;
     Words::only(&details).to_java(env)
 }
@@ -43,8 +47,9 @@ pub(crate) fn close(
     subflow: jlong,
     force: bool,
 ) -> Result<(), Failure> {
+    let id = id(subflow, "close")?;
     socket::act(env, &sock, fd, "close", |sock| match force {
-        true => subflows::force_close(sock, id(subflow)),
-        false => subflows::close(sock, id(subflow)),
+        true => subflows::force_close(sock, id),
+        false => subflows::close(sock, id),
     })
 }

@@ -56,15 +56,24 @@ public final class Events implements AutoCloseable {
      * @throws java.nio.channels.ClosedChannelException when the stream is closed meanwhile
      */
     public Optional<Event> poll(Duration timeout) throws IOException {
+        long span = nanos(timeout);
         long start = System.nanoTime();
         for (; ; ) {
             Optional<Event> event = poll();
-            Duration left = timeout.minusNanos(System.nanoTime() - start);
-            if (event.isPresent() || left.isNegative() || left.isZero()) {
+            long left = span - (System.nanoTime() - start);
+            if (event.isPresent() || left <= 0) {
                 return event;
             }
-            handle.await(left.compareTo(LONGEST) < 0 ? left.toNanos() : Long.MAX_VALUE);
+            handle.await(left);
         }
+    }
+
+    /** What a number cannot hold is as good as for ever, in either direction. */
+    private static long nanos(Duration span) {
+        if (span.isNegative()) {
+            return 0;
+        }
+        return span.compareTo(LONGEST) < 0 ? span.toNanos() : Long.MAX_VALUE;
     }
 
     /** How many bytes of events the kernel is to keep; about 256 events' worth by default. */

@@ -65,8 +65,11 @@ final class Abuse {
                 FileInputStream file = new FileInputStream(new File("/proc/self/maps"))) {
             SSLSocketFactory tls = (SSLSocketFactory) SSLSocketFactory.getDefault();
             Socket layered = tls.createSocket(plain, "localhost", 1, false);
+            Socket wrapper = new ArgumentTest.Wrapper(random.nextBoolean() ? client : plain);
+            Socket hollow = new ArgumentTest.Wrapper(null, plain);
             List<Socket> sockets =
-                    java.util.Arrays.asList(client, server, plain, layered, new Socket(), null);
+                    java.util.Arrays.asList(
+                            client, server, plain, layered, new Socket(), wrapper, hollow, null);
             List<NetworkChannel> channels =
                     java.util.Arrays.asList(client.getChannel(), foreign, other, null);
             Thread closer = new Thread(() -> closeAll(client, plain));

@@ -3,6 +3,7 @@ package org.subflows;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -189,6 +190,20 @@ class WaitTest {
             assertInstanceOf(InterruptedIOException.class, how);
             Subflows.open(pair.client, OpenOptions.from(InetAddress.getByName("127.0.0.2")));
             assertEquals(EventKind.SUBFLOW_ESTABLISHED, events.take().kind());
+        }
+    }
+
+    /** The stream goes on, but who waits in it for the connection is told. */
+    @ParameterizedTest
+    @MethodSource("threads")
+    void eventsTellThatTheSocketIsClosed(Threads threads) throws Exception {
+        try (Pair pair = Pair.controlled();
+                Events events = Subflows.events(pair.client)) {
+            CompletableFuture<EventKind> told = new CompletableFuture<>();
+            Wait wait = () -> told.complete(events.take().kind());
+            assertNull(outcome(threads, wait, pair.client::close, false));
+            assertEquals(EventKind.CLOSED, told.get());
+            assertTrue(events.poll(Duration.ofMillis(200)).isEmpty());
         }
     }
 

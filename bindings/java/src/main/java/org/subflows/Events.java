@@ -4,7 +4,12 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
 
-/** A stream of events: of one connection, or of the network namespace. */
+/**
+ * A stream of events: of one connection, or of the network namespace. It has no end of its own. A
+ * connection's last event is {@link EventKind#CLOSED}, which comes at once when this end closes its
+ * socket; some connections, as those that time out, end without. Close the stream to end a wait, or
+ * bound it: {@link #poll(Duration)}.
+ */
 public final class Events implements AutoCloseable {
     private static final Duration LONGEST = Duration.ofNanos(Long.MAX_VALUE);
 
@@ -34,7 +39,7 @@ public final class Events implements AutoCloseable {
     }
 
     /**
-     * Waits for the next event.
+     * Waits for the next event, for ever where none comes: so after that of a connection's end.
      *
      * @throws java.io.InterruptedIOException when the thread is interrupted; it stays interrupted
      * @throws java.nio.channels.ClosedChannelException when the stream is closed meanwhile

@@ -30,7 +30,9 @@ import java.util.Objects;
  * can be asked again from the kernel.
  *
  * <p>What waits ends at once with {@link java.io.InterruptedIOException} when its thread is
- * interrupted, and with {@link ErrorKind#CLOSED} soon after another thread has closed the socket.
+ * interrupted. When another thread closes the socket, {@code open} ends soon after with {@link
+ * ErrorKind#CLOSED}, and {@link Events} tell {@link EventKind#CLOSED}; of a descriptor that was given
+ * by its number, {@code open} does not notice.
  */
 public final class Subflows extends Verbs {
     private Subflows() {}

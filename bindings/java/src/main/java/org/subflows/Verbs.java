@@ -944,8 +944,9 @@ public abstract class Verbs {
      * <p>Reading slower than events come loses some (the kernel keeps about 256): the stream then
      * gives {@code LOST}, followed by events marked {@code isResync} for every subflow that came
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
-     * ends silently, so ask {@code status} as well. Our own {@code setBackup} is told to the peer
-     * only. Needs {@code capNetAdmin}; Linux 5.12.
+     * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
+     * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
+     * to the peer only. Needs {@code capNetAdmin}; Linux 5.12.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -959,8 +960,9 @@ public abstract class Verbs {
      * <p>Reading slower than events come loses some (the kernel keeps about 256): the stream then
      * gives {@code LOST}, followed by events marked {@code isResync} for every subflow that came
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
-     * ends silently, so ask {@code status} as well. Our own {@code setBackup} is told to the peer
-     * only. Needs {@code capNetAdmin}; Linux 5.12.
+     * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
+     * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
+     * to the peer only. Needs {@code capNetAdmin}; Linux 5.12.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -974,8 +976,9 @@ public abstract class Verbs {
      * <p>Reading slower than events come loses some (the kernel keeps about 256): the stream then
      * gives {@code LOST}, followed by events marked {@code isResync} for every subflow that came
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
-     * ends silently, so ask {@code status} as well. Our own {@code setBackup} is told to the peer
-     * only. Needs {@code capNetAdmin}; Linux 5.12.
+     * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
+     * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
+     * to the peer only. Needs {@code capNetAdmin}; Linux 5.12.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -989,8 +992,9 @@ public abstract class Verbs {
      * <p>Reading slower than events come loses some (the kernel keeps about 256): the stream then
      * gives {@code LOST}, followed by events marked {@code isResync} for every subflow that came
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
-     * ends silently, so ask {@code status} as well. Our own {@code setBackup} is told to the peer
-     * only. Needs {@code capNetAdmin}; Linux 5.12.
+     * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
+     * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
+     * to the peer only. Needs {@code capNetAdmin}; Linux 5.12.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use crate::details::{self, Details};
 use crate::error::{Error, ErrorKind, Result};
@@ -141,9 +142,16 @@ operation! {
     }
 }
 
-/// Without the module the kernel answers a look-up as if there were no such socket; a dump tells.
+/// Without the module the kernel answers a look-up as if there were no such socket; a dump tells. It
+/// takes long where there are many connections, and one that was answered is enough: a module that is
+/// missing may come, and one that is there stays.
 fn has_mptcp_diag() -> bool {
-    SockDiag::open().and_then(|mut diag| diag.connections(drop)).is_ok()
+    static ANSWERED: OnceLock<()> = OnceLock::new();
+    if ANSWERED.get().is_some() {
+        return true;
+    }
+    let answer = SockDiag::open().and_then(|mut diag| diag.connections(drop));
+    answer.map(|()| ANSWERED.get_or_init(|| ())).is_ok()
 }
 
 fn refused(operation: &'static str, refusal: Refusal) -> Error {

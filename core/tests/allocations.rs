@@ -1,4 +1,5 @@
-//! Listing the subflows of a busy connection would cost the program an allocation per subflow.
+//! Listing the subflows of a busy connection would cost the program an allocation per subflow, and
+//! looking for a connection that is gone, a list of all.
 #![allow(missing_docs)]
 
 mod common;
@@ -6,7 +7,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use subflows::{Connect, Open};
+use subflows::{Connect, ErrorKind, Open};
 use subflows_lab::Net;
 
 /// Counts what the calling thread allocates.
@@ -57,4 +58,20 @@ fn list_allocates_once_and_info_never() {
     assert_eq!((count, subflows.len()), (1, 2));
     let (count, _info) = allocations(|| subflows::info(&pair.client).unwrap());
     assert_eq!(count, 0);
+}
+
+/// To find out that a connection is gone once took a list of all that are there.
+#[test]
+fn a_look_up_that_finds_nothing_lists_nothing() {
+    if !subflows_lab::ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let _inside = net.client.enter().unwrap();
+    let look = || subflows::connection(0).unwrap_err().kind();
+    // What is found out once per process is found out here.
+    look();
+    let (count, kind) = allocations(look);
+    // Two questions and a fresh socket's, and the error: a list would be another socket and two more.
+    assert_eq!((count, kind), (5, ErrorKind::Closed));
 }

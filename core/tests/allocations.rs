@@ -72,6 +72,6 @@ fn a_look_up_that_finds_nothing_lists_nothing() {
     // What is found out once per process is found out here.
     look();
     let (count, kind) = allocations(look);
-    // Two questions and a fresh socket's, and the error: a list would be another socket and two more.
+    // Two questions, a fresh socket and the error: a list would be one more socket and two questions.
     assert_eq!((count, kind), (5, ErrorKind::Closed));
 }

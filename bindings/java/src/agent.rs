@@ -4,21 +4,18 @@
 //! JDK's. HotSpot lets another one take its place, which is how tools have always traced the JDK.
 
 use std::ffi::c_void;
-use std::fs;
 use std::mem::transmute;
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jni::objects::{JClass, JLongArray, JObject};
-use jni::sys::{JNIEnv, jboolean, jclass, jint, jlong};
+use jni::objects::{JClass, JObject};
+use jni::sys::{JNIEnv, jboolean, jclass, jint};
 use jni::{Env, NativeMethod};
-use nix::errno::Errno;
-use subflows::{Family, Open};
+use subflows::Family;
 
 use crate::error::{Failure, Throw};
-use crate::words::Given;
-use crate::{connect, jdk, open};
+use crate::{connect, extra_paths, jdk};
 
 /// `sun.nio.ch.Net.socket0(preferIPv6, stream, reuse, fastLoopback)`.
 type Socket0 =
@@ -72,50 +69,8 @@ fn socket0<'local>(
         connect::reuse_address(sock.as_fd())?;
     } else if IS_CONTROLLED.load(Ordering::Relaxed) {
         subflows::take_control(&sock)?;
+        extra_paths::remember(&sock);
     }
     connect::speak_both(sock.as_fd(), family)?;
     Ok(sock.into_raw_fd())
-}
-
-/// Starts to open a subflow of a connection of this process, by its token, as `open::begin`. Gives 0
-/// where the connection is another process's.
-pub(crate) fn opening_begin_of(
-    env: &mut Env<'_>,
-    _: JClass<'_>,
-    token: jint,
-    options: JLongArray<'_>,
-) -> Result<jlong, Failure> {
-    let options = Given::options::<Open>(env, &options)?;
-    let found = descriptor(token as u32);
-    match found.map_err(|e| Failure::Os("open", e.raw_os_error().unwrap_or(0)))? {
-        Some(sock) => open::keep(sock, &options),
-        None => Ok(0),
-    }
-}
-
-fn has_token(sock: &impl AsFd, token: u32) -> bool {
-    subflows::status(sock).is_ok_and(|status| status.token == Some(token))
-}
-
-/// A duplicate of the descriptor that has the token.
-fn descriptor(token: u32) -> std::io::Result<Option<OwnedFd>> {
-    for entry in fs::read_dir("/proc/self/fd")? {
-        let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        // SAFETY: it is not -1. It may be closed meanwhile, or be another file: it is only asked
-        // what it is, and its duplicate is asked again.
-        let found = unsafe { BorrowedFd::borrow_raw(number) };
-        if !has_token(&found, token) {
-            continue;
-        }
-        match found.try_clone_to_owned() {
-            Ok(duplicate) if has_token(&duplicate, token) => return Ok(Some(duplicate)),
-            // The application closes it at this moment.
-            Ok(_) => {}
-            Err(error) if error.raw_os_error() == Some(Errno::EBADF as i32) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(None)
 }

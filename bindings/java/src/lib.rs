@@ -16,6 +16,7 @@ mod connection;
 mod control;
 mod error;
 mod events;
+mod extra_paths;
 mod handle;
 mod info;
 mod jdk;
@@ -60,7 +61,7 @@ const _: [jni::NativeMethod; 2] = [
 
 natives! {
     agent::control = (control());
-    agent::opening_begin_of = (opening_begin_of(token: jint, options: jlong[]) -> jlong);
+    extra_paths::follow = (follow(paths: jlong[][], tell: java.util.function.Consumer));
     connect::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     connect::replace = (replace(sock: JObject));
     connect::upgrade = (upgrade(sock: JObject, fd: jint));

@@ -52,12 +52,8 @@ pub(crate) fn begin(
     options: JLongArray<'_>,
 ) -> Result<jlong, Failure> {
     let options = Given::options::<Open>(env, &options)?;
-    keep(socket::duplicate(env, &sock, fd, "open")?, &options)
-}
-
-/// Begins on a descriptor of our own; gives the handle's number.
-pub(crate) fn keep(sock: OwnedFd, options: &Open) -> Result<jlong, Failure> {
-    Ok(handle::keep(Held::Opening(Begun::new(sock, options)?)))
+    let sock = socket::duplicate(env, &sock, fd, "open")?;
+    Ok(handle::keep(Held::Opening(Begun::new(sock, &options)?)))
 }
 
 /// Looks whether the subflow is usable; null where it is not yet.

@@ -18,6 +18,11 @@ import java.io.IOException;
  *   <li>{@code backup=INTERFACE}: as {@code via}, and asks the peer to use it as backup only.
  * </ul>
  *
+ * <p>A path that is refused or not answered is tried three times more, within some seconds. What does
+ * not work out is logged as a warning of {@code org.subflows}, each thing once, and the application
+ * goes on. While a path answers nobody, one connection at a time tries it; those that still wait get it
+ * when it is back. One thread does all this; it keeps open nothing that the application closes.
+ *
  * <p>The options need CAP_NET_ADMIN. The agent does not reach native code that makes its own sockets,
  * Netty's epoll transport for one.
  */

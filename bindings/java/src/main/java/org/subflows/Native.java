@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * The native part. A socket is an object, or null and a descriptor; records and options are words,
@@ -96,8 +97,11 @@ final class Native {
     /** Puts what the {@link Agent}'s sockets connect to under control from now on. */
     static native void control();
 
-    /** As {@link #openingBegin}, of a connection of this process; 0 where it has no such one. */
-    static native long openingBeginOf(int token, long[] options) throws IOException;
+    /**
+     * Opens further subflows of what the {@link Agent}'s sockets connect to, and tells what does not
+     * work out. Does not return.
+     */
+    static native void follow(long[][] paths, Consumer<String> tell) throws SubflowsException;
 
     /** Puts a new socket under the descriptor of one that was just made. */
     static native void replace(Object sock) throws SubflowsException;

@@ -19,12 +19,8 @@ public final class Opening implements AutoCloseable {
     private final Object sock;
 
     private Opening(Object sock, int fd, long[] options) throws SubflowsException {
-        this(sock, Native.openingBegin(sock, fd, options));
-    }
-
-    private Opening(Object sock, long handle) {
         this.sock = sock;
-        this.handle = new Handle(this, handle);
+        this.handle = new Handle(this, Native.openingBegin(sock, fd, options));
     }
 
     /** Checks everything, sends the first segment, and waits for nothing. */
@@ -45,16 +41,6 @@ public final class Opening implements AutoCloseable {
     static Subflow open(Object sock, int fd, long[] options) throws IOException {
         try (Opening opening = new Opening(sock, fd, options)) {
             return opening.finish();
-        }
-    }
-
-    /** Opens one of a connection of this process by its token; does nothing where there is no such. */
-    static void openOf(int token, long[] options) throws IOException {
-        long handle = Native.openingBeginOf(token, options);
-        if (handle != 0) {
-            try (Opening opening = new Opening(null, handle)) {
-                opening.finish();
-            }
         }
     }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.tools.attach.AgentInitializationException;
 import com.sun.tools.attach.VirtualMachine;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
@@ -206,21 +207,112 @@ class AgentTest {
     /** Messages with ports in them were once each taken for another one. */
     @Test
     void aPathThatThePeerRefusesIsToldOnce() throws Exception {
-        String said = warnings("=via=lo,via=lo,via=lo,via=lo", 3);
-        assertEquals(1, said.split("WARNING", -1).length - 1, said);
+        Process child = paths("via=lo,via=lo,via=lo,via=lo", "burst", "3");
+        awaitWarning();
+        child.getOutputStream().close();
+        assertTrue(said(child).startsWith("made\n3 "), errors());
+        assertEquals(1, errors().split("WARNING", -1).length - 1, errors());
     }
 
     /** What an application with three connections is told by the agent. */
     private String warnings(String options, int paths) throws Exception {
         List<String> program = List.of("org.subflows.Sockets", "127.0.0.1", String.valueOf(paths));
         Process child = start(program, List.of("-javaagent:" + jar() + options));
+        awaitWarning();
+        child.getOutputStream().close();
+        assertEquals("MPTCP,MPTCP true,MPTCP,MPTCP MPTCP,MPTCP as ever", said(child), errors());
+        return errors();
+    }
+
+    private void awaitWarning() throws IOException {
         long deadline = System.nanoTime() + 20_000_000_000L;
         while (!errors().contains("WARNING") && System.nanoTime() < deadline) {
             Thread.onSpinWait();
         }
+    }
+
+    private Process paths(String options, String... arguments) throws IOException {
+        List<String> program = new ArrayList<>(List.of("org.subflows.Paths"));
+        program.addAll(List.of(arguments));
+        return start(program, List.of("-javaagent:" + jar() + "=" + options));
+    }
+
+    /**
+     * Every event once led to a search through all descriptors: a burst never got all its paths, and
+     * the connections of others took a processor.
+     */
+    @Test
+    void manyConnectionsGetTheirPathsAndThoseOfOthersCostLittle() throws Exception {
+        Process child = paths("via=lo", "burst", "300");
+        try (BufferedReader said = child.inputReader()) {
+            assertEquals("made", said.readLine(), errors());
+            String[] words = said.readLine().split(" ");
+            assertEquals("300", words[0], errors());
+            assertTrue(Integer.parseInt(words[1]) < 5_000, words[1] + " ms: " + errors());
+            assertTrue(Integer.parseInt(words[2]) < 1_500, words[2] + " ms of CPU");
+            for (int i = 0; i < 200; i++) {
+                new Pair("127.0.0.1", ConnectOptions.defaults()).close();
+            }
+            child.getOutputStream().close();
+            String idle = said.readLine();
+            assertTrue(Integer.parseInt(idle) < 1_000, idle + " ms of CPU");
+        }
+    }
+
+    /** The first of these paths once kept the threads that the second one needed. */
+    @Test
+    void aPathThatIsSilentKeepsNoOtherWaiting() throws Exception {
+        try (Silent silent = new Silent()) {
+            Process child = paths("backup=" + silent.name + ",via=lo", "burst", "100");
+            child.getOutputStream().close();
+            String said = said(child);
+            String[] words = said.split("\\s");
+            assertEquals("100", words[1], said + errors());
+            assertTrue(Integer.parseInt(words[2]) < 2_000, words[2] + " ms: " + errors());
+        }
+    }
+
+    /** A descriptor of the agent's once kept it open, for as long as nothing answered. */
+    @Test
+    void aConnectionThatIsClosedIsOverAlthoughAPathIsBeingOpened() throws Exception {
+        try (Silent silent = new Silent()) {
+            String said = said(paths("via=" + silent.name, "close"));
+            assertTrue(Integer.parseInt(said.trim()) < 1_000, said + " ms: " + errors());
+        }
+    }
+
+    /** One that a busy peer refused was once never tried again. */
+    @Test
+    void aPathThatIsRefusedIsTriedAgain() throws Exception {
+        Process child = paths("via=lo", "refuse");
         child.getOutputStream().close();
-        assertEquals("MPTCP,MPTCP true,MPTCP,MPTCP MPTCP,MPTCP as ever", said(child), errors());
-        return errors();
+        String said = said(child);
+        assertTrue(said.startsWith("1 "), said + errors());
+        assertEquals("", errors());
+    }
+
+    /** An interface that has an address, and nobody behind it. */
+    private static final class Silent implements AutoCloseable {
+        final String name = "silent0";
+
+        Silent() throws IOException {
+            ip("link add " + name + " type veth peer name silent1");
+            ip("address add 192.0.2.1/24 dev " + name);
+            ip("link set silent1 up");
+            ip("link set " + name + " up");
+        }
+
+        private static void ip(String command) throws IOException {
+            List<String> words = new ArrayList<>(List.of("ip"));
+            words.addAll(List.of(command.split(" ")));
+            Process ip = new ProcessBuilder(words).inheritIO().start();
+            assertEquals(0, ip.onExit().join().exitValue(), command);
+        }
+
+        @Override
+        public void close() throws IOException {
+            ip("link delete " + name);
+        }
     }
 
     @Test

@@ -1,0 +1,163 @@
+//! Further subflows for the connections that the agent's sockets make, opened as soon as they take
+//! them: `via=` and `backup=`.
+//!
+//! One thread does it all. It follows the events of the namespace, in which connections are named by
+//! their token: `sock_diag` tells the inode of a token, and `known` whether that is one of ours.
+
+mod known;
+mod path;
+mod seat;
+
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use jni::objects::{JClass, JLongArray, JObject, JObjectArray, JValue};
+use jni::{Env, jni_sig, jni_str};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use subflows::kernel::{KernelEvent, KernelEvents, Refusal};
+use subflows::{Connections, Error, EventKind, Open, SubflowState};
+
+use crate::error::Failure;
+use crate::words::Given;
+pub(crate) use known::remember;
+use path::{Client, Path};
+use seat::Seat;
+
+/// The kernel keeps some 256 events by default: fewer than a burst of connections makes.
+const BUFFER: i32 = 1 << 20;
+/// So many datagrams of events are read before something else is done.
+const DATAGRAMS: usize = 256;
+/// Events are lost in bursts, and what was lost is asked for when one is over.
+const AFTER_LOSS: Duration = Duration::from_millis(100);
+
+/// Opens these further subflows of the connections that the agent's sockets make, and tells each
+/// thing that does not work out once. Ends only where events can no longer be had.
+pub(crate) fn follow(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    paths: JObjectArray<'_, JLongArray<'_>>,
+    tell: JObject<'_>,
+) -> Result<(), Failure> {
+    let no_seat = |error: io::Error| Failure::Os("open", error.raw_os_error().unwrap_or(0));
+    let seat = Seat::new().map_err(no_seat)?;
+    let mut wanted = Vec::new();
+    for index in 0..paths.len(env)? {
+        let options = paths.get_element(env, index)?;
+        wanted.push(Path::new(Given::options::<Open>(env, &options)?, &seat));
+    }
+    let events = KernelEvents::subscribe().map_err(failed)?;
+    events.set_buffer(BUFFER);
+    // What came before the first event is asked for as what was lost is.
+    let mut follower = Follower { events, paths: wanted, resync_at: Some(Instant::now()) };
+    let mut told = HashSet::new();
+    loop {
+        follower.listen()?;
+        follower.step(|options, error| {
+            // Two paths that are alike are told of as one.
+            let path = options.map(|options| format!("{options:?}"));
+            if told.insert((path, error.kind())) {
+                say(env, &tell, &error.to_string());
+            }
+        });
+        follower.wait()?;
+    }
+}
+
+fn failed(refusal: Refusal) -> Failure {
+    Failure::Os("events", refusal.errno)
+}
+
+/// Whoever is told may do anything, which is then no reason to stop.
+fn say(env: &Env<'_>, tell: &JObject<'_>, what: &str) {
+    let said = env.with_local_frame(4, |env| -> jni::errors::Result<()> {
+        let what = JObject::from(env.new_string(what)?);
+        let signature = jni_sig!((what: java.lang.Object));
+        env.call_method(tell, jni_str!("accept"), signature, &[JValue::Object(&what)])?;
+        Ok(())
+    });
+    if said.is_err() {
+        env.exception_clear();
+    }
+}
+
+struct Follower<'seat> {
+    events: KernelEvents,
+    paths: Vec<Path<'seat>>,
+    /// When to look for what the events did not tell.
+    resync_at: Option<Instant>,
+}
+
+impl Follower<'_> {
+    /// Hears what has happened.
+    fn listen(&mut self) -> Result<(), Failure> {
+        let mut heard = Vec::new();
+        for _ in 0..DATAGRAMS {
+            match self.events.take(|event| heard.push(event)) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(refusal) if refusal.errno == Errno::ENOBUFS as i32 => {
+                    self.resync_at.get_or_insert(Instant::now() + AFTER_LOSS);
+                }
+                Err(refusal) => return Err(failed(refusal)),
+            }
+        }
+        for event in heard {
+            self.hear(&event);
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, event: &KernelEvent) {
+        let Some(token) = event.token.filter(|_| !event.is_server) else { return };
+        self.paths.iter_mut().for_each(|path| path.hear(token));
+        if event.kind == EventKind::Established as u8 {
+            // One that is over already is nobody's.
+            if let Ok(connection) = subflows::connection(token) {
+                self.want(connection.inode, token);
+            }
+        }
+    }
+
+    /// The connection takes further subflows, if it is ours.
+    fn want(&mut self, inode: u32, token: u32) {
+        if let Some(made) = known::by_inode(inode) {
+            self.paths.iter_mut().for_each(|path| path.want(Client { made, token }));
+        }
+    }
+
+    /// Does what is due. What does not work out it tells, and of which path.
+    fn step(&mut self, mut tell: impl FnMut(Option<&Open>, &Error)) {
+        if self.resync_at.is_some_and(|at| at <= Instant::now()) {
+            self.resync_at = None;
+            match subflows::connections(&Connections::new()) {
+                Ok(all) => {
+                    // The others are told of when they are.
+                    let made = all.iter().filter(|it| it.state == SubflowState::Established);
+                    made.for_each(|it| self.want(it.inode, it.token));
+                }
+                Err(error) => tell(None, &error),
+            }
+        }
+        for path in &mut self.paths {
+            path.step(|options, error| tell(Some(options), error));
+        }
+    }
+
+    fn wait(&self) -> Result<(), Failure> {
+        let due = self.paths.iter().filter_map(Path::due).chain(self.resync_at).min();
+        let timeout = due.map_or(PollTimeout::NONE, |due| {
+            let left = due.saturating_duration_since(Instant::now());
+            // Never woken before the time, only to find that it is not.
+            let millis = left.as_nanos().div_ceil(1_000_000);
+            PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+        });
+        let mut watched = [PollFd::new(self.events.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut watched, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(Failure::Os("events", error as i32)),
+        }
+    }
+}

@@ -803,7 +803,7 @@ const char *subflows_version(void);
 
 /**
  * Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
- * none or it is switched off (subflows_status() then says so).
+ * none, or it is switched off or forbidden (subflows_status() then says so).
  *
  * `family` is AF_INET or AF_INET6. Returns the descriptor, which is closed on exec and which the
  * caller closes, or a negative error. Needs no privilege; Linux 5.6.

@@ -58,7 +58,7 @@ fn names(py: Python<'_>, host: &str, port: u16) -> PyResult<Vec<SocketAddr>> {
 }
 
 /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
-/// none or it is switched off (`status` then says so).
+/// none, or it is switched off or forbidden (`status` then says so).
 ///
 /// Gives a `socket.socket`. Needs no privilege;
 /// Linux 5.6.

@@ -31,7 +31,7 @@ module Subflows
   end
 
   # Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
-  # none or it is switched off ({status} then says so).
+  # none, or it is switched off or forbidden ({status} then says so).
   #
   # Needs no privilege; Linux 5.6.
   #

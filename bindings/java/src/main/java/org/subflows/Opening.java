@@ -9,7 +9,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A subflow that is being opened, in steps. Closed or forgotten before it is usable, the half-open
- * subflow is closed again and the connection goes on.
+ * subflow is closed again and the connection goes on. It holds a descriptor of the connection: when the
+ * socket is closed meanwhile, the peer sees that with the next step, or when this is closed.
  */
 public final class Opening implements AutoCloseable {
     /** Nothing tells that a socket is closed by another thread, so it is looked at this often. */

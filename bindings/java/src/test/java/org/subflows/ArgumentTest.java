@@ -10,6 +10,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
 import java.net.SocketImpl;
+import java.net.StandardProtocolFamily;
 import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -226,5 +227,13 @@ class ArgumentTest {
                         () -> ConnectOptions.defaults().timeout(span));
             }
         }
+    }
+
+    /** A channel of Unix sockets was once given a socket of IPv6. */
+    @Test
+    void aChannelOfAnotherFamilyIsRefused() {
+        assertThrows(
+                UnsupportedOperationException.class,
+                () -> Subflows.socketChannel(StandardProtocolFamily.UNIX));
     }
 }

@@ -65,6 +65,9 @@ public final class Agent {
         } else if (!can("mptcp").isAvailable()) {
             System.err.println("subflows: plain TCP only: " + why(can("mptcp")));
         }
+        if (!options.paths().isEmpty()) {
+            require("connections");
+        }
         try {
             Native.takePlace(new Sockets());
         } catch (NoSuchMethodError other) {

@@ -74,16 +74,10 @@ class AgentTest {
 
     private Process start(List<String> under, List<String> program, List<String> arguments)
             throws IOException {
-        List<String> command = new ArrayList<>(under);
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.add("-Xcheck:jni");
-        if (Runtime.version().feature() >= 22) {
-            command.add("--enable-native-access=ALL-UNNAMED");
-        }
+        List<String> command = Jvm.command(under);
         // Where Tomcat works.
         command.add("-Djava.io.tmpdir=" + folder);
         command.addAll(arguments);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.addAll(program);
         return new ProcessBuilder(command)
                 .redirectError(folder.resolve("errors").toFile())

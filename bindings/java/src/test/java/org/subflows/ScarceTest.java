@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,23 +15,8 @@ class ScarceTest {
     /** A wait was told to have failed, whatever it was for. */
     @Test
     void aWaitWithoutDescriptorsIsToldByItsVerb() throws Exception {
-        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        Process child =
-                new ProcessBuilder(
-                                "sh",
-                                "-c",
-                                "ulimit -n 128 && exec \"$@\"",
-                                "sh",
-                                java.toString(),
-                                "-XX:+IgnoreUnrecognizedVMOptions",
-                                "--enable-native-access=ALL-UNNAMED",
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                "org.subflows.ScarceTest$Child")
-                        .redirectErrorStream(true)
-                        .start();
-        child.getOutputStream().close();
-        String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        List<String> under = List.of("prlimit", "--nofile=128:128");
+        String said = Jvm.said(under, "org.subflows.ScarceTest$Child");
         assertEquals("events OS 24, open OS 24, afterwards OK", said);
     }
 

@@ -7,8 +7,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -66,20 +65,8 @@ class WildcardTest {
 
     @Test
     void whoWantsIpv4AloneGetsIt() throws Exception {
-        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        Process child =
-                new ProcessBuilder(
-                                java.toString(),
-                                "-XX:+IgnoreUnrecognizedVMOptions",
-                                "--enable-native-access=ALL-UNNAMED",
-                                "-Djava.net.preferIPv4Stack=true",
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                "org.subflows.WildcardTest$Child")
-                        .redirectErrorStream(true)
-                        .start();
-        child.getOutputStream().close();
-        String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        String only = "-Djava.net.preferIPv4Stack=true";
+        String said = Jvm.said(List.of(), only, "org.subflows.WildcardTest$Child");
         assertEquals("0.0.0.0", said);
     }
 

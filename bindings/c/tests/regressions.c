@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <sys/wait.h>
 
 /* getaddrinfo() takes 65616 for 80, and "" for 0. */
 static void a_service_of_more_than_16_bits_is_cut(void) {
@@ -40,6 +41,46 @@ static void a_connection_is_made_without_a_handle(void) {
     close(listener);
 }
 
+enum { LOGS = 8 };
+
+/* Closes all that it has, as daemons do, and opens its logs. */
+static void becomes_a_daemon(void) {
+    for (int fd = 3; fd < 1024; fd++)
+        close(fd);
+    for (int i = 0; i < LOGS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "log.%d", i);
+        FILE *log = fopen(name, "w");
+        CHECK(log != NULL);
+        fputs("the last words", log);
+    }
+    /* Ends the thread, which is when the library closes what it keeps, and writes the logs out. */
+    exit(0);
+}
+
+/* In the working directory. The library closed the numbers of what it had kept open. */
+static void a_daemon_loses_the_end_of_its_logs(void) {
+    struct subflows_connection connection;
+    struct subflows_status status;
+    int ended, fd = subflows_socket(AF_INET);
+    /* Two sockets are kept: one to the socket table, one to the path manager. */
+    CHECK(subflows_status(fd, &status, sizeof status) == 0);
+    CHECK(subflows_connection(1, &connection, sizeof connection) < 0);
+    close(fd);
+    pid_t daemon = fork();
+    if (daemon == 0)
+        becomes_a_daemon();
+    CHECK(waitpid(daemon, &ended, 0) == daemon && WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+    for (int i = 0; i < LOGS; i++) {
+        char name[32], text[32] = "";
+        snprintf(name, sizeof name, "log.%d", i);
+        FILE *log = fopen(name, "r");
+        CHECK(log != NULL && fgets(text, sizeof text, log) != NULL);
+        CHECK(strcmp(text, "the last words") == 0);
+        fclose(log);
+    }
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -48,6 +89,7 @@ int main(int argc, char **argv) {
         {"a_service_of_more_than_16_bits_is_cut", a_service_of_more_than_16_bits_is_cut},
         {"half_a_pointer_is_followed", half_a_pointer_is_followed},
         {"a_connection_is_made_without_a_handle", a_connection_is_made_without_a_handle},
+        {"a_daemon_loses_the_end_of_its_logs", a_daemon_loses_the_end_of_its_logs},
     };
     for (size_t i = 0; argc == 2 && i < sizeof cases / sizeof *cases; i++)
         if (strcmp(cases[i].name, argv[1]) == 0) {

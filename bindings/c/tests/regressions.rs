@@ -10,7 +10,7 @@ fn is_mended(case: &str) {
     let folder = tempfile::tempdir().unwrap();
     let source = root().join("bindings/c/tests/regressions.c");
     let program = program("gcc", "gnu11", &source, &folder.path().join("regressions"));
-    run(Command::new(program).arg(case));
+    run(Command::new(program).arg(case).current_dir(&folder));
 }
 
 #[test]
@@ -26,4 +26,9 @@ fn half_a_pointer_is_followed() {
 #[test]
 fn a_connection_is_made_without_a_handle() {
     is_mended("a_connection_is_made_without_a_handle");
+}
+
+#[test]
+fn a_daemon_loses_the_end_of_its_logs() {
+    is_mended("a_daemon_loses_the_end_of_its_logs");
 }

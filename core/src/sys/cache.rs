@@ -2,11 +2,15 @@
 //!
 //! A kept socket is thrown away when it cannot be right: after a fork (parent and child would read
 //! each other's answers), after an answer that made no sense, and when the socket that is asked
-//! about lives in another network namespace. Its descriptor may have been closed behind our back,
-//! as programs do that close all they have, and its number may be somebody else's by now: then it
-//! is forgotten, and neither used nor closed.
+//! about lives in another network namespace.
+//!
+//! A program may close every descriptor that it has, as daemons do. The number of a kept socket may
+//! then belong to another file of the program. So the kernel's cookie of the socket is compared
+//! before each use and before each close, also when the thread or the program ends: a socket that is
+//! no longer under its number is forgotten, and is neither used nor closed.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::diag::SockDiag;
@@ -24,10 +28,10 @@ pub(crate) trait Kept: Sized + 'static {
 }
 
 /// A thread's place for one kind of netlink socket.
-pub(crate) struct Slot<K>(Option<Entry<K>>);
+pub(crate) struct Slot<K: Kept>(Option<Entry<K>>);
 
-struct Entry<K> {
-    kept: K,
+struct Entry<K: Kept> {
+    kept: ManuallyDrop<K>,
     generation: u64,
     cookie: Option<u64>,
     namespace: Option<u64>,
@@ -136,12 +140,12 @@ impl<K: Kept> Slot<K> {
         answer
     }
 
-    /// Throws away what belongs to the parent, and leaves alone what is no longer ours.
+    /// Empties the slot of a socket that belongs to the parent process, or that the program has
+    /// closed.
     fn forget_if_lost(&mut self) {
-        let Some(entry) = &self.0 else { return };
-        if entry.cookie != socket::cookie(entry.kept.fd()) {
-            std::mem::forget(self.0.take());
-        } else if entry.generation != fork::generation() {
+        let is_usable =
+            |entry: &Entry<K>| entry.is_still_open() && entry.generation == fork::generation();
+        if !self.0.as_ref().is_some_and(is_usable) {
             self.0 = None;
         }
     }
@@ -151,7 +155,13 @@ impl<K: Kept> Entry<K> {
     fn open() -> Result<Self, Refusal> {
         let kept = K::open()?;
         let (cookie, namespace) = (socket::cookie(kept.fd()), socket::namespace_cookie(kept.fd()));
+        let kept = ManuallyDrop::new(kept);
         Ok(Entry { kept, generation: fork::generation(), cookie, namespace })
+    }
+
+    /// Whether the descriptor still is the socket that was opened.
+    fn is_still_open(&self) -> bool {
+        self.cookie == socket::cookie(self.kept.fd())
     }
 
     /// A kernel that has no namespace cookies (before 5.14) cannot say; we then trust.
@@ -159,6 +169,17 @@ impl<K: Kept> Entry<K> {
         match (self.namespace, namespace) {
             (Some(ours), Some(asked)) => ours == asked,
             _ => true,
+        }
+    }
+}
+
+impl<K: Kept> Drop for Entry<K> {
+    /// Closes the socket, unless its number belongs to another file by now. Its buffer is then lost
+    /// with it: to free the one would close the other.
+    fn drop(&mut self) {
+        if self.is_still_open() {
+            // SAFETY: this is the one place that drops `kept`, and nothing uses it after this.
+            unsafe { ManuallyDrop::drop(&mut self.kept) };
         }
     }
 }

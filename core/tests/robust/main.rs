@@ -1,10 +1,12 @@
-//! Without these, a program that uses the library for weeks, forks, has threads in several
-//! namespaces or is hit by signals gets wrong answers, spurious failures, or no more descriptors.
+//! Without these, a program that uses the library for weeks, forks, closes all its descriptors, has
+//! threads in several namespaces or is hit by signals gets wrong answers, spurious failures, or no
+//! more descriptors.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod arguments;
+mod descriptors;
 mod fork;
 mod ids;
 mod leaks;

@@ -1,0 +1,101 @@
+//! A program may close every descriptor that it has, as daemons do, and then open files of its own:
+//! the library neither uses nor closes those.
+
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::mpsc;
+use std::thread;
+
+use nix::sys::stat::fstat;
+use subflows::{Connect, Open};
+use subflows_lab::{Namespace, ready};
+
+use super::common::{child, connect_between};
+
+/// More than the library keeps for a thread.
+const FILES: usize = 64;
+
+#[test]
+fn a_thread_that_ended_closed_files_of_the_program() {
+    if ready() {
+        in_a_namespace("descriptors::helper_with_a_thread_that_ends");
+    }
+}
+
+#[test]
+fn a_thread_that_went_on_used_files_of_the_program() {
+    if ready() {
+        in_a_namespace("descriptors::helper_with_a_thread_that_goes_on");
+    }
+}
+
+/// In a process of its own: it closes all descriptors.
+fn in_a_namespace(helper: &str) {
+    let namespace = Namespace::new().unwrap();
+    let _entered = namespace.enter().unwrap();
+    super::in_a_process_of_its_own(helper);
+}
+
+#[test]
+#[ignore = "run by a_thread_that_ended_closed_files_of_the_program"]
+fn helper_with_a_thread_that_ends() {
+    if child::is_child() {
+        closes_all_behind_a_thread(|| {});
+    }
+}
+
+#[test]
+#[ignore = "run by a_thread_that_went_on_used_files_of_the_program"]
+fn helper_with_a_thread_that_goes_on() {
+    if child::is_child() {
+        closes_all_behind_a_thread(asks_everything);
+    }
+}
+
+/// Opens every kind of socket that is kept for a thread. It leaves nothing else open.
+fn asks_everything() {
+    let here = Namespace::current().unwrap();
+    for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)] {
+        let pair = connect_between(&here, &here, ip, &Connect::new().control(true));
+        pair.make_ready();
+        let extra = subflows::open(&pair.client, &Open::new()).unwrap();
+        subflows::details(&pair.client, extra.id).unwrap();
+    }
+}
+
+/// A thread asks; the program closes all descriptors and opens files; the thread does something
+/// more, and ends.
+fn closes_all_behind_a_thread(then: fn()) {
+    let before = open_descriptors();
+    let (asked, has_asked) = mpsc::channel();
+    let (go_on, goes_on) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        asks_everything();
+        asked.send(open_descriptors()).unwrap();
+        goes_on.recv().unwrap();
+        then();
+    });
+    let kept = has_asked.recv().unwrap();
+    assert!(kept.len() > before.len(), "nothing is kept: {kept:?}");
+    // SAFETY: takes numbers only. What this process has open is the library's and the standard
+    // library's, and the latter keeps nothing above 2.
+    assert_eq!(unsafe { libc::close_range(3, u32::MAX, 0) }, 0);
+    let files: Vec<File> = (0..FILES).map(|_| File::open("/dev/null").unwrap()).collect();
+    assert!(kept.iter().all(|number| files.iter().any(|file| file.as_raw_fd() == *number)));
+    let null = fstat(&files[0]).unwrap();
+    go_on.send(()).unwrap();
+    thread.join().unwrap();
+    let is_closed = |file: &&File| !fstat(file).is_ok_and(|found| found.st_rdev == null.st_rdev);
+    let closed: Vec<RawFd> = files.iter().filter(is_closed).map(AsRawFd::as_raw_fd).collect();
+    // Those are not to be closed once more while the test fails.
+    let _leaked = std::mem::ManuallyDrop::new(files);
+    assert!(closed.is_empty(), "the library closed {closed:?} of the program's");
+}
+
+/// Above the three that every program has.
+fn open_descriptors() -> Vec<RawFd> {
+    // SAFETY: fcntl with F_GETFD takes numbers only.
+    let is_open = |number: &RawFd| unsafe { libc::fcntl(*number, libc::F_GETFD) } >= 0;
+    (3..RawFd::try_from(FILES).unwrap()).filter(is_open).collect()
+}

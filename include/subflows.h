@@ -962,16 +962,18 @@ int subflows_details(int fd, uint32_t id, struct subflows_details *details, size
  * Data that was on its way there is sent again on the others. Works for the initial subflow, for
  * one that is still being opened, and for connections under the kernel's path manager, where the
  * peer sees a reset. Returns 0, or a negative error: NO_SUCH_SUBFLOW; INVALID_STATE for the last
- * one (see subflows_force_close()); CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE, UNSUPPORTED
- * where this kernel cannot close what its own path manager opened.
+ * one that works, also while another is still being joined (see subflows_force_close()); CLOSED,
+ * NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE; UNSUPPORTED where this kernel cannot close what its own
+ * path manager opened.
  *
  * Needs CAP_NET_ADMIN; Linux 5.19.
  */
-int subflows_close(int fd, uint32_t id);
+int subflows_close(int fd,
+                   uint32_t id);
 
 /**
- * Closes one subflow as subflows_close() does, also the last one: the connection then has no path
- * until another is opened, and ends if none is.
+ * Closes one subflow as subflows_close() does, also the last one that works: the connection
+ * then has no path until another is opened, and ends if none is.
  */
 int subflows_force_close(int fd, uint32_t id);
 

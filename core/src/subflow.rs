@@ -7,6 +7,7 @@ use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::leg;
 use crate::state::{explain, no_such_subflow, says_not_mptcp, unasked};
+use crate::sys::cache::Unasked;
 use crate::sys::mptcp::{self, RawSubflow};
 use crate::sys::uapi::tcp_info;
 use crate::table::{Ty, Typed, enumeration, operation, record};
@@ -254,7 +255,9 @@ operation! {
     ///
     /// # Errors
     /// - `NoSuchSubflow` where no live subflow has that id, also after it was closed once.
-    /// - `InvalidState` for the last subflow: see [`force_close`].
+    /// - `InvalidState` for the last subflow that works, also while another one is still being
+    ///   joined: see [`force_close`]. Two threads that each close one of two subflows at the same
+    ///   time are not held up: the kernel has no such check.
     /// - `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback.
     /// - `NotPermitted` without the right; `OtherNamespace` from another network namespace.
     /// - `Unsupported` for a connection under the kernel's path manager on a kernel without
@@ -276,7 +279,7 @@ operation! {
     }
 }
 
-/// Closes one subflow as [`close`] does, even where it is the connection's last one.
+/// Closes one subflow as [`close`] does, even if it is the last one that works.
 ///
 /// The connection then has no path: unless another subflow is opened, it dies after
 /// `net.mptcp.close_timeout`. In other languages this is `close` with `force`.
@@ -293,19 +296,28 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
     let Some(subflow) = subflows.iter().find(|subflow| subflow.id == id) else {
         return Err(no_such_subflow(sock, OPERATION, id));
     };
-    // One that is still being opened, or that the peer has closed, carries nothing.
-    let is_last =
-        !subflows.iter().any(|other| other.id != id && other.state == SubflowState::Established);
-    if is_last && !force {
-        return Err(Error::new(ErrorKind::InvalidState, OPERATION)
-            .detail("this is the connection's last subflow")
-            .with_remedy("Close the socket, open another subflow first, or force it."));
-    }
     let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
     let token = info.raw.mptcpi_token;
+    // A subflow that is still being opened, or that the peer has closed, carries nothing.
+    let is_other = |other: &&Subflow| other.id != id && other.state == SubflowState::Established;
+    let others: Vec<&Subflow> = subflows.iter().filter(is_other).collect();
+    let is_last = match is_any_joined(sock, token, &others, subflow) {
+        Ok(is_any) => !is_any,
+        // Force needs no more than the TCP state.
+        Err(_) if force => others.is_empty(),
+        Err(error) => return Err(unasked(OPERATION, error)),
+    };
+    if is_last && !force {
+        return Err(Error::new(ErrorKind::InvalidState, OPERATION)
+            .detail(match others.is_empty() {
+                true => "this is the connection's last subflow",
+                false => "this is the last subflow that works: no other has been joined yet",
+            })
+            .with_remedy("Close the socket, open another subflow first, or force it."));
+    }
     let controlled = crate::manager::path_manager(sock, &info) != crate::PathManager::Kernel;
-    // With its last subflow destroyed by the path manager, a connection would wait for ever;
-    // aborted, it times out as its peer does.
+    // If the path manager destroys the last subflow that works, the connection never ends, although
+    // nothing is left of it. After an abort it times out as its peer does.
     if controlled && !is_last {
         match door().destroy(sock, token, subflow.local, subflow.remote) {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
@@ -319,6 +331,32 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
         other => other,
     })?;
     closed(sock, id, door().abort(sock, &leg.head).map_err(|error| error.during(OPERATION)))
+}
+
+/// Whether one of these subflows, which are established, is joined as well: until then the peer may
+/// take it back. `known` is another subflow of the connection.
+fn is_any_joined(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    established: &[&Subflow],
+    known: &Subflow,
+) -> std::result::Result<bool, Unasked> {
+    let mut has_table = established.is_empty();
+    for subflow in established.iter().chain([&known]) {
+        if has_table && subflow.id == known.id {
+            break;
+        }
+        let ends = (subflow.local, subflow.remote);
+        match leg::find(sock, token, ends, leg::Depth::Shallow) {
+            Ok(leg) if leg.is_joined() && subflow.id != known.id => return Ok(true),
+            Ok(_) => has_table = true,
+            // It was closed meanwhile.
+            Err(error) if error.is(libc::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // A kernel without tcp_diag finds no subflow at all. The TCP state is then all that is known.
+    Ok(!has_table)
 }
 
 /// What the kernel said when the subflow was gone already becomes our words for it.

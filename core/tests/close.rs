@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::judge::{self, Ends, agree, mirrored};
 use common::{Pair, SOON, open_handed};
 use subflows::{Connect, ErrorKind, Open, Opening, Result, State, Subflow, SubflowState};
-use subflows_lab::{Namespace, Net, ready, wait_until};
+use subflows_lab::{DropSegments, Namespace, Net, WireOptions, ready, wait_until};
 
 fn ends(subflow: &Subflow) -> Ends {
     (subflow.local, subflow.remote)
@@ -234,4 +234,94 @@ fn one_that_is_being_opened_can_be_closed() {
             net.paths[1].plug_in().unwrap();
         }
     }
+}
+
+/// A network whose second path loses what completes a join, and the subflow there that is answered
+/// and not joined.
+fn answered_only(test: impl Fn(&Net, &Pair, Opening<'_>, &DropSegments)) {
+    for drops in [DropSegments::third_ack_of_join, DropSegments::fourth_ack_of_join] {
+        let perfect = WireOptions::default();
+        let net = open_handed(Net::wires(&[("wifi", perfect), ("lte", perfect)]).unwrap());
+        for namespace in [&net.client, &net.server] {
+            namespace.set_sysctl("net.mptcp.close_timeout", "1").unwrap();
+        }
+        let v4_mapped = net.paths[0].server_v4.to_ipv6_mapped().into();
+        for to in net.paths[0].server_ips().into_iter().chain([v4_mapped]) {
+            let pair = controlled(&net, to);
+            let drops = drops();
+            net.paths[1].wire().unwrap().add(drops.clone());
+            let _entered = net.client.enter().unwrap();
+            let local = net.paths[1].client_ip(to.to_canonical());
+            let options = Open::new().local(local).timeout(2 * SOON);
+            let mut opening = Opening::begin(&pair.client, &options).unwrap();
+            wait_until(SOON, "the answer to the first segment", || {
+                assert!(opening.advance().unwrap().is_none());
+                let both = subflows::list(&pair.client).unwrap();
+                both.iter().filter(|s| s.state == SubflowState::Established).count() == 2
+            });
+            test(&net, &pair, opening, &drops);
+            drops.stop();
+        }
+    }
+}
+
+fn joined(mut opening: Opening<'_>) -> Subflow {
+    let mut joined = None;
+    wait_until(SOON, "the join", || {
+        joined = opening.advance().unwrap();
+        joined.is_some()
+    });
+    joined.unwrap()
+}
+
+/// A subflow was counted as soon as its TCP handshake was over, when the peer may still take it back
+/// or has never seen the end of it.
+#[test]
+fn the_last_joined_one_went_while_another_was_only_answered() {
+    if !ready() {
+        return;
+    }
+    answered_only(|net, pair, opening, drops| {
+        let initial = subflows::list(&pair.client).unwrap()[0].id;
+        assert_eq!(kind(subflows::close(&pair.client, initial)), ErrorKind::InvalidState);
+        assert!(pair.moves_data());
+        // Once the other is joined, it may go.
+        drops.stop();
+        let second = joined(opening);
+        subflows::close(&pair.client, initial).unwrap();
+        both_have(net, pair, &[&second]);
+        assert!(pair.moves_data());
+    });
+}
+
+#[test]
+fn a_forced_close_beside_one_only_answered_leaves_that_one() {
+    if !ready() {
+        return;
+    }
+    answered_only(|net, pair, opening, drops| {
+        let initial = subflows::list(&pair.client).unwrap()[0].id;
+        subflows::force_close(&pair.client, initial).unwrap();
+        drops.stop();
+        let second = joined(opening);
+        both_have(net, pair, &[&second]);
+        assert!(pair.moves_data());
+    });
+}
+
+/// The path manager destroyed the last joined one, and the other was given up: nothing was left, and
+/// the connection stayed.
+#[test]
+fn a_forced_close_beside_one_only_answered_left_a_connection_for_ever() {
+    if !ready() {
+        return;
+    }
+    answered_only(|_, pair, opening, _| {
+        let initial = subflows::list(&pair.client).unwrap()[0].id;
+        subflows::force_close(&pair.client, initial).unwrap();
+        drop(opening);
+        wait_until(SOON, "the connection to end", || {
+            subflows::status(&pair.client).unwrap().state == State::Closed
+        });
+    });
 }

@@ -36,15 +36,15 @@ pub(crate) fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<Details> 
 
 /// Closes one subflow and leaves the connection open.
 ///
-/// Data that was on its way there is sent again on the others. With `force` also the last one. Needs
-/// CAP_NET_ADMIN.
+/// Data that was on its way there is sent again on the others. With `force` also the last one
+/// that works. Needs CAP_NET_ADMIN.
 ///
-/// Raises NoSuchSubflowError, InvalidStateError for the last one, ClosedError, NotMptcpError,
-/// NotPermittedError, OtherNamespaceError, UnsupportedError.
+/// Raises NoSuchSubflowError, InvalidStateError for the last one that works, ClosedError,
+/// NotMptcpError, NotPermittedError, OtherNamespaceError, UnsupportedError.
 ///
 /// - `id`: a subflow's number in `list`.
-/// - `force`: close it even where it is the last; the connection then has no path, until another is
-///   opened.
+/// - `force`: close it even if it is the last one that works; the connection then has no path, until
+///   another is opened.
 ///
 /// >>> extra = subflows.open(sock, local="127.0.0.2")
 /// >>> subflows.close(sock, extra.id)

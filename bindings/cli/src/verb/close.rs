@@ -18,8 +18,8 @@ pub(crate) struct Close {
     token: Token,
     /// The subflow, by its number in `subflows list`
     id: u32,
-    /// Close it even where it is the last one: the connection then has no path, and dies unless
-    /// another is opened
+    /// Close it even if it is the last one that works: the connection then has no path, and dies
+    /// unless another is opened
     #[arg(long)]
     force: bool,
 }

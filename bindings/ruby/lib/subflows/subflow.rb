@@ -33,9 +33,9 @@ module Subflows
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
-  # @param force [Boolean] also the last one
+  # @param force [Boolean] also the last one that works
   # @return [nil]
-  # @raise [InvalidStateError] for the last one, without force
+  # @raise [InvalidStateError] for the last one that works, without force
   # @raise [NoSuchSubflowError, ClosedError, NotMptcpError, NotPermittedError, OtherNamespaceError,
   #   UnsupportedError]
   def self.close(sock, id, force: false)

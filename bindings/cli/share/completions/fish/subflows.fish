@@ -49,7 +49,7 @@ complete -c subflows -n "__fish_subflows_using_subcommand open" -l local-port -d
 complete -c subflows -n "__fish_subflows_using_subcommand open" -l backup -d 'Ask the peer to use it as backup only, from the start'
 complete -c subflows -n "__fish_subflows_using_subcommand open" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c subflows -n "__fish_subflows_using_subcommand close" -l force -d 'Close it even where it is the last one: the connection then has no path, and dies unless another is opened'
+complete -c subflows -n "__fish_subflows_using_subcommand close" -l force -d 'Close it even if it is the last one that works: the connection then has no path, and dies unless another is opened'
 complete -c subflows -n "__fish_subflows_using_subcommand close" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand close" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -l json -d 'Print JSON instead of text'

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use subflows::Events;
 
-use crate::error::{Failure, name_of};
+use crate::cancel::{self, Waited};
+use crate::error::name_of;
 use crate::guard::{check_size, fill, guard, hand_out, handle, socket, take_back};
 use crate::mirror::{SUBFLOWS_EVENT_KIND_NAMES, subflows_event};
+use crate::socket::left;
 
 /// A stream of events.
 pub struct subflows_events {
@@ -87,42 +89,52 @@ pub unsafe extern "C" fn subflows_events_set_buffer(
 /// Takes the next event: 1 and `event` is filled, 0 when none came in time, or a negative error.
 ///
 /// Waits at most `timeout_ms` milliseconds: 0 not at all, -1 without end. A signal that a handler
-/// takes ends the wait, with 0.
+/// takes ends the wait, with 0. Unless `timeout_ms` is 0 this is a cancellation point: a thread that
+/// is cancelled (pthread_cancel) in the wait ends there. No event is lost by that, and the handle
+/// stays open, for a cleanup handler to close.
 ///
 /// # Safety
 /// `events` is an open handle, and `event` leads to `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn subflows_events_next(
+pub unsafe extern "C-unwind" fn subflows_events_next(
     events: *mut subflows_events,
     event: *mut subflows_event,
     size: usize,
     timeout_ms: c_int,
 ) -> c_int {
-    guard("events", || {
-        check_size(event, size)?;
-        // SAFETY: the caller's promise.
-        let stream = &mut unsafe { handle(events) }?.events;
-        let taken = match u64::try_from(timeout_ms) {
-            Ok(0) => stream.try_next()?,
-            Ok(limit) => stream.next(Duration::from_millis(limit))?,
-            Err(_) => endless(stream)?,
-        };
-        let Some(taken) = taken else { return Ok(0) };
-        // SAFETY: the caller's promise.
-        unsafe { fill(event, size, &taken) }.map(|()| 1)
-    })
-}
-
-/// Until an event comes or a signal does.
-fn endless(stream: &mut Events) -> Result<Option<subflows::Event>, Failure> {
-    const SPAN: Duration = Duration::from_secs(3600);
+    // A cancelled thread leaves this frame by unwinding: nothing in it may need to be dropped.
+    if timeout_ms != 0 {
+        cancel::test();
+    }
+    let (mut fd, mut left_ms, mut deadline, mut cannot_wait) = (-1, timeout_ms, None, false);
     loop {
-        let start = Instant::now();
-        if let Some(event) = stream.next(SPAN)? {
-            return Ok(Some(event));
+        let taken = guard("events", || {
+            check_size(event, size)?;
+            // SAFETY: the caller's promise.
+            let stream = &mut unsafe { handle(events) }?.events;
+            let next = match cannot_wait {
+                // Core says why.
+                true => stream.next(Duration::ZERO)?,
+                false => stream.try_next()?,
+            };
+            if let Some(taken) = next {
+                // SAFETY: the caller's promise.
+                return unsafe { fill(event, size, &taken) }.map(|()| 1);
+            }
+            if let Ok(limit) = u64::try_from(timeout_ms) {
+                let limit = Duration::from_millis(limit);
+                left_ms = left(*deadline.get_or_insert_with(|| Instant::now() + limit));
+            }
+            fd = stream.fd().as_raw_fd();
+            Ok(0)
+        });
+        if taken != 0 || left_ms == 0 || cannot_wait {
+            return taken;
         }
-        if start.elapsed() < SPAN {
-            return Ok(None);
+        match cancel::wait(fd, left_ms) {
+            Waited::Signal => return 0,
+            Waited::Failed => cannot_wait = true,
+            Waited::Over => {}
         }
     }
 }

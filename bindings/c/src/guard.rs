@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
+use crate::cancel::uncancelled;
 use crate::convert::{FromC, Mirror, Words};
 use crate::error::{Failure, remember};
 
@@ -12,16 +13,24 @@ use crate::error::{Failure, remember};
 /// looks like as a size.
 const LARGEST: usize = 64 * 1024;
 
-/// Runs an entry: its number, or the negative number of its failure, which is remembered.
+/// Runs an entry: its number, or the negative number of its failure, which is remembered. The
+/// calling thread is not cancelled meanwhile.
 pub(crate) fn guard(
     operation: &'static str,
     entry: impl FnOnce() -> Result<c_int, Failure>,
 ) -> c_int {
-    match catch_unwind(AssertUnwindSafe(entry)) {
+    let mut entry = Some(entry);
+    let mut once = || entry.take().map_or(Err(Failure::Panic), |entry| entry());
+    run(operation, &mut once)
+}
+
+/// The same code for every entry, of which there are many.
+fn run(operation: &'static str, entry: &mut dyn FnMut() -> Result<c_int, Failure>) -> c_int {
+    uncancelled(|| match catch_unwind(AssertUnwindSafe(entry)) {
         Ok(Ok(number)) => number,
         Ok(Err(failure)) => remember(operation, failure),
         Err(_) => remember(operation, Failure::Panic),
-    }
+    })
 }
 
 /// The descriptor that C passed, for the time of the call.

@@ -15,7 +15,8 @@ use crate::socket::left;
 /// Usable means fully joined: both ends have acknowledged it, and it carries data. A connection
 /// becomes ready for this when its first byte is acknowledged; while data is on its way the call
 /// waits for that, and fails at once where nothing is. Options may be NULL; `subflow` may be NULL
-/// where nobody wants to know. Signals do not end the wait: use subflows_opening_begin() for that.
+/// where nobody wants to know. Neither a signal nor
+/// pthread_cancel() ends the wait: use subflows_opening_begin() for that.
 ///
 /// Returns 0, or a negative error; the connection then goes on as before. NOT_CONNECTED, CLOSED,
 /// NOT_MPTCP: there is no connection to add to. NOT_READY: send or receive something first.
@@ -115,9 +116,11 @@ pub unsafe extern "C" fn subflows_opening_fd(opening: *mut subflows_opening) -> 
 /// `opening` is an open handle, or NULL: 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_opening_timeout_ms(opening: *const subflows_opening) -> c_int {
-    // SAFETY: the caller's promise.
-    let opening = unsafe { opening.as_ref() };
-    opening.map_or(0, |opening| left(opening.opening.deadline()))
+    guard("open", || {
+        // SAFETY: the caller's promise.
+        let opening = unsafe { opening.as_ref() };
+        Ok(opening.map_or(0, |opening| left(opening.opening.deadline())))
+    })
 }
 
 /// Looks whether the subflow is usable: 1 when it is, and `subflow` tells it; 0 when not yet; or a

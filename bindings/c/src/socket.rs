@@ -39,7 +39,8 @@ pub extern "C" fn subflows_socket(family: c_int) -> c_int {
 /// NOT_PERMITTED, BUSY, UNSUPPORTED as subflows_take_control() says, when control is asked for;
 /// INVALID_ARGUMENT where the name does not resolve.
 ///
-/// Needs no privilege, unless control is asked for.
+/// A signal does not end the wait, and pthread_cancel() does not: use subflows_connecting_begin() for
+/// that. Needs no privilege, unless control is asked for.
 ///
 /// # Safety
 /// The texts end with a zero; `options` leads to `size` bytes.
@@ -182,9 +183,11 @@ pub unsafe extern "C" fn subflows_connecting_fd(connecting: *mut subflows_connec
 pub unsafe extern "C" fn subflows_connecting_timeout_ms(
     connecting: *const subflows_connecting,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    let connecting = unsafe { connecting.as_ref() };
-    connecting.map_or(0, |connecting| connecting.connecting.deadline().map_or(-1, left))
+    guard("connect", || {
+        // SAFETY: the caller's promise.
+        let connecting = unsafe { connecting.as_ref() };
+        Ok(connecting.map_or(0, |connecting| connecting.connecting.deadline().map_or(-1, left)))
+    })
 }
 
 /// The milliseconds until then, rounded up: a loop that waits so long is not early.

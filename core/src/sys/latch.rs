@@ -12,6 +12,9 @@
 //! - A lock on the network namespace's own file keeps two of us apart; it is waited for with a
 //!   bound, because anybody may hold it. The child takes it, not we: so it is held for some
 //!   microseconds, and not for as long as a busy processor takes to get round to the child.
+//! - The thread is not cancelled (`pthread_cancel`) meanwhile. The child shares its thread-local data
+//!   as well, and would see the cancellation of its parent: it would unwind its own stack, in the
+//!   middle of the three steps.
 //! - The switch is only ever moved from the default and back to it. Where it no longer stands as
 //!   we left it, somebody else has written it, and their word stays.
 //! - If only the child is killed, we set the switch back. A journal, where there is a place for
@@ -28,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
+use super::cancel::Uncancelled;
 use super::socket;
 
 /// The two names of the switch, the newer one (Linux 6.15) first, with its values.
@@ -136,6 +140,7 @@ impl Switch {
 /// Makes one unconnected, unlistening socket take the userspace path manager. The caller has
 /// checked that it is one, and that it lives in the calling thread's namespace.
 pub(crate) fn latch(sock: BorrowedFd<'_>, bound: Duration) -> Result<Latched, Failure> {
+    let _uncancelled = Uncancelled::new();
     let deadline = socket::deadline_in(bound);
     let (file, switch, unwritable) = match open_switch(true) {
         Ok((file, switch)) => (file, switch, None),

@@ -2,6 +2,7 @@
 //! nothing above it knows a number of the kernel's.
 
 pub(crate) mod cache;
+mod cancel;
 pub(crate) mod diag;
 pub(crate) mod event;
 pub(crate) mod fork;

@@ -46,9 +46,11 @@ pub(super) fn pages(root: &Path, header: &str) -> Result<Vec<Output>> {
     for source in SOURCES {
         let group = format!("subflows_{}", source.trim_end_matches(".rs"));
         let text = std::fs::read_to_string(root.join("bindings/c/src").join(source))?;
-        let is_here = |item: &&Item| {
-            item.function().is_some_and(|name| text.contains(&format!("extern \"C\" fn {name}(")))
+        let is_in_text = |name: &str| {
+            let declared = |abi| text.contains(&format!("extern \"{abi}\" fn {name}("));
+            ["C", "C-unwind"].into_iter().any(declared)
         };
+        let is_here = |item: &&Item| item.function().is_some_and(is_in_text);
         let functions: Vec<&Item> = items.iter().filter(is_here).collect();
         for name in functions.iter().filter_map(|item| item.function()).filter(|n| *n != group) {
             let link = format!(".so man3/{group}.3\n");

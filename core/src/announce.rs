@@ -117,9 +117,9 @@ fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> R
     let remote = socket::peer_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?;
     let index = plan::interface_of(sock, address.ip(), remote, OPERATION)?;
     if index != 0 {
-        let name = nix::net::if_::if_indextoname(index)
-            .map_err(|errno| Error::os(OPERATION, errno as i32))?;
-        options.interface = Some(name.to_string_lossy().into_owned());
+        let name = socket::interface_name(sock, index);
+        let name = name.map_err(|error| Error::from_io(OPERATION, &error))?;
+        options.interface = Some(name.to_string());
     }
     let listener = listen_on(address, &options).map_err(|error| error.during(OPERATION))?;
     // Two who turn strangers away at once must not wait for each other's.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
 use crate::details::{self, Details};
@@ -104,6 +105,9 @@ fn all(options: &Connections) -> std::result::Result<Vec<Connection>, Refusal> {
                 connections[*place].subflows.push(details::from_raw(leg));
             }
         })?;
+        for subflow in connections.iter_mut().flat_map(|found| &mut found.subflows) {
+            subflow.name_interface(diag.as_fd());
+        }
     }
     Ok(connections)
 }

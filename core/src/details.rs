@@ -8,8 +8,8 @@ use crate::leg::{self, RawLeg};
 use crate::name::Name;
 use crate::state::{explain, no_such_subflow, unasked};
 use crate::subflow::{self, SubflowState};
-use crate::sys::mptcp;
 use crate::sys::uapi::diag;
+use crate::sys::{mptcp, socket};
 use crate::table::{Ty, Typed, operation, record};
 
 record! {
@@ -53,10 +53,17 @@ record! {
     }
 }
 
-/// The record of one subflow; its interface's name is looked up in the caller's namespace.
+impl Details {
+    /// Adds the name of the interface. It is asked of a socket in the subflow's network namespace:
+    /// the calling thread may be in another.
+    pub(crate) fn name_interface(&mut self, sock: BorrowedFd<'_>) {
+        self.interface =
+            self.interface_index.and_then(|index| socket::interface_name(sock, index).ok());
+    }
+}
+
+/// The record of one subflow, without the name of its interface.
 pub(crate) fn from_raw(leg: RawLeg) -> Details {
-    let interface = Some(leg.head.interface).filter(|index| *index != 0);
-    let name = interface.and_then(|index| nix::net::if_::if_indextoname(index).ok());
     Details {
         local: leg.head.local,
         remote: leg.head.remote,
@@ -67,8 +74,8 @@ pub(crate) fn from_raw(leg: RawLeg) -> Details {
         is_remote_backup: leg.flags & diag::FLAG_BKUP_REM != 0,
         local_address_id: leg.local_address_id,
         remote_address_id: leg.remote_address_id,
-        interface_index: interface,
-        interface: name.map(|name| Name::from(&*name.to_string_lossy())),
+        interface_index: Some(leg.head.interface).filter(|index| *index != 0),
+        interface: None,
         congestion_control: leg.congestion_control,
         cookie: leg.head.cookie,
         rtt_us: leg.tcp.tcpi_rtt,
@@ -110,7 +117,11 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
     let info = mptcp::info(sock).map_err(|error| explain(sock, "details", &error))?;
     let ends = (subflow.local, subflow.remote);
     match leg::find(sock, info.raw.mptcpi_token, ends, leg::Depth::Deep) {
-        Ok(leg) => Ok(from_raw(leg)),
+        Ok(leg) => {
+            let mut details = from_raw(leg);
+            details.name_interface(sock);
+            Ok(details)
+        }
         Err(error) => Err(match unasked("details", error) {
             gone if gone.raw_os_error() == Some(libc::ENOENT) => {
                 no_such_subflow(sock, "details", id)

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manager::{PathManager, path_manager};
-use crate::state::{Observed, Phase, explain, observe, unasked, why_not};
+use crate::state::{Observed, Phase, explain, must_be_here, observe, unasked, why_not};
 use crate::status::is_ready;
 use crate::subflow::Subflow;
 use crate::sys::event::KernelEvents;
@@ -243,6 +243,8 @@ impl<'fd> Opening<'fd> {
         }
         if matches!(self.stage, Stage::Waiting) && self.may_be_ready(now)? {
             self.last_try = now;
+            // Interfaces and ports are chosen by what the thread's namespace has.
+            must_be_here(self.sock, OPERATION)?;
             self.stage = self.create()?;
         }
         if let Stage::Joining(join) = &mut self.stage {

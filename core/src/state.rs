@@ -132,6 +132,15 @@ pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id:
     }
 }
 
+/// Refuses a socket of another network namespace than the one in which the thread is now.
+pub(crate) fn must_be_here(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
+    match socket::is_here(sock) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::new(ErrorKind::OtherNamespace, operation)),
+        Err(error) => Err(Error::from_io(operation, &error)),
+    }
+}
+
 /// Turns a failed question to netlink into our error.
 pub(crate) fn unasked(operation: &'static str, unasked: Unasked) -> Error {
     match unasked {

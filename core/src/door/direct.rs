@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Door, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::unasked;
+use crate::state::{must_be_here, unasked};
 use crate::sys::cache::{self, Kept, Unasked};
 use crate::sys::diag::{Head, SockDiag};
 use crate::sys::event::KernelEvents;
@@ -26,7 +26,9 @@ pub(crate) struct Direct;
 impl Door for Direct {
     fn take_control(&self, sock: BorrowedFd<'_>) -> Result<()> {
         const OPERATION: &str = "take_control";
-        // Also finds out whether the socket is of our namespace, whose switch would be written.
+        // The switch that is written is the one of the thread's namespace. A kept netlink socket may
+        // be of the namespace that the thread has left, and does not notice.
+        must_be_here(sock, OPERATION)?;
         let limit = cache::about(sock, PmNetlink::subflows_max)
             .map_err(|error| unasked(OPERATION, error))?;
         // A kernel that reports the same limits under either path manager cannot be asked: there

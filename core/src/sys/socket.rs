@@ -3,12 +3,13 @@
 use std::io;
 use std::mem::{size_of, size_of_val};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::uapi;
+use crate::name::Name;
 
 /// The protocol number of Multipath TCP.
 pub(crate) const MPTCP: i32 = libc::IPPROTO_MPTCP;
@@ -271,9 +272,9 @@ pub(crate) fn listen(sock: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
     check(unsafe { libc::listen(sock.as_raw_fd(), backlog) }).map(drop)
 }
 
-type Name = unsafe extern "C" fn(i32, *mut libc::sockaddr, *mut libc::socklen_t) -> i32;
+type NameCall = unsafe extern "C" fn(i32, *mut libc::sockaddr, *mut libc::socklen_t) -> i32;
 
-fn named(sock: BorrowedFd<'_>, call: Name) -> io::Result<SocketAddr> {
+fn named(sock: BorrowedFd<'_>, call: NameCall) -> io::Result<SocketAddr> {
     let mut storage = uapi::sockaddr_storage([0; 128]);
     let mut length = size_of_val(&storage) as libc::socklen_t;
     let pointer: *mut uapi::sockaddr_storage = &mut storage;
@@ -314,6 +315,24 @@ pub(crate) fn namespace_cookie(sock: BorrowedFd<'_>) -> Option<u64> {
     let mut cookie = 0u64;
     get(sock, libc::SOL_SOCKET, uapi::SO_NETNS_COOKIE, &mut cookie).ok()?;
     Some(cookie)
+}
+
+/// Whether the calling thread is in the network namespace of that socket: found by making another.
+/// Kernels that have no namespace cookies (before 5.14) cannot say, and are trusted.
+pub(crate) fn is_here(sock: BorrowedFd<'_>) -> io::Result<bool> {
+    let Some(theirs) = namespace_cookie(sock) else { return Ok(true) };
+    let fresh = new(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_GENERIC)?;
+    Ok(namespace_cookie(fresh.as_fd()).is_none_or(|ours| ours == theirs))
+}
+
+/// The name of an interface, in the network namespace of that socket, of whatever kind.
+pub(crate) fn interface_name(sock: BorrowedFd<'_>, index: u32) -> io::Result<Name> {
+    let mut request = uapi::ifreq { index, ..uapi::ifreq::default() };
+    let pointer: *mut uapi::ifreq = &mut request;
+    // SAFETY: the kernel reads and writes one `ifreq`, which the pointer leads to.
+    check(unsafe { libc::ioctl(sock.as_raw_fd(), uapi::SIOCGIFNAME as _, pointer) })?;
+    let name = request.name.split(|byte| *byte == 0).next().unwrap_or_default();
+    Ok(Name::from(&*String::from_utf8_lossy(name)))
 }
 
 /// What the kernel knows this socket by: a number that no other socket of this boot has.

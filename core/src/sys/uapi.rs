@@ -27,6 +27,21 @@ pub(crate) struct f_owner_ex {
     pub(crate) pid: i32,
 }
 
+/// In `include/uapi/linux/sockios.h`.
+pub(crate) const SIOCGIFNAME: u32 = 0x8910;
+
+/// `struct ifreq` in `include/uapi/linux/if.h`, of which the union is the index.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ifreq {
+    pub(crate) name: [u8; 16],
+    pub(crate) index: u32,
+    pub(crate) rest: [u32; 5],
+}
+
+// The kernel's own is shorter on 32-bit processors.
+const _: () = assert!(size_of::<ifreq>() == 40 && offset_of!(ifreq, index) == 16);
+
 /// `enum` in `include/net/tcp_states.h`.
 pub(crate) const TCP_ESTABLISHED: u8 = 1;
 pub(crate) const TCP_SYN_SENT: u8 = 2;

@@ -86,8 +86,18 @@ fn what_was_set_before_stays() {
     }
 }
 
+/// Watches the setting of a namespace.
+pub(crate) fn watch(namespace: &Namespace) -> Inotify {
+    namespace.run(|| {
+        let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).unwrap();
+        let file = "/proc/sys/net/mptcp/path_manager";
+        watch.add_watch(file, AddWatchFlags::IN_MODIFY).unwrap();
+        watch
+    })
+}
+
 /// How often the setting was written, or opened for writing, since the last time that was asked.
-fn writes(watch: &Inotify) -> usize {
+pub(crate) fn writes(watch: &Inotify) -> usize {
     match watch.read_events() {
         Ok(events) => events.len(),
         Err(nix::errno::Errno::EAGAIN) => 0,
@@ -101,12 +111,7 @@ fn where_the_namespace_is_on_userspace_nothing_is_written() {
         return;
     }
     let namespace = Namespace::new().unwrap();
-    let watch = namespace.run(|| {
-        let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).unwrap();
-        let file = "/proc/sys/net/mptcp/path_manager";
-        watch.add_watch(file, AddWatchFlags::IN_MODIFY).unwrap();
-        watch
-    });
+    let watch = watch(&namespace);
     for ip in LOOPBACK {
         let sock = namespace.run(|| socket(ip));
         namespace.run(|| subflows::take_control(&sock)).unwrap();

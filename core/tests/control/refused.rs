@@ -16,6 +16,7 @@ use subflows_lab::{Namespace, ready, wait_until};
 
 use crate::common::child::Guarded;
 use crate::common::{SOON, userspace};
+use crate::kept::{watch, writes};
 use crate::{LOOPBACK, Over, prove, setting, socket};
 
 #[test]
@@ -133,6 +134,39 @@ fn a_socket_of_another_namespace_is_left_alone() {
         prove(&there, sock, ip);
     }
     assert_eq!((setting(&here), setting(&there)), ("kernel".into(), "kernel".into()));
+}
+
+/// A netlink socket that the thread had kept answered for the namespace that it had left, and the
+/// setting of the one that it had come to was switched.
+#[test]
+fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
+    if !ready() {
+        return;
+    }
+    // Without a limit nothing tells whether control was taken: it was said to be.
+    for limit in ["2", "0"] {
+        let (former, present) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+        former.ip(&["mptcp", "limits", "set", "subflows", limit]).unwrap();
+        let watch = watch(&present);
+        for ip in LOOPBACK {
+            let _before = former.enter().unwrap();
+            let sock = socket(ip);
+            subflows::take_control(&socket(ip)).unwrap();
+            let after = present.enter().unwrap();
+            let error = subflows::take_control(&sock).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
+            assert_eq!(writes(&watch), 0);
+            // The namespace's own are taken.
+            subflows::take_control(&socket(ip)).unwrap();
+            assert!(writes(&watch) > 0, "the watch sees nothing");
+            drop(after);
+            subflows::take_control(&sock).unwrap();
+            if limit != "0" {
+                prove(&former, sock, ip);
+            }
+        }
+        assert_eq!([setting(&former), setting(&present)], ["kernel", "kernel"]);
+    }
 }
 
 /// The kernel lets a reader see half of what is being written.

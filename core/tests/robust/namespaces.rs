@@ -1,10 +1,12 @@
 //! A thread that goes from one network namespace to another is never told of the wrong one.
 
-use subflows::{Connections, ErrorKind, Open};
-use subflows_lab::{Namespace, Net, ready};
+use std::io::Write;
 
-use super::common::{Pair, judge};
-use super::controlled;
+use subflows::{Connect, Connections, ErrorKind, Open, Opening};
+use subflows_lab::{Namespace, Net, ready, wait_until};
+
+use super::common::{self, Pair, SOON, judge};
+use super::{controlled, open};
 
 /// What a thread in `here` is told of its own connection and of another namespace's.
 fn tells_of_its_own(here: (&Namespace, &Pair), other: &Pair) {
@@ -62,5 +64,68 @@ fn a_thread_that_goes_elsewhere_is_told_of_where_it_is() {
             tells_of_its_own((&nets[here].client, &pairs[here]), &pairs[there]);
         }
         assert!(pairs.iter().all(Pair::moves_data));
+    }
+}
+
+/// A namespace with an interface of that name and index.
+fn with_interface(name: &str, index: u32) -> Namespace {
+    let namespace = Namespace::new().unwrap();
+    let index = index.to_string();
+    let names = ["link", "add", name, "index", &index, "type", "veth", "peer", "name", "peer0"];
+    namespace.ip(&names).unwrap();
+    namespace
+}
+
+/// A kept socket answered for the former namespace, and the index was looked up in the present one.
+#[test]
+fn a_subflow_was_shown_by_the_name_of_an_interface_elsewhere() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    for family in [0, 1] {
+        let pair = controlled(&net, family);
+        let _before = net.client.enter().unwrap();
+        let extra = open(&net, &pair).unwrap();
+        let details = || subflows::details(&pair.client, extra.id).unwrap();
+        let index = details().interface_index.expect("it is bound");
+        let name = details().interface.expect("it is bound");
+        assert_eq!(&*name, &*net.paths[1].client_interface);
+        let all = subflows::connections(&Connections::new().subflows(true)).unwrap();
+        let shown = all.iter().flat_map(|found| &found.subflows);
+        assert!(shown.filter(|shown| shown.interface == Some(name)).count() > 0, "{all:?}");
+        let present = with_interface("wrong0", index);
+        let _after = present.enter().unwrap();
+        assert_eq!(details().interface, Some(name));
+        assert_eq!(details().interface_index, Some(index));
+    }
+}
+
+/// The interface was looked up by its name, in the namespace of the thread that took the step.
+#[test]
+fn an_opening_was_bound_to_an_interface_elsewhere() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let name = &net.paths[1].client_interface;
+    let present = with_interface(name, 99);
+    for to in net.paths[0].server_ips() {
+        let pair = common::connect(&net, to, &Connect::new().control(true));
+        let _before = net.client.enter().unwrap();
+        net.paths[0].pull_cable().unwrap();
+        // On its way for as long as the cable is out: until then the opening waits.
+        (&pair.client).write_all(b"?").unwrap();
+        let options = Open::new().interface(name).timeout(2 * SOON);
+        let mut opening = Opening::begin(&pair.client, &options).unwrap();
+        net.paths[0].plug_in().unwrap();
+        let _after = present.enter().unwrap();
+        let mut error = None;
+        wait_until(SOON, "the opening to end", || {
+            error = opening.advance().map(|opened| assert!(opened.is_none())).err();
+            error.is_some()
+        });
+        let error = error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
     }
 }

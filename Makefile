@@ -3,7 +3,7 @@ PREFIX = /usr/local
 LIBDIR = $(PREFIX)/lib
 DESTDIR =
 
-.PHONY: setup demo test conform lint regen bench fuzz doc install wheel gem suites clean
+.PHONY: setup demo test conform lint regen bench fuzz soak doc install wheel gem suites clean
 
 setup:            ## install what building and testing needs; quick when it is there
 	@tests/setup
@@ -37,6 +37,11 @@ fuzz:             ## the parsers and the C library on many more random inputs th
 	PROPTEST_CASES=1000000 cargo test --locked --release --package subflows --lib random_bytes
 	FUZZ_SECONDS=600 cargo test --locked --package subflows-c --test hostile -- --nocapture
 
+soak:             ## messages after `open` in Rust and Python, 500 times each case
+	SUBFLOWS_PLAYS=500 cargo test --locked --package subflows --test intact -- --nocapture
+	SUBFLOWS_PLAYS=500 tests/alone "$$(bindings/python/environment)" -m pytest -q \
+	    bindings/python/tests/test_uploads.py
+
 doc:              ## the documentation of the crate, in target/doc/subflows
 	RUSTDOCFLAGS=--deny=warnings cargo doc --locked --no-deps --all-features
 
@@ -56,6 +61,7 @@ suites: test      ## what takes longer: packages, and the languages' own tests o
 	tests/ruby-sockets target/ruby-*/ready-made
 	tests/java-newer
 	tests/java-jdk target/java/build/subflows-?.?.?.jar
+	tests/upstream/run
 
 clean:
 	cargo clean

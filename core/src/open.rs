@@ -2,6 +2,7 @@
 
 mod join;
 pub(crate) mod plan;
+mod rest;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -64,7 +65,11 @@ operation! {
     /// Usable means fully joined: both ends have acknowledged it, and it carries data. A
     /// connection becomes ready for this when its first byte is acknowledged; while data is on its
     /// way the call waits for that, and fails at once where nothing is. A connection that fails to
-    /// open a subflow goes on as before. Needs `CAP_NET_ADMIN` and a connection that the
+    /// open a subflow goes on as before.
+    ///
+    /// If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms
+    /// after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data that
+    /// arrives on a new subflow while the receiver's socket is locked. Needs `CAP_NET_ADMIN` and a connection that the
     /// application controls (`Connect::control`, [`take_control`](crate::take_control), or
     /// `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19.
     ///
@@ -181,9 +186,13 @@ impl<'fd> Opening<'fd> {
         Ok(waker.as_fd())
     }
 
-    /// When it gives up.
+    /// When it gives up: later than the timeout, by at most 50 ms, if the subflow has joined but is
+    /// still held back.
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        match &self.stage {
+            Stage::Joining(join) => self.deadline.max(join.rest_until().unwrap_or(self.deadline)),
+            _ => self.deadline,
+        }
     }
 
     /// Looks whether the subflow is usable, without waiting.
@@ -212,7 +221,7 @@ impl<'fd> Opening<'fd> {
     /// # Errors
     /// What poll(2) says.
     pub fn wait(&mut self) -> Result<()> {
-        let deadline = self.deadline;
+        let deadline = self.deadline();
         match socket::poll(self.fd()?, libc::POLLIN, deadline) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 Err(Error::from_io(OPERATION, &error))
@@ -252,7 +261,7 @@ impl<'fd> Opening<'fd> {
                 return Ok(Some(subflow));
             }
         }
-        if now < self.deadline {
+        if now < self.deadline() {
             return Ok(None);
         }
         Err(match &self.stage {

@@ -249,10 +249,6 @@ operation! {
     /// manager, where the peer sees a reset. When it returns, `list` no longer shows the subflow.
     /// Needs `CAP_NET_ADMIN`.
     ///
-    /// Close sparingly while data flows: Linux 6.18 was seen to damage the stream, bytes lost or
-    /// repeated and no error told, where dozens of subflows were closed during one transfer, also
-    /// by `ip mptcp endpoint` alone.
-    ///
     /// # Errors
     /// - `NoSuchSubflow` where no live subflow has that id, also after it was closed once.
     /// - `InvalidState` for the last subflow that works, also while another one is still being

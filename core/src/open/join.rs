@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use crate::door::door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::leg::{self, same};
 use crate::state::{unasked, why_not};
@@ -18,6 +19,7 @@ use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::uapi::pm;
 
 use super::plan::Plan;
+use super::rest;
 
 const OPERATION: &str = "open";
 /// Between two looks at a subflow that is being joined: first, and at most.
@@ -33,6 +35,8 @@ pub(crate) struct Join {
     next_look: Duration,
     /// The peer has answered the first segment.
     is_answered: bool,
+    /// Until when the joined subflow is not yet used: see [`rest`].
+    rest_until: Option<Instant>,
     /// Since when it is no longer in the socket table.
     gone_since: Option<Instant>,
     /// The event that ended it.
@@ -41,7 +45,19 @@ pub(crate) struct Join {
 
 impl Join {
     pub(crate) fn new(plan: Plan) -> Self {
-        Join { plan, next_look: FIRST_LOOK, is_answered: false, gone_since: None, farewell: None }
+        Join {
+            plan,
+            next_look: FIRST_LOOK,
+            is_answered: false,
+            rest_until: None,
+            gone_since: None,
+            farewell: None,
+        }
+    }
+
+    /// Until when it is held back although it has joined.
+    pub(crate) fn rest_until(&self) -> Option<Instant> {
+        self.rest_until
     }
 
     pub(crate) fn next_look(&self) -> Duration {
@@ -66,7 +82,13 @@ impl Join {
                 self.gone_since = None;
                 if leg.is_joined() {
                     if let Some(subflow) = listed(sock, local, remote)? {
-                        return Ok(Some(subflow));
+                        let rest = self.rest(&subflow);
+                        if rest.is_zero() && self.release(sock)? {
+                            return Ok(Some(subflow));
+                        }
+                        self.read(events)?;
+                        self.next_look = rest.max(FIRST_LOOK);
+                        return Ok(None);
                     }
                 }
                 self.read(events)?;
@@ -96,6 +118,29 @@ impl Join {
                     None => Ok(None),
                 },
             },
+        }
+    }
+
+    /// For how much longer a subflow that has joined is held back.
+    fn rest(&mut self, joined: &Subflow) -> Duration {
+        let now = Instant::now();
+        let until = *self.rest_until.get_or_insert_with(|| now + rest::after_joining(joined));
+        until.saturating_duration_since(now)
+    }
+
+    /// Ends the priority that was asked for to hold the subflow back. Returns false if the subflow
+    /// has ended in the meantime: the next look finds out why.
+    fn release(&mut self, sock: BorrowedFd<'_>) -> Result<bool> {
+        if !self.plan.is_held_back {
+            return Ok(true);
+        }
+        match door().set_backup(sock, self.plan.token, self.ends(), false) {
+            Ok(()) => Ok(true),
+            // The kernel does not know a subflow with these ends.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ESRCH)) => {
+                Ok(false)
+            }
+            Err(error) => Err(error.during(OPERATION)),
         }
     }
 

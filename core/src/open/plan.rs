@@ -16,7 +16,7 @@ use crate::sys::path_manager::{LocalAddress, PmNetlink};
 use crate::sys::route::{Addresses, Owned};
 use crate::sys::socket;
 
-use super::Open;
+use super::{Open, rest};
 
 /// The kernel counts the subflows of a connection from here (`msk->subflow_id`). Before Linux 6.5 it
 /// does not tell; the initial one then has another id.
@@ -32,6 +32,9 @@ pub(crate) struct Plan {
     pub(crate) remote: SocketAddr,
     /// The caller chose the port: where it is taken, that is an error.
     pub(crate) is_port_given: bool,
+    /// The subflow joins as backup, and becomes a regular one when it has rested: see
+    /// [`rest`](super::rest).
+    pub(crate) is_held_back: bool,
 }
 
 /// Decides between which ends a subflow is to be opened.
@@ -52,13 +55,14 @@ pub(crate) fn plan(
     };
     let mut local = LocalAddress::new(ip, 0);
     local.port = options.local_port;
-    local.is_backup = options.backup;
+    let is_held_back = !options.backup && rest::is_needed(&list_fd(sock, operation)?);
+    local.is_backup = options.backup || is_held_back;
     local.interface = match interface {
         Some(index) => index,
         None if !options.unbound => owner(&owned, ip, remote),
         None => 0,
     };
-    Ok(Plan { token, local, remote, is_port_given: options.local_port != 0 })
+    Ok(Plan { token, local, remote, is_port_given: options.local_port != 0, is_held_back })
 }
 
 fn remote(sock: BorrowedFd<'_>, options: &Open, operation: &'static str) -> Result<SocketAddr> {

@@ -5,6 +5,7 @@ pub mod child;
 pub mod judge;
 pub mod raw;
 pub mod transfer;
+pub mod trap;
 pub mod ways;
 
 use std::io::{Read, Write};

@@ -19,9 +19,6 @@ use crate::trouble::Trouble;
 /// How many variants are played at once.
 const AT_ONCE: usize = 6;
 
-/// How often one is played whose bytes the kernel damages.
-const TRIES: usize = 3;
-
 /// How it went, in numbers of scenarios.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Played {
@@ -125,8 +122,7 @@ fn told(
     }
     let seconds: f64 = outcomes.iter().map(|outcome| outcome.elapsed.as_secs_f64()).sum();
     let ends = || outcomes.iter().filter_map(|outcome| outcome.end.as_ref());
-    let has_failed =
-        |trouble: &Trouble| matches!(trouble, Trouble::Failed(_) | Trouble::Damaged(_));
+    let has_failed = |trouble: &Trouble| matches!(trouble, Trouble::Failed(_));
     for (text, _) in ends().filter(|(_, trouble)| has_failed(trouble)) {
         tell(&format!("FAILED {name} {}: {text}", language.name));
         tell(&format!("    broken: {}", scenario.broken));
@@ -151,15 +147,7 @@ fn told(
 
 fn play_one(place: usize, scenario: &Scenario, variant: &Variant, language: &Language) -> Outcome {
     let start = Instant::now();
-    let mut end = None;
-    for _ in 0..TRIES {
-        end = play_steps(scenario, variant, language);
-        if !matches!(end, Some((_, Trouble::Damaged(_)))) {
-            break;
-        }
-        // Linux 6.18 does so now and then while subflows come and go (ARCHITECTURE.md).
-        eprintln!("{} {}: the kernel damaged the stream; once more", scenario.name, variant.title);
-    }
+    let end = play_steps(scenario, variant, language);
     Outcome { scenario: place, end, elapsed: start.elapsed() }
 }
 

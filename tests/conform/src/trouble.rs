@@ -8,9 +8,6 @@ use std::io;
 pub enum Trouble {
     /// What must hold does not.
     Failed(String),
-    /// The bytes that arrived are not those that were sent: some kernels do that by themselves
-    /// while subflows come and go, so it is tried once more.
-    Damaged(String),
     /// The driver of this language does not have the verb.
     NotOffered(String),
     /// It cannot be tried here.
@@ -33,9 +30,7 @@ pub fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Failed(why) | Trouble::Damaged(why) | Trouble::Skipped(why) => {
-                f.write_str(why)
-            }
+            Trouble::Failed(why) | Trouble::Skipped(why) => f.write_str(why),
             Trouble::NotOffered(verb) => write!(f, "not offered: {verb}"),
         }
     }

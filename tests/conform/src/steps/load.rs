@@ -9,7 +9,7 @@ use crate::judge::{SOON, soon};
 use crate::protocol::Request;
 use crate::sentence::Words;
 use crate::stage::Stage;
-use crate::trouble::{Result, Trouble, ensure, failed};
+use crate::trouble::{Result, ensure, failed};
 
 pub(super) const SENTENCES: &[Sentence] = &[
     ("{actor} pours into {link}", pours),
@@ -98,7 +98,7 @@ fn every_byte(stage: &mut Stage, _: &Words) -> Result {
     let received = stage.done(peer(&actor), about("drained"))?;
     ensure(sent.value::<u64>("bytes")? > 1 << 20, || format!("hardly any were sent: {sent}"))?;
     if sent != received {
-        return Err(Trouble::Damaged(format!("sent: {sent}; received: {received}")));
+        return failed(format!("sent: {sent}; received: {received}"));
     }
     Ok(())
 }

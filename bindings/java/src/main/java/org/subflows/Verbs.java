@@ -416,9 +416,14 @@ public abstract class Verbs {
      * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
      * connection becomes ready for this when its first byte is acknowledged; while data is on its
      * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before. Needs {@code capNetAdmin} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * open a subflow goes on as before.
+     *
+     * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
+     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
+     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
+     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
+     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -434,9 +439,14 @@ public abstract class Verbs {
      * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
      * connection becomes ready for this when its first byte is acknowledged; while data is on its
      * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before. Needs {@code capNetAdmin} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * open a subflow goes on as before.
+     *
+     * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
+     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
+     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
+     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
+     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -452,9 +462,14 @@ public abstract class Verbs {
      * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
      * connection becomes ready for this when its first byte is acknowledged; while data is on its
      * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before. Needs {@code capNetAdmin} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * open a subflow goes on as before.
+     *
+     * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
+     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
+     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
+     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
+     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -470,9 +485,14 @@ public abstract class Verbs {
      * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
      * connection becomes ready for this when its first byte is acknowledged; while data is on its
      * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before. Needs {@code capNetAdmin} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * open a subflow goes on as before.
+     *
+     * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
+     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
+     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
+     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
+     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -488,9 +508,14 @@ public abstract class Verbs {
      * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
      * connection becomes ready for this when its first byte is acknowledged; while data is on its
      * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before. Needs {@code capNetAdmin} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * open a subflow goes on as before.
+     *
+     * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
+     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
+     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
+     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
+     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -506,9 +531,14 @@ public abstract class Verbs {
      * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
      * connection becomes ready for this when its first byte is acknowledged; while data is on its
      * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before. Needs {@code capNetAdmin} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * open a subflow goes on as before.
+     *
+     * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
+     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
+     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
+     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
+     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -524,9 +554,14 @@ public abstract class Verbs {
      * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
      * connection becomes ready for this when its first byte is acknowledged; while data is on its
      * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before. Needs {@code capNetAdmin} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * open a subflow goes on as before.
+     *
+     * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
+     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
+     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
+     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
+     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -542,9 +577,14 @@ public abstract class Verbs {
      * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
      * connection becomes ready for this when its first byte is acknowledged; while data is on its
      * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before. Needs {@code capNetAdmin} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * open a subflow goes on as before.
+     *
+     * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
+     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
+     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
+     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
+     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -562,10 +602,6 @@ public abstract class Verbs {
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
      * subflow. Needs {@code capNetAdmin}.
      *
-     * <p>Close sparingly while data flows: Linux 6.18 was seen to damage the stream, bytes lost or
-     * repeated and no error told, where dozens of subflows were closed during one transfer, also
-     * by {@code ip mptcp endpoint} alone.
-     *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
      */
@@ -580,10 +616,6 @@ public abstract class Verbs {
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
      * subflow. Needs {@code capNetAdmin}.
-     *
-     * <p>Close sparingly while data flows: Linux 6.18 was seen to damage the stream, bytes lost or
-     * repeated and no error told, where dozens of subflows were closed during one transfer, also
-     * by {@code ip mptcp endpoint} alone.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -600,10 +632,6 @@ public abstract class Verbs {
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
      * subflow. Needs {@code capNetAdmin}.
      *
-     * <p>Close sparingly while data flows: Linux 6.18 was seen to damage the stream, bytes lost or
-     * repeated and no error told, where dozens of subflows were closed during one transfer, also
-     * by {@code ip mptcp endpoint} alone.
-     *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
      */
@@ -618,10 +646,6 @@ public abstract class Verbs {
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
      * subflow. Needs {@code capNetAdmin}.
-     *
-     * <p>Close sparingly while data flows: Linux 6.18 was seen to damage the stream, bytes lost or
-     * repeated and no error told, where dozens of subflows were closed during one transfer, also
-     * by {@code ip mptcp endpoint} alone.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -638,10 +662,6 @@ public abstract class Verbs {
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
      * subflow. Needs {@code capNetAdmin}.
      *
-     * <p>Close sparingly while data flows: Linux 6.18 was seen to damage the stream, bytes lost or
-     * repeated and no error told, where dozens of subflows were closed during one transfer, also
-     * by {@code ip mptcp endpoint} alone.
-     *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
      */
@@ -656,10 +676,6 @@ public abstract class Verbs {
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
      * subflow. Needs {@code capNetAdmin}.
-     *
-     * <p>Close sparingly while data flows: Linux 6.18 was seen to damage the stream, bytes lost or
-     * repeated and no error told, where dozens of subflows were closed during one transfer, also
-     * by {@code ip mptcp endpoint} alone.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -676,10 +692,6 @@ public abstract class Verbs {
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
      * subflow. Needs {@code capNetAdmin}.
      *
-     * <p>Close sparingly while data flows: Linux 6.18 was seen to damage the stream, bytes lost or
-     * repeated and no error told, where dozens of subflows were closed during one transfer, also
-     * by {@code ip mptcp endpoint} alone.
-     *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
      */
@@ -694,10 +706,6 @@ public abstract class Verbs {
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
      * subflow. Needs {@code capNetAdmin}.
-     *
-     * <p>Close sparingly while data flows: Linux 6.18 was seen to damage the stream, bytes lost or
-     * repeated and no error told, where dozens of subflows were closed during one transfer, also
-     * by {@code ip mptcp endpoint} alone.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED

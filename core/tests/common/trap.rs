@@ -1,0 +1,84 @@
+//! Memory that keeps a system call waiting, and with it the lock of the socket that it is made on.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+
+/// A page that is not there before [`release`](Self::release): userfaultfd(2).
+pub struct Trap {
+    page: *mut libc::c_void,
+    faults: OwnedFd,
+}
+
+// SAFETY: the page is only passed to system calls, and unmapped by no one.
+unsafe impl Sync for Trap {}
+
+const PAGE: usize = 4096;
+/// `UFFDIO_API`, `UFFDIO_REGISTER`, `UFFDIO_ZEROPAGE` of <linux/userfaultfd.h>.
+const API: libc::c_ulong = 0xc018_aa3f;
+const REGISTER: libc::c_ulong = 0xc020_aa00;
+const ZEROPAGE: libc::c_ulong = 0xc020_aa04;
+/// `UFFD_API`, and `UFFDIO_REGISTER_MODE_MISSING`.
+const VERSION: u64 = 0xaa;
+const MISSING: u64 = 1;
+
+impl Trap {
+    /// Fails where this process may not trap the kernel: in a user namespace, for one.
+    pub fn new() -> io::Result<Trap> {
+        let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
+        // SAFETY: userfaultfd takes flags only.
+        let fd = unsafe { libc::syscall(libc::SYS_userfaultfd, flags) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just made this descriptor for us.
+        let faults = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new anonymous mapping, at an address of the kernel's choice. It is never
+        // unmapped: a system call may still be reading it.
+        let page = unsafe { libc::mmap(ptr::null_mut(), PAGE, protection, kind, -1, 0) };
+        assert_ne!(page, libc::MAP_FAILED, "{}", io::Error::last_os_error());
+        let trap = Trap { page, faults };
+        // `struct uffdio_api`, and `struct uffdio_register`.
+        trap.control(API, &mut [VERSION, 0, 0])?;
+        trap.control(REGISTER, &mut [page as u64, PAGE as u64, MISSING, 0])?;
+        Ok(trap)
+    }
+
+    /// Sends one byte of the page: returns after [`release`](Self::release).
+    pub fn send(&self, sock: &impl AsFd) -> io::Result<()> {
+        // SAFETY: the page is mapped, and longer than one byte.
+        let sent = unsafe { libc::send(sock.as_fd().as_raw_fd(), self.page, 1, 0) };
+        if sent == 1 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Becomes readable when a system call waits for the page.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.faults.as_fd()
+    }
+
+    /// Lets the system call go on.
+    pub fn release(&self) {
+        // `struct uffdio_zeropage`.
+        self.control(ZEROPAGE, &mut [self.page as u64, PAGE as u64, 0, 0]).unwrap();
+    }
+
+    fn control<const WORDS: usize>(
+        &self,
+        request: libc::c_ulong,
+        argument: &mut [u64; WORDS],
+    ) -> io::Result<()> {
+        // SAFETY: the argument is as long as the struct that the request names.
+        let result =
+            unsafe { libc::ioctl(self.faults.as_raw_fd(), request, argument.as_mut_ptr()) };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+impl Drop for Trap {
+    /// A thread that waits would wait for ever if a test fails.
+    fn drop(&mut self) {
+        let _ = self.control(ZEROPAGE, &mut [self.page as u64, PAGE as u64, 0, 0]);
+    }
+}

@@ -18,7 +18,7 @@ use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use subflows::{Connect, Connections, Family, Listen, Open};
-use subflows_lab::{Namespace, Net};
+use subflows_lab::{Namespace, Net, WireOptions};
 
 struct Pair {
     client: TcpStream,
@@ -126,11 +126,11 @@ fn many(c: &mut Criterion) {
     group.finish();
 }
 
-fn opening(c: &mut Criterion, net: &Net) {
+fn opening(c: &mut Criterion, net: &Net, name: &str) {
     // Both ends under application control: the kernel's server would limit how many are open.
     net.server.set_sysctl("net.mptcp.path_manager", "userspace").expect("sysctl");
     let pair = pair(net, true);
-    let mut group = c.benchmark_group("open");
+    let mut group = c.benchmark_group(name);
     group.sample_size(50).measurement_time(Duration::from_secs(8));
     raw_open(&mut group, net, &pair);
     let options = Open::new().local(net.paths[1].client_v4);
@@ -217,10 +217,7 @@ fn main() {
     }
     raise_descriptor_limit();
     let net = Net::two_subnets().expect("a network");
-    // Subflows are opened and closed faster than their ports would come out of TIME_WAIT.
-    for namespace in [&net.client, &net.server] {
-        namespace.set_sysctl("net.ipv4.tcp_max_tw_buckets", "0").expect("sysctl");
-    }
+    forget_ports(&net);
     let mut criterion = Criterion::default()
         .configure_from_args()
         .without_plots()
@@ -231,11 +228,25 @@ fn main() {
         reading(&mut criterion, &net);
         taking_control(&mut criterion, "take_control");
         taking_control_on_one_processor(&mut criterion);
-        opening(&mut criterion, &net);
+        opening(&mut criterion, &net, "open");
+    }
+    {
+        let delay = WireOptions { delay: Duration::from_millis(1), ..WireOptions::default() };
+        let far = Net::wires(&[("wifi", delay), ("lte", delay)]).expect("a network");
+        forget_ports(&far);
+        let _inside = far.client.enter().expect("enter");
+        opening(&mut criterion, &far, "open far away");
     }
     many(&mut criterion);
     criterion.final_summary();
     report::write();
+}
+
+/// Subflows are opened and closed faster than their ports would come out of TIME_WAIT.
+fn forget_ports(net: &Net) {
+    for namespace in [&net.client, &net.server] {
+        namespace.set_sysctl("net.ipv4.tcp_max_tw_buckets", "0").expect("sysctl");
+    }
 }
 
 fn raise_descriptor_limit() {

@@ -10,6 +10,10 @@
 //! still waiting on another subflow. No error is reported. `tests/upstream/join-damage` has a
 //! program that shows it without this library.
 //!
+//! Only data to the end that accepted the join is in danger: the end that asked for it sets the
+//! number before data can arrive. So nothing has to wait when an event reports a subflow that the
+//! peer opened.
+//!
 //! The sender cannot see when the receiver has unlocked its socket. It can only send later:
 //! - An opened subflow is not reported, and so not used by a caller that waits for it, until
 //!   [`REST`] has passed. Data takes one round trip longer than the third segment of the join to

@@ -76,7 +76,7 @@ impl Words {
     /// Makes place behind everything, for something of that length; gives where.
     fn behind(&mut self, at: usize, length: usize, words: usize) -> usize {
         let start = self.0.len();
-        self.0[at] = (start as i64) << 32 | length as i64;
+        self.0[at] = ((start as i64) << 32) | length as i64;
         self.0.resize(start + words, 0);
         start
     }
@@ -105,7 +105,7 @@ impl Words {
         let bits = u128::from_be_bytes(bytes);
         self.0[at] = (bits >> 64) as i64;
         self.0[at + 1] = bits as i64;
-        self.0[at + 2] = family << 48 | i64::from(port) << 32 | i64::from(scope);
+        self.0[at + 2] = (family << 48) | (i64::from(port) << 32) | i64::from(scope);
     }
 }
 
@@ -195,7 +195,7 @@ impl Given {
     }
 
     pub(crate) fn maybe<T: Take>(&self, index: usize) -> Result<Option<T>, Failure> {
-        if self.word(0)? >> index & 1 == 0 {
+        if (self.word(0)? >> index) & 1 == 0 {
             return Ok(None);
         }
         T::take(self, 1 + 3 * index).map(Some).ok_or(Failure::Words)
@@ -251,7 +251,7 @@ impl Take for SocketAddr {
     fn take(given: &Given, at: usize) -> Option<Self> {
         let [high, low, shape] = *given.0.get(at..at + 3)? else { return None };
         let (port, scope) = ((shape >> 32) as u16, shape as u32);
-        let bits = u128::from(high as u64) << 64 | u128::from(low as u64);
+        let bits = (u128::from(high as u64) << 64) | u128::from(low as u64);
         Some(match shape >> 48 {
             4 => (Ipv4Addr::from_bits((bits >> 96) as u32), port).into(),
             6 => SocketAddrV6::new(Ipv6Addr::from_bits(bits), port, 0, scope).into(),

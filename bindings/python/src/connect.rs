@@ -16,7 +16,7 @@ use crate::wait::wait;
 
 /// Python's own socket object around a descriptor, which it owns from now on. Its protocol reads as 0,
 /// which is what asyncio and others take for TCP.
-fn python_socket<'py>(py: Python<'py>, fd: OwnedFd, is_v4: bool) -> PyResult<Bound<'py, PyAny>> {
+fn python_socket(py: Python<'_>, fd: OwnedFd, is_v4: bool) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let class = CLASS.import(py, "socket", "socket")?;
     let family = if is_v4 { libc::AF_INET } else { libc::AF_INET6 };

@@ -264,7 +264,7 @@ fn parse_head(payload: &[u8]) -> Option<Head> {
         let ip: [u8; 16] = payload.get(ip..ip + 16)?.try_into().ok()?;
         Some(socket::unmapped(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, 0)))
     };
-    let cookie = u64::from(u32_at(payload, 44)?) | u64::from(u32_at(payload, 48)?) << 32;
+    let cookie = u64::from(u32_at(payload, 44)?) | (u64::from(u32_at(payload, 48)?) << 32);
     Some(Head {
         state: *payload.get(1)?,
         local: end(4, 8)?,

@@ -38,7 +38,7 @@ pub(crate) fn generation() -> u64 {
             // The counter is copied by the fork and goes on from where the parent's stood, so that
             // parent and child differ; two children of one parent differ by the process id.
             let count = NEXT.fetch_add(1, Ordering::Relaxed) & u64::from(u32::MAX);
-            let fresh = u64::from(std::process::id()) << 32 | count;
+            let fresh = (u64::from(std::process::id()) << 32) | count;
             match page.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => fresh,
                 Err(other) => other,

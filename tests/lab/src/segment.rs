@@ -256,7 +256,7 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// The ones' complement sum of big-endian words, an odd last byte being the upper half of one.
 fn sum_of_words(bytes: &[u8]) -> u16 {
-    let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
+    let word = |pair: &[u8]| (u32::from(pair[0]) << 8) | u32::from(*pair.get(1).unwrap_or(&0));
     fold(bytes.chunks(2).map(word).sum())
 }
 

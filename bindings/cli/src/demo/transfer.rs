@@ -123,7 +123,7 @@ fn receive(stream: &mut TcpStream, counter: &AtomicU64) -> io::Result<String> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// SplitMix64: the same bytes in every run, on every machine.

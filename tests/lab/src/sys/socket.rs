@@ -68,9 +68,9 @@ pub(crate) fn stream(address: SocketAddr, protocol: Protocol) -> io::Result<Owne
         Protocol::Mptcp => libc::IPPROTO_MPTCP,
         Protocol::Tcp => libc::IPPROTO_TCP,
     };
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
     // SAFETY: socket() takes three numbers.
-    let fd =
-        check(unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, protocol) })?;
+    let fd = check(unsafe { libc::socket(family, kind, protocol) })?;
     // SAFETY: the kernel has just given us this descriptor and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -60,6 +60,8 @@ suites: test      ## what takes longer: packages, and the languages' own tests o
 	tests/ruby-memory target/ruby-*/ready-made
 	tests/ruby-sockets target/ruby-*/ready-made
 	tests/java-newer
+	tests/fresh bookworm
+	tests/fresh trixie
 	tests/java-jdk target/java/build/subflows-?.?.?.jar
 	tests/upstream/run
 

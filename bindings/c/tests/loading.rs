@@ -11,7 +11,8 @@ use common::{library, root, run};
 
 /// The C library, the unwinder, and the loader where thread-local storage needs it.
 const NEEDED: [&str; 3] = ["libc.so.", "libgcc_s.so.", "ld-linux"];
-const BYTES_MAX: u64 = 700_000;
+/// What Rust 1.85 makes is 60 kB larger than what 1.95 makes.
+const BYTES_MAX: u64 = 800_000;
 const LOAD_MAX: Duration = Duration::from_millis(1);
 /// Each in a process of its own; the median of them does not see what else the machine does.
 const LOADS: usize = 101;

@@ -24,56 +24,50 @@
 //!
 //! Two layers are public: the safe verbs here, and the kernel's own by token in [`kernel`].
 
-mod address;
-mod announce;
-mod backup;
-mod capabilities;
-mod connect;
-mod connection;
-mod control;
-mod details;
 mod door;
 mod error;
-mod events;
-mod info;
-mod leg;
-mod listen;
-mod manager;
 mod name;
-mod open;
-mod port;
-mod state;
-mod status;
-mod subflow;
+mod shared;
 mod surface;
 mod sys;
-mod upgrade;
-mod waker;
+mod verb;
+mod wait;
 
 pub mod kernel;
 pub mod table;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
-pub use address::{Address, addresses};
-pub use announce::{Announce, Announced, announce};
-pub use backup::set_backup;
-pub use capabilities::{Capability, capabilities};
-pub use connect::{Connect, Connecting, Family, connect, socket};
-pub use connection::{Connection, Connections, connection, connections};
-pub use control::take_control;
-pub use details::{Details, details};
 pub use error::{Error, ErrorKind, Result};
-pub use events::{Event, EventKind, Events, events};
-pub use info::{Info, info};
-pub use listen::{Listen, listen};
-pub use manager::PathManager;
 pub use name::Name;
-pub use open::{Open, Opening, open};
-pub use status::{State, Status, status};
-pub use subflow::{Subflow, SubflowState, close, force_close, list};
+pub use shared::details::Details;
+pub use shared::info::Info;
+pub use shared::listener::Listen;
+pub use shared::new_socket::Family;
+pub use shared::path_manager::PathManager;
+pub use shared::subflow::Subflow;
+pub use shared::subflow_state::SubflowState;
 pub use surface::{ENUMERATIONS, OPERATIONS, OPTIONS, RECORDS};
-pub use upgrade::upgrade;
+pub use verb::addresses::{Address, addresses};
+pub use verb::announce::{Announce, Announced, announce};
+pub use verb::capabilities::{Capability, capabilities};
+pub use verb::close::{close, force_close};
+pub use verb::connect::connect;
+pub use verb::connections::{Connection, Connections, connection, connections};
+pub use verb::details::details;
+pub use verb::events::events;
+pub use verb::info::info;
+pub use verb::list::list;
+pub use verb::listen::listen;
+pub use verb::open::open;
+pub use verb::set_backup::set_backup;
+pub use verb::socket::socket;
+pub use verb::status::{State, Status, status};
+pub use verb::take_control::take_control;
+pub use verb::upgrade::upgrade;
+pub use wait::connecting::{Connect, Connecting};
+pub use wait::events::{Event, EventKind, Events};
+pub use wait::opening::{Open, Opening};
 
 /// The README's examples compile.
 #[cfg(doctest)]

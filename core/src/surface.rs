@@ -1,30 +1,30 @@
 //! Every public operation, in one table.
 
 use crate::table::{EnumerationTable, Operation, OptionsTable, RecordTable};
-use crate::{
-    address, announce, backup, capabilities, connect, connection, control, details, events, info,
-    listen, open, status, subflow, upgrade,
+use crate::verb::{
+    addresses, announce, capabilities, close, connect, connections, details, events, info, list,
+    listen, open, set_backup, socket, status, take_control, upgrade,
 };
 
 /// Every operation that each language offers, in the order in which people meet them.
 pub const OPERATIONS: &[Operation] = &[
-    connect::SOCKET,
+    socket::SOCKET,
     connect::CONNECT,
     listen::LISTEN,
     upgrade::UPGRADE,
-    control::TAKE_CONTROL,
+    take_control::TAKE_CONTROL,
     status::STATUS,
     info::INFO,
-    subflow::LIST,
+    list::LIST,
     details::DETAILS,
     open::OPEN,
-    subflow::CLOSE,
-    backup::SET_BACKUP,
+    close::CLOSE,
+    set_backup::SET_BACKUP,
     announce::ANNOUNCE,
-    address::ADDRESSES,
+    addresses::ADDRESSES,
     events::EVENTS,
-    connection::CONNECTIONS,
-    connection::CONNECTION,
+    connections::CONNECTIONS,
+    connections::CONNECTION,
     capabilities::CAPABILITIES,
 ];
 

@@ -21,12 +21,12 @@ use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::error::{Error, Result};
-use crate::events::{Event, Events};
-use crate::listen::Listen;
-use crate::open::{Open, Opening};
-use crate::subflow::Subflow;
+use crate::shared::listener::Listen;
+use crate::shared::subflow::Subflow;
 use crate::sys::reactor::watch;
-use crate::{Connect, Connecting};
+use crate::wait::connecting::{Connect, Connecting};
+use crate::wait::events::{Event, Events};
+use crate::wait::opening::{Open, Opening};
 
 /// Connects as [`crate::connect`] does, to one address.
 ///

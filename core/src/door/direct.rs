@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Door, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::{must_be_here, unasked};
+use crate::shared::socket_state::{must_be_here, unasked};
 use crate::sys::cache::{self, Kept, Unasked};
 use crate::sys::diag::{Head, SockDiag};
 use crate::sys::event::KernelEvents;
@@ -33,7 +33,7 @@ impl Door for Direct {
             .map_err(|error| unasked(OPERATION, error))?;
         // A kernel that reports the same limits under either path manager cannot be asked: there
         // the switch, which stood while the socket took it, is all the proof that can be had.
-        let tells = crate::manager::addresses_by_token(sock);
+        let tells = crate::shared::path_manager::addresses_by_token(sock);
         for _ in 0..LATCH_TRIES {
             match latch::latch(sock, LOCK_BOUND).map_err(|failure| explain(OPERATION, failure))? {
                 Latched::Already | Latched::Switched if !tells || is_latched(sock, limit) => {
@@ -70,8 +70,8 @@ impl Door for Direct {
         })
     }
 
-    fn abort(&self, sock: BorrowedFd<'_>, leg: &Head) -> Result<()> {
-        act("SOCK_DESTROY", sock, |diag: &mut SockDiag| diag.destroy(leg)).map_err(|error| {
+    fn abort(&self, sock: BorrowedFd<'_>, entry: &Head) -> Result<()> {
+        act("SOCK_DESTROY", sock, |diag: &mut SockDiag| diag.destroy(entry)).map_err(|error| {
             match error.kind() {
                 ErrorKind::Unsupported => error
                     .detail("this kernel cannot close a subflow that its own path manager opened")

@@ -3,6 +3,8 @@
 //! One door is built: *direct*, by this process itself. The other, *broker*, passes the socket to
 //! a small privileged service; it will implement the same trait.
 
+pub(crate) mod address_ids;
+pub(crate) mod control;
 mod direct;
 
 use std::net::SocketAddr;
@@ -38,7 +40,7 @@ pub(crate) trait Door {
     ) -> Result<()>;
 
     /// Resets a subflow of any connection.
-    fn abort(&self, sock: BorrowedFd<'_>, leg: &Head) -> Result<()>;
+    fn abort(&self, sock: BorrowedFd<'_>, entry: &Head) -> Result<()>;
 
     /// Asks the peer to treat a subflow as backup, or no longer.
     fn set_backup(

@@ -35,7 +35,7 @@ pub(crate) struct RawConnection {
 }
 
 /// One subflow.
-pub(crate) struct RawLeg {
+pub(crate) struct DiagSubflow {
     pub(crate) head: Head,
     pub(crate) token: u32,
     pub(crate) local_address_id: u8,
@@ -45,7 +45,7 @@ pub(crate) struct RawLeg {
     pub(crate) tcp: tcp_info,
 }
 
-impl RawLeg {
+impl DiagSubflow {
     /// Both ends have acknowledged the join: for the initial subflow, the first data; for a
     /// further one, the fourth segment of its handshake.
     pub(crate) fn is_joined(&self) -> bool {
@@ -77,13 +77,13 @@ impl SockDiag {
     ///
     /// # Errors
     /// `ENOENT` where there is none.
-    pub(crate) fn leg(
+    pub(crate) fn subflow(
         &mut self,
         local: SocketAddr,
         remote: SocketAddr,
         interface: u32,
         depth: Depth,
-    ) -> Result<RawLeg, Refusal> {
+    ) -> Result<DiagSubflow, Refusal> {
         // Without EXT_INFO the kernel does not say either which connection a subflow belongs to.
         let extensions = match depth {
             Depth::Shallow => diag::EXT_INFO,
@@ -104,12 +104,12 @@ impl SockDiag {
     }
 
     /// Ends one TCP socket as `SOCK_DESTROY` does; needs `CAP_NET_ADMIN`.
-    pub(crate) fn destroy(&mut self, leg: &Head) -> Result<(), Refusal> {
+    pub(crate) fn destroy(&mut self, entry: &Head) -> Result<(), Refusal> {
         let request = Request {
-            ends: Some((leg.local, leg.remote)),
-            interface: leg.interface,
-            cookie: leg.cookie,
-            ..Request::tcp(family(leg.local))
+            ends: Some((entry.local, entry.remote)),
+            interface: entry.interface,
+            cookie: entry.cookie,
+            ..Request::tcp(family(entry.local))
         };
         self.netlink.request(request.message(diag::SOCK_DESTROY, libc::NLM_F_ACK), |_| Ok(()))
     }
@@ -154,7 +154,7 @@ impl SockDiag {
     }
 
     /// Every subflow of both families.
-    pub(crate) fn legs(&mut self, mut each: impl FnMut(RawLeg)) -> Result<(), Refusal> {
+    pub(crate) fn subflows(&mut self, mut each: impl FnMut(DiagSubflow)) -> Result<(), Refusal> {
         for family in [libc::AF_INET, libc::AF_INET6] {
             let request = Request {
                 states: Request::CONNECTED,
@@ -294,7 +294,7 @@ fn parse_connection(received: &Received<'_>) -> Result<Option<RawConnection>, Re
 }
 
 /// `None` for a TCP socket that is no subflow.
-fn parse_leg(received: &Received<'_>) -> Result<Option<RawLeg>, Refusal> {
+fn parse_leg(received: &Received<'_>) -> Result<Option<DiagSubflow>, Refusal> {
     // Most sockets of a busy host are plain TCP: find that out before anything else.
     let mut subflow = None;
     for attribute in attributes(received) {
@@ -308,7 +308,7 @@ fn parse_leg(received: &Received<'_>) -> Result<Option<RawLeg>, Refusal> {
     }
     let Some(subflow) = subflow else { return Ok(None) };
     let head = parse_head(received.payload).ok_or_else(Refusal::malformed)?;
-    let mut leg = RawLeg {
+    let mut entry = DiagSubflow {
         head,
         token: 0,
         local_address_id: 0,
@@ -319,24 +319,24 @@ fn parse_leg(received: &Received<'_>) -> Result<Option<RawLeg>, Refusal> {
     };
     for attribute in Attributes(subflow) {
         match attribute? {
-            (diag::SUBFLOW_TOKEN_LOC, value) => leg.token = u32::from_ne_bytes(number(value)?),
-            (diag::SUBFLOW_FLAGS, value) => leg.flags = u32::from_ne_bytes(number(value)?),
-            (diag::SUBFLOW_ID_REM, value) => leg.remote_address_id = number::<1>(value)?[0],
-            (diag::SUBFLOW_ID_LOC, value) => leg.local_address_id = number::<1>(value)?[0],
+            (diag::SUBFLOW_TOKEN_LOC, value) => entry.token = u32::from_ne_bytes(number(value)?),
+            (diag::SUBFLOW_FLAGS, value) => entry.flags = u32::from_ne_bytes(number(value)?),
+            (diag::SUBFLOW_ID_REM, value) => entry.remote_address_id = number::<1>(value)?[0],
+            (diag::SUBFLOW_ID_LOC, value) => entry.local_address_id = number::<1>(value)?[0],
             _ => {}
         }
     }
     for attribute in attributes(received) {
         match attribute? {
-            (diag::INFO, value) => socket::read_prefix(value, &mut leg.tcp),
+            (diag::INFO, value) => socket::read_prefix(value, &mut entry.tcp),
             (diag::CONG, value) => {
                 let name = value.strip_suffix(&[0]).unwrap_or(value);
-                leg.congestion_control = Some(Name::from(&*String::from_utf8_lossy(name)));
+                entry.congestion_control = Some(Name::from(&*String::from_utf8_lossy(name)));
             }
             _ => {}
         }
     }
-    Ok(Some(leg))
+    Ok(Some(entry))
 }
 
 #[cfg(test)]

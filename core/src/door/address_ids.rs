@@ -1,0 +1,106 @@
+//! Address ids that are free on a connection.
+
+use std::collections::HashSet;
+use std::os::fd::BorrowedFd;
+
+use super::door;
+use crate::error::{Error, ErrorKind, Result};
+use crate::shared::path_manager::addresses_by_token;
+use crate::shared::socket_state::unasked;
+use crate::shared::subflow::{Subflow, list_fd};
+use crate::shared::{diag_subflow, port};
+use crate::sys::cache::{self, Unasked};
+use crate::sys::path_manager::{LocalAddress, PmNetlink};
+
+/// The kernel counts the subflows of a connection from here (`msk->subflow_id`). Before Linux 6.5 it
+/// does not tell; the initial one then has another id.
+const INITIAL: u32 = 1;
+/// The local addresses that the kernel knows by token.
+pub(crate) fn known_addresses(
+    sock: BorrowedFd<'_>,
+    token: u32,
+) -> std::result::Result<Vec<LocalAddress>, Unasked> {
+    // Before Linux 6.10 nobody tells. A clash of ids is then refused by the kernel, and another
+    // try takes another id.
+    if !addresses_by_token(sock) {
+        return Ok(Vec::new());
+    }
+    cache::about(sock, |netlink: &mut PmNetlink| netlink.addresses(token))
+}
+
+/// An address id that nothing on this connection goes by.
+///
+/// The kernel's own list does not say: closing a subflow by command, or failing to open one, drops
+/// the oldest entry of that address, whichever port it was for. So the live subflows are asked too.
+pub(crate) fn unused_id(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    known: &[LocalAddress],
+    operation: &'static str,
+) -> Result<u8> {
+    let live = local_address_ids(sock, token, &list_fd(sock, operation)?)
+        .map_err(|error| unasked(operation, error))?;
+    let is_used = |id: u8| live.contains(&id) || known.iter().any(|known| known.id == id);
+    if let Some(id) = free_id(is_used) {
+        return Ok(id);
+    }
+    // The kernel forgets an id when its subflow is closed by command, and keeps it when the peer
+    // closed it or when opening failed later. Once all are used up, one of those is given back.
+    let stale = known.iter().find(|known| !known.is_announced && !live.contains(&known.id));
+    let Some(stale) = stale else {
+        return Err(Error::new(ErrorKind::InvalidState, operation)
+            .detail("all 255 address ids of this connection are in use")
+            .with_remedy("Close a subflow, or withdraw an address, first."));
+    };
+    match door().remove(sock, token, stale.id) {
+        // Another thread has just given it back; whatever else this means, the next command tells.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+        given_back => given_back.map_err(|error| error.during(operation))?,
+    }
+    Ok(stale.id)
+}
+
+/// The address ids that these subflows go by on this end.
+fn local_address_ids(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    subflows: &[Subflow],
+) -> std::result::Result<HashSet<u8>, Unasked> {
+    let mut ids = HashSet::new();
+    // The initial one goes by 0, which is nobody else's.
+    for subflow in subflows.iter().filter(|subflow| subflow.id != INITIAL) {
+        match diag_subflow::find(
+            sock,
+            token,
+            (subflow.local, subflow.remote),
+            diag_subflow::Depth::Shallow,
+        ) {
+            Ok(entry) => _ = ids.insert(entry.local_address_id),
+            // Closed meanwhile.
+            Err(error) if error.is(libc::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ids)
+}
+
+/// Any id but 0, which is the initial subflow's, and those in use.
+fn free_id(is_used: impl Fn(u8) -> bool) -> Option<u8> {
+    let start = port::random() as u8;
+    (0..=u8::MAX).map(|step| start.wrapping_add(step)).find(|id| *id != 0 && !is_used(*id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_free_until_all_are_used() {
+        let mut used = HashSet::new();
+        for _ in 0..255 {
+            let id = free_id(|id| used.contains(&id)).expect("one is free");
+            assert!(id != 0 && used.insert(id));
+        }
+        assert_eq!(free_id(|id| used.contains(&id)), None);
+    }
+}

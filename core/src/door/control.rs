@@ -1,0 +1,44 @@
+//! What is checked before a door takes control of a socket.
+
+use std::os::fd::BorrowedFd;
+
+use super::door;
+use crate::error::{Error, ErrorKind, Result};
+use crate::shared::socket_state::{Observed, Phase, observe};
+use crate::shared::subflow_state::SubflowState;
+use crate::sys::socket;
+
+pub(crate) fn take_control_fd(sock: BorrowedFd<'_>) -> Result<()> {
+    const OPERATION: &str = "take_control";
+    let wrong = |what| {
+        Err(Error::new(ErrorKind::InvalidState, OPERATION)
+            .detail(what)
+            .with_remedy("Take control of the socket before it connects."))
+    };
+    match observe(sock, OPERATION)? {
+        Observed::Mptcp(_, Phase::Unconnected | Phase::Closed) => {}
+        Observed::Mptcp(_, Phase::Listening) => {
+            return Err(Error::new(ErrorKind::InvalidState, OPERATION)
+                .detail("a listening socket has no paths of its own")
+                .with_remedy(
+                    "To control accepted connections, set the namespace: \
+                     sysctl net.mptcp.path_manager=userspace.",
+                ));
+        }
+        Observed::Mptcp(_, Phase::Connecting) => return wrong("the socket is connecting"),
+        Observed::Mptcp(..) => return wrong("the socket is connected"),
+        Observed::FellBack => return wrong("the connection fell back to plain TCP"),
+        Observed::Tcp if is_in_use(sock) => return wrong("the socket is in use, by plain TCP"),
+        Observed::Tcp => {
+            return Err(Error::new(ErrorKind::NotMptcp, OPERATION)
+                .with_remedy("Make it Multipath TCP first: `socket`, or `upgrade`."));
+        }
+    }
+    door().take_control(sock).map_err(|error| error.during(OPERATION))
+}
+
+/// Whether a TCP socket is past the point where `upgrade` could change it.
+fn is_in_use(sock: BorrowedFd<'_>) -> bool {
+    socket::tcp_state(sock)
+        .is_ok_and(|state| SubflowState::from_kernel(state) != SubflowState::Close)
+}

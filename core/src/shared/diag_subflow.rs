@@ -1,0 +1,80 @@
+//! One subflow as `sock_diag` knows it: what `MPTCP_FULL_INFO` does not tell.
+
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+
+pub(crate) use crate::sys::diag::{Depth, DiagSubflow};
+
+use crate::sys::cache::{self, Unasked};
+use crate::sys::diag::SockDiag;
+use crate::sys::netlink::Refusal;
+use crate::sys::route::Addresses;
+
+/// Finds the subflow of the connection with that token that has these ends.
+///
+/// A subflow that is bound to an interface is found only by naming it, and which one it is bound
+/// to is told by nobody: first it is looked for unbound, then on each interface that owns the
+/// local address, then in the whole table.
+pub(crate) fn find(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    (local, remote): (SocketAddr, SocketAddr),
+    depth: Depth,
+) -> Result<DiagSubflow, Unasked> {
+    match find_on(sock, token, (local, remote), scope(local), depth) {
+        Err(error) if error.is(libc::ENOENT) => {}
+        other => return other,
+    }
+    let ip = local.ip();
+    let owners = cache::about(sock, |addresses: &mut Addresses| addresses.list(ip, 0))?;
+    for owner in owners.iter().filter(|owner| owner.ip == ip) {
+        match find_on(sock, token, (local, remote), owner.interface, depth) {
+            Err(error) if error.is(libc::ENOENT) => {}
+            other => return other,
+        }
+    }
+    find_in_table(sock, token, (local, remote))
+}
+
+/// Finds the subflow with these ends, bound to that interface or to none.
+pub(crate) fn find_on(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    (local, remote): (SocketAddr, SocketAddr),
+    interface: u32,
+    depth: Depth,
+) -> Result<DiagSubflow, Unasked> {
+    let entry =
+        cache::about(sock, |diag: &mut SockDiag| diag.subflow(local, remote, interface, depth))?;
+    // The kernel also finds what else may answer between these ends, such as a listener.
+    if entry.token == token { Ok(entry) } else { Err(Refusal::bare(libc::ENOENT).into()) }
+}
+
+fn find_in_table(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    (local, remote): (SocketAddr, SocketAddr),
+) -> Result<DiagSubflow, Unasked> {
+    let mut found = None;
+    cache::about(sock, |diag: &mut SockDiag| {
+        diag.subflows(|entry| {
+            let is_it = same(entry.head.local, local) && same(entry.head.remote, remote);
+            if entry.token == token && is_it {
+                found = Some(entry);
+            }
+        })
+    })?;
+    found.ok_or_else(|| Refusal::bare(libc::ENOENT).into())
+}
+
+/// Whether two addresses are the same end: scopes are told by some interfaces and not by others.
+pub(crate) fn same(a: SocketAddr, b: SocketAddr) -> bool {
+    a.ip() == b.ip() && a.port() == b.port()
+}
+
+fn scope(local: SocketAddr) -> u32 {
+    match local {
+        SocketAddr::V6(v6) => v6.scope_id(),
+        SocketAddr::V4(_) => 0,
+    }
+}

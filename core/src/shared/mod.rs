@@ -1,0 +1,14 @@
+//! What more than one verb needs: readings of the kernel, with their records, and small steps.
+
+pub(crate) mod details;
+pub(crate) mod diag_subflow;
+pub(crate) mod info;
+pub(crate) mod interface;
+pub(crate) mod listener;
+pub(crate) mod new_socket;
+pub(crate) mod path_manager;
+pub(crate) mod port;
+pub(crate) mod ready;
+pub(crate) mod socket_state;
+pub(crate) mod subflow;
+pub(crate) mod subflow_state;

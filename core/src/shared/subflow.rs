@@ -1,0 +1,165 @@
+//! The live subflows of a connection, as the kernel lists them.
+
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+
+use crate::error::Result;
+use crate::shared::diag_subflow;
+use crate::shared::socket_state::{explain, no_such_subflow, says_not_mptcp, unasked};
+use crate::shared::subflow_state::SubflowState;
+use crate::sys::mptcp::{self, RawSubflow};
+use crate::sys::uapi::tcp_info;
+use crate::table::record;
+
+record! {
+    /// One live subflow of a connection: one path, and how it fares.
+    pub struct Subflow {
+        /// Names the subflow on this end while the connection lives; the initial one is 1 on
+        /// Linux 6.5 and newer. Never used twice, and not the address id of RFC 8684.
+        id: u32,
+        /// The local end. IPv4 on an IPv6 socket is given as IPv4.
+        local: SocketAddr,
+        /// The remote end.
+        remote: SocketAddr,
+        /// The TCP state.
+        state: SubflowState,
+        /// Smoothed round-trip time.
+        rtt_us: u32 [Microseconds],
+        /// Mean deviation of the round-trip time.
+        rtt_deviation_us: u32 [Microseconds],
+        /// Least round-trip time seen lately.
+        rtt_min_us: u32 [Microseconds],
+        /// Retransmission timeout.
+        rto_us: u32 [Microseconds],
+        /// Congestion window.
+        congestion_window: u32 [Segments],
+        /// Slow start threshold.
+        slow_start_threshold: u32 [Segments],
+        /// The most data in one segment that we send.
+        segment_size: u32 [Bytes],
+        /// The rate at which data is paced out; absent where nothing limits it.
+        pacing_rate: Option<u64> [BytesPerSecond],
+        /// The rate at which data was lately delivered.
+        delivery_rate: u64 [BytesPerSecond],
+        /// Data sent, sent again included.
+        bytes_sent: u64 [Bytes],
+        /// Data that the peer acknowledged.
+        bytes_acknowledged: u64 [Bytes],
+        /// Data received.
+        bytes_received: u64 [Bytes],
+        /// Data sent again.
+        bytes_retransmitted: u64 [Bytes],
+        /// Data written and not yet sent.
+        bytes_not_sent: u32 [Bytes],
+        /// Segments sent.
+        segments_sent: u32 [Segments],
+        /// Segments received.
+        segments_received: u32 [Segments],
+        /// Segments sent again since the subflow was opened.
+        segments_retransmitted: u32 [Segments],
+        /// Segments sent and not yet acknowledged.
+        segments_unacknowledged: u32 [Segments],
+        /// Segments thought lost.
+        segments_lost: u32 [Segments],
+        /// Timeouts in a row for the oldest unacknowledged segment.
+        retransmits: u8,
+        /// Time since data was last sent.
+        last_data_sent_ms: u32 [Milliseconds],
+        /// Time since data was last received.
+        last_data_received_ms: u32 [Milliseconds],
+        /// Time since an acknowledgement was last received.
+        last_acknowledgement_ms: u32 [Milliseconds],
+        /// Time spent sending, since the subflow was opened.
+        busy_us: u64 [Microseconds],
+    }
+}
+
+fn from_raw(id: u32, local: SocketAddr, remote: SocketAddr, tcp: &tcp_info) -> Subflow {
+    Subflow {
+        id,
+        local,
+        remote,
+        state: SubflowState::from_kernel(tcp.tcpi_state),
+        rtt_us: tcp.tcpi_rtt,
+        rtt_deviation_us: tcp.tcpi_rttvar,
+        // The kernel says "none yet" by the greatest number, for both of these.
+        rtt_min_us: if tcp.tcpi_min_rtt == u32::MAX { tcp.tcpi_rtt } else { tcp.tcpi_min_rtt },
+        rto_us: tcp.tcpi_rto,
+        congestion_window: tcp.tcpi_snd_cwnd,
+        slow_start_threshold: tcp.tcpi_snd_ssthresh,
+        segment_size: tcp.tcpi_snd_mss,
+        pacing_rate: Some(tcp.tcpi_pacing_rate).filter(|rate| *rate != u64::MAX),
+        delivery_rate: tcp.tcpi_delivery_rate,
+        bytes_sent: tcp.tcpi_bytes_sent,
+        bytes_acknowledged: tcp.tcpi_bytes_acked,
+        bytes_received: tcp.tcpi_bytes_received,
+        bytes_retransmitted: tcp.tcpi_bytes_retrans,
+        bytes_not_sent: tcp.tcpi_notsent_bytes,
+        segments_sent: tcp.tcpi_segs_out,
+        segments_received: tcp.tcpi_segs_in,
+        segments_retransmitted: tcp.tcpi_total_retrans,
+        segments_unacknowledged: tcp.tcpi_unacked,
+        segments_lost: tcp.tcpi_lost,
+        retransmits: tcp.tcpi_retransmits,
+        last_data_sent_ms: tcp.tcpi_last_data_sent,
+        last_data_received_ms: tcp.tcpi_last_data_recv,
+        last_acknowledgement_ms: tcp.tcpi_last_ack_recv,
+        busy_us: tcp.tcpi_busy_time,
+    }
+}
+
+pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
+    let mut subflows = if mptcp::has_full_info() {
+        let push = |list: &mut Vec<Subflow>, raw: RawSubflow<'_>| {
+            list.push(from_raw(raw.id, raw.local, raw.remote, raw.tcp));
+        };
+        match mptcp::full_info(sock, Vec::with_capacity, push) {
+            Ok(subflows) => subflows,
+            // Before Linux 6.5 the option is unknown, which is the same error as "not Multipath
+            // TCP": the older way then tells the two apart.
+            Err(error) if says_not_mptcp(&error) => list_by_cookie(sock, operation)?,
+            Err(error) => return Err(explain(sock, operation, &error)),
+        }
+    } else {
+        list_by_cookie(sock, operation)?
+    };
+    // The initial subflow of a connection that is being set up is not one yet.
+    if let [only] = &subflows[..] {
+        if only.state == SubflowState::SynSent && only.bytes_sent == 0 && is_initial(sock) {
+            subflows.clear();
+        }
+    }
+    Ok(subflows)
+}
+
+/// Whether the connection itself is still being set up: then the peer's key is not known.
+fn is_initial(sock: BorrowedFd<'_>) -> bool {
+    mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_rcv_nxt == 0)
+}
+
+/// As kernels before 6.5 have to be asked: they give no id, so that the low half of the cookie by
+/// which `sock_diag` names the subflow's socket serves as one.
+fn list_by_cookie(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
+    let raw =
+        mptcp::addresses_and_counters(sock).map_err(|error| explain(sock, operation, &error))?;
+    let info = mptcp::info(sock).map_err(|error| explain(sock, operation, &error))?;
+    let token = info.raw.mptcpi_token;
+    let mut subflows = Vec::with_capacity(raw.len());
+    for (local, remote, tcp) in raw {
+        match diag_subflow::find(sock, token, (local, remote), diag_subflow::Depth::Shallow) {
+            Ok(entry) => subflows.push(from_raw(entry.head.cookie as u32, local, remote, &tcp)),
+            // One that sock_diag no longer knows was closed in between.
+            Err(error) if error.is(libc::ENOENT) => {}
+            Err(error) => return Err(unasked(operation, error)),
+        }
+    }
+    Ok(subflows)
+}
+
+/// The live subflow with that id, or why there is none.
+pub(crate) fn find(sock: BorrowedFd<'_>, id: u32, operation: &'static str) -> Result<Subflow> {
+    list_fd(sock, operation)?
+        .into_iter()
+        .find(|subflow| subflow.id == id)
+        .ok_or_else(|| no_such_subflow(sock, operation, id))
+}

@@ -1,0 +1,93 @@
+//! The local addresses that a connection knows.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::error::Result;
+use crate::shared::diag_subflow;
+use crate::shared::socket_state::{explain, unasked};
+use crate::shared::subflow::list_fd;
+use crate::sys::cache;
+use crate::sys::mptcp;
+use crate::sys::path_manager::PmNetlink;
+use crate::table::{Ty, Typed, operation, record};
+
+record! {
+    /// A local address that a connection knows under an address id.
+    pub struct Address {
+        /// The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow.
+        id: u8,
+        /// The address.
+        ip: IpAddr,
+        /// The port; 0 where it is not bound to one.
+        port: u16,
+        /// The peer was told of it, by `announce` or by an endpoint.
+        is_announced: bool,
+        /// How many live subflows use it under this id.
+        subflows: u32,
+    }
+}
+
+operation! {
+    /// Lists the local addresses that a connection knows: those that its live subflows use, and
+    /// those that were announced or used before. In the order of their address ids.
+    ///
+    /// What the peer announced is told by events only. Needs no privilege; announced addresses
+    /// that no subflow uses are told since Linux 6.10, for controlled connections.
+    ///
+    /// # Errors
+    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket;
+    /// `OtherNamespace` from another network namespace.
+    ///
+    /// ```
+    /// use subflows::{Connect, Listen};
+    ///
+    /// let listener = subflows::listen("127.0.0.1:0", &Listen::new())?;
+    /// let client = subflows::connect(listener.local_addr()?, &Connect::new())?;
+    /// assert_eq!(subflows::addresses(&client)?[0].id, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row ADDRESSES(sock: Ty::Socket) -> Ty::List(&Address::TY), Nothing, [NotMptcp OtherNamespace];
+    pub fn addresses(sock: &impl AsFd) -> Result<Vec<Address>> {
+        addresses_fd(sock.as_fd())
+    }
+}
+
+fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
+    const OPERATION: &str = "addresses";
+    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let token = info.raw.mptcpi_token;
+    let mut known = BTreeMap::<(u8, IpAddr), Address>::new();
+    for subflow in list_fd(sock, OPERATION)? {
+        let ends = (subflow.local, subflow.remote);
+        let entry = match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
+            Ok(entry) => entry,
+            // One that sock_diag no longer knows was closed in between.
+            Err(error) if error.is(libc::ENOENT) => continue,
+            Err(error) => return Err(unasked(OPERATION, error)),
+        };
+        let (id, ip) = (entry.local_address_id, subflow.local.ip());
+        let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };
+        known.entry((id, ip)).or_insert_with(fresh).subflows += 1;
+    }
+    if crate::shared::path_manager::addresses_by_token(sock) {
+        // Refused for a connection under the kernel's path manager: it has endpoints instead.
+        let told = cache::about(sock, |netlink: &mut PmNetlink| netlink.addresses(token));
+        for local in told.unwrap_or_default() {
+            let (id, ip) = (local.id, local.ip);
+            let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };
+            let address = known.entry((id, ip)).or_insert_with(fresh);
+            address.port = local.port;
+            address.is_announced |= local.is_announced;
+        }
+    }
+    Ok(known.into_values().collect())
+}
+
+impl Address {
+    /// Address and port together.
+    pub fn socket_address(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
+    }
+}

@@ -1,0 +1,136 @@
+//! Closing a subflow.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::door::door;
+use crate::error::{Error, ErrorKind, Result};
+use crate::shared::diag_subflow;
+use crate::shared::path_manager::{PathManager, path_manager};
+use crate::shared::socket_state::{explain, no_such_subflow, unasked};
+use crate::shared::subflow::{Subflow, list_fd};
+use crate::shared::subflow_state::SubflowState;
+use crate::sys::cache::Unasked;
+use crate::sys::mptcp;
+use crate::table::{Ty, operation};
+
+operation! {
+    /// Closes one subflow and leaves the connection open.
+    ///
+    /// Data that was on its way there is sent again on the others. Works for the initial subflow,
+    /// for one that is still being opened, and also for connections under the kernel's path
+    /// manager, where the peer sees a reset. When it returns, `list` no longer shows the subflow.
+    /// Needs `CAP_NET_ADMIN`.
+    ///
+    /// # Errors
+    /// - `NoSuchSubflow` where no live subflow has that id, also after it was closed once.
+    /// - `InvalidState` for the last subflow that works, also while another one is still being
+    ///   joined: see [`force_close`]. Two threads that each close one of two subflows at the same
+    ///   time are not held up: the kernel has no such check.
+    /// - `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback.
+    /// - `NotPermitted` without the right; `OtherNamespace` from another network namespace.
+    /// - `Unsupported` for a connection under the kernel's path manager on a kernel without
+    ///   `CONFIG_INET_DIAG_DESTROY`.
+    ///
+    /// ```no_run
+    /// # let stream = std::net::TcpStream::connect("server.example:443")?;
+    /// let paths = subflows::list(&stream)?;
+    /// if let [initial, _second, ..] = &paths[..] {
+    ///     subflows::close(&stream, initial.id)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "MPTCP_CLOSE_SUB_ID")]
+    row CLOSE(sock: Ty::Socket, id: Ty::U32, force: Ty::Bool) -> Ty::Unit, NetAdmin,
+        [NoSuchSubflow InvalidState Closed NotMptcp NotPermitted OtherNamespace Unsupported];
+    pub fn close(sock: &impl AsFd, id: u32) -> Result<()> {
+        close_fd(sock.as_fd(), id, false)
+    }
+}
+
+/// Closes one subflow as [`close`] does, even if it is the last one that works.
+///
+/// The connection then has no path: unless another subflow is opened, it dies after
+/// `net.mptcp.close_timeout`. In other languages this is `close` with `force`.
+///
+/// # Errors
+/// As [`close`], without `InvalidState`.
+pub fn force_close(sock: &impl AsFd, id: u32) -> Result<()> {
+    close_fd(sock.as_fd(), id, true)
+}
+
+fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
+    const OPERATION: &str = "close";
+    let subflows = list_fd(sock, OPERATION)?;
+    let Some(subflow) = subflows.iter().find(|subflow| subflow.id == id) else {
+        return Err(no_such_subflow(sock, OPERATION, id));
+    };
+    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let token = info.raw.mptcpi_token;
+    // A subflow that is still being opened, or that the peer has closed, carries nothing.
+    let is_other = |other: &&Subflow| other.id != id && other.state == SubflowState::Established;
+    let others: Vec<&Subflow> = subflows.iter().filter(is_other).collect();
+    let is_last = match is_any_joined(sock, token, &others, subflow) {
+        Ok(is_any) => !is_any,
+        // Force needs no more than the TCP state.
+        Err(_) if force => others.is_empty(),
+        Err(error) => return Err(unasked(OPERATION, error)),
+    };
+    if is_last && !force {
+        return Err(Error::new(ErrorKind::InvalidState, OPERATION)
+            .detail(match others.is_empty() {
+                true => "this is the connection's last subflow",
+                false => "this is the last subflow that works: no other has been joined yet",
+            })
+            .with_remedy("Close the socket, open another subflow first, or force it."));
+    }
+    let controlled = path_manager(sock, &info) != PathManager::Kernel;
+    // If the path manager destroys the last subflow that works, the connection never ends, although
+    // nothing is left of it. After an abort it times out as its peer does.
+    if controlled && !is_last {
+        match door().destroy(sock, token, subflow.local, subflow.remote) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+            other => return closed(sock, id, other.map_err(|error| error.during(OPERATION))),
+        }
+    }
+    let ends = (subflow.local, subflow.remote);
+    let entry = diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow);
+    let entry = entry.map_err(|error| match unasked(OPERATION, error) {
+        gone if gone.raw_os_error() == Some(libc::ENOENT) => no_such_subflow(sock, OPERATION, id),
+        other => other,
+    })?;
+    closed(sock, id, door().abort(sock, &entry.head).map_err(|error| error.during(OPERATION)))
+}
+
+/// Whether one of these subflows, which are established, is joined as well: until then the peer may
+/// take it back. `known` is another subflow of the connection.
+fn is_any_joined(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    established: &[&Subflow],
+    known: &Subflow,
+) -> std::result::Result<bool, Unasked> {
+    let mut has_table = established.is_empty();
+    for subflow in established.iter().chain([&known]) {
+        if has_table && subflow.id == known.id {
+            break;
+        }
+        let ends = (subflow.local, subflow.remote);
+        match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
+            Ok(entry) if entry.is_joined() && subflow.id != known.id => return Ok(true),
+            Ok(_) => has_table = true,
+            // It was closed meanwhile.
+            Err(error) if error.is(libc::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // A kernel without tcp_diag finds no subflow at all. The TCP state is then all that is known.
+    Ok(!has_table)
+}
+
+/// What the kernel said when the subflow was gone already becomes our words for it.
+fn closed(sock: BorrowedFd<'_>, id: u32, result: Result<()>) -> Result<()> {
+    result.map_err(|error| match error.raw_os_error() {
+        Some(libc::ESRCH | libc::ENOENT) => no_such_subflow(sock, "close", id),
+        _ => error,
+    })
+}

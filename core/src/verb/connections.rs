@@ -1,0 +1,169 @@
+//! The Multipath TCP connections of the network namespace.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::shared::details::{self, Details};
+use crate::shared::info::{self, Info};
+use crate::shared::subflow_state::SubflowState;
+use crate::sys::cache;
+use crate::sys::diag::{RawConnection, SockDiag};
+use crate::sys::netlink::Refusal;
+use crate::table::{Ty, Typed, operation, options, record};
+
+record! {
+    /// One Multipath TCP connection of the network namespace, whoever owns it.
+    pub struct Connection {
+        /// The local token, by which `ss -M` and the kernel's events name it.
+        token: u32,
+        /// The state of the connection as a whole.
+        state: SubflowState,
+        /// The local end of the initial subflow.
+        local: SocketAddr,
+        /// The remote end of the initial subflow.
+        remote: SocketAddr,
+        /// The inode of its socket, as in /proc/PID/fd; 0 where no process holds it any more.
+        inode: u32,
+        /// The user who made the socket.
+        uid: u32,
+        /// Data received and not yet read.
+        receive_queue: u32 [Bytes],
+        /// Data written and not yet acknowledged.
+        send_queue: u32 [Bytes],
+        /// Its counters.
+        info: Info,
+        /// Its subflows, where they were asked for (`Connections::subflows`); otherwise empty.
+        subflows: Vec<Details>,
+    }
+}
+
+fn from_raw(raw: &RawConnection) -> Connection {
+    Connection {
+        token: raw.info.raw.mptcpi_token,
+        state: SubflowState::from_kernel(raw.head.state),
+        local: raw.head.local,
+        remote: raw.head.remote,
+        inode: raw.head.inode,
+        uid: raw.head.uid,
+        receive_queue: raw.head.receive_queue,
+        send_queue: raw.head.send_queue,
+        info: info::from_raw(&raw.info, info::subflows_total(&raw.info)),
+        subflows: Vec::new(),
+    }
+}
+
+options! {
+    /// What to list of each connection.
+    pub struct Connections {
+        maybe {}
+        set {
+            /// Its subflows as well. Takes several times as long: the kernel is asked for every
+            /// TCP socket of the namespace.
+            subflows: bool = false,
+        }
+    }
+}
+
+operation! {
+    /// Lists every Multipath TCP connection of the calling thread's network namespace, on request
+    /// with its subflows.
+    ///
+    /// Connections come in the kernel's order. The list is not taken at one moment: what opens or
+    /// closes meanwhile may be in it or not. Needs no privilege; Linux 5.9, with the modules
+    /// `mptcp_diag` and, for subflows, `tcp_diag`.
+    ///
+    /// # Errors
+    /// `Unsupported` where the kernel has no `mptcp_diag`; in containers, which may not load
+    /// modules, the host has to.
+    ///
+    /// ```
+    /// use subflows::Connections;
+    ///
+    /// for connection in subflows::connections(&Connections::new().subflows(true))? {
+    ///     println!("{:08x}: {} subflows", connection.token, connection.subflows.len());
+    /// }
+    /// # Ok::<(), subflows::Error>(())
+    /// ```
+    row CONNECTIONS(options: Connections::TY) -> Ty::List(&Connection::TY), Nothing, [Unsupported];
+    pub fn connections(options: &Connections) -> Result<Vec<Connection>> {
+        all(options).map_err(|refusal| refused("connections", refusal))
+    }
+}
+
+fn all(options: &Connections) -> std::result::Result<Vec<Connection>, Refusal> {
+    let mut connections = Vec::new();
+    let mut diag = SockDiag::open()?;
+    diag.connections(|raw| connections.push(from_raw(&raw)))?;
+    if options.subflows {
+        let places: HashMap<u32, usize> =
+            connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
+        diag.subflows(|entry| {
+            if let Some(place) = places.get(&entry.token) {
+                connections[*place].subflows.push(details::from_raw(entry));
+            }
+        })?;
+        for subflow in connections.iter_mut().flat_map(|found| &mut found.subflows) {
+            subflow.name_interface(diag.as_fd());
+        }
+    }
+    Ok(connections)
+}
+
+operation! {
+    /// Looks up one connection of the calling thread's network namespace by its local token, in
+    /// constant time, without its subflows.
+    ///
+    /// Tokens are unique on a host. A thread that has moved to another network namespace may still
+    /// be told about a connection of the one that it has left. Needs no privilege; Linux 5.9, with
+    /// the module `mptcp_diag`.
+    ///
+    /// # Errors
+    /// `Closed` where no connection has that token; `Unsupported` where the kernel has no
+    /// `mptcp_diag`.
+    ///
+    /// ```
+    /// use subflows::{Connect, Listen};
+    ///
+    /// let listener = subflows::listen("127.0.0.1:0", &Listen::new())?;
+    /// let client = subflows::connect(listener.local_addr()?, &Connect::new())?;
+    /// let token = subflows::status(&client)?.token.expect("connected");
+    /// assert_eq!(subflows::connection(token)?.local, client.local_addr()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row CONNECTION(token: Ty::U32) -> Connection::TY, Nothing, [Closed Unsupported];
+    pub fn connection(token: u32) -> Result<Connection> {
+        cache::look_up(|diag: &mut SockDiag| diag.connection(token))
+            .map(|raw| from_raw(&raw))
+            .map_err(|refusal| match refusal.errno {
+                libc::ENOENT if has_mptcp_diag() => Error::new(ErrorKind::Closed, "connection")
+                    .detail(format!("no connection here has the token {token:08x}"))
+                    .with_remedy("Tokens are those of `ss -M` in the same network namespace."),
+                _ => refused("connection", refusal),
+            })
+    }
+}
+
+/// Without the module the kernel answers a look-up as if there were no such socket; a dump tells. It
+/// takes long where there are many connections, and one that was answered is enough: a module that is
+/// missing may come, and one that is there stays.
+fn has_mptcp_diag() -> bool {
+    static ANSWERED: OnceLock<()> = OnceLock::new();
+    if ANSWERED.get().is_some() {
+        return true;
+    }
+    let answer = SockDiag::open().and_then(|mut diag| diag.connections(drop));
+    answer.map(|()| ANSWERED.get_or_init(|| ())).is_ok()
+}
+
+fn refused(operation: &'static str, refusal: Refusal) -> Error {
+    match refusal.errno {
+        libc::ENOENT => Error::new(ErrorKind::Unsupported, operation)
+            .errno(refusal.errno)
+            .detail("this kernel does not list Multipath TCP connections")
+            .with_remedy("Load the module on the host: modprobe mptcp_diag."),
+        errno => Error::os(operation, errno).kernel(refusal.text),
+    }
+}

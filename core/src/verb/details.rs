@@ -1,0 +1,56 @@
+//! What `list` does not say of one subflow.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::error::Result;
+use crate::shared::details::{Details, from_raw};
+use crate::shared::socket_state::{explain, no_such_subflow, unasked};
+use crate::shared::{diag_subflow, subflow};
+use crate::sys::mptcp;
+use crate::table::{Ty, Typed, operation};
+
+operation! {
+    /// Tells what `list` does not: backup in either direction, address ids, whether the subflow
+    /// is fully joined, its interface and its congestion control.
+    ///
+    /// Needs no privilege; Linux 5.9, with the module `inet_diag`.
+    ///
+    /// # Errors
+    /// `NoSuchSubflow` where no live subflow has that id; `Closed` where the connection is over;
+    /// `NotMptcp` for plain TCP and after fallback; `OtherNamespace` from another network
+    /// namespace.
+    ///
+    /// ```
+    /// use subflows::{Connect, Listen};
+    ///
+    /// let listener = subflows::listen("127.0.0.1:0", &Listen::new())?;
+    /// let client = subflows::connect(listener.local_addr()?, &Connect::new())?;
+    /// let path = &subflows::list(&client)?[0];
+    /// assert!(!subflows::details(&client, path.id)?.is_backup);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row DETAILS(sock: Ty::Socket, id: Ty::U32) -> Details::TY, Nothing,
+        [NoSuchSubflow Closed NotMptcp OtherNamespace];
+    pub fn details(sock: &impl AsFd, id: u32) -> Result<Details> {
+        details_fd(sock.as_fd(), id)
+    }
+}
+
+fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
+    let subflow = subflow::find(sock, id, "details")?;
+    let info = mptcp::info(sock).map_err(|error| explain(sock, "details", &error))?;
+    let ends = (subflow.local, subflow.remote);
+    match diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Deep) {
+        Ok(entry) => {
+            let mut details = from_raw(entry);
+            details.name_interface(sock);
+            Ok(details)
+        }
+        Err(error) => Err(match unasked("details", error) {
+            gone if gone.raw_os_error() == Some(libc::ENOENT) => {
+                no_such_subflow(sock, "details", id)
+            }
+            other => other,
+        }),
+    }
+}

@@ -1,0 +1,65 @@
+//! The counters of a connection as a whole.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{ErrorKind, Result};
+use crate::shared::info::{Info, from_raw, subflows_total, unwrapped, wrapping_total};
+use crate::shared::socket_state::explain;
+use crate::shared::subflow::list_fd;
+use crate::sys::mptcp;
+use crate::table::{Ty, Typed, operation};
+
+operation! {
+    /// Reads the counters of a connection.
+    ///
+    /// On a socket without a connection the counters are 0. Needs no privilege; Linux 5.16.
+    ///
+    /// # Errors
+    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket.
+    ///
+    /// ```
+    /// use subflows::{Connect, Listen};
+    ///
+    /// let listener = subflows::listen("127.0.0.1:0", &Listen::new())?;
+    /// let client = subflows::connect(listener.local_addr()?, &Connect::new())?;
+    /// assert_eq!(subflows::info(&client)?.subflows, Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row INFO(sock: Ty::Socket) -> Info::TY, Nothing, [NotMptcp];
+    pub fn info(sock: &impl AsFd) -> Result<Info> {
+        info_fd(sock.as_fd())
+    }
+}
+
+/// Whether the last connection asked about was under the kernel's path manager: the next one
+/// probably is too. A wrong guess costs a system call and changes no answer.
+static EXPECT_LIMITED: AtomicBool = AtomicBool::new(true);
+
+fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
+    if EXPECT_LIMITED.load(Ordering::Relaxed) {
+        let info = mptcp::info(sock).map_err(|error| explain(sock, "info", &error))?;
+        // The kernel's path manager, which reports limits, never comes near 256 subflows, where
+        // the counter wraps.
+        if let (Some(total), 1..) = (subflows_total(&info), info.raw.mptcpi_subflows_max) {
+            return Ok(from_raw(&info, Some(total)));
+        }
+        EXPECT_LIMITED.store(false, Ordering::Relaxed);
+    }
+    if mptcp::has_full_info() {
+        if let Ok((info, kept)) = mptcp::info_and_count(sock) {
+            EXPECT_LIMITED.store(info.raw.mptcpi_subflows_max > 0, Ordering::Relaxed);
+            if let Some(total) = wrapping_total(&info) {
+                return Ok(from_raw(&info, Some(unwrapped(total, kept))));
+            }
+        }
+    }
+    let info = mptcp::info(sock).map_err(|error| explain(sock, "info", &error))?;
+    let subflows = match list_fd(sock, "info") {
+        Ok(subflows) => Some(subflows.len() as u32),
+        // Counting them takes `sock_diag` then; the counters do not.
+        Err(error) if error.kind() == ErrorKind::OtherNamespace => None,
+        Err(error) => return Err(error),
+    };
+    Ok(from_raw(&info, subflows))
+}

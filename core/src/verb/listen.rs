@@ -1,0 +1,41 @@
+//! Listening for Multipath TCP connections.
+
+use std::net::{TcpListener, ToSocketAddrs};
+
+use crate::error::{Error, Result};
+use crate::shared::listener::{Listen, listen_on};
+use crate::shared::new_socket::resolve;
+use crate::table::{Ty, Typed, operation};
+
+operation! {
+    /// Listens for Multipath TCP connections; plain TCP clients are accepted as well.
+    ///
+    /// The result is the language's own listener. The address may be taken again at once after the
+    /// program ends (SO_REUSEADDR). Where the kernel has no Multipath TCP it is a TCP listener.
+    /// Who manages the paths of accepted connections is decided by the network namespace
+    /// (`net.mptcp.path_manager`) when a client connects: there is nothing to set here. Where that
+    /// is `userspace`, the kernel takes further subflows of clients only while some program of the
+    /// host follows [`events`](crate::events). Needs no privilege.
+    ///
+    /// # Errors
+    /// `AddressNotAvailable` where the address is not ours or is taken; `NotPermitted` for a port
+    /// below 1024 without the right; `InvalidArgument` where the name does not resolve.
+    ///
+    /// ```
+    /// let listener = subflows::listen("[::1]:0", &subflows::Listen::new())?;
+    /// assert_eq!(subflows::status(&listener)?.state, subflows::State::Listening);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row LISTEN(address: Ty::Address, options: Listen::TY) -> Ty::NewSocket, Nothing,
+        [AddressNotAvailable NotPermitted];
+    pub fn listen(address: impl ToSocketAddrs, options: &Listen) -> Result<TcpListener> {
+        let mut last = None;
+        for local in resolve(address, "listen")? {
+            match listen_on(local, options) {
+                Ok(listener) => return Ok(TcpListener::from(listener)),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::argument("listen", "the name has no address")))
+    }
+}

@@ -1,0 +1,19 @@
+//! The verbs: a file for each public operation, with its documentation and its row in the table.
+
+pub(crate) mod addresses;
+pub(crate) mod announce;
+pub(crate) mod capabilities;
+pub(crate) mod close;
+pub(crate) mod connect;
+pub(crate) mod connections;
+pub(crate) mod details;
+pub(crate) mod events;
+pub(crate) mod info;
+pub(crate) mod list;
+pub(crate) mod listen;
+pub(crate) mod open;
+pub(crate) mod set_backup;
+pub(crate) mod socket;
+pub(crate) mod status;
+pub(crate) mod take_control;
+pub(crate) mod upgrade;

@@ -1,0 +1,55 @@
+//! Opening one more subflow.
+
+use std::os::fd::AsFd;
+
+use crate::error::Result;
+use crate::shared::subflow::Subflow;
+use crate::table::{Ty, Typed, operation};
+use crate::wait::opening::{Open, Opening};
+
+operation! {
+    /// Opens one more subflow of a connection and waits until it is usable.
+    ///
+    /// Usable means fully joined: both ends have acknowledged it, and it carries data. A
+    /// connection becomes ready for this when its first byte is acknowledged; while data is on its
+    /// way the call waits for that, and fails at once where nothing is. A connection that fails to
+    /// open a subflow goes on as before.
+    ///
+    /// If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms
+    /// after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data that
+    /// arrives on a new subflow while the receiver's socket is locked. Needs `CAP_NET_ADMIN` and a connection that the
+    /// application controls (`Connect::control`, [`take_control`](crate::take_control), or
+    /// `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19.
+    ///
+    /// # Errors
+    /// - `NotConnected`, `Closed`, `NotMptcp`: there is no connection to add to.
+    /// - `NotReady`: send or receive something first.
+    /// - `NotControlled`, `NotPermitted`, `OtherNamespace`: not ours to steer, or not from here.
+    /// - `AddressNotAvailable`, `InvalidArgument`: the local end, or the two together, cannot be.
+    /// - `Unreachable`, `Refused`, `TimedOut`: the network or the peer's host says no, or nothing.
+    /// - `PeerLimit`: the peer took the subflow back, because it accepts no more.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use subflows::Open;
+    ///
+    /// # let stream = std::net::TcpStream::connect("server.example:443")?;
+    /// let options = Open::new().interface("wwan0").backup(true).timeout(Duration::from_secs(2));
+    /// let extra = subflows::open(&stream, &options)?;
+    /// println!("{} -> {}", extra.local, extra.remote);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "MPTCP_OPEN_SUB_TUPLE")]
+    row OPEN(sock: Ty::Socket, options: Open::TY) -> Subflow::TY, NetAdmin,
+        [NotConnected Closed NotMptcp NotReady NotControlled NotPermitted OtherNamespace
+         AddressNotAvailable Unreachable Refused TimedOut PeerLimit];
+    pub fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
+        let mut opening = Opening::begin(sock, options)?;
+        loop {
+            if let Some(subflow) = opening.advance()? {
+                return Ok(subflow);
+            }
+            opening.wait()?;
+        }
+    }
+}

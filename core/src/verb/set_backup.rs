@@ -1,0 +1,54 @@
+//! The priority of a subflow.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::door::door;
+use crate::error::{Error, ErrorKind, Result};
+use crate::shared::path_manager::{PathManager, path_manager};
+use crate::shared::socket_state::{explain, no_such_subflow};
+use crate::shared::subflow;
+use crate::sys::mptcp;
+use crate::table::{Ty, operation};
+
+operation! {
+    /// Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
+    ///
+    /// A backup carries data only while no other subflow can. The peer decides about its own
+    /// sending; Linux complies. It is told by one segment that is not sent again when it is lost:
+    /// ask again where its sending does not change. `details` tells what was asked. Needs `CAP_NET_ADMIN` and a
+    /// connection that the application controls; Linux 5.19.
+    ///
+    /// # Errors
+    /// `NoSuchSubflow` where no live subflow has that id; `NotControlled` under the kernel's path
+    /// manager; `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback;
+    /// `NotPermitted` without the right; `OtherNamespace` from another network namespace.
+    ///
+    /// ```no_run
+    /// # let stream = std::net::TcpStream::connect("server.example:443")?;
+    /// let paths = subflows::list(&stream)?;
+    /// subflows::set_backup(&stream, paths[0].id, true)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row SET_BACKUP(sock: Ty::Socket, id: Ty::U32, backup: Ty::Bool) -> Ty::Unit, NetAdmin,
+        [NoSuchSubflow NotControlled Closed NotMptcp NotPermitted OtherNamespace];
+    pub fn set_backup(sock: &impl AsFd, id: u32, backup: bool) -> Result<()> {
+        set_backup_fd(sock.as_fd(), id, backup)
+    }
+}
+
+fn set_backup_fd(sock: BorrowedFd<'_>, id: u32, backup: bool) -> Result<()> {
+    const OPERATION: &str = "set_backup";
+    let subflow = subflow::find(sock, id, OPERATION)?;
+    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    if path_manager(sock, &info) == PathManager::Kernel {
+        return Err(Error::new(ErrorKind::NotControlled, OPERATION));
+    }
+    let ends = (subflow.local, subflow.remote);
+    door().set_backup(sock, info.raw.mptcpi_token, ends, backup).map_err(|error| {
+        // What was wrong with the command can only be that the subflow is gone.
+        match error.raw_os_error() {
+            Some(libc::EINVAL | libc::ESRCH) => no_such_subflow(sock, OPERATION, id),
+            _ => error.during(OPERATION),
+        }
+    })
+}

@@ -1,0 +1,123 @@
+//! Turning a TCP socket that a program has made into a Multipath TCP one, under its descriptor.
+
+mod carry;
+mod options;
+mod watch;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::shared::socket_state::{Observed, Phase, observe};
+use crate::shared::subflow_state::SubflowState;
+use crate::sys::socket;
+use crate::table::{Ty, operation};
+
+const OPERATION: &str = "upgrade";
+
+operation! {
+    /// Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
+    ///
+    /// A new socket is put over the descriptor (dup3). Options that were set are carried and read
+    /// back; the descriptor's flags and signals (F_SETOWN, F_SETSIG) stay. A socket that is
+    /// Multipath TCP already is left as it is.
+    ///
+    /// Do it before anything watches the socket: what another descriptor, an epoll set of this
+    /// process or io_uring holds, still is the old socket. The first two are found and refused;
+    /// io_uring and other processes cannot be seen. What no program can read back from a TCP
+    /// socket is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and
+    /// _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
+    /// IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
+    /// these after it. Needs no privilege, except for options that need one to be set again
+    /// (SO_MARK).
+    ///
+    /// # Errors
+    /// - `InvalidState` for a socket that is bound, connecting, connected or listening, or that an
+    ///   epoll set or another descriptor of this process still holds.
+    /// - `Unsupported` where an option was set that Multipath TCP does not have (it is named), and
+    ///   where there is no Multipath TCP to be had.
+    /// - `OtherNamespace` from another network namespace: there the new socket would be.
+    /// - `InvalidArgument` for what is no stream socket of IPv4 or IPv6.
+    ///
+    /// The socket is as it was after every error.
+    ///
+    /// ```
+    /// use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+    ///
+    /// // SAFETY: a new descriptor, owned by nobody else.
+    /// let sock = unsafe { OwnedFd::from_raw_fd(libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0)) };
+    /// subflows::upgrade(&sock)?;
+    /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
+    /// # Ok::<(), subflows::Error>(())
+    /// ```
+    row UPGRADE(sock: Ty::Socket) -> Ty::Unit, Nothing, [InvalidState Unsupported OtherNamespace];
+    pub fn upgrade(sock: &impl AsFd) -> Result<()> {
+        upgrade_fd(sock.as_fd())
+    }
+}
+
+fn upgrade_fd(sock: BorrowedFd<'_>) -> Result<()> {
+    match observe(sock, OPERATION)? {
+        Observed::Mptcp(_, Phase::Unconnected | Phase::Closed) => return Ok(()),
+        Observed::Tcp => refuse_used(sock)?,
+        Observed::Mptcp(..) | Observed::FellBack => {
+            return Err(used("it is Multipath TCP, and in use"));
+        }
+    }
+    watch::refuse_watched(sock, OPERATION)?;
+    let family = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
+    let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(no_socket)?;
+    if socket::namespace_cookie(sock) != socket::namespace_cookie(new.as_fd()) {
+        return Err(Error::new(ErrorKind::OtherNamespace, OPERATION));
+    }
+    carry::carry(sock, new.as_fd(), family, OPERATION)?;
+    socket::copy_status_flags(sock, new.as_fd()).map_err(failed)?;
+    let signals = socket::signals(sock).map_err(failed)?;
+    socket::set_signals(new.as_fd(), &signals).map_err(failed)?;
+    let close_on_exec = socket::closes_on_exec(sock).map_err(failed)?;
+    socket::replace(sock, &new, close_on_exec).map_err(failed)?;
+    socket::start_signals(sock, &signals).map_err(failed)
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::from_io(OPERATION, &error)
+}
+
+fn no_socket(error: io::Error) -> Error {
+    if !socket::lacks_mptcp(&error) {
+        return failed(error);
+    }
+    let (why, remedy) = match socket::is_forbidden(&error) {
+        true => (
+            "a security policy forbids Multipath TCP to this process",
+            "Allow socket(2) with protocol 262 in its seccomp filter or SELinux policy.",
+        ),
+        false => (
+            "this kernel has no Multipath TCP, or it is switched off",
+            "sysctl net.mptcp.enabled=1, on Linux 5.6 or newer.",
+        ),
+    };
+    failed(error).with_kind(ErrorKind::Unsupported).detail(why).with_remedy(remedy)
+}
+
+fn used(what: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidState, OPERATION)
+        .detail(what)
+        .with_remedy("Upgrade a socket right after it is made, before bind, connect and listen.")
+}
+
+fn refuse_used(sock: BorrowedFd<'_>) -> Result<()> {
+    let listens = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ACCEPTCONN);
+    if listens.map_err(failed)? != 0 {
+        return Err(used("the socket is listening"));
+    }
+    let state = socket::tcp_state(sock).map_err(failed)?;
+    if SubflowState::from_kernel(state) != SubflowState::Close {
+        return Err(used("the socket is connecting or connected"));
+    }
+    let local = socket::local_address(sock).map_err(failed)?;
+    if local.port() != 0 || !local.ip().is_unspecified() {
+        return Err(used("the socket is bound"));
+    }
+    Ok(())
+}

@@ -1,0 +1,6 @@
+//! The waits: values that the caller steps, each with a descriptor to poll and a deadline.
+
+pub(crate) mod connecting;
+pub(crate) mod events;
+pub(crate) mod opening;
+mod waker;

@@ -1,0 +1,231 @@
+//! A subflow whose first segment is sent, until it is usable or gone.
+//!
+//! "Established" is not usable: the kernel says so when the peer has answered, and the peer may
+//! still take the subflow back, or never see our third segment. Usable is a subflow that
+//! `sock_diag` shows as fully established. No event tells that moment, so it is looked for; the
+//! events tell when to look, and why a subflow is gone.
+
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use crate::door::door;
+use crate::error::{Error, ErrorKind, Result};
+use crate::shared::diag_subflow::{self, same};
+use crate::shared::socket_state::{unasked, why_not};
+use crate::shared::subflow::{Subflow, list_fd};
+use crate::sys::cache::Unasked;
+use crate::sys::event::{KernelEvent, KernelEvents};
+use crate::sys::uapi::pm;
+
+use super::plan::Plan;
+use super::rest;
+
+const OPERATION: &str = "open";
+/// Between two looks at a subflow that is being joined: first, and at most.
+const FIRST_LOOK: Duration = Duration::from_micros(200);
+const LAST_LOOK: Duration = Duration::from_millis(20);
+/// How long after a subflow is gone the event may come that says why: a worker of the kernel sends
+/// it, which waits its turn on a busy machine.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct Join {
+    plan: Plan,
+    next_look: Duration,
+    /// The peer has answered the first segment.
+    is_answered: bool,
+    /// Until when the joined subflow is not yet used: see [`rest`].
+    rest_until: Option<Instant>,
+    /// Since when it is no longer in the socket table.
+    gone_since: Option<Instant>,
+    /// The event that ended it.
+    farewell: Option<KernelEvent>,
+}
+
+impl Join {
+    pub(crate) fn new(plan: Plan) -> Self {
+        Join {
+            plan,
+            next_look: FIRST_LOOK,
+            is_answered: false,
+            rest_until: None,
+            gone_since: None,
+            farewell: None,
+        }
+    }
+
+    /// Until when it is held back although it has joined.
+    pub(crate) fn rest_until(&self) -> Option<Instant> {
+        self.rest_until
+    }
+
+    pub(crate) fn next_look(&self) -> Duration {
+        self.next_look
+    }
+
+    /// The two ends, which are known from the start: the port was chosen.
+    pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
+        (SocketAddr::new(self.plan.local.ip, self.plan.local.port), self.plan.remote)
+    }
+
+    /// Looks whether it is usable, or gone.
+    pub(crate) fn look(
+        &mut self,
+        sock: BorrowedFd<'_>,
+        events: &mut KernelEvents,
+    ) -> Result<Option<Subflow>> {
+        let (local, remote) = self.ends();
+        let interface = self.plan.local.interface;
+        match diag_subflow::find_on(
+            sock,
+            self.plan.token,
+            (local, remote),
+            interface,
+            diag_subflow::Depth::Shallow,
+        ) {
+            Ok(entry) => {
+                self.gone_since = None;
+                if entry.is_joined() {
+                    if let Some(subflow) = listed(sock, local, remote)? {
+                        let rest = self.rest(&subflow);
+                        if rest.is_zero() && self.release(sock)? {
+                            return Ok(Some(subflow));
+                        }
+                        self.read(events)?;
+                        self.next_look = rest.max(FIRST_LOOK);
+                        return Ok(None);
+                    }
+                }
+                self.read(events)?;
+                // Until the peer answers, an event will tell; after that nothing does.
+                self.next_look = match self.is_answered {
+                    true => (self.next_look * 3 / 2).min(LAST_LOOK),
+                    false => LAST_LOOK,
+                };
+                // A connection that is closed takes no subflow any more, and no event tells.
+                if self.next_look == LAST_LOOK {
+                    if let Some(why) = why_not(sock, OPERATION) {
+                        return Err(why);
+                    }
+                }
+            }
+            Err(error) if error.is(libc::ENOENT) => self.miss(events)?,
+            Err(error) => return Err(unasked(OPERATION, error)),
+        }
+        match &self.farewell {
+            Some(event) => Err(why_not(sock, OPERATION).unwrap_or_else(|| self.explain(event))),
+            None => match self.gone_since {
+                None => Ok(None),
+                // Where the whole connection is over, no event will come.
+                Some(since) => match why_not(sock, OPERATION) {
+                    Some(why) => Err(why),
+                    None if since.elapsed() > LAST_WORDS => Err(self.taken_back(None)),
+                    None => Ok(None),
+                },
+            },
+        }
+    }
+
+    /// For how much longer a subflow that has joined is held back.
+    fn rest(&mut self, joined: &Subflow) -> Duration {
+        let now = Instant::now();
+        let until = *self.rest_until.get_or_insert_with(|| now + rest::after_joining(joined));
+        until.saturating_duration_since(now)
+    }
+
+    /// Ends the priority that was asked for to hold the subflow back. Returns false if the subflow
+    /// has ended in the meantime: the next look finds out why.
+    fn release(&mut self, sock: BorrowedFd<'_>) -> Result<bool> {
+        if !self.plan.is_held_back {
+            return Ok(true);
+        }
+        match door().set_backup(sock, self.plan.token, self.ends(), false) {
+            Ok(()) => Ok(true),
+            // The kernel does not know a subflow with these ends.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ESRCH)) => {
+                Ok(false)
+            }
+            Err(error) => Err(error.during(OPERATION)),
+        }
+    }
+
+    /// Reads what the kernel told meanwhile about this subflow.
+    fn read(&mut self, events: &mut KernelEvents) -> Result<()> {
+        let ((local, remote), token) = (self.ends(), self.plan.token);
+        let mut is_answered = false;
+        loop {
+            let more = events.take(|event| {
+                let ends = event.local.zip(event.remote);
+                let is_ours = event.token == Some(token)
+                    && ends.is_some_and(|(l, r)| same(l, local) && same(r, remote));
+                match event.kind {
+                    pm::EVENT_SUB_ESTABLISHED if is_ours => is_answered = true,
+                    pm::EVENT_SUB_CLOSED if is_ours => self.farewell = Some(event),
+                    _ => {}
+                }
+            });
+            match more {
+                Ok(true) => {}
+                Ok(false) => break,
+                // Lost events cost us the reason at worst: the socket table has the outcome.
+                Err(refusal) if refusal.errno == libc::ENOBUFS => {}
+                Err(refusal) => return Err(unasked(OPERATION, Unasked::Refused(refusal))),
+            }
+        }
+        if is_answered && !self.is_answered {
+            self.is_answered = true;
+            self.next_look = FIRST_LOOK;
+        }
+        Ok(())
+    }
+
+    /// It is not in the socket table: the event that says why may be a moment behind.
+    fn miss(&mut self, events: &mut KernelEvents) -> Result<()> {
+        self.next_look = match self.gone_since {
+            None => FIRST_LOOK,
+            Some(_) => (self.next_look * 3 / 2).min(LAST_LOOK),
+        };
+        self.gone_since.get_or_insert_with(Instant::now);
+        self.read(events)
+    }
+
+    /// Why the peer or the network ended the subflow.
+    fn explain(&self, event: &KernelEvent) -> Error {
+        let remote = self.plan.remote;
+        match event.error.map_or(0, i32::from) {
+            0 | libc::ECONNRESET => self.taken_back(event.reset_reason),
+            libc::ECONNREFUSED => Error::os(OPERATION, libc::ECONNREFUSED)
+                .detail(format!("{remote} refused the subflow")),
+            errno => Error::os(OPERATION, errno).detail(format!("no subflow to {remote}")),
+        }
+    }
+
+    /// The peer reset the subflow, before or after it had answered.
+    fn taken_back(&self, reason: Option<u32>) -> Error {
+        let remote = self.plan.remote;
+        let told = reason
+            .map_or(String::new(), |reason| format!(" (reason {reason} of RFC 8684, section 3.6)"));
+        // A limit is told as "lack of resources", as "prohibited", or by no reason at all.
+        if self.is_answered && matches!(reason, None | Some(0 | 2 | 3)) {
+            Error::new(ErrorKind::PeerLimit, OPERATION)
+                .detail(format!("{remote} answered, then took the subflow back{told}"))
+        } else {
+            Error::new(ErrorKind::Refused, OPERATION)
+                .detail(format!("{remote} reset the subflow{told}"))
+        }
+    }
+
+    pub(crate) fn timed_out(&self) -> Error {
+        let Plan { local, remote, .. } = &self.plan;
+        Error::new(ErrorKind::TimedOut, OPERATION).detail(match self.is_answered {
+            true => format!("{remote} answered, but did not acknowledge the subflow in time"),
+            false => format!("no answer from {remote} to {} in time", local.ip),
+        })
+    }
+}
+
+fn listed(sock: BorrowedFd<'_>, local: SocketAddr, remote: SocketAddr) -> Result<Option<Subflow>> {
+    let mut subflows = list_fd(sock, OPERATION)?.into_iter();
+    Ok(subflows.find(|subflow| same(subflow.local, local) && same(subflow.remote, remote)))
+}

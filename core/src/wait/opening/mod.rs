@@ -1,0 +1,338 @@
+//! A subflow that is being opened.
+
+mod join;
+mod plan;
+mod rest;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use crate::door::door;
+use crate::error::{Error, ErrorKind, Result};
+use crate::shared::path_manager::{PathManager, path_manager};
+use crate::shared::ready::is_ready;
+use crate::shared::socket_state::{
+    Observed, Phase, explain, must_be_here, observe, unasked, why_not,
+};
+use crate::shared::subflow::Subflow;
+use crate::sys::event::KernelEvents;
+use crate::sys::mptcp::{self, Info};
+use crate::sys::{fork, socket};
+use crate::table::options;
+use crate::wait::waker::Waker;
+use join::Join;
+use plan::{Plan, plan};
+
+const OPERATION: &str = "open";
+/// How often a port may turn out to be taken.
+const PORT_TRIES: usize = 64;
+/// How often an address id may turn out to be taken.
+const ID_TRIES: usize = 8;
+/// Between two tries while the connection is not ready: an event usually comes first.
+const READY_LOOK: Duration = Duration::from_millis(20);
+
+options! {
+    /// How to open a subflow: from where, to where, and for what.
+    pub struct Open {
+        maybe {
+            /// The local address to open it from. Without, an address of `interface`; without
+            /// both, the address of the initial subflow.
+            local: IpAddr,
+            /// The interface to send by, by name. Without, the one that owns `local`.
+            interface: String,
+            /// The remote end. Without, the peer's address as it was connected to; a port of 0
+            /// stands for the port that was connected to.
+            remote: SocketAddr,
+        }
+        set {
+            /// The local port; 0 chooses a free one from the ephemeral range.
+            local_port: u16 = 0,
+            /// Ask the peer to use it as backup only, from the start.
+            backup: bool = false,
+            /// How long to try until it is usable.
+            timeout: Duration = Duration::from_secs(5),
+            /// Leave the choice of the interface to the routing table, instead of sending by the
+            /// one that owns the local address. Strict routers drop what leaves by another: only
+            /// for hosts whose routing rules look at the source address.
+            unbound: bool = false,
+        }
+    }
+}
+
+/// A subflow that is being opened: a wait that the caller steps.
+///
+/// Poll [`fd`](Self::fd) for readability until [`deadline`](Self::deadline) and call
+/// [`advance`](Self::advance), until it gives the subflow or an error. Dropped before that, the
+/// half-open subflow is closed again.
+#[derive(Debug)]
+pub struct Opening<'fd> {
+    sock: BorrowedFd<'fd>,
+    token: u32,
+    options: Open,
+    events: KernelEvents,
+    deadline: Instant,
+    last_try: Instant,
+    waker: Option<Waker>,
+    stage: Stage,
+    /// A fork of the process has a copy of this, and nothing to undo.
+    generation: u64,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The connection is not ready, and what will make it so is on its way.
+    Waiting,
+    /// The first segment is sent.
+    Joining(Box<Join>),
+    /// Told to the caller, or failed: there is nothing to undo.
+    Over,
+}
+
+impl<'fd> Opening<'fd> {
+    /// Checks everything, sends the first segment, and waits for nothing.
+    ///
+    /// # Errors
+    /// As [`open`](crate::open), for what is known at once.
+    pub fn begin(sock: &'fd impl AsFd, options: &Open) -> Result<Opening<'fd>> {
+        let sock = sock.as_fd();
+        let deadline = socket::deadline_in(options.timeout);
+        let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+        let token = info.raw.mptcpi_token;
+        if token == 0 {
+            let not_connected = || Error::new(ErrorKind::NotConnected, OPERATION);
+            return Err(why_not(sock, OPERATION).unwrap_or_else(not_connected));
+        }
+        // Subscribed before anything is sent, so that no answer is missed.
+        let events = door().events(Some(sock)).map_err(|error| error.during(OPERATION))?;
+        let options = options.clone();
+        let mut opening = Opening {
+            sock,
+            token,
+            options,
+            events,
+            deadline,
+            last_try: Instant::now(),
+            waker: None,
+            stage: Stage::Waiting,
+            generation: fork::generation(),
+        };
+        opening.stage = opening.create()?;
+        Ok(opening)
+    }
+
+    /// The descriptor to poll for readability. Made on the first call, which is why it can fail.
+    ///
+    /// # Errors
+    /// `Os` where the process has too many descriptors.
+    pub fn fd(&mut self) -> Result<BorrowedFd<'_>> {
+        let waker = match self.waker.take() {
+            Some(waker) => waker,
+            None => {
+                let waker = Waker::new(self.events.as_fd())
+                    .map_err(|error| Error::from_io(OPERATION, &error))?;
+                // What happened before the first wait must not be waited for.
+                waker.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
+                waker
+            }
+        };
+        let waker: &Waker = self.waker.insert(waker);
+        Ok(waker.as_fd())
+    }
+
+    /// When it gives up: later than the timeout, by at most 50 ms, if the subflow has joined but is
+    /// still held back.
+    pub fn deadline(&self) -> Instant {
+        match &self.stage {
+            Stage::Joining(join) => self.deadline.max(join.rest_until().unwrap_or(self.deadline)),
+            _ => self.deadline,
+        }
+    }
+
+    /// Looks whether the subflow is usable, without waiting.
+    ///
+    /// # Errors
+    /// As [`open`](crate::open). Nothing is left of the attempt then.
+    pub fn advance(&mut self) -> Result<Option<Subflow>> {
+        if let Some(waker) = &self.waker {
+            waker.clear();
+        }
+        let result = self.step();
+        match &result {
+            Ok(None) => {
+                if let Some(waker) = &self.waker {
+                    waker.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
+                }
+            }
+            Ok(Some(_)) => self.stage = Stage::Over,
+            Err(_) => self.undo(),
+        }
+        result
+    }
+
+    /// Waits for something to happen, at most until the deadline; a signal ends the wait too.
+    ///
+    /// # Errors
+    /// What poll(2) says.
+    pub fn wait(&mut self) -> Result<()> {
+        let deadline = self.deadline();
+        match socket::poll(self.fd()?, libc::POLLIN, deadline) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                Err(Error::from_io(OPERATION, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives up: the half-open subflow is closed, the connection goes on.
+    pub fn cancel(mut self) {
+        self.undo();
+    }
+
+    /// How long until it is worth another look, if no event comes first.
+    fn pause(&self) -> Duration {
+        match &self.stage {
+            Stage::Joining(join) => join.next_look(),
+            _ => READY_LOOK,
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Subflow>> {
+        let now = Instant::now();
+        if matches!(self.stage, Stage::Over) {
+            return Err(Error::new(ErrorKind::InvalidState, OPERATION)
+                .detail("this attempt is over, and its outcome was told")
+                .with_remedy("Begin another."));
+        }
+        if matches!(self.stage, Stage::Waiting) && self.may_be_ready(now)? {
+            self.last_try = now;
+            // Interfaces and ports are chosen by what the thread's namespace has.
+            must_be_here(self.sock, OPERATION)?;
+            self.stage = self.create()?;
+        }
+        if let Stage::Joining(join) = &mut self.stage {
+            if let Some(subflow) = join.look(self.sock, &mut self.events)? {
+                return Ok(Some(subflow));
+            }
+        }
+        if now < self.deadline() {
+            return Ok(None);
+        }
+        Err(match &self.stage {
+            Stage::Joining(join) => join.timed_out(),
+            _ => Error::new(ErrorKind::TimedOut, OPERATION)
+                .detail("the connection did not become ready in time")
+                .with_remedy("Check that its initial subflow works."),
+        })
+    }
+
+    /// Whether something happened to this connection since the last try, or time has passed: the
+    /// events of others come by as well.
+    fn may_be_ready(&mut self, now: Instant) -> Result<bool> {
+        let token = self.token;
+        let mut has_news = now >= self.last_try + READY_LOOK;
+        loop {
+            match self.events.take(|event| has_news |= event.token == Some(token)) {
+                Ok(true) => {}
+                Ok(false) => return Ok(has_news),
+                // Among those that were lost may have been ours.
+                Err(refusal) if refusal.errno == libc::ENOBUFS => has_news = true,
+                Err(refusal) => return Err(unasked(OPERATION, refusal.into())),
+            }
+        }
+    }
+
+    /// Asks the kernel to send the first segment, again where the port or the id was taken.
+    fn create(&mut self) -> Result<Stage> {
+        let mut plan = match plan(self.sock, self.token, &self.options, OPERATION) {
+            Ok(plan) => plan,
+            Err(error) => return self.unplanned(error),
+        };
+        let (mut ports, mut ids) = (PORT_TRIES, ID_TRIES);
+        let error = loop {
+            plan.choose(self.sock, OPERATION)?;
+            match door().create(self.sock, self.token, &plan.local, plan.remote) {
+                Ok(()) => return Ok(Stage::Joining(Box::new(Join::new(plan)))),
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EADDRINUSE) if !plan.is_port_given && ports > 0 => ports -= 1,
+                    // Also what the kernel says to an id that somebody else took in between.
+                    Some(libc::EINVAL) if ids > 0 && why_not(self.sock, OPERATION).is_none() => {
+                        ids -= 1
+                    }
+                    _ => break error.during(OPERATION),
+                },
+            }
+        };
+        match error.raw_os_error() {
+            Some(libc::ENOTCONN) => self.not_yet(error),
+            Some(libc::EINVAL) => {
+                Err(why_not(self.sock, OPERATION).unwrap_or_else(|| self.invalid(&plan, error)))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// The kernel found something wrong with the command, and the connection is not over.
+    fn invalid(&self, plan: &Plan, error: Error) -> Error {
+        // Before Linux 6.10 this is the first that is heard of it.
+        let manager = mptcp::info(self.sock).map(|info| path_manager(self.sock, &info));
+        if matches!(manager, Ok(PathManager::Kernel)) {
+            return error.with_kind(ErrorKind::NotControlled);
+        }
+        let (from, to) = (plan.local.ip, plan.remote);
+        error
+            .with_kind(ErrorKind::InvalidArgument)
+            .detail(format!("the kernel takes no subflow from {from} to {to}"))
+            .with_remedy("Use addresses of the socket's own family, and routable ones.")
+    }
+
+    /// A connection that is being made has no peer yet to plan for.
+    fn unplanned(&self, error: Error) -> Result<Stage> {
+        if error.kind() != ErrorKind::NotConnected {
+            return Err(error);
+        }
+        match observe(self.sock, OPERATION) {
+            Ok(Observed::Mptcp(_, Phase::Connecting)) => Ok(Stage::Waiting),
+            _ => Err(why_not(self.sock, OPERATION).unwrap_or(error)),
+        }
+    }
+
+    /// The connection does not take subflows now: for good, or until data has come through.
+    fn not_yet(&self, error: Error) -> Result<Stage> {
+        if let Some(why) = why_not(self.sock, OPERATION) {
+            return Err(why);
+        }
+        match observe(self.sock, OPERATION)? {
+            Observed::Mptcp(_, Phase::Connecting) => Ok(Stage::Waiting),
+            Observed::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
+            // It became ready between the two questions.
+            Observed::Mptcp(..) if is_ready(self.sock, self.token) => Ok(Stage::Waiting),
+            // Or was refused or closed meanwhile.
+            _ => Err(why_not(self.sock, OPERATION)
+                .unwrap_or_else(|| error.with_kind(ErrorKind::NotReady))),
+        }
+    }
+
+    /// Closes what was begun.
+    fn undo(&mut self) {
+        let is_ours = self.generation == fork::generation();
+        if let (Stage::Joining(join), true) = (&self.stage, is_ours) {
+            let (local, remote) = join.ends();
+            // Where it is gone already, there is nothing to close.
+            let _ = door().destroy(self.sock, self.token, local, remote);
+        }
+        self.stage = Stage::Over;
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.undo();
+    }
+}
+
+/// Data that was sent and not yet acknowledged will, once it is, make the connection ready.
+fn is_data_on_its_way(info: &Info) -> bool {
+    info.raw.mptcpi_write_seq != info.raw.mptcpi_snd_una
+}

@@ -1,0 +1,63 @@
+//! Without this, the arrows of core's floors turn round one by one: a shared reading takes something
+//! from a verb, a door from a wait, and no part can be moved or replaced any more.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the ground up. A floor uses those below it.
+const FLOORS: [&str; 5] = ["sys", "shared", "door", "wait", "verb"];
+/// What every floor may use.
+const EVERYWHERE: [&str; 5] = ["error", "name", "table", "Error", "ErrorKind"];
+/// Above all floors: lists of what is there, and what is built of the whole.
+const ROOF: [&str; 4] = ["lib", "kernel", "surface", "tokio"];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let lists = entries.map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    lists.flatten().filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
+}
+
+/// The names behind `crate::` in code, with the line and what follows the name.
+fn used(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| line.match_indices("crate::").map(move |(at, _)| (line, &line[at + 7..])))
+        .map(|(line, rest)| {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            (line, &rest[..end], &rest[end..])
+        })
+}
+
+#[test]
+fn arrows_go_down() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let level = |name: &str| FLOORS.iter().position(|floor| *floor == name);
+    let mut wrong = Vec::new();
+    for path in sources(&root) {
+        let place = path.strip_prefix(&root).unwrap();
+        let first = place.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        let text = fs::read_to_string(&path).unwrap();
+        for (line, name, rest) in used(&text) {
+            let is_good = match (level(first), level(name)) {
+                _ if ROOF.contains(&first) || EVERYWHERE.contains(&name) => true,
+                // A verb takes nothing from another one. Its own folder it names by `super`.
+                (Some(floor), Some(below)) if FLOORS[floor] == "verb" => below < floor,
+                (Some(floor), Some(below)) => below <= floor,
+                // `error`, `name` and `table` take nothing from a floor.
+                (None, Some(_)) => false,
+                _ => ROOF.contains(&name),
+            };
+            if !is_good {
+                wrong.push(format!("{}: {name}{rest} ({})", place.display(), line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_floor_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for floor in FLOORS {
+        assert!(root.join(floor).join("mod.rs").is_file(), "{floor}");
+    }
+}

@@ -34,7 +34,7 @@ use crate::wait::opening::{Open, Opening};
 /// As [`crate::connect`].
 pub async fn connect(address: SocketAddr, options: &Connect) -> Result<TcpStream> {
     const OPERATION: &str = "connect";
-    let mut connecting = Connecting::begin(address, options)?;
+    let mut connecting = Connecting::begin(&[address], options)?;
     while !connecting.advance()? {
         let watched = watch(connecting.fd(), Interest::WRITABLE)
             .map_err(|error| Error::from_io(OPERATION, &error))?;
@@ -83,16 +83,24 @@ pub async fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
 ///
 /// # Errors
 /// As [`Events::next`].
-pub async fn next_event(events: &mut Events, timeout: Duration) -> Result<Option<Event>> {
-    let deadline = crate::sys::socket::deadline_in(timeout);
+pub async fn next_event(
+    events: &mut Events,
+    timeout: impl Into<Option<Duration>>,
+) -> Result<Option<Event>> {
+    let deadline = timeout.into().map(crate::sys::socket::deadline_in);
     loop {
         if let Some(event) = events.try_next()? {
             return Ok(Some(event));
         }
         let watched = watch(events.fd(), Interest::READABLE)
             .map_err(|error| Error::from_io("events", &error))?;
-        if tokio::time::timeout_at(deadline.into(), watched.readable()).await.is_err() {
-            return Ok(None);
+        match deadline {
+            None => drop(watched.readable().await),
+            Some(deadline) => {
+                if tokio::time::timeout_at(deadline.into(), watched.readable()).await.is_err() {
+                    return Ok(None);
+                }
+            }
         }
     }
 }

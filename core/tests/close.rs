@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use common::judge::{self, Ends, agree, mirrored};
@@ -238,7 +239,7 @@ fn one_that_is_being_opened_can_be_closed() {
 
 /// A network whose second path loses what completes a join, and the subflow there that is answered
 /// and not joined.
-fn answered_only(test: impl Fn(&Net, &Pair, Opening<'_>, &DropSegments)) {
+fn answered_only(test: impl Fn(&Net, &Pair, Opening<&TcpStream>, &DropSegments)) {
     for drops in [DropSegments::third_ack_of_join, DropSegments::fourth_ack_of_join] {
         let perfect = WireOptions::default();
         let net = open_handed(Net::wires(&[("wifi", perfect), ("lte", perfect)]).unwrap());
@@ -265,7 +266,7 @@ fn answered_only(test: impl Fn(&Net, &Pair, Opening<'_>, &DropSegments)) {
     }
 }
 
-fn joined(mut opening: Opening<'_>) -> Subflow {
+fn joined(mut opening: Opening<impl AsFd>) -> Subflow {
     let mut joined = None;
     wait_until(SOON, "the join", || {
         joined = opening.advance().unwrap();

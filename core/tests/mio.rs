@@ -71,7 +71,7 @@ impl Loop {
     }
 
     /// Steps an open by edges alone, registered once; counts the steps.
-    fn open(&mut self, mut opening: Opening<'_>) -> (subflows::Result<Subflow>, usize) {
+    fn open(&mut self, mut opening: Opening<impl AsFd>) -> (subflows::Result<Subflow>, usize) {
         let deadline = opening.deadline();
         let number = self.watch(opening.fd().unwrap(), WAIT, Interest::READABLE);
         let mut steps = 0;
@@ -91,7 +91,7 @@ impl Loop {
     /// Connects by edges alone; gives the socket as mio's.
     fn connect(&mut self, address: SocketAddr) -> TcpStream {
         let options = Connect::new().control(true).timeout(SOON);
-        let mut connecting = Connecting::begin(address, &options).unwrap();
+        let mut connecting = Connecting::begin(&[address], &options).unwrap();
         let number = self.watch(connecting.fd(), WAIT, Interest::WRITABLE);
         let deadline = connecting.deadline().unwrap();
         while !connecting.advance().unwrap() {
@@ -171,7 +171,7 @@ fn a_refused_connect_wakes_its_loop() {
         let port = listen(&net, ip).local_addr().unwrap().port();
         let mut edges = Loop::new();
         let address = SocketAddr::new(to, port);
-        let mut connecting = Connecting::begin(address, &Connect::new().timeout(SOON)).unwrap();
+        let mut connecting = Connecting::begin(&[address], &Connect::new().timeout(SOON)).unwrap();
         edges.watch(connecting.fd(), WAIT, Interest::WRITABLE);
         let deadline = connecting.deadline().unwrap();
         let error = loop {

@@ -19,7 +19,7 @@ use subflows_lab::{Net, ready, wait_until};
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 /// Steps it to its end.
-fn finish(opening: &mut Opening<'_>) -> Result<Subflow> {
+fn finish(opening: &mut Opening<impl AsFd>) -> Result<Subflow> {
     loop {
         if let Some(subflow) = opening.advance()? {
             return Ok(subflow);
@@ -29,7 +29,7 @@ fn finish(opening: &mut Opening<'_>) -> Result<Subflow> {
 }
 
 /// Begins one whose first segment meets a pulled cable.
-fn begun<'fd>(net: &Net, pair: &Pair, sock: &'fd OwnedFd) -> Opening<'fd> {
+fn begun<'fd>(net: &Net, pair: &Pair, sock: &'fd OwnedFd) -> Opening<&'fd OwnedFd> {
     let mut opening = Opening::begin(sock, &second(net, pair).timeout(SOON)).unwrap();
     assert!(opening.advance().unwrap().is_none());
     let seen = judge::ss_of(&net.client, judge::token(&pair.client));
@@ -47,7 +47,7 @@ fn one_that_is_given_up_leaves_nothing() {
     if !ready() {
         return;
     }
-    let ends: [fn(Opening<'_>); 2] = [|opening| opening.cancel(), |opening| drop(opening)];
+    let ends: [fn(Opening<&OwnedFd>); 2] = [|opening| opening.cancel(), |opening| drop(opening)];
     for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
         let net = open_handed(net.unwrap());
         for pair in ways::controlled(&net) {
@@ -173,7 +173,7 @@ fn connecting(net: &Net, listen: IpAddr, to: IpAddr) -> (TcpListener, Connecting
     let listener = net.server.run(|| subflows::listen(listen, &Listen::new())).unwrap();
     let address = SocketAddr::new(to, listener.local_addr().unwrap().port());
     let options = Connect::new().control(true);
-    let connecting = net.client.run(|| Connecting::begin(address, &options)).unwrap();
+    let connecting = net.client.run(|| Connecting::begin(&[address], &options)).unwrap();
     (listener, connecting)
 }
 
@@ -284,7 +284,7 @@ fn readable(fd: BorrowedFd<'_>, deadline: Instant) -> bool {
 }
 
 /// Steps it by its descriptor and its deadline, as an event loop does; counts the steps.
-fn step(opening: &mut Opening<'_>) -> (std::result::Result<Subflow, Error>, usize) {
+fn step(opening: &mut Opening<impl AsFd>) -> (std::result::Result<Subflow, Error>, usize) {
     let (deadline, number) = (opening.deadline(), opening.fd().unwrap().as_raw_fd());
     let mut steps = 0;
     loop {

@@ -55,10 +55,8 @@ pub unsafe extern "C" fn subflows_open(
 
 /// A subflow that is being opened, for programs that have a loop of their own.
 pub struct subflows_opening {
-    /// Before the descriptor that it borrows: members are dropped in their order.
-    opening: Opening<'static>,
-    /// A duplicate: the caller may close its own meanwhile.
-    _sock: Box<OwnedFd>,
+    /// On a duplicate: the caller may close its own meanwhile.
+    opening: Opening<OwnedFd>,
 }
 
 /// Sends the first segment of one more subflow, and waits for nothing.
@@ -84,15 +82,10 @@ pub unsafe extern "C" fn subflows_opening_begin(
         // SAFETY: the caller's promise.
         let options: Open = unsafe { read(options, size) }?;
         let duplicate = socket(fd)?.try_clone_to_owned();
-        let sock = Box::new(duplicate.map_err(|error| {
+        let sock = duplicate.map_err(|error| {
             Failure::argument(format!("descriptor {fd} cannot be duplicated: {error}"))
-        })?);
-        let place: *const OwnedFd = &*sock;
-        // SAFETY: it stays where it is, and open, as long as the box lives; the opening is dropped
-        // before that, here as in the handle.
-        let borrowed: &'static OwnedFd = unsafe { &*place };
-        let begun = Opening::begin(borrowed, &options)?;
-        let begun = subflows_opening { opening: begun, _sock: sock };
+        })?;
+        let begun = subflows_opening { opening: Opening::begin(sock, &options)? };
         // SAFETY: the caller's promise.
         unsafe { hand_out(opening, begun) }.map(|()| 0)
     })

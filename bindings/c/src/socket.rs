@@ -157,7 +157,7 @@ pub unsafe extern "C" fn subflows_connecting_begin(
         let options: Connect = unsafe { read(options, size) }?;
         let remote = address(remote, length, "remote")?;
         let remote = remote.ok_or_else(|| Failure::argument("`remote` is NULL"))?;
-        let begun = subflows_connecting { connecting: Connecting::begin(remote, &options)? };
+        let begun = subflows_connecting { connecting: Connecting::begin(&[remote], &options)? };
         // SAFETY: the caller's promise.
         unsafe { hand_out(connecting, begun) }.map(|()| 0)
     })

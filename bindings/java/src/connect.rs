@@ -93,7 +93,7 @@ pub(crate) fn connecting_begin(
 ) -> Result<jlong, Failure> {
     let remote: SocketAddr = Given::value(env, &remote)?;
     let options = Given::options::<Connect>(env, &options)?;
-    Ok(handle::keep(Held::Connecting(subflows::Connecting::begin(remote, &options)?)))
+    Ok(handle::keep(Held::Connecting(subflows::Connecting::begin(&[remote], &options)?)))
 }
 
 /// Looks whether the connection is made.

@@ -12,15 +12,15 @@ use jni::objects::JClass;
 use jni::sys::jlong;
 use nix::errno::Errno;
 use nix::poll::PollFlags;
+use subflows::Opening;
 
 use crate::error::Failure;
-use crate::open::Begun;
 use crate::wait::Waits;
 
 /// What a handle holds.
 pub(crate) enum Held {
     Connecting(subflows::Connecting),
-    Opening(Begun),
+    Opening(Opening<OwnedFd>),
     Events(subflows::Events),
     Announced(subflows::Announced),
 }
@@ -41,7 +41,7 @@ impl Held {
         let operation = self.operation();
         let (watched, flags) = match self {
             Held::Connecting(connecting) => (connecting.fd(), PollFlags::POLLOUT),
-            Held::Opening(begun) => (begun.get().fd()?, PollFlags::POLLIN),
+            Held::Opening(opening) => (opening.fd()?, PollFlags::POLLIN),
             Held::Events(events) => (events.fd(), PollFlags::POLLIN),
             Held::Announced(_) => return Err(Failure::Over),
         };
@@ -101,7 +101,7 @@ pub(crate) fn forget(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<()
 /// How long to wait at most, in nanoseconds.
 pub(crate) fn time_left(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<jlong, Failure> {
     with(number, |held| match held {
-        Held::Opening(begun) => Ok(nanos_until(begun.get().deadline())),
+        Held::Opening(opening) => Ok(nanos_until(opening.deadline())),
         Held::Connecting(connecting) => Ok(connecting.deadline().map_or(jlong::MAX, nanos_until)),
         _ => Err(Failure::Over),
     })

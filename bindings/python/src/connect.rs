@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::time::Instant;
 
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::IntoPyDict;
+use pyo3::types::{IntoPyDict, PyList};
 use subflows::{Connect, Family, Listen};
 
 use crate::convert::{Address, Sock, host_and_port, seconds};
@@ -121,21 +121,11 @@ pub(crate) fn connect<'py>(
     control: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let options = connect_options(local, interface, timeout, control)?;
-    let mut last = None;
-    for remote in resolve(py, address)? {
-        let attempt = py.detach(|| subflows::Connecting::begin(remote, &options)).or_raise(py);
-        let attempt = attempt.and_then(|mut connecting| {
-            wait(py, &mut connecting, |c| Ok(c.advance()?.then_some(())), |c| c.wait(), || Ok(()))?;
-            connecting.finish().or_raise(py)
-        });
-        match attempt {
-            Ok(stream) => return python_socket(py, stream.into(), remote.is_ipv4()),
-            // What a signal handler raised is no reason to try the next address.
-            Err(error) if !error.is_instance_of::<PyOSError>(py) => return Err(error),
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.unwrap_or_else(|| PyOSError::new_err("the name has no address")))
+    let remotes = resolve(py, address)?;
+    let begun = py.detach(|| subflows::Connecting::begin(&remotes, &options));
+    let mut connecting = begun.or_raise(py)?;
+    wait(py, &mut connecting, |c| Ok(c.advance()?.then_some(())), |c| c.wait(), || Ok(()))?;
+    connected(py, connecting)
 }
 
 /// Listens for Multipath TCP connections, and accepts plain TCP ones as well.
@@ -187,10 +177,32 @@ pub(crate) fn upgrade(py: Python<'_>, sock: Sock) -> PyResult<()> {
     subflows::upgrade(&sock).or_raise(py)
 }
 
+fn connected(py: Python<'_>, connecting: subflows::Connecting) -> PyResult<Bound<'_, PyAny>> {
+    let stream = connecting.finish().or_raise(py)?;
+    let is_v4 = stream.local_addr()?.is_ipv4();
+    python_socket(py, stream.into(), is_v4)
+}
+
+/// One address, or a list of addresses that are tried in turn.
+struct Remotes(Vec<SocketAddr>);
+
+impl FromPyObject<'_, '_> for Remotes {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Remotes> {
+        let list = match given.cast::<PyList>() {
+            Ok(list) => list.extract::<Vec<Address>>()?,
+            Err(_) => vec![given.extract::<Address>()?],
+        };
+        Ok(Remotes(list.into_iter().map(|address| address.0).collect()))
+    }
+}
+
 /// A connection that is being made: a wait that the caller steps.
 ///
-/// Poll `fileno()` for writability until `time_left` is up, call `advance()` until it says True, then
-/// `finish()`.
+/// `address` is one address, or a list of addresses that are tried in turn. Poll `fileno()` for
+/// writability until `time_left` is up, call `advance()` until it returns True, then `finish()`. Ask for
+/// `fileno()` again after each `advance()`: the next address has another one.
 #[pyclass(module = "subflows")]
 pub(crate) struct Connecting(Option<subflows::Connecting>);
 
@@ -200,14 +212,14 @@ impl Connecting {
     #[pyo3(signature = (address, *, local = None, interface = None, timeout = None, control = false))]
     fn new(
         py: Python<'_>,
-        address: Address,
+        address: Remotes,
         local: Option<Address>,
         interface: Option<String>,
         timeout: Option<f64>,
         control: bool,
     ) -> PyResult<Connecting> {
         let options = connect_options(local, interface, timeout, control)?;
-        let begun = py.detach(|| subflows::Connecting::begin(address.0, &options));
+        let begun = py.detach(|| subflows::Connecting::begin(&address.0, &options));
         Ok(Connecting(Some(begun.or_raise(py)?)))
     }
 
@@ -230,10 +242,7 @@ impl Connecting {
 
     /// The connected `socket.socket`, in blocking mode.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let connecting = self.0.take().ok_or_else(over)?;
-        let stream = connecting.finish().or_raise(py)?;
-        let is_v4 = stream.local_addr()?.is_ipv4();
-        python_socket(py, stream.into(), is_v4)
+        connected(py, self.0.take().ok_or_else(over)?)
     }
 
     /// Gives up.

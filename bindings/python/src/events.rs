@@ -1,7 +1,7 @@
 //! What happens to connections, as it happens.
 
 use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -55,13 +55,11 @@ impl Events {
     /// The next event, or None when none came within `timeout` seconds; without one it waits for ever.
     #[pyo3(signature = (timeout = None))]
     fn next(&mut self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Event>> {
-        /// One wait; a signal ends it sooner.
-        const SPAN: Duration = Duration::from_secs(3600);
         let deadline = timeout.map(seconds).transpose()?.map(|span| Instant::now() + span);
         let stream = self.get()?;
         loop {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            let taken = py.detach(|| stream.next(left.unwrap_or(SPAN))).or_raise(py)?;
+            let taken = py.detach(|| stream.next(left)).or_raise(py)?;
             if let Some(event) = taken {
                 return Ok(Some(Event(event)));
             }

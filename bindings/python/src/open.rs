@@ -1,7 +1,6 @@
 //! Opening one more subflow: in one call, or stepped by the caller's loop.
 
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use pyo3::exceptions::PyValueError;
@@ -85,31 +84,10 @@ fn look(py: Python<'_>, sock: Sock, ours: &OwnedFd) -> PyResult<()> {
 #[pyclass(module = "subflows")]
 pub(crate) struct Opening(Option<Begun>);
 
-/// An opening with the descriptor that it borrows.
+/// An opening on a duplicate, and the number of the socket that it was asked for.
 struct Begun {
-    opening: ManuallyDrop<subflows::Opening<'static>>,
-    _borrowed: Box<BorrowedFd<'static>>,
-    ours: OwnedFd,
+    opening: subflows::Opening<OwnedFd>,
     given: Sock,
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        // SAFETY: it is dropped here alone, before what it borrows, and not used after this.
-        unsafe { ManuallyDrop::drop(&mut self.opening) };
-    }
-}
-
-impl Begun {
-    fn new(given: Sock, ours: OwnedFd, options: &Open) -> subflows::Result<Begun> {
-        // SAFETY: the descriptor stays open as long as `ours` lives, which outlives the opening.
-        let borrowed = Box::new(unsafe { BorrowedFd::borrow_raw(ours.as_raw_fd()) });
-        let pointer: *const BorrowedFd<'static> = &*borrowed;
-        // SAFETY: the box does not move its content, and outlives the opening.
-        let lent: &'static BorrowedFd<'static> = unsafe { &*pointer };
-        let opening = ManuallyDrop::new(subflows::Opening::begin(lent, options)?);
-        Ok(Begun { opening, _borrowed: borrowed, ours, given })
-    }
 }
 
 #[pymethods]
@@ -131,7 +109,8 @@ impl Opening {
     ) -> PyResult<Opening> {
         let options = options((local, interface, remote), (local_port, backup, timeout, unbound))?;
         let ours = sock.duplicate()?;
-        Ok(Opening(Some(py.detach(|| Begun::new(sock, ours, &options)).or_raise(py)?)))
+        let opening = py.detach(|| subflows::Opening::begin(ours, &options)).or_raise(py)?;
+        Ok(Opening(Some(Begun { opening, given: sock })))
     }
 
     /// The descriptor to poll for readability, the same each time.
@@ -149,7 +128,7 @@ impl Opening {
     /// Looks whether the subflow is usable, without waiting: the subflow, or None.
     fn advance(&mut self, py: Python<'_>) -> PyResult<Option<Subflow>> {
         let begun = self.get()?;
-        if !begun.given.is_still(&begun.ours) {
+        if !begun.given.is_still(begun.opening.socket()) {
             self.cancel(py);
             return Err(closed_meanwhile(py, "open"));
         }

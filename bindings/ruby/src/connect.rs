@@ -2,7 +2,7 @@
 
 use std::os::fd::AsRawFd;
 
-use magnus::{Error, Module, RModule, Ruby, Value, method, prelude::*};
+use magnus::{Error, Module, RArray, RModule, Ruby, Value, method, prelude::*};
 use subflows::{Connect, Family};
 
 use crate::convert::{Address, Seconds, ruby_socket};
@@ -25,7 +25,7 @@ pub(crate) struct Connecting(Handle<subflows::Connecting>);
 
 pub(crate) fn begin(
     ruby: &Ruby,
-    remote: Address,
+    remotes: RArray,
     local: Option<Address>,
     interface: Option<String>,
     timeout: Option<Seconds>,
@@ -35,7 +35,9 @@ pub(crate) fn begin(
     options.local = local.map(|local| local.0);
     options.interface = interface;
     options.timeout = timeout.map(|timeout| timeout.0);
-    let begun = without_gvl(|| subflows::Connecting::begin(remote.0, &options))?;
+    let address = |remote| Address::try_convert(remote).map(|remote| remote.0);
+    let remotes = remotes.into_iter().map(address).collect::<Result<Vec<_>, _>>()?;
+    let begun = without_gvl(|| subflows::Connecting::begin(&remotes, &options))?;
     Ok(Connecting(Handle::new(begun.or_raise(ruby)?)))
 }
 

@@ -1,6 +1,5 @@
 //! Opening one more subflow: a wait, whose steps Ruby takes.
 
-use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use magnus::{Error, Module, RModule, Ruby, Value, method, prelude::*};
@@ -12,43 +11,9 @@ use crate::gvl::without_gvl;
 use crate::handle::{Handle, seconds_until};
 use crate::record::Give;
 
-/// A subflow that is being opened.
+/// A subflow that is being opened, on a duplicate: the caller may close its own.
 #[magnus::wrap(class = "Subflows::Opening", free_immediately, size)]
-pub(crate) struct Opening(Handle<Begun>);
-
-/// An opening with the descriptor that it borrows: a duplicate, for the caller may close its own.
-struct Begun {
-    opening: ManuallyDrop<subflows::Opening<'static>>,
-    sock: *mut OwnedFd,
-}
-
-// SAFETY: the pointer is to what it owns alone, and an opening may be sent as well.
-unsafe impl Send for Begun {}
-
-impl Begun {
-    fn new(sock: OwnedFd, options: &Open) -> subflows::Result<Begun> {
-        let sock = Box::into_raw(Box::new(sock));
-        // SAFETY: it was made above, and lives until the end of `drop`.
-        let lent: &'static OwnedFd = unsafe { &*sock };
-        match subflows::Opening::begin(lent, options) {
-            Ok(opening) => Ok(Begun { opening: ManuallyDrop::new(opening), sock }),
-            Err(error) => {
-                // SAFETY: it was made above, and nothing borrows it any more.
-                drop(unsafe { Box::from_raw(sock) });
-                Err(error)
-            }
-        }
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        // SAFETY: it is dropped here alone, before what it borrows, and not used after this.
-        unsafe { ManuallyDrop::drop(&mut self.opening) };
-        // SAFETY: `new` made it, and what borrowed it is gone.
-        drop(unsafe { Box::from_raw(self.sock) });
-    }
-}
+pub(crate) struct Opening(Handle<subflows::Opening<OwnedFd>>);
 
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn begin(
@@ -68,22 +33,22 @@ pub(crate) fn begin(
     options.remote = remote.map(|remote| remote.0);
     options.timeout = timeout.0;
     let sock = sock.duplicate(ruby)?;
-    let begun = without_gvl(|| Begun::new(sock, &options))?;
+    let begun = without_gvl(|| subflows::Opening::begin(sock, &options))?;
     Ok(Opening(Handle::new(begun.or_raise(ruby)?)))
 }
 
 impl Opening {
     fn fileno(ruby: &Ruby, this: &Self) -> Result<i32, Error> {
-        Ok(this.0.get(ruby)?.opening.fd().or_raise(ruby)?.as_raw_fd())
+        Ok(this.0.get(ruby)?.fd().or_raise(ruby)?.as_raw_fd())
     }
 
     fn time_left(ruby: &Ruby, this: &Self) -> Result<f64, Error> {
-        Ok(seconds_until(this.0.get(ruby)?.opening.deadline()))
+        Ok(seconds_until(this.0.get(ruby)?.deadline()))
     }
 
     /// The subflow, or nil while it is not usable.
     fn advance(ruby: &Ruby, this: &Self) -> Result<Option<Value>, Error> {
-        let done = this.0.get(ruby)?.opening.advance().or_raise(ruby)?;
+        let done = this.0.get(ruby)?.advance().or_raise(ruby)?;
         done.map(|subflow| subflow.give(ruby)).transpose()
     }
 

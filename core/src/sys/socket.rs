@@ -166,22 +166,29 @@ pub(crate) fn receive(sock: BorrowedFd<'_>, buffer: &mut [u8], flags: i32) -> io
 ///
 /// # Errors
 /// `Interrupted` where a signal came: the caller decides what that means.
-pub(crate) fn poll(sock: BorrowedFd<'_>, events: i16, deadline: Instant) -> io::Result<i16> {
+pub(crate) fn poll(
+    sock: BorrowedFd<'_>,
+    events: i16,
+    deadline: Option<Instant>,
+) -> io::Result<i16> {
     let mut entry = libc::pollfd { fd: sock.as_raw_fd(), events, revents: 0 };
-    let left = deadline.saturating_duration_since(Instant::now());
-    let timeout = libc::timespec {
-        tv_sec: left.as_secs().min(i32::MAX as u64) as libc::time_t,
-        tv_nsec: left.subsec_nanos().into(),
-    };
-    // SAFETY: one entry, one time, both on our stack; no signal mask.
-    check(unsafe { libc::ppoll(&mut entry, 1, &timeout, std::ptr::null()) })?;
+    let timeout = deadline.map(|deadline| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        libc::timespec {
+            tv_sec: left.as_secs().min(i32::MAX as u64) as libc::time_t,
+            tv_nsec: left.subsec_nanos().into(),
+        }
+    });
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: one entry and at most one time, both on our stack; no signal mask.
+    check(unsafe { libc::ppoll(&mut entry, 1, timeout, std::ptr::null()) })?;
     Ok(entry.revents)
 }
 
 /// What is there at this moment.
 pub(crate) fn poll_now(sock: BorrowedFd<'_>, events: i16) -> io::Result<i16> {
     loop {
-        match poll(sock, events, Instant::now()) {
+        match poll(sock, events, Some(Instant::now())) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             other => return other,
         }

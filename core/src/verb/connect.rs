@@ -2,7 +2,7 @@
 
 use std::net::{TcpStream, ToSocketAddrs};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::shared::new_socket::resolve;
 use crate::table::{Ty, Typed, operation};
 use crate::wait::connecting::{Connect, Connecting};
@@ -31,19 +31,10 @@ operation! {
     row CONNECT(address: Ty::Address, options: Connect::TY) -> Ty::NewSocket, NetAdminForControl,
         [Refused Unreachable TimedOut AddressNotAvailable NotPermitted Busy Unsupported];
     pub fn connect(address: impl ToSocketAddrs, options: &Connect) -> Result<TcpStream> {
-        let mut last = None;
-        for remote in resolve(address, "connect")? {
-            let attempt = Connecting::begin(remote, options).and_then(|mut connecting| {
-                while !connecting.advance()? {
-                    connecting.wait()?;
-                }
-                connecting.finish()
-            });
-            match attempt {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = Some(error),
-            }
+        let mut connecting = Connecting::begin(&resolve(address, "connect")?, options)?;
+        while !connecting.advance()? {
+            connecting.wait()?;
         }
-        Err(last.unwrap_or_else(|| Error::argument("connect", "the name has no address")))
+        connecting.finish()
     }
 }

@@ -1,5 +1,6 @@
 //! A connection that is being made.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,6 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
 use crate::sys::socket;
 use crate::table::options;
+
+const OPERATION: &str = "connect";
 
 options! {
     /// How to connect.
@@ -38,19 +41,109 @@ options! {
 /// [`advance`](Self::advance) until it says true, then [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Connecting {
-    sock: OwnedFd,
-    remote: SocketAddr,
-    deadline: Option<Instant>,
-    done: bool,
+    options: Connect,
+    attempt: Attempt,
+    /// The addresses that have not been tried.
+    others: VecDeque<SocketAddr>,
 }
 
 impl Connecting {
-    /// Starts to connect; never waits for the network.
+    /// Starts to connect to the first of these addresses; never waits for the network.
+    ///
+    /// An address that fails is followed by the next one, with the whole timeout.
     ///
     /// # Errors
-    /// As [`connect`], for what fails at once.
-    pub fn begin(remote: SocketAddr, options: &Connect) -> Result<Connecting> {
-        const OPERATION: &str = "connect";
+    /// As [`connect`](crate::connect), if every address fails at once: the error of the last one.
+    /// `InvalidArgument` if there is no address.
+    pub fn begin(remotes: &[SocketAddr], options: &Connect) -> Result<Connecting> {
+        let mut others = remotes.iter().copied().collect();
+        let none = Error::argument(OPERATION, "there is no address to connect to");
+        let attempt = Attempt::first(&mut others, options, none)?;
+        Ok(Connecting { options: options.clone(), attempt, others })
+    }
+
+    /// The descriptor to poll for writability. It changes when the next address is tried: ask again
+    /// after each [`advance`](Self::advance).
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.attempt.sock.as_fd()
+    }
+
+    /// When to stop waiting for the present address.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.attempt.deadline
+    }
+
+    /// Looks whether the connection is made, without waiting.
+    ///
+    /// # Errors
+    /// As [`connect`](crate::connect), when the last address has failed; the wait is then of no use.
+    pub fn advance(&mut self) -> Result<bool> {
+        match self.attempt.is_connected() {
+            Ok(is_connected) => Ok(is_connected),
+            Err(error) => {
+                self.attempt = Attempt::first(&mut self.others, &self.options, error)?;
+                Ok(self.attempt.is_done)
+            }
+        }
+    }
+
+    /// Waits for something to happen, at most until the deadline; a signal ends the wait too.
+    ///
+    /// # Errors
+    /// What poll(2) says.
+    pub fn wait(&self) -> Result<()> {
+        match socket::poll(self.fd(), libc::POLLOUT, self.deadline()) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                Err(Error::from_io(OPERATION, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The connected socket, in blocking mode.
+    ///
+    /// # Errors
+    /// `InvalidState` before [`advance`](Self::advance) said true.
+    pub fn finish(self) -> Result<TcpStream> {
+        let Attempt { sock, is_done, .. } = self.attempt;
+        if !is_done {
+            return Err(Error::new(ErrorKind::InvalidState, OPERATION)
+                .detail("the connection is still being made")
+                .with_remedy("Call `advance` until it says so."));
+        }
+        socket::set_nonblocking(sock.as_fd(), false)
+            .map_err(|error| Error::from_io(OPERATION, &error))?;
+        Ok(TcpStream::from(sock))
+    }
+}
+
+/// The connection to one address.
+#[derive(Debug)]
+struct Attempt {
+    sock: OwnedFd,
+    remote: SocketAddr,
+    deadline: Option<Instant>,
+    is_done: bool,
+}
+
+impl Attempt {
+    /// Starts with the first address that does not fail at once. `failure` is why the address before
+    /// failed.
+    fn first(
+        addresses: &mut VecDeque<SocketAddr>,
+        options: &Connect,
+        mut failure: Error,
+    ) -> Result<Attempt> {
+        while let Some(remote) = addresses.pop_front() {
+            match Attempt::begin(remote, options) {
+                Ok(attempt) => return Ok(attempt),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    fn begin(remote: SocketAddr, options: &Connect) -> Result<Attempt> {
         let sock = new_socket(remote.into(), OPERATION)?;
         if let Some(interface) = &options.interface {
             bind_to_interface(sock.as_fd(), interface, OPERATION)?;
@@ -66,86 +159,38 @@ impl Connecting {
                 _ => error.during(OPERATION),
             })?;
         }
-        let set = |on| {
-            socket::set_nonblocking(sock.as_fd(), on).map_err(|e| Error::from_io(OPERATION, &e))
-        };
-        set(true)?;
+        socket::set_nonblocking(sock.as_fd(), true)
+            .map_err(|error| Error::from_io(OPERATION, &error))?;
         let deadline = options.timeout.map(socket::deadline_in);
-        let done = match socket::connect(sock.as_fd(), remote) {
+        let is_done = match socket::connect(sock.as_fd(), remote) {
             Ok(()) => true,
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => false,
             Err(error) => return Err(failed(&error, remote)),
         };
-        Ok(Connecting { sock, remote, deadline, done })
+        Ok(Attempt { sock, remote, deadline, is_done })
     }
 
-    /// The descriptor to poll for writability.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.sock.as_fd()
-    }
-
-    /// When to stop waiting.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
-    }
-
-    /// Looks whether the connection is made, without waiting.
-    ///
-    /// # Errors
-    /// As [`connect`]; the socket is then of no use.
-    pub fn advance(&mut self) -> Result<bool> {
-        if self.done {
+    fn is_connected(&mut self) -> Result<bool> {
+        if self.is_done {
             return Ok(true);
         }
         let sock = self.sock.as_fd();
-        let events =
-            socket::poll_now(sock, libc::POLLOUT).map_err(|e| Error::from_io("connect", &e))?;
-        if events != 0 {
-            let error = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ERROR);
-            match error.map_err(|error| Error::from_io("connect", &error))? {
-                0 => self.done = true,
+        let os = |error: io::Error| Error::from_io(OPERATION, &error);
+        if socket::poll_now(sock, libc::POLLOUT).map_err(os)? != 0 {
+            match socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ERROR).map_err(os)? {
+                0 => self.is_done = true,
                 errno => return Err(failed(&io::Error::from_raw_os_error(errno), self.remote)),
             }
         } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Error::new(ErrorKind::TimedOut, "connect")
+            return Err(Error::new(ErrorKind::TimedOut, OPERATION)
                 .detail(format!("no answer from {} in time", self.remote)));
         }
-        Ok(self.done)
-    }
-
-    /// Waits for something to happen, at most until the deadline; a signal ends the wait too.
-    ///
-    /// # Errors
-    /// What poll(2) says.
-    pub fn wait(&self) -> Result<()> {
-        let deadline =
-            self.deadline.unwrap_or_else(|| socket::deadline_in(Duration::from_secs(86_400)));
-        match socket::poll(self.sock.as_fd(), libc::POLLOUT, deadline) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                Err(Error::from_io("connect", &error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The connected socket, in blocking mode.
-    ///
-    /// # Errors
-    /// `InvalidState` before [`advance`](Self::advance) said true.
-    pub fn finish(self) -> Result<TcpStream> {
-        if !self.done {
-            return Err(Error::new(ErrorKind::InvalidState, "connect")
-                .detail("the connection is still being made")
-                .with_remedy("Call `advance` until it says so."));
-        }
-        socket::set_nonblocking(self.sock.as_fd(), false)
-            .map_err(|e| Error::from_io("connect", &e))?;
-        Ok(TcpStream::from(self.sock))
+        Ok(self.is_done)
     }
 }
 
 fn failed(error: &io::Error, remote: SocketAddr) -> Error {
-    let error = Error::from_io("connect", error);
+    let error = Error::from_io(OPERATION, error);
     match error.kind() {
         ErrorKind::Refused => error.detail(format!("{remote} refused the connection")),
         ErrorKind::Unreachable => error.detail(format!("{remote} cannot be reached")),

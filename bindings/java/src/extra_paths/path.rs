@@ -51,7 +51,7 @@ struct Wanted {
 
 struct Running<'seat> {
     wanted: Wanted,
-    opening: Opening<'seat>,
+    opening: Opening<&'seat Seat>,
     look_at: Instant,
     pause: Duration,
 }

@@ -286,8 +286,8 @@ def capabilities() -> builtins.list[Capability]: ...
 @final
 class Connecting:
     def __new__(
-        cls, address: _Address, *, local: Optional[_Address] = None, interface: Optional[str] = None,
-        timeout: Optional[float] = None, control: bool = False
+        cls, address: Union[_Address, list[_Address]], *, local: Optional[_Address] = None,
+        interface: Optional[str] = None, timeout: Optional[float] = None, control: bool = False
     ) -> Connecting: ...
     def fileno(self) -> int: ...
     @property

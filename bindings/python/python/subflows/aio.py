@@ -89,28 +89,22 @@ async def connect(
     Each address that a name has is tried in turn, with the whole timeout each. Cancelled, the attempt is
     given up at once.
     """
-    last: OSError | None = None
-    for remote in await _resolved(address):
-        try:
-            connecting = _native.Connecting(
-                remote, local=local, interface=interface, timeout=timeout, control=control
-            )
-        except OSError as error:
-            last = error
-            continue
-        try:
-            ready = _Ready(connecting.fileno(), writable=True)
-            while not connecting.advance():
-                await ready.wait(connecting.time_left)
-            sock = connecting.finish()
-            sock.setblocking(False)
-            return sock
-        except OSError as error:
-            last = error
-        finally:
-            # Where it is finished, nothing is left to give up.
-            connecting.cancel()
-    raise last or OSError(f"{address[0]} has no address")
+    connecting = _native.Connecting(
+        await _resolved(address),
+        local=local,
+        interface=interface,
+        timeout=timeout,
+        control=control,
+    )
+    try:
+        while not connecting.advance():
+            await _Ready(connecting.fileno(), writable=True).wait(connecting.time_left)
+        sock = connecting.finish()
+        sock.setblocking(False)
+        return sock
+    finally:
+        # Does nothing if it is finished.
+        connecting.cancel()
 
 
 def _without_delay(sock: _socket.socket) -> None:

@@ -3,16 +3,19 @@
 module Subflows
   # A connection that is being made: a wait, for programs that have a loop of their own.
   #
-  # Until +advance+ gives the socket, wait for {#to_io} to be writable, at most +time_left+.
+  # Until +advance+ gives the socket, wait for {#to_io} to be writable, at most +time_left+. Ask for
+  # {#to_io} again after each +advance+: the next address has another descriptor.
   class Connecting
     include Wait
 
     # Starts to connect; never waits for the network.
     #
-    # @param remote [Addrinfo, Array(String, Integer)] where to
+    # @param remote [Addrinfo, Array(String, Integer), Array<Addrinfo>] where to; several addresses are
+    #   tried in turn, with the whole timeout each
     # @param (see Subflows.connect)
     def self.new(remote, local: nil, interface: nil, timeout: nil, control: false)
-      Native.connect(remote, local, interface, timeout, control)
+      several = remote.is_a?(Array) && !remote.first.is_a?(String)
+      Native.connect(several ? remote : [remote], local, interface, timeout, control)
     end
 
     # @!method advance
@@ -59,18 +62,8 @@ module Subflows
   # @raise [RefusedError, UnreachableError, TimedOutError, AddressNotAvailableError]; with control
   #   also what {take_control} raises
   def self.connect(host, port, local: nil, interface: nil, timeout: nil, control: false, &block)
+    remotes = Addrinfo.getaddrinfo(host, port, nil, :STREAM)
     options = { local: local, interface: interface, timeout: timeout, control: control }
-    failure = nil
-    Addrinfo.getaddrinfo(host, port, nil, :STREAM).each do |remote|
-      failure = nil
-      socket =
-        begin
-          Connecting.new(remote, **options).wait
-        rescue Error => failure
-          next
-        end
-      return lend(socket, &block)
-    end
-    raise failure
+    lend(Connecting.new(remotes, **options).wait, &block)
   end
 end

@@ -7,6 +7,7 @@ module Subflows
     #
     # @return [IO]
     def to_io
+      @io = nil if @io && !@io.closed? && @io.fileno != fileno
       @io ||= IO.for_fd(fileno, autoclose: false)
     end
 

@@ -113,12 +113,13 @@ impl Events {
         }
     }
 
-    /// The next event, waited for at most that long; `None` when the time is up or a signal came.
+    /// Waits for the next event: at most that long, or without a limit if `timeout` is `None`.
+    /// Returns `None` when the time is up or a signal came.
     ///
     /// # Errors
     /// As [`try_next`](Self::try_next).
-    pub fn next(&mut self, timeout: Duration) -> Result<Option<Event>> {
-        let deadline = socket::deadline_in(timeout);
+    pub fn next(&mut self, timeout: impl Into<Option<Duration>>) -> Result<Option<Event>> {
+        let deadline = timeout.into().map(socket::deadline_in);
         loop {
             if let Some(event) = self.try_next()? {
                 return Ok(Some(event));

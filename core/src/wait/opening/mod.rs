@@ -66,9 +66,12 @@ options! {
 /// Poll [`fd`](Self::fd) for readability until [`deadline`](Self::deadline) and call
 /// [`advance`](Self::advance), until it gives the subflow or an error. Dropped before that, the
 /// half-open subflow is closed again.
+///
+/// It owns what it opens on: a reference to a socket, or a duplicate of its descriptor if it is to
+/// outlive the socket.
 #[derive(Debug)]
-pub struct Opening<'fd> {
-    sock: BorrowedFd<'fd>,
+pub struct Opening<S: AsFd> {
+    sock: S,
     token: u32,
     options: Open,
     events: KernelEvents,
@@ -90,22 +93,22 @@ enum Stage {
     Over,
 }
 
-impl<'fd> Opening<'fd> {
+impl<S: AsFd> Opening<S> {
     /// Checks everything, sends the first segment, and waits for nothing.
     ///
     /// # Errors
     /// As [`open`](crate::open), for what is known at once.
-    pub fn begin(sock: &'fd impl AsFd, options: &Open) -> Result<Opening<'fd>> {
-        let sock = sock.as_fd();
+    pub fn begin(sock: S, options: &Open) -> Result<Opening<S>> {
+        let fd = sock.as_fd();
         let deadline = socket::deadline_in(options.timeout);
-        let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+        let info = mptcp::info(fd).map_err(|error| explain(fd, OPERATION, &error))?;
         let token = info.raw.mptcpi_token;
         if token == 0 {
             let not_connected = || Error::new(ErrorKind::NotConnected, OPERATION);
-            return Err(why_not(sock, OPERATION).unwrap_or_else(not_connected));
+            return Err(why_not(fd, OPERATION).unwrap_or_else(not_connected));
         }
         // Subscribed before anything is sent, so that no answer is missed.
-        let events = door().events(Some(sock)).map_err(|error| error.during(OPERATION))?;
+        let events = door().events(Some(fd)).map_err(|error| error.during(OPERATION))?;
         let options = options.clone();
         let mut opening = Opening {
             sock,
@@ -120,6 +123,11 @@ impl<'fd> Opening<'fd> {
         };
         opening.stage = opening.create()?;
         Ok(opening)
+    }
+
+    /// What it opens on.
+    pub fn socket(&self) -> &S {
+        &self.sock
     }
 
     /// The descriptor to poll for readability. Made on the first call, which is why it can fail.
@@ -177,7 +185,7 @@ impl<'fd> Opening<'fd> {
     /// What poll(2) says.
     pub fn wait(&mut self) -> Result<()> {
         let deadline = self.deadline();
-        match socket::poll(self.fd()?, libc::POLLIN, deadline) {
+        match socket::poll(self.fd()?, libc::POLLIN, Some(deadline)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 Err(Error::from_io(OPERATION, &error))
             }
@@ -208,11 +216,11 @@ impl<'fd> Opening<'fd> {
         if matches!(self.stage, Stage::Waiting) && self.may_be_ready(now)? {
             self.last_try = now;
             // Interfaces and ports are chosen by what the thread's namespace has.
-            must_be_here(self.sock, OPERATION)?;
+            must_be_here(self.sock.as_fd(), OPERATION)?;
             self.stage = self.create()?;
         }
         if let Stage::Joining(join) = &mut self.stage {
-            if let Some(subflow) = join.look(self.sock, &mut self.events)? {
+            if let Some(subflow) = join.look(self.sock.as_fd(), &mut self.events)? {
                 return Ok(Some(subflow));
             }
         }
@@ -245,19 +253,21 @@ impl<'fd> Opening<'fd> {
 
     /// Asks the kernel to send the first segment, again where the port or the id was taken.
     fn create(&mut self) -> Result<Stage> {
-        let mut plan = match plan(self.sock, self.token, &self.options, OPERATION) {
+        let mut plan = match plan(self.sock.as_fd(), self.token, &self.options, OPERATION) {
             Ok(plan) => plan,
             Err(error) => return self.unplanned(error),
         };
         let (mut ports, mut ids) = (PORT_TRIES, ID_TRIES);
         let error = loop {
-            plan.choose(self.sock, OPERATION)?;
-            match door().create(self.sock, self.token, &plan.local, plan.remote) {
+            plan.choose(self.sock.as_fd(), OPERATION)?;
+            match door().create(self.sock.as_fd(), self.token, &plan.local, plan.remote) {
                 Ok(()) => return Ok(Stage::Joining(Box::new(Join::new(plan)))),
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EADDRINUSE) if !plan.is_port_given && ports > 0 => ports -= 1,
                     // Also what the kernel says to an id that somebody else took in between.
-                    Some(libc::EINVAL) if ids > 0 && why_not(self.sock, OPERATION).is_none() => {
+                    Some(libc::EINVAL)
+                        if ids > 0 && why_not(self.sock.as_fd(), OPERATION).is_none() =>
+                    {
                         ids -= 1
                     }
                     _ => break error.during(OPERATION),
@@ -267,7 +277,8 @@ impl<'fd> Opening<'fd> {
         match error.raw_os_error() {
             Some(libc::ENOTCONN) => self.not_yet(error),
             Some(libc::EINVAL) => {
-                Err(why_not(self.sock, OPERATION).unwrap_or_else(|| self.invalid(&plan, error)))
+                Err(why_not(self.sock.as_fd(), OPERATION)
+                    .unwrap_or_else(|| self.invalid(&plan, error)))
             }
             _ => Err(error),
         }
@@ -276,7 +287,8 @@ impl<'fd> Opening<'fd> {
     /// The kernel found something wrong with the command, and the connection is not over.
     fn invalid(&self, plan: &Plan, error: Error) -> Error {
         // Before Linux 6.10 this is the first that is heard of it.
-        let manager = mptcp::info(self.sock).map(|info| path_manager(self.sock, &info));
+        let manager =
+            mptcp::info(self.sock.as_fd()).map(|info| path_manager(self.sock.as_fd(), &info));
         if matches!(manager, Ok(PathManager::Kernel)) {
             return error.with_kind(ErrorKind::NotControlled);
         }
@@ -292,24 +304,24 @@ impl<'fd> Opening<'fd> {
         if error.kind() != ErrorKind::NotConnected {
             return Err(error);
         }
-        match observe(self.sock, OPERATION) {
+        match observe(self.sock.as_fd(), OPERATION) {
             Ok(Observed::Mptcp(_, Phase::Connecting)) => Ok(Stage::Waiting),
-            _ => Err(why_not(self.sock, OPERATION).unwrap_or(error)),
+            _ => Err(why_not(self.sock.as_fd(), OPERATION).unwrap_or(error)),
         }
     }
 
     /// The connection does not take subflows now: for good, or until data has come through.
     fn not_yet(&self, error: Error) -> Result<Stage> {
-        if let Some(why) = why_not(self.sock, OPERATION) {
+        if let Some(why) = why_not(self.sock.as_fd(), OPERATION) {
             return Err(why);
         }
-        match observe(self.sock, OPERATION)? {
+        match observe(self.sock.as_fd(), OPERATION)? {
             Observed::Mptcp(_, Phase::Connecting) => Ok(Stage::Waiting),
             Observed::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
             // It became ready between the two questions.
-            Observed::Mptcp(..) if is_ready(self.sock, self.token) => Ok(Stage::Waiting),
+            Observed::Mptcp(..) if is_ready(self.sock.as_fd(), self.token) => Ok(Stage::Waiting),
             // Or was refused or closed meanwhile.
-            _ => Err(why_not(self.sock, OPERATION)
+            _ => Err(why_not(self.sock.as_fd(), OPERATION)
                 .unwrap_or_else(|| error.with_kind(ErrorKind::NotReady))),
         }
     }
@@ -320,13 +332,13 @@ impl<'fd> Opening<'fd> {
         if let (Stage::Joining(join), true) = (&self.stage, is_ours) {
             let (local, remote) = join.ends();
             // Where it is gone already, there is nothing to close.
-            let _ = door().destroy(self.sock, self.token, local, remote);
+            let _ = door().destroy(self.sock.as_fd(), self.token, local, remote);
         }
         self.stage = Stage::Over;
     }
 }
 
-impl Drop for Opening<'_> {
+impl<S: AsFd> Drop for Opening<S> {
     fn drop(&mut self) {
         self.undo();
     }

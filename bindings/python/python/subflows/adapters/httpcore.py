@@ -233,27 +233,22 @@ class AsyncNetworkBackend(_Options, httpcore.AsyncNetworkBackend):
     async def _connect(
         self, host: str, port: int, local: Optional[tuple[str, int]]
     ) -> socket.socket:
-        last: Optional[OSError] = None
-        for *_, remote in await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            try:
-                connecting = subflows.Connecting(
-                    remote, local=local, interface=self.interface, control=self.control
-                )
-            except OSError as error:
-                last = error
-                continue
-            try:
-                while not connecting.advance():
-                    await anyio.wait_writable(connecting.fileno())
-                sock = connecting.finish()
-                sock.setblocking(False)
-                return sock
-            except OSError as error:
-                last = error
-            finally:
-                # Where it is finished, nothing is left to give up.
-                connecting.cancel()
-        raise last or OSError(f"{host} has no address")
+        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        connecting = subflows.Connecting(
+            [remote for *_, remote in found],
+            local=local,
+            interface=self.interface,
+            control=self.control,
+        )
+        try:
+            while not connecting.advance():
+                await anyio.wait_writable(connecting.fileno())
+            sock = connecting.finish()
+            sock.setblocking(False)
+            return sock
+        finally:
+            # Does nothing if it is finished.
+            connecting.cancel()
 
     async def sleep(self, seconds: float) -> None:
         """Waits between two attempts to connect."""

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
 
-use super::door;
+use super::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::path_manager::addresses_by_token;
 use crate::shared::socket_state::unasked;
@@ -33,6 +33,7 @@ pub(crate) fn known_addresses(
 /// The kernel's own list does not say: closing a subflow by command, or failing to open one, drops
 /// the oldest entry of that address, whichever port it was for. So the live subflows are asked too.
 pub(crate) fn unused_id(
+    door: &dyn Door,
     sock: BorrowedFd<'_>,
     token: u32,
     known: &[LocalAddress],
@@ -52,10 +53,10 @@ pub(crate) fn unused_id(
             .detail("all 255 address ids of this connection are in use")
             .with_remedy("Close a subflow, or withdraw an address, first."));
     };
-    match door().remove(sock, token, stale.id) {
+    match door.remove(sock, token, stale.id) {
         // Another thread has just given it back; whatever else this means, the next command tells.
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-        given_back => given_back.map_err(|error| error.during(operation))?,
+        Err(refused) if refused.why == Why::Invalid => {}
+        given_back => given_back.map_err(|refused| refused.during(operation))?,
     }
     Ok(stale.id)
 }

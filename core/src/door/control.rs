@@ -2,13 +2,13 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::door;
+use super::Door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::socket_state::{Observed, Phase, observe};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::socket;
 
-pub(crate) fn take_control_fd(sock: BorrowedFd<'_>) -> Result<()> {
+pub(crate) fn take_control_fd(door: &dyn Door, sock: BorrowedFd<'_>) -> Result<()> {
     const OPERATION: &str = "take_control";
     let wrong = |what| {
         Err(Error::new(ErrorKind::InvalidState, OPERATION)
@@ -34,7 +34,7 @@ pub(crate) fn take_control_fd(sock: BorrowedFd<'_>) -> Result<()> {
                 .with_remedy("Make it Multipath TCP first: `socket`, or `upgrade`."));
         }
     }
-    door().take_control(sock).map_err(|error| error.during(OPERATION))
+    door.take_control(sock).map_err(|refused| refused.during(OPERATION))
 }
 
 /// Whether a TCP socket is past the point where `upgrade` could change it.

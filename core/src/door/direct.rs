@@ -5,11 +5,12 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::{Door, Withdraw};
-use crate::error::{Error, ErrorKind, Result};
+use super::{Answer, Door, Missing, Right, SubflowSocket, Withdraw, path_manager, rights};
+use crate::error::{Error, ErrorKind};
+use crate::shared::path_manager::PathManager;
 use crate::shared::socket_state::{must_be_here, unasked};
 use crate::sys::cache::{self, Kept, Unasked};
-use crate::sys::diag::{Head, SockDiag};
+use crate::sys::diag::SockDiag;
 use crate::sys::event::KernelEvents;
 use crate::sys::latch::{self, Failure, Latched};
 use crate::sys::netlink::Refusal;
@@ -21,10 +22,11 @@ const LOCK_BOUND: Duration = Duration::from_secs(1);
 /// How often somebody else may disturb the switch, or win the race for it.
 const LATCH_TRIES: usize = 16;
 
+#[derive(Debug)]
 pub(crate) struct Direct;
 
 impl Door for Direct {
-    fn take_control(&self, sock: BorrowedFd<'_>) -> Result<()> {
+    fn take_control(&self, sock: BorrowedFd<'_>) -> Answer {
         const OPERATION: &str = "take_control";
         // The switch that is written is the one of the thread's namespace. A kept netlink socket may
         // be of the namespace that the thread has left, and does not notice.
@@ -43,7 +45,8 @@ impl Door for Direct {
             }
         }
         Err(Error::new(ErrorKind::Busy, OPERATION)
-            .detail("another program keeps writing net.mptcp.path_manager"))
+            .detail("another program keeps writing net.mptcp.path_manager")
+            .into())
     }
 
     fn create(
@@ -52,7 +55,7 @@ impl Door for Direct {
         token: u32,
         local: &LocalAddress,
         remote: SocketAddr,
-    ) -> Result<()> {
+    ) -> Answer {
         act("SUBFLOW_CREATE", sock, |netlink: &mut PmNetlink| netlink.create(token, local, remote))
     }
 
@@ -62,7 +65,7 @@ impl Door for Direct {
         token: u32,
         local: SocketAddr,
         remote: SocketAddr,
-    ) -> Result<()> {
+    ) -> Answer {
         act("SUBFLOW_DESTROY", sock, |netlink: &mut PmNetlink| {
             in_either_family(local, remote, libc::ESRCH, |local, remote| {
                 netlink.destroy(token, local, remote)
@@ -70,14 +73,16 @@ impl Door for Direct {
         })
     }
 
-    fn abort(&self, sock: BorrowedFd<'_>, entry: &Head) -> Result<()> {
-        act("SOCK_DESTROY", sock, |diag: &mut SockDiag| diag.destroy(entry)).map_err(|error| {
-            match error.kind() {
+    fn abort(&self, sock: BorrowedFd<'_>, subflow: SubflowSocket) -> Answer {
+        let SubflowSocket { local, remote, interface, cookie } = subflow;
+        let destroy = |diag: &mut SockDiag| diag.destroy((local, remote), interface, cookie);
+        act("SOCK_DESTROY", sock, destroy).map_err(|refused| {
+            refused.map(|error| match error.kind() {
                 ErrorKind::Unsupported => error
                     .detail("this kernel cannot close a subflow that its own path manager opened")
                     .with_remedy("Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control."),
                 _ => error,
-            }
+            })
         })
     }
 
@@ -87,7 +92,7 @@ impl Door for Direct {
         token: u32,
         (local, remote): (SocketAddr, SocketAddr),
         backup: bool,
-    ) -> Result<()> {
+    ) -> Answer {
         act("SET_FLAGS", sock, |netlink: &mut PmNetlink| {
             in_either_family(local, remote, libc::EINVAL, |local, remote| {
                 netlink.set_backup(token, local, remote, backup)
@@ -100,25 +105,36 @@ impl Door for Direct {
         sock: BorrowedFd<'_>,
         token: u32,
         local: LocalAddress,
-    ) -> Result<Box<dyn Withdraw>> {
+    ) -> Answer<Box<dyn Withdraw>> {
         act("ANNOUNCE", sock, |netlink: &mut PmNetlink| netlink.announce(token, &local))?;
         // The cached socket, which has just been used, says that this thread is in the right place.
         let netlink = PmNetlink::open().map_err(|refusal| unasked("ANNOUNCE", refusal.into()))?;
         Ok(Box::new(Announcement { netlink, token, local }))
     }
 
-    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Result<()> {
+    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
         act("REMOVE", sock, |netlink: &mut PmNetlink| netlink.remove(token, id))
     }
 
-    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Result<KernelEvents> {
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents> {
         const OPERATION: &str = "events";
         let events = KernelEvents::subscribe()
             .map_err(|refusal| unasked(OPERATION, Unasked::Refused(refusal)))?;
         let elsewhere = sock.and_then(socket::namespace_cookie).is_some_and(|cookie| {
             socket::namespace_cookie(events.as_fd()).is_some_and(|ours| ours != cookie)
         });
-        if elsewhere { Err(Error::new(ErrorKind::OtherNamespace, OPERATION)) } else { Ok(events) }
+        if elsewhere {
+            return Err(Error::new(ErrorKind::OtherNamespace, OPERATION).into());
+        }
+        Ok(events)
+    }
+
+    fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager {
+        path_manager::asked(sock, |netlink| netlink.is_userspace(token))
+    }
+
+    fn check(&self, right: Right) -> Result<(), Missing> {
+        rights::check(right)
     }
 }
 
@@ -130,7 +146,7 @@ struct Announcement {
 }
 
 impl Withdraw for Announcement {
-    fn withdraw(&mut self) -> Result<()> {
+    fn withdraw(&mut self) -> Answer {
         let Announcement { netlink, token, local } = self;
         let withdrawn = match netlink.remove(*token, local.id) {
             // The kernel forgets an announced address when a subflow from it is closed by command,
@@ -140,7 +156,7 @@ impl Withdraw for Announcement {
             }
             other => other,
         };
-        withdrawn.map_err(|refusal| unasked("REMOVE", refusal.into()))
+        withdrawn.map_err(|refusal| unasked("REMOVE", refusal.into()).into())
     }
 }
 
@@ -148,8 +164,8 @@ fn act<K: Kept>(
     command: &'static str,
     sock: BorrowedFd<'_>,
     ask: impl FnOnce(&mut K) -> std::result::Result<(), Refusal>,
-) -> Result<()> {
-    cache::about(sock, ask).map_err(|error| unasked(command, error))
+) -> Answer {
+    cache::about(sock, ask).map_err(|error| unasked(command, error).into())
 }
 
 /// A subflow of an IPv6 socket to an IPv4 host is known to the kernel by v4-mapped addresses where

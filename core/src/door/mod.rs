@@ -1,25 +1,47 @@
 //! How a privileged act is done. The verbs above know *that* it is done, not by whom.
 //!
 //! One door is built: *direct*, by this process itself. The other, *broker*, passes the socket to
-//! a small privileged service; it will implement the same trait.
+//! a small privileged service; it will implement the same trait. A verb or a wait chooses a door
+//! once and holds it, so that what one door began is undone by the same one.
 
 pub(crate) mod address_ids;
 pub(crate) mod control;
 mod direct;
+pub(crate) mod path_manager;
+#[cfg(test)]
+pub(crate) mod recorder;
+mod refused;
+mod rights;
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use crate::error::Result;
-use crate::sys::diag::Head;
+pub(crate) use refused::{Refused, Why};
+pub(crate) use rights::{Missing, Right};
+
+use crate::shared::path_manager::PathManager;
 use crate::sys::event::KernelEvents;
 use crate::sys::path_manager::LocalAddress;
 
+/// What a door answers.
+pub(crate) type Answer<T = ()> = Result<T, Refused>;
+
+/// A subflow by what names its socket on this host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SubflowSocket {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    /// The index of the interface that it is bound to, or 0.
+    pub(crate) interface: u32,
+    pub(crate) cookie: u64,
+}
+
 /// What needs a privilege. Every act names the socket that it is about: holding it is the right
 /// to steer it.
-pub(crate) trait Door {
+pub(crate) trait Door: Debug + Send + Sync {
     /// Makes an unconnected socket take the userspace path manager.
-    fn take_control(&self, sock: BorrowedFd<'_>) -> Result<()>;
+    fn take_control(&self, sock: BorrowedFd<'_>) -> Answer;
 
     /// Sends the first segment of a new subflow.
     fn create(
@@ -28,7 +50,7 @@ pub(crate) trait Door {
         token: u32,
         local: &LocalAddress,
         remote: SocketAddr,
-    ) -> Result<()>;
+    ) -> Answer;
 
     /// Closes a subflow of a connection under the userspace path manager.
     fn destroy(
@@ -37,10 +59,10 @@ pub(crate) trait Door {
         token: u32,
         local: SocketAddr,
         remote: SocketAddr,
-    ) -> Result<()>;
+    ) -> Answer;
 
     /// Resets a subflow of any connection.
-    fn abort(&self, sock: BorrowedFd<'_>, entry: &Head) -> Result<()>;
+    fn abort(&self, sock: BorrowedFd<'_>, subflow: SubflowSocket) -> Answer;
 
     /// Asks the peer to treat a subflow as backup, or no longer.
     fn set_backup(
@@ -49,30 +71,37 @@ pub(crate) trait Door {
         token: u32,
         ends: (SocketAddr, SocketAddr),
         backup: bool,
-    ) -> Result<()>;
+    ) -> Answer;
 
-    /// Tells the peer of an address; gives how to take that back.
+    /// Announces an address to the peer; returns what takes that back.
     fn announce(
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
         local: LocalAddress,
-    ) -> Result<Box<dyn Withdraw>>;
+    ) -> Answer<Box<dyn Withdraw>>;
 
     /// Frees an address id that no subflow uses.
-    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Result<()>;
+    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer;
 
     /// Opens the stream of events of the socket's namespace, or of the caller's without one.
-    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Result<KernelEvents>;
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents>;
+
+    /// Who manages the paths of the connection with that token, on kernels that answer only to those
+    /// who may act (before Linux 6.10).
+    fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager;
+
+    /// Whether such acts are possible here, found out without doing one.
+    fn check(&self, right: Right) -> Result<(), Missing>;
 }
 
 /// The way back from an announcement. It stands by itself: the socket may be gone by then, and the
 /// thread in another network namespace.
-pub(crate) trait Withdraw: std::fmt::Debug + Send + Sync {
-    fn withdraw(&mut self) -> Result<()>;
+pub(crate) trait Withdraw: Debug + Send + Sync {
+    fn withdraw(&mut self) -> Answer;
 }
 
-/// The door that is open.
-pub(crate) fn door() -> &'static dyn Door {
+/// The door for a new verb or wait.
+pub(crate) fn choose() -> &'static dyn Door {
     &direct::Direct
 }

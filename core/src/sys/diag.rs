@@ -104,12 +104,17 @@ impl SockDiag {
     }
 
     /// Ends one TCP socket as `SOCK_DESTROY` does; needs `CAP_NET_ADMIN`.
-    pub(crate) fn destroy(&mut self, entry: &Head) -> Result<(), Refusal> {
+    pub(crate) fn destroy(
+        &mut self,
+        (local, remote): (SocketAddr, SocketAddr),
+        interface: u32,
+        cookie: u64,
+    ) -> Result<(), Refusal> {
         let request = Request {
-            ends: Some((entry.local, entry.remote)),
-            interface: entry.interface,
-            cookie: entry.cookie,
-            ..Request::tcp(family(entry.local))
+            ends: Some((local, remote)),
+            interface,
+            cookie,
+            ..Request::tcp(family(local))
         };
         self.netlink.request(request.message(diag::SOCK_DESTROY, libc::NLM_F_ACK), |_| Ok(()))
     }

@@ -4,11 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::door::address_ids::unused_id;
-use crate::door::{Withdraw, door};
+use crate::door::path_manager::path_manager;
+use crate::door::{self, Door, Why, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::interface::interface_of;
 use crate::shared::listener::{Listen, listen_on};
-use crate::shared::path_manager::{PathManager, path_manager};
+use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{Observed, Phase, explain, observe};
 use crate::sys::event::KernelEvents;
@@ -83,13 +84,14 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
         Observed::Mptcp(..) => return Err(error(ErrorKind::Closed)),
         Observed::Tcp | Observed::FellBack => return Err(error(ErrorKind::NotMptcp)),
     }
-    if path_manager(sock, &info) == PathManager::Kernel {
+    let door = door::choose();
+    if path_manager(door, sock, &info) == PathManager::Kernel {
         return Err(error(ErrorKind::NotControlled));
     }
     let token = info.raw.mptcpi_token;
     let mut local = LocalAddress::new(ip, 0);
     local.is_announced = true;
-    let ear = door().events(Some(sock)).map_err(|error| error.during(OPERATION))?;
+    let ear = door.events(Some(sock)).map_err(|refused| refused.during(OPERATION))?;
     ear.set_buffer(0);
     // Only now: of a connection in another namespace, or in another's hands, it would say "not yet".
     if !is_ready(sock, token) {
@@ -107,7 +109,7 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
     if let Some(port) = options.port {
         announced.listen(sock, port, options.backlog)?;
     }
-    announced.way_back = Some(tell(sock, token, &mut announced.local)?);
+    announced.way_back = Some(tell(door, sock, token, &mut announced.local)?);
     Ok(announced)
 }
 
@@ -130,7 +132,12 @@ fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> R
 }
 
 /// Announces under an id that is free, again where somebody took it in between.
-fn tell(sock: BorrowedFd<'_>, token: u32, local: &mut LocalAddress) -> Result<Box<dyn Withdraw>> {
+fn tell(
+    door: &dyn Door,
+    sock: BorrowedFd<'_>,
+    token: u32,
+    local: &mut LocalAddress,
+) -> Result<Box<dyn Withdraw>> {
     const OPERATION: &str = "announce";
     const TRIES: usize = 8;
     let mut last = Error::new(ErrorKind::InvalidArgument, OPERATION);
@@ -145,14 +152,14 @@ fn tell(sock: BorrowedFd<'_>, token: u32, local: &mut LocalAddress) -> Result<Bo
                     .with_remedy("Withdraw it first, or announce it with another port."));
             }
             Some(same) => same.id,
-            None => unused_id(sock, token, &known, OPERATION)?,
+            None => unused_id(door, sock, token, &known, OPERATION)?,
         };
-        match door().announce(sock, token, *local) {
+        match door.announce(sock, token, *local) {
             Ok(way_back) => return Ok(way_back),
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                last = error.during(OPERATION).with_kind(ErrorKind::InvalidArgument);
+            Err(refused) if refused.why == Why::Invalid => {
+                last = refused.during(OPERATION).with_kind(ErrorKind::InvalidArgument);
             }
-            Err(error) => return Err(error.during(OPERATION)),
+            Err(refused) => return Err(refused.during(OPERATION)),
         }
     }
     Err(last)
@@ -255,9 +262,9 @@ impl Announced {
         if self.generation != fork::generation() {
             return Ok(());
         }
-        way_back.withdraw().map_err(|error| match error.raw_os_error() {
-            Some(libc::EINVAL) => error.during("announce").with_kind(ErrorKind::Closed),
-            _ => error.during("announce"),
+        way_back.withdraw().map_err(|refused| match refused.why {
+            Why::Invalid => refused.during("announce").with_kind(ErrorKind::Closed),
+            _ => refused.during("announce"),
         })
     }
 }

@@ -1,17 +1,14 @@
 //! What this kernel and this process can do.
 
-use crate::error::{Error, ErrorKind, Result};
+use std::os::fd::AsFd;
+
+use crate::door::{self, Missing, Right};
+use crate::error::{Error, Result};
 use crate::shared::new_socket::{Family, new_socket};
 use crate::sys::diag::SockDiag;
-use crate::sys::event::KernelEvents;
-use crate::sys::latch;
 use crate::sys::mptcp;
-use crate::sys::netlink::Refusal;
-use crate::sys::path_manager::PmNetlink;
 use crate::sys::socket;
-use crate::sys::uapi::pm;
 use crate::table::{Ty, Typed, operation, record};
-use std::os::fd::AsFd;
 
 record! {
     /// One thing that this kernel and this process can or cannot do.
@@ -51,11 +48,13 @@ operation! {
             ("info", "read a connection's counters and subflows", has_info),
             ("full_info", "list subflows in one call, with ids that start at 1", has_full_info),
             ("connections", "list every connection and look one up", has_connections),
-            ("userspace_path_manager", "open subflows by program", has_userspace),
-            ("steer", "open, prioritise, announce", may_steer),
-            ("take_control", "choose who manages a connection's paths", may_take_control),
-            ("close_any", "close subflows that the kernel's path manager opened", may_close_any),
-            ("events", "follow what happens", may_follow),
+            ("userspace_path_manager", "open subflows by program", || may(Right::Userspace)),
+            ("steer", "open, prioritise, announce", || may(Right::Steer)),
+            ("take_control", "choose who manages a connection's paths", || may(Right::TakeControl)),
+            ("close_any", "close subflows that the kernel's path manager opened", || {
+                may(Right::CloseAny)
+            }),
+            ("events", "follow what happens", || may(Right::Follow)),
         ];
         Ok(checks.into_iter().map(|(name, purpose, check)| answer(name, purpose, check())).collect())
     }
@@ -63,10 +62,11 @@ operation! {
 
 /// Its name, what it is good for, and how to find out.
 type Check = (&'static str, &'static str, fn() -> Answer);
-type Answer = std::result::Result<(), (String, String)>;
+type Answer = std::result::Result<(), Missing>;
 
 fn answer(name: &str, purpose: &str, answer: Answer) -> Capability {
-    let (cause, remedy) = answer.as_ref().err().cloned().unzip();
+    let missing = answer.as_ref().err().cloned();
+    let (cause, remedy) = missing.map(|missing| (missing.cause, missing.remedy)).unzip();
     Capability {
         name: name.to_owned(),
         purpose: purpose.to_owned(),
@@ -77,12 +77,11 @@ fn answer(name: &str, purpose: &str, answer: Answer) -> Capability {
 }
 
 fn no(cause: impl Into<String>, remedy: impl Into<String>) -> Answer {
-    Err((cause.into(), remedy.into()))
+    Err(Missing::new(cause, remedy))
 }
 
-fn not_permitted() -> Answer {
-    let remedy = ErrorKind::NotPermitted.remedy();
-    no("this process lacks CAP_NET_ADMIN over its network namespace", remedy)
+fn may(right: Right) -> Answer {
+    door::choose().check(right)
 }
 
 fn has_mptcp() -> Answer {
@@ -103,10 +102,10 @@ fn has_mptcp() -> Answer {
 }
 
 /// A throwaway Multipath TCP socket to ask things of.
-fn sample() -> std::result::Result<std::os::fd::OwnedFd, (String, String)> {
+fn sample() -> std::result::Result<std::os::fd::OwnedFd, Missing> {
     has_mptcp()?;
     new_socket(Family::V4, "capabilities")
-        .map_err(|error: Error| (error.to_string(), error.remedy().to_owned()))
+        .map_err(|error: Error| Missing::new(error.to_string(), error.remedy()))
 }
 
 fn has_info() -> Answer {
@@ -137,76 +136,5 @@ fn has_connections() -> Answer {
             format!("this kernel does not list them: {refusal}"),
             "load the module on the host: modprobe mptcp_diag",
         ),
-    }
-}
-
-fn path_manager() -> std::result::Result<PmNetlink, (String, String)> {
-    PmNetlink::open().map_err(|refusal| {
-        (format!("no path manager to talk to: {refusal}"), "use Linux 5.7 or newer".to_owned())
-    })
-}
-
-fn has_userspace() -> Answer {
-    if path_manager()?.has_command(pm::CMD_SUBFLOW_CREATE) {
-        return Ok(());
-    }
-    no("this kernel has only its own", "use Linux 5.19 or newer")
-}
-
-fn may_steer() -> Answer {
-    has_userspace()?;
-    match path_manager()?.may_act() {
-        Ok(true) => Ok(()),
-        Ok(false) => not_permitted(),
-        Err(refusal) => no(refusal.to_string(), ErrorKind::Os.remedy()),
-    }
-}
-
-fn may_take_control() -> Answer {
-    may_steer()?;
-    match latch::read_switch() {
-        Ok(latch::PathManagerSwitch::Userspace) => return Ok(()),
-        Ok(latch::PathManagerSwitch::Other(name)) => {
-            return no(
-                format!("net.mptcp.path_manager is {name:?}, which is left alone"),
-                "sysctl net.mptcp.path_manager=kernel",
-            );
-        }
-        _ => {}
-    }
-    match latch::may_write_switch() {
-        Ok(()) => Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::EROFS) => no(
-            "/proc/sys is read-only here, as containers have it",
-            "start the container with --sysctl net.mptcp.path_manager=userspace",
-        ),
-        Err(error) => no(
-            format!("net.mptcp.path_manager cannot be written: {error}"),
-            ErrorKind::NotPermitted.remedy(),
-        ),
-    }
-}
-
-fn may_close_any() -> Answer {
-    // The kernel looks for the socket first and for the right later, so that naming none does not
-    // tell whether we may.
-    may_steer()?;
-    match SockDiag::open().and_then(|mut diag| diag.may_destroy()) {
-        Ok(()) => Ok(()),
-        Err(Refusal { errno: libc::EPERM, .. }) => not_permitted(),
-        Err(refusal) => no(
-            format!("this kernel does not: {refusal}"),
-            "use a kernel with CONFIG_INET_DIAG_DESTROY",
-        ),
-    }
-}
-
-fn may_follow() -> Answer {
-    match KernelEvents::subscribe() {
-        Ok(_) => Ok(()),
-        Err(Refusal { errno: libc::EPERM, .. }) => not_permitted(),
-        Err(refusal) => {
-            no(format!("this kernel does not tell: {refusal}"), "use Linux 5.12 or newer")
-        }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::door::door;
+use crate::door::path_manager::path_manager;
+use crate::door::{self, Answer, SubflowSocket, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow;
-use crate::shared::path_manager::{PathManager, path_manager};
+use crate::shared::path_manager::PathManager;
 use crate::shared::socket_state::{explain, no_such_subflow, unasked};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::Unasked;
+use crate::sys::diag::Head;
 use crate::sys::mptcp;
 use crate::table::{Ty, operation};
 
@@ -83,13 +85,14 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
             })
             .with_remedy("Close the socket, open another subflow first, or force it."));
     }
-    let controlled = path_manager(sock, &info) != PathManager::Kernel;
+    let door = door::choose();
+    let controlled = path_manager(door, sock, &info) != PathManager::Kernel;
     // If the path manager destroys the last subflow that works, the connection never ends, although
     // nothing is left of it. After an abort it times out as its peer does.
     if controlled && !is_last {
-        match door().destroy(sock, token, subflow.local, subflow.remote) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-            other => return closed(sock, id, other.map_err(|error| error.during(OPERATION))),
+        match door.destroy(sock, token, subflow.local, subflow.remote) {
+            Err(refused) if refused.why == Why::Invalid => {}
+            other => return closed(sock, id, other),
         }
     }
     let ends = (subflow.local, subflow.remote);
@@ -98,7 +101,8 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
         gone if gone.raw_os_error() == Some(libc::ENOENT) => no_such_subflow(sock, OPERATION, id),
         other => other,
     })?;
-    closed(sock, id, door().abort(sock, &entry.head).map_err(|error| error.during(OPERATION)))
+    let Head { local, remote, interface, cookie, .. } = entry.head;
+    closed(sock, id, door.abort(sock, SubflowSocket { local, remote, interface, cookie }))
 }
 
 /// Whether one of these subflows, which are established, is joined as well: until then the peer may
@@ -127,10 +131,10 @@ fn is_any_joined(
     Ok(!has_table)
 }
 
-/// What the kernel said when the subflow was gone already becomes our words for it.
-fn closed(sock: BorrowedFd<'_>, id: u32, result: Result<()>) -> Result<()> {
-    result.map_err(|error| match error.raw_os_error() {
-        Some(libc::ESRCH | libc::ENOENT) => no_such_subflow(sock, "close", id),
-        _ => error,
+/// A subflow that was gone already is reported as every verb reports it.
+fn closed(sock: BorrowedFd<'_>, id: u32, answer: Answer) -> Result<()> {
+    answer.map_err(|refused| match refused.why {
+        Why::Gone => no_such_subflow(sock, "close", id),
+        _ => refused.during("close"),
     })
 }

@@ -2,9 +2,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::door::door;
+use crate::door::path_manager::path_manager;
+use crate::door::{self, Why};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::path_manager::{PathManager, path_manager};
+use crate::shared::path_manager::PathManager;
 use crate::shared::socket_state::{explain, no_such_subflow};
 use crate::shared::subflow;
 use crate::sys::mptcp;
@@ -40,15 +41,16 @@ fn set_backup_fd(sock: BorrowedFd<'_>, id: u32, backup: bool) -> Result<()> {
     const OPERATION: &str = "set_backup";
     let subflow = subflow::find(sock, id, OPERATION)?;
     let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
-    if path_manager(sock, &info) == PathManager::Kernel {
+    let door = door::choose();
+    if path_manager(door, sock, &info) == PathManager::Kernel {
         return Err(Error::new(ErrorKind::NotControlled, OPERATION));
     }
     let ends = (subflow.local, subflow.remote);
-    door().set_backup(sock, info.raw.mptcpi_token, ends, backup).map_err(|error| {
+    door.set_backup(sock, info.raw.mptcpi_token, ends, backup).map_err(|refused| {
         // What was wrong with the command can only be that the subflow is gone.
-        match error.raw_os_error() {
-            Some(libc::EINVAL | libc::ESRCH) => no_such_subflow(sock, OPERATION, id),
-            _ => error.during(OPERATION),
+        match refused.why {
+            Why::Invalid | Why::Gone => no_such_subflow(sock, OPERATION, id),
+            _ => refused.during(OPERATION),
         }
     })
 }

@@ -2,8 +2,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use crate::door;
+use crate::door::path_manager::path_manager;
 use crate::error::Result;
-use crate::shared::path_manager::{PathManager, path_manager};
+use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{Observed, Phase, observe};
 use crate::table::{Ty, Typed, enumeration, operation, record};
@@ -85,7 +87,7 @@ fn status_fd(sock: BorrowedFd<'_>) -> Result<Status> {
         is_ready: phase == Phase::Connected && is_ready(sock, info.raw.mptcpi_token),
         path_manager: match phase {
             Phase::Listening => PathManager::Unknown,
-            _ => path_manager(sock, &info),
+            _ => path_manager(door::choose(), sock, &info),
         },
         token: Some(info.raw.mptcpi_token).filter(|token| *token != 0),
     })

@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use crate::door;
 use crate::door::control::take_control_fd;
 use crate::error::Result;
 use crate::table::{Ty, operation};
@@ -40,6 +41,6 @@ operation! {
     row TAKE_CONTROL(sock: Ty::Socket) -> Ty::Unit, NetAdmin,
         [InvalidState NotMptcp NotPermitted Busy OtherNamespace Unsupported];
     pub fn take_control(sock: &impl AsFd) -> Result<()> {
-        take_control_fd(sock.as_fd())
+        take_control_fd(door::choose(), sock.as_fd())
     }
 }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use crate::door;
 use crate::door::control::take_control_fd;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
@@ -152,7 +153,7 @@ impl Attempt {
             bind(sock.as_fd(), local, OPERATION)?;
         }
         if options.control {
-            take_control_fd(sock.as_fd()).map_err(|error| match error.kind() {
+            take_control_fd(door::choose(), sock.as_fd()).map_err(|error| match error.kind() {
                 ErrorKind::NotMptcp => Error::new(ErrorKind::Unsupported, OPERATION)
                     .detail("there is no Multipath TCP here to take control of")
                     .with_remedy("sysctl net.mptcp.enabled=1, on a kernel with CONFIG_MPTCP."),

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::door::door;
+use crate::door;
 use crate::error::{Error, Result};
 use crate::shared::socket_state::unasked;
 use crate::shared::subflow::list_fd;
@@ -57,7 +57,7 @@ impl Events {
     }
 
     pub(crate) fn open(sock: Option<BorrowedFd<'_>>, token: Option<u32>) -> Result<Events> {
-        let stream = door().events(sock)?;
+        let stream = door::choose().events(sock).map_err(|refused| refused.during(OPERATION))?;
         let diag = SockDiag::open().map_err(refused)?;
         let mut events = Events {
             stream,

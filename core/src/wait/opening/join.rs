@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::door::door;
+use crate::door::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow::{self, same};
 use crate::shared::socket_state::{unasked, why_not};
@@ -31,6 +31,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Join {
+    door: &'static dyn Door,
     plan: Plan,
     next_look: Duration,
     /// The peer has answered the first segment.
@@ -44,8 +45,9 @@ pub(crate) struct Join {
 }
 
 impl Join {
-    pub(crate) fn new(plan: Plan) -> Self {
+    pub(crate) fn new(door: &'static dyn Door, plan: Plan) -> Self {
         Join {
+            door,
             plan,
             next_look: FIRST_LOOK,
             is_answered: false,
@@ -140,13 +142,11 @@ impl Join {
         if !self.plan.is_held_back {
             return Ok(true);
         }
-        match door().set_backup(sock, self.plan.token, self.ends(), false) {
+        match self.door.set_backup(sock, self.plan.token, self.ends(), false) {
             Ok(()) => Ok(true),
             // The kernel does not know a subflow with these ends.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ESRCH)) => {
-                Ok(false)
-            }
-            Err(error) => Err(error.during(OPERATION)),
+            Err(refused) if matches!(refused.why, Why::Invalid | Why::Gone) => Ok(false),
+            Err(refused) => Err(refused.during(OPERATION)),
         }
     }
 

@@ -9,9 +9,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use crate::door::door;
+use crate::door::path_manager::path_manager;
+use crate::door::{self, Door, Refused, Why};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::path_manager::{PathManager, path_manager};
+use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{
     Observed, Phase, explain, must_be_here, observe, unasked, why_not,
@@ -72,6 +73,8 @@ options! {
 #[derive(Debug)]
 pub struct Opening<S: AsFd> {
     sock: S,
+    /// What it began is undone by the same door.
+    door: &'static dyn Door,
     token: u32,
     options: Open,
     events: KernelEvents,
@@ -99,6 +102,10 @@ impl<S: AsFd> Opening<S> {
     /// # Errors
     /// As [`open`](crate::open), for what is known at once.
     pub fn begin(sock: S, options: &Open) -> Result<Opening<S>> {
+        Opening::begin_by(door::choose(), sock, options)
+    }
+
+    fn begin_by(door: &'static dyn Door, sock: S, options: &Open) -> Result<Opening<S>> {
         let fd = sock.as_fd();
         let deadline = socket::deadline_in(options.timeout);
         let info = mptcp::info(fd).map_err(|error| explain(fd, OPERATION, &error))?;
@@ -108,10 +115,11 @@ impl<S: AsFd> Opening<S> {
             return Err(why_not(fd, OPERATION).unwrap_or_else(not_connected));
         }
         // Subscribed before anything is sent, so that no answer is missed.
-        let events = door().events(Some(fd)).map_err(|error| error.during(OPERATION))?;
+        let events = door.events(Some(fd)).map_err(|refused| refused.during(OPERATION))?;
         let options = options.clone();
         let mut opening = Opening {
             sock,
+            door,
             token,
             options,
             events,
@@ -258,27 +266,25 @@ impl<S: AsFd> Opening<S> {
             Err(error) => return self.unplanned(error),
         };
         let (mut ports, mut ids) = (PORT_TRIES, ID_TRIES);
-        let error = loop {
-            plan.choose(self.sock.as_fd(), OPERATION)?;
-            match door().create(self.sock.as_fd(), self.token, &plan.local, plan.remote) {
-                Ok(()) => return Ok(Stage::Joining(Box::new(Join::new(plan)))),
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EADDRINUSE) if !plan.is_port_given && ports > 0 => ports -= 1,
-                    // Also what the kernel says to an id that somebody else took in between.
-                    Some(libc::EINVAL)
-                        if ids > 0 && why_not(self.sock.as_fd(), OPERATION).is_none() =>
-                    {
-                        ids -= 1
-                    }
-                    _ => break error.during(OPERATION),
+        let sock = self.sock.as_fd();
+        let refused: Refused = loop {
+            plan.choose(self.door, sock, OPERATION)?;
+            match self.door.create(sock, self.token, &plan.local, plan.remote) {
+                Ok(()) => return Ok(Stage::Joining(Box::new(Join::new(self.door, plan)))),
+                Err(refused) => match refused.why {
+                    Why::PortTaken if !plan.is_port_given && ports > 0 => ports -= 1,
+                    // Also the answer for an id that somebody else took in between.
+                    Why::Invalid if ids > 0 && why_not(sock, OPERATION).is_none() => ids -= 1,
+                    _ => break refused,
                 },
             }
         };
-        match error.raw_os_error() {
-            Some(libc::ENOTCONN) => self.not_yet(error),
-            Some(libc::EINVAL) => {
-                Err(why_not(self.sock.as_fd(), OPERATION)
-                    .unwrap_or_else(|| self.invalid(&plan, error)))
+        let why = refused.why;
+        let error = refused.during(OPERATION);
+        match why {
+            Why::NotReady => self.not_yet(error),
+            Why::Invalid => {
+                Err(why_not(sock, OPERATION).unwrap_or_else(|| self.invalid(&plan, error)))
             }
             _ => Err(error),
         }
@@ -287,8 +293,8 @@ impl<S: AsFd> Opening<S> {
     /// The kernel found something wrong with the command, and the connection is not over.
     fn invalid(&self, plan: &Plan, error: Error) -> Error {
         // Before Linux 6.10 this is the first that is heard of it.
-        let manager =
-            mptcp::info(self.sock.as_fd()).map(|info| path_manager(self.sock.as_fd(), &info));
+        let sock = self.sock.as_fd();
+        let manager = mptcp::info(sock).map(|info| path_manager(self.door, sock, &info));
         if matches!(manager, Ok(PathManager::Kernel)) {
             return error.with_kind(ErrorKind::NotControlled);
         }
@@ -332,7 +338,7 @@ impl<S: AsFd> Opening<S> {
         if let (Stage::Joining(join), true) = (&self.stage, is_ours) {
             let (local, remote) = join.ends();
             // Where it is gone already, there is nothing to close.
-            let _ = door().destroy(self.sock.as_fd(), self.token, local, remote);
+            let _ = self.door.destroy(self.sock.as_fd(), self.token, local, remote);
         }
         self.stage = Stage::Over;
     }
@@ -347,4 +353,64 @@ impl<S: AsFd> Drop for Opening<S> {
 /// Data that was sent and not yet acknowledged will, once it is, make the connection ready.
 fn is_data_on_its_way(info: &Info) -> bool {
     info.raw.mptcpi_write_seq != info.raw.mptcpi_snd_una
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use subflows_lab::{Net, ready};
+
+    use super::*;
+    use crate::door::recorder::Recorder;
+    use crate::{Connect, Listen};
+
+    /// A connection that takes further subflows, and its server with the listener that they need.
+    fn connected(net: &Net) -> (TcpStream, (TcpStream, TcpListener)) {
+        let address = (net.paths[0].server_v4, 0);
+        let listener = net.server.run(|| crate::listen(address, &Listen::new())).unwrap();
+        let address = listener.local_addr().unwrap();
+        let control = Connect::new().control(true);
+        let mut client = net.client.run(|| crate::connect(address, &control)).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        client.write_all(b"?").unwrap();
+        server.read_exact(&mut [0]).unwrap();
+        server.write_all(b"!").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        (client, (server, listener))
+    }
+
+    #[test]
+    fn one_door_does_all_that_an_opening_asks() {
+        if !ready() {
+            return;
+        }
+        let net = Net::two_subnets().unwrap();
+        let (client, _server) = connected(&net);
+        let options = Open::new().interface(&net.paths[1].client_interface);
+        let door = Recorder::new();
+        net.client.run(|| {
+            let mut opening = Opening::begin_by(door, &client, &options).unwrap();
+            while opening.advance().unwrap().is_none() {
+                opening.wait().unwrap();
+            }
+        });
+        assert_eq!(door.acts(), ["events", "create", "set_backup"]);
+    }
+
+    #[test]
+    fn the_door_that_began_undoes() {
+        if !ready() {
+            return;
+        }
+        let net = Net::two_subnets().unwrap();
+        let (client, _server) = connected(&net);
+        net.paths[1].pull_cable().unwrap();
+        let options = Open::new().interface(&net.paths[1].client_interface);
+        let door = Recorder::new();
+        net.client.run(|| drop(Opening::begin_by(door, &client, &options).unwrap()));
+        assert_eq!(door.acts(), ["events", "create", "destroy"]);
+        assert_eq!(crate::list(&client).unwrap().len(), 1);
+    }
 }

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
+use crate::door::Door;
 use crate::door::address_ids::{known_addresses, unused_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow::same;
@@ -164,7 +165,12 @@ impl Plan {
     /// Where the kernel cannot use a port, it forgets the id of that address and port, even where
     /// another subflow lives by it (`mptcp_pm_nl_subflow_create_doit` in `net/mptcp/
     /// pm_userspace.c`): it must not be asked for one that is in use.
-    pub(crate) fn choose(&mut self, sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
+    pub(crate) fn choose(
+        &mut self,
+        door: &dyn Door,
+        sock: BorrowedFd<'_>,
+        operation: &'static str,
+    ) -> Result<()> {
         const TRIES: usize = 64;
         let known = match known_addresses(sock, self.token) {
             Ok(known) => known,
@@ -191,7 +197,7 @@ impl Plan {
             self.local.id = same.id;
             return Ok(());
         }
-        self.local.id = unused_id(sock, self.token, &known, operation)?;
+        self.local.id = unused_id(door, sock, self.token, &known, operation)?;
         Ok(())
     }
 

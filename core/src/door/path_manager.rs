@@ -1,0 +1,39 @@
+//! Who manages the paths of a connection: the kernel, or the application.
+
+use std::os::fd::BorrowedFd;
+
+use super::Door;
+use crate::shared::path_manager::{PathManager, addresses_by_token};
+use crate::sys::cache;
+use crate::sys::mptcp::Info;
+use crate::sys::netlink::Refusal;
+use crate::sys::path_manager::PmNetlink;
+
+/// Who manages the paths, by what this kernel answers.
+pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &Info) -> PathManager {
+    let token = info.raw.mptcpi_token;
+    match (token != 0, addresses_by_token(sock)) {
+        (true, true) => asked(sock, |netlink| netlink.addresses(token).map(drop)),
+        // Before Linux 6.10 only a command tells, and only to who may give it.
+        (true, false) => door.path_manager(sock, token),
+        // The limits are those of the kernel's path manager, and 0 on a socket that has another.
+        (false, true) if info.raw.mptcpi_subflows_max > 0 => PathManager::Kernel,
+        (false, true) => match cache::about(sock, PmNetlink::subflows_max) {
+            Ok(limit) if limit > 0 => PathManager::Userspace,
+            _ => PathManager::Unknown,
+        },
+        (false, false) => PathManager::Unknown,
+    }
+}
+
+/// Asks something that the kernel refuses by `EINVAL` about connections that it manages itself.
+pub(super) fn asked(
+    sock: BorrowedFd<'_>,
+    question: impl FnOnce(&mut PmNetlink) -> Result<(), Refusal>,
+) -> PathManager {
+    match cache::about(sock, question) {
+        Ok(()) => PathManager::Userspace,
+        Err(error) if error.is(libc::EINVAL) => PathManager::Kernel,
+        Err(_) => PathManager::Unknown,
+    }
+}

@@ -1,0 +1,97 @@
+//! A door for tests: it writes down what it is asked, and has it done by the door that is open.
+
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::sync::Mutex;
+
+use super::{Answer, Door, Missing, Right, SubflowSocket, Withdraw, choose};
+use crate::shared::path_manager::PathManager;
+use crate::sys::event::KernelEvents;
+use crate::sys::path_manager::LocalAddress;
+
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    acts: Mutex<Vec<&'static str>>,
+    door: &'static dyn Door,
+}
+
+impl Recorder {
+    /// Never freed: what is opened by a door holds it for as long as the program runs.
+    pub(crate) fn new() -> &'static Recorder {
+        Box::leak(Box::new(Recorder { acts: Mutex::default(), door: choose() }))
+    }
+
+    pub(crate) fn acts(&self) -> Vec<&'static str> {
+        self.acts.lock().unwrap().clone()
+    }
+
+    fn note(&self, act: &'static str) -> &'static dyn Door {
+        self.acts.lock().unwrap().push(act);
+        self.door
+    }
+}
+
+impl Door for Recorder {
+    fn take_control(&self, sock: BorrowedFd<'_>) -> Answer {
+        self.note("take_control").take_control(sock)
+    }
+
+    fn create(
+        &self,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        local: &LocalAddress,
+        remote: SocketAddr,
+    ) -> Answer {
+        self.note("create").create(sock, token, local, remote)
+    }
+
+    fn destroy(
+        &self,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Answer {
+        self.note("destroy").destroy(sock, token, local, remote)
+    }
+
+    fn abort(&self, sock: BorrowedFd<'_>, subflow: SubflowSocket) -> Answer {
+        self.note("abort").abort(sock, subflow)
+    }
+
+    fn set_backup(
+        &self,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        ends: (SocketAddr, SocketAddr),
+        backup: bool,
+    ) -> Answer {
+        self.note("set_backup").set_backup(sock, token, ends, backup)
+    }
+
+    fn announce(
+        &self,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        local: LocalAddress,
+    ) -> Answer<Box<dyn Withdraw>> {
+        self.note("announce").announce(sock, token, local)
+    }
+
+    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
+        self.note("remove").remove(sock, token, id)
+    }
+
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents> {
+        self.note("events").events(sock)
+    }
+
+    fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager {
+        self.note("path_manager").path_manager(sock, token)
+    }
+
+    fn check(&self, right: Right) -> Result<(), Missing> {
+        self.note("check").check(right)
+    }
+}

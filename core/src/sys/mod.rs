@@ -7,6 +7,7 @@ pub(crate) mod diag;
 pub(crate) mod event;
 pub(crate) mod fork;
 pub(crate) mod latch;
+pub(crate) mod load;
 pub(crate) mod mptcp;
 pub(crate) mod netlink;
 pub(crate) mod path_manager;

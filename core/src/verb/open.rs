@@ -16,8 +16,9 @@ operation! {
     /// open a subflow goes on as before.
     ///
     /// If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms
-    /// after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data that
-    /// arrives on a new subflow while the receiver's socket is locked. Needs `CAP_NET_ADMIN` and a connection that the
+    /// after it has joined (longer on a busy host, at most half a second), and joins as a backup until
+    /// then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the receiver's socket
+    /// is locked. Needs `CAP_NET_ADMIN` and a connection that the
     /// application controls (`Connect::control`, [`take_control`](crate::take_control), or
     /// `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19.
     ///

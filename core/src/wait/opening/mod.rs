@@ -157,8 +157,8 @@ impl<S: AsFd> Opening<S> {
         Ok(waker.as_fd())
     }
 
-    /// When it gives up: later than the timeout, by at most 50 ms, if the subflow has joined but is
-    /// still held back.
+    /// When it gives up: later than the timeout, by at most half a second, if the subflow has joined
+    /// but is still held back.
     pub fn deadline(&self) -> Instant {
         match &self.stage {
             Stage::Joining(join) => self.deadline.max(join.rest_until().unwrap_or(self.deadline)),

@@ -419,11 +419,11 @@ public abstract class Verbs {
      * open a subflow goes on as before.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
-     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
-     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
-     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
-     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
-     * 5.19.
+     * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
+     * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
+     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
+     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -442,11 +442,11 @@ public abstract class Verbs {
      * open a subflow goes on as before.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
-     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
-     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
-     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
-     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
-     * 5.19.
+     * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
+     * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
+     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
+     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -465,11 +465,11 @@ public abstract class Verbs {
      * open a subflow goes on as before.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
-     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
-     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
-     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
-     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
-     * 5.19.
+     * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
+     * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
+     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
+     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -488,11 +488,11 @@ public abstract class Verbs {
      * open a subflow goes on as before.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
-     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
-     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
-     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
-     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
-     * 5.19.
+     * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
+     * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
+     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
+     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -511,11 +511,11 @@ public abstract class Verbs {
      * open a subflow goes on as before.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
-     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
-     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
-     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
-     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
-     * 5.19.
+     * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
+     * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
+     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
+     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -534,11 +534,11 @@ public abstract class Verbs {
      * open a subflow goes on as before.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
-     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
-     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
-     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
-     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
-     * 5.19.
+     * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
+     * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
+     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
+     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -557,11 +557,11 @@ public abstract class Verbs {
      * open a subflow goes on as before.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
-     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
-     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
-     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
-     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
-     * 5.19.
+     * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
+     * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
+     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
+     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -580,11 +580,11 @@ public abstract class Verbs {
      * open a subflow goes on as before.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
-     * ms after it has joined, and joins as a backup until then: Linux 6.15 to 6.18 damages data
-     * that arrives on a new subflow while the receiver's socket is locked. Needs {@code
-     * capNetAdmin} and a connection that the application controls ({@code ConnectOptions.control},
-     * {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in the namespace); Linux
-     * 5.19.
+     * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
+     * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
+     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
+     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,

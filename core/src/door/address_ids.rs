@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
@@ -86,14 +88,25 @@ fn local_address_ids(
 }
 
 /// Any id but 0, which is the initial subflow's, and those in use.
+///
+/// Ids follow each other, so that one that was given back is not used again at once: the peer may
+/// still be closing the subflows that went by it.
 fn free_id(is_used: impl Fn(u8) -> bool) -> Option<u8> {
-    let start = port::random() as u8;
+    static NEXT: OnceLock<AtomicU8> = OnceLock::new();
+    let next = NEXT.get_or_init(|| AtomicU8::new(port::random() as u8));
+    let start = next.fetch_add(1, Ordering::Relaxed);
     (0..=u8::MAX).map(|step| start.wrapping_add(step)).find(|id| *id != 0 && !is_used(*id))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_that_was_given_back_is_not_used_at_once() {
+        let ids: HashSet<u8> = (0..32).filter_map(|_| free_id(|_| false)).collect();
+        assert!(ids.len() >= 31, "{ids:?}");
+    }
 
     #[test]
     fn an_id_is_free_until_all_are_used() {

@@ -24,6 +24,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -61,6 +62,7 @@ class CloseTest {
             next.close();
         } finally {
             threads.shutdown();
+            assertTrue(threads.awaitTermination(10, TimeUnit.SECONDS));
         }
     }
 
@@ -105,6 +107,8 @@ class CloseTest {
             }
         } finally {
             threads.shutdown();
+            // Its threads have descriptors of their own, until they end.
+            assertTrue(threads.awaitTermination(10, TimeUnit.SECONDS));
             Files.delete(file);
         }
         assertEquals(before, descriptors());

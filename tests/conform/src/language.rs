@@ -208,7 +208,18 @@ fn java(root: &Path) -> Result<Language, String> {
         compiler.args(files.filter(|path| path.extension().is_some_and(|ending| ending == "java")));
     }
     output(&mut compiler)?;
-    Ok(Language { libraries: vec![classes, library], ..Language::new("java", program) })
+    // Where other users may not look, a JVM has to be copied for them, as a whole.
+    let another = std::env::var_os("JAVA").and_then(|java| fs::canonicalize(java).ok());
+    let home = another.as_deref().and_then(|java| java.parent()?.parent());
+    let hidden = home.filter(|home| !home.ancestors().all(may_be_searched));
+    let helpers = hidden.map(|home| ("JVM", home.to_owned())).into_iter().collect();
+    let libraries = vec![classes, library];
+    Ok(Language { helpers, libraries, ..Language::new("java", program) })
+}
+
+/// Whether every user may look for files in a folder.
+fn may_be_searched(folder: &Path) -> bool {
+    folder.metadata().is_ok_and(|folder| folder.permissions().mode() & 0o001 != 0)
 }
 
 /// Copies a file, or a folder with all that is in it, for everybody to read and to execute.

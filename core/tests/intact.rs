@@ -1,5 +1,5 @@
 //! Without these, a program that sends right after `open` sends into a kernel that damages what it
-//! receives (`core/src/open/rest.rs`).
+//! receives (`core/src/wait/opening/rest.rs`).
 //!
 //! `SUBFLOWS_PLAYS` says how often each case is played: 12 times if it is not set. Without the rest,
 //! 10 to 18 of 100 messages to the server arrived damaged.

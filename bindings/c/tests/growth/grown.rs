@@ -11,12 +11,12 @@ use crate::common::{root, run};
 pub(crate) const ABI: &str = "bindings/c/abi.txt";
 /// What is changed by hand.
 pub(crate) const CORE: [&str; 3] =
-    ["core/src/backup.rs", "core/src/open.rs", "core/src/subflow.rs"];
+    ["core/src/shared/subflow.rs", "core/src/verb/set_backup.rs", "core/src/wait/opening/mod.rs"];
 
 /// What is put before which lines of which file of core.
 const ADDITIONS: [(&str, &str, &str); 4] = [
     (
-        CORE[2],
+        CORE[0],
         "        /// Time spent sending, since the subflow was opened.\n",
         "        /// Time that the peer's window was full.\n\
          \x20       receiver_limited_us: u64 [Microseconds],\n\
@@ -24,18 +24,18 @@ const ADDITIONS: [(&str, &str, &str); 4] = [
          \x20       sender_limited_us: Option<u64> [Microseconds \"9.9\"],\n",
     ),
     (
-        CORE[2],
+        CORE[0],
         "        busy_us: tcp.tcpi_busy_time,\n",
         "        receiver_limited_us: tcp.tcpi_rwnd_limited,\n\
          \x20       sender_limited_us: Some(tcp.tcpi_sndbuf_limited),\n",
     ),
     (
-        CORE[1],
+        CORE[2],
         "            /// Ask the peer to use it as backup only, from the start.\n",
         "            /// How much it matters.\n            urgency: u32 = 0,\n",
     ),
     (
-        CORE[0],
+        CORE[1],
         "        set_backup_fd(sock.as_fd(), id, backup)\n",
         "        assert!(id != u32::MAX, \"a bug\");\n",
     ),

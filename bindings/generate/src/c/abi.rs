@@ -86,6 +86,11 @@ impl Abi {
         })
     }
 
+    /// The names of all symbols, in the order of the list.
+    pub(super) fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.symbols.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Gives every member of a struct its place; those that have one keep it.
     pub(super) fn extend(&mut self, described: &Described) -> Result<()> {
         let name = &described.name;

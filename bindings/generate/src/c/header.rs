@@ -1,38 +1,22 @@
 //! `subflows.h`, by cbindgen out of the mirror and of what is written by hand.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
 
-/// The sources in the order in which a reader wants them.
-pub(super) const SOURCES: [&str; 13] = [
-    "error.rs",
-    "socket.rs",
-    "control.rs",
-    "status.rs",
-    "info.rs",
-    "subflow.rs",
-    "open.rs",
-    "backup.rs",
-    "announce.rs",
-    "address.rs",
-    "events.rs",
-    "connection.rs",
-    "capabilities.rs",
-];
+use super::sources::Source;
 
 pub(super) const HEAD: &str = include_str!("head.h");
 
 /// The header's text.
-pub(super) fn header(root: &Path, mirror: &str) -> Result<String> {
+pub(super) fn header(sources: &[Source], mirror: &str) -> Result<String> {
     // The mirror may not be written yet, or may be stale.
     let fresh = tempfile::Builder::new().suffix(".rs").tempfile()?;
     std::fs::write(fresh.path(), mirror)?;
     let mut builder = Builder::new().with_config(config()).with_src(fresh.path());
-    for source in SOURCES {
-        builder = builder.with_src(root.join("bindings/c/src").join(source));
+    for source in sources {
+        builder = builder.with_src(&source.path);
     }
     let bindings = builder.generate().context("cbindgen")?;
     let mut text = Vec::new();

@@ -2,12 +2,10 @@
 //! each function, and `subflows(7)` for what concerns all.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use anyhow::Result;
 use roff::{Inline, Roff, bold, italic, roman};
 
-use super::header::SOURCES;
+use super::sources::Source;
 use crate::output::Output;
 
 const SHARE: &str = "bindings/c/share/man";
@@ -40,17 +38,12 @@ impl Item {
 }
 
 /// Every page.
-pub(super) fn pages(root: &Path, header: &str) -> Result<Vec<Output>> {
+pub(super) fn pages(sources: &[Source], header: &str) -> Vec<Output> {
     let items = parse(header);
     let mut outputs = vec![page(7, "subflows", overview()), page(3, "subflows", library(&items))];
-    for source in SOURCES {
-        let group = format!("subflows_{}", source.trim_end_matches(".rs"));
-        let text = std::fs::read_to_string(root.join("bindings/c/src").join(source))?;
-        let is_in_text = |name: &str| {
-            let declared = |abi| text.contains(&format!("extern \"{abi}\" fn {name}("));
-            ["C", "C-unwind"].into_iter().any(declared)
-        };
-        let is_here = |item: &&Item| item.function().is_some_and(is_in_text);
+    for source in sources {
+        let group = format!("subflows_{}", source.noun());
+        let is_here = |item: &&Item| item.function().is_some_and(|name| source.exports(name));
         let functions: Vec<&Item> = items.iter().filter(is_here).collect();
         for name in functions.iter().filter_map(|item| item.function()).filter(|n| *n != group) {
             let link = format!(".so man3/{group}.3\n");
@@ -58,7 +51,7 @@ pub(super) fn pages(root: &Path, header: &str) -> Result<Vec<Output>> {
         }
         outputs.push(page(3, &group, manual(&group, &functions, &items)));
     }
-    Ok(outputs)
+    outputs
 }
 
 fn page(section: u8, name: &str, roff: Roff) -> Output {

@@ -5,6 +5,7 @@ mod header;
 mod man;
 mod members;
 mod mirror;
+mod sources;
 
 use std::fs;
 use std::path::Path;
@@ -28,10 +29,11 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
         abi.extend(described)?;
     }
     let mirror = mirror::rust(&structs, &abi)?;
-    let header = header::header(root, &mirror)?;
+    let sources = sources::sources(root, &abi)?;
+    let header = header::header(&sources, &mirror)?;
     abi.add_symbols(header::symbols(&header))?;
     abi.add_constants(members::constants(&abi))?;
-    let mut outputs = man::pages(root, &header)?;
+    let mut outputs = man::pages(&sources, &header);
     outputs.extend([
         Output::new(MIRROR, mirror),
         Output::new(HEADER, header),

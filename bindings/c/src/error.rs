@@ -183,16 +183,3 @@ pub extern "C" fn subflows_error_name(kind: c_int) -> *const c_char {
     };
     name.as_ptr()
 }
-
-/// The version of the library, as "0.1.0". The text is constant.
-#[unsafe(no_mangle)]
-pub extern "C" fn subflows_version() -> *const c_char {
-    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
-    VERSION.as_ptr().cast()
-}
-
-/// Finds a number's name in a table.
-pub(crate) fn name_of(names: &'static [(i32, &'static CStr)], number: c_int) -> *const c_char {
-    let found = names.iter().find(|(known, _)| *known == number);
-    found.map_or(c"Unknown", |(_, name)| name).as_ptr()
-}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use subflows::Events;
 
 use crate::cancel::{self, Waited};
-use crate::error::name_of;
+use crate::enum_name::enum_name;
 use crate::guard::{check_size, fill, guard, hand_out, handle, socket, take_back};
 use crate::mirror::{SUBFLOWS_EVENT_KIND_NAMES, subflows_event};
 use crate::socket::left;
@@ -156,5 +156,5 @@ pub unsafe extern "C" fn subflows_events_close(events: *mut subflows_events) {
 /// numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_event_kind_name(kind: c_int) -> *const c_char {
-    name_of(SUBFLOWS_EVENT_KIND_NAMES, kind)
+    enum_name(SUBFLOWS_EVENT_KIND_NAMES, kind)
 }

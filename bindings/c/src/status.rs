@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use crate::error::name_of;
+use crate::enum_name::enum_name;
 use crate::guard::{check_size, fill, guard, socket};
 use crate::mirror::{SUBFLOWS_PATH_MANAGER_NAMES, SUBFLOWS_STATE_NAMES, subflows_status};
 
@@ -32,11 +32,11 @@ pub unsafe extern "C" fn subflows_status(
 /// The name of an enum subflows_state: "Mptcp". Never NULL; "Unknown" for other numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_state_name(state: c_int) -> *const c_char {
-    name_of(SUBFLOWS_STATE_NAMES, state)
+    enum_name(SUBFLOWS_STATE_NAMES, state)
 }
 
 /// The name of an enum subflows_path_manager: "Userspace". Never NULL; "Unknown" for other numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_path_manager_name(path_manager: c_int) -> *const c_char {
-    name_of(SUBFLOWS_PATH_MANAGER_NAMES, path_manager)
+    enum_name(SUBFLOWS_PATH_MANAGER_NAMES, path_manager)
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use crate::error::name_of;
+use crate::enum_name::enum_name;
 use crate::guard::{check_size, fill, fill_array, guard, socket};
 use crate::mirror::{SUBFLOWS_SUBFLOW_STATE_NAMES, subflows_details, subflows_subflow};
 
@@ -88,5 +88,5 @@ pub extern "C" fn subflows_force_close(fd: c_int, id: u32) -> c_int {
 /// numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_subflow_state_name(state: c_int) -> *const c_char {
-    name_of(SUBFLOWS_SUBFLOW_STATE_NAMES, state)
+    enum_name(SUBFLOWS_SUBFLOW_STATE_NAMES, state)
 }

@@ -7,7 +7,7 @@ use libc::{sockaddr, sockaddr_storage, socklen_t};
 use subflows::{Announce, Announced};
 
 use crate::convert::{ToC, Words, ip};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard::{guard, hand_out, handle, read, socket, take_back};
 use crate::mirror::subflows_announce_options;
 

@@ -5,7 +5,7 @@ use std::vec;
 
 use subflows::{Connection, Connections};
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard::{check_size, fill, fill_array, guard, hand_out, handle, read, take_back};
 use crate::mirror::{subflows_connection, subflows_connections_options, subflows_details};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use libc::{sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
 use subflows::Name;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 
 /// A record's mirror image in C.
 pub(crate) trait Mirror<R>: Copy {

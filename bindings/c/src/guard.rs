@@ -7,7 +7,8 @@ use std::ptr::NonNull;
 
 use crate::cancel::uncancelled;
 use crate::convert::{FromC, Mirror, Words};
-use crate::error::{Failure, remember};
+use crate::failure::Failure;
+use crate::last_error::remember;
 
 /// The largest struct that is believed: far above any of ours, and far below what a negative number
 /// looks like as a size.

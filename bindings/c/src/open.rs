@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use subflows::{Open, Opening};
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard::{check_size, fill, guard, hand_out, handle, read, socket, take_back};
 use crate::mirror::{subflows_open_options, subflows_subflow};
 use crate::socket::left;

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::ptr::{null, null_mut};
 
-use crate::error::Failure;
+use crate::failure::Failure;
 
 /// The port of a service, as getaddrinfo(3) knows it.
 pub(crate) fn port(service: &str) -> Result<u16, Failure> {

@@ -9,7 +9,7 @@ use libc::{sockaddr, socklen_t};
 use subflows::{Connect, Connecting, Family, Listen};
 
 use crate::convert::{address, text};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard::{guard, hand_out, handle, read, socket, take_back};
 use crate::mirror::{subflows_connect_options, subflows_listen_options};
 

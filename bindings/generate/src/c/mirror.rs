@@ -23,7 +23,7 @@ use std::mem::{offset_of, size_of};
 use libc::{sockaddr, sockaddr_storage, socklen_t};
 
 use crate::convert::{Flag, FromC, Mirror, Presence, ToC, Words, address, duration, ip, text};
-use crate::error::Failure;
+use crate::failure::Failure;
 
 ";
 

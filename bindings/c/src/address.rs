@@ -2,8 +2,10 @@
 
 use std::ffi::c_int;
 
-use crate::guard::{fill_array, guard, socket};
+use crate::descriptor::socket;
+use crate::guard::guard;
 use crate::mirror::subflows_address;
+use crate::structs::fill_array;
 
 /// Lists the local addresses that a connection knows: those that its live subflows use, and those
 /// that were announced or used before. In the order of their address ids.

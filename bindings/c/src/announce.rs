@@ -7,9 +7,12 @@ use libc::{sockaddr, sockaddr_storage, socklen_t};
 use subflows::{Announce, Announced};
 
 use crate::convert::{ToC, Words, ip};
+use crate::descriptor::socket;
 use crate::failure::Failure;
-use crate::guard::{guard, hand_out, handle, read, socket, take_back};
+use crate::guard::guard;
+use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::subflows_announce_options;
+use crate::structs::read;
 
 /// An address that the peer was told of.
 pub struct subflows_announced {

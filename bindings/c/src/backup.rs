@@ -2,7 +2,8 @@
 
 use std::ffi::c_int;
 
-use crate::guard::{guard, socket};
+use crate::descriptor::socket;
+use crate::guard::guard;
 
 /// Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
 ///

@@ -6,8 +6,10 @@ use std::vec;
 use subflows::Capability;
 
 use crate::convert::Words;
-use crate::guard::{check_size, fill_with_words, guard, hand_out, handle, take_back};
+use crate::guard::guard;
+use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::subflows_capability;
+use crate::structs::{check_size, fill_with_words};
 
 /// A list of capabilities, and how far it has been read.
 pub struct subflows_capabilities {

@@ -6,8 +6,10 @@ use std::vec;
 use subflows::{Connection, Connections};
 
 use crate::failure::Failure;
-use crate::guard::{check_size, fill, fill_array, guard, hand_out, handle, read, take_back};
+use crate::guard::guard;
+use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::{subflows_connection, subflows_connections_options, subflows_details};
+use crate::structs::{check_size, fill, fill_array, read};
 
 /// A list of connections, and how far it has been read.
 pub struct subflows_connections {

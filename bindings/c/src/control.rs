@@ -2,7 +2,8 @@
 
 use std::ffi::c_int;
 
-use crate::guard::{guard, socket};
+use crate::descriptor::socket;
+use crate::guard::guard;
 
 /// Hands the path management of one connection to the application, before it is connected.
 ///

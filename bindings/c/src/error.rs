@@ -6,9 +6,10 @@ use std::ptr::null;
 use subflows::ErrorKind;
 
 use crate::convert::{Mirror, Words};
-use crate::guard::{fill, guard};
+use crate::guard::guard;
 use crate::last_error::{LastError, c_text, last_error};
 use crate::mirror::subflows_error;
+use crate::structs::fill;
 
 /// Tells what failed last in this thread.
 ///

@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 use subflows::Events;
 
 use crate::cancel::{self, Waited};
+use crate::descriptor::socket;
 use crate::enum_name::enum_name;
-use crate::guard::{check_size, fill, guard, hand_out, handle, socket, take_back};
+use crate::guard::guard;
+use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::{SUBFLOWS_EVENT_KIND_NAMES, subflows_event};
 use crate::socket::left;
+use crate::structs::{check_size, fill};
 
 /// A stream of events.
 pub struct subflows_events {

@@ -2,8 +2,10 @@
 
 use std::ffi::c_int;
 
-use crate::guard::{check_size, fill, guard, socket};
+use crate::descriptor::socket;
+use crate::guard::guard;
 use crate::mirror::subflows_info;
+use crate::structs::{check_size, fill};
 
 /// Reads the counters of a connection.
 ///

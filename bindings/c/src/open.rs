@@ -5,10 +5,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use subflows::{Open, Opening};
 
+use crate::descriptor::socket;
 use crate::failure::Failure;
-use crate::guard::{check_size, fill, guard, hand_out, handle, read, socket, take_back};
+use crate::guard::guard;
+use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::{subflows_open_options, subflows_subflow};
 use crate::socket::left;
+use crate::structs::{check_size, fill, read};
 
 /// Opens one more subflow of a connection and waits until it is usable.
 ///

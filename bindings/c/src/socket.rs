@@ -9,9 +9,12 @@ use libc::{sockaddr, socklen_t};
 use subflows::{Connect, Connecting, Family, Listen};
 
 use crate::convert::{address, text};
+use crate::descriptor::socket;
 use crate::failure::Failure;
-use crate::guard::{guard, hand_out, handle, read, socket, take_back};
+use crate::guard::guard;
+use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::{subflows_connect_options, subflows_listen_options};
+use crate::structs::read;
 
 /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
 /// none, or it is switched off or forbidden (subflows_status() then says so).

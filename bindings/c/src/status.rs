@@ -2,9 +2,11 @@
 
 use std::ffi::{c_char, c_int};
 
+use crate::descriptor::socket;
 use crate::enum_name::enum_name;
-use crate::guard::{check_size, fill, guard, socket};
+use crate::guard::guard;
 use crate::mirror::{SUBFLOWS_PATH_MANAGER_NAMES, SUBFLOWS_STATE_NAMES, subflows_status};
+use crate::structs::{check_size, fill};
 
 /// Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back, plain
 /// TCP, or closed.

@@ -2,9 +2,11 @@
 
 use std::ffi::{c_char, c_int};
 
+use crate::descriptor::socket;
 use crate::enum_name::enum_name;
-use crate::guard::{check_size, fill, fill_array, guard, socket};
+use crate::guard::guard;
 use crate::mirror::{SUBFLOWS_SUBFLOW_STATE_NAMES, subflows_details, subflows_subflow};
+use crate::structs::{check_size, fill, fill_array};
 
 /// Lists the live subflows of a connection, in the order in which they were opened.
 ///

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use subflows::Events;
 
 use crate::cancel::{self, Waited};
+use crate::deadline::milliseconds_until;
 use crate::descriptor::socket;
 use crate::enum_name::enum_name;
 use crate::guard::guard;
 use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::{SUBFLOWS_EVENT_KIND_NAMES, subflows_event};
-use crate::socket::left;
 use crate::structs::{check_size, fill};
 
 /// A stream of events.
@@ -126,7 +126,8 @@ pub unsafe extern "C-unwind" fn subflows_events_next(
             }
             if let Ok(limit) = u64::try_from(timeout_ms) {
                 let limit = Duration::from_millis(limit);
-                left_ms = left(*deadline.get_or_insert_with(|| Instant::now() + limit));
+                left_ms =
+                    milliseconds_until(*deadline.get_or_insert_with(|| Instant::now() + limit));
             }
             fd = stream.fd().as_raw_fd();
             Ok(0)

@@ -5,12 +5,12 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use subflows::{Open, Opening};
 
+use crate::deadline::milliseconds_until;
 use crate::descriptor::socket;
 use crate::failure::Failure;
 use crate::guard::guard;
 use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::{subflows_open_options, subflows_subflow};
-use crate::socket::left;
 use crate::structs::{check_size, fill, read};
 
 /// Opens one more subflow of a connection and waits until it is usable.
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn subflows_opening_timeout_ms(opening: *const subflows_op
     guard("open", || {
         // SAFETY: the caller's promise.
         let opening = unsafe { opening.as_ref() };
-        Ok(opening.map_or(0, |opening| left(opening.opening.deadline())))
+        Ok(opening.map_or(0, |opening| milliseconds_until(opening.opening.deadline())))
     })
 }
 

@@ -1,19 +1,20 @@
 //! Making sockets: connected, listening, or made Multipath TCP afterwards.
 
 use std::ffi::{c_char, c_int};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, IntoRawFd};
-use std::time::Instant;
 
 use libc::{sockaddr, socklen_t};
 use subflows::{Connect, Connecting, Family, Listen};
 
-use crate::convert::{address, text};
+use crate::convert::address;
+use crate::deadline::milliseconds_until;
 use crate::descriptor::socket;
 use crate::failure::Failure;
 use crate::guard::guard;
 use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::{subflows_connect_options, subflows_listen_options};
+use crate::resolve::{any_address, resolve};
 use crate::structs::read;
 
 /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
@@ -85,34 +86,14 @@ pub unsafe extern "C" fn subflows_listen(
     guard("listen", || {
         // SAFETY: the caller's promise.
         let options: Listen = unsafe { read(options, size) }?;
-        let listener: TcpListener = match host.is_null() {
-            true => {
-                let any = resolve(c"::".as_ptr(), service)?;
-                subflows::listen(&*any, &options).or_else(|error| {
-                    // A host may be without IPv6.
-                    let v4 = resolve(c"0.0.0.0".as_ptr(), service).map_err(|_| error)?;
-                    subflows::listen(&*v4, &options)
-                })?
-            }
-            false => subflows::listen(&*resolve(host, service)?, &options)?,
+        let listener: TcpListener = if host.is_null() {
+            let [both, v4] = any_address(service)?;
+            subflows::listen(both, &options).or_else(|_| subflows::listen(v4, &options))?
+        } else {
+            subflows::listen(&*resolve(host, service)?, &options)?
         };
         Ok(listener.into_raw_fd())
     })
-}
-
-/// Names and numbers as getaddrinfo(3) knows them.
-fn resolve(host: *const c_char, service: *const c_char) -> Result<Vec<SocketAddr>, Failure> {
-    let host = text(host, "host")?.ok_or_else(|| Failure::argument("`host` is NULL"))?;
-    let service =
-        text(service, "service")?.ok_or_else(|| Failure::argument("`service` is NULL"))?;
-    let port = match service.parse::<u16>() {
-        Ok(port) => port,
-        Err(_) => crate::service::port(&service)?,
-    };
-    let found = (host.as_str(), port).to_socket_addrs();
-    let found =
-        found.map_err(|error| Failure::argument(format!("{host} does not resolve: {error}")));
-    Ok(found?.collect())
 }
 
 /// Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
@@ -189,14 +170,9 @@ pub unsafe extern "C" fn subflows_connecting_timeout_ms(
     guard("connect", || {
         // SAFETY: the caller's promise.
         let connecting = unsafe { connecting.as_ref() };
-        Ok(connecting.map_or(0, |connecting| connecting.connecting.deadline().map_or(-1, left)))
+        let Some(connecting) = connecting else { return Ok(0) };
+        Ok(connecting.connecting.deadline().map_or(-1, milliseconds_until))
     })
-}
-
-/// The milliseconds until then, rounded up: a loop that waits so long is not early.
-pub(crate) fn left(deadline: Instant) -> c_int {
-    let left = deadline.saturating_duration_since(Instant::now());
-    c_int::try_from(left.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX)
 }
 
 /// Looks whether the connection is made: 1 when it is, 0 when not yet, or a negative error.

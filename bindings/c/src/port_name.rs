@@ -1,4 +1,4 @@
-//! Names of ports: `https`.
+//! The names of ports, such as `https`.
 
 use std::ffi::CString;
 use std::ptr::{null, null_mut};

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use libc::{sockaddr, sockaddr_storage, socklen_t};
 use subflows::{Announce, Announced};
 
-use crate::convert::{ToC, Words, ip};
+use crate::convert::{StringArena, ToC, ip};
 use crate::descriptor::socket;
 use crate::failure::Failure;
 use crate::guard::guard;
@@ -85,7 +85,8 @@ pub unsafe extern "C" fn subflows_announced_address(
             return Err(Failure::argument("`address` is NULL"));
         }
         // SAFETY: the caller's promise.
-        let told = unsafe { handle(announced) }?.announced.address().to_c(&mut Words::default());
+        let told =
+            unsafe { handle(announced) }?.announced.address().to_c(&mut StringArena::default());
         // SAFETY: the caller's promise; it is not null.
         unsafe { address.write_unaligned(told) };
         Ok(0)

@@ -5,17 +5,17 @@ use std::vec;
 
 use subflows::Capability;
 
-use crate::convert::Words;
+use crate::convert::StringArena;
 use crate::guard::guard;
 use crate::handle::{hand_out, handle, take_back};
 use crate::mirror::subflows_capability;
-use crate::structs::{check_size, fill_with_words};
+use crate::structs::{check_size, fill_with_strings};
 
 /// A list of capabilities, and how far it has been read.
 pub struct subflows_capabilities {
     rest: vec::IntoIter<Capability>,
     /// The texts of the one that was taken last.
-    words: Words,
+    strings: StringArena,
 }
 
 /// Tells what this kernel and this process can do, each "no" with its cause and a remedy.
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn subflows_capabilities(
 ) -> c_int {
     guard("capabilities", || {
         let rest = subflows::capabilities()?.into_iter();
-        let list = subflows_capabilities { rest, words: Words::default() };
+        let list = subflows_capabilities { rest, strings: StringArena::default() };
         // SAFETY: the caller's promise.
         unsafe { hand_out(capabilities, list) }.map(|()| 0)
     })
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn subflows_capabilities_next(
         let list = unsafe { handle(capabilities) }?;
         let Some(next) = list.rest.next() else { return Ok(0) };
         // SAFETY: the caller's promise.
-        unsafe { fill_with_words(capability, size, &next, &mut list.words) }.map(|()| 1)
+        unsafe { fill_with_strings(capability, size, &next, &mut list.strings) }.map(|()| 1)
     })
 }
 

@@ -10,17 +10,17 @@ use subflows::Name;
 
 use crate::failure::Failure;
 
-/// A record's mirror image in C.
-pub(crate) trait Mirror<R>: Copy {
-    /// Texts are pointed to, and live in `words`.
-    fn mirror(record: &R, words: &mut Words) -> Self;
+/// A C struct that is made from a record.
+pub(crate) trait CStruct<R>: Copy {
+    /// The struct points to its texts, which are kept in `strings`.
+    fn from_record(record: &R, strings: &mut StringArena) -> Self;
 }
 
-/// The texts that a mirror points to.
+/// The texts that C structs point to. They live as long as the arena.
 #[derive(Default)]
-pub(crate) struct Words(Vec<CString>);
+pub(crate) struct StringArena(Vec<CString>);
 
-impl Words {
+impl StringArena {
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
@@ -30,7 +30,7 @@ impl Words {
     }
 
     fn keep(&mut self, text: &str) -> *const c_char {
-        // Our texts have no zero in them.
+        // No text of core's contains a zero.
         let text = CString::new(text).unwrap_or_default();
         let pointer = text.as_ptr();
         self.0.push(text);
@@ -57,14 +57,14 @@ impl Flag {
 /// A value of core's as C has it.
 pub(crate) trait ToC {
     type C;
-    fn to_c(&self, words: &mut Words) -> Self::C;
+    fn to_c(&self, strings: &mut StringArena) -> Self::C;
 }
 
 macro_rules! same {
     ($($type:ty),*) => { $(
         impl ToC for $type {
             type C = $type;
-            fn to_c(&self, _: &mut Words) -> $type { *self }
+            fn to_c(&self, _: &mut StringArena) -> $type { *self }
         }
     )* };
 }
@@ -74,7 +74,7 @@ macro_rules! number {
     ($($type:ty),*) => { $(
         impl ToC for $type {
             type C = i32;
-            fn to_c(&self, _: &mut Words) -> i32 { *self as i32 }
+            fn to_c(&self, _: &mut StringArena) -> i32 { *self as i32 }
         }
     )* };
 }
@@ -82,21 +82,21 @@ number!(subflows::State, subflows::PathManager, subflows::SubflowState, subflows
 
 impl ToC for bool {
     type C = Flag;
-    fn to_c(&self, _: &mut Words) -> Flag {
+    fn to_c(&self, _: &mut StringArena) -> Flag {
         Flag(u8::from(*self))
     }
 }
 
 impl ToC for String {
     type C = *const c_char;
-    fn to_c(&self, words: &mut Words) -> *const c_char {
-        words.keep(self)
+    fn to_c(&self, strings: &mut StringArena) -> *const c_char {
+        strings.keep(self)
     }
 }
 
 impl ToC for Name {
     type C = [c_char; Name::ROOM];
-    fn to_c(&self, _: &mut Words) -> Self::C {
+    fn to_c(&self, _: &mut StringArena) -> Self::C {
         let mut name = [0; Name::ROOM];
         for (to, from) in name.iter_mut().zip(self.bytes()) {
             *to = from as c_char;
@@ -107,14 +107,14 @@ impl ToC for Name {
 
 impl ToC for IpAddr {
     type C = sockaddr_storage;
-    fn to_c(&self, words: &mut Words) -> sockaddr_storage {
-        SocketAddr::new(*self, 0).to_c(words)
+    fn to_c(&self, strings: &mut StringArena) -> sockaddr_storage {
+        SocketAddr::new(*self, 0).to_c(strings)
     }
 }
 
 impl ToC for SocketAddr {
     type C = sockaddr_storage;
-    fn to_c(&self, _: &mut Words) -> sockaddr_storage {
+    fn to_c(&self, _: &mut StringArena) -> sockaddr_storage {
         match self {
             SocketAddr::V4(v4) => storage(sockaddr_in {
                 sin_family: libc::AF_INET as libc::sa_family_t,
@@ -149,11 +149,16 @@ pub(crate) struct Presence(pub(crate) u64);
 
 impl Presence {
     /// The value, noted under that bit, or zero.
-    pub(crate) fn of<T: ToC>(&mut self, bit: u32, value: &Option<T>, words: &mut Words) -> T::C {
+    pub(crate) fn of<T: ToC>(
+        &mut self,
+        bit: u32,
+        value: &Option<T>,
+        strings: &mut StringArena,
+    ) -> T::C {
         match value {
             Some(value) => {
                 self.0 |= 1 << bit;
-                value.to_c(words)
+                value.to_c(strings)
             }
             // SAFETY: what `ToC` gives consists of integers, arrays of them and pointers.
             None => unsafe { std::mem::zeroed() },

@@ -5,7 +5,7 @@ use std::ptr::null;
 
 use subflows::ErrorKind;
 
-use crate::convert::{Mirror, Words};
+use crate::convert::{CStruct, StringArena};
 use crate::guard::guard;
 use crate::last_error::{LastError, c_text, last_error};
 use crate::mirror::subflows_error;
@@ -27,8 +27,8 @@ pub unsafe extern "C" fn subflows_last_error(error: *mut subflows_error, size: u
     })
 }
 
-impl Mirror<Option<&LastError>> for subflows_error {
-    fn mirror(last: &Option<&LastError>, _: &mut Words) -> Self {
+impl CStruct<Option<&LastError>> for subflows_error {
+    fn from_record(last: &Option<&LastError>, _: &mut StringArena) -> Self {
         let text = |text: &dyn Fn(&LastError) -> *const c_char| last.map_or(null(), text);
         let maybe = |text: &Option<CString>| text.as_ref().map_or(null(), |text| text.as_ptr());
         subflows_error {

@@ -8,7 +8,9 @@ use std::mem::{offset_of, size_of};
 
 use libc::{sockaddr, sockaddr_storage, socklen_t};
 
-use crate::convert::{Flag, FromC, Mirror, Presence, ToC, Words, address, duration, ip, text};
+use crate::convert::{
+    CStruct, Flag, FromC, Presence, StringArena, ToC, address, duration, ip, text,
+};
 use crate::failure::Failure;
 
 /// What kind of error it is. Functions that fail return the negative number.
@@ -180,14 +182,14 @@ pub struct subflows_status {
     pub reserved_1: [u8; 3],
 }
 
-impl Mirror<subflows::Status> for subflows_status {
-    fn mirror(record: &subflows::Status, words: &mut Words) -> Self {
+impl CStruct<subflows::Status> for subflows_status {
+    fn from_record(record: &subflows::Status, strings: &mut StringArena) -> Self {
         let mut present = Presence::default();
         subflows_status {
-            state: record.state.to_c(words),
-            path_manager: record.path_manager.to_c(words),
-            token: present.of(0, &record.token, words),
-            is_ready: record.is_ready.to_c(words),
+            state: record.state.to_c(strings),
+            path_manager: record.path_manager.to_c(strings),
+            token: present.of(0, &record.token, strings),
+            is_ready: record.is_ready.to_c(strings),
             reserved_1: [0; 3],
             present: present.0,
         }
@@ -272,28 +274,28 @@ pub struct subflows_info {
     pub reserved_1: [u8; 3],
 }
 
-impl Mirror<subflows::Info> for subflows_info {
-    fn mirror(record: &subflows::Info, words: &mut Words) -> Self {
+impl CStruct<subflows::Info> for subflows_info {
+    fn from_record(record: &subflows::Info, strings: &mut StringArena) -> Self {
         let mut present = Presence::default();
         subflows_info {
-            write_sequence: record.write_sequence.to_c(words),
-            unacknowledged_sequence: record.unacknowledged_sequence.to_c(words),
-            receive_sequence: record.receive_sequence.to_c(words),
-            bytes_retransmitted: present.of(0, &record.bytes_retransmitted, words),
-            bytes_sent: present.of(1, &record.bytes_sent, words),
-            bytes_received: present.of(2, &record.bytes_received, words),
-            bytes_acknowledged: present.of(3, &record.bytes_acknowledged, words),
-            token: record.token.to_c(words),
-            subflows: present.of(4, &record.subflows, words),
-            retransmits: present.of(5, &record.retransmits, words),
-            last_data_sent_ms: present.of(6, &record.last_data_sent_ms, words),
-            last_data_received_ms: present.of(7, &record.last_data_received_ms, words),
-            last_acknowledgement_ms: present.of(8, &record.last_acknowledgement_ms, words),
-            subflows_max: present.of(9, &record.subflows_max, words),
-            addresses_announced: record.addresses_announced.to_c(words),
-            addresses_accepted: record.addresses_accepted.to_c(words),
-            is_remote_key_received: record.is_remote_key_received.to_c(words),
-            is_checksum_enabled: record.is_checksum_enabled.to_c(words),
+            write_sequence: record.write_sequence.to_c(strings),
+            unacknowledged_sequence: record.unacknowledged_sequence.to_c(strings),
+            receive_sequence: record.receive_sequence.to_c(strings),
+            bytes_retransmitted: present.of(0, &record.bytes_retransmitted, strings),
+            bytes_sent: present.of(1, &record.bytes_sent, strings),
+            bytes_received: present.of(2, &record.bytes_received, strings),
+            bytes_acknowledged: present.of(3, &record.bytes_acknowledged, strings),
+            token: record.token.to_c(strings),
+            subflows: present.of(4, &record.subflows, strings),
+            retransmits: present.of(5, &record.retransmits, strings),
+            last_data_sent_ms: present.of(6, &record.last_data_sent_ms, strings),
+            last_data_received_ms: present.of(7, &record.last_data_received_ms, strings),
+            last_acknowledgement_ms: present.of(8, &record.last_acknowledgement_ms, strings),
+            subflows_max: present.of(9, &record.subflows_max, strings),
+            addresses_announced: record.addresses_announced.to_c(strings),
+            addresses_accepted: record.addresses_accepted.to_c(strings),
+            is_remote_key_received: record.is_remote_key_received.to_c(strings),
+            is_checksum_enabled: record.is_checksum_enabled.to_c(strings),
             reserved_1: [0; 3],
             present: present.0,
         }
@@ -394,38 +396,38 @@ pub struct subflows_subflow {
     pub reserved_1: [u8; 7],
 }
 
-impl Mirror<subflows::Subflow> for subflows_subflow {
-    fn mirror(record: &subflows::Subflow, words: &mut Words) -> Self {
+impl CStruct<subflows::Subflow> for subflows_subflow {
+    fn from_record(record: &subflows::Subflow, strings: &mut StringArena) -> Self {
         let mut present = Presence::default();
         subflows_subflow {
-            local: record.local.to_c(words),
-            remote: record.remote.to_c(words),
-            pacing_rate: present.of(0, &record.pacing_rate, words),
-            delivery_rate: record.delivery_rate.to_c(words),
-            bytes_sent: record.bytes_sent.to_c(words),
-            bytes_acknowledged: record.bytes_acknowledged.to_c(words),
-            bytes_received: record.bytes_received.to_c(words),
-            bytes_retransmitted: record.bytes_retransmitted.to_c(words),
-            busy_us: record.busy_us.to_c(words),
-            id: record.id.to_c(words),
-            state: record.state.to_c(words),
-            rtt_us: record.rtt_us.to_c(words),
-            rtt_deviation_us: record.rtt_deviation_us.to_c(words),
-            rtt_min_us: record.rtt_min_us.to_c(words),
-            rto_us: record.rto_us.to_c(words),
-            congestion_window: record.congestion_window.to_c(words),
-            slow_start_threshold: record.slow_start_threshold.to_c(words),
-            segment_size: record.segment_size.to_c(words),
-            bytes_not_sent: record.bytes_not_sent.to_c(words),
-            segments_sent: record.segments_sent.to_c(words),
-            segments_received: record.segments_received.to_c(words),
-            segments_retransmitted: record.segments_retransmitted.to_c(words),
-            segments_unacknowledged: record.segments_unacknowledged.to_c(words),
-            segments_lost: record.segments_lost.to_c(words),
-            last_data_sent_ms: record.last_data_sent_ms.to_c(words),
-            last_data_received_ms: record.last_data_received_ms.to_c(words),
-            last_acknowledgement_ms: record.last_acknowledgement_ms.to_c(words),
-            retransmits: record.retransmits.to_c(words),
+            local: record.local.to_c(strings),
+            remote: record.remote.to_c(strings),
+            pacing_rate: present.of(0, &record.pacing_rate, strings),
+            delivery_rate: record.delivery_rate.to_c(strings),
+            bytes_sent: record.bytes_sent.to_c(strings),
+            bytes_acknowledged: record.bytes_acknowledged.to_c(strings),
+            bytes_received: record.bytes_received.to_c(strings),
+            bytes_retransmitted: record.bytes_retransmitted.to_c(strings),
+            busy_us: record.busy_us.to_c(strings),
+            id: record.id.to_c(strings),
+            state: record.state.to_c(strings),
+            rtt_us: record.rtt_us.to_c(strings),
+            rtt_deviation_us: record.rtt_deviation_us.to_c(strings),
+            rtt_min_us: record.rtt_min_us.to_c(strings),
+            rto_us: record.rto_us.to_c(strings),
+            congestion_window: record.congestion_window.to_c(strings),
+            slow_start_threshold: record.slow_start_threshold.to_c(strings),
+            segment_size: record.segment_size.to_c(strings),
+            bytes_not_sent: record.bytes_not_sent.to_c(strings),
+            segments_sent: record.segments_sent.to_c(strings),
+            segments_received: record.segments_received.to_c(strings),
+            segments_retransmitted: record.segments_retransmitted.to_c(strings),
+            segments_unacknowledged: record.segments_unacknowledged.to_c(strings),
+            segments_lost: record.segments_lost.to_c(strings),
+            last_data_sent_ms: record.last_data_sent_ms.to_c(strings),
+            last_data_received_ms: record.last_data_received_ms.to_c(strings),
+            last_acknowledgement_ms: record.last_acknowledgement_ms.to_c(strings),
+            retransmits: record.retransmits.to_c(strings),
             reserved_1: [0; 7],
             present: present.0,
         }
@@ -516,27 +518,27 @@ pub struct subflows_details {
     pub reserved_1: [u8; 6],
 }
 
-impl Mirror<subflows::Details> for subflows_details {
-    fn mirror(record: &subflows::Details, words: &mut Words) -> Self {
+impl CStruct<subflows::Details> for subflows_details {
+    fn from_record(record: &subflows::Details, strings: &mut StringArena) -> Self {
         let mut present = Presence::default();
         subflows_details {
-            local: record.local.to_c(words),
-            remote: record.remote.to_c(words),
-            cookie: record.cookie.to_c(words),
-            bytes_sent: record.bytes_sent.to_c(words),
-            bytes_received: record.bytes_received.to_c(words),
-            bytes_retransmitted: record.bytes_retransmitted.to_c(words),
-            state: record.state.to_c(words),
-            interface_index: present.of(0, &record.interface_index, words),
-            rtt_us: record.rtt_us.to_c(words),
-            is_joined: record.is_joined.to_c(words),
-            is_additional: record.is_additional.to_c(words),
-            is_backup: record.is_backup.to_c(words),
-            is_remote_backup: record.is_remote_backup.to_c(words),
-            local_address_id: record.local_address_id.to_c(words),
-            remote_address_id: record.remote_address_id.to_c(words),
-            interface: present.of(1, &record.interface, words),
-            congestion_control: present.of(2, &record.congestion_control, words),
+            local: record.local.to_c(strings),
+            remote: record.remote.to_c(strings),
+            cookie: record.cookie.to_c(strings),
+            bytes_sent: record.bytes_sent.to_c(strings),
+            bytes_received: record.bytes_received.to_c(strings),
+            bytes_retransmitted: record.bytes_retransmitted.to_c(strings),
+            state: record.state.to_c(strings),
+            interface_index: present.of(0, &record.interface_index, strings),
+            rtt_us: record.rtt_us.to_c(strings),
+            is_joined: record.is_joined.to_c(strings),
+            is_additional: record.is_additional.to_c(strings),
+            is_backup: record.is_backup.to_c(strings),
+            is_remote_backup: record.is_remote_backup.to_c(strings),
+            local_address_id: record.local_address_id.to_c(strings),
+            remote_address_id: record.remote_address_id.to_c(strings),
+            interface: present.of(1, &record.interface, strings),
+            congestion_control: present.of(2, &record.congestion_control, strings),
             reserved_1: [0; 6],
             present: present.0,
         }
@@ -585,15 +587,15 @@ pub struct subflows_address {
     pub is_announced: Flag,
 }
 
-impl Mirror<subflows::Address> for subflows_address {
-    fn mirror(record: &subflows::Address, words: &mut Words) -> Self {
+impl CStruct<subflows::Address> for subflows_address {
+    fn from_record(record: &subflows::Address, strings: &mut StringArena) -> Self {
         let present = Presence::default();
         subflows_address {
-            ip: record.ip.to_c(words),
-            subflows: record.subflows.to_c(words),
-            port: record.port.to_c(words),
-            id: record.id.to_c(words),
-            is_announced: record.is_announced.to_c(words),
+            ip: record.ip.to_c(strings),
+            subflows: record.subflows.to_c(strings),
+            port: record.port.to_c(strings),
+            id: record.id.to_c(strings),
+            is_announced: record.is_announced.to_c(strings),
             present: present.0,
         }
     }
@@ -660,23 +662,23 @@ pub struct subflows_event {
     pub reserved_1: [u8; 1],
 }
 
-impl Mirror<subflows::Event> for subflows_event {
-    fn mirror(record: &subflows::Event, words: &mut Words) -> Self {
+impl CStruct<subflows::Event> for subflows_event {
+    fn from_record(record: &subflows::Event, strings: &mut StringArena) -> Self {
         let mut present = Presence::default();
         subflows_event {
-            local: present.of(0, &record.local, words),
-            remote: present.of(1, &record.remote, words),
-            kind: record.kind.to_c(words),
-            token: present.of(2, &record.token, words),
-            reset_reason: present.of(3, &record.reset_reason, words),
-            interface_index: present.of(4, &record.interface_index, words),
-            local_address_id: present.of(5, &record.local_address_id, words),
-            remote_address_id: present.of(6, &record.remote_address_id, words),
-            is_remote_backup: present.of(7, &record.is_remote_backup, words),
-            error: present.of(8, &record.error, words),
-            is_server: record.is_server.to_c(words),
-            denies_initial_address: record.denies_initial_address.to_c(words),
-            is_resync: record.is_resync.to_c(words),
+            local: present.of(0, &record.local, strings),
+            remote: present.of(1, &record.remote, strings),
+            kind: record.kind.to_c(strings),
+            token: present.of(2, &record.token, strings),
+            reset_reason: present.of(3, &record.reset_reason, strings),
+            interface_index: present.of(4, &record.interface_index, strings),
+            local_address_id: present.of(5, &record.local_address_id, strings),
+            remote_address_id: present.of(6, &record.remote_address_id, strings),
+            is_remote_backup: present.of(7, &record.is_remote_backup, strings),
+            error: present.of(8, &record.error, strings),
+            is_server: record.is_server.to_c(strings),
+            denies_initial_address: record.denies_initial_address.to_c(strings),
+            is_resync: record.is_resync.to_c(strings),
             reserved_1: [0; 1],
             present: present.0,
         }
@@ -788,40 +790,40 @@ pub struct subflows_connection {
     pub reserved_1: [u8; 3],
 }
 
-impl Mirror<subflows::Connection> for subflows_connection {
-    fn mirror(record: &subflows::Connection, words: &mut Words) -> Self {
+impl CStruct<subflows::Connection> for subflows_connection {
+    fn from_record(record: &subflows::Connection, strings: &mut StringArena) -> Self {
         let mut present = Presence::default();
         subflows_connection {
-            local: record.local.to_c(words),
-            remote: record.remote.to_c(words),
-            info_write_sequence: record.info.write_sequence.to_c(words),
-            info_unacknowledged_sequence: record.info.unacknowledged_sequence.to_c(words),
-            info_receive_sequence: record.info.receive_sequence.to_c(words),
-            info_bytes_retransmitted: present.of(0, &record.info.bytes_retransmitted, words),
-            info_bytes_sent: present.of(1, &record.info.bytes_sent, words),
-            info_bytes_received: present.of(2, &record.info.bytes_received, words),
-            info_bytes_acknowledged: present.of(3, &record.info.bytes_acknowledged, words),
-            token: record.token.to_c(words),
-            state: record.state.to_c(words),
-            inode: record.inode.to_c(words),
-            uid: record.uid.to_c(words),
-            receive_queue: record.receive_queue.to_c(words),
-            send_queue: record.send_queue.to_c(words),
-            info_token: record.info.token.to_c(words),
-            info_subflows: present.of(4, &record.info.subflows, words),
-            info_retransmits: present.of(5, &record.info.retransmits, words),
-            info_last_data_sent_ms: present.of(6, &record.info.last_data_sent_ms, words),
-            info_last_data_received_ms: present.of(7, &record.info.last_data_received_ms, words),
+            local: record.local.to_c(strings),
+            remote: record.remote.to_c(strings),
+            info_write_sequence: record.info.write_sequence.to_c(strings),
+            info_unacknowledged_sequence: record.info.unacknowledged_sequence.to_c(strings),
+            info_receive_sequence: record.info.receive_sequence.to_c(strings),
+            info_bytes_retransmitted: present.of(0, &record.info.bytes_retransmitted, strings),
+            info_bytes_sent: present.of(1, &record.info.bytes_sent, strings),
+            info_bytes_received: present.of(2, &record.info.bytes_received, strings),
+            info_bytes_acknowledged: present.of(3, &record.info.bytes_acknowledged, strings),
+            token: record.token.to_c(strings),
+            state: record.state.to_c(strings),
+            inode: record.inode.to_c(strings),
+            uid: record.uid.to_c(strings),
+            receive_queue: record.receive_queue.to_c(strings),
+            send_queue: record.send_queue.to_c(strings),
+            info_token: record.info.token.to_c(strings),
+            info_subflows: present.of(4, &record.info.subflows, strings),
+            info_retransmits: present.of(5, &record.info.retransmits, strings),
+            info_last_data_sent_ms: present.of(6, &record.info.last_data_sent_ms, strings),
+            info_last_data_received_ms: present.of(7, &record.info.last_data_received_ms, strings),
             info_last_acknowledgement_ms: present.of(
                 8,
                 &record.info.last_acknowledgement_ms,
-                words,
+                strings,
             ),
-            info_subflows_max: present.of(9, &record.info.subflows_max, words),
-            info_addresses_announced: record.info.addresses_announced.to_c(words),
-            info_addresses_accepted: record.info.addresses_accepted.to_c(words),
-            info_is_remote_key_received: record.info.is_remote_key_received.to_c(words),
-            info_is_checksum_enabled: record.info.is_checksum_enabled.to_c(words),
+            info_subflows_max: present.of(9, &record.info.subflows_max, strings),
+            info_addresses_announced: record.info.addresses_announced.to_c(strings),
+            info_addresses_accepted: record.info.addresses_accepted.to_c(strings),
+            info_is_remote_key_received: record.info.is_remote_key_received.to_c(strings),
+            info_is_checksum_enabled: record.info.is_checksum_enabled.to_c(strings),
             reserved_1: [0; 3],
             present: present.0,
         }
@@ -884,15 +886,15 @@ pub struct subflows_capability {
     pub reserved_1: [u8; 7],
 }
 
-impl Mirror<subflows::Capability> for subflows_capability {
-    fn mirror(record: &subflows::Capability, words: &mut Words) -> Self {
+impl CStruct<subflows::Capability> for subflows_capability {
+    fn from_record(record: &subflows::Capability, strings: &mut StringArena) -> Self {
         let mut present = Presence::default();
         subflows_capability {
-            name: record.name.to_c(words),
-            purpose: record.purpose.to_c(words),
-            cause: present.of(0, &record.cause, words),
-            remedy: present.of(1, &record.remedy, words),
-            is_available: record.is_available.to_c(words),
+            name: record.name.to_c(strings),
+            purpose: record.purpose.to_c(strings),
+            cause: present.of(0, &record.cause, strings),
+            remedy: present.of(1, &record.remedy, strings),
+            is_available: record.is_available.to_c(strings),
             reserved_1: [0; 7],
             present: present.0,
         }

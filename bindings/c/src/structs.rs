@@ -1,11 +1,12 @@
 //! The caller's structs: records are filled, options are read, each as far as both sides know it.
 //!
-//! The caller passes the size that its compiler saw, which may be that of an older or a newer header.
+//! The caller passes the size that its compiler saw, which may be that of an older or a newer
+//! header.
 
 use std::ffi::c_int;
 use std::ptr::NonNull;
 
-use crate::convert::{FromC, Mirror, Words};
+use crate::convert::{CStruct, FromC, StringArena};
 use crate::failure::Failure;
 
 /// The largest size that is accepted: far above that of any struct of this library, and far below
@@ -16,41 +17,41 @@ const LARGEST: usize = 64 * 1024;
 ///
 /// # Safety
 /// `out` is null or leads to `size` bytes that may be written.
-pub(crate) unsafe fn fill<R, M: Mirror<R>>(
+pub(crate) unsafe fn fill<R, M: CStruct<R>>(
     out: *mut M,
     size: usize,
     record: &R,
 ) -> Result<(), Failure> {
     check_size(out, size)?;
     // SAFETY: the caller's promise; it is not null.
-    unsafe { put(out.cast(), size, &mirror::<R, M>(record)) };
+    unsafe { put(out.cast(), size, &without_strings::<R, M>(record)) };
     Ok(())
 }
 
-/// As [`fill`], for a record with texts: they live in `words`.
+/// As [`fill`], for a record with texts, which are kept in `strings`.
 ///
 /// # Safety
 /// As [`fill`].
-pub(crate) unsafe fn fill_with_words<R, M: Mirror<R>>(
+pub(crate) unsafe fn fill_with_strings<R, M: CStruct<R>>(
     out: *mut M,
     size: usize,
     record: &R,
-    words: &mut Words,
+    strings: &mut StringArena,
 ) -> Result<(), Failure> {
     check_size(out, size)?;
-    words.clear();
+    strings.clear();
     // SAFETY: the caller's promise; it is not null.
-    unsafe { put(out.cast(), size, &M::mirror(record, words)) };
+    unsafe { put(out.cast(), size, &M::from_record(record, strings)) };
     Ok(())
 }
 
-/// The mirror image of a record without texts.
-fn mirror<R, M: Mirror<R>>(record: &R) -> M {
-    let mut words = Words::default();
-    let image = M::mirror(record, &mut words);
-    // The texts would be gone by now: such a record is filled with words.
-    assert!(words.is_empty(), "a record with texts needs an owner for them");
-    image
+/// The C struct of a record without texts.
+fn without_strings<R, M: CStruct<R>>(record: &R) -> M {
+    let mut strings = StringArena::default();
+    let filled = M::from_record(record, &mut strings);
+    // The arena ends here: a record with texts needs `fill_with_strings`.
+    assert!(strings.is_empty(), "a record with texts needs an owner for them");
+    filled
 }
 
 /// Whether a struct of that size ends in the middle of a member, which no `sizeof` returns. Half a
@@ -75,7 +76,7 @@ pub(crate) fn check_size<M>(out: *mut M, size: usize) -> Result<(), Failure> {
 ///
 /// # Safety
 /// `out` leads to `room` elements of `size` bytes that may be written, or is null with `room` 0.
-pub(crate) unsafe fn fill_array<R, M: Mirror<R>>(
+pub(crate) unsafe fn fill_array<R, M: CStruct<R>>(
     out: *mut M,
     room: usize,
     size: usize,
@@ -88,7 +89,7 @@ pub(crate) unsafe fn fill_array<R, M: Mirror<R>>(
         // SAFETY: `index` is less than `room`, which the caller promises.
         let element = unsafe { out.cast::<u8>().add(index * size) };
         // SAFETY: as above.
-        unsafe { put(element, size, &mirror::<R, M>(record)) };
+        unsafe { put(element, size, &without_strings::<R, M>(record)) };
     }
     Ok(c_int::try_from(records.len()).unwrap_or(c_int::MAX))
 }
@@ -98,7 +99,7 @@ pub(crate) unsafe fn fill_array<R, M: Mirror<R>>(
 unsafe fn put<M: Copy>(out: *mut u8, size: usize, value: &M) {
     let known = size.min(size_of::<M>());
     let from: *const M = value;
-    // SAFETY: `known` fits both; a mirror has no padding, and `value` is ours.
+    // SAFETY: `known` fits both; a C struct of `mirror.rs` has no padding, and `value` is ours.
     unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), out, known) };
     // SAFETY: `known` is at most `size`.
     let rest = unsafe { out.add(known) };

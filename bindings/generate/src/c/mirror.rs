@@ -22,7 +22,9 @@ use std::mem::{offset_of, size_of};
 
 use libc::{sockaddr, sockaddr_storage, socklen_t};
 
-use crate::convert::{Flag, FromC, Mirror, Presence, ToC, Words, address, duration, ip, text};
+use crate::convert::{
+    CStruct, Flag, FromC, Presence, StringArena, ToC, address, duration, ip, text,
+};
 use crate::failure::Failure;
 
 ";
@@ -129,16 +131,19 @@ fn member<'a>(described: &'a Described, place: &Placed) -> Option<&'a Member> {
 /// Out of core: each member from its field.
 fn record(file: &mut String, described: &Described, places: &[Placed]) -> Result<()> {
     let (name, source) = (&described.name, described.source);
-    writeln!(file, "impl Mirror<subflows::{source}> for {name} {{")?;
-    writeln!(file, "    fn mirror(record: &subflows::{source}, words: &mut Words) -> Self {{")?;
+    writeln!(file, "impl CStruct<subflows::{source}> for {name} {{")?;
+    writeln!(
+        file,
+        "    fn from_record(record: &subflows::{source}, strings: &mut StringArena) -> Self {{"
+    )?;
     let has_bits = places.iter().any(|place| place.bit.is_some());
     let binding = if has_bits { "let mut present" } else { "let present" };
     writeln!(file, "        {binding} = Presence::default();")?;
     writeln!(file, "        {name} {{")?;
     for place in places.iter().filter(|place| place.name != "present") {
         let value = match (member(described, place), place.bit) {
-            (Some(m), Some(bit)) => format!("present.of({bit}, &record.{}, words)", m.source),
-            (Some(m), None) => format!("record.{}.to_c(words)", m.source),
+            (Some(m), Some(bit)) => format!("present.of({bit}, &record.{}, strings)", m.source),
+            (Some(m), None) => format!("record.{}.to_c(strings)", m.source),
             (None, _) => format!("[0; {}]", place.size),
         };
         writeln!(file, "            {}: {value},", place.name)?;

@@ -43,7 +43,7 @@ macro_rules! natives {
     )* };
 }
 
-/// The methods of objects, because the JVM wants to be their caller: see `Native.takePlace`.
+/// Methods of objects, because the JVM must be their caller: see `JdkHook.install`.
 const _: [jni::NativeMethod; 2] = [
     jni::native_method! {
         java_type = "org.subflows.Agent$Sockets",

@@ -69,7 +69,7 @@ public final class Agent {
             require("connections");
         }
         try {
-            Native.takePlace(new Sockets());
+            JdkHook.install(new Sockets());
         } catch (NoSuchMethodError other) {
             throw new UnsupportedOperationException(
                     "this JVM makes its sockets in a way that the agent does not know ("

@@ -11,7 +11,7 @@ final class Available implements Runnable {
     /** For all sockets of this JVM; where its JDK asks the kernel in another way, it stays as it is. */
     static void mend() {
         try {
-            Native.takePlace(new Available());
+            JdkHook.install(new Available());
         } catch (NoSuchMethodError other) {
             // Another JDK, whose TLS may not ask at all.
         }

@@ -1,95 +1,24 @@
 package org.subflows;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.net.ProtocolFamily;
 import java.net.SocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.spi.SelectorProvider;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * The native part. A socket is an object, or null and a descriptor; records and options are words,
- * see {@link Row} and {@link Options}.
+ * The functions of the native part. A socket is an object, or null and a descriptor; records and options
+ * are words, see {@link Row} and {@link Options}.
  */
 final class Native {
-    private static final String NAME = "subflows_java";
-
     static {
-        load();
+        NativeLibrary.load();
         Available.mend();
     }
 
     private Native() {}
-
-    /** By the property, else from java.library.path, else out of the jar. */
-    private static void load() {
-        String given = System.getProperty("org.subflows.library");
-        if (given != null) {
-            System.load(Path.of(given).toAbsolutePath().toString());
-            return;
-        }
-        try {
-            System.loadLibrary(NAME);
-        } catch (UnsatisfiedLinkError notInstalled) {
-            try {
-                loadFromJar(notInstalled);
-            } catch (IOException error) {
-                throw new UncheckedIOException(error);
-            }
-        }
-    }
-
-    private static void loadFromJar(UnsatisfiedLinkError notInstalled) throws IOException {
-        String arch = System.getProperty("os.arch").replace("amd64", "x86_64");
-        String place = "/META-INF/native/linux-" + arch + "/" + System.mapLibraryName(NAME);
-        try (InputStream library = Native.class.getResourceAsStream(place)) {
-            if (library == null) {
-                UnsatisfiedLinkError error =
-                        new UnsatisfiedLinkError(
-                                "neither java.library.path nor the jar has a native part for "
-                                        + System.getProperty("os.name")
-                                        + " on "
-                                        + arch
-                                        + "; -Dorg.subflows.library=FILE names one");
-                error.addSuppressed(notInstalled);
-                throw error;
-            }
-            // A folder of our own, which nobody else can write to.
-            Path folder = Files.createTempDirectory("subflows");
-            Path file = folder.resolve(System.mapLibraryName(NAME));
-            try {
-                Files.copy(library, file, StandardCopyOption.REPLACE_EXISTING);
-                System.load(file.toString());
-            } finally {
-                // Loaded, it needs its name no longer.
-                Files.deleteIfExists(file);
-                Files.delete(folder);
-            }
-        }
-    }
-
-    /**
-     * Lets a function of ours take the place of one of {@code sun.nio.ch.Net}, for the life of the JVM.
-     *
-     * @throws NoSuchMethodError where this JDK has none like it
-     */
-    static void takePlace(Runnable ours) {
-        try {
-            // Initialized, it has loaded the library of its native functions.
-            Class.forName("sun.nio.ch.Net");
-        } catch (ClassNotFoundException other) {
-            throw new NoSuchMethodError(other.getMessage());
-        }
-        // The JVM warns of replaced functions unless code of its own calls for it.
-        Optional.empty().ifPresentOrElse(nothing -> {}, ours);
-    }
 
     /** The provider that the JDK has without any property. */
     static native SelectorProvider defaultProvider();

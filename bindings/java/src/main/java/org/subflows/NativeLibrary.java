@@ -1,0 +1,62 @@
+package org.subflows;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/** The file with the functions of {@link Native}. */
+final class NativeLibrary {
+    private static final String NAME = "subflows_java";
+
+    private NativeLibrary() {}
+
+    /** Loads it by the property, else from java.library.path, else out of the jar. */
+    static void load() {
+        String given = System.getProperty("org.subflows.library");
+        if (given != null) {
+            System.load(Path.of(given).toAbsolutePath().toString());
+            return;
+        }
+        try {
+            System.loadLibrary(NAME);
+        } catch (UnsatisfiedLinkError notInstalled) {
+            try {
+                loadFromJar(notInstalled);
+            } catch (IOException error) {
+                throw new UncheckedIOException(error);
+            }
+        }
+    }
+
+    private static void loadFromJar(UnsatisfiedLinkError notInstalled) throws IOException {
+        String arch = System.getProperty("os.arch").replace("amd64", "x86_64");
+        String place = "/META-INF/native/linux-" + arch + "/" + System.mapLibraryName(NAME);
+        try (InputStream library = NativeLibrary.class.getResourceAsStream(place)) {
+            if (library == null) {
+                UnsatisfiedLinkError error =
+                        new UnsatisfiedLinkError(
+                                "neither java.library.path nor the jar has a native part for "
+                                        + System.getProperty("os.name")
+                                        + " on "
+                                        + arch
+                                        + "; -Dorg.subflows.library=FILE names one");
+                error.addSuppressed(notInstalled);
+                throw error;
+            }
+            // A new folder, which no other user can write to.
+            Path folder = Files.createTempDirectory("subflows");
+            Path file = folder.resolve(System.mapLibraryName(NAME));
+            try {
+                Files.copy(library, file, StandardCopyOption.REPLACE_EXISTING);
+                System.load(file.toString());
+            } finally {
+                // A loaded library no longer needs its name.
+                Files.deleteIfExists(file);
+                Files.delete(folder);
+            }
+        }
+    }
+}

@@ -27,8 +27,8 @@ static JDKS: OnceLock<Socket0> = OnceLock::new();
 /// Whether the application is to have control of its connections.
 static IS_CONTROLLED: AtomicBool = AtomicBool::new(false);
 
-/// Takes the function's place.
-pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
+/// Replaces the JDK's function by [`socket0`].
+pub(crate) fn hook_socket0(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
     const SOCKET0: NativeMethod = jni::native_method! {
         error_policy = Throw,
         fn = socket0,

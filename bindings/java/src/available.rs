@@ -24,8 +24,8 @@ type Available = unsafe extern "system" fn(*mut JNIEnv, jclass, jobject) -> jint
 
 static JDKS: OnceLock<Available> = OnceLock::new();
 
-/// Takes the function's place.
-pub(crate) fn replace(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
+/// Replaces the JDK's function by [`available`].
+pub(crate) fn hook_available(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
     const AVAILABLE: NativeMethod = jni::native_method! {
         error_policy = Throw,
         fn = available,

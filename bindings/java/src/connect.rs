@@ -24,27 +24,32 @@ pub(crate) fn upgrade(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<(), Failure> {
-    // Whose descriptor is only made by this question, has no options to be carried. What is then
-    // left to do is to say why, where it could not be done.
+    // A socket whose descriptor does not exist yet has no options to carry over: a new one replaces
+    // it. If that was not possible, core's verb reports why.
     let is_unmade = socket::is_unmade(env, &sock)?;
     socket::hold(env, &sock, fd, "upgrade", |sock| {
         if is_unmade {
-            replace_made(sock)?;
+            replace_by_new(sock)?;
         }
         Ok(subflows::upgrade(&sock)?)
     })
 }
 
-/// Puts a socket of core's in the place of the TCP socket that the JDK has just made, under the same
-/// descriptor. To upgrade a client's would read its options, and with that begin a first subflow,
-/// which takes a wrong address id when control is taken then.
-pub(crate) fn replace(env: &mut Env<'_>, _: JClass<'_>, sock: JObject<'_>) -> Result<(), Failure> {
-    socket::hold(env, &sock, -1, "socket", replace_made)
+/// Replaces a TCP socket that the JDK has just made by a new one of core's, under the same descriptor.
+///
+/// [`subflows::upgrade`] would read the options of a client's socket. That begins its first subflow,
+/// which gets the wrong address id if control is taken afterwards.
+pub(crate) fn upgrade_new(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+) -> Result<(), Failure> {
+    socket::hold(env, &sock, -1, "socket", replace_by_new)
 }
 
-fn replace_made(old: BorrowedFd<'_>) -> Result<(), Failure> {
+fn replace_by_new(old: BorrowedFd<'_>) -> Result<(), Failure> {
     let failed = |error| Failure::Os("socket", error as i32);
-    // The agent's already is what it should be, under control where the application wants that.
+    // A socket that the agent made is Multipath TCP already, and under control if so configured.
     if subflows::info(&old).is_ok() {
         return Ok(());
     }
@@ -54,7 +59,7 @@ fn replace_made(old: BorrowedFd<'_>) -> Result<(), Failure> {
         (_, Some(v6)) => (Family::V6, v6.port()),
         _ => return Ok(()),
     };
-    // Another thread has bound it meanwhile.
+    // Another thread has bound it in the meantime.
     if port != 0 {
         return Ok(());
     }
@@ -63,7 +68,7 @@ fn replace_made(old: BorrowedFd<'_>) -> Result<(), Failure> {
     if getsockopt(&old, sockopt::ReuseAddr).map_err(failed)? {
         reuse_address(new.as_fd())?;
     }
-    // SAFETY: nobody closes it meanwhile, and here it is not closed.
+    // SAFETY: the caller holds the lock under which the JDK closes it, and it is not closed here.
     let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(old.as_raw_fd()) });
     dup3(new, &mut place, OFlag::O_CLOEXEC).map_err(failed)
 }

@@ -48,13 +48,13 @@ const _: [jni::NativeMethod; 2] = [
     jni::native_method! {
         java_type = "org.subflows.Agent$Sockets",
         error_policy = Throw,
-        fn = agent::replace,
+        fn = agent::hook_socket0,
         extern fn run(),
     },
     jni::native_method! {
         java_type = "org.subflows.Available",
         error_policy = Throw,
-        fn = available::replace,
+        fn = available::hook_available,
         extern fn run(),
     },
 ];
@@ -63,7 +63,7 @@ natives! {
     agent::control = (control());
     extra_paths::follow = (follow(paths: jlong[][], tell: java.util.function.Consumer));
     connect::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
-    connect::replace = (replace(sock: JObject));
+    connect::upgrade_new = (upgrade_new(sock: JObject));
     connect::upgrade = (upgrade(sock: JObject, fd: jint));
     connect::connecting_begin = (connecting_begin(remote: jlong[], options: jlong[]) -> jlong);
     connect::connecting_advance = (connecting_advance(handle: jlong) -> jboolean);

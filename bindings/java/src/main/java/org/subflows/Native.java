@@ -9,8 +9,8 @@ import java.nio.channels.spi.SelectorProvider;
 import java.util.function.Consumer;
 
 /**
- * The functions of the native part. A socket is an object, or null and a descriptor; records and options
- * are words, see {@link Row} and {@link Options}.
+ * The functions of the native part. A socket is an object, or null and a descriptor; records and
+ * options are words, see {@link Row} and {@link Options}.
  */
 final class Native {
     static {
@@ -32,8 +32,8 @@ final class Native {
      */
     static native void follow(long[][] paths, Consumer<String> tell) throws SubflowsException;
 
-    /** Puts a new socket under the descriptor of one that was just made. */
-    static native void replace(Object sock) throws SubflowsException;
+    /** Makes a socket that the JDK has just created, and that has no options yet, Multipath TCP. */
+    static native void upgradeNew(Object sock) throws SubflowsException;
 
     static native void upgrade(Object sock, int fd) throws SubflowsException;
 

@@ -70,7 +70,7 @@ public final class Subflows extends Verbs {
     /** What the JDK has just made, with another socket under its descriptor. */
     static <S extends Closeable> S replaced(S sock) throws IOException {
         try {
-            Native.replace(sock);
+            Native.upgradeNew(sock);
             return sock;
         } catch (IOException error) {
             sock.close();

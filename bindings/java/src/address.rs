@@ -5,7 +5,7 @@ use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::jint;
 
 use crate::error::Failure;
-use crate::socket;
+use crate::jdk::descriptor;
 use crate::words::Words;
 
 pub(crate) fn addresses<'local>(
@@ -14,6 +14,7 @@ pub(crate) fn addresses<'local>(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
-    let addresses = socket::read(env, &sock, fd, "addresses", |sock| subflows::addresses(sock))?;
+    let addresses =
+        descriptor::read(env, &sock, fd, "addresses", |sock| subflows::addresses(sock))?;
     Words::all(&addresses).to_java(env)
 }

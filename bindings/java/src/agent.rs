@@ -15,7 +15,8 @@ use jni::{Env, NativeMethod};
 use subflows::Family;
 
 use crate::error::{Failure, Throw};
-use crate::{connect, extra_paths, jdk};
+use crate::extra_paths;
+use crate::jdk::{net, new_socket};
 
 /// `sun.nio.ch.Net.socket0(preferIPv6, stream, reuse, fastLoopback)`.
 type Socket0 =
@@ -34,12 +35,12 @@ pub(crate) fn hook_socket0(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Fail
         fn = socket0,
         static fn socket0(prefer_v6: jboolean, stream: jboolean, reuse: jboolean, fast: jboolean) -> jint,
     };
-    let jdks = jdk::behind_net(env, c"Java_sun_nio_ch_Net_socket0")?;
+    let jdks = net::function(env, c"Java_sun_nio_ch_Net_socket0")?;
     // SAFETY: the JVM would call it by this type: the name stands for the method whose signature is
     // registered here, and it is not called unless that succeeds.
     JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Socket0>(jdks) });
     // SAFETY: `socket0` is made for this signature, as a static function.
-    unsafe { jdk::replace_in_net(env, SOCKET0) }
+    unsafe { net::replace(env, SOCKET0) }
 }
 
 /// From now on the connections that are made are under control.
@@ -66,11 +67,11 @@ fn socket0<'local>(
     let sock = subflows::socket(family)?;
     // The JDK wants it for listeners alone. Control of what they accept is the namespace's matter.
     if reuse {
-        connect::reuse_address(sock.as_fd())?;
+        new_socket::reuse_address(sock.as_fd())?;
     } else if IS_CONTROLLED.load(Ordering::Relaxed) {
         subflows::take_control(&sock)?;
         extra_paths::remember(&sock);
     }
-    connect::speak_both(sock.as_fd(), family)?;
+    new_socket::accept_ipv4(sock.as_fd(), family)?;
     Ok(sock.into_raw_fd())
 }

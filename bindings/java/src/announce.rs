@@ -9,7 +9,7 @@ use subflows::{Announce, Announced};
 
 use crate::error::Failure;
 use crate::handle::{self, Held};
-use crate::socket;
+use crate::jdk::descriptor;
 use crate::words::{Given, Words};
 
 /// Announces it; gives the handle's number.
@@ -24,7 +24,7 @@ pub(crate) fn announce(
     let address: IpAddr = Given::value(env, &address)?;
     let options = Given::options::<Announce>(env, &options)?;
     let verb = |sock: &_| subflows::announce(sock, address, &options);
-    Ok(handle::keep(Held::Announced(socket::act(env, &sock, fd, "announce", verb)?)))
+    Ok(handle::keep(Held::Announced(descriptor::act(env, &sock, fd, "announce", verb)?)))
 }
 
 /// The address id that the peer knows it by.

@@ -5,7 +5,7 @@ use jni::objects::{JClass, JObject};
 use jni::sys::{jint, jlong};
 
 use crate::error::Failure;
-use crate::socket;
+use crate::jdk::descriptor;
 use crate::subflow::id;
 
 pub(crate) fn set_backup(
@@ -18,5 +18,5 @@ pub(crate) fn set_backup(
 ) -> Result<(), Failure> {
     let id = id(subflow, "set_backup")?;
     let verb = |sock: &_| subflows::set_backup(sock, id, backup);
-    socket::act(env, &sock, fd, "set_backup", verb)
+    descriptor::act(env, &sock, fd, "set_backup", verb)
 }

@@ -2,19 +2,20 @@
 
 use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use jni::objects::{JClass, JLongArray, JObject, JValue};
+use jni::Env;
+use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::{jint, jlong};
-use jni::{Env, jni_sig, jni_str};
 use nix::fcntl::OFlag;
-use nix::sys::socket::{SockaddrStorage, getsockname, getsockopt, setsockopt, sockopt};
+use nix::sys::socket::{SockaddrStorage, getsockname, getsockopt, sockopt};
 use nix::unistd::dup3;
 use subflows::{Connect, Family, Listen};
 
 use crate::error::Failure;
 use crate::handle::{self, Held};
-use crate::socket;
+use crate::jdk::new_socket::{accept_ipv4, reuse_address};
+use crate::jdk::{descriptor, new_channel};
 use crate::words::Given;
 
 /// Makes a TCP socket Multipath TCP, under the same descriptor.
@@ -26,9 +27,9 @@ pub(crate) fn upgrade(
 ) -> Result<(), Failure> {
     // A socket whose descriptor does not exist yet has no options to carry over: a new one replaces
     // it. If that was not possible, core's verb reports why.
-    let is_unmade = socket::is_unmade(env, &sock)?;
-    socket::hold(env, &sock, fd, "upgrade", |sock| {
-        if is_unmade {
+    let is_not_created = descriptor::is_not_created(env, &sock)?;
+    descriptor::with_close_lock(env, &sock, fd, "upgrade", |sock| {
+        if is_not_created {
             replace_by_new(sock)?;
         }
         Ok(subflows::upgrade(&sock)?)
@@ -44,7 +45,7 @@ pub(crate) fn upgrade_new(
     _: JClass<'_>,
     sock: JObject<'_>,
 ) -> Result<(), Failure> {
-    socket::hold(env, &sock, -1, "socket", replace_by_new)
+    descriptor::with_close_lock(env, &sock, -1, "socket", replace_by_new)
 }
 
 fn replace_by_new(old: BorrowedFd<'_>) -> Result<(), Failure> {
@@ -64,29 +65,13 @@ fn replace_by_new(old: BorrowedFd<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let new = subflows::socket(family)?;
-    speak_both(new.as_fd(), family)?;
+    accept_ipv4(new.as_fd(), family)?;
     if getsockopt(&old, sockopt::ReuseAddr).map_err(failed)? {
         reuse_address(new.as_fd())?;
     }
     // SAFETY: the caller holds the lock under which the JDK closes it, and it is not closed here.
     let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(old.as_raw_fd()) });
     dup3(new, &mut place, OFlag::O_CLOEXEC).map_err(failed)
-}
-
-/// Lets a socket of IPv6 speak with IPv4 hosts, as the JDK's do whatever `net.ipv6.bindv6only` says.
-/// To set it begins a first subflow, so it is left alone where it is right.
-pub(crate) fn speak_both(sock: BorrowedFd<'_>, family: Family) -> Result<(), Failure> {
-    let failed = |error| Failure::Os("socket", error as i32);
-    if family == Family::V6 && getsockopt(&sock, sockopt::Ipv6V6Only).map_err(failed)? {
-        setsockopt(&sock, sockopt::Ipv6V6Only, &false).map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// As the JDK sets it for listeners.
-pub(crate) fn reuse_address(sock: BorrowedFd<'_>) -> Result<(), Failure> {
-    let set = setsockopt(&sock, sockopt::ReuseAddr, &true);
-    set.map_err(|error| Failure::Os("socket", error as i32))
 }
 
 /// Starts to connect; gives the handle's number.
@@ -113,7 +98,7 @@ pub(crate) fn connecting_advance(
     })
 }
 
-/// The connection as a `SocketChannel`, by the constructor that the JDK uses for accepted ones.
+/// The connection as a `SocketChannel`.
 pub(crate) fn connecting_finish<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
@@ -126,29 +111,10 @@ pub(crate) fn connecting_finish<'local>(
         return Err(Failure::Over);
     };
     let fd = OwnedFd::from(connecting.finish()?);
-    let descriptor = descriptor(env, &fd)?;
-    let class = env.find_class(jni_str!("sun/nio/ch/SocketChannelImpl"))?;
-    let channel = env.new_object(
-        class,
-        jni_sig!((
-            provider: java.nio.channels.spi.SelectorProvider,
-            family: java.net.ProtocolFamily,
-            fd: java.io.FileDescriptor,
-            remote: java.net.SocketAddress
-        )),
-        &[
-            JValue::Object(&provider),
-            JValue::Object(&family),
-            JValue::Object(&descriptor),
-            JValue::Object(&remote),
-        ],
-    )?;
-    // From here on it is Java's.
-    let _ = fd.into_raw_fd();
-    Ok(channel)
+    new_channel::client(env, fd, &provider, &family, &remote)
 }
 
-/// A listener as a `ServerSocketChannel`, by the constructor that the JDK uses for inherited ones.
+/// A listener as a `ServerSocketChannel`.
 pub(crate) fn listen<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
@@ -160,44 +126,5 @@ pub(crate) fn listen<'local>(
     let local: SocketAddr = Given::value(env, &local)?;
     let options = Given::options::<Listen>(env, &options)?;
     let fd = OwnedFd::from(subflows::listen(local, &options)?);
-    let descriptor = descriptor(env, &fd)?;
-    let class = env.find_class(jni_str!("sun/nio/ch/ServerSocketChannelImpl"))?;
-    let channel = env.new_object(
-        class,
-        jni_sig!((
-            provider: java.nio.channels.spi.SelectorProvider,
-            family: java.net.ProtocolFamily,
-            fd: java.io.FileDescriptor,
-            bound: jboolean
-        )),
-        &[
-            JValue::Object(&provider),
-            JValue::Object(&family),
-            JValue::Object(&descriptor),
-            JValue::Bool(true),
-        ],
-    )?;
-    // From here on it is Java's.
-    let _ = fd.into_raw_fd();
-    Ok(channel)
-}
-
-/// The provider that the JDK has without any property, which it keeps to itself.
-pub(crate) fn default_provider<'local>(
-    env: &mut Env<'local>,
-    _: JClass<'_>,
-) -> Result<JObject<'local>, Failure> {
-    let provider = env.call_static_method(
-        jni_str!("sun/nio/ch/DefaultSelectorProvider"),
-        jni_str!("get"),
-        jni_sig!(() -> sun.nio.ch.SelectorProviderImpl),
-        &[],
-    )?;
-    Ok(provider.l()?)
-}
-
-fn descriptor<'local>(env: &mut Env<'local>, fd: &OwnedFd) -> Result<JObject<'local>, Failure> {
-    let class = env.find_class(jni_str!("java/io/FileDescriptor"))?;
-    let number = [JValue::Int(fd.as_raw_fd())];
-    Ok(env.new_object(class, jni_sig!((fd: jint)), &number)?)
+    new_channel::server(env, fd, &provider, &family)
 }

@@ -5,7 +5,7 @@ use jni::objects::{JClass, JObject};
 use jni::sys::jint;
 
 use crate::error::Failure;
-use crate::socket;
+use crate::jdk::descriptor;
 
 pub(crate) fn take_control(
     env: &mut Env<'_>,
@@ -13,5 +13,5 @@ pub(crate) fn take_control(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<(), Failure> {
-    socket::act(env, &sock, fd, "take_control", subflows::take_control)
+    descriptor::act(env, &sock, fd, "take_control", subflows::take_control)
 }

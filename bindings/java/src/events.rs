@@ -6,7 +6,7 @@ use jni::sys::{jint, jlong};
 
 use crate::error::Failure;
 use crate::handle::{self, Held};
-use crate::socket;
+use crate::jdk::descriptor;
 use crate::words::Words;
 
 /// Follows one connection; gives the handle's number.
@@ -16,7 +16,7 @@ pub(crate) fn events(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<jlong, Failure> {
-    let events = socket::act(env, &sock, fd, "events", subflows::events)?;
+    let events = descriptor::act(env, &sock, fd, "events", subflows::events)?;
     Ok(handle::keep(Held::Events(events)))
 }
 

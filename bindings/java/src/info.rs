@@ -5,7 +5,7 @@ use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::jint;
 
 use crate::error::Failure;
-use crate::socket;
+use crate::jdk::descriptor;
 use crate::words::Words;
 
 pub(crate) fn info<'local>(
@@ -14,6 +14,6 @@ pub(crate) fn info<'local>(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
-    let info = socket::read(env, &sock, fd, "info", |sock| subflows::info(sock))?;
+    let info = descriptor::read(env, &sock, fd, "info", |sock| subflows::info(sock))?;
     Words::only(&info).to_java(env)
 }

@@ -8,7 +8,6 @@
 mod address;
 mod agent;
 mod announce;
-mod available;
 mod backup;
 mod capabilities;
 mod connect;
@@ -21,9 +20,7 @@ mod handle;
 mod info;
 mod jdk;
 mod open;
-mod places;
 mod records;
-mod socket;
 mod status;
 mod subflow;
 mod wait;
@@ -54,7 +51,7 @@ const _: [jni::NativeMethod; 2] = [
     jni::native_method! {
         java_type = "org.subflows.Available",
         error_policy = Throw,
-        fn = available::hook_available,
+        fn = jdk::available::hook_available,
         extern fn run(),
     },
 ];
@@ -62,7 +59,7 @@ const _: [jni::NativeMethod; 2] = [
 natives! {
     agent::control = (control());
     extra_paths::follow = (follow(paths: jlong[][], tell: java.util.function.Consumer));
-    connect::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
+    jdk::new_channel::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     connect::upgrade_new = (upgrade_new(sock: JObject));
     connect::upgrade = (upgrade(sock: JObject, fd: jint));
     connect::connecting_begin = (connecting_begin(remote: jlong[], options: jlong[]) -> jlong);

@@ -7,7 +7,7 @@ use subflows::{Open, Opening};
 
 use crate::error::Failure;
 use crate::handle::{self, Held};
-use crate::socket;
+use crate::jdk::descriptor;
 use crate::words::{Given, Words};
 
 /// Begins; gives the handle's number.
@@ -19,7 +19,7 @@ pub(crate) fn begin(
     options: JLongArray<'_>,
 ) -> Result<jlong, Failure> {
     let options = Given::options::<Open>(env, &options)?;
-    let sock = socket::duplicate(env, &sock, fd, "open")?;
+    let sock = descriptor::duplicate(env, &sock, fd, "open")?;
     Ok(handle::keep(Held::Opening(Opening::begin(sock, &options)?)))
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn advance<'local>(
     number: jlong,
     sock: JObject<'_>,
 ) -> Result<JLongArray<'local>, Failure> {
-    socket::check_open(env, &sock, "open")?;
+    descriptor::check_open(env, &sock, "open")?;
     let subflow = handle::with(number, |held| match held {
         Held::Opening(opening) => Ok(opening.advance()?),
         _ => Err(Failure::Over),

@@ -5,7 +5,7 @@ use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::jint;
 
 use crate::error::Failure;
-use crate::socket;
+use crate::jdk::descriptor;
 use crate::words::Words;
 
 pub(crate) fn status<'local>(
@@ -14,6 +14,6 @@ pub(crate) fn status<'local>(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
-    let status = socket::read(env, &sock, fd, "status", |sock| subflows::status(sock))?;
+    let status = descriptor::read(env, &sock, fd, "status", |sock| subflows::status(sock))?;
     Words::only(&status).to_java(env)
 }

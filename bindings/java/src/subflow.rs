@@ -6,7 +6,7 @@ use jni::sys::{jint, jlong};
 use subflows::ErrorKind;
 
 use crate::error::Failure;
-use crate::socket;
+use crate::jdk::descriptor;
 use crate::words::Words;
 
 /// An id as core has it. What does not fit is no subflow's.
@@ -23,7 +23,7 @@ pub(crate) fn list<'local>(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
-    let subflows = socket::read(env, &sock, fd, "list", |sock| subflows::list(sock))?;
+    let subflows = descriptor::read(env, &sock, fd, "list", |sock| subflows::list(sock))?;
     Words::all(&subflows).to_java(env)
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn details<'local>(
     subflow: jlong,
 ) -> Result<JLongArray<'local>, Failure> {
     let id = id(subflow, "details")?;
-    let details = socket::read(env, &sock, fd, "details", |sock| subflows::details(sock, id))?;
+    let details = descriptor::read(env, &sock, fd, "details", |sock| subflows::details(sock, id))?;
     Words::only(&details).to_java(env)
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn close(
     force: bool,
 ) -> Result<(), Failure> {
     let id = id(subflow, "close")?;
-    socket::act(env, &sock, fd, "close", |sock| match force {
+    descriptor::act(env, &sock, fd, "close", |sock| match force {
         true => subflows::force_close(sock, id),
         false => subflows::close(sock, id),
     })

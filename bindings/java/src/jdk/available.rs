@@ -15,9 +15,9 @@ use jni::sys::{JNIEnv, jclass, jint, jobject};
 use jni::{Env, NativeMethod};
 use nix::libc::{MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, POLLERR, POLLRDHUP, poll, pollfd, recv};
 
+use super::fields::fields;
+use super::net;
 use crate::error::{Failure, Throw};
-use crate::jdk;
-use crate::places::places;
 
 /// `sun.nio.ch.Net.available(descriptor)`.
 type Available = unsafe extern "system" fn(*mut JNIEnv, jclass, jobject) -> jint;
@@ -31,12 +31,12 @@ pub(crate) fn hook_available(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Fa
         fn = available,
         static fn available(descriptor: java.io.FileDescriptor) -> jint,
     };
-    let jdks = jdk::behind_net(env, c"Java_sun_nio_ch_Net_available")?;
+    let jdks = net::function(env, c"Java_sun_nio_ch_Net_available")?;
     // SAFETY: the JVM would call it by this type: the name stands for the method whose signature is
     // registered here, and it is not called unless that succeeds.
     JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Available>(jdks) });
     // SAFETY: `available` is made for this signature, as a static function.
-    unsafe { jdk::replace_in_net(env, AVAILABLE) }
+    unsafe { net::replace(env, AVAILABLE) }
 }
 
 fn available<'local>(
@@ -50,7 +50,7 @@ fn available<'local>(
     if told <= 0 {
         return Ok(told);
     }
-    let Some(number) = places(env)?.in_descriptor(env, &descriptor) else { return Ok(told) };
+    let Some(number) = fields(env)?.in_descriptor(env, &descriptor) else { return Ok(told) };
     // SAFETY: the JDK holds it open as long as it asks of it.
     Ok(without_end(unsafe { BorrowedFd::borrow_raw(number) }, told))
 }

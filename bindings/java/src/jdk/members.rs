@@ -1,20 +1,18 @@
-//! Members of the JDK's own classes, found once. JNI sees private ones without any flag.
+//! Classes, fields and methods, looked up once. JNI reads private members without any flag.
 //!
-//! To ask for an object's class and to read a field are called by hand: the crate asks before each
-//! whether an exception is pending, which costs as much as the call does. Neither throws, and
-//! whatever was called before them and can throw has told it.
+//! The JNI functions that test an object's class and read a field are called directly: the jni
+//! crate checks for a pending exception before each call, which costs as much as the call itself.
+//! Neither function throws, and every earlier call that can throw has already reported it.
 
-use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 
 use jni::ids::{JFieldID, JMethodID};
 use jni::objects::{JClass, JObject, JValueOwned};
 use jni::refs::Global;
 use jni::signature::{FieldSignature, JavaType, MethodSignature, Primitive, ReturnType};
-use jni::strings::{JNIStr, JNIString};
+use jni::strings::JNIStr;
 use jni::sys::{JNINativeInterface__1_1 as Functions, jint, jobject};
-use jni::{Env, NativeMethod, jni_sig, jni_str};
-use nix::libc::{RTLD_LAZY, RTLD_NOLOAD, dlopen, dlsym};
+use jni::{Env, jni_sig};
 
 use crate::error::Failure;
 
@@ -224,40 +222,5 @@ impl Method<()> {
 
     pub(crate) fn call(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<(), Failure> {
         Ok(self.value(env, object, Primitive::Void)?.v()?)
-    }
-}
-
-/// The function behind a static native method of `sun.nio.ch.Net`, which is initialized already.
-/// Throws `NoSuchMethodError` where this JDK has none by that name.
-pub(crate) fn behind_net(env: &mut Env<'_>, name: &CStr) -> Result<*mut c_void, Failure> {
-    // SAFETY: a text; nothing is loaded that is not loaded yet.
-    let library = unsafe { dlopen(c"libnio.so".as_ptr(), RTLD_LAZY | RTLD_NOLOAD) };
-    // SAFETY: texts, and a library that stays loaded as long as the JVM runs; without it, whatever is
-    // loaded is looked through.
-    let symbol = unsafe { dlsym(library, name.as_ptr()) };
-    if symbol.is_null() {
-        let text = JNIString::new(name.to_string_lossy());
-        env.throw_new(jni_str!("java/lang/NoSuchMethodError"), text)?;
-    }
-    Ok(symbol)
-}
-
-/// Takes the place of a static native function of `sun.nio.ch.Net`, for the life of the JVM. Throws
-/// `NoSuchMethodError` where this JDK has none like it.
-///
-/// # Safety
-/// What the method points to has the parameters that its signature says, after the class.
-pub(crate) unsafe fn replace_in_net(
-    env: &mut Env<'_>,
-    method: NativeMethod,
-) -> Result<(), Failure> {
-    let net = env.find_class(jni_str!("sun/nio/ch/Net"))?;
-    // SAFETY: as the caller says; another signature the JVM does not know. Our library is never
-    // unloaded: see build.rs.
-    match unsafe { env.register_native_methods(net, &[method]) } {
-        Err(jni::errors::Error::NoSuchMethod(text)) => {
-            Ok(env.throw_new(jni_str!("java/lang/NoSuchMethodError"), JNIString::new(text))?)
-        }
-        other => Ok(other?),
     }
 }

@@ -1,0 +1,87 @@
+//! New channels around descriptors of core's, by the constructors that the JDK uses itself.
+
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+
+use jni::objects::{JClass, JObject, JValue};
+use jni::{Env, jni_sig, jni_str};
+
+use crate::error::Failure;
+
+/// A `SocketChannel`, by the constructor for accepted connections.
+pub(crate) fn client<'local>(
+    env: &mut Env<'local>,
+    fd: OwnedFd,
+    provider: &JObject<'_>,
+    family: &JObject<'_>,
+    remote: &JObject<'_>,
+) -> Result<JObject<'local>, Failure> {
+    let descriptor = descriptor(env, &fd)?;
+    let class = env.find_class(jni_str!("sun/nio/ch/SocketChannelImpl"))?;
+    let channel = env.new_object(
+        class,
+        jni_sig!((
+            provider: java.nio.channels.spi.SelectorProvider,
+            family: java.net.ProtocolFamily,
+            fd: java.io.FileDescriptor,
+            remote: java.net.SocketAddress
+        )),
+        &[
+            JValue::Object(provider),
+            JValue::Object(family),
+            JValue::Object(&descriptor),
+            JValue::Object(remote),
+        ],
+    )?;
+    // From here on the channel owns it.
+    let _ = fd.into_raw_fd();
+    Ok(channel)
+}
+
+/// A `ServerSocketChannel`, by the constructor for inherited listeners.
+pub(crate) fn server<'local>(
+    env: &mut Env<'local>,
+    fd: OwnedFd,
+    provider: &JObject<'_>,
+    family: &JObject<'_>,
+) -> Result<JObject<'local>, Failure> {
+    let descriptor = descriptor(env, &fd)?;
+    let class = env.find_class(jni_str!("sun/nio/ch/ServerSocketChannelImpl"))?;
+    let channel = env.new_object(
+        class,
+        jni_sig!((
+            provider: java.nio.channels.spi.SelectorProvider,
+            family: java.net.ProtocolFamily,
+            fd: java.io.FileDescriptor,
+            bound: jboolean
+        )),
+        &[
+            JValue::Object(provider),
+            JValue::Object(family),
+            JValue::Object(&descriptor),
+            JValue::Bool(true),
+        ],
+    )?;
+    // From here on the channel owns it.
+    let _ = fd.into_raw_fd();
+    Ok(channel)
+}
+
+/// The provider that the JDK uses unless a property names another. Its class is not public.
+pub(crate) fn default_provider<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+) -> Result<JObject<'local>, Failure> {
+    let provider = env.call_static_method(
+        jni_str!("sun/nio/ch/DefaultSelectorProvider"),
+        jni_str!("get"),
+        jni_sig!(() -> sun.nio.ch.SelectorProviderImpl),
+        &[],
+    )?;
+    Ok(provider.l()?)
+}
+
+fn descriptor<'local>(env: &mut Env<'local>, fd: &OwnedFd) -> Result<JObject<'local>, Failure> {
+    let class = env.find_class(jni_str!("java/io/FileDescriptor"))?;
+    let number = [JValue::Int(fd.as_raw_fd())];
+    Ok(env.new_object(class, jni_sig!((fd: jint)), &number)?)
+}

@@ -15,7 +15,6 @@ mod connection;
 mod control;
 mod error;
 mod events;
-mod extra_paths;
 mod handle;
 mod info;
 mod jdk;
@@ -45,7 +44,7 @@ const _: [jni::NativeMethod; 2] = [
     jni::native_method! {
         java_type = "org.subflows.Agent$Sockets",
         error_policy = Throw,
-        fn = agent::hook_socket0,
+        fn = agent::socket0::hook_socket0,
         extern fn run(),
     },
     jni::native_method! {
@@ -57,8 +56,8 @@ const _: [jni::NativeMethod; 2] = [
 ];
 
 natives! {
-    agent::control = (control());
-    extra_paths::follow = (follow(paths: jlong[][], tell: java.util.function.Consumer));
+    agent::socket0::control = (control());
+    agent::extra_paths::follow = (follow(paths: jlong[][], tell: java.util.function.Consumer));
     jdk::new_channel::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     connect::upgrade_new = (upgrade_new(sock: JObject));
     connect::upgrade = (upgrade(sock: JObject, fd: jint));

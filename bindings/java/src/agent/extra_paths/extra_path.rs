@@ -1,4 +1,4 @@
-//! One path that every connection is to have, and the connections that have it not yet.
+//! One further path of every connection, and the connections that do not have it yet.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use subflows::{Error, ErrorKind, Open, Opening};
 
-use super::known::{self, Made};
-use super::seat::Seat;
+use super::agent_sockets::{self, AgentSocket};
+use super::shared_descriptor::SharedDescriptor;
 
 /// So many are being opened at once, of each path: the kernel copies every event for each of them.
 const AT_ONCE: usize = 32;
@@ -19,25 +19,25 @@ const SILENT: usize = 8;
 /// What may be otherwise a little later is tried again after these.
 const DELAYS: [Duration; 3] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
-/// Between two looks at one that is being opened: first, and at most. The events tell when something
-/// has happened; that it is usable follows a moment later, and is told by nobody.
+/// Between two looks at one that is being opened: first, and at most. The events tell when
+/// something has happened; that it is usable follows a moment later, and is told by nobody.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_millis(50);
 
 /// A connection that the application has made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Client {
-    pub(super) made: Made,
+    pub(super) socket: AgentSocket,
     pub(super) token: u32,
 }
 
-pub(super) struct Path<'seat> {
+pub(super) struct ExtraPath<'fd> {
     options: Open,
-    seat: &'seat Seat,
+    descriptor: &'fd SharedDescriptor,
     /// The connections that have had their turn or wait for it: one for each descriptor.
     taken: HashMap<RawFd, u32>,
     waiting: BinaryHeap<Reverse<Wanted>>,
-    running: Vec<Running<'seat>>,
+    running: Vec<Running<'fd>>,
     /// How many were not answered since the last that was.
     silent: usize,
 }
@@ -49,9 +49,9 @@ struct Wanted {
     tries: usize,
 }
 
-struct Running<'seat> {
+struct Running<'fd> {
     wanted: Wanted,
-    opening: Opening<&'seat Seat>,
+    opening: Opening<&'fd SharedDescriptor>,
     look_at: Instant,
     pause: Duration,
 }
@@ -63,11 +63,11 @@ enum Outcome {
     Failed(Error),
 }
 
-impl<'seat> Path<'seat> {
-    pub(super) fn new(options: Open, seat: &'seat Seat) -> Path<'seat> {
-        Path {
+impl<'fd> ExtraPath<'fd> {
+    pub(super) fn new(options: Open, descriptor: &'fd SharedDescriptor) -> ExtraPath<'fd> {
+        ExtraPath {
             options,
-            seat,
+            descriptor,
             taken: HashMap::new(),
             waiting: BinaryHeap::new(),
             running: Vec::new(),
@@ -77,15 +77,15 @@ impl<'seat> Path<'seat> {
 
     /// The connection takes further subflows. To be told so again does nothing.
     pub(super) fn want(&mut self, client: Client) {
-        if self.taken.insert(client.made.number, client.token) != Some(client.token) {
+        if self.taken.insert(client.socket.number, client.token) != Some(client.token) {
             self.wait(Wanted { at: Instant::now(), client, tries: 0 });
         }
     }
 
     fn wait(&mut self, wanted: Wanted) {
         // A path that is silent is waited for longer than connections last.
-        if self.waiting.len() >= 2 * known::count() {
-            self.waiting.retain(|Reverse(wanted)| known::is_last(wanted.client.made));
+        if self.waiting.len() >= 2 * agent_sockets::count() {
+            self.waiting.retain(|Reverse(wanted)| agent_sockets::is_last(wanted.client.socket));
         }
         self.waiting.push(Reverse(wanted));
     }
@@ -126,11 +126,11 @@ impl<'seat> Path<'seat> {
     }
 
     fn begin(&mut self, wanted: Wanted, tell: &mut impl FnMut(&Open, &Error)) {
-        let Client { made, token } = wanted.client;
-        let begun = self.seat.seat(made, || {
+        let Client { socket, token } = wanted.client;
+        let begun = self.descriptor.with(socket, || {
             // Inodes come again, after four thousand million.
-            let is_it = subflows::status(self.seat)?.token == Some(token);
-            is_it.then(|| Opening::begin(self.seat, &self.options)).transpose()
+            let is_it = subflows::status(self.descriptor)?.token == Some(token);
+            is_it.then(|| Opening::begin(self.descriptor, &self.options)).transpose()
         });
         match begun {
             Some(Ok(Some(opening))) => {
@@ -142,8 +142,10 @@ impl<'seat> Path<'seat> {
         }
     }
 
-    fn look(&mut self, mut running: Running<'seat>, tell: &mut impl FnMut(&Open, &Error)) {
-        let outcome = match self.seat.seat(running.wanted.client.made, || running.opening.advance())
+    fn look(&mut self, mut running: Running<'fd>, tell: &mut impl FnMut(&Open, &Error)) {
+        let outcome = match self
+            .descriptor
+            .with(running.wanted.client.socket, || running.opening.advance())
         {
             Some(Ok(None)) => {
                 running.pause = (running.pause * 2).min(LAST_LOOK);
@@ -188,7 +190,7 @@ impl<'seat> Path<'seat> {
                 }
                 // It never moved any data. When it does, that is told.
                 None if error.kind() == ErrorKind::NotReady => {
-                    self.taken.remove(&wanted.client.made.number);
+                    self.taken.remove(&wanted.client.socket.number);
                 }
                 None => tell(&self.options, &error),
             },

@@ -1,7 +1,7 @@
-//! Every stream socket that the JDK makes, as Multipath TCP.
+//! Makes every stream socket of the JDK's a Multipath TCP socket.
 //!
 //! `Socket`, `ServerSocket` and all channels get their descriptors from one native function of the
-//! JDK's. HotSpot lets another one take its place, which is how tools have always traced the JDK.
+//! JDK's, `sun.nio.ch.Net.socket0`. HotSpot lets an agent replace it, as tools that trace the JDK do.
 
 use std::ffi::c_void;
 use std::mem::transmute;
@@ -14,18 +14,18 @@ use jni::sys::{JNIEnv, jboolean, jclass, jint};
 use jni::{Env, NativeMethod};
 use subflows::Family;
 
+use super::extra_paths;
 use crate::error::{Failure, Throw};
-use crate::extra_paths;
 use crate::jdk::{net, new_socket};
 
 /// `sun.nio.ch.Net.socket0(preferIPv6, stream, reuse, fastLoopback)`.
 type Socket0 =
     unsafe extern "system" fn(*mut JNIEnv, jclass, jboolean, jboolean, jboolean, jboolean) -> jint;
 
-/// It makes datagram sockets still.
+/// The JDK's own function, which still makes datagram sockets.
 static JDKS: OnceLock<Socket0> = OnceLock::new();
 
-/// Whether the application is to have control of its connections.
+/// Whether new connections are put under the application's control.
 static IS_CONTROLLED: AtomicBool = AtomicBool::new(false);
 
 /// Replaces the JDK's function by [`socket0`].
@@ -43,7 +43,7 @@ pub(crate) fn hook_socket0(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Fail
     unsafe { net::replace(env, SOCKET0) }
 }
 
-/// From now on the connections that are made are under control.
+/// Puts the connections of sockets that are made from now on under control.
 pub(crate) fn control(_: &mut Env<'_>, _: JClass<'_>) -> Result<(), Failure> {
     IS_CONTROLLED.store(true, Ordering::Relaxed);
     Ok(())
@@ -65,7 +65,7 @@ fn socket0<'local>(
     }
     let family = if prefer_v6 { Family::V6 } else { Family::V4 };
     let sock = subflows::socket(family)?;
-    // The JDK wants it for listeners alone. Control of what they accept is the namespace's matter.
+    // The JDK asks for it for listeners only. The namespace decides who controls what they accept.
     if reuse {
         new_socket::reuse_address(sock.as_fd())?;
     } else if IS_CONTROLLED.load(Ordering::Relaxed) {

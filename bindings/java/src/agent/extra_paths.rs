@@ -1,12 +1,14 @@
-//! Further subflows for the connections that the agent's sockets make, opened as soon as they take
-//! them: `via=` and `backup=`.
+//! Opens further subflows of the connections that the agent's sockets make, as soon as the connections
+//! accept them: the options `via=` and `backup=`.
 //!
-//! One thread does it all. It follows the events of the namespace, in which connections are named by
-//! their token: `sock_diag` tells the inode of a token, and `known` whether that is one of ours.
+//! This decides when and how often to try, which is a policy. It stands here until core has policies.
+//!
+//! One thread does all the work. It follows the events of the namespace, which name a connection by its
+//! token. `sock_diag` reports the inode of a token, and `agent_sockets` whether the agent made it.
 
-mod known;
-mod path;
-mod seat;
+mod agent_sockets;
+mod extra_path;
+mod shared_descriptor;
 
 use std::collections::HashSet;
 use std::io;
@@ -22,9 +24,9 @@ use subflows::{Connections, Error, EventKind, Open, SubflowState};
 
 use crate::error::Failure;
 use crate::words::Given;
-pub(crate) use known::remember;
-use path::{Client, Path};
-use seat::Seat;
+pub(crate) use agent_sockets::remember;
+use extra_path::{Client, ExtraPath};
+use shared_descriptor::SharedDescriptor;
 
 /// The kernel keeps some 256 events by default: fewer than a burst of connections makes.
 const BUFFER: i32 = 1 << 20;
@@ -41,12 +43,12 @@ pub(crate) fn follow(
     paths: JObjectArray<'_, JLongArray<'_>>,
     tell: JObject<'_>,
 ) -> Result<(), Failure> {
-    let no_seat = |error: io::Error| Failure::Os("open", error.raw_os_error().unwrap_or(0));
-    let seat = Seat::new().map_err(no_seat)?;
+    let failed_to_open = |error: io::Error| Failure::Os("open", error.raw_os_error().unwrap_or(0));
+    let descriptor = SharedDescriptor::new().map_err(failed_to_open)?;
     let mut wanted = Vec::new();
     for index in 0..paths.len(env)? {
         let options = paths.get_element(env, index)?;
-        wanted.push(Path::new(Given::options::<Open>(env, &options)?, &seat));
+        wanted.push(ExtraPath::new(Given::options::<Open>(env, &options)?, &descriptor));
     }
     let events = KernelEvents::subscribe().map_err(failed)?;
     events.set_buffer(BUFFER);
@@ -70,7 +72,7 @@ fn failed(refusal: Refusal) -> Failure {
     Failure::Os("events", refusal.errno)
 }
 
-/// Whoever is told may do anything, which is then no reason to stop.
+/// Reports to the listener, which may throw: this thread goes on.
 fn say(env: &Env<'_>, tell: &JObject<'_>, what: &str) {
     let said = env.with_local_frame(4, |env| -> jni::errors::Result<()> {
         let what = JObject::from(env.new_string(what)?);
@@ -83,9 +85,9 @@ fn say(env: &Env<'_>, tell: &JObject<'_>, what: &str) {
     }
 }
 
-struct Follower<'seat> {
+struct Follower<'fd> {
     events: KernelEvents,
-    paths: Vec<Path<'seat>>,
+    paths: Vec<ExtraPath<'fd>>,
     /// When to look for what the events did not tell.
     resync_at: Option<Instant>,
 }
@@ -123,8 +125,8 @@ impl Follower<'_> {
 
     /// The connection takes further subflows, if it is ours.
     fn want(&mut self, inode: u32, token: u32) {
-        if let Some(made) = known::by_inode(inode) {
-            self.paths.iter_mut().for_each(|path| path.want(Client { made, token }));
+        if let Some(socket) = agent_sockets::by_inode(inode) {
+            self.paths.iter_mut().for_each(|path| path.want(Client { socket, token }));
         }
     }
 
@@ -147,7 +149,7 @@ impl Follower<'_> {
     }
 
     fn wait(&self) -> Result<(), Failure> {
-        let due = self.paths.iter().filter_map(Path::due).chain(self.resync_at).min();
+        let due = self.paths.iter().filter_map(ExtraPath::due).chain(self.resync_at).min();
         let timeout = due.map_or(PollTimeout::NONE, |due| {
             let left = due.saturating_duration_since(Instant::now());
             // Never woken before the time, only to find that it is not.

@@ -8,8 +8,8 @@ use jni::sys::{jint, jlong};
 use subflows::{Announce, Announced};
 
 use crate::error::Failure;
-use crate::handle::{self, Held};
 use crate::jdk::descriptor;
+use crate::wait::handle::{self, Held};
 use crate::words::{Given, Words};
 
 /// Announces it; gives the handle's number.

@@ -13,9 +13,9 @@ use nix::unistd::dup3;
 use subflows::{Connect, Family, Listen};
 
 use crate::error::Failure;
-use crate::handle::{self, Held};
 use crate::jdk::new_socket::{accept_ipv4, reuse_address};
 use crate::jdk::{descriptor, new_channel};
+use crate::wait::handle::{self, Held};
 use crate::words::Given;
 
 /// Makes a TCP socket Multipath TCP, under the same descriptor.

@@ -5,8 +5,8 @@ use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::{jint, jlong};
 
 use crate::error::Failure;
-use crate::handle::{self, Held};
 use crate::jdk::descriptor;
+use crate::wait::handle::{self, Held};
 use crate::words::Words;
 
 /// Follows one connection; gives the handle's number.

@@ -15,7 +15,6 @@ mod connection;
 mod control;
 mod error;
 mod events;
-mod handle;
 mod info;
 mod jdk;
 mod open;
@@ -102,10 +101,10 @@ natives! {
     connection::connections = (connections(options: jlong[]) -> jlong[]);
     connection::connection = (connection(token: jlong) -> jlong[]);
     capabilities::capabilities = (capabilities() -> jlong[]);
-    handle::time_left = (time_left(handle: jlong) -> jlong);
+    wait::handle::time_left = (time_left(handle: jlong) -> jlong);
     wait::begin = (waiting_begin(handle: jlong) -> jlong);
     wait::run = (await_news(handle: jlong, wait: jlong, nanos: jlong));
     wait::ring = (ring(handle: jlong, wait: jlong));
     wait::end = (waiting_end(handle: jlong, wait: jlong));
-    handle::forget = (forget(handle: jlong));
+    wait::handle::forget = (forget(handle: jlong));
 }

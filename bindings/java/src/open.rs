@@ -6,8 +6,8 @@ use jni::sys::{jint, jlong};
 use subflows::{Open, Opening};
 
 use crate::error::Failure;
-use crate::handle::{self, Held};
 use crate::jdk::descriptor;
+use crate::wait::handle::{self, Held};
 use crate::words::{Given, Words};
 
 /// Begins; gives the handle's number.

@@ -1,10 +1,10 @@
-//! What lives longer than a call: known to Java by a number, so that a wrong one is an error and not
-//! somebody else's memory.
+//! Handles: values that live longer than a call. Java knows each by a number, so that a wrong number is
+//! an error and not an access to other memory.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Instant;
 
 use jni::Env;
@@ -14,8 +14,9 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 use subflows::Opening;
 
+use super::bells::Bells;
+use super::lock::lock;
 use crate::error::Failure;
-use crate::wait::Waits;
 
 /// What a handle holds.
 pub(crate) enum Held {
@@ -36,7 +37,7 @@ impl Held {
         }
     }
 
-    /// What is ready when there is something to look at: a duplicate, for a wait that holds no lock.
+    /// The descriptor to poll, and for what: a duplicate, for a wait that holds no lock.
     fn watched(&mut self) -> Result<(OwnedFd, PollFlags), Failure> {
         let operation = self.operation();
         let (watched, flags) = match self {
@@ -50,34 +51,28 @@ impl Held {
     }
 }
 
-/// A handle, and the waits for it.
-pub(crate) struct Handle {
+/// A handle, with the bells of the waits for it.
+pub(super) struct Handle {
     held: Mutex<Option<Held>>,
-    pub(crate) waits: Waits,
+    pub(super) bells: Bells,
 }
 
 static HANDLES: LazyLock<Mutex<HashMap<jlong, Arc<Handle>>>> = LazyLock::new(Mutex::default);
 
-/// What was locked stays whole when a thread panics: the lock is held for lookups only, or around a
-/// step of core's, which undoes itself.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Keeps it, and gives its number.
+/// Keeps a value, and returns the number of its handle.
 pub(crate) fn keep(held: Held) -> jlong {
     static NEXT: AtomicI64 = AtomicI64::new(1);
-    let handle = Handle { held: Mutex::new(Some(held)), waits: Waits::default() };
+    let handle = Handle { held: Mutex::new(Some(held)), bells: Bells::default() };
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     lock(&HANDLES).insert(number, Arc::new(handle));
     number
 }
 
-pub(crate) fn get(number: jlong) -> Result<Arc<Handle>, Failure> {
+pub(super) fn get(number: jlong) -> Result<Arc<Handle>, Failure> {
     lock(&HANDLES).get(&number).cloned().ok_or(Failure::Over)
 }
 
-/// Does something with what a handle holds.
+/// Calls `step` with what a handle holds.
 pub(crate) fn with<T>(
     number: jlong,
     step: impl FnOnce(&mut Held) -> Result<T, Failure>,
@@ -85,14 +80,14 @@ pub(crate) fn with<T>(
     get(number)?.with(step)
 }
 
-/// Takes what it holds; whoever waits for it is told.
+/// Takes what a handle holds. The waits for it end.
 pub(crate) fn take(number: jlong) -> Option<Held> {
     let handle = lock(&HANDLES).remove(&number)?;
-    handle.waits.ring_all();
+    handle.bells.ring_all();
     lock(&handle.held).take()
 }
 
-/// Forgets it: what it holds is undone.
+/// Closes a handle: what it holds is undone.
 pub(crate) fn forget(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<(), Failure> {
     drop(take(number));
     Ok(())
@@ -117,16 +112,16 @@ impl Handle {
         step(lock(&self.held).as_mut().ok_or(Failure::Over)?)
     }
 
-    /// How a system call that failed is told: by the verb that made what it holds.
-    pub(crate) fn failed(&self, error: Errno) -> Failure {
+    /// The failure of a system call, reported as one of the verb that made what the handle holds.
+    pub(super) fn failed(&self, error: Errno) -> Failure {
         match self.with(|held| Ok(held.operation())) {
             Ok(operation) => Failure::Os(operation, error as i32),
             Err(over) => over,
         }
     }
 
-    /// What is ready when there is something to look at, to wait for without a lock.
-    pub(crate) fn watched(&self) -> Result<(OwnedFd, PollFlags), Failure> {
+    /// The descriptor to poll, and for what, as a duplicate.
+    pub(super) fn watched(&self) -> Result<(OwnedFd, PollFlags), Failure> {
         self.with(Held::watched)
     }
 }

@@ -1,30 +1,29 @@
 //! The native part of `org.subflows`: core's verbs on what Java calls a socket.
 //!
-//! `records.rs` is generated: how records become words, and words become options. The rest is written
-//! by hand, one file per noun as in core: a function is its arguments converted, core's verb, and its
-//! result in words. What can block steps core's waits; Java waits in `wait::run`, which an interrupt
-//! or the closing of the handle ends at once.
+//! - `verb/`: the verbs, one file per noun as in core.
+//! - `jdk/`: what is known about the JDK's inside, where a verb finds the descriptor of a Java object.
+//! - `wait/`: values that live longer than a call, and the waits for them. A verb that can block steps
+//!   core's wait, and Java waits in `wait::run`, which an interrupt or closing the handle ends at once.
+//! - `agent/`: the agent for whole applications.
+//! - `words.rs`: how records and options cross the border; `records.rs` is generated for it.
+//! - `error.rs`: failures, as Java throws them.
 
-mod address;
 mod agent;
-mod announce;
-mod backup;
-mod capabilities;
-mod connect;
-mod connection;
-mod control;
 mod error;
-mod events;
-mod info;
 mod jdk;
-mod open;
 mod records;
-mod status;
-mod subflow;
+mod verb;
 mod wait;
 mod words;
 
+use agent::{extra_paths, socket0};
 use error::Throw;
+use jdk::{available, new_channel};
+use verb::{
+    address, announce, backup, capabilities, connect, connection, control, events, info, listen,
+    open, status, subflow, upgrade,
+};
+use wait::handle;
 
 /// Exports each function as a static native method of `org.subflows.Native`.
 macro_rules! natives {
@@ -43,23 +42,23 @@ const _: [jni::NativeMethod; 2] = [
     jni::native_method! {
         java_type = "org.subflows.Agent$Sockets",
         error_policy = Throw,
-        fn = agent::socket0::hook_socket0,
+        fn = socket0::hook_socket0,
         extern fn run(),
     },
     jni::native_method! {
         java_type = "org.subflows.Available",
         error_policy = Throw,
-        fn = jdk::available::hook_available,
+        fn = available::hook_available,
         extern fn run(),
     },
 ];
 
 natives! {
-    agent::socket0::control = (control());
-    agent::extra_paths::follow = (follow(paths: jlong[][], tell: java.util.function.Consumer));
-    jdk::new_channel::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
-    connect::upgrade_new = (upgrade_new(sock: JObject));
-    connect::upgrade = (upgrade(sock: JObject, fd: jint));
+    socket0::control = (control());
+    extra_paths::follow = (follow(paths: jlong[][], tell: java.util.function.Consumer));
+    new_channel::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
+    upgrade::upgrade_new = (upgrade_new(sock: JObject));
+    upgrade::upgrade = (upgrade(sock: JObject, fd: jint));
     connect::connecting_begin = (connecting_begin(remote: jlong[], options: jlong[]) -> jlong);
     connect::connecting_advance = (connecting_advance(handle: jlong) -> jboolean);
     connect::connecting_finish = (connecting_finish(
@@ -68,7 +67,7 @@ natives! {
         family: java.net.ProtocolFamily,
         remote: java.net.SocketAddress
     ) -> java.nio.channels.SocketChannel);
-    connect::listen = (listen(
+    listen::listen = (listen(
         local: jlong[],
         options: jlong[],
         provider: java.nio.channels.spi.SelectorProvider,
@@ -101,10 +100,10 @@ natives! {
     connection::connections = (connections(options: jlong[]) -> jlong[]);
     connection::connection = (connection(token: jlong) -> jlong[]);
     capabilities::capabilities = (capabilities() -> jlong[]);
-    wait::handle::time_left = (time_left(handle: jlong) -> jlong);
+    handle::time_left = (time_left(handle: jlong) -> jlong);
     wait::begin = (waiting_begin(handle: jlong) -> jlong);
     wait::run = (await_news(handle: jlong, wait: jlong, nanos: jlong));
     wait::ring = (ring(handle: jlong, wait: jlong));
     wait::end = (waiting_end(handle: jlong, wait: jlong));
-    wait::handle::forget = (forget(handle: jlong));
+    handle::forget = (forget(handle: jlong));
 }

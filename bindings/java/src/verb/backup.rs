@@ -4,9 +4,9 @@ use jni::Env;
 use jni::objects::{JClass, JObject};
 use jni::sys::{jint, jlong};
 
+use super::subflow::id;
 use crate::error::Failure;
 use crate::jdk::descriptor;
-use crate::subflow::id;
 
 pub(crate) fn set_backup(
     env: &mut Env<'_>,

@@ -1,0 +1,27 @@
+//! Listening.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+use jni::Env;
+use jni::objects::{JClass, JLongArray, JObject};
+use subflows::Listen;
+
+use crate::error::Failure;
+use crate::jdk::new_channel;
+use crate::words::Given;
+
+/// A listener as a `ServerSocketChannel`.
+pub(crate) fn listen<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    local: JLongArray<'_>,
+    options: JLongArray<'_>,
+    provider: JObject<'_>,
+    family: JObject<'_>,
+) -> Result<JObject<'local>, Failure> {
+    let local: SocketAddr = Given::value(env, &local)?;
+    let options = Given::options::<Listen>(env, &options)?;
+    let fd = OwnedFd::from(subflows::listen(local, &options)?);
+    new_channel::server(env, fd, &provider, &family)
+}

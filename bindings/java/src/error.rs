@@ -19,12 +19,12 @@ pub(crate) enum Failure {
     Closed(&'static str),
     /// The object has no descriptor that can be found.
     NoSocket(String),
-    /// A number that cannot be what it is given for, told as core tells of others that are not.
-    Number(&'static str, ErrorKind, Option<Errno>, String),
-    /// The words from the other side make no sense: a bug of ours.
-    Words,
-    /// The handle is closed: the Java side says it in its own words.
-    Over,
+    /// A number out of range, reported as core reports other numbers that do not exist.
+    BadArgument(&'static str, ErrorKind, Option<Errno>, String),
+    /// The packed words from Java are inconsistent: a bug in this library.
+    Corrupt,
+    /// The handle is closed. Java throws an exception of its own for it.
+    HandleClosed,
     /// A system call of our own failed.
     Os(&'static str, i32),
     /// What Java threw, or a bug of ours.
@@ -64,7 +64,7 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
         // What Java threw goes on by itself.
         if !env.exception_check() {
             let result = throw(env, &failure);
-            surely(env, result, &failure.to_string());
+            or_fatal(env, result, &failure.to_string());
         }
         Ok(T::default())
     }
@@ -78,14 +78,15 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
         if !env.exception_check() {
             let result = bug(env, &text);
-            surely(env, result, &text);
+            or_fatal(env, result, &text);
         }
         Ok(T::default())
     }
 }
 
-/// Sees to it that something was thrown: Java must never take the default for an answer.
-fn surely(env: &mut Env<'_>, result: jni::errors::Result<()>, text: &str) {
+/// Throws the text if nothing was thrown yet, and ends the JVM if that fails too: Java must not
+/// take the default value for an answer.
+fn or_fatal(env: &mut Env<'_>, result: jni::errors::Result<()>, text: &str) {
     if env.exception_check() {
         return;
     }
@@ -114,7 +115,7 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
         Failure::NoSocket(_) => {
             raise(env, (ErrorKind::InvalidArgument, None, ""), (&text, GIVE_ANOTHER, None))
         }
-        Failure::Number(operation, kind, errno, _) => {
+        Failure::BadArgument(operation, kind, errno, _) => {
             let errno = errno.map(|errno| errno as i32);
             raise(env, (*kind, errno, operation), (&text, kind.remedy(), None))
         }
@@ -122,8 +123,10 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
             let kind = ErrorKind::Os;
             raise(env, (kind, Some(*number), operation), (&text, kind.remedy(), None))
         }
-        Failure::Over => env.throw_new_void(jni_str!("java/nio/channels/ClosedChannelException")),
-        Failure::Words | Failure::Java(_) => bug(env, &text),
+        Failure::HandleClosed => {
+            env.throw_new_void(jni_str!("java/nio/channels/ClosedChannelException"))
+        }
+        Failure::Corrupt | Failure::Java(_) => bug(env, &text),
     }
 }
 
@@ -137,15 +140,15 @@ impl fmt::Display for Failure {
                 write!(f, "{operation}: the socket is closed. {}", ErrorKind::Closed.remedy())
             }
             Failure::NoSocket(what) => write!(f, "{what}. {GIVE_ANOTHER}"),
-            Failure::Number(operation, kind, errno, what) => {
+            Failure::BadArgument(operation, kind, errno, what) => {
                 write!(f, "{operation}: {what}")?;
                 if let Some(errno) = errno {
                     write!(f, " ({})", errno.desc())?;
                 }
                 write!(f, ". {}", kind.remedy())
             }
-            Failure::Words => f.write_str("words that make no sense"),
-            Failure::Over => f.write_str("it is closed"),
+            Failure::Corrupt => f.write_str("words that make no sense"),
+            Failure::HandleClosed => f.write_str("it is closed"),
             Failure::Os(operation, number) => {
                 let error = std::io::Error::from_raw_os_error(*number);
                 write!(f, "{operation}: {error}. {}", ErrorKind::Os.remedy())

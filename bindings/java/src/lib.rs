@@ -1,20 +1,21 @@
 //! The native part of `org.subflows`: core's verbs on what Java calls a socket.
 //!
 //! - `verb/`: the verbs, one file per noun as in core.
-//! - `jdk/`: what is known about the JDK's inside, where a verb finds the descriptor of a Java object.
-//! - `wait/`: values that live longer than a call, and the waits for them. A verb that can block steps
-//!   core's wait, and Java waits in `wait::run`, which an interrupt or closing the handle ends at once.
+//! - `jdk/`: what is known about the JDK's inside, where a verb finds the descriptor of an object.
+//! - `wait/`: values that live longer than a call, and the waits for them. A verb that can block
+//!   steps core's wait, and Java waits in `wait::run`, which an interrupt or closing the handle ends
+//!   at once.
 //! - `agent/`: the agent for whole applications.
-//! - `words.rs`: how records and options cross the border; `records.rs` is generated for it.
+//! - `packed.rs`: how records and options cross the border; `records.rs` is generated for it.
 //! - `error.rs`: failures, as Java throws them.
 
 mod agent;
 mod error;
 mod jdk;
+mod packed;
 mod records;
 mod verb;
 mod wait;
-mod words;
 
 use agent::{extra_paths, socket0};
 use error::Throw;

@@ -1,10 +1,12 @@
-//! Opens further subflows of the connections that the agent's sockets make, as soon as the connections
-//! accept them: the options `via=` and `backup=`.
+//! Opens further subflows of the connections that the agent's sockets make, as soon as the
+//! connections accept them: the options `via=` and `backup=`.
 //!
-//! This decides when and how often to try, which is a policy. It stands here until core has policies.
+//! This decides when and how often to try, which is a policy. It stands here until core has
+//! policies.
 //!
-//! One thread does all the work. It follows the events of the namespace, which name a connection by its
-//! token. `sock_diag` reports the inode of a token, and `agent_sockets` whether the agent made it.
+//! One thread does all the work. It follows the events of the namespace, which name a connection by
+//! its token. `sock_diag` reports the inode of a token, and `agent_sockets` whether the agent made
+//! it.
 
 mod agent_sockets;
 mod extra_path;
@@ -23,7 +25,7 @@ use subflows::kernel::{KernelEvent, KernelEvents, Refusal};
 use subflows::{Connections, Error, EventKind, Open, SubflowState};
 
 use crate::error::Failure;
-use crate::words::Given;
+use crate::packed::PackedOptions;
 pub(crate) use agent_sockets::remember;
 use extra_path::{Client, ExtraPath};
 use shared_descriptor::SharedDescriptor;
@@ -48,7 +50,7 @@ pub(crate) fn follow(
     let mut wanted = Vec::new();
     for index in 0..paths.len(env)? {
         let options = paths.get_element(env, index)?;
-        wanted.push(ExtraPath::new(Given::options::<Open>(env, &options)?, &descriptor));
+        wanted.push(ExtraPath::new(PackedOptions::options::<Open>(env, &options)?, &descriptor));
     }
     let events = KernelEvents::subscribe().map_err(failed)?;
     events.set_buffer(BUFFER);

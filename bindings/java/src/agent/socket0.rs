@@ -1,7 +1,8 @@
 //! Makes every stream socket of the JDK's a Multipath TCP socket.
 //!
 //! `Socket`, `ServerSocket` and all channels get their descriptors from one native function of the
-//! JDK's, `sun.nio.ch.Net.socket0`. HotSpot lets an agent replace it, as tools that trace the JDK do.
+//! JDK's, `sun.nio.ch.Net.socket0`. HotSpot lets an agent replace it, as tools that trace the JDK
+//! do.
 
 use std::ffi::c_void;
 use std::mem::transmute;
@@ -58,7 +59,7 @@ fn socket0<'local>(
     fast: bool,
 ) -> Result<jint, Failure> {
     if !stream {
-        let jdks = JDKS.get().ok_or(Failure::Words)?;
+        let jdks = JDKS.get().ok_or(Failure::Corrupt)?;
         // SAFETY: the JDK's own function, with what the JVM called us with.
         let made = unsafe { jdks(env.get_raw(), class.as_raw(), prefer_v6, stream, reuse, fast) };
         return Ok(made);

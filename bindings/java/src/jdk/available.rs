@@ -1,8 +1,8 @@
-//! How much can be read without waiting, as TCP tells it.
+//! How much can be read without waiting, as TCP reports it.
 //!
-//! Once the peer has sent its last, the kernel tells of one byte too many for a Multipath TCP socket:
-//! of one when all is read. The JDK's TLS reads all that is available when it closes, until there is no
-//! more: it would never end. So the native function that it asks is replaced by one that looks again.
+//! After the peer's last byte, the kernel reports one byte too many for a Multipath TCP socket: 1
+//! when all is read. When it closes, the JDK's TLS reads until nothing is available, and would never
+//! end. So the native function that it calls is replaced by one that checks.
 
 use std::ffi::c_void;
 use std::mem::transmute;
@@ -44,7 +44,7 @@ fn available<'local>(
     class: JClass<'local>,
     descriptor: JObject<'local>,
 ) -> Result<jint, Failure> {
-    let jdks = JDKS.get().ok_or(Failure::Words)?;
+    let jdks = JDKS.get().ok_or(Failure::Corrupt)?;
     // SAFETY: the JDK's own function, with what the JVM called us with.
     let told = unsafe { jdks(env.get_raw(), class.as_raw(), descriptor.as_raw()) };
     if told <= 0 {

@@ -1,8 +1,8 @@
 //! The descriptor of what Java calls a socket, borrowed for a call.
 //!
-//! Another thread may close the object during the call, and the number may then belong to another file:
-//! a verb that reads checks afterwards that the object is still open, and a verb that changes something
-//! works on a duplicate.
+//! Another thread may close the object during the call, and the number may then belong to another
+//! file: a verb that reads checks afterwards that the object is still open, and a verb that changes
+//! something works on a duplicate.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -41,8 +41,8 @@ impl Descriptor<'_, '_> {
             // Closing takes the number away.
             _ => return Err(Failure::Closed(operation)),
         }
-        // SAFETY: it is not -1. That it still belongs to the object is checked after it was read, or
-        // before anything is changed.
+        // SAFETY: it is not -1. That it still belongs to the object is checked after it was read,
+        // or before anything is changed.
         Ok(unsafe { BorrowedFd::borrow_raw(self.number) })
     }
 
@@ -61,7 +61,7 @@ impl Descriptor<'_, '_> {
 /// negative one.
 fn no_open_socket(operation: &'static str) -> Failure {
     let text = "this descriptor is no open socket".to_owned();
-    Failure::Number(operation, ErrorKind::InvalidArgument, Some(Errno::EBADF), text)
+    Failure::BadArgument(operation, ErrorKind::InvalidArgument, Some(Errno::EBADF), text)
 }
 
 /// Reads something from a socket: from an object, or from a number if the object is null.
@@ -110,8 +110,8 @@ pub(crate) fn duplicate(
     }
 }
 
-/// Changes the descriptor itself, under the lock under which the JDK closes it. If the caller passed a
-/// plain number, keeping it open is up to the caller.
+/// Changes the descriptor itself, under the lock under which the JDK closes it. If the caller
+/// passed a plain number, keeping it open is up to the caller.
 pub(crate) fn with_close_lock<T>(
     env: &mut Env<'_>,
     sock: &JObject<'_>,

@@ -6,7 +6,7 @@ use jni::sys::jint;
 
 use crate::error::Failure;
 use crate::jdk::descriptor;
-use crate::words::Words;
+use crate::packed::Packed;
 
 pub(crate) fn addresses<'local>(
     env: &mut Env<'local>,
@@ -16,5 +16,5 @@ pub(crate) fn addresses<'local>(
 ) -> Result<JLongArray<'local>, Failure> {
     let addresses =
         descriptor::read(env, &sock, fd, "addresses", |sock| subflows::addresses(sock))?;
-    Words::all(&addresses).to_java(env)
+    Packed::all(&addresses).to_java(env)
 }

@@ -9,8 +9,8 @@ use subflows::{Announce, Announced};
 
 use crate::error::Failure;
 use crate::jdk::descriptor;
+use crate::packed::{Packed, PackedOptions};
 use crate::wait::handle::{self, Held};
-use crate::words::{Given, Words};
 
 /// Announces it; gives the handle's number.
 pub(crate) fn announce(
@@ -21,8 +21,8 @@ pub(crate) fn announce(
     address: JLongArray<'_>,
     options: JLongArray<'_>,
 ) -> Result<jlong, Failure> {
-    let address: IpAddr = Given::value(env, &address)?;
-    let options = Given::options::<Announce>(env, &options)?;
+    let address: IpAddr = PackedOptions::value(env, &address)?;
+    let options = PackedOptions::options::<Announce>(env, &options)?;
     let verb = |sock: &_| subflows::announce(sock, address, &options);
     Ok(handle::keep(Held::Announced(descriptor::act(env, &sock, fd, "announce", verb)?)))
 }
@@ -39,7 +39,7 @@ pub(crate) fn announced_address<'local>(
     number: jlong,
 ) -> Result<JLongArray<'local>, Failure> {
     let address = with(number, |announced| Ok(announced.address()))?;
-    Words::address(address).to_java(env)
+    Packed::address(address).to_java(env)
 }
 
 /// Resets every stranger who waits at the listener; gives how many.
@@ -70,6 +70,6 @@ fn with<T>(
 ) -> Result<T, Failure> {
     handle::with(number, |held| match held {
         Held::Announced(announced) => step(announced),
-        _ => Err(Failure::Over),
+        _ => Err(Failure::HandleClosed),
     })
 }

@@ -4,11 +4,11 @@ use jni::Env;
 use jni::objects::{JClass, JLongArray};
 
 use crate::error::Failure;
-use crate::words::Words;
+use crate::packed::Packed;
 
 pub(crate) fn capabilities<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
 ) -> Result<JLongArray<'local>, Failure> {
-    Words::all(&subflows::capabilities()?).to_java(env)
+    Packed::all(&subflows::capabilities()?).to_java(env)
 }

@@ -10,8 +10,8 @@ use subflows::Connect;
 
 use crate::error::Failure;
 use crate::jdk::new_channel;
+use crate::packed::PackedOptions;
 use crate::wait::handle::{self, Held};
-use crate::words::Given;
 
 /// Starts to connect, and returns the number of the handle.
 pub(crate) fn connecting_begin(
@@ -20,8 +20,8 @@ pub(crate) fn connecting_begin(
     remote: JLongArray<'_>,
     options: JLongArray<'_>,
 ) -> Result<jlong, Failure> {
-    let remote: SocketAddr = Given::value(env, &remote)?;
-    let options = Given::options::<Connect>(env, &options)?;
+    let remote: SocketAddr = PackedOptions::value(env, &remote)?;
+    let options = PackedOptions::options::<Connect>(env, &options)?;
     Ok(handle::keep(Held::Connecting(subflows::Connecting::begin(&[remote], &options)?)))
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn connecting_advance(
 ) -> Result<bool, Failure> {
     handle::with(number, |held| match held {
         Held::Connecting(connecting) => Ok(connecting.advance()?),
-        _ => Err(Failure::Over),
+        _ => Err(Failure::HandleClosed),
     })
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn connecting_finish<'local>(
     remote: JObject<'_>,
 ) -> Result<JObject<'local>, Failure> {
     let Some(Held::Connecting(connecting)) = handle::take(number) else {
-        return Err(Failure::Over);
+        return Err(Failure::HandleClosed);
     };
     let fd = OwnedFd::from(connecting.finish()?);
     new_channel::client(env, fd, &provider, &family, &remote)

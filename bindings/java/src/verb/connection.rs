@@ -6,15 +6,15 @@ use jni::sys::jlong;
 use subflows::{Connections, ErrorKind};
 
 use crate::error::Failure;
-use crate::words::{Given, Words};
+use crate::packed::{Packed, PackedOptions};
 
 pub(crate) fn connections<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
     options: JLongArray<'_>,
 ) -> Result<JLongArray<'local>, Failure> {
-    let options = Given::options::<Connections>(env, &options)?;
-    Words::all(&subflows::connections(&options)?).to_java(env)
+    let options = PackedOptions::options::<Connections>(env, &options)?;
+    Packed::all(&subflows::connections(&options)?).to_java(env)
 }
 
 pub(crate) fn connection<'local>(
@@ -25,7 +25,7 @@ pub(crate) fn connection<'local>(
     // Who has it as an `int` may have made a negative number of it.
     let token = u32::try_from(token).map_err(|_| {
         let text = format!("a token is a number from 0 to {}, not {token}", u32::MAX);
-        Failure::Number("connection", ErrorKind::InvalidArgument, None, text)
+        Failure::BadArgument("connection", ErrorKind::InvalidArgument, None, text)
     })?;
-    Words::only(&subflows::connection(token)?).to_java(env)
+    Packed::only(&subflows::connection(token)?).to_java(env)
 }

@@ -6,8 +6,8 @@ use jni::sys::{jint, jlong};
 
 use crate::error::Failure;
 use crate::jdk::descriptor;
+use crate::packed::Packed;
 use crate::wait::handle::{self, Held};
-use crate::words::Words;
 
 /// Follows one connection; gives the handle's number.
 pub(crate) fn events(
@@ -32,7 +32,7 @@ pub(crate) fn events_next<'local>(
     number: jlong,
 ) -> Result<JLongArray<'local>, Failure> {
     let event = with(number, |events| Ok(events.try_next()?))?;
-    event.map_or_else(|| Ok(JLongArray::null()), |event| Words::only(&event).to_java(env))
+    event.map_or_else(|| Ok(JLongArray::null()), |event| Packed::only(&event).to_java(env))
 }
 
 /// How many bytes of events the kernel is to keep.
@@ -54,6 +54,6 @@ fn with<T>(
 ) -> Result<T, Failure> {
     handle::with(number, |held| match held {
         Held::Events(events) => step(events),
-        _ => Err(Failure::Over),
+        _ => Err(Failure::HandleClosed),
     })
 }

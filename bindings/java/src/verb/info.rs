@@ -6,7 +6,7 @@ use jni::sys::jint;
 
 use crate::error::Failure;
 use crate::jdk::descriptor;
-use crate::words::Words;
+use crate::packed::Packed;
 
 pub(crate) fn info<'local>(
     env: &mut Env<'local>,
@@ -15,5 +15,5 @@ pub(crate) fn info<'local>(
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
     let info = descriptor::read(env, &sock, fd, "info", |sock| subflows::info(sock))?;
-    Words::only(&info).to_java(env)
+    Packed::only(&info).to_java(env)
 }

@@ -9,7 +9,7 @@ use subflows::Listen;
 
 use crate::error::Failure;
 use crate::jdk::new_channel;
-use crate::words::Given;
+use crate::packed::PackedOptions;
 
 /// A listener as a `ServerSocketChannel`.
 pub(crate) fn listen<'local>(
@@ -20,8 +20,8 @@ pub(crate) fn listen<'local>(
     provider: JObject<'_>,
     family: JObject<'_>,
 ) -> Result<JObject<'local>, Failure> {
-    let local: SocketAddr = Given::value(env, &local)?;
-    let options = Given::options::<Listen>(env, &options)?;
+    let local: SocketAddr = PackedOptions::value(env, &local)?;
+    let options = PackedOptions::options::<Listen>(env, &options)?;
     let fd = OwnedFd::from(subflows::listen(local, &options)?);
     new_channel::server(env, fd, &provider, &family)
 }

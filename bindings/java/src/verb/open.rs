@@ -7,8 +7,8 @@ use subflows::{Open, Opening};
 
 use crate::error::Failure;
 use crate::jdk::descriptor;
+use crate::packed::{Packed, PackedOptions};
 use crate::wait::handle::{self, Held};
-use crate::words::{Given, Words};
 
 /// Begins; gives the handle's number.
 pub(crate) fn begin(
@@ -18,7 +18,7 @@ pub(crate) fn begin(
     fd: jint,
     options: JLongArray<'_>,
 ) -> Result<jlong, Failure> {
-    let options = Given::options::<Open>(env, &options)?;
+    let options = PackedOptions::options::<Open>(env, &options)?;
     let sock = descriptor::duplicate(env, &sock, fd, "open")?;
     Ok(handle::keep(Held::Opening(Opening::begin(sock, &options)?)))
 }
@@ -33,7 +33,7 @@ pub(crate) fn advance<'local>(
     descriptor::check_open(env, &sock, "open")?;
     let subflow = handle::with(number, |held| match held {
         Held::Opening(opening) => Ok(opening.advance()?),
-        _ => Err(Failure::Over),
+        _ => Err(Failure::HandleClosed),
     })?;
-    subflow.map_or_else(|| Ok(JLongArray::null()), |subflow| Words::only(&subflow).to_java(env))
+    subflow.map_or_else(|| Ok(JLongArray::null()), |subflow| Packed::only(&subflow).to_java(env))
 }

@@ -6,7 +6,7 @@ use jni::sys::jint;
 
 use crate::error::Failure;
 use crate::jdk::descriptor;
-use crate::words::Words;
+use crate::packed::Packed;
 
 pub(crate) fn status<'local>(
     env: &mut Env<'local>,
@@ -15,5 +15,5 @@ pub(crate) fn status<'local>(
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
     let status = descriptor::read(env, &sock, fd, "status", |sock| subflows::status(sock))?;
-    Words::only(&status).to_java(env)
+    Packed::only(&status).to_java(env)
 }

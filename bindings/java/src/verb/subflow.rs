@@ -7,13 +7,13 @@ use subflows::ErrorKind;
 
 use crate::error::Failure;
 use crate::jdk::descriptor;
-use crate::words::Words;
+use crate::packed::Packed;
 
 /// An id as core has it. What does not fit is no subflow's.
 pub(crate) fn id(given: jlong, operation: &'static str) -> Result<u32, Failure> {
     u32::try_from(given).map_err(|_| {
         let text = format!("this connection has no live subflow with id {given}");
-        Failure::Number(operation, ErrorKind::NoSuchSubflow, None, text)
+        Failure::BadArgument(operation, ErrorKind::NoSuchSubflow, None, text)
     })
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn list<'local>(
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
     let subflows = descriptor::read(env, &sock, fd, "list", |sock| subflows::list(sock))?;
-    Words::all(&subflows).to_java(env)
+    Packed::all(&subflows).to_java(env)
 }
 
 pub(crate) fn details<'local>(
@@ -36,7 +36,7 @@ pub(crate) fn details<'local>(
 ) -> Result<JLongArray<'local>, Failure> {
     let id = id(subflow, "details")?;
     let details = descriptor::read(env, &sock, fd, "details", |sock| subflows::details(sock, id))?;
-    Words::only(&details).to_java(env)
+    Packed::only(&details).to_java(env)
 }
 
 pub(crate) fn close(

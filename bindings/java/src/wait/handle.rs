@@ -1,5 +1,5 @@
-//! Handles: values that live longer than a call. Java knows each by a number, so that a wrong number is
-//! an error and not an access to other memory.
+//! Handles: values that live longer than a call. Java knows each by a number, so that a wrong
+//! number is an error and not an access to other memory.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -44,7 +44,7 @@ impl Held {
             Held::Connecting(connecting) => (connecting.fd(), PollFlags::POLLOUT),
             Held::Opening(opening) => (opening.fd()?, PollFlags::POLLIN),
             Held::Events(events) => (events.fd(), PollFlags::POLLIN),
-            Held::Announced(_) => return Err(Failure::Over),
+            Held::Announced(_) => return Err(Failure::HandleClosed),
         };
         let duplicate = watched.try_clone_to_owned();
         Ok((duplicate.map_err(|error| Failure::io(operation, &error))?, flags))
@@ -69,7 +69,7 @@ pub(crate) fn keep(held: Held) -> jlong {
 }
 
 pub(super) fn get(number: jlong) -> Result<Arc<Handle>, Failure> {
-    lock(&HANDLES).get(&number).cloned().ok_or(Failure::Over)
+    lock(&HANDLES).get(&number).cloned().ok_or(Failure::HandleClosed)
 }
 
 /// Calls `step` with what a handle holds.
@@ -98,7 +98,7 @@ pub(crate) fn time_left(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result
     with(number, |held| match held {
         Held::Opening(opening) => Ok(nanos_until(opening.deadline())),
         Held::Connecting(connecting) => Ok(connecting.deadline().map_or(jlong::MAX, nanos_until)),
-        _ => Err(Failure::Over),
+        _ => Err(Failure::HandleClosed),
     })
 }
 
@@ -109,7 +109,7 @@ fn nanos_until(deadline: Instant) -> jlong {
 
 impl Handle {
     fn with<T>(&self, step: impl FnOnce(&mut Held) -> Result<T, Failure>) -> Result<T, Failure> {
-        step(lock(&self.held).as_mut().ok_or(Failure::Over)?)
+        step(lock(&self.held).as_mut().ok_or(Failure::HandleClosed)?)
     }
 
     /// The failure of a system call, reported as one of the verb that made what the handle holds.

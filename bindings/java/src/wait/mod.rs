@@ -1,4 +1,5 @@
-//! Waiting for what a handle holds, as Java calls it: `begin`, then `run` any number of times, then `end`.
+//! Waiting for what a handle holds, as Java calls it: `begin`, then `run` any number of times, then
+//! `end`.
 
 mod bells;
 pub(crate) mod handle;
@@ -15,7 +16,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::Failure;
 
-/// Makes the bell that can end a wait for the handle from now on, and returns the number of the wait.
+/// Makes the bell that can end a wait for the handle from now on, and returns the number of the
+/// wait.
 pub(crate) fn begin(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<jlong, Failure> {
     let handle = handle::get(number)?;
     handle.bells.add().map_err(|error| handle.failed(error))
@@ -30,7 +32,7 @@ pub(crate) fn run(
     nanos: jlong,
 ) -> Result<(), Failure> {
     let handle = handle::get(number)?;
-    let bell = handle.bells.get(wait).ok_or(Failure::Over)?;
+    let bell = handle.bells.get(wait).ok_or(Failure::HandleClosed)?;
     let (watched, flags) = handle.watched()?;
     // Rounded up, so that the wait does not end before the time is up.
     let span = Duration::from_nanos(nanos.try_into().unwrap_or(0));

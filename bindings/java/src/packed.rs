@@ -1,7 +1,7 @@
-//! Records and options as words, which cross the border in a single array.
+//! Records and options packed into words, which cross the border in a single array.
 //!
-//! `bindings/generate/src/java/layout.rs` says where each field stands. What has no fixed length is one
-//! word, its start and its length, and stands behind all rows.
+//! `bindings/generate/src/java/layout.rs` defines the place of each field. A value without a fixed
+//! length is one word there, its start and its length, and follows after all rows.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
@@ -15,33 +15,34 @@ use crate::error::Failure;
 /// A record that can be written as a row.
 pub(crate) trait Row {
     const WIDTH: usize;
-    fn write(&self, words: &mut Words, at: usize);
+    fn write(&self, words: &mut Packed, at: usize);
 }
 
-/// A value that can be written in its place.
-pub(crate) trait Put {
-    fn put(&self, words: &mut Words, at: usize);
+/// A value that can be written to its place.
+pub(crate) trait Encode {
+    fn encode(&self, words: &mut Packed, at: usize);
 }
 
-/// The words of one answer: where the rows are and how many, the rows, and what stands behind them.
-pub(crate) struct Words(Vec<i64>);
+/// The words of one result: the start and the number of the rows, the rows, and then the values
+/// without a fixed length.
+pub(crate) struct Packed(Vec<i64>);
 
-impl Words {
-    pub(crate) fn all<R: Row>(records: &[R]) -> Words {
-        let mut words = Words(Vec::with_capacity(1 + records.len() * R::WIDTH));
+impl Packed {
+    pub(crate) fn all<R: Row>(records: &[R]) -> Packed {
+        let mut words = Packed(Vec::with_capacity(1 + records.len() * R::WIDTH));
         words.0.push(0);
         words.rows(0, records);
         words
     }
 
-    pub(crate) fn only<R: Row>(record: &R) -> Words {
-        Words::all(std::slice::from_ref(record))
+    pub(crate) fn only<R: Row>(record: &R) -> Packed {
+        Packed::all(std::slice::from_ref(record))
     }
 
     /// A lone address.
-    pub(crate) fn address(address: SocketAddr) -> Words {
-        let mut words = Words(vec![0; 3]);
-        address.put(&mut words, 0);
+    pub(crate) fn address(address: SocketAddr) -> Packed {
+        let mut words = Packed(vec![0; 3]);
+        address.encode(&mut words, 0);
         words
     }
 
@@ -54,15 +55,15 @@ impl Words {
         Ok(array)
     }
 
-    pub(crate) fn put<T: Put>(&mut self, at: usize, value: &T) {
-        value.put(self, at);
+    pub(crate) fn put<T: Encode>(&mut self, at: usize, value: &T) {
+        value.encode(self, at);
     }
 
-    /// Puts what may be absent, and its bit into the first word of the row.
-    pub(crate) fn maybe<T: Put>(&mut self, row: usize, bit: u32, at: usize, value: &Option<T>) {
+    /// Writes a value that may be absent, and sets its bit in the first word of the row.
+    pub(crate) fn maybe<T: Encode>(&mut self, row: usize, bit: u32, at: usize, value: &Option<T>) {
         if let Some(value) = value {
             self.0[row] |= 1 << bit;
-            value.put(self, at);
+            value.encode(self, at);
         }
     }
 
@@ -73,7 +74,7 @@ impl Words {
         }
     }
 
-    /// Makes place behind everything, for something of that length; gives where.
+    /// Appends room for a value of that length, and returns where it starts.
     fn behind(&mut self, at: usize, length: usize, words: usize) -> usize {
         let start = self.0.len();
         self.0[at] = ((start as i64) << 32) | length as i64;
@@ -109,38 +110,43 @@ impl Words {
     }
 }
 
-macro_rules! numbers {
+macro_rules! encode_numbers {
     ($($type:ty),*) => { $(
-        impl Put for $type {
-            fn put(&self, words: &mut Words, at: usize) {
+        impl Encode for $type {
+            fn encode(&self, words: &mut Packed, at: usize) {
                 words.0[at] = *self as i64;
             }
         }
     )* };
 }
-numbers!(u8, u16, u32, u64, bool);
-numbers!(subflows::State, subflows::PathManager, subflows::SubflowState, subflows::EventKind);
+encode_numbers!(u8, u16, u32, u64, bool);
+encode_numbers!(
+    subflows::State,
+    subflows::PathManager,
+    subflows::SubflowState,
+    subflows::EventKind
+);
 
-impl Put for String {
-    fn put(&self, words: &mut Words, at: usize) {
+impl Encode for String {
+    fn encode(&self, words: &mut Packed, at: usize) {
         words.text(at, self);
     }
 }
 
-impl Put for Name {
-    fn put(&self, words: &mut Words, at: usize) {
+impl Encode for Name {
+    fn encode(&self, words: &mut Packed, at: usize) {
         words.text(at, self);
     }
 }
 
-impl Put for IpAddr {
-    fn put(&self, words: &mut Words, at: usize) {
+impl Encode for IpAddr {
+    fn encode(&self, words: &mut Packed, at: usize) {
         words.ends(at, *self, 0, 0);
     }
 }
 
-impl Put for SocketAddr {
-    fn put(&self, words: &mut Words, at: usize) {
+impl Encode for SocketAddr {
+    fn encode(&self, words: &mut Packed, at: usize) {
         let scope = match self {
             SocketAddr::V4(_) => 0,
             SocketAddr::V6(v6) => v6.scope_id(),
@@ -149,89 +155,89 @@ impl Put for SocketAddr {
     }
 }
 
-impl<R: Row> Put for Vec<R> {
-    fn put(&self, words: &mut Words, at: usize) {
+impl<R: Row> Encode for Vec<R> {
+    fn encode(&self, words: &mut Packed, at: usize) {
         words.rows(at, self);
     }
 }
 
-/// A record inside a record stands where it belongs.
-impl Put for subflows::Info {
-    fn put(&self, words: &mut Words, at: usize) {
+/// A record inside a record is written to its place.
+impl Encode for subflows::Info {
+    fn encode(&self, words: &mut Packed, at: usize) {
         self.write(words, at);
     }
 }
 
-/// Options as Java gave them: which are there, three words for each, and text behind them.
-pub(crate) struct Given(Vec<i64>);
+/// The options that Java passed: which are set, three words for each, and then the texts.
+pub(crate) struct PackedOptions(Vec<i64>);
 
-/// A value that can be read from its place; nothing where the words make no sense.
-pub(crate) trait Take: Sized {
-    fn take(given: &Given, at: usize) -> Option<Self>;
+/// A value that can be read from its place. `None` if the words are inconsistent.
+pub(crate) trait Decode: Sized {
+    fn decode(given: &PackedOptions, at: usize) -> Option<Self>;
 }
 
-impl Given {
+impl PackedOptions {
     /// Reads the options of one call.
     pub(crate) fn options<T>(env: &Env<'_>, array: &JLongArray<'_>) -> Result<T, Failure>
     where
-        T: for<'a> TryFrom<&'a Given, Error = Failure>,
+        T: for<'a> TryFrom<&'a PackedOptions, Error = Failure>,
     {
-        T::try_from(&Given::read(env, array)?)
+        T::try_from(&PackedOptions::read(env, array)?)
     }
 
     /// Reads a single value.
-    pub(crate) fn value<T: Take>(env: &Env<'_>, array: &JLongArray<'_>) -> Result<T, Failure> {
-        T::take(&Given::read(env, array)?, 0).ok_or(Failure::Words)
+    pub(crate) fn value<T: Decode>(env: &Env<'_>, array: &JLongArray<'_>) -> Result<T, Failure> {
+        T::decode(&PackedOptions::read(env, array)?, 0).ok_or(Failure::Corrupt)
     }
 
-    fn read(env: &Env<'_>, array: &JLongArray<'_>) -> Result<Given, Failure> {
+    fn read(env: &Env<'_>, array: &JLongArray<'_>) -> Result<PackedOptions, Failure> {
         let mut words = vec![0; array.len(env)?];
         array.get_region(env, 0, &mut words)?;
-        Ok(Given(words))
+        Ok(PackedOptions(words))
     }
 
-    pub(crate) fn take<T: Take>(&self, index: usize) -> Result<T, Failure> {
-        self.maybe(index)?.ok_or(Failure::Words)
+    pub(crate) fn take<T: Decode>(&self, index: usize) -> Result<T, Failure> {
+        self.maybe(index)?.ok_or(Failure::Corrupt)
     }
 
-    pub(crate) fn maybe<T: Take>(&self, index: usize) -> Result<Option<T>, Failure> {
+    pub(crate) fn maybe<T: Decode>(&self, index: usize) -> Result<Option<T>, Failure> {
         if (self.word(0)? >> index) & 1 == 0 {
             return Ok(None);
         }
-        T::take(self, 1 + 3 * index).map(Some).ok_or(Failure::Words)
+        T::decode(self, 1 + 3 * index).map(Some).ok_or(Failure::Corrupt)
     }
 
     fn word(&self, at: usize) -> Result<i64, Failure> {
-        self.0.get(at).copied().ok_or(Failure::Words)
+        self.0.get(at).copied().ok_or(Failure::Corrupt)
     }
 }
 
-macro_rules! taken {
+macro_rules! decode_numbers {
     ($($type:ty),*) => { $(
-        impl Take for $type {
-            fn take(given: &Given, at: usize) -> Option<Self> {
+        impl Decode for $type {
+            fn decode(given: &PackedOptions, at: usize) -> Option<Self> {
                 Self::try_from(*given.0.get(at)?).ok()
             }
         }
     )* };
 }
-taken!(u16, u32);
+decode_numbers!(u16, u32);
 
-impl Take for bool {
-    fn take(given: &Given, at: usize) -> Option<Self> {
+impl Decode for bool {
+    fn decode(given: &PackedOptions, at: usize) -> Option<Self> {
         Some(*given.0.get(at)? != 0)
     }
 }
 
-impl Take for Duration {
-    fn take(given: &Given, at: usize) -> Option<Self> {
+impl Decode for Duration {
+    fn decode(given: &PackedOptions, at: usize) -> Option<Self> {
         let [seconds, nanos] = *given.0.get(at..at + 2)? else { return None };
         Some(Duration::new(seconds.try_into().ok()?, nanos.try_into().ok()?))
     }
 }
 
-impl Take for String {
-    fn take(given: &Given, at: usize) -> Option<Self> {
+impl Decode for String {
+    fn decode(given: &PackedOptions, at: usize) -> Option<Self> {
         let place = *given.0.get(at)?;
         let (start, length) = ((place >> 32) as usize, place as u32 as usize);
         let words = given.0.get(start..start.checked_add(length.div_ceil(8))?)?;
@@ -241,14 +247,14 @@ impl Take for String {
     }
 }
 
-impl Take for IpAddr {
-    fn take(given: &Given, at: usize) -> Option<Self> {
-        SocketAddr::take(given, at).map(|address| address.ip())
+impl Decode for IpAddr {
+    fn decode(given: &PackedOptions, at: usize) -> Option<Self> {
+        SocketAddr::decode(given, at).map(|address| address.ip())
     }
 }
 
-impl Take for SocketAddr {
-    fn take(given: &Given, at: usize) -> Option<Self> {
+impl Decode for SocketAddr {
+    fn decode(given: &PackedOptions, at: usize) -> Option<Self> {
         let [high, low, shape] = *given.0.get(at..at + 3)? else { return None };
         let (port, scope) = ((shape >> 32) as u16, shape as u32);
         let bits = (u128::from(high as u64) << 64) | u128::from(low as u64);

@@ -1,7 +1,7 @@
 //! Names and sentences, turned from Rust's habits into those of others.
 
 use heck::{ToShoutySnakeCase, ToSnakeCase};
-use subflows::table::Unit;
+use subflows::table::{EnumerationTable, Field, OptionsTable, RecordTable, Ty, Unit, Variant};
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
 /// The C name of a record.
@@ -65,34 +65,92 @@ fn unlinked(line: &str) -> String {
     text
 }
 
-/// A sentence for C programmers: what stands in backticks is named as C knows it.
-pub fn for_c(text: &str) -> String {
-    let parts = text.split('`').enumerate();
-    parts.map(|(index, part)| if index % 2 == 1 { c_word(part) } else { part.to_owned() }).collect()
+/// What a word in backticks names, in Rust's spelling.
+#[derive(Clone, Copy)]
+pub enum Word<'a> {
+    /// An operation.
+    Operation(&'static str),
+    /// A kind of error.
+    Kind(ErrorKind),
+    /// A value of an enumeration. One that several enumerations have is named by the sentence
+    /// around it.
+    Value(&'static EnumerationTable, &'static Variant),
+    /// An option, and the operation that takes it.
+    Option(&'static OptionsTable, &'static str, &'static Field),
+    /// A method of a handle.
+    Method(&'static str, &'a str),
+    /// A record.
+    Record(&'static RecordTable),
+    /// A field of a record or of options.
+    Field(&'static Field),
+    /// Something else: it is spelled the same in every language.
+    Other(&'a str),
 }
 
-fn c_word(word: &str) -> String {
-    if OPERATIONS.iter().any(|operation| operation.name == word) {
-        return format!("subflows_{word}()");
-    }
-    if ErrorKind::ALL.iter().any(|kind| kind.name() == word) {
-        return c_kind(word);
-    }
-    if let Some((owner, member)) = word.split_once("::") {
-        if OPTIONS.iter().any(|options| options.name == owner) {
-            return format!("`{member}` of struct {}", c_options(owner));
+impl<'a> Word<'a> {
+    /// What that word names.
+    pub fn of(word: &'a str) -> Word<'a> {
+        if let Some(operation) = OPERATIONS.iter().find(|operation| operation.name == word) {
+            return Word::Operation(operation.name);
         }
-    }
-    for enumeration in ENUMERATIONS {
-        // A value that several enumerations have is named by the sentence around it.
-        if enumeration.variants.iter().any(|variant| variant.name == word) {
-            return c_variant(enumeration.name, word);
+        if let Some(kind) = ErrorKind::ALL.iter().find(|kind| kind.name() == word) {
+            return Word::Kind(*kind);
         }
+        if let Some((owner, member)) = word.split_once("::") {
+            return Word::member(owner, member).unwrap_or(Word::Other(word));
+        }
+        for table in ENUMERATIONS {
+            if let Some(variant) = table.variants.iter().find(|variant| variant.name == word) {
+                return Word::Value(table, variant);
+            }
+        }
+        if let Some(record) = RECORDS.iter().find(|record| record.name == word) {
+            return Word::Record(record);
+        }
+        let of_records = RECORDS.iter().flat_map(|record| record.fields);
+        let mut fields = of_records.chain(OPTIONS.iter().flat_map(|options| options.fields));
+        fields.find(|field| field.name == word).map_or(Word::Other(word), Word::Field)
     }
-    if RECORDS.iter().any(|record| record.name == word) {
-        return format!("struct {}", c_record(word));
+
+    fn member(owner: &str, member: &'a str) -> Option<Word<'a>> {
+        let takes = |ty: &Ty| matches!(ty, Ty::Options(name) if *name == owner);
+        OPERATIONS.iter().find_map(|operation| match operation.result {
+            Ty::Handle(name) if name == owner => Some(Word::Method(name, member)),
+            _ if operation.arguments.iter().any(|(_, ty)| takes(ty)) => {
+                let table = OPTIONS.iter().find(|table| table.name == owner)?;
+                let field = table.fields.iter().find(|field| field.name == member)?;
+                Some(Word::Option(table, operation.name, field))
+            }
+            _ => None,
+        })
     }
-    format!("`{word}`")
+}
+
+/// A text with each word in backticks as `spell` spells it.
+pub fn spelled(text: &str, spell: impl Fn(Word<'_>) -> String) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(index, part)| match index % 2 {
+            1 => spell(Word::of(part)),
+            _ => part.to_owned(),
+        })
+        .collect()
+}
+
+/// A sentence for C programmers: what stands in backticks is named as C knows it.
+pub fn for_c(text: &str) -> String {
+    spelled(text, |word| match word {
+        Word::Operation(name) => format!("subflows_{name}()"),
+        Word::Kind(kind) => c_kind(kind.name()),
+        Word::Value(table, variant) => c_variant(table.name, variant.name),
+        Word::Option(table, _, field) => {
+            format!("`{}` of struct {}", field.name, c_options(table.name))
+        }
+        Word::Method(handle, method) => format!("{}_{method}()", c_record(handle)),
+        Word::Record(record) => format!("struct {}", c_record(record.name)),
+        Word::Field(field) => format!("`{}`", field.name),
+        Word::Other(word) => format!("`{word}`"),
+    })
 }
 
 /// The unit of a field, in words; nothing for plain numbers.
@@ -117,6 +175,19 @@ mod tests {
         assert_eq!(for_c("see `open`"), "see subflows_open()");
         assert_eq!(for_c("fails with `NotReady`"), "fails with SUBFLOWS_E_NOT_READY");
         assert_eq!(for_c("(`Connect::control`)"), "(`control` of struct subflows_connect_options)");
+        assert_eq!(for_c("call `Announced::turn_away`"), "call subflows_announced_turn_away()");
+    }
+
+    #[test]
+    fn unknown_words_stay_as_they_are() {
+        let word = |text: &str| {
+            spelled(text, |word| match word {
+                Word::Other(word) => format!("<{word}>"),
+                _ => "known".to_owned(),
+            })
+        };
+        assert_eq!(word("`CAP_NET_ADMIN` `mptcp_diag`"), "<CAP_NET_ADMIN> <mptcp_diag>");
+        assert_eq!(word("`is_resync` `SynSent` `open` `Details`"), "known known known known");
     }
 
     #[test]

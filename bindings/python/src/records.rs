@@ -725,7 +725,7 @@ impl Connection {
         self.0.info.to_py(py)
     }
 
-    /// Its subflows, where they were asked for (`Connections::subflows`); otherwise empty.
+    /// Its subflows, where they were asked for (`subflows` of `connections`); otherwise empty.
     #[getter]
     fn subflows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows.to_py(py)

@@ -4,9 +4,8 @@ use std::fmt::Write;
 
 use heck::{ToLowerCamelCase, ToShoutySnakeCase};
 use subflows::table::{Field, Unit};
-use subflows::{ENUMERATIONS, ErrorKind, OPTIONS};
 
-use crate::words;
+use crate::words::{self, Word};
 
 /// How every file begins.
 pub(super) const HEAD: &str =
@@ -50,28 +49,19 @@ pub(super) fn comment(indent: &str, paragraphs: &[String]) -> String {
 /// A sentence with what stands in backticks as Java knows it.
 pub(super) fn sentence(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let parts = escaped.split('`').enumerate();
-    parts
-        .map(|(index, part)| match index % 2 {
-            1 => format!("{{@code {}}}", word(part)),
-            _ => part.to_owned(),
-        })
-        .collect()
-}
-
-fn word(word: &str) -> String {
-    if ErrorKind::ALL.iter().any(|kind| kind.name() == word) {
-        return word.to_shouty_snake_case();
-    }
-    if let Some((owner, member)) = word.split_once("::") {
-        if OPTIONS.iter().any(|table| table.name == owner) {
-            return format!("{}.{}", options(owner), member.to_lower_camel_case());
-        }
-    }
-    if ENUMERATIONS.iter().any(|table| table.variants.iter().any(|value| value.name == word)) {
-        return word.to_shouty_snake_case();
-    }
-    if word.contains(['.', ' ', '/', '-']) { word.to_owned() } else { word.to_lower_camel_case() }
+    words::spelled(&escaped, |word| {
+        let code = match word {
+            Word::Operation(name) => name.to_lower_camel_case(),
+            Word::Kind(kind) => kind.name().to_shouty_snake_case(),
+            Word::Value(_, variant) => variant.name.to_shouty_snake_case(),
+            Word::Option(table, _, field) => format!("{}.{}", options(table.name), method(field)),
+            Word::Method(handle, method) => format!("{handle}.{}", method.to_lower_camel_case()),
+            Word::Record(record) => record.name.to_owned(),
+            Word::Field(field) => method(field),
+            Word::Other(word) => word.to_owned(),
+        };
+        format!("{{@code {code}}}")
+    })
 }
 
 /// What a field means, its unit, and since when the kernel tells it.

@@ -37,7 +37,7 @@ pub(super) fn rust() -> Result<String> {
 
 fn class(file: &mut String, record: &RecordTable) -> Result<()> {
     let name = record.name;
-    for line in textwrap::wrap(&words::paragraph(record.doc), 92) {
+    for line in textwrap::wrap(&super::spelled(&words::paragraph(record.doc)), 92) {
         writeln!(file, "/// {line}")?;
     }
     writeln!(file, "#[pyclass(frozen, eq, module = \"subflows\")]")?;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use heck::ToShoutySnakeCase;
 use subflows::{ENUMERATIONS, ErrorKind};
 
+use super::spelled;
 use crate::words;
 
 const HEAD: &str = "\
@@ -56,12 +57,11 @@ pub(super) fn errors() -> Result<String> {
     for kind in ErrorKind::ALL {
         let name = kind.name();
         let bases = built_in(name).map_or(String::new(), |base| format!(", {base}"));
-        let (what, remedy) = (kind.what(), kind.remedy());
+        let (mut what, remedy) = (spelled(kind.what()), spelled(kind.remedy()));
         writeln!(file, "\nclass {name}Error(SubflowsError{bases}):")?;
-        let mut what = what.to_owned();
         what[..1].make_ascii_uppercase();
         writeln!(file, "    \"\"\"{what}.\n")?;
-        for line in textwrap::wrap(remedy, 92) {
+        for line in textwrap::wrap(&remedy, 92) {
             writeln!(file, "    {line}")?;
         }
         writeln!(file, "    \"\"\"\n\n    kind = \"{name}\"\n")?;
@@ -88,10 +88,10 @@ pub(super) fn enums() -> Result<String> {
     );
     for enumeration in ENUMERATIONS.iter().filter(|enumeration| enumeration.name != "Family") {
         writeln!(file, "\n\nclass {}(enum.IntEnum):", enumeration.name)?;
-        writeln!(file, "    \"\"\"{}\"\"\"\n", words::paragraph(enumeration.doc))?;
+        writeln!(file, "    \"\"\"{}\"\"\"\n", spelled(&words::paragraph(enumeration.doc)))?;
         for variant in enumeration.variants {
             writeln!(file, "    {} = {}", variant.name.to_shouty_snake_case(), variant.number)?;
-            writeln!(file, "    \"\"\"{}\"\"\"", words::paragraph(variant.doc))?;
+            writeln!(file, "    \"\"\"{}\"\"\"", spelled(&words::paragraph(variant.doc)))?;
         }
     }
     Ok(file)

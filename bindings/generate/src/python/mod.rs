@@ -7,8 +7,10 @@ mod stubs;
 use std::path::Path;
 
 use anyhow::Result;
+use heck::ToShoutySnakeCase;
 
 use crate::output::Output;
+use crate::words::{self, Word};
 
 const PACKAGE: &str = "bindings/python/python/subflows";
 
@@ -20,4 +22,18 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
         Output::new(format!("{PACKAGE}/_errors.py"), errors::errors()?),
         Output::new(format!("{PACKAGE}/_native.pyi"), stubs::stubs(root)?),
     ])
+}
+
+/// A text with what stands in backticks as Python knows it.
+fn spelled(text: &str) -> String {
+    words::spelled(text, |word| match word {
+        Word::Operation(name) => format!("`{name}`"),
+        Word::Kind(kind) => format!("`{}Error`", kind.name()),
+        Word::Value(_, variant) => format!("`{}`", variant.name.to_shouty_snake_case()),
+        Word::Option(_, operation, field) => format!("`{}` of `{operation}`", field.name),
+        Word::Method(handle, method) => format!("`{handle}.{method}`"),
+        Word::Record(record) => format!("`{}`", record.name),
+        Word::Field(field) => format!("`{}`", field.name),
+        Word::Other(word) => format!("`{word}`"),
+    })
 }

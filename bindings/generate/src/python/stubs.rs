@@ -131,7 +131,7 @@ fn kind(ty: &Ty) -> String {
 
 /// What a field means, its unit, and since when the kernel tells it.
 pub(super) fn sentence(field: &Field) -> String {
-    let mut doc = words::paragraph(field.doc);
+    let mut doc = super::spelled(&words::paragraph(field.doc));
     if let Some(unit) = words::unit(field.unit) {
         doc += &format!(" In {unit}.");
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use subflows::RECORDS;
 use subflows::table::{Field, RecordTable, Ty};
 
-use super::{comment, list_of, question};
+use super::{comment, list_of, question, spelled};
 use crate::rust::formatted;
 use crate::words;
 
@@ -54,7 +54,7 @@ pub(super) fn ruby() -> Result<String> {
 }
 
 fn class(file: &mut String, record: &RecordTable) -> Result<()> {
-    comment(file, 2, "", &words::paragraph(record.doc));
+    comment(file, 2, "", &spelled(&words::paragraph(record.doc)));
     writeln!(file, "  class {}\n    include Record\n", record.name)?;
     for field in record.fields {
         writeln!(file, "    # @!attribute [r] {}", field.name)?;
@@ -81,7 +81,7 @@ fn class(file: &mut String, record: &RecordTable) -> Result<()> {
 
 /// What a field means, its unit, and since when the kernel tells it.
 fn sentence(field: &Field) -> String {
-    let mut doc = words::paragraph(field.doc);
+    let mut doc = spelled(&words::paragraph(field.doc));
     if let Some(unit) = words::unit(field.unit) {
         doc += &format!(" In {unit}.");
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use subflows::{ENUMERATIONS, ErrorKind};
 
-use super::{comment, list_of, symbol};
+use super::{comment, list_of, spelled, symbol};
 use crate::words;
 
 /// `kinds.rb`.
@@ -18,7 +18,7 @@ pub(super) fn kinds() -> Result<String> {
     for kind in ErrorKind::ALL {
         let mut what = kind.what().to_owned();
         what[..1].make_ascii_uppercase();
-        comment(&mut file, 2, "", &format!("{what}. {}", kind.remedy()));
+        comment(&mut file, 2, "", &spelled(&format!("{what}. {}", kind.remedy())));
         writeln!(
             file,
             "  class {0}Error < Error\n    KIND = :{1}\n  end\n",
@@ -47,10 +47,10 @@ pub(super) fn enumerations() -> Result<String> {
         if index > 0 {
             file.push('\n');
         }
-        comment(&mut file, 2, "", &words::paragraph(enumeration.doc));
+        comment(&mut file, 2, "", &spelled(&words::paragraph(enumeration.doc)));
         file.push_str("  #\n");
         for variant in enumeration.variants {
-            let meaning = words::paragraph(variant.doc);
+            let meaning = spelled(&words::paragraph(variant.doc));
             comment(&mut file, 2, "", &format!("- +:{}+: {meaning}", symbol(variant.name)));
         }
         writeln!(file, "  {} = %i[", list_of(enumeration.name))?;

@@ -9,6 +9,7 @@ use anyhow::Result;
 use heck::{ToShoutySnakeCase, ToSnakeCase};
 
 use crate::output::Output;
+use crate::words::{self, Word};
 
 const GEM: &str = "bindings/ruby";
 
@@ -59,4 +60,18 @@ fn comment(file: &mut String, indent: usize, first: &str, text: &str) {
     for line in textwrap::wrap(text, 96 - indent - first.len()) {
         file.push_str(&format!("{:indent$}# {first}{line}\n", ""));
     }
+}
+
+/// A text with what stands in backticks as YARD links or marks it.
+fn spelled(text: &str) -> String {
+    words::spelled(text, |word| match word {
+        Word::Operation(name) => format!("{{{name}}}"),
+        Word::Kind(kind) => format!("{{{}Error}}", kind.name()),
+        Word::Value(_, variant) => format!("+:{}+", symbol(variant.name)),
+        Word::Option(_, operation, field) => format!("+{}+ of {{{operation}}}", field.name),
+        Word::Method(handle, method) => format!("{{{handle}#{method}}}"),
+        Word::Record(record) => format!("{{{}}}", record.name),
+        Word::Field(field) => format!("+{}+", field.name),
+        Word::Other(word) => format!("`{word}`"),
+    })
 }

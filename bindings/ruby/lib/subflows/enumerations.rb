@@ -49,7 +49,7 @@ module Subflows
   # - +:unknown+: Something that this library does not know.
   # - +:created+: A connection is being made.
   # - +:established+: A connection is ready for more subflows.
-  # - +:closed+: A connection is over. The kernel does not tell this in every case: see `events`.
+  # - +:closed+: A connection is over. The kernel does not tell this in every case: see {events}.
   # - +:address_announced+: The peer announced an address.
   # - +:address_removed+: The peer withdrew an address.
   # - +:subflow_established+: A subflow was answered; it may still be taken back.
@@ -57,7 +57,7 @@ module Subflows
   # - +:subflow_priority+: The peer changed what it wants to be backup.
   # - +:listener_created+: A listener was made.
   # - +:listener_closed+: A listener is gone.
-  # - +:lost+: Events were lost, because more came than were read. What follows with `is_resync`
+  # - +:lost+: Events were lost, because more came than were read. What follows with +is_resync+
   # brings the reader back to the kernel's state.
   EVENT_KINDS = %i[
     unknown created established closed address_announced address_removed subflow_established

@@ -206,7 +206,7 @@ module Subflows
     ].freeze
   end
 
-  # What the kernel's socket table knows of one subflow, beside what `list` tells.
+  # What the kernel's socket table knows of one subflow, beside what {list} tells.
   class Details
     include Record
 
@@ -290,7 +290,7 @@ module Subflows
     #   The port; 0 where it is not bound to one.
     #   @return [Integer]
     # @!attribute [r] is_announced
-    #   The peer was told of it, by `announce` or by an endpoint.
+    #   The peer was told of it, by {announce} or by an endpoint.
     #   @return [Boolean]
     # @!attribute [r] subflows
     #   How many live subflows use it under this id.
@@ -390,7 +390,7 @@ module Subflows
     #   Its counters.
     #   @return [Info]
     # @!attribute [r] subflows
-    #   Its subflows, where they were asked for (`Connections::subflows`); otherwise empty.
+    #   Its subflows, where they were asked for (+subflows+ of {connections}); otherwise empty.
     #   @return [Array<Details>]
 
     # The names of the fields, in order.

@@ -112,7 +112,7 @@ public final class Details extends Row {
     }
 
     /**
-     * The cookie by which {@code ss -e} (as {@code sk}) names the subflow's socket.
+     * The cookie by which {@code ss -e} (as {@code sk:}) names the subflow's socket.
      */
     public long cookie() {
         return word(17);

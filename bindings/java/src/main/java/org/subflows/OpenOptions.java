@@ -33,16 +33,16 @@ public final class OpenOptions extends Options {
     }
 
     /**
-     * The local address to open it from. Without, an address of {@code interface}; without both,
-     * the address of the initial subflow.
+     * The local address to open it from. Without, an address of {@code networkInterface}; without
+     * both, the address of the initial subflow.
      */
     public static OpenOptions from(InetAddress local) {
         return DEFAULTS.local(local);
     }
 
     /**
-     * The local address to open it from. Without, an address of {@code interface}; without both,
-     * the address of the initial subflow.
+     * The local address to open it from. Without, an address of {@code networkInterface}; without
+     * both, the address of the initial subflow.
      */
     public OpenOptions local(InetAddress local) {
         return new OpenOptions(with(0, local));

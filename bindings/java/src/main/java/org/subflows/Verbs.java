@@ -122,7 +122,7 @@ public abstract class Verbs {
      * that the peer opens it takes only while some program of this host follows events, in
      * whatever namespace ({@code events}; an announced address does so too).
      *
-     * <p>Waits at most one second for others that are doing the same. Needs {@code capNetAdmin}
+     * <p>Waits at most one second for others that are doing the same. Needs {@code CAP_NET_ADMIN}
      * and a writable {@code /proc/sys/net}; Linux 5.19. On the accepting side there is nothing to
      * take: the namespace's setting at the time of the handshake decides.
      *
@@ -149,7 +149,7 @@ public abstract class Verbs {
      * that the peer opens it takes only while some program of this host follows events, in
      * whatever namespace ({@code events}; an announced address does so too).
      *
-     * <p>Waits at most one second for others that are doing the same. Needs {@code capNetAdmin}
+     * <p>Waits at most one second for others that are doing the same. Needs {@code CAP_NET_ADMIN}
      * and a writable {@code /proc/sys/net}; Linux 5.19. On the accepting side there is nothing to
      * take: the namespace's setting at the time of the handshake decides.
      *
@@ -176,7 +176,7 @@ public abstract class Verbs {
      * that the peer opens it takes only while some program of this host follows events, in
      * whatever namespace ({@code events}; an announced address does so too).
      *
-     * <p>Waits at most one second for others that are doing the same. Needs {@code capNetAdmin}
+     * <p>Waits at most one second for others that are doing the same. Needs {@code CAP_NET_ADMIN}
      * and a writable {@code /proc/sys/net}; Linux 5.19. On the accepting side there is nothing to
      * take: the namespace's setting at the time of the handshake decides.
      *
@@ -203,7 +203,7 @@ public abstract class Verbs {
      * that the peer opens it takes only while some program of this host follows events, in
      * whatever namespace ({@code events}; an announced address does so too).
      *
-     * <p>Waits at most one second for others that are doing the same. Needs {@code capNetAdmin}
+     * <p>Waits at most one second for others that are doing the same. Needs {@code CAP_NET_ADMIN}
      * and a writable {@code /proc/sys/net}; Linux 5.19. On the accepting side there is nothing to
      * take: the namespace's setting at the time of the handshake decides.
      *
@@ -366,7 +366,7 @@ public abstract class Verbs {
      * Tells what {@code list} does not: backup in either direction, address ids, whether the
      * subflow is fully joined, its interface and its congestion control.
      *
-     * <p>Needs no privilege; Linux 5.9, with the module {@code inetDiag}.
+     * <p>Needs no privilege; Linux 5.9, with the module {@code inet_diag}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -378,7 +378,7 @@ public abstract class Verbs {
      * Tells what {@code list} does not: backup in either direction, address ids, whether the
      * subflow is fully joined, its interface and its congestion control.
      *
-     * <p>Needs no privilege; Linux 5.9, with the module {@code inetDiag}.
+     * <p>Needs no privilege; Linux 5.9, with the module {@code inet_diag}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -390,7 +390,7 @@ public abstract class Verbs {
      * Tells what {@code list} does not: backup in either direction, address ids, whether the
      * subflow is fully joined, its interface and its congestion control.
      *
-     * <p>Needs no privilege; Linux 5.9, with the module {@code inetDiag}.
+     * <p>Needs no privilege; Linux 5.9, with the module {@code inet_diag}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -402,7 +402,7 @@ public abstract class Verbs {
      * Tells what {@code list} does not: backup in either direction, address ids, whether the
      * subflow is fully joined, its interface and its congestion control.
      *
-     * <p>Needs no privilege; Linux 5.9, with the module {@code inetDiag}.
+     * <p>Needs no privilege; Linux 5.9, with the module {@code inet_diag}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -421,8 +421,8 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
-     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
+     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
      * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
@@ -444,8 +444,8 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
-     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
+     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
      * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
@@ -467,8 +467,8 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
-     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
+     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
      * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
@@ -490,8 +490,8 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
-     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
+     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
      * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
@@ -513,8 +513,8 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
-     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
+     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
      * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
@@ -536,8 +536,8 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
-     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
+     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
      * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
@@ -559,8 +559,8 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
-     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
+     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
      * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
@@ -582,8 +582,8 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code capNetAdmin} and a connection that the application
-     * controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
+     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
+     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
      * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
@@ -600,7 +600,7 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code capNetAdmin}.
+     * subflow. Needs {@code CAP_NET_ADMIN}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -615,7 +615,7 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code capNetAdmin}.
+     * subflow. Needs {@code CAP_NET_ADMIN}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -630,7 +630,7 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code capNetAdmin}.
+     * subflow. Needs {@code CAP_NET_ADMIN}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -645,7 +645,7 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code capNetAdmin}.
+     * subflow. Needs {@code CAP_NET_ADMIN}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -660,7 +660,7 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code capNetAdmin}.
+     * subflow. Needs {@code CAP_NET_ADMIN}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -675,7 +675,7 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code capNetAdmin}.
+     * subflow. Needs {@code CAP_NET_ADMIN}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -690,7 +690,7 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code capNetAdmin}.
+     * subflow. Needs {@code CAP_NET_ADMIN}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -705,7 +705,7 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code capNetAdmin}.
+     * subflow. Needs {@code CAP_NET_ADMIN}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -720,7 +720,7 @@ public abstract class Verbs {
      * <p>A backup carries data only while no other subflow can. The peer decides about its own
      * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
      * ask again where its sending does not change. {@code details} tells what was asked. Needs
-     * {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE
@@ -735,7 +735,7 @@ public abstract class Verbs {
      * <p>A backup carries data only while no other subflow can. The peer decides about its own
      * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
      * ask again where its sending does not change. {@code details} tells what was asked. Needs
-     * {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE
@@ -750,7 +750,7 @@ public abstract class Verbs {
      * <p>A backup carries data only while no other subflow can. The peer decides about its own
      * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
      * ask again where its sending does not change. {@code details} tells what was asked. Needs
-     * {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE
@@ -765,7 +765,7 @@ public abstract class Verbs {
      * <p>A backup carries data only while no other subflow can. The peer decides about its own
      * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
      * ask again where its sending does not change. {@code details} tells what was asked. Needs
-     * {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE
@@ -779,8 +779,9 @@ public abstract class Verbs {
      *
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * announcedTurnAway} when its descriptor becomes readable, and strangers who connect there are
-     * reset. Needs {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
+     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -794,8 +795,9 @@ public abstract class Verbs {
      *
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * announcedTurnAway} when its descriptor becomes readable, and strangers who connect there are
-     * reset. Needs {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
+     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -809,8 +811,9 @@ public abstract class Verbs {
      *
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * announcedTurnAway} when its descriptor becomes readable, and strangers who connect there are
-     * reset. Needs {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
+     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -824,8 +827,9 @@ public abstract class Verbs {
      *
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * announcedTurnAway} when its descriptor becomes readable, and strangers who connect there are
-     * reset. Needs {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
+     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -839,8 +843,9 @@ public abstract class Verbs {
      *
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * announcedTurnAway} when its descriptor becomes readable, and strangers who connect there are
-     * reset. Needs {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
+     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -854,8 +859,9 @@ public abstract class Verbs {
      *
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * announcedTurnAway} when its descriptor becomes readable, and strangers who connect there are
-     * reset. Needs {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
+     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -869,8 +875,9 @@ public abstract class Verbs {
      *
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * announcedTurnAway} when its descriptor becomes readable, and strangers who connect there are
-     * reset. Needs {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
+     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -884,8 +891,9 @@ public abstract class Verbs {
      *
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * announcedTurnAway} when its descriptor becomes readable, and strangers who connect there are
-     * reset. Needs {@code capNetAdmin} and a connection that the application controls; Linux 5.19.
+     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
+     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
+     * 5.19.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -954,7 +962,7 @@ public abstract class Verbs {
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
      * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
      * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only. Needs {@code capNetAdmin}; Linux 5.12.
+     * to the peer only. Needs {@code CAP_NET_ADMIN}; Linux 5.12.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -970,7 +978,7 @@ public abstract class Verbs {
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
      * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
      * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only. Needs {@code capNetAdmin}; Linux 5.12.
+     * to the peer only. Needs {@code CAP_NET_ADMIN}; Linux 5.12.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -986,7 +994,7 @@ public abstract class Verbs {
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
      * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
      * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only. Needs {@code capNetAdmin}; Linux 5.12.
+     * to the peer only. Needs {@code CAP_NET_ADMIN}; Linux 5.12.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -1002,7 +1010,7 @@ public abstract class Verbs {
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
      * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
      * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only. Needs {@code capNetAdmin}; Linux 5.12.
+     * to the peer only. Needs {@code CAP_NET_ADMIN}; Linux 5.12.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -1016,7 +1024,7 @@ public abstract class Verbs {
      *
      * <p>Connections come in the kernel's order. The list is not taken at one moment: what opens
      * or closes meanwhile may be in it or not. Needs no privilege; Linux 5.9, with the modules
-     * {@code mptcpDiag} and, for subflows, {@code tcpDiag}.
+     * {@code mptcp_diag} and, for subflows, {@code tcp_diag}.
      *
      * @throws SubflowsException UNSUPPORTED
      */
@@ -1030,7 +1038,7 @@ public abstract class Verbs {
      *
      * <p>Connections come in the kernel's order. The list is not taken at one moment: what opens
      * or closes meanwhile may be in it or not. Needs no privilege; Linux 5.9, with the modules
-     * {@code mptcpDiag} and, for subflows, {@code tcpDiag}.
+     * {@code mptcp_diag} and, for subflows, {@code tcp_diag}.
      *
      * @throws SubflowsException UNSUPPORTED
      */
@@ -1044,7 +1052,7 @@ public abstract class Verbs {
      *
      * <p>Tokens are unique on a host. A thread that has moved to another network namespace may
      * still be told about a connection of the one that it has left. Needs no privilege; Linux 5.9,
-     * with the module {@code mptcpDiag}.
+     * with the module {@code mptcp_diag}.
      *
      * @throws SubflowsException CLOSED, UNSUPPORTED
      */

@@ -811,7 +811,9 @@ const char *subflows_version(void);
  * none, or it is switched off or forbidden (subflows_status() then says so).
  *
  * `family` is AF_INET or AF_INET6. Returns the descriptor, which is closed on exec and which the
- * caller closes, or a negative error. Needs no privilege; Linux 5.6.
+ * caller closes, or a negative error.
+ *
+ * Requires no privilege; Linux 5.6 or newer.
  */
 int subflows_socket(int family);
 
@@ -826,7 +828,10 @@ int subflows_socket(int family);
  * INVALID_ARGUMENT where the name does not resolve.
  *
  * A signal does not end the wait, and pthread_cancel() does not: use subflows_connecting_begin() for
- * that. Needs no privilege, unless control is asked for.
+ * that.
+ *
+ * Requires no privilege, or what subflows_take_control() requires if `control` of struct
+ * subflows_connect_options is set; Linux 5.6 or newer.
  */
 int subflows_connect(const char *host,
                      const char *service,
@@ -842,7 +847,9 @@ int subflows_connect(const char *host,
  * NOT_PERMITTED for a port below 1024, INVALID_ARGUMENT where the name does not resolve.
  *
  * Who manages the paths of the connections that it accepts, the namespace decides:
- * net.mptcp.path_manager. Needs no privilege; Linux 5.6.
+ * net.mptcp.path_manager.
+ *
+ * Requires no privilege; Linux 5.6 or newer.
  */
 int subflows_listen(const char *host,
                     const char *service,
@@ -857,7 +864,7 @@ int subflows_listen(const char *host,
  * an option that cannot be carried (the message names it); UNSUPPORTED where the kernel has no
  * Multipath TCP; OTHER_NAMESPACE from another network namespace. It is then as it was.
  *
- * Needs no privilege; Linux 5.16.
+ * Requires no privilege; Linux 5.6 or newer.
  */
 int subflows_upgrade(int fd);
 
@@ -908,8 +915,8 @@ void subflows_connecting_cancel(struct subflows_connecting *connecting);
  * /proc/sys is read-only; BUSY where another process held the lock all the time, for a second;
  * OTHER_NAMESPACE from another network namespace; UNSUPPORTED before Linux 5.19.
  *
- * Needs CAP_NET_ADMIN and a writable /proc/sys/net, unless the namespace is on the userspace path
- * manager already; Linux 5.19.
+ * Requires `CAP_NET_ADMIN` and a writable `/proc/sys/net`, unless the namespace is set to
+ * `userspace` already; Linux 5.19 or newer.
  */
 int subflows_take_control(int fd);
 
@@ -919,7 +926,9 @@ int subflows_take_control(int fd);
  *
  * Fallback can come late, so ask again rather than remember. Returns 0, or
  * SUBFLOWS_E_INVALID_ARGUMENT (negative) for what is no stream socket of IPv4 or IPv6; never an
- * error for one that is. Needs no privilege; Linux 5.16.
+ * error for one that is.
+ *
+ * Requires no privilege; Linux 5.16 or newer.
  */
 int subflows_status(int fd, struct subflows_status *status, size_t size);
 
@@ -935,7 +944,9 @@ const char *subflows_path_manager_name(int path_manager);
  * Reads the counters of a connection.
  *
  * Returns 0, or a negative error: NOT_MPTCP for plain TCP and after fallback. A counter that this
- * kernel does not have is absent: see `present`. Needs no privilege; Linux 5.16.
+ * kernel does not have is absent: see `present`.
+ *
+ * Requires no privilege; Linux 5.16 or newer.
  */
 int subflows_info(int fd, struct subflows_info *info, size_t size);
 
@@ -949,7 +960,9 @@ int subflows_info(int fd, struct subflows_info *info, size_t size);
  *
  * A subflow that is being opened is listed with the state SUBFLOWS_SUBFLOW_STATE_SYN_SENT; closed
  * ones are not listed, not even the initial one, which the kernel keeps. Without a connection there
- * are none. Needs no privilege; Linux 5.16.
+ * are none.
+ *
+ * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag` before 6.5.
  */
 int subflows_list(int fd, struct subflows_subflow *subflows, size_t room, size_t size);
 
@@ -958,7 +971,9 @@ int subflows_list(int fd, struct subflows_subflow *subflows, size_t room, size_t
  * subflow is fully joined, its interface and its congestion control.
  *
  * `id` is that of struct subflows_subflow. Returns 0, or a negative error: NO_SUCH_SUBFLOW, CLOSED,
- * NOT_MPTCP, OTHER_NAMESPACE from another network namespace. Needs no privilege; Linux 5.9.
+ * NOT_MPTCP, OTHER_NAMESPACE from another network namespace.
+ *
+ * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */
 int subflows_details(int fd, uint32_t id, struct subflows_details *details, size_t size);
 
@@ -972,7 +987,8 @@ int subflows_details(int fd, uint32_t id, struct subflows_details *details, size
  * NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE; UNSUPPORTED where this kernel cannot close what its own
  * path manager opened.
  *
- * Needs CAP_NET_ADMIN; Linux 5.19.
+ * Requires `CAP_NET_ADMIN`; Linux 5.19 or newer, with `CONFIG_INET_DIAG_DESTROY` and the module
+ * `tcp_diag` for connections that the kernel manages.
  */
 int subflows_close(int fd,
                    uint32_t id);
@@ -1005,8 +1021,9 @@ const char *subflows_subflow_state_name(int state);
  * UNREACHABLE, REFUSED, TIMED_OUT: the network or the peer's host says no, or nothing. PEER_LIMIT:
  * the peer took the subflow back, because it accepts no more.
  *
- * Needs CAP_NET_ADMIN and a connection that the application controls (see
- * subflows_take_control()); Linux 5.19.
+ * Requires `CAP_NET_ADMIN` and a connection that the application controls (`control` of struct
+ * subflows_connect_options, subflows_take_control(), or `net.mptcp.path_manager=userspace` in the
+ * namespace); Linux 5.19 or newer.
  */
 int subflows_open(int fd,
                   const struct subflows_open_options *options,
@@ -1057,7 +1074,7 @@ void subflows_opening_cancel(struct subflows_opening *opening);
  * not. Returns 0, or a negative error:
  * NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE.
  *
- * Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.
+ * Requires `CAP_NET_ADMIN` and a connection that the application controls; Linux 5.19 or newer.
  */
 int subflows_set_backup(int fd, uint32_t id, int backup);
 
@@ -1075,7 +1092,7 @@ int subflows_set_backup(int fd, uint32_t id, int backup);
  * port that is taken, or an address with one that is not ours. UNSUPPORTED for IPv6 with a port that
  * was not left to us, beside TCP timestamps.
  *
- * Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.
+ * Requires `CAP_NET_ADMIN` and a connection that the application controls; Linux 5.19 or newer.
  */
 int subflows_announce(int fd,
                       const struct sockaddr *address,
@@ -1119,7 +1136,9 @@ int subflows_announced_withdraw(struct subflows_announced *announced);
  * Fills as many of the `room` elements of `size` bytes at `addresses` as there are, and returns how
  * many there are, which may be more than `room`; or a negative error: NOT_MPTCP for plain TCP and
  * after fallback, OTHER_NAMESPACE from another network namespace. What the peer announced is told
- * by events alone. Needs no privilege; Linux 5.16.
+ * by events alone.
+ *
+ * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */
 int subflows_addresses(int fd, struct subflows_address *addresses, size_t room, size_t size);
 
@@ -1134,7 +1153,9 @@ int subflows_addresses(int fd, struct subflows_address *addresses, size_t room, 
  *
  * Returns 0 and a handle in `events`, or a negative error: NOT_CONNECTED before connect was called;
  * CLOSED where the connection is over; NOT_MPTCP for plain TCP and after fallback; NOT_PERMITTED;
- * OTHER_NAMESPACE from another network namespace. Needs CAP_NET_ADMIN; Linux 5.12.
+ * OTHER_NAMESPACE from another network namespace.
+ *
+ * Requires `CAP_NET_ADMIN`; Linux 5.16 or newer.
  */
 int subflows_events(int fd, struct subflows_events **events);
 
@@ -1189,7 +1210,8 @@ const char *subflows_event_kind_name(int kind);
  * Returns 0 and a handle in `connections`, or a negative error: UNSUPPORTED where the kernel has no
  * mptcp_diag, which in a container the host has to load.
  *
- * Needs no privilege; Linux 5.9, with the modules mptcp_diag and, for subflows, tcp_diag.
+ * Requires no privilege; Linux 5.9 or newer, with the module `mptcp_diag`, and `tcp_diag` if
+ * subflows are asked for.
  */
 int subflows_connections(const struct subflows_connections_options *options,
                          size_t size,
@@ -1220,7 +1242,9 @@ void subflows_connections_close(struct subflows_connections *connections);
  *
  * Returns 0, or a negative error: CLOSED where no connection has that token; UNSUPPORTED where the
  * kernel has no mptcp_diag. A thread that has moved to another network namespace may still be told
- * about a connection of the one that it has left. Needs no privilege; Linux 5.9.
+ * about a connection of the one that it has left.
+ *
+ * Requires no privilege; Linux 5.9 or newer, with the module `mptcp_diag`.
  */
 int subflows_connection(uint32_t token, struct subflows_connection *connection, size_t size);
 
@@ -1228,8 +1252,9 @@ int subflows_connection(uint32_t token, struct subflows_connection *connection, 
  * Tells what this kernel and this process can do, each "no" with its cause and a remedy.
  *
  * Found by trying, without side effects, in the calling thread's network namespace. Take them with
- * subflows_capabilities_next(). Returns 0 and a handle in `capabilities`, or a negative error. Needs
- * no privilege.
+ * subflows_capabilities_next(). Returns 0 and a handle in `capabilities`, or a negative error.
+ *
+ * Requires no privilege.
  */
 int subflows_capabilities(struct subflows_capabilities **capabilities);
 

@@ -16,7 +16,7 @@ mod declare;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-pub(crate) use declare::{enumeration, operation, options, record, reflect, unit};
+pub(crate) use declare::{enumeration, operation, options, record, reflect, requirements, unit};
 
 /// The type of a field, an argument or a result, in terms that every language can map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,8 +188,16 @@ pub struct Operation {
     pub arguments: &'static [(&'static str, Ty)],
     /// What it gives.
     pub result: Ty,
-    /// What it needs.
+    /// Which right it requires.
     pub privilege: Privilege,
+    /// What it requires together with that right; empty if nothing.
+    pub requires: &'static str,
+    /// The oldest Linux version on which it works; empty if it works on any.
+    pub since: &'static str,
+    /// What that kernel must have been built or loaded with; empty if nothing.
+    pub with: &'static str,
+    /// All of this in one sentence.
+    pub requirements: &'static str,
     /// The kinds of error it can give, beside `InvalidArgument` and `Os`.
     pub errors: &'static [crate::ErrorKind],
     /// What it does.

@@ -13,7 +13,7 @@ use crate::structs::fill_array;
 /// Fills as many of the `room` elements of `size` bytes at `addresses` as there are, and returns how
 /// many there are, which may be more than `room`; or a negative error: NOT_MPTCP for plain TCP and
 /// after fallback, OTHER_NAMESPACE from another network namespace. What the peer announced is told
-/// by events alone. Needs no privilege; Linux 5.16.
+/// by events alone.
 ///
 /// # Safety
 /// `addresses` leads to `room` elements of `size` bytes.

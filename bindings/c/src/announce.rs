@@ -32,8 +32,6 @@ pub struct subflows_announced {
 /// port that is taken, or an address with one that is not ours. UNSUPPORTED for IPv6 with a port that
 /// was not left to us, beside TCP timestamps.
 ///
-/// Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.
-///
 /// # Safety
 /// `address` leads to `length` bytes, `options` to `size`, `announced` to a pointer.
 #[unsafe(no_mangle)]

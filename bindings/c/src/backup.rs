@@ -11,8 +11,6 @@ use crate::guard::guard;
 /// not sent again when it is lost: ask again where its sending does not change. `backup` is 0 or
 /// not. Returns 0, or a negative error:
 /// NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE.
-///
-/// Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_set_backup(fd: c_int, id: u32, backup: c_int) -> c_int {
     guard("set_backup", || {

@@ -21,8 +21,7 @@ pub struct subflows_capabilities {
 /// Tells what this kernel and this process can do, each "no" with its cause and a remedy.
 ///
 /// Found by trying, without side effects, in the calling thread's network namespace. Take them with
-/// subflows_capabilities_next(). Returns 0 and a handle in `capabilities`, or a negative error. Needs
-/// no privilege.
+/// subflows_capabilities_next(). Returns 0 and a handle in `capabilities`, or a negative error.
 ///
 /// # Safety
 /// `capabilities` leads to a pointer.

@@ -25,8 +25,6 @@ pub struct subflows_connections {
 /// Returns 0 and a handle in `connections`, or a negative error: UNSUPPORTED where the kernel has no
 /// mptcp_diag, which in a container the host has to load.
 ///
-/// Needs no privilege; Linux 5.9, with the modules mptcp_diag and, for subflows, tcp_diag.
-///
 /// # Safety
 /// `options` leads to `size` bytes, and `connections` to a pointer.
 #[unsafe(no_mangle)]
@@ -106,7 +104,7 @@ pub unsafe extern "C" fn subflows_connections_close(connections: *mut subflows_c
 ///
 /// Returns 0, or a negative error: CLOSED where no connection has that token; UNSUPPORTED where the
 /// kernel has no mptcp_diag. A thread that has moved to another network namespace may still be told
-/// about a connection of the one that it has left. Needs no privilege; Linux 5.9.
+/// about a connection of the one that it has left.
 ///
 /// # Safety
 /// `connection` leads to `size` bytes.

@@ -16,9 +16,6 @@ use crate::guard::guard;
 /// connected; NOT_MPTCP for a TCP socket; NOT_PERMITTED without the right, or in a container whose
 /// /proc/sys is read-only; BUSY where another process held the lock all the time, for a second;
 /// OTHER_NAMESPACE from another network namespace; UNSUPPORTED before Linux 5.19.
-///
-/// Needs CAP_NET_ADMIN and a writable /proc/sys/net, unless the namespace is on the userspace path
-/// manager already; Linux 5.19.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_take_control(fd: c_int) -> c_int {
     guard("take_control", || {

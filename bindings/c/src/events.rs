@@ -30,7 +30,7 @@ pub struct subflows_events {
 ///
 /// Returns 0 and a handle in `events`, or a negative error: NOT_CONNECTED before connect was called;
 /// CLOSED where the connection is over; NOT_MPTCP for plain TCP and after fallback; NOT_PERMITTED;
-/// OTHER_NAMESPACE from another network namespace. Needs CAP_NET_ADMIN; Linux 5.12.
+/// OTHER_NAMESPACE from another network namespace.
 ///
 /// # Safety
 /// `events` leads to a pointer.

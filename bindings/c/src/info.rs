@@ -10,7 +10,7 @@ use crate::structs::{check_size, fill};
 /// Reads the counters of a connection.
 ///
 /// Returns 0, or a negative error: NOT_MPTCP for plain TCP and after fallback. A counter that this
-/// kernel does not have is absent: see `present`. Needs no privilege; Linux 5.16.
+/// kernel does not have is absent: see `present`.
 ///
 /// # Safety
 /// `info` leads to `size` bytes.

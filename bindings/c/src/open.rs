@@ -28,9 +28,6 @@ use crate::structs::{check_size, fill, read};
 /// UNREACHABLE, REFUSED, TIMED_OUT: the network or the peer's host says no, or nothing. PEER_LIMIT:
 /// the peer took the subflow back, because it accepts no more.
 ///
-/// Needs CAP_NET_ADMIN and a connection that the application controls (see
-/// subflows_take_control()); Linux 5.19.
-///
 /// # Safety
 /// `options` leads to `size` bytes, and `subflow` to `subflow_size`.
 #[unsafe(no_mangle)]

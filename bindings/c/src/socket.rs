@@ -21,7 +21,7 @@ use crate::structs::read;
 /// none, or it is switched off or forbidden (subflows_status() then says so).
 ///
 /// `family` is AF_INET or AF_INET6. Returns the descriptor, which is closed on exec and which the
-/// caller closes, or a negative error. Needs no privilege; Linux 5.6.
+/// caller closes, or a negative error.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_socket(family: c_int) -> c_int {
     guard("socket", || {
@@ -44,7 +44,7 @@ pub extern "C" fn subflows_socket(family: c_int) -> c_int {
 /// INVALID_ARGUMENT where the name does not resolve.
 ///
 /// A signal does not end the wait, and pthread_cancel() does not: use subflows_connecting_begin() for
-/// that. Needs no privilege, unless control is asked for.
+/// that.
 ///
 /// # Safety
 /// The texts end with a zero; `options` leads to `size` bytes.
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn subflows_connect(
 /// NOT_PERMITTED for a port below 1024, INVALID_ARGUMENT where the name does not resolve.
 ///
 /// Who manages the paths of the connections that it accepts, the namespace decides:
-/// net.mptcp.path_manager. Needs no privilege; Linux 5.6.
+/// net.mptcp.path_manager.
 ///
 /// # Safety
 /// The texts end with a zero; `options` leads to `size` bytes.
@@ -102,8 +102,6 @@ pub unsafe extern "C" fn subflows_listen(
 /// socket that is bound, connected, listening, watched by epoll through another descriptor, or has
 /// an option that cannot be carried (the message names it); UNSUPPORTED where the kernel has no
 /// Multipath TCP; OTHER_NAMESPACE from another network namespace. It is then as it was.
-///
-/// Needs no privilege; Linux 5.16.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_upgrade(fd: c_int) -> c_int {
     guard("upgrade", || {

@@ -13,7 +13,7 @@ use crate::structs::{check_size, fill};
 ///
 /// Fallback can come late, so ask again rather than remember. Returns 0, or
 /// SUBFLOWS_E_INVALID_ARGUMENT (negative) for what is no stream socket of IPv4 or IPv6; never an
-/// error for one that is. Needs no privilege; Linux 5.16.
+/// error for one that is.
 ///
 /// # Safety
 /// `status` leads to `size` bytes.

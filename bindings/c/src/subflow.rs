@@ -17,7 +17,7 @@ use crate::structs::{check_size, fill, fill_array};
 ///
 /// A subflow that is being opened is listed with the state SUBFLOWS_SUBFLOW_STATE_SYN_SENT; closed
 /// ones are not listed, not even the initial one, which the kernel keeps. Without a connection there
-/// are none. Needs no privilege; Linux 5.16.
+/// are none.
 ///
 /// # Safety
 /// `subflows` leads to `room` elements of `size` bytes.
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn subflows_list(
 /// subflow is fully joined, its interface and its congestion control.
 ///
 /// `id` is that of struct subflows_subflow. Returns 0, or a negative error: NO_SUCH_SUBFLOW, CLOSED,
-/// NOT_MPTCP, OTHER_NAMESPACE from another network namespace. Needs no privilege; Linux 5.9.
+/// NOT_MPTCP, OTHER_NAMESPACE from another network namespace.
 ///
 /// # Safety
 /// `details` leads to `size` bytes.
@@ -66,8 +66,6 @@ pub unsafe extern "C" fn subflows_details(
 /// one that works, also while another is still being joined (see subflows_force_close()); CLOSED,
 /// NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE; UNSUPPORTED where this kernel cannot close what its own
 /// path manager opened.
-///
-/// Needs CAP_NET_ADMIN; Linux 5.19.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_close(fd: c_int, id: u32) -> c_int {
     guard("close", || {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{library, root, run};
-use subflows::table::{Operation, Privilege, Ty};
+use subflows::table::{Operation, Ty};
 use subflows::{ErrorKind, OPERATIONS};
 use subflows_generate::words;
 
@@ -117,7 +117,6 @@ fn every_operation_is_there_in_cores_words() {
             wrong.push(format!("{name} says: {}\n  core says: {core}", function.first_sentence()));
         }
         wrong.extend(errors(operation, function));
-        wrong.extend(privilege(operation, function));
         wrong.extend(parameters(operation, function, &header));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -131,16 +130,6 @@ fn errors(operation: &Operation, function: &Declared) -> Option<String> {
         named.remove(kind.name());
     }
     (named != row).then(|| format!("{} names {named:?}, and core {row:?}", function.name))
-}
-
-fn privilege(operation: &Operation, function: &Declared) -> Option<String> {
-    let words = match operation.privilege {
-        Privilege::Nothing => "Needs no privilege",
-        Privilege::NetAdmin => "Needs CAP_NET_ADMIN",
-        Privilege::NetAdminForControl => "Needs no privilege, unless control is asked for",
-    };
-    let is_said = normal(&function.comment).contains(words);
-    (!is_said).then(|| format!("{} does not say: {words}", function.name))
 }
 
 /// The parameters that the row stands for, as C has them.

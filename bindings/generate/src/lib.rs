@@ -6,6 +6,7 @@ pub mod command;
 pub mod java;
 pub mod output;
 pub mod python;
+pub mod readme;
 pub mod reference;
 pub mod ruby;
 mod rust;
@@ -24,5 +25,6 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
     outputs.extend(python::all(root)?);
     outputs.extend(ruby::all()?);
     outputs.push(reference::reference());
+    outputs.push(readme::readme(root)?);
     Ok(outputs)
 }

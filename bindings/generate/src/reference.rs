@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use subflows::table::{Field, Privilege, Ty, Value};
+use subflows::table::{Field, Ty, Value};
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
 use crate::output::Output;
@@ -25,16 +25,18 @@ pub fn reference() -> Output {
 }
 
 fn write(text: &mut String) -> std::fmt::Result {
-    writeln!(text, "\n## Operations\n\n| operation | gives | needs | errors | what |")?;
-    writeln!(text, "|---|---|---|---|---|")?;
+    writeln!(text, "\n## Operations\n\n| operation | gives | requires | Linux | errors | what |")?;
+    writeln!(text, "|---|---|---|---|---|---|")?;
     for operation in OPERATIONS {
         let arguments: Vec<_> =
             operation.arguments.iter().map(|(name, ty)| format!("{name}: {}", kind(ty))).collect();
         let errors: Vec<_> = operation.errors.iter().map(|kind| kind.name()).collect();
         let name = format!("`{}({})`", operation.name, arguments.join(", "));
-        let (result, needs) = (kind(&operation.result), privilege(operation.privilege));
+        let result = kind(&operation.result);
+        let (right, since) = words::requirements(operation);
         let what = words::first_sentence(operation.doc);
-        writeln!(text, "| {name} | {result} | {needs} | {} | {what} |", errors.join(", "))?;
+        let errors = errors.join(", ");
+        writeln!(text, "| {name} | {result} | {right} | {since} | {errors} | {what} |")?;
     }
     writeln!(text, "\nEvery operation can also fail with InvalidArgument and Os.")?;
     writeln!(
@@ -82,14 +84,6 @@ fn write(text: &mut String) -> std::fmt::Result {
 
 fn since(field: &Field) -> String {
     if field.since.is_empty() { String::new() } else { format!("Linux {}", field.since) }
-}
-
-fn privilege(privilege: Privilege) -> &'static str {
-    match privilege {
-        Privilege::Nothing => "nothing",
-        Privilege::NetAdmin => "CAP_NET_ADMIN",
-        Privilege::NetAdminForControl => "CAP_NET_ADMIN where control is asked for",
-    }
 }
 
 fn kind(ty: &Ty) -> String {

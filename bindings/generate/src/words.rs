@@ -1,7 +1,9 @@
 //! Names and sentences, turned from Rust's habits into those of others.
 
 use heck::{ToShoutySnakeCase, ToSnakeCase};
-use subflows::table::{EnumerationTable, Field, OptionsTable, RecordTable, Ty, Unit, Variant};
+use subflows::table::{
+    EnumerationTable, Field, Operation, OptionsTable, Privilege, RecordTable, Ty, Unit, Variant,
+};
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
 /// The C name of a record.
@@ -151,6 +153,21 @@ pub fn for_c(text: &str) -> String {
         Word::Field(field) => format!("`{}`", field.name),
         Word::Other(word) => format!("`{word}`"),
     })
+}
+
+/// What an operation requires, for a table: the right, and since which Linux.
+pub fn requirements(operation: &Operation) -> (String, String) {
+    let right = match operation.privilege {
+        Privilege::Nothing => "no privilege",
+        Privilege::NetAdmin => "`CAP_NET_ADMIN`",
+        Privilege::NetAdminForControl => "no privilege; `CAP_NET_ADMIN` with `control`",
+    };
+    let joined = |first: &str, between: &str, second: &str| match second {
+        "" => first.to_owned(),
+        second => format!("{first}{between}{second}"),
+    };
+    let since = if operation.since.is_empty() { "any" } else { operation.since };
+    (joined(right, " and ", operation.requires), joined(since, ", with ", operation.with))
 }
 
 /// The unit of a field, in words; nothing for plain numbers.

@@ -209,16 +209,38 @@ macro_rules! options {
     };
 }
 
+/// Says in one sentence what an operation requires.
+macro_rules! requirements {
+    ($privilege:ident [$($also:literal)?] [$($since:literal $($with:literal)?)?]) => {
+        concat!(
+            "Requires ", $crate::table::requirements!(@ $privilege) $(, " and ", $also)?
+            $(, "; Linux ", $since, " or newer" $(, ", with ", $with)?)?, "."
+        )
+    };
+    (@ Nothing) => { "no privilege" };
+    (@ NetAdmin) => { "`CAP_NET_ADMIN`" };
+    (@ NetAdminForControl) => {
+        "no privilege, or what `take_control` requires if `Connect::control` is set"
+    };
+}
+
 /// Declares a public function together with its row in [`OPERATIONS`](crate::OPERATIONS).
+///
+/// After the result, the row says what the operation requires, and which errors it can give:
+/// `requires PRIVILEGE and "something else", since "5.19" with "a module", [Errors]`.
 macro_rules! operation {
     (
         $(#[doc = $doc:literal])*
         $(#[doc(alias = $alias:literal)])*
         row $row:ident($($arg:ident : $ty:expr),* $(,)?) -> $result:expr,
-        $privilege:ident, [$($error:ident)*];
+        requires $privilege:ident $(and $also:literal)?
+        $(, since $since:literal $(with $with:literal)?)?, [$($error:ident)*];
         pub fn $name:ident $($rest:tt)*
     ) => {
         $(#[doc = $doc])*
+        #[doc = concat!("\n\n# Requirements\n", $crate::table::requirements!(
+            $privilege [$($also)?] [$($since $($with)?)?]
+        ))]
         $(#[doc(alias = $alias)])*
         pub fn $name $($rest)*
         pub(crate) const $row: $crate::table::Operation = $crate::table::Operation {
@@ -226,10 +248,16 @@ macro_rules! operation {
             arguments: &[$((stringify!($arg), $ty)),*],
             result: $result,
             privilege: $crate::table::Privilege::$privilege,
+            requires: concat!("" $(, $also)?),
+            since: concat!("" $(, $since)?),
+            with: concat!("" $($(, $with)?)?),
+            requirements: $crate::table::requirements!(
+                $privilege [$($also)?] [$($since $($with)?)?]
+            ),
             errors: &[$($crate::ErrorKind::$error),*],
             doc: concat!($($doc, "\n"),*),
         };
     };
 }
 
-pub(crate) use {enumeration, operation, options, record, reflect, unit};
+pub(crate) use {enumeration, operation, options, record, reflect, requirements, unit};

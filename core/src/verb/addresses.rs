@@ -33,8 +33,8 @@ operation! {
     /// Lists the local addresses that a connection knows: those that its live subflows use, and
     /// those that were announced or used before. In the order of their address ids.
     ///
-    /// What the peer announced is told by events only. Needs no privilege; announced addresses
-    /// that no subflow uses are told since Linux 6.10, for controlled connections.
+    /// What the peer announced is told by events only. Announced addresses that no subflow uses
+    /// are told since Linux 6.10, for controlled connections.
     ///
     /// # Errors
     /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket;
@@ -48,7 +48,9 @@ operation! {
     /// assert_eq!(subflows::addresses(&client)?[0].id, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row ADDRESSES(sock: Ty::Socket) -> Ty::List(&Address::TY), Nothing, [NotMptcp OtherNamespace];
+    row ADDRESSES(sock: Ty::Socket) -> Ty::List(&Address::TY),
+        requires Nothing, since "5.16" with "the module `tcp_diag`",
+        [NotMptcp OtherNamespace];
     pub fn addresses(sock: &impl AsFd) -> Result<Vec<Address>> {
         addresses_fd(sock.as_fd())
     }

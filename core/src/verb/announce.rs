@@ -41,8 +41,7 @@ operation! {
     /// The result owns the announcement: dropped or closed, the address is withdrawn, and subflows
     /// that use it are closed. With a port it keeps a listener for the peer; call
     /// [`Announced::turn_away`] when its descriptor becomes readable, and strangers who connect
-    /// there are reset. Needs `CAP_NET_ADMIN` and a connection that the application controls;
-    /// Linux 5.19.
+    /// there are reset.
     ///
     /// # Errors
     /// - `NotConnected`, `Closed`, `NotMptcp`: there is no peer to tell.
@@ -59,7 +58,8 @@ operation! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     row ANNOUNCE(sock: Ty::Socket, address: Ty::Ip, options: Announce::TY)
-        -> Ty::Handle("Announced"), NetAdmin,
+        -> Ty::Handle("Announced"),
+        requires NetAdmin and "a connection that the application controls", since "5.19",
         [NotConnected Closed NotMptcp NotReady NotControlled NotPermitted OtherNamespace
          AddressNotAvailable Unsupported];
     pub fn announce(sock: &impl AsFd, address: IpAddr, options: &Announce) -> Result<Announced> {

@@ -29,8 +29,7 @@ record! {
 operation! {
     /// Tells what this kernel and this process can do, each "no" with its cause and a remedy.
     ///
-    /// Found by trying, without side effects, in the calling thread's network namespace. Needs no
-    /// privilege.
+    /// Found by trying, without side effects, in the calling thread's network namespace.
     ///
     /// # Errors
     /// None today.
@@ -41,7 +40,7 @@ operation! {
     /// }
     /// # Ok::<(), subflows::Error>(())
     /// ```
-    row CAPABILITIES() -> Ty::List(&Capability::TY), Nothing, [];
+    row CAPABILITIES() -> Ty::List(&Capability::TY), requires Nothing, [];
     pub fn capabilities() -> Result<Vec<Capability>> {
         let checks: [Check; 9] = [
             ("mptcp", "make Multipath TCP sockets", has_mptcp),

@@ -21,7 +21,6 @@ operation! {
     /// Data that was on its way there is sent again on the others. Works for the initial subflow,
     /// for one that is still being opened, and also for connections under the kernel's path
     /// manager, where the peer sees a reset. When it returns, `list` no longer shows the subflow.
-    /// Needs `CAP_NET_ADMIN`.
     ///
     /// # Errors
     /// - `NoSuchSubflow` where no live subflow has that id, also after it was closed once.
@@ -42,7 +41,10 @@ operation! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "MPTCP_CLOSE_SUB_ID")]
-    row CLOSE(sock: Ty::Socket, id: Ty::U32, force: Ty::Bool) -> Ty::Unit, NetAdmin,
+    row CLOSE(sock: Ty::Socket, id: Ty::U32, force: Ty::Bool) -> Ty::Unit,
+        requires NetAdmin,
+        since "5.19" with "`CONFIG_INET_DIAG_DESTROY` and the module `tcp_diag` for connections that \
+            the kernel manages",
         [NoSuchSubflow InvalidState Closed NotMptcp NotPermitted OtherNamespace Unsupported];
     pub fn close(sock: &impl AsFd, id: u32) -> Result<()> {
         close_fd(sock.as_fd(), id, false)

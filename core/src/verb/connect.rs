@@ -11,8 +11,7 @@ operation! {
     /// Connects by Multipath TCP, or by plain TCP where either end has none.
     ///
     /// The result is the language's own socket, in blocking mode. Each address that a name
-    /// resolves to is tried in turn, with the whole timeout each. Needs no privilege, unless
-    /// control is asked for.
+    /// resolves to is tried in turn, with the whole timeout each.
     ///
     /// # Errors
     /// - `Refused`, `Unreachable`, `TimedOut`, `AddressNotAvailable` as connect(2) and bind(2) say.
@@ -28,7 +27,8 @@ operation! {
     /// assert_eq!(subflows::status(&stream)?.state, subflows::State::Mptcp);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row CONNECT(address: Ty::Address, options: Connect::TY) -> Ty::NewSocket, NetAdminForControl,
+    row CONNECT(address: Ty::Address, options: Connect::TY) -> Ty::NewSocket,
+        requires NetAdminForControl, since "5.6",
         [Refused Unreachable TimedOut AddressNotAvailable NotPermitted Busy Unsupported];
     pub fn connect(address: impl ToSocketAddrs, options: &Connect) -> Result<TcpStream> {
         let mut connecting = Connecting::begin(&resolve(address, "connect")?, options)?;

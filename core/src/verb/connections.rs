@@ -72,8 +72,7 @@ operation! {
     /// with its subflows.
     ///
     /// Connections come in the kernel's order. The list is not taken at one moment: what opens or
-    /// closes meanwhile may be in it or not. Needs no privilege; Linux 5.9, with the modules
-    /// `mptcp_diag` and, for subflows, `tcp_diag`.
+    /// closes meanwhile may be in it or not.
     ///
     /// # Errors
     /// `Unsupported` where the kernel has no `mptcp_diag`; in containers, which may not load
@@ -87,7 +86,10 @@ operation! {
     /// }
     /// # Ok::<(), subflows::Error>(())
     /// ```
-    row CONNECTIONS(options: Connections::TY) -> Ty::List(&Connection::TY), Nothing, [Unsupported];
+    row CONNECTIONS(options: Connections::TY) -> Ty::List(&Connection::TY),
+        requires Nothing,
+        since "5.9" with "the module `mptcp_diag`, and `tcp_diag` if subflows are asked for",
+        [Unsupported];
     pub fn connections(options: &Connections) -> Result<Vec<Connection>> {
         all(options).map_err(|refusal| refused("connections", refusal))
     }
@@ -117,8 +119,7 @@ operation! {
     /// constant time, without its subflows.
     ///
     /// Tokens are unique on a host. A thread that has moved to another network namespace may still
-    /// be told about a connection of the one that it has left. Needs no privilege; Linux 5.9, with
-    /// the module `mptcp_diag`.
+    /// be told about a connection of the one that it has left.
     ///
     /// # Errors
     /// `Closed` where no connection has that token; `Unsupported` where the kernel has no
@@ -133,7 +134,8 @@ operation! {
     /// assert_eq!(subflows::connection(token)?.local, client.local_addr()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row CONNECTION(token: Ty::U32) -> Connection::TY, Nothing, [Closed Unsupported];
+    row CONNECTION(token: Ty::U32) -> Connection::TY,
+        requires Nothing, since "5.9" with "the module `mptcp_diag`", [Closed Unsupported];
     pub fn connection(token: u32) -> Result<Connection> {
         cache::look_up(|diag: &mut SockDiag| diag.connection(token))
             .map(|raw| from_raw(&raw))

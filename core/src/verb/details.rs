@@ -13,8 +13,6 @@ operation! {
     /// Tells what `list` does not: backup in either direction, address ids, whether the subflow
     /// is fully joined, its interface and its congestion control.
     ///
-    /// Needs no privilege; Linux 5.9, with the module `inet_diag`.
-    ///
     /// # Errors
     /// `NoSuchSubflow` where no live subflow has that id; `Closed` where the connection is over;
     /// `NotMptcp` for plain TCP and after fallback; `OtherNamespace` from another network
@@ -29,7 +27,8 @@ operation! {
     /// assert!(!subflows::details(&client, path.id)?.is_backup);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row DETAILS(sock: Ty::Socket, id: Ty::U32) -> Details::TY, Nothing,
+    row DETAILS(sock: Ty::Socket, id: Ty::U32) -> Details::TY,
+        requires Nothing, since "5.16" with "the module `tcp_diag`",
         [NoSuchSubflow Closed NotMptcp OtherNamespace];
     pub fn details(sock: &impl AsFd, id: u32) -> Result<Details> {
         details_fd(sock.as_fd(), id)

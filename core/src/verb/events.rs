@@ -18,7 +18,6 @@ operation! {
     /// meanwhile. The kernel does not tell the end of every connection: one that times out ends
     /// silently, so ask `status` as well. The stream has no end of its own: after `Closed` nothing
     /// more comes, however long it is waited for. Our own `set_backup` is told to the peer only.
-    /// Needs `CAP_NET_ADMIN`; Linux 5.12.
     ///
     /// # Errors
     /// `NotConnected` before connect was called; `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback;
@@ -34,7 +33,8 @@ operation! {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row EVENTS(sock: Ty::Socket) -> Ty::Handle("Events"), NetAdmin,
+    row EVENTS(sock: Ty::Socket) -> Ty::Handle("Events"),
+        requires NetAdmin, since "5.16",
         [NotConnected Closed NotMptcp NotPermitted OtherNamespace];
     pub fn events(sock: &impl AsFd) -> Result<Events> {
         let sock = sock.as_fd();

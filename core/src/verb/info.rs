@@ -13,7 +13,7 @@ use crate::table::{Ty, Typed, operation};
 operation! {
     /// Reads the counters of a connection.
     ///
-    /// On a socket without a connection the counters are 0. Needs no privilege; Linux 5.16.
+    /// On a socket without a connection the counters are 0.
     ///
     /// # Errors
     /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket.
@@ -26,7 +26,7 @@ operation! {
     /// assert_eq!(subflows::info(&client)?.subflows, Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row INFO(sock: Ty::Socket) -> Info::TY, Nothing, [NotMptcp];
+    row INFO(sock: Ty::Socket) -> Info::TY, requires Nothing, since "5.16", [NotMptcp];
     pub fn info(sock: &impl AsFd) -> Result<Info> {
         info_fd(sock.as_fd())
     }

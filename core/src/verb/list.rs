@@ -11,8 +11,7 @@ operation! {
     ///
     /// A subflow that is being opened is listed with the state `SynSent`; closed ones are not
     /// listed, not even the initial one, which the kernel keeps. Without a connection the list is
-    /// empty. One system call and one allocation. Needs no privilege; Linux 5.16 (on kernels
-    /// before 6.5 from several calls).
+    /// empty. One system call and one allocation; several before Linux 6.5.
     ///
     /// # Errors
     /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket;
@@ -30,7 +29,9 @@ operation! {
     /// ```
     #[doc(alias = "MPTCP_GET_SUB_IDS")]
     #[doc(alias = "MPTCP_GET_SUB_TUPLE")]
-    row LIST(sock: Ty::Socket) -> Ty::List(&Subflow::TY), Nothing, [NotMptcp OtherNamespace];
+    row LIST(sock: Ty::Socket) -> Ty::List(&Subflow::TY),
+        requires Nothing, since "5.16" with "the module `tcp_diag` before 6.5",
+        [NotMptcp OtherNamespace];
     pub fn list(sock: &impl AsFd) -> Result<Vec<Subflow>> {
         list_fd(sock.as_fd(), "list")
     }

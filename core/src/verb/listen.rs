@@ -15,7 +15,7 @@ operation! {
     /// Who manages the paths of accepted connections is decided by the network namespace
     /// (`net.mptcp.path_manager`) when a client connects: there is nothing to set here. Where that
     /// is `userspace`, the kernel takes further subflows of clients only while some program of the
-    /// host follows [`events`](crate::events). Needs no privilege.
+    /// host follows [`events`](crate::events).
     ///
     /// # Errors
     /// `AddressNotAvailable` where the address is not ours or is taken; `NotPermitted` for a port
@@ -26,7 +26,8 @@ operation! {
     /// assert_eq!(subflows::status(&listener)?.state, subflows::State::Listening);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row LISTEN(address: Ty::Address, options: Listen::TY) -> Ty::NewSocket, Nothing,
+    row LISTEN(address: Ty::Address, options: Listen::TY) -> Ty::NewSocket,
+        requires Nothing, since "5.6",
         [AddressNotAvailable NotPermitted];
     pub fn listen(address: impl ToSocketAddrs, options: &Listen) -> Result<TcpListener> {
         let mut last = None;

@@ -18,9 +18,7 @@ operation! {
     /// If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms
     /// after it has joined (longer on a busy host, at most half a second), and joins as a backup until
     /// then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the receiver's socket
-    /// is locked. Needs `CAP_NET_ADMIN` and a connection that the
-    /// application controls (`Connect::control`, [`take_control`](crate::take_control), or
-    /// `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19.
+    /// is locked.
     ///
     /// # Errors
     /// - `NotConnected`, `Closed`, `NotMptcp`: there is no connection to add to.
@@ -41,7 +39,10 @@ operation! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "MPTCP_OPEN_SUB_TUPLE")]
-    row OPEN(sock: Ty::Socket, options: Open::TY) -> Subflow::TY, NetAdmin,
+    row OPEN(sock: Ty::Socket, options: Open::TY) -> Subflow::TY,
+        requires NetAdmin and "a connection that the application controls (`Connect::control`, \
+            `take_control`, or `net.mptcp.path_manager=userspace` in the namespace)",
+        since "5.19",
         [NotConnected Closed NotMptcp NotReady NotControlled NotPermitted OtherNamespace
          AddressNotAvailable Unreachable Refused TimedOut PeerLimit];
     pub fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {

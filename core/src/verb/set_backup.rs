@@ -16,8 +16,7 @@ operation! {
     ///
     /// A backup carries data only while no other subflow can. The peer decides about its own
     /// sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-    /// ask again where its sending does not change. `details` tells what was asked. Needs `CAP_NET_ADMIN` and a
-    /// connection that the application controls; Linux 5.19.
+    /// ask again where its sending does not change. `details` tells what was asked.
     ///
     /// # Errors
     /// `NoSuchSubflow` where no live subflow has that id; `NotControlled` under the kernel's path
@@ -30,7 +29,8 @@ operation! {
     /// subflows::set_backup(&stream, paths[0].id, true)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row SET_BACKUP(sock: Ty::Socket, id: Ty::U32, backup: Ty::Bool) -> Ty::Unit, NetAdmin,
+    row SET_BACKUP(sock: Ty::Socket, id: Ty::U32, backup: Ty::Bool) -> Ty::Unit,
+        requires NetAdmin and "a connection that the application controls", since "5.19",
         [NoSuchSubflow NotControlled Closed NotMptcp NotPermitted OtherNamespace];
     pub fn set_backup(sock: &impl AsFd, id: u32, backup: bool) -> Result<()> {
         set_backup_fd(sock.as_fd(), id, backup)

@@ -10,7 +10,7 @@ operation! {
     /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the
     /// kernel has none, or it is switched off or forbidden (`status` then says so).
     ///
-    /// It is closed on exec. Needs no privilege; Linux 5.6.
+    /// It is closed on exec.
     ///
     /// # Errors
     /// What socket(2) says, for example `Os` where the process has too many descriptors.
@@ -20,7 +20,7 @@ operation! {
     /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row SOCKET(family: Family::TY) -> Ty::NewSocket, Nothing, [];
+    row SOCKET(family: Family::TY) -> Ty::NewSocket, requires Nothing, since "5.6", [];
     pub fn socket(family: impl Into<Family>) -> Result<OwnedFd> {
         new_socket(family.into(), "socket")
     }

@@ -52,8 +52,7 @@ operation! {
     /// plain TCP, or closed.
     ///
     /// Fallback can come late, so ask again rather than remember. The answer has the same meaning
-    /// for IPv4 and IPv6, for the side that connected and the side that accepted. Needs no
-    /// privilege; Linux 5.16.
+    /// for IPv4 and IPv6, for the side that connected and the side that accepted.
     ///
     /// # Errors
     /// `InvalidArgument` for what is no stream socket of IPv4 or IPv6; never for one that is.
@@ -63,7 +62,7 @@ operation! {
     /// assert_eq!(subflows::status(&listener)?.state, subflows::State::Tcp);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row STATUS(sock: Ty::Socket) -> Status::TY, Nothing, [];
+    row STATUS(sock: Ty::Socket) -> Status::TY, requires Nothing, since "5.16", [];
     pub fn status(sock: &impl AsFd) -> Result<Status> {
         status_fd(sock.as_fd())
     }

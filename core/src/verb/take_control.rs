@@ -22,9 +22,8 @@ operation! {
     /// the peer opens it takes only while some program of this host follows events, in whatever
     /// namespace ([`events`](crate::events); an announced address does so too).
     ///
-    /// Waits at most one second for others that are doing the same. Needs `CAP_NET_ADMIN` and
-    /// a writable `/proc/sys/net`; Linux 5.19. On the accepting side there is nothing to take:
-    /// the namespace's setting at the time of the handshake decides.
+    /// Waits at most one second for others that are doing the same. On the accepting side there is
+    /// nothing to take: the namespace's setting at the time of the handshake decides.
     ///
     /// # Errors
     /// - `InvalidState` for a socket that is listening, connecting or connected.
@@ -38,7 +37,10 @@ operation! {
     /// subflows::take_control(&sock)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row TAKE_CONTROL(sock: Ty::Socket) -> Ty::Unit, NetAdmin,
+    row TAKE_CONTROL(sock: Ty::Socket) -> Ty::Unit,
+        requires NetAdmin
+            and "a writable `/proc/sys/net`, unless the namespace is set to `userspace` already",
+        since "5.19",
         [InvalidState NotMptcp NotPermitted Busy OtherNamespace Unsupported];
     pub fn take_control(sock: &impl AsFd) -> Result<()> {
         take_control_fd(door::choose(), sock.as_fd())

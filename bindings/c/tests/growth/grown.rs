@@ -92,10 +92,10 @@ impl Grown {
     fn copy(&self) {
         let files = files();
         let derived = subflows_generate::all(&root()).unwrap();
-        // All but the list, which is read as well, are written again in any case.
-        let is_derived = |name: &Path| {
-            name != Path::new(ABI) && derived.iter().any(|output| output.path() == name)
-        };
+        // All but those that are read as well are written again in any case.
+        let is_read = |name: &Path| [ABI, "README.md"].map(Path::new).contains(&name);
+        let is_derived =
+            |name: &Path| !is_read(name) && derived.iter().any(|output| output.path() == name);
         for name in &files {
             let (from, to) = (root().join(name), self.root.join(name));
             let text = wanted(name);

@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
+use subflows::OPERATIONS;
+use subflows::table::Operation;
+
+use crate::words;
 
 use super::sources::Source;
 
@@ -21,7 +25,30 @@ pub(super) fn header(sources: &[Source], mirror: &str) -> Result<String> {
     let bindings = builder.generate().context("cbindgen")?;
     let mut text = Vec::new();
     bindings.write(&mut text);
-    Ok(tidy(&String::from_utf8(text)?))
+    Ok(with_requirements(&tidy(&String::from_utf8(text)?)))
+}
+
+/// Ends the comment of each operation with what it requires.
+fn with_requirements(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let is_end = lines.last().is_some_and(|last| last == " */");
+        if let Some(operation) = operation(line).filter(|_| is_end) {
+            lines.pop();
+            lines.push(" *".to_owned());
+            let sentence = words::for_c(operation.requirements);
+            lines.extend(textwrap::wrap(&sentence, 97).iter().map(|text| format!(" * {text}")));
+            lines.push(" */".to_owned());
+        }
+        lines.push(line.to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The operation that a line declares.
+fn operation(line: &str) -> Option<&'static Operation> {
+    let name = line.split_once('(')?.0.rsplit([' ', '*']).next()?.strip_prefix("subflows_")?;
+    OPERATIONS.iter().find(|operation| operation.name == name)
 }
 
 /// What cbindgen writes for every language, as a C programmer writes it: what Rust calls safety is
@@ -102,7 +129,7 @@ fn config() -> Config {
     config.export.exclude = vec!["Flag".to_owned()];
     config.export.include = subflows::ENUMERATIONS
         .iter()
-        .map(|enumeration| crate::words::c_record(enumeration.name))
+        .map(|enumeration| words::c_record(enumeration.name))
         .chain(["subflows_error_kind".to_owned()])
         .collect();
     config

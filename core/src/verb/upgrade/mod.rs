@@ -28,8 +28,7 @@ operation! {
     /// socket is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and
     /// _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
     /// IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-    /// these after it. Needs no privilege, except for options that need one to be set again
-    /// (SO_MARK).
+    /// these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
     ///
     /// # Errors
     /// - `InvalidState` for a socket that is bound, connecting, connected or listening, or that an
@@ -50,7 +49,8 @@ operation! {
     /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
     /// # Ok::<(), subflows::Error>(())
     /// ```
-    row UPGRADE(sock: Ty::Socket) -> Ty::Unit, Nothing, [InvalidState Unsupported OtherNamespace];
+    row UPGRADE(sock: Ty::Socket) -> Ty::Unit,
+        requires Nothing, since "5.6", [InvalidState Unsupported OtherNamespace];
     pub fn upgrade(sock: &impl AsFd) -> Result<()> {
         upgrade_fd(sock.as_fd())
     }

@@ -31,8 +31,9 @@ public abstract class Verbs {
      * is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF,
      * SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
      * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-     * these after it. Needs no privilege, except for options that need one to be set again
-     * (SO_MARK).
+     * these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
+     *
+     * <p>Requires no privilege; Linux 5.6 or newer.
      *
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
@@ -53,8 +54,9 @@ public abstract class Verbs {
      * is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF,
      * SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
      * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-     * these after it. Needs no privilege, except for options that need one to be set again
-     * (SO_MARK).
+     * these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
+     *
+     * <p>Requires no privilege; Linux 5.6 or newer.
      *
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
@@ -75,8 +77,9 @@ public abstract class Verbs {
      * is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF,
      * SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
      * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-     * these after it. Needs no privilege, except for options that need one to be set again
-     * (SO_MARK).
+     * these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
+     *
+     * <p>Requires no privilege; Linux 5.6 or newer.
      *
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
@@ -97,8 +100,9 @@ public abstract class Verbs {
      * is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF,
      * SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
      * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-     * these after it. Needs no privilege, except for options that need one to be set again
-     * (SO_MARK).
+     * these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
+     *
+     * <p>Requires no privilege; Linux 5.6 or newer.
      *
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
@@ -122,9 +126,11 @@ public abstract class Verbs {
      * that the peer opens it takes only while some program of this host follows events, in
      * whatever namespace ({@code events}; an announced address does so too).
      *
-     * <p>Waits at most one second for others that are doing the same. Needs {@code CAP_NET_ADMIN}
-     * and a writable {@code /proc/sys/net}; Linux 5.19. On the accepting side there is nothing to
-     * take: the namespace's setting at the time of the handshake decides.
+     * <p>Waits at most one second for others that are doing the same. On the accepting side there
+     * is nothing to take: the namespace's setting at the time of the handshake decides.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a writable {@code /proc/sys/net}, unless the namespace
+     * is set to {@code userspace} already; Linux 5.19 or newer.
      *
      * @throws SubflowsException INVALID_STATE, NOT_MPTCP, NOT_PERMITTED, BUSY, OTHER_NAMESPACE,
      * UNSUPPORTED
@@ -149,9 +155,11 @@ public abstract class Verbs {
      * that the peer opens it takes only while some program of this host follows events, in
      * whatever namespace ({@code events}; an announced address does so too).
      *
-     * <p>Waits at most one second for others that are doing the same. Needs {@code CAP_NET_ADMIN}
-     * and a writable {@code /proc/sys/net}; Linux 5.19. On the accepting side there is nothing to
-     * take: the namespace's setting at the time of the handshake decides.
+     * <p>Waits at most one second for others that are doing the same. On the accepting side there
+     * is nothing to take: the namespace's setting at the time of the handshake decides.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a writable {@code /proc/sys/net}, unless the namespace
+     * is set to {@code userspace} already; Linux 5.19 or newer.
      *
      * @throws SubflowsException INVALID_STATE, NOT_MPTCP, NOT_PERMITTED, BUSY, OTHER_NAMESPACE,
      * UNSUPPORTED
@@ -176,9 +184,11 @@ public abstract class Verbs {
      * that the peer opens it takes only while some program of this host follows events, in
      * whatever namespace ({@code events}; an announced address does so too).
      *
-     * <p>Waits at most one second for others that are doing the same. Needs {@code CAP_NET_ADMIN}
-     * and a writable {@code /proc/sys/net}; Linux 5.19. On the accepting side there is nothing to
-     * take: the namespace's setting at the time of the handshake decides.
+     * <p>Waits at most one second for others that are doing the same. On the accepting side there
+     * is nothing to take: the namespace's setting at the time of the handshake decides.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a writable {@code /proc/sys/net}, unless the namespace
+     * is set to {@code userspace} already; Linux 5.19 or newer.
      *
      * @throws SubflowsException INVALID_STATE, NOT_MPTCP, NOT_PERMITTED, BUSY, OTHER_NAMESPACE,
      * UNSUPPORTED
@@ -203,9 +213,11 @@ public abstract class Verbs {
      * that the peer opens it takes only while some program of this host follows events, in
      * whatever namespace ({@code events}; an announced address does so too).
      *
-     * <p>Waits at most one second for others that are doing the same. Needs {@code CAP_NET_ADMIN}
-     * and a writable {@code /proc/sys/net}; Linux 5.19. On the accepting side there is nothing to
-     * take: the namespace's setting at the time of the handshake decides.
+     * <p>Waits at most one second for others that are doing the same. On the accepting side there
+     * is nothing to take: the namespace's setting at the time of the handshake decides.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a writable {@code /proc/sys/net}, unless the namespace
+     * is set to {@code userspace} already; Linux 5.19 or newer.
      *
      * @throws SubflowsException INVALID_STATE, NOT_MPTCP, NOT_PERMITTED, BUSY, OTHER_NAMESPACE,
      * UNSUPPORTED
@@ -219,8 +231,9 @@ public abstract class Verbs {
      * plain TCP, or closed.
      *
      * <p>Fallback can come late, so ask again rather than remember. The answer has the same
-     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted. Needs no
-     * privilege; Linux 5.16.
+     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
      */
     public static Status status(Socket sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -231,8 +244,9 @@ public abstract class Verbs {
      * plain TCP, or closed.
      *
      * <p>Fallback can come late, so ask again rather than remember. The answer has the same
-     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted. Needs no
-     * privilege; Linux 5.16.
+     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
      */
     public static Status status(ServerSocket sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -243,8 +257,9 @@ public abstract class Verbs {
      * plain TCP, or closed.
      *
      * <p>Fallback can come late, so ask again rather than remember. The answer has the same
-     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted. Needs no
-     * privilege; Linux 5.16.
+     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
      */
     public static Status status(NetworkChannel sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -255,8 +270,9 @@ public abstract class Verbs {
      * plain TCP, or closed.
      *
      * <p>Fallback can come late, so ask again rather than remember. The answer has the same
-     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted. Needs no
-     * privilege; Linux 5.16.
+     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
      */
     public static Status status(int sock) throws SubflowsException {
         return Status.only(Native.status(null, sock));
@@ -265,7 +281,9 @@ public abstract class Verbs {
     /**
      * Reads the counters of a connection.
      *
-     * <p>On a socket without a connection the counters are 0. Needs no privilege; Linux 5.16.
+     * <p>On a socket without a connection the counters are 0.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
      *
      * @throws SubflowsException NOT_MPTCP
      */
@@ -276,7 +294,9 @@ public abstract class Verbs {
     /**
      * Reads the counters of a connection.
      *
-     * <p>On a socket without a connection the counters are 0. Needs no privilege; Linux 5.16.
+     * <p>On a socket without a connection the counters are 0.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
      *
      * @throws SubflowsException NOT_MPTCP
      */
@@ -287,7 +307,9 @@ public abstract class Verbs {
     /**
      * Reads the counters of a connection.
      *
-     * <p>On a socket without a connection the counters are 0. Needs no privilege; Linux 5.16.
+     * <p>On a socket without a connection the counters are 0.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
      *
      * @throws SubflowsException NOT_MPTCP
      */
@@ -298,7 +320,9 @@ public abstract class Verbs {
     /**
      * Reads the counters of a connection.
      *
-     * <p>On a socket without a connection the counters are 0. Needs no privilege; Linux 5.16.
+     * <p>On a socket without a connection the counters are 0.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
      *
      * @throws SubflowsException NOT_MPTCP
      */
@@ -311,8 +335,9 @@ public abstract class Verbs {
      *
      * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}; closed ones are
      * not listed, not even the initial one, which the kernel keeps. Without a connection the list
-     * is empty. One system call and one allocation. Needs no privilege; Linux 5.16 (on kernels
-     * before 6.5 from several calls).
+     * is empty. One system call and one allocation; several before Linux 6.5.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag} before 6.5.
      *
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -325,8 +350,9 @@ public abstract class Verbs {
      *
      * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}; closed ones are
      * not listed, not even the initial one, which the kernel keeps. Without a connection the list
-     * is empty. One system call and one allocation. Needs no privilege; Linux 5.16 (on kernels
-     * before 6.5 from several calls).
+     * is empty. One system call and one allocation; several before Linux 6.5.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag} before 6.5.
      *
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -339,8 +365,9 @@ public abstract class Verbs {
      *
      * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}; closed ones are
      * not listed, not even the initial one, which the kernel keeps. Without a connection the list
-     * is empty. One system call and one allocation. Needs no privilege; Linux 5.16 (on kernels
-     * before 6.5 from several calls).
+     * is empty. One system call and one allocation; several before Linux 6.5.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag} before 6.5.
      *
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -353,8 +380,9 @@ public abstract class Verbs {
      *
      * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}; closed ones are
      * not listed, not even the initial one, which the kernel keeps. Without a connection the list
-     * is empty. One system call and one allocation. Needs no privilege; Linux 5.16 (on kernels
-     * before 6.5 from several calls).
+     * is empty. One system call and one allocation; several before Linux 6.5.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag} before 6.5.
      *
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -366,7 +394,7 @@ public abstract class Verbs {
      * Tells what {@code list} does not: backup in either direction, address ids, whether the
      * subflow is fully joined, its interface and its congestion control.
      *
-     * <p>Needs no privilege; Linux 5.9, with the module {@code inet_diag}.
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -378,7 +406,7 @@ public abstract class Verbs {
      * Tells what {@code list} does not: backup in either direction, address ids, whether the
      * subflow is fully joined, its interface and its congestion control.
      *
-     * <p>Needs no privilege; Linux 5.9, with the module {@code inet_diag}.
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -390,7 +418,7 @@ public abstract class Verbs {
      * Tells what {@code list} does not: backup in either direction, address ids, whether the
      * subflow is fully joined, its interface and its congestion control.
      *
-     * <p>Needs no privilege; Linux 5.9, with the module {@code inet_diag}.
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -402,7 +430,7 @@ public abstract class Verbs {
      * Tells what {@code list} does not: backup in either direction, address ids, whether the
      * subflow is fully joined, its interface and its congestion control.
      *
-     * <p>Needs no privilege; Linux 5.9, with the module {@code inet_diag}.
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -421,9 +449,11 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * receiver's socket is locked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
+     * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
+     * the namespace); Linux 5.19 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -444,9 +474,11 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * receiver's socket is locked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
+     * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
+     * the namespace); Linux 5.19 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -467,9 +499,11 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * receiver's socket is locked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
+     * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
+     * the namespace); Linux 5.19 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -490,9 +524,11 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * receiver's socket is locked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
+     * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
+     * the namespace); Linux 5.19 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -513,9 +549,11 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * receiver's socket is locked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
+     * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
+     * the namespace); Linux 5.19 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -536,9 +574,11 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * receiver's socket is locked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
+     * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
+     * the namespace); Linux 5.19 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -559,9 +599,11 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * receiver's socket is locked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
+     * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
+     * the namespace); Linux 5.19 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -582,9 +624,11 @@ public abstract class Verbs {
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
-     * receiver's socket is locked. Needs {@code CAP_NET_ADMIN} and a connection that the
-     * application controls ({@code ConnectOptions.control}, {@code takeControl}, or {@code
-     * net.mptcp.path_manager=userspace} in the namespace); Linux 5.19.
+     * receiver's socket is locked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
+     * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
+     * the namespace); Linux 5.19 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
@@ -600,7 +644,11 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code CAP_NET_ADMIN}.
+     * subflow.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
+     * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
+     * manages.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -615,7 +663,11 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code CAP_NET_ADMIN}.
+     * subflow.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
+     * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
+     * manages.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -630,7 +682,11 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code CAP_NET_ADMIN}.
+     * subflow.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
+     * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
+     * manages.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -645,7 +701,11 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code CAP_NET_ADMIN}.
+     * subflow.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
+     * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
+     * manages.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -660,7 +720,11 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code CAP_NET_ADMIN}.
+     * subflow.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
+     * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
+     * manages.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -675,7 +739,11 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code CAP_NET_ADMIN}.
+     * subflow.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
+     * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
+     * manages.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -690,7 +758,11 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code CAP_NET_ADMIN}.
+     * subflow.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
+     * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
+     * manages.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -705,7 +777,11 @@ public abstract class Verbs {
      * <p>Data that was on its way there is sent again on the others. Works for the initial
      * subflow, for one that is still being opened, and also for connections under the kernel's
      * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow. Needs {@code CAP_NET_ADMIN}.
+     * subflow.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
+     * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
+     * manages.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, INVALID_STATE, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE, UNSUPPORTED
@@ -719,8 +795,10 @@ public abstract class Verbs {
      *
      * <p>A backup carries data only while no other subflow can. The peer decides about its own
      * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-     * ask again where its sending does not change. {@code details} tells what was asked. Needs
-     * {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19.
+     * ask again where its sending does not change. {@code details} tells what was asked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE
@@ -734,8 +812,10 @@ public abstract class Verbs {
      *
      * <p>A backup carries data only while no other subflow can. The peer decides about its own
      * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-     * ask again where its sending does not change. {@code details} tells what was asked. Needs
-     * {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19.
+     * ask again where its sending does not change. {@code details} tells what was asked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE
@@ -749,8 +829,10 @@ public abstract class Verbs {
      *
      * <p>A backup carries data only while no other subflow can. The peer decides about its own
      * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-     * ask again where its sending does not change. {@code details} tells what was asked. Needs
-     * {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19.
+     * ask again where its sending does not change. {@code details} tells what was asked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE
@@ -764,8 +846,10 @@ public abstract class Verbs {
      *
      * <p>A backup carries data only while no other subflow can. The peer decides about its own
      * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-     * ask again where its sending does not change. {@code details} tells what was asked. Needs
-     * {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19.
+     * ask again where its sending does not change. {@code details} tells what was asked.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NO_SUCH_SUBFLOW, NOT_CONTROLLED, CLOSED, NOT_MPTCP, NOT_PERMITTED,
      * OTHER_NAMESPACE
@@ -780,8 +864,10 @@ public abstract class Verbs {
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
      * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
-     * 5.19.
+     * are reset.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -796,8 +882,10 @@ public abstract class Verbs {
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
      * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
-     * 5.19.
+     * are reset.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -812,8 +900,10 @@ public abstract class Verbs {
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
      * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
-     * 5.19.
+     * are reset.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -828,8 +918,10 @@ public abstract class Verbs {
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
      * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
-     * 5.19.
+     * are reset.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -844,8 +936,10 @@ public abstract class Verbs {
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
      * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
-     * 5.19.
+     * are reset.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -860,8 +954,10 @@ public abstract class Verbs {
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
      * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
-     * 5.19.
+     * are reset.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -876,8 +972,10 @@ public abstract class Verbs {
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
      * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
-     * 5.19.
+     * are reset.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -892,8 +990,10 @@ public abstract class Verbs {
      * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
      * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
      * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset. Needs {@code CAP_NET_ADMIN} and a connection that the application controls; Linux
-     * 5.19.
+     * are reset.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
+     * or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
@@ -906,8 +1006,10 @@ public abstract class Verbs {
      * Lists the local addresses that a connection knows: those that its live subflows use, and
      * those that were announced or used before. In the order of their address ids.
      *
-     * <p>What the peer announced is told by events only. Needs no privilege; announced addresses
-     * that no subflow uses are told since Linux 6.10, for controlled connections.
+     * <p>What the peer announced is told by events only. Announced addresses that no subflow uses
+     * are told since Linux 6.10, for controlled connections.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -919,8 +1021,10 @@ public abstract class Verbs {
      * Lists the local addresses that a connection knows: those that its live subflows use, and
      * those that were announced or used before. In the order of their address ids.
      *
-     * <p>What the peer announced is told by events only. Needs no privilege; announced addresses
-     * that no subflow uses are told since Linux 6.10, for controlled connections.
+     * <p>What the peer announced is told by events only. Announced addresses that no subflow uses
+     * are told since Linux 6.10, for controlled connections.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -932,8 +1036,10 @@ public abstract class Verbs {
      * Lists the local addresses that a connection knows: those that its live subflows use, and
      * those that were announced or used before. In the order of their address ids.
      *
-     * <p>What the peer announced is told by events only. Needs no privilege; announced addresses
-     * that no subflow uses are told since Linux 6.10, for controlled connections.
+     * <p>What the peer announced is told by events only. Announced addresses that no subflow uses
+     * are told since Linux 6.10, for controlled connections.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -945,8 +1051,10 @@ public abstract class Verbs {
      * Lists the local addresses that a connection knows: those that its live subflows use, and
      * those that were announced or used before. In the order of their address ids.
      *
-     * <p>What the peer announced is told by events only. Needs no privilege; announced addresses
-     * that no subflow uses are told since Linux 6.10, for controlled connections.
+     * <p>What the peer announced is told by events only. Announced addresses that no subflow uses
+     * are told since Linux 6.10, for controlled connections.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
@@ -962,7 +1070,9 @@ public abstract class Verbs {
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
      * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
      * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only. Needs {@code CAP_NET_ADMIN}; Linux 5.12.
+     * to the peer only.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -978,7 +1088,9 @@ public abstract class Verbs {
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
      * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
      * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only. Needs {@code CAP_NET_ADMIN}; Linux 5.12.
+     * to the peer only.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -994,7 +1106,9 @@ public abstract class Verbs {
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
      * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
      * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only. Needs {@code CAP_NET_ADMIN}; Linux 5.12.
+     * to the peer only.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -1010,7 +1124,9 @@ public abstract class Verbs {
      * or went meanwhile. The kernel does not tell the end of every connection: one that times out
      * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
      * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only. Needs {@code CAP_NET_ADMIN}; Linux 5.12.
+     * to the peer only.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
@@ -1023,8 +1139,10 @@ public abstract class Verbs {
      * with its subflows.
      *
      * <p>Connections come in the kernel's order. The list is not taken at one moment: what opens
-     * or closes meanwhile may be in it or not. Needs no privilege; Linux 5.9, with the modules
-     * {@code mptcp_diag} and, for subflows, {@code tcp_diag}.
+     * or closes meanwhile may be in it or not.
+     *
+     * <p>Requires no privilege; Linux 5.9 or newer, with the module {@code mptcp_diag}, and {@code
+     * tcp_diag} if subflows are asked for.
      *
      * @throws SubflowsException UNSUPPORTED
      */
@@ -1037,8 +1155,10 @@ public abstract class Verbs {
      * with its subflows.
      *
      * <p>Connections come in the kernel's order. The list is not taken at one moment: what opens
-     * or closes meanwhile may be in it or not. Needs no privilege; Linux 5.9, with the modules
-     * {@code mptcp_diag} and, for subflows, {@code tcp_diag}.
+     * or closes meanwhile may be in it or not.
+     *
+     * <p>Requires no privilege; Linux 5.9 or newer, with the module {@code mptcp_diag}, and {@code
+     * tcp_diag} if subflows are asked for.
      *
      * @throws SubflowsException UNSUPPORTED
      */
@@ -1051,8 +1171,9 @@ public abstract class Verbs {
      * constant time, without its subflows.
      *
      * <p>Tokens are unique on a host. A thread that has moved to another network namespace may
-     * still be told about a connection of the one that it has left. Needs no privilege; Linux 5.9,
-     * with the module {@code mptcp_diag}.
+     * still be told about a connection of the one that it has left.
+     *
+     * <p>Requires no privilege; Linux 5.9 or newer, with the module {@code mptcp_diag}.
      *
      * @throws SubflowsException CLOSED, UNSUPPORTED
      */
@@ -1063,8 +1184,9 @@ public abstract class Verbs {
     /**
      * Tells what this kernel and this process can do, each "no" with its cause and a remedy.
      *
-     * <p>Found by trying, without side effects, in the calling thread's network namespace. Needs
-     * no privilege.
+     * <p>Found by trying, without side effects, in the calling thread's network namespace.
+     *
+     * <p>Requires no privilege.
      */
     public static List<Capability> capabilities() throws SubflowsException {
         return Capability.all(Native.capabilities(), 0);

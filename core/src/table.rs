@@ -4,6 +4,9 @@
 //! The language bindings, the command's JSON and the tables in the documentation are derived from
 //! these descriptions, so that a field has one name, one unit and one sentence everywhere.
 //!
+//! [`Ty`], [`Unit`] and [`Value`] are exhaustive on purpose: whoever maps them to a language is told
+//! by the compiler of a type that was added.
+//!
 //! ```
 //! use subflows::table::{Record, Unit};
 //!
@@ -20,7 +23,6 @@ pub(crate) use declare::{enumeration, operation, options, record, reflect, requi
 
 /// The type of a field, an argument or a result, in terms that every language can map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Ty {
     /// Nothing is returned.
     Unit,
@@ -64,7 +66,6 @@ pub enum Ty {
 
 /// The unit in which a number is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Unit {
     /// A plain number or not a number.
     None,
@@ -82,7 +83,6 @@ pub enum Unit {
 
 /// The value of a field, borrowed from its record.
 #[derive(Clone, Copy)]
-#[non_exhaustive]
 pub enum Value<'a> {
     /// A number.
     UInt(u64),

@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{library, root, run};
-use subflows::table::{Operation, Ty};
+use subflows::table::Operation;
 use subflows::{ErrorKind, OPERATIONS};
+use subflows_generate::signature::{self, Given, Parameter, Scalar, Taken};
 use subflows_generate::words;
 
 /// What every exported symbol is marked with.
@@ -135,32 +136,21 @@ fn errors(operation: &Operation, function: &Declared) -> Option<String> {
 /// The parameters that the row stands for, as C has them.
 fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -> Option<String> {
     let mut wanted = Vec::new();
-    for (name, ty) in operation.arguments {
-        match ty {
-            Ty::Socket => wanted.push("int fd".to_owned()),
-            Ty::U32 => wanted.push(format!("uint32_t {name}")),
-            Ty::Enum(_) => wanted.push(format!("int {name}")),
+    for Parameter { name, taken } in signature::parameters(operation) {
+        match taken {
+            Taken::Socket => wanted.push("int fd".to_owned()),
+            Taken::Value(scalar) => wanted.extend(argument(scalar, name)),
             // Two functions are easier to read than a 0 or a 1.
-            Ty::Bool
-                if header
-                    .iter()
-                    .any(|f| f.name == format!("subflows_{name}_{}", operation.name)) => {}
-            Ty::Bool => wanted.push(format!("int {name}")),
-            Ty::Address => {
-                wanted.extend(["const char *host", "const char *service"].map(str::to_owned))
+            Taken::Switch => {
+                let switched = format!("subflows_{name}_{}", operation.name);
+                let has_own = header.iter().any(|function| function.name == switched);
+                wanted.extend((!has_own).then(|| format!("int {name}")));
             }
-            Ty::Ip => {
-                wanted.extend([
-                    format!("const struct sockaddr *{name}"),
-                    "socklen_t length".to_owned(),
-                ]);
-            }
-            Ty::Options(options) => {
-                let options = words::c_options(options);
+            Taken::Options(table) => {
+                let options = words::c_options(table.name);
                 wanted
                     .extend([format!("const struct {options} *{name}"), "size_t size".to_owned()]);
             }
-            other => panic!("{other:?} has no rule yet"),
         }
     }
     wanted.extend(result(operation, function));
@@ -168,32 +158,48 @@ fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -
     (!is_same).then(|| format!("{} takes {:?}, not {wanted:?}", function.name, function.parameters))
 }
 
+fn argument(scalar: Scalar, name: &str) -> Vec<String> {
+    match scalar {
+        Scalar::U8 => vec![format!("uint8_t {name}")],
+        Scalar::U16 => vec![format!("uint16_t {name}")],
+        Scalar::U32 => vec![format!("uint32_t {name}")],
+        Scalar::U64 => vec![format!("uint64_t {name}")],
+        Scalar::Bool | Scalar::Enum(_) => vec![format!("int {name}")],
+        Scalar::Text | Scalar::Name => vec![format!("const char *{name}")],
+        Scalar::Duration => vec![format!("int {name}_ms")],
+        Scalar::Address => ["const char *host", "const char *service"].map(str::to_owned).to_vec(),
+        Scalar::Ip => {
+            vec![format!("const struct sockaddr *{name}"), "socklen_t length".to_owned()]
+        }
+    }
+}
+
 fn result(operation: &Operation, function: &Declared) -> Vec<String> {
-    let has_options = operation.arguments.iter().any(|(_, ty)| matches!(ty, Ty::Options(_)));
+    let mut parameters = signature::parameters(operation).into_iter();
+    let has_options = parameters.any(|parameter| matches!(parameter.taken, Taken::Options(_)));
     let name = operation.name;
     let handle = || format!("struct subflows_{name} **{name}");
-    match operation.result {
-        Ty::Unit | Ty::NewSocket => Vec::new(),
-        Ty::Record(record) => {
-            let record = words::c_record(record);
+    match signature::result(operation) {
+        Given::Nothing | Given::Socket => Vec::new(),
+        Given::Record(record) => {
+            let record = words::c_record(record.name);
             let out = record.trim_start_matches("subflows_");
             let size =
                 if has_options { format!("size_t {out}_size") } else { "size_t size".to_owned() };
             vec![format!("struct {record} *{out}"), size]
         }
-        Ty::Handle(handle) => {
+        Given::Handle(handle) => {
             let handle = words::c_record(handle);
             vec![format!("struct {handle} **{}", handle.trim_start_matches("subflows_"))]
         }
         // What has no bound is taken one by one.
-        Ty::List(_) if function.parameters.last() == Some(&handle()) => vec![handle()],
-        Ty::List(&Ty::Record(record)) => {
-            let record = words::c_record(record);
+        Given::List(_) if function.parameters.last() == Some(&handle()) => vec![handle()],
+        Given::List(record) => {
+            let record = words::c_record(record.name);
             let last = function.parameters.iter().rev().nth(2).map_or("", |p| p);
             let out = last.rsplit('*').next().unwrap_or("").to_owned();
             vec![format!("struct {record} *{out}"), "size_t room".into(), "size_t size".into()]
         }
-        other => panic!("{other:?} has no rule yet"),
     }
 }
 

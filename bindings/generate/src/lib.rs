@@ -10,6 +10,7 @@ pub mod readme;
 pub mod reference;
 pub mod ruby;
 mod rust;
+pub mod signature;
 pub mod words;
 
 use std::path::Path;

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use subflows::table::{Field, Ty, Value};
+use subflows::table::{Field, Ty};
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
 use crate::output::Output;
+use crate::signature::{self, Default};
 use crate::words;
 
 const PATH: &str = "REFERENCE.md";
@@ -62,9 +63,8 @@ fn write(text: &mut String) -> std::fmt::Result {
     for options in OPTIONS {
         writeln!(text, "\n### {}\n\n{}\n", options.name, words::paragraph(options.doc))?;
         writeln!(text, "| option | type | default | what |\n|---|---|---|---|")?;
-        let defaults = (options.defaults)();
-        for (index, field) in options.fields.iter().enumerate() {
-            let (ty, default) = (kind(&field.ty), default(&defaults.get(index)));
+        for (field, keyword) in options.fields.iter().zip(signature::options(options)) {
+            let (ty, default) = (kind(&field.ty), default(keyword.default));
             let what = words::paragraph(field.doc);
             writeln!(text, "| `{}` | {ty} | {default} | {what} |", field.name)?;
         }
@@ -101,16 +101,14 @@ fn kind(ty: &Ty) -> String {
         Ty::Enum(name) | Ty::Record(name) | Ty::Options(name) => (*name).to_owned(),
         Ty::Optional(inner) => format!("{}, or absent", kind(inner)),
         Ty::List(inner) => format!("list of {}", kind(inner)),
-        other => format!("{other:?}"),
     }
 }
 
-fn default(value: &Value<'_>) -> String {
-    match value {
-        Value::Absent => "absent".to_owned(),
-        Value::UInt(number) => number.to_string(),
-        Value::Bool(on) => if *on { "yes" } else { "no" }.to_owned(),
-        Value::Duration(span) => format!("{} s", span.as_secs_f64()),
-        _ => String::new(),
+fn default(default: Default) -> String {
+    match default {
+        Default::Absent => "absent".to_owned(),
+        Default::Number(number) => number.to_string(),
+        Default::Bool(on) => if on { "yes" } else { "no" }.to_owned(),
+        Default::Duration(span) => format!("{} s", span.as_secs_f64()),
     }
 }

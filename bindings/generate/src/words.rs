@@ -178,7 +178,7 @@ pub fn unit(unit: Unit) -> Option<&'static str> {
         Unit::Microseconds => Some("microseconds"),
         Unit::Milliseconds => Some("milliseconds"),
         Unit::Segments => Some("segments"),
-        _ => None,
+        Unit::None => None,
     }
 }
 

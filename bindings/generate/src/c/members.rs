@@ -1,9 +1,10 @@
 //! Core's records and options as members of C structs: which type, which words.
 
-use subflows::table::{Field, Ty, Value};
+use subflows::table::{Field, RecordTable, Ty};
 use subflows::{ENUMERATIONS, ErrorKind, OPTIONS, RECORDS};
 
 use super::abi::Abi;
+use crate::signature::{self, Default, Held, Keyword, Scalar};
 use crate::words;
 use heck::ToShoutySnakeCase;
 
@@ -105,19 +106,15 @@ pub(super) fn all() -> Vec<Described> {
         name: words::c_record(record.name),
         doc: record.doc.to_owned(),
         source: record.name,
-        members: record_members(record.fields, "", ""),
+        members: record_members(record, "", ""),
         kind: Kind::Record,
     });
-    let options = OPTIONS.iter().map(|options| {
-        let defaults = (options.defaults)();
-        let fields = options.fields.iter().enumerate();
-        Described {
-            name: words::c_options(options.name),
-            doc: options.doc.to_owned(),
-            source: options.name,
-            members: fields.flat_map(|(i, field)| option(field, &defaults.get(i))).collect(),
-            kind: Kind::Options,
-        }
+    let options = OPTIONS.iter().map(|table| Described {
+        name: words::c_options(table.name),
+        doc: table.doc.to_owned(),
+        source: table.name,
+        members: table.fields.iter().zip(signature::options(table)).flat_map(option).collect(),
+        kind: Kind::Options,
     });
     records.chain(options).chain([error()]).collect()
 }
@@ -152,25 +149,19 @@ fn error() -> Described {
 
 /// The members of a record; one inside it is flattened, with its name before each field. Lists are
 /// asked for by a function of their own.
-fn record_members(fields: &[Field], prefix: &str, path: &str) -> Vec<Member> {
+fn record_members(record: &RecordTable, prefix: &str, path: &str) -> Vec<Member> {
     let mut members = Vec::new();
-    for field in fields {
-        let (ty, is_optional) = match field.ty {
-            Ty::Optional(inner) => (*inner, true),
-            ty => (ty, false),
-        };
+    for signature::Member { field, held, is_optional } in signature::members(record) {
         let source = format!("{path}{}", field.name);
-        match ty {
-            Ty::Record(name) => {
-                let inner = RECORDS.iter().find(|record| record.name == name);
-                let inner = inner.expect("records name records of the list").fields;
+        match held {
+            Held::Record(inner) => {
                 let prefix = format!("{prefix}{}_", field.name);
                 members.extend(record_members(inner, &prefix, &format!("{source}.")));
             }
-            Ty::List(_) => {}
-            ty => members.push(Member {
+            Held::List(_) => {}
+            Held::Value(scalar) => members.push(Member {
                 name: format!("{prefix}{}", field.name),
-                ty: scalar(ty),
+                ty: value(scalar),
                 doc: sentence(field),
                 source,
                 is_optional,
@@ -180,18 +171,17 @@ fn record_members(fields: &[Field], prefix: &str, path: &str) -> Vec<Member> {
     members
 }
 
-fn scalar(ty: Ty) -> CType {
-    match ty {
-        Ty::U8 => CType::U8,
-        Ty::U16 => CType::U16,
-        Ty::U32 => CType::U32,
-        Ty::U64 => CType::U64,
-        Ty::Bool => CType::Bool,
-        Ty::Text => CType::Text,
-        Ty::Name => CType::Name,
-        Ty::Ip | Ty::Address => CType::Address,
-        Ty::Enum(_) => CType::Number,
-        other => panic!("{other:?} has no type in C yet"),
+fn value(scalar: Scalar) -> CType {
+    match scalar {
+        Scalar::U8 => CType::U8,
+        Scalar::U16 => CType::U16,
+        Scalar::U32 => CType::U32,
+        Scalar::U64 | Scalar::Duration => CType::U64,
+        Scalar::Bool => CType::Bool,
+        Scalar::Text => CType::Text,
+        Scalar::Name => CType::Name,
+        Scalar::Ip | Scalar::Address => CType::Address,
+        Scalar::Enum(_) => CType::Number,
     }
 }
 
@@ -212,36 +202,32 @@ fn sentence(field: &Field) -> String {
 
 /// The members that stand for one option. Zero is always the default, so that a struct that says
 /// nothing by `{0}` is right.
-fn option(field: &Field, default: &Value<'_>) -> Vec<Member> {
-    let ty = match field.ty {
-        Ty::Optional(inner) => *inner,
-        ty => ty,
-    };
+fn option((field, keyword): (&Field, Keyword)) -> Vec<Member> {
+    let Keyword { scalar, is_optional, default, .. } = keyword;
     let member = |name: String, ty, doc: String| Member {
         name,
         ty,
         doc,
         source: field.name.to_owned(),
-        is_optional: matches!(field.ty, Ty::Optional(_)),
+        is_optional,
     };
     let doc = sentence(field);
     let name = field.name.to_owned();
     let or_default = |zero: &str| match default {
-        Value::UInt(0) | Value::Absent | Value::Bool(_) => doc.clone(),
-        Value::UInt(number) => format!("{doc} 0 stands for {number}."),
-        Value::Duration(span) => format!("{doc} {zero}{}.", span.as_millis()),
-        _ => panic!("the default of {} has no words in C yet", field.name),
+        Default::Number(0) | Default::Absent | Default::Bool(_) => doc.clone(),
+        Default::Number(number) => format!("{doc} 0 stands for {number}."),
+        Default::Duration(span) => format!("{doc} {zero}{}.", span.as_millis()),
     };
-    match (ty, field.ty) {
-        (Ty::Duration, Ty::Optional(_)) => {
+    match (scalar, is_optional) {
+        (Scalar::Duration, true) => {
             let doc = format!("{doc} In milliseconds; 0 as if not given.");
             vec![member(format!("{name}_ms"), CType::U32, doc)]
         }
-        (Ty::Duration, _) => {
+        (Scalar::Duration, false) => {
             let doc = or_default("In milliseconds; 0 stands for ");
             vec![member(format!("{name}_ms"), CType::U32, doc)]
         }
-        (Ty::Ip | Ty::Address, _) => vec![
+        (Scalar::Ip | Scalar::Address, _) => vec![
             member(name.clone(), CType::AddressPointer, format!("{doc} NULL: not given.")),
             member(
                 format!("{name}_length"),
@@ -249,16 +235,20 @@ fn option(field: &Field, default: &Value<'_>) -> Vec<Member> {
                 format!("The size of what `{name}` points to."),
             ),
         ],
-        (Ty::Text, _) => vec![member(name, CType::Text, format!("{doc} NULL: not given."))],
-        (number @ (Ty::U8 | Ty::U16 | Ty::U32), Ty::Optional(_)) => vec![
-            member(name.clone(), scalar(number), doc),
-            member(format!("has_{name}"), CType::Bool, format!("Whether `{name}` is given.")),
-        ],
-        (Ty::Bool, _) => {
-            assert!(matches!(default, Value::Bool(false)), "{name}: zero must be the default");
+        (Scalar::Text | Scalar::Name, _) => {
+            vec![member(name, CType::Text, format!("{doc} NULL: not given."))]
+        }
+        (Scalar::Bool, _) => {
+            assert!(default == Default::Bool(false), "{name}: zero must be the default");
             vec![member(name, CType::Bool, doc)]
         }
-        (number, _) => vec![member(name, scalar(number), or_default(""))],
+        (Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 | Scalar::Enum(_), true) => vec![
+            member(name.clone(), value(scalar), doc),
+            member(format!("has_{name}"), CType::Bool, format!("Whether `{name}` is given.")),
+        ],
+        (Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 | Scalar::Enum(_), false) => {
+            vec![member(name, value(scalar), or_default(""))]
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
-use subflows::table::Ty;
 use subflows::{ENUMERATIONS, ErrorKind, OPTIONS};
 
 use super::abi::{Abi, Placed};
 use super::members::{self, Described, Kind, Member};
 use crate::rust::formatted;
+use crate::signature::{self, Scalar};
 use crate::words;
 
 const HEAD: &str = "\
@@ -160,25 +160,27 @@ fn options(file: &mut String, described: &Described, places: &[Placed]) -> Resul
     writeln!(file, "impl FromC<subflows::{source}> for {name} {{")?;
     writeln!(file, "    fn read(&self) -> Result<subflows::{source}, Failure> {{")?;
     writeln!(file, "        let mut options = subflows::{source}::new();")?;
-    for field in table.fields {
-        let (ty, is_optional) = match field.ty {
-            Ty::Optional(inner) => (*inner, true),
-            ty => (ty, false),
-        };
-        let f = field.name;
-        let line = match (ty, is_optional) {
-            (Ty::Address, _) => {
+    for option in signature::options(table) {
+        let f = option.name;
+        let line = match (option.scalar, option.is_optional) {
+            (Scalar::Address, _) => {
                 format!("options.{f} = address(self.{f}, self.{f}_length, \"{f}\")?;")
             }
-            (Ty::Ip, _) => format!("options.{f} = ip(self.{f}, self.{f}_length, \"{f}\")?;"),
-            (Ty::Text, _) => format!("options.{f} = text(self.{f}, \"{f}\")?;"),
-            (Ty::Duration, true) => format!("options.{f} = duration(self.{f}_ms);"),
-            (Ty::Duration, false) => {
+            (Scalar::Ip, _) => format!("options.{f} = ip(self.{f}, self.{f}_length, \"{f}\")?;"),
+            (Scalar::Text | Scalar::Name, _) => {
+                format!("options.{f} = text(self.{f}, \"{f}\")?;")
+            }
+            (Scalar::Duration, true) => format!("options.{f} = duration(self.{f}_ms);"),
+            (Scalar::Duration, false) => {
                 format!("if let Some(span) = duration(self.{f}_ms) {{ options.{f} = span; }}")
             }
-            (Ty::Bool, _) => format!("options.{f} = self.{f}.is_set();"),
-            (_, true) => format!("options.{f} = self.has_{f}.is_set().then_some(self.{f});"),
-            (_, false) => format!("if self.{f} != 0 {{ options.{f} = self.{f}; }}"),
+            (Scalar::Bool, _) => format!("options.{f} = self.{f}.is_set();"),
+            (Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 | Scalar::Enum(_), true) => {
+                format!("options.{f} = self.has_{f}.is_set().then_some(self.{f});")
+            }
+            (Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 | Scalar::Enum(_), false) => {
+                format!("if self.{f} != 0 {{ options.{f} = self.{f}; }}")
+            }
         };
         writeln!(file, "        {line}")?;
     }

@@ -4,15 +4,16 @@
 //! there, then the fields. What has no fixed length (text, lists) is one word that says where it is
 //! behind all rows, and how long.
 
-use anyhow::{Context, Result, bail};
-use subflows::RECORDS;
-use subflows::table::{Field, RecordTable, Ty};
+use anyhow::{Context, Result};
+use subflows::table::{Field, RecordTable};
+
+use crate::signature::{self, Held, Scalar};
 
 /// One field in its place.
 pub(super) struct Placed {
     pub field: &'static Field,
     /// The type, without "optional".
-    pub ty: Ty,
+    pub held: Held,
     /// The first of its words, counted from the start of the row.
     pub at: usize,
     /// Its bit in the first word, where it may be absent.
@@ -24,15 +25,13 @@ pub(super) fn places(record: &RecordTable) -> Result<Vec<Placed>> {
     let mut at = 1;
     let mut bits = 0..u64::BITS as usize;
     let mut places = Vec::new();
-    for field in record.fields {
-        let (ty, bit) = match field.ty {
-            Ty::Optional(inner) => {
-                (*inner, Some(bits.next().context("more than 64 may be absent")?))
-            }
-            ty => (ty, None),
+    for signature::Member { field, held, is_optional } in signature::members(record) {
+        let bit = match is_optional {
+            true => Some(bits.next().context("more than 64 may be absent")?),
+            false => None,
         };
-        places.push(Placed { field, ty, at, bit });
-        at += width_of(&ty)?;
+        places.push(Placed { field, held, at, bit });
+        at += width_of(held)?;
     }
     Ok(places)
 }
@@ -40,20 +39,20 @@ pub(super) fn places(record: &RecordTable) -> Result<Vec<Placed>> {
 /// How many words a row of the record takes.
 pub(super) fn width(record: &RecordTable) -> Result<usize> {
     match places(record)?.last() {
-        Some(last) => Ok(last.at + width_of(&last.ty)?),
+        Some(last) => Ok(last.at + width_of(last.held)?),
         None => Ok(1),
     }
 }
 
-fn width_of(ty: &Ty) -> Result<usize> {
-    Ok(match ty {
-        Ty::U8 | Ty::U16 | Ty::U32 | Ty::U64 | Ty::Bool | Ty::Enum(_) => 1,
-        Ty::Text | Ty::Name | Ty::List(_) => 1,
-        Ty::Ip | Ty::Address => 3,
-        Ty::Record(name) => {
-            let record = RECORDS.iter().find(|record| record.name == *name);
-            width(record.context("every record is in the list")?)?
-        }
-        other => bail!("{other:?} has no place among the words yet"),
+fn width_of(held: Held) -> Result<usize> {
+    Ok(match held {
+        Held::Value(scalar) => match scalar {
+            Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 => 1,
+            Scalar::Bool | Scalar::Duration | Scalar::Enum(_) => 1,
+            Scalar::Text | Scalar::Name => 1,
+            Scalar::Ip | Scalar::Address => 3,
+        },
+        Held::Record(record) => width(record)?,
+        Held::List(_) => 1,
     })
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use anyhow::{Result, bail};
-use subflows::table::{Field, OptionsTable, Ty, Value};
+use subflows::table::{Field, OptionsTable};
 
 use super::text::{self, HEAD, comment, field, method, sentence};
+use crate::signature::{self, Default, Keyword, Scalar};
 use crate::words;
 
 /// Options that are asked for so often that a class begins with them: options, option, name.
@@ -20,17 +21,17 @@ const BEGINNINGS: &[(&str, &str, &str)] = &[
 /// The class of one options struct.
 pub(super) fn options(table: &OptionsTable) -> Result<String> {
     let class = text::options(table.name);
-    let defaults = (table.defaults)();
-    let values: Vec<String> = (0..table.fields.len())
-        .map(|index| default(&defaults.get(index)))
-        .collect::<Result<_>>()?;
+    let keywords = signature::options(table);
+    let values: Vec<String> = keywords.iter().map(|keyword| default(keyword.default)).collect();
     let mut body = comment("    ", &["The defaults.".to_owned()]);
     write!(body, "    public static {class} defaults() {{\n        return DEFAULTS;\n    }}\n\n")?;
     for (_, option, name) in BEGINNINGS.iter().filter(|(owner, ..)| *owner == table.name) {
-        let field = table.fields.iter().find(|field| field.name == *option);
-        let Some(field) = field else { bail!("{} has no option {option}", table.name) };
+        let mut options = table.fields.iter().zip(&keywords);
+        let Some((field, keyword)) = options.find(|(field, _)| field.name == *option) else {
+            bail!("{} has no option {option}", table.name)
+        };
         body += &comment("    ", &[text::field(field)]);
-        let (ty, set) = (argument(field)?, method(field));
+        let ((ty, _), set) = (argument(keyword.scalar), method(field));
         let (parameter, argument) = match ty {
             "boolean" => (String::new(), ""),
             ty => (format!("{ty} {set}"), set.as_str()),
@@ -41,8 +42,8 @@ pub(super) fn options(table: &OptionsTable) -> Result<String> {
              return DEFAULTS.{set}({argument});\n    }}\n\n"
         )?;
     }
-    for (index, field) in table.fields.iter().enumerate() {
-        setter(&mut body, &class, index, field)?;
+    for (index, (field, keyword)) in table.fields.iter().zip(&keywords).enumerate() {
+        setter(&mut body, &class, index, (field, keyword))?;
     }
     let mut file = HEAD.to_owned();
     for import in ["java.net.InetAddress", "java.net.InetSocketAddress", "java.time.Duration"] {
@@ -77,12 +78,17 @@ pub(super) fn options(table: &OptionsTable) -> Result<String> {
     Ok(file)
 }
 
-fn setter(body: &mut String, class: &str, index: usize, option: &Field) -> Result<()> {
-    let (ty, name) = (argument(option)?, method(option));
+fn setter(
+    body: &mut String,
+    class: &str,
+    index: usize,
+    (option, keyword): (&Field, &Keyword),
+) -> Result<()> {
+    let ((ty, greatest), name) = (argument(keyword.scalar), method(option));
     let doc = comment("    ", &[field(option)]);
-    let value = match ty {
-        "int" => format!("inRange({name}, {}, \"{name}\")", greatest(option)?),
-        _ => name.clone(),
+    let value = match greatest {
+        Some(greatest) => format!("inRange({name}, {greatest}, \"{name}\")"),
+        None => name.clone(),
     };
     if ty == "boolean" {
         write!(
@@ -98,39 +104,27 @@ fn setter(body: &mut String, class: &str, index: usize, option: &Field) -> Resul
     Ok(())
 }
 
-fn inner(field: &Field) -> Ty {
-    match field.ty {
-        Ty::Optional(inner) => *inner,
-        ty => ty,
+/// The type, and the greatest number that is in range where Java's type has others.
+fn argument(scalar: Scalar) -> (&'static str, Option<&'static str>) {
+    match scalar {
+        Scalar::U8 => ("int", Some("0xff")),
+        Scalar::U16 => ("int", Some("0xffff")),
+        Scalar::U32 => ("int", Some("Integer.MAX_VALUE")),
+        Scalar::U64 => ("long", Some("Long.MAX_VALUE")),
+        Scalar::Bool => ("boolean", None),
+        Scalar::Text | Scalar::Name => ("String", None),
+        Scalar::Ip => ("InetAddress", None),
+        Scalar::Address => ("InetSocketAddress", None),
+        Scalar::Duration => ("Duration", None),
+        Scalar::Enum(name) => (name, None),
     }
 }
 
-fn argument(field: &Field) -> Result<&'static str> {
-    Ok(match inner(field) {
-        Ty::U16 | Ty::U32 => "int",
-        Ty::Bool => "boolean",
-        Ty::Text => "String",
-        Ty::Ip => "InetAddress",
-        Ty::Address => "InetSocketAddress",
-        Ty::Duration => "Duration",
-        other => bail!("{other:?} is no type of an option in Java yet"),
-    })
-}
-
-fn greatest(field: &Field) -> Result<&'static str> {
-    Ok(match inner(field) {
-        Ty::U16 => "0xffff",
-        Ty::U32 => "Integer.MAX_VALUE",
-        other => bail!("{other:?} is no number"),
-    })
-}
-
-fn default(value: &Value<'_>) -> Result<String> {
-    Ok(match value {
-        Value::UInt(number) => number.to_string(),
-        Value::Bool(on) => on.to_string(),
-        Value::Duration(span) => format!("Duration.ofMillis({})", span.as_millis()),
-        Value::Absent => "null".to_owned(),
-        _ => bail!("a default of another type"),
-    })
+fn default(default: Default) -> String {
+    match default {
+        Default::Absent => "null".to_owned(),
+        Default::Number(number) => number.to_string(),
+        Default::Bool(on) => on.to_string(),
+        Default::Duration(span) => format!("Duration.ofMillis({})", span.as_millis()),
+    }
 }

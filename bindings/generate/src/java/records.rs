@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use anyhow::{Result, bail};
-use subflows::table::{Field, RecordTable, Ty, Unit};
+use anyhow::Result;
+use subflows::table::{RecordTable, Unit};
 
 use super::layout::{self, Placed};
 use super::text::{HEAD, comment, field, method, sentence};
+use crate::signature::{Held, Scalar};
 use crate::words;
 
 /// The class of one record.
@@ -15,7 +16,7 @@ pub(super) fn record(record: &RecordTable) -> Result<String> {
     let places = layout::places(record)?;
     let mut body = String::new();
     for place in &places {
-        body += &getter(place)?;
+        body += &getter(place);
     }
     let mut file = HEAD.to_owned();
     for import in [
@@ -60,8 +61,8 @@ pub(super) fn record(record: &RecordTable) -> Result<String> {
     Ok(file)
 }
 
-fn getter(place: &Placed) -> Result<String> {
-    let (ty, read) = value(place.field, &place.ty, place.at)?;
+fn getter(place: &Placed) -> String {
+    let (ty, read) = value(place);
     let (ty, read) = match place.bit {
         None => (ty, read),
         Some(bit) => {
@@ -77,26 +78,30 @@ fn getter(place: &Placed) -> Result<String> {
     };
     let doc = comment("    ", &[field(place.field)]);
     let name = method(place.field);
-    Ok(format!("{doc}    public {ty} {name}() {{\n        return {read};\n    }}\n\n"))
+    format!("{doc}    public {ty} {name}() {{\n        return {read};\n    }}\n\n")
 }
 
 /// The Java type, and how it is read.
-fn value(field: &Field, ty: &Ty, at: usize) -> Result<(String, String)> {
-    let (ty, read) = match (ty, field.unit) {
-        (_, Unit::Microseconds) => ("Duration", format!("micros({at})")),
-        (_, Unit::Milliseconds) => ("Duration", format!("millis({at})")),
-        (Ty::U8 | Ty::U16, _) => ("int", format!("(int) word({at})")),
-        (Ty::U32 | Ty::U64, _) => ("long", format!("word({at})")),
-        (Ty::Bool, _) => ("boolean", format!("word({at}) != 0")),
-        (Ty::Text | Ty::Name, _) => ("String", format!("text({at})")),
-        (Ty::Ip, _) => ("InetAddress", format!("ip({at})")),
-        (Ty::Address, _) => ("InetSocketAddress", format!("address({at})")),
-        (Ty::Enum(name), _) => (*name, format!("{name}.of(word({at}))")),
-        (Ty::Record(name), _) => (*name, format!("new {name}(words(), at({at}))")),
-        (Ty::List(Ty::Record(name)), _) => {
-            return Ok((format!("List<{name}>"), format!("{name}.all(words(), at({at}))")));
+fn value(Placed { field, held, at, .. }: &Placed) -> (String, String) {
+    let (ty, read) = match held {
+        Held::Record(record) => (record.name, format!("new {}(words(), at({at}))", record.name)),
+        Held::List(record) => {
+            let name = record.name;
+            return (format!("List<{name}>"), format!("{name}.all(words(), at({at}))"));
         }
-        (other, _) => bail!("{other:?} has no type in Java yet"),
+        Held::Value(scalar) => match (field.unit, *scalar) {
+            (Unit::Microseconds, _) => ("Duration", format!("micros({at})")),
+            (Unit::Milliseconds, _) | (_, Scalar::Duration) => {
+                ("Duration", format!("millis({at})"))
+            }
+            (_, Scalar::U8 | Scalar::U16) => ("int", format!("(int) word({at})")),
+            (_, Scalar::U32 | Scalar::U64) => ("long", format!("word({at})")),
+            (_, Scalar::Bool) => ("boolean", format!("word({at}) != 0")),
+            (_, Scalar::Text | Scalar::Name) => ("String", format!("text({at})")),
+            (_, Scalar::Ip) => ("InetAddress", format!("ip({at})")),
+            (_, Scalar::Address) => ("InetSocketAddress", format!("address({at})")),
+            (_, Scalar::Enum(name)) => (name, format!("{name}.of(word({at}))")),
+        },
     };
-    Ok((ty.to_owned(), read))
+    (ty.to_owned(), read)
 }

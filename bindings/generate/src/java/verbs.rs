@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use heck::{ToLowerCamelCase, ToShoutySnakeCase};
 use subflows::OPERATIONS;
-use subflows::table::{Operation, Ty};
+use subflows::table::Operation;
 
 use super::text::{self, HEAD, comment, sentence};
+use crate::signature::{self, Given, Parameter, Scalar, Taken};
 use crate::words;
 
 const IMPORTS: &str = "\
@@ -43,7 +44,7 @@ pub(super) fn verbs() -> Result<String> {
     let mut file = HEAD.to_owned() + IMPORTS;
     for operation in OPERATIONS {
         // What makes a socket is written by hand: Java has two types for each.
-        if operation.result != Ty::NewSocket {
+        if !matches!(signature::result(operation), Given::Socket) {
             methods(&mut file, operation)?;
         }
     }
@@ -53,8 +54,9 @@ pub(super) fn verbs() -> Result<String> {
 }
 
 fn methods(file: &mut String, operation: &Operation) -> Result<()> {
-    let takes_socket = operation.arguments.iter().any(|(_, ty)| *ty == Ty::Socket);
-    let can_be_left_out = operation.arguments.iter().any(|(name, ty)| is_option(name, ty));
+    let parameters = signature::parameters(operation);
+    let takes_socket = parameters.iter().any(|p| matches!(p.taken, Taken::Socket));
+    let can_be_left_out = parameters.iter().any(is_left_out);
     let sockets = if takes_socket { SOCKETS } else { &SOCKETS[..1] };
     for (socket, object, fd) in sockets {
         for is_full in [false, true] {
@@ -66,9 +68,9 @@ fn methods(file: &mut String, operation: &Operation) -> Result<()> {
     Ok(())
 }
 
-/// What may be left out: options, and what has to be asked for by name in other languages.
-fn is_option(name: &str, ty: &Ty) -> bool {
-    matches!(ty, Ty::Options(_)) || name == "force"
+/// What has to be asked for by name in other languages may be left out here.
+fn is_left_out(parameter: &Parameter) -> bool {
+    matches!(parameter.taken, Taken::Options(_) | Taken::Switch)
 }
 
 fn method(
@@ -79,27 +81,28 @@ fn method(
 ) -> Result<()> {
     let mut parameters = Vec::new();
     let mut passed = Vec::new();
-    for (name, ty) in operation.arguments {
-        let name = name.to_lower_camel_case();
-        let is_left_out = is_option(&name, ty) && !is_full;
-        let (ty, value) = match ty {
-            Ty::Socket => {
+    for parameter in signature::parameters(operation) {
+        let name = parameter.name.to_lower_camel_case();
+        let is_left_out = is_left_out(&parameter) && !is_full;
+        let (ty, value) = match parameter.taken {
+            Taken::Socket => {
                 passed.push(object.to_owned());
                 (socket.to_owned(), fd.to_owned())
             }
-            Ty::Options(options) => {
-                let class = text::options(options);
+            Taken::Options(table) => {
+                let class = text::options(table.name);
                 let value = match is_left_out {
                     true => format!("{class}.defaults().words()"),
                     false => format!("{name}.words()"),
                 };
                 (class, value)
             }
-            Ty::Bool if is_left_out => (String::new(), "false".to_owned()),
-            Ty::Bool => ("boolean".to_owned(), name.clone()),
-            Ty::U32 => ("long".to_owned(), name.clone()),
-            Ty::Ip => ("InetAddress".to_owned(), format!("Words.ip({name})")),
-            other => bail!("{other:?} is no type of an argument in Java yet"),
+            Taken::Switch if is_left_out => (String::new(), "false".to_owned()),
+            Taken::Switch => ("boolean".to_owned(), name.clone()),
+            Taken::Value(scalar) => {
+                let (ty, value) = argument(scalar, &name);
+                (ty.to_owned(), value)
+            }
         };
         passed.push(value);
         if !is_left_out {
@@ -108,26 +111,24 @@ fn method(
     }
     let name = operation.name;
     let native = format!("{}({})", name.to_lower_camel_case(), passed.join(", "));
-    let (result, body, fails) = match operation.result {
-        Ty::Unit => ("void".to_owned(), format!("Native.{native};"), "SubflowsException"),
-        Ty::Record(record) if name == "open" => {
-            (record.to_owned(), format!("return Opening.{native};"), "IOException")
+    let (result, body) = match signature::result(operation) {
+        Given::Nothing => ("void".to_owned(), format!("Native.{native};")),
+        // What waits is stepped in Java.
+        Given::Record(record) if name == "open" => {
+            (record.name.to_owned(), format!("return Opening.{native};"))
         }
-        Ty::Record(record) => (
-            record.to_owned(),
-            format!("return {record}.only(Native.{native});"),
-            "SubflowsException",
-        ),
-        Ty::List(Ty::Record(record)) => (
-            format!("List<{record}>"),
-            format!("return {record}.all(Native.{native}, 0);"),
-            "SubflowsException",
-        ),
-        Ty::Handle(handle) => {
-            (handle.to_owned(), format!("return {handle}.{native};"), "SubflowsException")
+        Given::Record(record) => {
+            (record.name.to_owned(), format!("return {}.only(Native.{native});", record.name))
         }
-        other => bail!("{other:?} is no result in Java yet"),
+        Given::List(record) => {
+            let list = format!("List<{}>", record.name);
+            (list, format!("return {}.all(Native.{native}, 0);", record.name))
+        }
+        Given::Handle(handle) => (handle.to_owned(), format!("return {handle}.{native};")),
+        // Written by hand.
+        Given::Socket => return Ok(()),
     };
+    let fails = if name == "open" { "IOException" } else { "SubflowsException" };
     *file += &comment("    ", &doc(operation));
     let parameters = parameters.join(", ");
     writeln!(
@@ -136,6 +137,20 @@ fn method(
         name = name.to_lower_camel_case()
     )?;
     Ok(())
+}
+
+/// The type of an argument, and what is passed on.
+fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
+    match scalar {
+        Scalar::U8 | Scalar::U16 => ("int", name.to_owned()),
+        Scalar::U32 | Scalar::U64 => ("long", name.to_owned()),
+        Scalar::Bool => ("boolean", name.to_owned()),
+        Scalar::Text | Scalar::Name => ("String", name.to_owned()),
+        Scalar::Ip => ("InetAddress", format!("Words.ip({name})")),
+        Scalar::Address => ("InetSocketAddress", format!("Words.address({name})")),
+        Scalar::Duration => ("Duration", format!("{name}.toMillis()")),
+        Scalar::Enum(enumeration) => (enumeration, format!("{name}.number()")),
+    }
 }
 
 /// Its prose, a paragraph each, what it requires, and the kinds of error.

@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use subflows::table::{Field, Operation, Ty, Value};
-use subflows::{OPERATIONS, OPTIONS, RECORDS};
+use subflows::table::{Field, Operation};
+use subflows::{OPERATIONS, RECORDS};
 
+use crate::signature::{self, Default, Given, Held, Keyword, Member, Scalar, Taken};
 use crate::words;
 
 const HEAD: &str = "\
@@ -35,26 +36,17 @@ pub(super) fn stubs(root: &Path) -> Result<String> {
     let mut file = HEAD.to_owned();
     for record in RECORDS {
         writeln!(file, "@final\nclass {}:", record.name)?;
-        for field in record.fields {
-            writeln!(
-                file,
-                "    @property\n    def {}(self) -> {}: ...",
-                field.name,
-                kind(&field.ty)
-            )?;
+        for member in signature::members(record) {
+            let (name, ty) = (member.field.name, held(&member));
+            writeln!(file, "    @property\n    def {name}(self) -> {ty}: ...")?;
         }
         file.push_str("    def asdict(self) -> dict[str, Any]: ...\n");
         file.push_str("    def __eq__(self, other: object, /) -> bool: ...\n");
         file.push_str("    def __ne__(self, other: object, /) -> bool: ...\n\n");
     }
     for operation in OPERATIONS {
-        writeln!(
-            file,
-            "def {}({}) -> {}: ...",
-            operation.name,
-            parameters(operation)?,
-            kind(&operation.result)
-        )?;
+        let (parameters, result) = (parameters(operation), given(signature::result(operation)));
+        writeln!(file, "def {}({parameters}) -> {result}: ...", operation.name)?;
     }
     let by_hand = root.join("bindings/python/_handles.pyi.in");
     file.push('\n');
@@ -63,69 +55,84 @@ pub(super) fn stubs(root: &Path) -> Result<String> {
 }
 
 /// The parameters of an operation: options are keywords.
-pub(super) fn parameters(operation: &Operation) -> Result<String> {
-    let mut positional = Vec::new();
-    let mut keywords = Vec::new();
-    for (name, ty) in operation.arguments {
-        match ty {
-            Ty::Options(options) => {
-                let table = OPTIONS.iter().find(|table| table.name == *options);
-                let table = table.context("operations name options of the list")?;
-                let defaults = (table.defaults)();
-                for (index, field) in table.fields.iter().enumerate() {
-                    let default = default(&defaults.get(index));
-                    let ty = argument(&field.ty);
-                    keywords.push(format!("{}: {ty} = {default}", field.name));
-                }
-            }
-            // To close the last subflow is asked for by name.
-            Ty::Bool if *name == "force" => keywords.push("force: bool = False".to_owned()),
-            Ty::Enum("Family") => positional.push("family: int = ...".to_owned()),
-            ty => positional.push(format!("{name}: {}", argument(ty))),
+fn parameters(operation: &Operation) -> String {
+    let mut parameters = Vec::new();
+    for parameter in signature::parameters(operation) {
+        let name = parameter.name;
+        match parameter.taken {
+            Taken::Socket => parameters.push(format!("{name}: _SocketLike")),
+            Taken::Value(Scalar::Enum("Family")) => parameters.push("family: int = ...".to_owned()),
+            Taken::Value(scalar) => parameters.push(format!("{name}: {}", accepted(scalar))),
+            Taken::Switch | Taken::Options(_) => {}
         }
     }
+    let keywords = signature::keywords(operation);
     if !keywords.is_empty() {
-        positional.push("*".to_owned());
+        parameters.push("*".to_owned());
     }
-    positional.extend(keywords);
-    Ok(positional.join(", "))
+    parameters.extend(keywords.iter().map(keyword));
+    parameters.join(", ")
 }
 
-fn default(value: &Value<'_>) -> String {
-    match value {
-        Value::UInt(number) => number.to_string(),
-        Value::Bool(on) => if *on { "True" } else { "False" }.to_owned(),
-        Value::Duration(span) => format!("{:?}", span.as_secs_f64()),
-        _ => "None".to_owned(),
+fn keyword(keyword: &Keyword) -> String {
+    let ty = optional(accepted(keyword.scalar), keyword.is_optional);
+    format!("{}: {ty} = {}", keyword.name, default(keyword.default))
+}
+
+fn default(default: Default) -> String {
+    match default {
+        Default::Absent => "None".to_owned(),
+        Default::Number(number) => number.to_string(),
+        Default::Bool(on) => if on { "True" } else { "False" }.to_owned(),
+        Default::Duration(span) => format!("{:?}", span.as_secs_f64()),
     }
+}
+
+fn optional(ty: &str, is_optional: bool) -> String {
+    if is_optional { format!("Optional[{ty}]") } else { ty.to_owned() }
 }
 
 /// What is accepted.
-fn argument(ty: &Ty) -> String {
-    match ty {
-        Ty::Socket => "_SocketLike".to_owned(),
-        Ty::Address => "_Address".to_owned(),
-        Ty::Ip => "_IpLike".to_owned(),
-        Ty::Optional(inner) => format!("Optional[{}]", argument(inner)),
-        other => kind(other),
+fn accepted(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::Ip => "_IpLike",
+        other => value(other),
     }
 }
 
-/// What is given.
-fn kind(ty: &Ty) -> String {
-    match ty {
-        Ty::Unit => "None".to_owned(),
-        Ty::U8 | Ty::U16 | Ty::U32 | Ty::U64 => "int".to_owned(),
-        Ty::Bool => "bool".to_owned(),
-        Ty::Text | Ty::Name | Ty::Ip => "str".to_owned(),
-        Ty::Address => "_Address".to_owned(),
-        Ty::Duration => "float".to_owned(),
-        Ty::NewSocket => "_socket.socket".to_owned(),
-        Ty::Handle(name) | Ty::Enum(name) | Ty::Record(name) => (*name).to_owned(),
-        Ty::Optional(inner) => format!("Optional[{}]", kind(inner)),
-        // `list` is one of our own functions.
-        Ty::List(inner) => format!("builtins.list[{}]", kind(inner)),
-        other => panic!("{other:?} has no type in Python yet"),
+/// What a field is.
+fn held(member: &Member) -> String {
+    match member.held {
+        Held::Value(scalar) => optional(value(scalar), member.is_optional),
+        Held::Record(record) => record.name.to_owned(),
+        Held::List(record) => list(record.name),
+    }
+}
+
+/// What an operation gives.
+fn given(given: Given) -> String {
+    match given {
+        Given::Nothing => "None".to_owned(),
+        Given::Socket => "_socket.socket".to_owned(),
+        Given::Handle(name) => name.to_owned(),
+        Given::Record(record) => record.name.to_owned(),
+        Given::List(record) => list(record.name),
+    }
+}
+
+/// `list` is one of our own functions.
+fn list(name: &str) -> String {
+    format!("builtins.list[{name}]")
+}
+
+fn value(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 => "int",
+        Scalar::Bool => "bool",
+        Scalar::Text | Scalar::Name | Scalar::Ip => "str",
+        Scalar::Address => "_Address",
+        Scalar::Duration => "float",
+        Scalar::Enum(name) => name,
     }
 }
 

@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use subflows::RECORDS;
-use subflows::table::{Field, RecordTable, Ty};
+use subflows::table::{Field, RecordTable};
 
 use super::{comment, list_of, question, spelled};
 use crate::rust::formatted;
+use crate::signature::{self, Held, Member, Scalar};
 use crate::words;
 
 const RUST: &str = "\
@@ -56,10 +57,10 @@ pub(super) fn ruby() -> Result<String> {
 fn class(file: &mut String, record: &RecordTable) -> Result<()> {
     comment(file, 2, "", &spelled(&words::paragraph(record.doc)));
     writeln!(file, "  class {}\n    include Record\n", record.name)?;
-    for field in record.fields {
-        writeln!(file, "    # @!attribute [r] {}", field.name)?;
-        comment(file, 4, "  ", &sentence(field));
-        writeln!(file, "    #   @return {}", returned(&field.ty))?;
+    for member in signature::members(record) {
+        writeln!(file, "    # @!attribute [r] {}", member.field.name)?;
+        comment(file, 4, "  ", &sentence(member.field));
+        writeln!(file, "    #   @return {}", returned(&member))?;
     }
     file.push_str("\n    # The names of the fields, in order.\n    MEMBERS = %i[\n");
     let names = record.fields.iter().map(|field| field.name).collect::<Vec<_>>().join(" ");
@@ -92,25 +93,27 @@ fn sentence(field: &Field) -> String {
 }
 
 /// What YARD says of the value.
-fn returned(ty: &Ty) -> String {
-    match ty {
-        Ty::Enum(name) => format!("[Symbol] one of {{{}}}", list_of(name)),
-        ty => format!("[{}]", kind(ty)),
-    }
+fn returned(member: &Member) -> String {
+    let (class, values) = match member.held {
+        Held::Value(Scalar::Enum(name)) if !member.is_optional => {
+            ("Symbol".to_owned(), format!(" one of {{{}}}", list_of(name)))
+        }
+        Held::Value(scalar) => (value(scalar).to_owned(), String::new()),
+        Held::Record(record) => (record.name.to_owned(), String::new()),
+        Held::List(record) => (format!("Array<{}>", record.name), String::new()),
+    };
+    let nil = if member.is_optional { ", nil" } else { "" };
+    format!("[{class}{nil}]{values}")
 }
 
 /// The type, as YARD writes it.
-fn kind(ty: &Ty) -> String {
-    match ty {
-        Ty::U8 | Ty::U16 | Ty::U32 | Ty::U64 => "Integer".to_owned(),
-        Ty::Bool => "Boolean".to_owned(),
-        Ty::Text | Ty::Name => "String".to_owned(),
-        Ty::Ip | Ty::Address => "Addrinfo".to_owned(),
-        Ty::Duration => "Float".to_owned(),
-        Ty::Enum(_) => "Symbol".to_owned(),
-        Ty::Record(name) => (*name).to_owned(),
-        Ty::Optional(inner) => format!("{}, nil", kind(inner)),
-        Ty::List(inner) => format!("Array<{}>", kind(inner)),
-        other => panic!("{other:?} is no type of a field in Ruby yet"),
+fn value(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 => "Integer",
+        Scalar::Bool => "Boolean",
+        Scalar::Text | Scalar::Name => "String",
+        Scalar::Ip | Scalar::Address => "Addrinfo",
+        Scalar::Duration => "Float",
+        Scalar::Enum(_) => "Symbol",
     }
 }

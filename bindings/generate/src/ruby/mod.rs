@@ -9,6 +9,7 @@ use anyhow::Result;
 use heck::{ToShoutySnakeCase, ToSnakeCase};
 
 use crate::output::Output;
+use crate::signature::Default;
 use crate::words::{self, Word};
 
 const GEM: &str = "bindings/ruby";
@@ -74,4 +75,14 @@ fn spelled(text: &str) -> String {
         Word::Field(field) => format!("+{}+", field.name),
         Word::Other(word) => format!("`{word}`"),
     })
+}
+
+/// What an option is if it is not given.
+fn default(default: Default) -> String {
+    match default {
+        Default::Absent => "nil".to_owned(),
+        Default::Number(number) => number.to_string(),
+        Default::Bool(on) => on.to_string(),
+        Default::Duration(span) => format!("{:?}", span.as_secs_f64()),
+    }
 }

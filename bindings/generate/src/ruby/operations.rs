@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
-use subflows::table::{Operation, Ty, Value};
-use subflows::{OPERATIONS, OPTIONS};
+use anyhow::Result;
+use subflows::OPERATIONS;
+use subflows::table::Operation;
 
+use super::default;
+use crate::signature::{self, Scalar, Taken};
 use crate::words;
 
 const HEAD: &str = "\
@@ -27,23 +29,17 @@ pub(super) fn operations() -> Result<String> {
 
 fn row(operation: &Operation) -> Result<String> {
     let mut positional = Vec::new();
-    let mut keywords = Vec::new();
-    for (name, ty) in operation.arguments {
-        match ty {
-            Ty::Options(options) => {
-                let table = OPTIONS.iter().find(|table| table.name == *options);
-                let table = table.context("operations name options of the list")?;
-                let defaults = (table.defaults)();
-                for (index, field) in table.fields.iter().enumerate() {
-                    keywords.push(format!("{}: {}", field.name, default(&defaults.get(index))));
-                }
-            }
-            Ty::Bool if *name == "force" => keywords.push("force: false".to_owned()),
+    for parameter in signature::parameters(operation) {
+        match parameter.taken {
             // As with Ruby's own sockets.
-            Ty::Address => positional.extend(["host", "port"]),
-            _ => positional.push(name),
+            Taken::Value(Scalar::Address) => positional.extend(["host", "port"]),
+            Taken::Socket | Taken::Value(_) => positional.push(parameter.name),
+            Taken::Switch | Taken::Options(_) => {}
         }
     }
+    let keywords = signature::keywords(operation).into_iter();
+    let keywords: Vec<_> =
+        keywords.map(|k| format!("{}: {}", k.name, default(k.default))).collect();
     let mut row = format!("  {}: {{\n", operation.name);
     writeln!(row, "    positional: %i[{}],", positional.join(" "))?;
     let keywords = keywords.join(", ");
@@ -52,13 +48,4 @@ fn row(operation: &Operation) -> Result<String> {
     let sentence = words::first_sentence(operation.doc).replace('"', "\\\"");
     write!(row, "    sentence: \"{sentence}\"\n  }}")?;
     Ok(row)
-}
-
-fn default(value: &Value<'_>) -> String {
-    match value {
-        Value::UInt(number) => number.to_string(),
-        Value::Bool(on) => on.to_string(),
-        Value::Duration(span) => format!("{:?}", span.as_secs_f64()),
-        _ => "nil".to_owned(),
-    }
 }

@@ -1,0 +1,268 @@
+//! Operations, records and options in terms that every language has to spell.
+//!
+//! Core's types are sorted here, once, by where they can stand. A type that core does not have yet
+//! is one more [`Scalar`], [`Held`], [`Taken`] or [`Given`], and no language compiles until it
+//! spells that.
+
+use std::time::Duration;
+
+use subflows::table::{Field, Operation, OptionsTable, RecordTable, Ty, Value};
+use subflows::{OPTIONS, RECORDS};
+
+/// A value without parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scalar {
+    /// Unsigned, 8 bits.
+    U8,
+    /// Unsigned, 16 bits.
+    U16,
+    /// Unsigned, 32 bits.
+    U32,
+    /// Unsigned, 64 bits.
+    U64,
+    /// True or false.
+    Bool,
+    /// Text in UTF-8.
+    Text,
+    /// A short name of the kernel's.
+    Name,
+    /// An IP address without a port.
+    Ip,
+    /// An IP address and a port.
+    Address,
+    /// A span of time.
+    Duration,
+    /// One of a closed list, by the enumeration's name.
+    Enum(&'static str),
+}
+
+/// What a record holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Held {
+    /// A value.
+    Value(Scalar),
+    /// A record.
+    Record(&'static RecordTable),
+    /// Any number of records.
+    List(&'static RecordTable),
+}
+
+/// What an operation takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Taken {
+    /// A socket, borrowed for the call.
+    Socket,
+    /// A value.
+    Value(Scalar),
+    /// Something that is done only if it is asked for by name.
+    Switch,
+    /// Options, which may be left out: keywords where a language has them.
+    Options(&'static OptionsTable),
+}
+
+/// What an operation gives.
+#[derive(Clone, Copy, Debug)]
+pub enum Given {
+    /// Nothing.
+    Nothing,
+    /// A stream socket.
+    Socket,
+    /// A handle, by name.
+    Handle(&'static str),
+    /// A record.
+    Record(&'static RecordTable),
+    /// Any number of records.
+    List(&'static RecordTable),
+}
+
+/// A field of a record.
+pub struct Member {
+    /// Its row.
+    pub field: &'static Field,
+    /// Its type.
+    pub held: Held,
+    /// The kernel may not know it.
+    pub is_optional: bool,
+}
+
+/// A parameter of an operation.
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub taken: Taken,
+}
+
+/// An option, or a switch: a parameter that is given by name.
+pub struct Keyword {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub scalar: Scalar,
+    /// Absent is one of its values.
+    pub is_optional: bool,
+    /// What it is if it is not given.
+    pub default: Default,
+    /// What it means; empty for a switch.
+    pub doc: &'static str,
+}
+
+/// What an option is if it is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Default {
+    /// Absent.
+    Absent,
+    /// A number.
+    Number(u64),
+    /// True or false.
+    Bool(bool),
+    /// A span of time.
+    Duration(Duration),
+}
+
+/// A type with all that it refers to.
+enum Kind {
+    Nothing,
+    Value(Scalar),
+    Socket,
+    NewSocket,
+    Handle(&'static str),
+    Record(&'static RecordTable),
+    List(&'static RecordTable),
+    Options(&'static OptionsTable),
+    Optional(Scalar),
+}
+
+impl Kind {
+    /// Without a wildcard: a new type has to be sorted in.
+    fn of(ty: &Ty) -> Kind {
+        match ty {
+            Ty::Unit => Kind::Nothing,
+            Ty::U8 => Kind::Value(Scalar::U8),
+            Ty::U16 => Kind::Value(Scalar::U16),
+            Ty::U32 => Kind::Value(Scalar::U32),
+            Ty::U64 => Kind::Value(Scalar::U64),
+            Ty::Bool => Kind::Value(Scalar::Bool),
+            Ty::Text => Kind::Value(Scalar::Text),
+            Ty::Name => Kind::Value(Scalar::Name),
+            Ty::Ip => Kind::Value(Scalar::Ip),
+            Ty::Address => Kind::Value(Scalar::Address),
+            Ty::Duration => Kind::Value(Scalar::Duration),
+            Ty::Socket => Kind::Socket,
+            Ty::NewSocket => Kind::NewSocket,
+            Ty::Handle(name) => Kind::Handle(name),
+            Ty::Enum(name) => Kind::Value(Scalar::Enum(name)),
+            Ty::Record(name) => Kind::Record(record(name)),
+            Ty::Options(name) => Kind::Options(options_named(name)),
+            Ty::Optional(inner) => match Kind::of(inner) {
+                Kind::Value(scalar) => Kind::Optional(scalar),
+                _ => misplaced(ty, "an optional value"),
+            },
+            Ty::List(inner) => match Kind::of(inner) {
+                Kind::Record(table) => Kind::List(table),
+                _ => misplaced(ty, "a list of records"),
+            },
+        }
+    }
+}
+
+/// Core's tables contradict themselves.
+fn misplaced(ty: &Ty, place: &str) -> ! {
+    panic!("core's tables use {ty:?} as {place}")
+}
+
+fn record(name: &str) -> &'static RecordTable {
+    let found = RECORDS.iter().find(|record| record.name == name);
+    found.expect("core names records of its list")
+}
+
+fn options_named(name: &str) -> &'static OptionsTable {
+    let found = OPTIONS.iter().find(|options| options.name == name);
+    found.expect("core names options of its list")
+}
+
+/// The fields of a record.
+pub fn members(record: &RecordTable) -> Vec<Member> {
+    let fields = record.fields.iter();
+    let member = |field: &'static Field| {
+        let (held, is_optional) = match Kind::of(&field.ty) {
+            Kind::Value(scalar) => (Held::Value(scalar), false),
+            Kind::Optional(scalar) => (Held::Value(scalar), true),
+            Kind::Record(table) => (Held::Record(table), false),
+            Kind::List(table) => (Held::List(table), false),
+            _ => misplaced(&field.ty, "a field"),
+        };
+        Member { field, held, is_optional }
+    };
+    fields.map(member).collect()
+}
+
+/// The parameters of an operation.
+pub fn parameters(operation: &Operation) -> Vec<Parameter> {
+    let parameter = |(name, ty): &(&'static str, Ty)| {
+        let taken = match Kind::of(ty) {
+            Kind::Socket => Taken::Socket,
+            // To close the last subflow is asked for by name.
+            Kind::Value(Scalar::Bool) if *name == "force" => Taken::Switch,
+            Kind::Value(scalar) => Taken::Value(scalar),
+            Kind::Options(table) => Taken::Options(table),
+            _ => misplaced(ty, "a parameter"),
+        };
+        Parameter { name, taken }
+    };
+    operation.arguments.iter().map(parameter).collect()
+}
+
+/// What an operation gives.
+pub fn result(operation: &Operation) -> Given {
+    match Kind::of(&operation.result) {
+        Kind::Nothing => Given::Nothing,
+        Kind::NewSocket => Given::Socket,
+        Kind::Handle(name) => Given::Handle(name),
+        Kind::Record(table) => Given::Record(table),
+        Kind::List(table) => Given::List(table),
+        _ => misplaced(&operation.result, "a result"),
+    }
+}
+
+/// What is given by name: options and switches, in order.
+pub fn keywords(operation: &Operation) -> Vec<Keyword> {
+    let of = |parameter: Parameter| match parameter.taken {
+        Taken::Socket | Taken::Value(_) => Vec::new(),
+        Taken::Switch => vec![Keyword {
+            name: parameter.name,
+            scalar: Scalar::Bool,
+            is_optional: false,
+            default: Default::Bool(false),
+            doc: "",
+        }],
+        Taken::Options(table) => options(table),
+    };
+    parameters(operation).into_iter().flat_map(of).collect()
+}
+
+/// Each option.
+pub fn options(table: &OptionsTable) -> Vec<Keyword> {
+    let defaults = (table.defaults)();
+    let keyword = |(index, field): (usize, &Field)| {
+        let (scalar, is_optional) = match Kind::of(&field.ty) {
+            Kind::Value(scalar) => (scalar, false),
+            Kind::Optional(scalar) => (scalar, true),
+            _ => misplaced(&field.ty, "an option"),
+        };
+        let default = match defaults.get(index) {
+            Value::Absent => Default::Absent,
+            Value::UInt(number) => Default::Number(number),
+            Value::Bool(on) => Default::Bool(on),
+            Value::Duration(span) => Default::Duration(span),
+            Value::Text(_)
+            | Value::Ip(_)
+            | Value::Address(_)
+            | Value::Enum(..)
+            | Value::Record(_)
+            | Value::List(_) => misplaced(&field.ty, "an option with a default"),
+        };
+        Keyword { name: field.name, scalar, is_optional, default, doc: field.doc }
+    };
+    table.fields.iter().enumerate().map(keyword).collect()
+}

@@ -6,6 +6,8 @@ use subflows::table::{
 };
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
+use crate::signature;
+
 /// The C name of a record.
 pub fn c_record(name: &str) -> String {
     format!("subflows_{}", name.to_snake_case())
@@ -35,6 +37,42 @@ pub fn prose(doc: &str) -> Vec<String> {
         prose.pop();
     }
     prose
+}
+
+/// Which errors an operation gives, and when: paragraphs, or items of a list. What every operation
+/// can give is left out, and what only Rust's function can, which resolves names itself.
+pub fn errors(operation: &Operation) -> Vec<String> {
+    let lines = operation.doc.lines().map(str::trim);
+    let lines = lines.skip_while(|line| *line != "# Errors").skip(1);
+    let lines = lines.take_while(|line| !line.starts_with("# ") && !line.starts_with("```"));
+    let mut blocks: Vec<String> = Vec::new();
+    let mut is_new = true;
+    for line in lines.map(unlinked) {
+        match blocks.last_mut() {
+            Some(last) if !is_new && !line.is_empty() && !line.starts_with("- ") => {
+                *last = format!("{last} {line}");
+            }
+            _ if line.is_empty() => {}
+            _ => blocks.push(line.clone()),
+        }
+        is_new = line.is_empty();
+    }
+    let is_in_row = |clause: &&str| {
+        let kind = |word: &str| ErrorKind::ALL.iter().find(|kind| kind.name() == word);
+        let mut kinds = clause.split('`').skip(1).step_by(2).filter_map(kind).peekable();
+        kinds.peek().is_none() || kinds.any(|kind| operation.errors.contains(kind))
+    };
+    let kept = |block: &String| {
+        let text = block.trim_end_matches('.').split("; ").filter(is_in_row).collect::<Vec<_>>();
+        (!text.is_empty()).then(|| text.join("; ") + ".")
+    };
+    blocks.iter().filter_map(kept).collect()
+}
+
+/// Lines as paragraphs.
+pub fn paragraphs(lines: &[String]) -> Vec<String> {
+    let paragraphs = lines.split(String::is_empty).filter(|lines| !lines.is_empty());
+    paragraphs.map(|lines| lines.join(" ")).collect()
 }
 
 /// The prose of a documentation comment as one paragraph.
@@ -79,6 +117,8 @@ pub enum Word<'a> {
     Value(&'static EnumerationTable, &'static Variant),
     /// An option, and the operation that takes it.
     Option(&'static OptionsTable, &'static str, &'static Field),
+    /// An operation that does more if it is asked to: the switch, and the operation.
+    Switched(&'static str, &'static str),
     /// A method of a handle.
     Method(&'static str, &'a str),
     /// A record.
@@ -98,6 +138,13 @@ impl<'a> Word<'a> {
         if let Some(kind) = ErrorKind::ALL.iter().find(|kind| kind.name() == word) {
             return Word::Kind(*kind);
         }
+        if let Some(switched) = OPERATIONS.iter().find_map(|operation| {
+            let mut switches = signature::keywords(operation).into_iter();
+            let name = switches.find(|k| word == format!("{}_{}", k.name, operation.name))?.name;
+            Some(Word::Switched(name, operation.name))
+        }) {
+            return switched;
+        }
         if let Some((owner, member)) = word.split_once("::") {
             return Word::member(owner, member).unwrap_or(Word::Other(word));
         }
@@ -115,6 +162,10 @@ impl<'a> Word<'a> {
     }
 
     fn member(owner: &str, member: &'a str) -> Option<Word<'a>> {
+        if let Some(table) = ENUMERATIONS.iter().find(|table| table.name == owner) {
+            let variant = table.variants.iter().find(|variant| variant.name == member)?;
+            return Some(Word::Value(table, variant));
+        }
         let takes = |ty: &Ty| matches!(ty, Ty::Options(name) if *name == owner);
         OPERATIONS.iter().find_map(|operation| match operation.result {
             Ty::Handle(name) if name == owner => Some(Word::Method(name, member)),
@@ -148,6 +199,7 @@ pub fn for_c(text: &str) -> String {
         Word::Option(table, _, field) => {
             format!("`{}` of struct {}", field.name, c_options(table.name))
         }
+        Word::Switched(switch, name) => format!("subflows_{switch}_{name}()"),
         Word::Method(handle, method) => format!("{}_{method}()", c_record(handle)),
         Word::Record(record) => format!("struct {}", c_record(record.name)),
         Word::Field(field) => format!("`{}`", field.name),
@@ -205,6 +257,28 @@ mod tests {
         };
         assert_eq!(word("`CAP_NET_ADMIN` `mptcp_diag`"), "<CAP_NET_ADMIN> <mptcp_diag>");
         assert_eq!(word("`is_resync` `SynSent` `open` `Details`"), "known known known known");
+    }
+
+    #[test]
+    fn no_path_of_rusts_is_left() {
+        let of_fields = |fields: &'static [Field]| fields.iter().map(|field| field.doc);
+        let records = RECORDS.iter().flat_map(|r| of_fields(r.fields).chain([r.doc]));
+        let options = OPTIONS.iter().flat_map(|o| of_fields(o.fields).chain([o.doc]));
+        let operations = OPERATIONS.iter().flat_map(|o| [o.doc, o.requirements]);
+        for doc in records.chain(options).chain(operations) {
+            spelled(&paragraph(doc), |word| match word {
+                Word::Other(word) if word.contains("::") => panic!("{word}: {doc}"),
+                _ => String::new(),
+            });
+        }
+    }
+
+    #[test]
+    fn errors_are_those_of_the_row() {
+        let of = |name| errors(OPERATIONS.iter().find(|row| row.name == name).unwrap());
+        assert_eq!(of("info"), ["`NotMptcp` for plain TCP and after fallback."]);
+        assert_eq!(of("upgrade").last().unwrap(), "The socket is as it was after every error.");
+        assert!(of("connect").iter().all(|error| !error.contains("InvalidArgument")));
     }
 
     #[test]

@@ -6,10 +6,7 @@ use crate::convert::Sock;
 use crate::error::OrRaise;
 use crate::records::Address;
 
-/// Lists the addresses of this end that the connection uses or has announced.
-///
-/// What the peer announced is told by events alone. Needs no privilege; Linux 5.16. Raises
-/// NotMptcpError, OtherNamespaceError.
+#[doc = doc!(addresses)]
 ///
 /// >>> [address.ip for address in subflows.addresses(sock)]
 /// ['127.0.0.1']

@@ -9,20 +9,10 @@ use subflows::Announce;
 use crate::convert::{Ip, Sock, ToPy};
 use crate::error::OrRaise;
 
-/// Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
-///
-/// The result owns the announcement: withdrawn or forgotten, the address is withdrawn, and subflows
-/// that use it are closed. With a port it keeps a listener for the peer; call `turn_away()` when its
-/// descriptor becomes readable, and strangers who connect there are reset. Needs CAP_NET_ADMIN and a
-/// connection that the application controls; Linux 5.19.
-///
-/// Raises NotConnectedError, ClosedError, NotMptcpError, NotReadyError, NotControlledError,
-/// NotPermittedError, OtherNamespaceError, AddressNotAvailableError, UnsupportedError.
+#[doc = doc!(announce)]
 ///
 /// - `address`: an address of this host: text, or of the module `ipaddress`.
-/// - `port`: where to listen for the peer, 0 for a free one; None announces the address alone, and the
-///   peer comes to the port that it connected to.
-/// - `backlog`: how many may wait at that port.
+#[doc = options!(announce)]
 ///
 /// >>> with subflows.announce(sock, "127.0.0.3", port=0) as here:
 /// ...     here.address[0]

@@ -5,13 +5,7 @@ use pyo3::prelude::*;
 use crate::convert::Sock;
 use crate::error::OrRaise;
 
-/// Asks the peer to use a subflow only when no other works, or to use it like the others again.
-///
-/// Our own sending heeds it as well. Needs CAP_NET_ADMIN and a connection that the application
-/// controls; Linux 5.19.
-///
-/// Raises NoSuchSubflowError, NotControlledError, ClosedError, NotMptcpError, NotPermittedError,
-/// OtherNamespaceError.
+#[doc = doc!(set_backup)]
 ///
 /// - `id`: a subflow's number in `list`.
 /// - `backup`: whether it is one from now on.

@@ -5,10 +5,7 @@ use pyo3::prelude::*;
 use crate::error::OrRaise;
 use crate::records::Capability;
 
-/// Tells what this kernel and this process can do, each "no" with its cause and a remedy.
-///
-/// Found by trying, without side effects, in the calling thread's network namespace. Needs no
-/// privilege.
+#[doc = doc!(capabilities)]
 ///
 /// >>> subflows.capabilities()[0].name
 /// 'mptcp'

@@ -57,11 +57,9 @@ fn names(py: Python<'_>, host: &str, port: u16) -> PyResult<Vec<SocketAddr>> {
     found.try_iter()?.map(address).collect()
 }
 
-/// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
-/// none, or it is switched off or forbidden (`status` then says so).
+#[doc = doc!(socket)]
 ///
-/// Gives a `socket.socket`. Needs no privilege;
-/// Linux 5.6.
+/// Gives a `socket.socket`.
 ///
 /// - `family`: `socket.AF_INET` or `socket.AF_INET6`.
 ///
@@ -93,19 +91,12 @@ fn connect_options(
     Ok(options)
 }
 
-/// Connects by Multipath TCP, or by plain TCP where either end has none.
+#[doc = doc!(connect)]
 ///
-/// Gives a connected `socket.socket` in blocking mode. Each address that a name has is tried in turn,
-/// with the whole timeout each. Needs no privilege, unless control is asked for.
-///
-/// Raises RefusedError, UnreachableError, TimedOutError, AddressNotAvailableError; with control also
-/// what `take_control` raises.
+/// Gives a `socket.socket`. A name that does not resolve raises `socket.gaierror`.
 ///
 /// - `address`: (host, port), where the host may be a name.
-/// - `local`: (address, port) to connect from; port 0 for a free one.
-/// - `interface`: the interface to send by, by name. Needs no right where no other is bound yet.
-/// - `timeout`: seconds for each address; None for as long as the kernel tries.
-/// - `control`: the application decides about the paths: see `take_control`.
+#[doc = options!(connect)]
 ///
 /// >>> with subflows.connect(server.getsockname(), timeout=5) as connected:
 /// ...     connected.getpeername() == server.getsockname()
@@ -128,17 +119,12 @@ pub(crate) fn connect<'py>(
     connected(py, connecting)
 }
 
-/// Listens for Multipath TCP connections, and accepts plain TCP ones as well.
+#[doc = doc!(listen)]
 ///
-/// Gives a listening `socket.socket`. Who manages the paths of the connections that it accepts, the
-/// namespace decides: net.mptcp.path_manager. Needs no privilege; Linux 5.6.
-///
-/// Raises AddressNotAvailableError, NotPermittedError for a port below 1024.
+/// Gives a `socket.socket`. A name that does not resolve raises `socket.gaierror`.
 ///
 /// - `address`: (host, port); the empty host is any address of IPv4, "::" of both families.
-/// - `interface`: listen only for what comes by it.
-/// - `backlog`: how many may wait to be accepted.
-/// - `only_v6`: at "::", leave IPv4 to others.
+#[doc = options!(listen)]
 ///
 /// >>> with subflows.listen(("127.0.0.1", 0)) as listener:
 /// ...     subflows.status(listener).state
@@ -160,12 +146,7 @@ pub(crate) fn listen<'py>(
     python_socket(py, listener.into(), is_v4)
 }
 
-/// Makes a TCP socket, which is new and unused, Multipath TCP, and keeps its descriptor.
-///
-/// The options that were set are carried over. Needs no privilege; Linux 5.16.
-///
-/// Raises InvalidStateError for a socket that is bound, connected, listening, watched by epoll
-/// through another descriptor, or has an option that cannot be carried; it is then as it was.
+#[doc = doc!(upgrade)]
 ///
 /// >>> import socket
 /// >>> with socket.socket() as tcp:

@@ -6,12 +6,9 @@ use subflows::Connections;
 use crate::error::OrRaise;
 use crate::records::Connection;
 
-/// Lists every Multipath TCP connection of the calling thread's network namespace, on request with its
-/// subflows.
+#[doc = doc!(connections)]
 ///
-/// Needs no privilege; Linux 5.9. Raises UnsupportedError where the kernel has no mptcp_diag.
-///
-/// - `subflows`: look for the subflows of each as well, which takes several times as long.
+#[doc = options!(connections)]
 ///
 /// >>> token = subflows.info(sock).token
 /// >>> token in [connection.token for connection in subflows.connections()]
@@ -24,11 +21,7 @@ pub(crate) fn connections(py: Python<'_>, subflows: bool) -> PyResult<Vec<Connec
     Ok(found.into_iter().map(Connection).collect())
 }
 
-/// Looks up one connection of the calling thread's network namespace by its local token, in constant
-/// time, without its subflows.
-///
-/// Needs no privilege; Linux 5.9. Raises ClosedError where no connection has that token,
-/// UnsupportedError where the kernel has no mptcp_diag.
+#[doc = doc!(connection)]
 ///
 /// - `token`: the local one, as `info` tells and `ss -Mi` prints it.
 ///

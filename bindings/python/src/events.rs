@@ -10,13 +10,7 @@ use crate::convert::{Sock, seconds};
 use crate::error::OrRaise;
 use crate::records::Event;
 
-/// Follows what happens to one connection, from now on.
-///
-/// Reading slower than events come loses some (the kernel keeps about 256): the stream then gives LOST,
-/// followed by events marked `is_resync` for every subflow that came or went meanwhile. The kernel
-/// does not tell the end of every connection, so ask `status` as well. Needs CAP_NET_ADMIN; Linux 5.12.
-///
-/// Raises NotConnectedError, ClosedError, NotMptcpError, NotPermittedError, OtherNamespaceError.
+#[doc = doc!(events)]
 ///
 /// >>> with subflows.events(sock) as events:
 /// ...     extra = subflows.open(sock, local="127.0.0.2")

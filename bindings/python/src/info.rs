@@ -6,10 +6,9 @@ use crate::convert::Sock;
 use crate::error::OrRaise;
 use crate::records::Info;
 
-/// Reads the counters of a connection.
+#[doc = doc!(info)]
 ///
-/// A counter that this kernel does not have is None. Needs no privilege; Linux 5.16. Raises
-/// NotMptcpError for plain TCP and after fallback.
+/// A counter that this kernel does not have is None.
 ///
 /// >>> subflows.info(sock).subflows
 /// 1

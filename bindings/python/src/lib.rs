@@ -5,6 +5,9 @@
 //! What can block steps core's waits with the interpreter released, and looks for signals in between.
 #![allow(unreachable_pub)]
 
+#[macro_use]
+mod docs;
+
 mod address;
 mod announce;
 mod backup;

@@ -24,27 +24,9 @@ fn options(
     Ok(options)
 }
 
-/// Opens one more subflow of a connection and waits until it is usable.
+#[doc = doc!(open)]
 ///
-/// Usable means fully joined: both ends have acknowledged it, and it carries data. A connection
-/// becomes ready for this when its first byte is acknowledged; while data is on its way the call waits
-/// for that, and fails at once where nothing is. A connection that fails to open a subflow goes on as
-/// before. Needs CAP_NET_ADMIN and a connection that the application controls; Linux 5.19.
-///
-/// Raises NotConnectedError, ClosedError, NotMptcpError, NotReadyError, NotControlledError,
-/// NotPermittedError, OtherNamespaceError, AddressNotAvailableError, UnreachableError, RefusedError,
-/// TimedOutError, PeerLimitError.
-///
-/// - `local`: the address to open it from; without, one of `interface`; without both, that of the
-///   initial subflow.
-/// - `interface`: the interface to send by, by name; without, the one that owns `local`.
-/// - `remote`: (address, port) of the peer; without, as it was connected to. Port 0 stands for that
-///   port.
-/// - `local_port`: 0 chooses a free one.
-/// - `backup`: ask the peer to use it as backup only, from the start.
-/// - `timeout`: how many seconds to try.
-/// - `unbound`: leave the interface to the routing table. Strict routers drop what leaves by another
-///   than the one that owns the address: only for hosts whose routing rules look at the source.
+#[doc = options!(open)]
 ///
 /// >>> extra = subflows.open(sock, local="127.0.0.2", backup=True)
 /// >>> [path.id == extra.id for path in subflows.list(sock)]

@@ -6,10 +6,7 @@ use crate::convert::Sock;
 use crate::error::OrRaise;
 use crate::records::Status;
 
-/// Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back, plain TCP,
-/// or closed.
-///
-/// Fallback can come late, so ask again rather than remember. Needs no privilege; Linux 5.16.
+#[doc = doc!(status)]
 ///
 /// >>> subflows.status(sock).state
 /// <State.MPTCP: 3>

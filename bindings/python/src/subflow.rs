@@ -6,12 +6,7 @@ use crate::convert::Sock;
 use crate::error::OrRaise;
 use crate::records::{Details, Subflow};
 
-/// Lists the live subflows of a connection, in the order in which they were opened.
-///
-/// A subflow that is being opened is listed with the state SYN_SENT; closed ones are not listed, not
-/// even the initial one. Without a connection the list is empty. Needs no privilege; Linux 5.16.
-///
-/// Raises NotMptcpError for plain TCP and after fallback.
+#[doc = doc!(list)]
 ///
 /// >>> [path.id for path in subflows.list(sock)]
 /// [1]
@@ -20,10 +15,7 @@ pub(crate) fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<Subflow>> {
     Ok(subflows::list(&sock).or_raise(py)?.into_iter().map(Subflow).collect())
 }
 
-/// Reads what the kernel's socket table knows of one subflow, beside what `list` tells.
-///
-/// Needs no privilege; Linux 5.9. Raises NoSuchSubflowError, ClosedError, NotMptcpError,
-/// OtherNamespaceError.
+#[doc = doc!(details)]
 ///
 /// - `id`: a subflow's number in `list`.
 ///
@@ -34,13 +26,7 @@ pub(crate) fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<Details> 
     subflows::details(&sock, id).or_raise(py).map(Details)
 }
 
-/// Closes one subflow and leaves the connection open.
-///
-/// Data that was on its way there is sent again on the others. With `force` also the last one
-/// that works. Needs CAP_NET_ADMIN.
-///
-/// Raises NoSuchSubflowError, InvalidStateError for the last one that works, ClosedError,
-/// NotMptcpError, NotPermittedError, OtherNamespaceError, UnsupportedError.
+#[doc = doc!(close)]
 ///
 /// - `id`: a subflow's number in `list`.
 /// - `force`: close it even if it is the last one that works; the connection then has no path, until

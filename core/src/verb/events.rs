@@ -16,8 +16,9 @@ operation! {
     /// Reading slower than events come loses some (the kernel keeps about 256): the stream then
     /// gives `Lost`, followed by events marked `is_resync` for every subflow that came or went
     /// meanwhile. The kernel does not tell the end of every connection: one that times out ends
-    /// silently, so ask `status` as well. The stream has no end of its own: after `Closed` nothing
-    /// more comes, however long it is waited for. Our own `set_backup` is told to the peer only.
+    /// silently, so ask `status` as well. The stream has no end of its own: after
+    /// `EventKind::Closed` nothing more comes, however long it is waited for. Our own `set_backup`
+    /// is told to the peer only.
     ///
     /// # Errors
     /// `NotConnected` before connect was called; `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback;

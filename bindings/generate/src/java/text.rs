@@ -55,6 +55,7 @@ pub(super) fn sentence(text: &str) -> String {
             Word::Kind(kind) => kind.name().to_shouty_snake_case(),
             Word::Value(_, variant) => variant.name.to_shouty_snake_case(),
             Word::Option(table, _, field) => format!("{}.{}", options(table.name), method(field)),
+            Word::Switched(_, name) => name.to_lower_camel_case(),
             Word::Method(handle, method) => format!("{handle}.{}", method.to_lower_camel_case()),
             Word::Record(record) => record.name.to_owned(),
             Word::Field(field) => method(field),

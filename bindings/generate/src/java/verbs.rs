@@ -155,9 +155,8 @@ fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
 
 /// Its prose, a paragraph each, what it requires, and the kinds of error.
 fn doc(operation: &Operation) -> Vec<String> {
-    let prose = words::prose(operation.doc);
-    let paragraphs = prose.split(String::is_empty).filter(|lines| !lines.is_empty());
-    let mut doc: Vec<String> = paragraphs.map(|lines| sentence(&lines.join(" "))).collect();
+    let paragraphs = words::paragraphs(&words::prose(operation.doc));
+    let mut doc: Vec<String> = paragraphs.iter().map(|text| sentence(text)).collect();
     doc.push(sentence(operation.requirements));
     let kinds: Vec<String> =
         operation.errors.iter().map(|kind| kind.name().to_shouty_snake_case()).collect();

@@ -1,7 +1,9 @@
 //! Python: classes around core's records, exceptions, enumerations, stubs.
 
 mod classes;
+mod docs;
 mod errors;
+mod operations;
 mod stubs;
 
 use std::path::Path;
@@ -18,9 +20,11 @@ const PACKAGE: &str = "bindings/python/python/subflows";
 pub fn all(root: &Path) -> Result<Vec<Output>> {
     Ok(vec![
         Output::new("bindings/python/src/records.rs", classes::rust()?),
+        Output::new("bindings/python/src/docs.rs", docs::rust()?),
         Output::new(format!("{PACKAGE}/_enums.py"), errors::enums()?),
         Output::new(format!("{PACKAGE}/_errors.py"), errors::errors()?),
         Output::new(format!("{PACKAGE}/_native.pyi"), stubs::stubs(root)?),
+        Output::new("bindings/python/tests/operations.py", operations::operations()),
     ])
 }
 
@@ -31,6 +35,7 @@ fn spelled(text: &str) -> String {
         Word::Kind(kind) => format!("`{}Error`", kind.name()),
         Word::Value(_, variant) => format!("`{}`", variant.name.to_shouty_snake_case()),
         Word::Option(_, operation, field) => format!("`{}` of `{operation}`", field.name),
+        Word::Switched(switch, name) => format!("`{name}` with `{switch}`"),
         Word::Method(handle, method) => format!("`{handle}.{method}`"),
         Word::Record(record) => format!("`{}`", record.name),
         Word::Field(field) => format!("`{}`", field.name),

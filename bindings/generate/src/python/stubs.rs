@@ -79,7 +79,7 @@ fn keyword(keyword: &Keyword) -> String {
     format!("{}: {ty} = {}", keyword.name, default(keyword.default))
 }
 
-fn default(default: Default) -> String {
+pub(super) fn default(default: Default) -> String {
     match default {
         Default::Absent => "None".to_owned(),
         Default::Number(number) => number.to_string(),

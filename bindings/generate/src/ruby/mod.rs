@@ -70,6 +70,7 @@ fn spelled(text: &str) -> String {
         Word::Kind(kind) => format!("{{{}Error}}", kind.name()),
         Word::Value(_, variant) => format!("+:{}+", symbol(variant.name)),
         Word::Option(_, operation, field) => format!("+{}+ of {{{operation}}}", field.name),
+        Word::Switched(switch, name) => format!("{{{name}}} with +{switch}+"),
         Word::Method(handle, method) => format!("{{{handle}#{method}}}"),
         Word::Record(record) => format!("{{{}}}", record.name),
         Word::Field(field) => format!("+{}+", field.name),

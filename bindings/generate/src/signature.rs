@@ -103,7 +103,7 @@ pub struct Keyword {
     pub is_optional: bool,
     /// What it is if it is not given.
     pub default: Default,
-    /// What it means; empty for a switch.
+    /// What it means.
     pub doc: &'static str,
 }
 
@@ -234,7 +234,8 @@ pub fn keywords(operation: &Operation) -> Vec<Keyword> {
             scalar: Scalar::Bool,
             is_optional: false,
             default: Default::Bool(false),
-            doc: "",
+            doc: "Do so even to the last subflow that works. The connection then has no path, until \
+                  another is opened.",
         }],
         Taken::Options(table) => options(table),
     };

@@ -325,6 +325,10 @@ macro_rules! options {
   that owns the local address. Strict routers drop what leaves by another: only for hosts whose
   routing rules look at the source address."#
     };
+    (close) => {
+        r#"- `force`: Do so even to the last subflow that works. The connection then has no path, until
+  another is opened."#
+    };
     (announce) => {
         r#"- `port`: The port that the peer should connect to; 0 chooses a free one. With one, a listener is
   kept there, on the interface that owns the address: the peer needs it to join us. Without, the

@@ -29,8 +29,7 @@ pub(crate) fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<Details> 
 #[doc = doc!(close)]
 ///
 /// - `id`: a subflow's number in `list`.
-/// - `force`: close it even if it is the last one that works; the connection then has no path, until
-///   another is opened.
+#[doc = options!(close)]
 ///
 /// >>> extra = subflows.open(sock, local="127.0.0.2")
 /// >>> subflows.close(sock, extra.id)

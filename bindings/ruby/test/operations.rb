@@ -6,91 +6,109 @@ OPERATIONS = {
   socket: {
     positional: %i[family],
     keywords: {},
-    sentence: "Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none, or it is switched off or forbidden (`status` then says so)."
+    sentence: "Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none, or it is switched off or forbidden ({status} then says so).",
+    requirements: "Requires no privilege; Linux 5.6 or newer."
   },
   connect: {
     positional: %i[host port],
     keywords: { local: nil, interface: nil, timeout: nil, control: false },
-    sentence: "Connects by Multipath TCP, or by plain TCP where either end has none."
+    sentence: "Connects by Multipath TCP, or by plain TCP where either end has none.",
+    requirements: "Requires no privilege, or what {take_control} requires if +control+ of {connect} is set; Linux 5.6 or newer."
   },
   listen: {
     positional: %i[host port],
     keywords: { interface: nil, backlog: 4096, only_v6: false },
-    sentence: "Listens for Multipath TCP connections; plain TCP clients are accepted as well."
+    sentence: "Listens for Multipath TCP connections; plain TCP clients are accepted as well.",
+    requirements: "Requires no privilege; Linux 5.6 or newer."
   },
   upgrade: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor."
+    sentence: "Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.",
+    requirements: "Requires no privilege; Linux 5.6 or newer."
   },
   take_control: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Hands the path management of one connection to the application, before it is connected."
+    sentence: "Hands the path management of one connection to the application, before it is connected.",
+    requirements: "Requires `CAP_NET_ADMIN` and a writable `/proc/sys/net`, unless the namespace is set to `userspace` already; Linux 5.19 or newer."
   },
   status: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back, plain TCP, or closed."
+    sentence: "Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back, plain TCP, or closed.",
+    requirements: "Requires no privilege; Linux 5.16 or newer."
   },
   info: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Reads the counters of a connection."
+    sentence: "Reads the counters of a connection.",
+    requirements: "Requires no privilege; Linux 5.16 or newer."
   },
   list: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Lists the live subflows of a connection, in the order in which they were opened."
+    sentence: "Lists the live subflows of a connection, in the order in which they were opened.",
+    requirements: "Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag` before 6.5."
   },
   details: {
     positional: %i[sock id],
     keywords: {},
-    sentence: "Tells what `list` does not: backup in either direction, address ids, whether the subflow is fully joined, its interface and its congestion control."
+    sentence: "Tells what {list} does not: backup in either direction, address ids, whether the subflow is fully joined, its interface and its congestion control.",
+    requirements: "Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`."
   },
   open: {
     positional: %i[sock],
     keywords: { local: nil, interface: nil, remote: nil, local_port: 0, backup: false, timeout: 5.0, unbound: false },
-    sentence: "Opens one more subflow of a connection and waits until it is usable."
+    sentence: "Opens one more subflow of a connection and waits until it is usable.",
+    requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls (+control+ of {connect}, {take_control}, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer."
   },
   close: {
     positional: %i[sock id],
     keywords: { force: false },
-    sentence: "Closes one subflow and leaves the connection open."
+    sentence: "Closes one subflow and leaves the connection open.",
+    requirements: "Requires `CAP_NET_ADMIN`; Linux 5.19 or newer, with `CONFIG_INET_DIAG_DESTROY` and the module `tcp_diag` for connections that the kernel manages."
   },
   set_backup: {
     positional: %i[sock id backup],
     keywords: {},
-    sentence: "Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself."
+    sentence: "Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.",
+    requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls; Linux 5.19 or newer."
   },
   announce: {
     positional: %i[sock address],
     keywords: { port: nil, backlog: 128 },
-    sentence: "Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR)."
+    sentence: "Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).",
+    requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls; Linux 5.19 or newer."
   },
   addresses: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Lists the local addresses that a connection knows: those that its live subflows use, and those that were announced or used before."
+    sentence: "Lists the local addresses that a connection knows: those that its live subflows use, and those that were announced or used before.",
+    requirements: "Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`."
   },
   events: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Follows what happens to one connection, from now on."
+    sentence: "Follows what happens to one connection, from now on.",
+    requirements: "Requires `CAP_NET_ADMIN`; Linux 5.16 or newer."
   },
   connections: {
     positional: %i[],
     keywords: { subflows: false },
-    sentence: "Lists every Multipath TCP connection of the calling thread's network namespace, on request with its subflows."
+    sentence: "Lists every Multipath TCP connection of the calling thread's network namespace, on request with its subflows.",
+    requirements: "Requires no privilege; Linux 5.9 or newer, with the module `mptcp_diag`, and `tcp_diag` if subflows are asked for."
   },
   connection: {
     positional: %i[token],
     keywords: {},
-    sentence: "Looks up one connection of the calling thread's network namespace by its local token, in constant time, without its subflows."
+    sentence: "Looks up one connection of the calling thread's network namespace by its local token, in constant time, without its subflows.",
+    requirements: "Requires no privilege; Linux 5.9 or newer, with the module `mptcp_diag`."
   },
   capabilities: {
     positional: %i[],
     keywords: {},
-    sentence: "Tells what this kernel and this process can do, each \"no\" with its cause and a remedy."
+    sentence: "Tells what this kernel and this process can do, each \"no\" with its cause and a remedy.",
+    requirements: "Requires no privilege."
   }
 }.freeze

@@ -14,12 +14,13 @@ class SurfaceTest < SubflowsTest
     end
   end
 
-  def test_defaults_and_first_sentences_are_those_of_the_table
+  def test_defaults_and_documentation_are_those_of_the_table
     OPERATIONS.each do |name, row|
       comment, definition = source(Subflows.method(name))
       defaults = definition.scan(/(\w+): ([^,)]+)/).to_h { |key, value| [key.to_sym, eval(value)] }
       assert_equal row[:keywords], defaults, name
       assert_equal plain(row[:sentence]), plain(comment[/\A.*?\.(?=\s|\z)/m]), name
+      assert_includes plain(comment), plain(row[:requirements]), name
     end
   end
 

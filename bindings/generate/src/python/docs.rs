@@ -70,14 +70,12 @@ fn block(text: &mut String, paragraph: &str) {
 
 /// The options, each as an item of a list.
 fn options(operation: &Operation) -> String {
-    let options =
-        signature::keywords(operation).into_iter().filter(|option| !option.doc.is_empty());
     let item = |option: signature::Keyword| {
         let unit = if option.scalar == Scalar::Duration { " In seconds." } else { "" };
         let doc = words::paragraph(option.doc);
         wrapped(&format!("- `{}`: {doc}{unit}", option.name))
     };
-    options.map(item).collect()
+    signature::keywords(operation).into_iter().map(item).collect()
 }
 
 /// Broken into lines; those of an item are indented.

@@ -4,6 +4,7 @@ mod classes;
 mod errors;
 mod operations;
 mod signatures;
+mod verbs;
 
 use anyhow::Result;
 use heck::{ToShoutySnakeCase, ToSnakeCase};
@@ -21,6 +22,7 @@ pub fn all() -> Result<Vec<Output>> {
         Output::new(format!("{GEM}/lib/subflows/records.rb"), classes::ruby()?),
         Output::new(format!("{GEM}/lib/subflows/kinds.rb"), errors::kinds()?),
         Output::new(format!("{GEM}/lib/subflows/enumerations.rb"), errors::enumerations()?),
+        Output::new(format!("{GEM}/lib/subflows/verbs.rb"), verbs::verbs()?),
         Output::new(format!("{GEM}/lib/subflows/version.rb"), version()),
         Output::new(format!("{GEM}/test/operations.rb"), operations::operations()?),
         Output::new(format!("{GEM}/sig/subflows.rbs"), signatures::signatures()?),
@@ -56,9 +58,11 @@ fn question(field: &subflows::table::Field) -> Option<String> {
     field.name.strip_prefix("is_").filter(|_| is_bool).map(|name| format!("{name}?"))
 }
 
-/// Writes a comment, broken into lines.
+/// Writes a comment, broken into lines; those of a tag or an item are indented.
 fn comment(file: &mut String, indent: usize, first: &str, text: &str) {
-    for line in textwrap::wrap(text, 96 - indent - first.len()) {
+    let after = if text.starts_with(['@', '-']) { "  " } else { "" };
+    let options = textwrap::Options::new(96 - indent - first.len()).subsequent_indent(after);
+    for line in textwrap::wrap(text, options) {
         file.push_str(&format!("{:indent$}# {first}{line}\n", ""));
     }
 }

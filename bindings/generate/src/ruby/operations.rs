@@ -6,7 +6,7 @@ use anyhow::Result;
 use subflows::OPERATIONS;
 use subflows::table::Operation;
 
-use super::default;
+use super::{default, spelled};
 use crate::signature::{self, Scalar, Taken};
 use crate::words;
 
@@ -45,7 +45,9 @@ fn row(operation: &Operation) -> Result<String> {
     let keywords = keywords.join(", ");
     let keywords = if keywords.is_empty() { "{}".to_owned() } else { format!("{{ {keywords} }}") };
     writeln!(row, "    keywords: {keywords},")?;
-    let sentence = words::first_sentence(operation.doc).replace('"', "\\\"");
-    write!(row, "    sentence: \"{sentence}\"\n  }}")?;
+    let sentence = spelled(&words::first_sentence(operation.doc)).replace('"', "\\\"");
+    let requirements = spelled(operation.requirements);
+    writeln!(row, "    sentence: \"{sentence}\",")?;
+    write!(row, "    requirements: \"{requirements}\"\n  }}")?;
     Ok(row)
 }

@@ -7,6 +7,7 @@ use heck::ToSnakeCase;
 use subflows::table::Operation;
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, RECORDS};
 
+use super::verbs::WAITS;
 use super::{question, symbol};
 use crate::signature::{self, Given, Held, Member, Scalar, Taken};
 
@@ -39,6 +40,15 @@ pub(super) fn signatures() -> Result<String> {
     }
     for kind in ErrorKind::ALL {
         writeln!(file, "\n  class {}Error < Error\n    KIND: Symbol\n  end", kind.name())?;
+    }
+    for operation in OPERATIONS {
+        if let Some((_, class, _)) = WAITS.iter().find(|wait| wait.0 == operation.name) {
+            let parameters = parameters(operation);
+            writeln!(
+                file,
+                "\n  class {class}\n    def self.new: ({parameters}) -> {class}\n  end"
+            )?;
+        }
     }
     file.push('\n');
     for operation in OPERATIONS {

@@ -36,7 +36,9 @@ module Subflows
   # Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
   # none, or it is switched off or forbidden ({status} then says so).
   #
-  # Needs no privilege; Linux 5.6.
+  # It is closed on exec.
+  #
+  # Requires no privilege; Linux 5.6 or newer.
   #
   # @param family [Symbol, String, Integer] +:INET+ or +:INET6+
   # @yieldparam socket [Socket] closed at the end of the block
@@ -48,8 +50,10 @@ module Subflows
 
   # Connects by Multipath TCP, or by plain TCP where either end has none.
   #
-  # Each address that a name has is tried in turn, with the whole timeout each. Needs no privilege,
-  # unless control is asked for.
+  # Each address that a name has is tried in turn, with the whole timeout each.
+  #
+  # Requires no privilege, or what {take_control} requires if +control+ of {connect} is set; Linux
+  # 5.6 or newer.
   #
   # @param host [String, nil] a name or an address
   # @param port [Integer, String]

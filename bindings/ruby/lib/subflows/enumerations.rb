@@ -12,7 +12,7 @@ module Subflows
   # - +:fell_back+: A connection that was to be Multipath TCP and is plain TCP.
   # - +:tcp+: A TCP socket, also one accepted from a client that does not speak Multipath TCP.
   # - +:closed+: A Multipath TCP connection that is over: closed by both ends, or reset. One that
-  # was refused may leave its socket unconnected, as the kernel does.
+  #   was refused may leave its socket unconnected, as the kernel does.
   STATES = %i[
     unconnected listening connecting mptcp fell_back tcp closed
   ].freeze
@@ -58,7 +58,7 @@ module Subflows
   # - +:listener_created+: A listener was made.
   # - +:listener_closed+: A listener is gone.
   # - +:lost+: Events were lost, because more came than were read. What follows with +is_resync+
-  # brings the reader back to the kernel's state.
+  #   brings the reader back to the kernel's state.
   EVENT_KINDS = %i[
     unknown created established closed address_announced address_removed subflow_established
     subflow_closed subflow_priority listener_created listener_closed lost

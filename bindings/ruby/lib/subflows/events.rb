@@ -64,17 +64,4 @@ module Subflows
       Process.clock_gettime(Process::CLOCK_MONOTONIC)
     end
   end
-
-  # Follows what happens to one connection, from now on.
-  #
-  # The kernel does not tell the end of every connection, so ask {status} as well. Needs
-  # CAP_NET_ADMIN; Linux 5.12.
-  #
-  # @param sock [IO, #to_io, Integer]
-  # @yieldparam events [Events] closed at the end of the block
-  # @return [Events]
-  # @raise [NotConnectedError, ClosedError, NotMptcpError, NotPermittedError, OtherNamespaceError]
-  def self.events(sock, &block)
-    lend(Native.events(sock), &block)
-  end
 end

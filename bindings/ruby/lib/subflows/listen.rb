@@ -4,7 +4,9 @@ module Subflows
   # Listens for Multipath TCP connections; plain TCP clients are accepted as well.
   #
   # Who manages the paths of the connections that it accepts, the namespace decides:
-  # net.mptcp.path_manager. Needs no privilege; Linux 5.6.
+  # net.mptcp.path_manager.
+  #
+  # Requires no privilege; Linux 5.6 or newer.
   #
   # @param host [String, nil] a local address or its name; nil is any address
   # @param port [Integer, String] 0 for a free one

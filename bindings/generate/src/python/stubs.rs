@@ -50,8 +50,13 @@ pub(super) fn stubs(root: &Path) -> Result<String> {
     }
     let by_hand = root.join("bindings/python/_handles.pyi.in");
     file.push('\n');
-    file += &std::fs::read_to_string(&by_hand).with_context(|| by_hand.display().to_string())?;
-    Ok(file)
+    let by_hand =
+        std::fs::read_to_string(&by_hand).with_context(|| by_hand.display().to_string())?;
+    // `{open}` stands for the options of `open`.
+    let handles = OPERATIONS.iter().fold(by_hand, |text, operation| {
+        text.replace(&format!("{{{}}}", operation.name), &keywords(operation).join(", "))
+    });
+    Ok(file + &handles)
 }
 
 /// The parameters of an operation: options are keywords.
@@ -66,12 +71,15 @@ fn parameters(operation: &Operation) -> String {
             Taken::Switch | Taken::Options(_) => {}
         }
     }
-    let keywords = signature::keywords(operation);
-    if !keywords.is_empty() {
-        parameters.push("*".to_owned());
-    }
-    parameters.extend(keywords.iter().map(keyword));
+    parameters.extend(keywords(operation));
     parameters.join(", ")
+}
+
+/// The options, behind the star after which they are given by name.
+fn keywords(operation: &Operation) -> Vec<String> {
+    let keywords = signature::keywords(operation);
+    let star = (!keywords.is_empty()).then(|| "*".to_owned());
+    star.into_iter().chain(keywords.iter().map(keyword)).collect()
 }
 
 fn keyword(keyword: &Keyword) -> String {

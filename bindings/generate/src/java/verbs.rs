@@ -165,3 +165,21 @@ fn doc(operation: &Operation) -> Vec<String> {
     }
     doc
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_by_hand_requires_what_the_table_says() {
+        let path = "../java/src/main/java/org/subflows/Subflows.java";
+        let text = std::fs::read_to_string(path).unwrap();
+        let by_hand = text.replace(" * ", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        for operation in OPERATIONS {
+            if let Given::Socket = signature::result(operation) {
+                let requirements = sentence(operation.requirements);
+                assert!(by_hand.contains(&requirements), "{}: {requirements}", operation.name);
+            }
+        }
+    }
+}

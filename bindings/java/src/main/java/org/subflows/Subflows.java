@@ -39,7 +39,9 @@ public final class Subflows extends Verbs {
 
     /**
      * Makes a socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none,
-     * or it is switched off or forbidden ({@link #status(Socket)} then says so). Needs no privilege.
+     * or it is switched off or forbidden ({@link #status(Socket)} then says so).
+     *
+     * <p>Requires no privilege; Linux 5.6 or newer.
      */
     public static Socket socket() throws IOException {
         return replaced(new Socket());
@@ -79,7 +81,7 @@ public final class Subflows extends Verbs {
     }
 
     /**
-     * Connects by Multipath TCP, or by plain TCP where either end has none. Needs no privilege.
+     * Connects by Multipath TCP, or by plain TCP where either end has none.
      *
      * @throws SubflowsException REFUSED, UNREACHABLE, TIMED_OUT, ADDRESS_NOT_AVAILABLE
      */
@@ -91,8 +93,10 @@ public final class Subflows extends Verbs {
      * Connects by Multipath TCP, or by plain TCP where either end has none. The socket has a channel:
      * {@link Socket#getChannel}. Of an unresolved address, each that its name has is tried in turn,
      * with the whole timeout each. A local address that is a wildcard, as that of {@code new
-     * InetSocketAddress(port)}, stands for that of the remote's family. Needs no privilege, unless
-     * control is asked for.
+     * InetSocketAddress(port)}, stands for that of the remote's family.
+     *
+     * <p>Requires no privilege, or what {@code takeControl} requires if {@code ConnectOptions.control}
+     * is set; Linux 5.6 or newer.
      *
      * @throws SubflowsException REFUSED, UNREACHABLE, TIMED_OUT, ADDRESS_NOT_AVAILABLE; with control
      *     also what {@code takeControl} throws
@@ -155,7 +159,9 @@ public final class Subflows extends Verbs {
      * InetSocketAddress(port)}, stands for all addresses of IPv4 and IPv6, as it does for the JDK's own
      * sockets: unless the host has no IPv6, {@code java.net.preferIPv4Stack} forbids it or {@link
      * ListenOptions#onlyV6()} asks for it alone. Who manages the paths of the connections that it
-     * accepts, the namespace decides: net.mptcp.path_manager. Needs no privilege.
+     * accepts, the namespace decides: net.mptcp.path_manager.
+     *
+     * <p>Requires no privilege; Linux 5.6 or newer.
      *
      * @throws SubflowsException ADDRESS_NOT_AVAILABLE, NOT_PERMITTED for a port below 1024
      */

@@ -97,6 +97,16 @@ mod tests {
     }
 
     #[test]
+    fn open_takes_every_option_of_the_table() {
+        let command = Cli::command();
+        let open = command.find_subcommand("open").unwrap();
+        let names: Vec<_> = open.get_arguments().filter_map(clap::Arg::get_long).collect();
+        for field in subflows::Open::FIELDS {
+            assert!(names.contains(&&*field.name.replace('_', "-")), "{}", field.name);
+        }
+    }
+
+    #[test]
     fn help_fits_a_hundred_columns() {
         let mut command = Cli::command();
         command.build();

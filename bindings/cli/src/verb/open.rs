@@ -40,6 +40,10 @@ pub(crate) struct Open {
     /// The local port [default: a free one of the ephemeral range]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     local_port: u16,
+    /// Leave the choice of the interface to the routing table: only for hosts whose routing rules
+    /// look at the source address
+    #[arg(long)]
+    unbound: bool,
 }
 
 impl Open {
@@ -57,7 +61,8 @@ impl Open {
         let mut options = subflows::Open::new()
             .backup(self.backup)
             .timeout(self.timeout)
-            .local_port(self.local_port);
+            .local_port(self.local_port)
+            .unbound(self.unbound);
         options.local = self.local;
         options.interface = self.interface.clone();
         options.remote = self.remote;

@@ -42,10 +42,6 @@ fn words(sockets: &Sockets, request: &Request) -> Result<Option<Vec<String>>, Fa
         "set_backup" => "set-backup",
         _ => return Ok(None),
     };
-    // The hint by which a test shows what a program without us would do.
-    if request.is("unbound")? {
-        return Ok(None);
-    }
     let Some(token) = subflows::status(sockets.of(request)?)?.token else { return Ok(None) };
     // Of a connection in another network namespace nobody can say where it is.
     if subflows::connection(token).is_err() {
@@ -61,8 +57,10 @@ fn words(sockets: &Sockets, request: &Request) -> Result<Option<Vec<String>>, Fa
     if let Some(milliseconds) = request.maybe_text("timeout_ms") {
         words.extend(["--timeout".to_owned(), format!("{milliseconds}ms")]);
     }
-    if request.is("backup")? {
-        words.push("--backup".to_owned());
+    for switch in ["backup", "unbound"] {
+        if request.is(switch)? {
+            words.push(format!("--{switch}"));
+        }
     }
     if request.verb() == "force_close" {
         words.push("--force".to_owned());

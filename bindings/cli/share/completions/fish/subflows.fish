@@ -47,6 +47,7 @@ complete -c subflows -n "__fish_subflows_using_subcommand open" -l remote -d 'Th
 complete -c subflows -n "__fish_subflows_using_subcommand open" -l timeout -d 'How long to try, such as 5s or 500ms' -r
 complete -c subflows -n "__fish_subflows_using_subcommand open" -l local-port -d 'The local port [default: a free one of the ephemeral range]' -r
 complete -c subflows -n "__fish_subflows_using_subcommand open" -l backup -d 'Ask the peer to use it as backup only, from the start'
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l unbound -d 'Leave the choice of the interface to the routing table: only for hosts whose routing rules look at the source address'
 complete -c subflows -n "__fish_subflows_using_subcommand open" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand close" -l force -d 'Close it even if it is the last one that works: the connection then has no path, and dies unless another is opened'

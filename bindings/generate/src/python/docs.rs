@@ -83,5 +83,5 @@ fn wrapped(paragraph: &str) -> String {
     let indent = if paragraph.starts_with("- ") { "  " } else { "" };
     let options = textwrap::Options::new(98).subsequent_indent(indent);
     let text = spelled(paragraph);
-    textwrap::wrap(&text, options).iter().map(|line| format!("{line}\n")).collect()
+    textwrap::fill(&text, options) + "\n"
 }

@@ -83,8 +83,8 @@ pub unsafe extern "C" fn subflows_announced_address(
             return Err(Failure::argument("`address` is NULL"));
         }
         // SAFETY: the caller's promise.
-        let told =
-            unsafe { handle(announced) }?.announced.address().to_c(&mut StringArena::default());
+        let announced = unsafe { handle(announced) }?;
+        let told = announced.announced.address().to_c(&mut StringArena::default());
         // SAFETY: the caller's promise; it is not null.
         unsafe { address.write_unaligned(told) };
         Ok(0)

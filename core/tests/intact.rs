@@ -16,7 +16,8 @@ use common::transfer::Transfer;
 use common::trap::Trap;
 use common::{SOON, open_handed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use subflows::{Connect, Open};
+use subflows::kernel::{LocalAddress, PmNetlink};
+use subflows::{Connect, EventKind, Open};
 use subflows_lab::{Net, ready, skip, wait_until};
 
 const HEAD: &[u8] = b"the head of a message, which says what follows\n";
@@ -195,6 +196,48 @@ fn messages_of_another_thread_during_open() {
             told |= outcome.is_some();
         }
         assert!(told, "to {to}: the machine was always too slow");
+    }
+}
+
+/// The peer opens a subflow towards us, by the kernel's own command and so without a rest, and this end
+/// sends as soon as an event reports it. Returns whether the message arrived as sent.
+fn play_after_event(net: &Net, to: IpAddr, body: &[u8]) -> bool {
+    let pair = common::connect(net, to, &Connect::new().control(true));
+    let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
+    pair.make_ready();
+    wait_until_idle(net, &pair.client);
+    thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let mut kind = None;
+            while kind != Some(EventKind::SubflowEstablished) {
+                kind = Some(events.next(SOON).unwrap().expect("the subflow's event").kind);
+            }
+            send(&pair.server, body);
+        });
+        net.client.run(|| {
+            let token = subflows::info(&pair.client).unwrap().token;
+            let mut local = LocalAddress::new(net.paths[1].client_ip(to), 7);
+            local.interface =
+                nix::net::if_::if_nametoindex(&*net.paths[1].client_interface).unwrap();
+            let remote = pair.client.peer_addr().unwrap();
+            PmNetlink::open().unwrap().create(token, &local, remote).unwrap();
+        });
+        let is_intact = receives(&pair.client, body);
+        server.join().unwrap();
+        is_intact
+    })
+}
+
+#[test]
+fn messages_after_the_event_of_a_subflow_that_the_peer_opened() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    let body = body();
+    for to in net.paths[0].server_ips() {
+        let damaged = (0..plays()).filter(|_| !play_after_event(&net, to, &body)).count();
+        assert_eq!(damaged, 0, "to {to}");
     }
 }
 

@@ -9,6 +9,7 @@ setup:            ## install what building and testing needs; quick when it is t
 	@tests/setup
 
 demo: setup       ## a file over two paths, opened, prioritised, pulled and closed under it
+	@mkdir -p target # also where CARGO_TARGET_DIR is another folder
 	cargo run --locked --quiet --release --package subflows-cli -- demo --chart target/demo.svg
 
 test: setup       ## everything that is promised, on the real kernel

@@ -145,9 +145,17 @@ impl Join {
         match self.door.set_backup(sock, self.plan.token, self.ends(), false) {
             Ok(()) => Ok(true),
             // The kernel does not know a subflow with these ends.
-            Err(refused) if matches!(refused.why, Why::Invalid | Why::Gone) => Ok(false),
+            Err(refused) if self.is_gone(sock, refused.why) => Ok(false),
             Err(refused) => Err(refused.during(OPERATION)),
         }
+    }
+
+    /// Whether a refusal for that reason means that the subflow has ended.
+    fn is_gone(&self, sock: BorrowedFd<'_>, why: Why) -> bool {
+        let (token, interface) = (self.plan.token, self.plan.local.interface);
+        let shallow = diag_subflow::Depth::Shallow;
+        matches!(why, Why::Invalid | Why::Gone)
+            && diag_subflow::find_on(sock, token, self.ends(), interface, shallow).is_err()
     }
 
     /// Reads what the kernel told meanwhile about this subflow.

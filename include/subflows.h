@@ -45,6 +45,9 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+/* Names of earlier versions. */
+#define SUBFLOWS_SUBFLOW_STATE_CLOSE SUBFLOWS_SUBFLOW_STATE_CLOSED
+
 #define SUBFLOWS_STATUS_HAS_TOKEN (UINT64_C(1) << 0)
 
 #define SUBFLOWS_INFO_HAS_BYTES_RETRANSMITTED (UINT64_C(1) << 0)
@@ -144,7 +147,7 @@ enum subflows_subflow_state {
   /** Closed by both; strays are awaited. */
   SUBFLOWS_SUBFLOW_STATE_TIME_WAIT = 6,
   /** Closed. */
-  SUBFLOWS_SUBFLOW_STATE_CLOSE = 7,
+  SUBFLOWS_SUBFLOW_STATE_CLOSED = 7,
   /** The peer closed. */
   SUBFLOWS_SUBFLOW_STATE_CLOSE_WAIT = 8,
   /** The peer closed, then we did. */

@@ -7,10 +7,10 @@
 //!
 //! ```no_run
 //! use std::net::{IpAddr, SocketAddr};
-//! use subflows::kernel::{LocalAddress, PmNetlink};
+//! use subflows::kernel::{LocalAddress, PathManagerSocket};
 //!
-//! # fn main() -> Result<(), subflows::kernel::Refusal> {
-//! let mut manager = PmNetlink::open()?;
+//! # fn main() -> Result<(), subflows::kernel::NetlinkError> {
+//! let mut manager = PathManagerSocket::open()?;
 //! let local = LocalAddress::new(IpAddr::from([192, 0, 2, 1]), 7);
 //! manager.create(0x1234_5678, &local, SocketAddr::from(([198, 51, 100, 1], 443)))?;
 //! # Ok(())
@@ -18,5 +18,5 @@
 //! ```
 
 pub use crate::sys::event::{KernelEvent, KernelEvents};
-pub use crate::sys::netlink::Refusal;
-pub use crate::sys::path_manager::{LocalAddress, PmNetlink};
+pub use crate::sys::netlink::NetlinkError;
+pub use crate::sys::path_manager::{LocalAddress, PathManagerSocket};

@@ -26,7 +26,7 @@
 
 mod door;
 mod error;
-mod name;
+mod kernel_name;
 mod shared;
 mod surface;
 mod sys;
@@ -39,7 +39,7 @@ pub mod table;
 pub mod tokio;
 
 pub use error::{Error, ErrorKind, Result};
-pub use name::Name;
+pub use kernel_name::KernelName;
 pub use shared::details::Details;
 pub use shared::info::Info;
 pub use shared::listener::Listen;
@@ -53,7 +53,7 @@ pub use verb::announce::{Announce, Announced, announce};
 pub use verb::capabilities::{Capability, capabilities};
 pub use verb::close::{close, force_close};
 pub use verb::connect::connect;
-pub use verb::connections::{Connection, Connections, connection, connections};
+pub use verb::connections::{Connection, ConnectionsOptions, connection, connections};
 pub use verb::details::details;
 pub use verb::events::events;
 pub use verb::info::info;

@@ -46,7 +46,7 @@ pub const OPTIONS: &[OptionsTable] = &[
     crate::Listen::TABLE,
     crate::Open::TABLE,
     crate::Announce::TABLE,
-    crate::Connections::TABLE,
+    crate::ConnectionsOptions::TABLE,
 ];
 
 /// Every enumeration.

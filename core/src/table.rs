@@ -4,7 +4,7 @@
 //! The language bindings, the command's JSON and the tables in the documentation are derived from
 //! these descriptions, so that a field has one name, one unit and one sentence everywhere.
 //!
-//! [`Ty`], [`Unit`] and [`Value`] are exhaustive on purpose: whoever maps them to a language is told
+//! [`Type`], [`Unit`] and [`Value`] are exhaustive on purpose: whoever maps them to a language is told
 //! by the compiler of a type that was added.
 //!
 //! ```
@@ -23,9 +23,9 @@ pub(crate) use declare::{enumeration, operation, options, record, reflect, requi
 
 /// The type of a field, an argument or a result, in terms that every language can map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ty {
+pub enum Type {
     /// Nothing is returned.
-    Unit,
+    Nothing,
     /// Unsigned, 8 bits.
     U8,
     /// Unsigned, 16 bits.
@@ -59,9 +59,9 @@ pub enum Ty {
     /// An options struct, by name.
     Options(&'static str),
     /// Present or absent.
-    Optional(&'static Ty),
+    Optional(&'static Type),
     /// Any number of.
-    List(&'static Ty),
+    List(&'static Type),
 }
 
 /// The unit in which a number is counted.
@@ -112,7 +112,7 @@ pub struct Field {
     /// The name, in snake case.
     pub name: &'static str,
     /// The type.
-    pub ty: Ty,
+    pub ty: Type,
     /// The unit.
     pub unit: Unit,
     /// The first Linux release that has it; empty where every supported one has.
@@ -185,9 +185,9 @@ pub struct Operation {
     /// The name, in snake case.
     pub name: &'static str,
     /// The arguments: name and type.
-    pub arguments: &'static [(&'static str, Ty)],
+    pub arguments: &'static [(&'static str, Type)],
     /// What it gives.
-    pub result: Ty,
+    pub result: Type,
     /// Which right it requires.
     pub privilege: Privilege,
     /// What it requires together with that right; empty if nothing.
@@ -207,7 +207,7 @@ pub struct Operation {
 /// A type with a place in the tables.
 pub trait Typed {
     /// Its description.
-    const TY: Ty;
+    const TYPE: Type;
 }
 
 /// A type whose values can be read through [`Value`].
@@ -250,7 +250,7 @@ pub trait ReflectList {
 
 macro_rules! readable {
     ($($type:ty = $ty:ident, $self:ident => $value:expr;)*) => { $(
-        impl Typed for $type { const TY: Ty = Ty::$ty; }
+        impl Typed for $type { const TYPE: Type = Type::$ty; }
         impl Readable for $type { fn value(&$self) -> Value<'_> { $value } }
     )* };
 }
@@ -267,7 +267,7 @@ readable! {
 }
 
 impl<T: Typed> Typed for Option<T> {
-    const TY: Ty = Ty::Optional(&T::TY);
+    const TYPE: Type = Type::Optional(&T::TYPE);
 }
 impl<T: Readable> Readable for Option<T> {
     fn value(&self) -> Value<'_> {
@@ -275,7 +275,7 @@ impl<T: Readable> Readable for Option<T> {
     }
 }
 impl<T: Typed> Typed for Vec<T> {
-    const TY: Ty = Ty::List(&T::TY);
+    const TYPE: Type = Type::List(&T::TYPE);
 }
 impl<T: Record + Typed> Readable for Vec<T> {
     fn value(&self) -> Value<'_> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::judge::{self, agree, mirrored};
 use common::{Pair, SOON, open_handed, userspace};
-use subflows::kernel::{LocalAddress, PmNetlink};
+use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Address, Announce, Announced, Connect, ErrorKind, Event, EventKind, Events};
 use subflows::{Open, Result, Subflow};
 use subflows_lab::traffic;
@@ -250,7 +250,7 @@ fn a_peer_may_come_while_nobody_follows_events() {
         let local = net.paths[1].server_ips()[usize::from(to.is_ipv6())];
         let local = LocalAddress::new(local, 9);
         let token = judge::token(&pair.server);
-        let come = || PmNetlink::open().unwrap().create(token, &local, here.address());
+        let come = || PathManagerSocket::open().unwrap().create(token, &local, here.address());
         wait_until(SOON, "the announcement to arrive", || net.server.run(come).is_ok());
         wait_until(SOON, "the peer to come", || {
             let seen = judge::ss_of(&net.client, judge::token(&pair.client));
@@ -339,7 +339,7 @@ fn what_cannot_be_announced_is_refused_by_name() {
 /// What the kernel says, also where the verbs take it for an older one.
 fn is_announced(net: &Net, pair: &Pair, ip: IpAddr) -> bool {
     let token = judge::token(&pair.client);
-    let known = net.client.run(|| PmNetlink::open()?.addresses(token)).unwrap();
+    let known = net.client.run(|| PathManagerSocket::open()?.addresses(token)).unwrap();
     known.iter().any(|known| known.ip == ip && known.is_announced)
 }
 

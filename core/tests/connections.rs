@@ -9,12 +9,12 @@ use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
 
 use common::judge::{self, Ends, agree, by_ss, canonical, listed, number};
 use common::{Pair, SOON, open_handed, userspace};
-use subflows::kernel::{LocalAddress, PmNetlink};
-use subflows::{Connect, Connection, Connections, ErrorKind, Events, Open, SubflowState};
+use subflows::kernel::{LocalAddress, PathManagerSocket};
+use subflows::{Connect, Connection, ConnectionsOptions, ErrorKind, Events, Open, SubflowState};
 use subflows_lab::{Namespace, Net, oracle, ready, wait_until};
 
 fn all(namespace: &Namespace) -> Vec<Connection> {
-    namespace.run(|| subflows::connections(&Connections::new().subflows(true))).unwrap()
+    namespace.run(|| subflows::connections(&ConnectionsOptions::new().subflows(true))).unwrap()
 }
 
 fn controlled(net: &Net, to: IpAddr) -> Pair {
@@ -52,7 +52,7 @@ fn compare(namespace: &Namespace) {
         assert_eq!(alone.info.subflows, told.info.subflows);
         alone.subflows.clone_from(&told.subflows);
     }
-    let without = namespace.run(|| subflows::connections(&Connections::new())).unwrap();
+    let without = namespace.run(|| subflows::connections(&ConnectionsOptions::new())).unwrap();
     assert!(without.iter().all(|told| told.subflows.is_empty() && tokens.contains(&told.token)));
     assert_eq!(without.len(), tokens.len());
 }
@@ -138,7 +138,7 @@ fn a_token_is_known_only_where_it_lives() {
             let _entered = namespace.enter().unwrap();
             assert_eq!(subflows::connection(here).unwrap().token, here);
             assert_eq!(subflows::connection(elsewhere).unwrap_err().kind(), ErrorKind::Closed);
-            let tokens = subflows::connections(&Connections::new()).unwrap();
+            let tokens = subflows::connections(&ConnectionsOptions::new()).unwrap();
             assert_eq!(tokens.iter().map(|told| told.token).collect::<Vec<_>>(), [here]);
         }
     }
@@ -253,7 +253,7 @@ fn more_than_256_subflows_are_counted() {
     let local = LocalAddress::new([127, 0, 0, 2].into(), 2);
     let token = judge::token(&pair.client);
     namespace.run(|| {
-        let mut manager = PmNetlink::open().unwrap();
+        let mut manager = PathManagerSocket::open().unwrap();
         (0..EXTRA).for_each(|_| manager.create(token, &local, remote).unwrap());
     });
     both_count(&namespace, &pair, EXTRA + 1);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up. A floor uses those below it.
 const FLOORS: [&str; 5] = ["sys", "shared", "door", "wait", "verb"];
 /// What every floor may use.
-const EVERYWHERE: [&str; 5] = ["error", "name", "table", "Error", "ErrorKind"];
+const EVERYWHERE: [&str; 5] = ["error", "kernel_name", "table", "Error", "ErrorKind"];
 /// Above all floors: lists of what is there, and what is built of the whole.
 const ROOF: [&str; 4] = ["lib", "kernel", "surface", "tokio"];
 
@@ -44,7 +44,7 @@ fn arrows_go_down() {
                 // A verb takes nothing from another one. Its own folder it names by `super`.
                 (Some(floor), Some(below)) if FLOORS[floor] == "verb" => below < floor,
                 (Some(floor), Some(below)) => below <= floor,
-                // `error`, `name` and `table` take nothing from a floor.
+                // `error`, `kernel_name` and `table` take nothing from a floor.
                 (None, Some(_)) => false,
                 _ => ROOF.contains(&name),
             };

@@ -16,7 +16,7 @@ use common::transfer::Transfer;
 use common::trap::Trap;
 use common::{SOON, open_handed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use subflows::kernel::{LocalAddress, PmNetlink};
+use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, EventKind, Open};
 use subflows_lab::{Net, ready, skip, wait_until};
 
@@ -220,7 +220,7 @@ fn play_after_event(net: &Net, to: IpAddr, body: &[u8]) -> bool {
             local.interface =
                 nix::net::if_::if_nametoindex(&*net.paths[1].client_interface).unwrap();
             let remote = pair.client.peer_addr().unwrap();
-            PmNetlink::open().unwrap().create(token, &local, remote).unwrap();
+            PathManagerSocket::open().unwrap().create(token, &local, remote).unwrap();
         });
         let is_intact = receives(&pair.client, body);
         server.join().unwrap();

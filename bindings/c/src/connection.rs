@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::vec;
 
-use subflows::{Connection, Connections};
+use subflows::{Connection, ConnectionsOptions};
 
 use crate::failure::Failure;
 use crate::guard::guard;
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn subflows_connections(
 ) -> c_int {
     guard("connections", || {
         // SAFETY: the caller's promise.
-        let options: Connections = unsafe { read(options, size) }?;
+        let options: ConnectionsOptions = unsafe { read(options, size) }?;
         let rest = subflows::connections(&options)?.into_iter();
         // SAFETY: the caller's promise.
         unsafe { hand_out(connections, subflows_connections { rest, current: None }) }.map(|()| 0)

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::time::Duration;
 
 use libc::{sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
-use subflows::Name;
+use subflows::KernelName;
 
 use crate::failure::Failure;
 
@@ -94,10 +94,10 @@ impl ToC for String {
     }
 }
 
-impl ToC for Name {
-    type C = [c_char; Name::ROOM];
+impl ToC for KernelName {
+    type C = [c_char; KernelName::ROOM];
     fn to_c(&self, _: &mut StringArena) -> Self::C {
-        let mut name = [0; Name::ROOM];
+        let mut name = [0; KernelName::ROOM];
         for (to, from) in name.iter_mut().zip(self.bytes()) {
             *to = from as c_char;
         }

@@ -122,7 +122,7 @@ pub enum subflows_subflow_state {
     /// Closed by both; strays are awaited.
     SUBFLOWS_SUBFLOW_STATE_TIME_WAIT = 6,
     /// Closed.
-    SUBFLOWS_SUBFLOW_STATE_CLOSE = 7,
+    SUBFLOWS_SUBFLOW_STATE_CLOSED = 7,
     /// The peer closed.
     SUBFLOWS_SUBFLOW_STATE_CLOSE_WAIT = 8,
     /// The peer closed, then we did.
@@ -1104,9 +1104,9 @@ pub struct subflows_connections_options {
     pub reserved_1: [u8; 7],
 }
 
-impl FromC<subflows::Connections> for subflows_connections_options {
-    fn read(&self) -> Result<subflows::Connections, Failure> {
-        let mut options = subflows::Connections::new();
+impl FromC<subflows::ConnectionsOptions> for subflows_connections_options {
+    fn read(&self) -> Result<subflows::ConnectionsOptions, Failure> {
+        let mut options = subflows::ConnectionsOptions::new();
         options.subflows = self.subflows.is_set();
         Failure::unless_zero(&self.reserved_1, "reserved_1")?;
         Ok(options)
@@ -1178,7 +1178,7 @@ pub(crate) const SUBFLOWS_SUBFLOW_STATE_NAMES: &[(i32, &std::ffi::CStr)] = &[
     (4, c"FinWait1"),
     (5, c"FinWait2"),
     (6, c"TimeWait"),
-    (7, c"Close"),
+    (7, c"Closed"),
     (8, c"CloseWait"),
     (9, c"LastAck"),
     (11, c"Closing"),

@@ -71,7 +71,7 @@ fn value(name: &str, value: table::Value<'_>) -> Value {
 mod tests {
     use std::time::Duration;
 
-    use subflows::table::{Field, Ty, Unit};
+    use subflows::table::{Field, Type, Unit};
 
     use super::*;
 
@@ -80,7 +80,7 @@ mod tests {
 
     const FIELDS: &[Field] = &{
         const fn field(name: &'static str) -> Field {
-            Field { name, ty: Ty::U64, unit: Unit::None, since: "", doc: "" }
+            Field { name, ty: Type::U64, unit: Unit::None, since: "", doc: "" }
         }
         [
             field("bytes_sent"),

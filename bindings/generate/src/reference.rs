@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use subflows::table::{Field, Ty};
+use subflows::table::{Field, Type};
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
 use crate::output::Output;
@@ -86,21 +86,21 @@ fn since(field: &Field) -> String {
     if field.since.is_empty() { String::new() } else { format!("Linux {}", field.since) }
 }
 
-fn kind(ty: &Ty) -> String {
+fn kind(ty: &Type) -> String {
     match ty {
-        Ty::Unit => "nothing".to_owned(),
-        Ty::U8 | Ty::U16 | Ty::U32 | Ty::U64 => format!("{ty:?}").to_lowercase(),
-        Ty::Bool => "yes or no".to_owned(),
-        Ty::Text | Ty::Name => "text".to_owned(),
-        Ty::Ip => "IP address".to_owned(),
-        Ty::Address => "IP address and port".to_owned(),
-        Ty::Duration => "time".to_owned(),
-        Ty::Socket => "socket".to_owned(),
-        Ty::NewSocket => "a new socket".to_owned(),
-        Ty::Handle(name) => format!("a handle: {name}"),
-        Ty::Enum(name) | Ty::Record(name) | Ty::Options(name) => (*name).to_owned(),
-        Ty::Optional(inner) => format!("{}, or absent", kind(inner)),
-        Ty::List(inner) => format!("list of {}", kind(inner)),
+        Type::Nothing => "nothing".to_owned(),
+        Type::U8 | Type::U16 | Type::U32 | Type::U64 => format!("{ty:?}").to_lowercase(),
+        Type::Bool => "yes or no".to_owned(),
+        Type::Text | Type::Name => "text".to_owned(),
+        Type::Ip => "IP address".to_owned(),
+        Type::Address => "IP address and port".to_owned(),
+        Type::Duration => "time".to_owned(),
+        Type::Socket => "socket".to_owned(),
+        Type::NewSocket => "a new socket".to_owned(),
+        Type::Handle(name) => format!("a handle: {name}"),
+        Type::Enum(name) | Type::Record(name) | Type::Options(name) => (*name).to_owned(),
+        Type::Optional(inner) => format!("{}, or absent", kind(inner)),
+        Type::List(inner) => format!("list of {}", kind(inner)),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use subflows::table::{Field, Operation, OptionsTable, RecordTable, Ty, Value};
+use subflows::table::{Field, Operation, OptionsTable, RecordTable, Type, Value};
 use subflows::{OPTIONS, RECORDS};
 
 /// A value without parts.
@@ -135,30 +135,30 @@ enum Kind {
 
 impl Kind {
     /// Without a wildcard: a new type has to be sorted in.
-    fn of(ty: &Ty) -> Kind {
+    fn of(ty: &Type) -> Kind {
         match ty {
-            Ty::Unit => Kind::Nothing,
-            Ty::U8 => Kind::Value(Scalar::U8),
-            Ty::U16 => Kind::Value(Scalar::U16),
-            Ty::U32 => Kind::Value(Scalar::U32),
-            Ty::U64 => Kind::Value(Scalar::U64),
-            Ty::Bool => Kind::Value(Scalar::Bool),
-            Ty::Text => Kind::Value(Scalar::Text),
-            Ty::Name => Kind::Value(Scalar::Name),
-            Ty::Ip => Kind::Value(Scalar::Ip),
-            Ty::Address => Kind::Value(Scalar::Address),
-            Ty::Duration => Kind::Value(Scalar::Duration),
-            Ty::Socket => Kind::Socket,
-            Ty::NewSocket => Kind::NewSocket,
-            Ty::Handle(name) => Kind::Handle(name),
-            Ty::Enum(name) => Kind::Value(Scalar::Enum(name)),
-            Ty::Record(name) => Kind::Record(record(name)),
-            Ty::Options(name) => Kind::Options(options_named(name)),
-            Ty::Optional(inner) => match Kind::of(inner) {
+            Type::Nothing => Kind::Nothing,
+            Type::U8 => Kind::Value(Scalar::U8),
+            Type::U16 => Kind::Value(Scalar::U16),
+            Type::U32 => Kind::Value(Scalar::U32),
+            Type::U64 => Kind::Value(Scalar::U64),
+            Type::Bool => Kind::Value(Scalar::Bool),
+            Type::Text => Kind::Value(Scalar::Text),
+            Type::Name => Kind::Value(Scalar::Name),
+            Type::Ip => Kind::Value(Scalar::Ip),
+            Type::Address => Kind::Value(Scalar::Address),
+            Type::Duration => Kind::Value(Scalar::Duration),
+            Type::Socket => Kind::Socket,
+            Type::NewSocket => Kind::NewSocket,
+            Type::Handle(name) => Kind::Handle(name),
+            Type::Enum(name) => Kind::Value(Scalar::Enum(name)),
+            Type::Record(name) => Kind::Record(record(name)),
+            Type::Options(name) => Kind::Options(options_named(name)),
+            Type::Optional(inner) => match Kind::of(inner) {
                 Kind::Value(scalar) => Kind::Optional(scalar),
                 _ => misplaced(ty, "an optional value"),
             },
-            Ty::List(inner) => match Kind::of(inner) {
+            Type::List(inner) => match Kind::of(inner) {
                 Kind::Record(table) => Kind::List(table),
                 _ => misplaced(ty, "a list of records"),
             },
@@ -167,7 +167,7 @@ impl Kind {
 }
 
 /// Core's tables contradict themselves.
-fn misplaced(ty: &Ty, place: &str) -> ! {
+fn misplaced(ty: &Type, place: &str) -> ! {
     panic!("core's tables use {ty:?} as {place}")
 }
 
@@ -199,7 +199,7 @@ pub fn members(record: &RecordTable) -> Vec<Member> {
 
 /// The parameters of an operation.
 pub fn parameters(operation: &Operation) -> Vec<Parameter> {
-    let parameter = |(name, ty): &(&'static str, Ty)| {
+    let parameter = |(name, ty): &(&'static str, Type)| {
         let taken = match Kind::of(ty) {
             Kind::Socket => Taken::Socket,
             // To close the last subflow is asked for by name.

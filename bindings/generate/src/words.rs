@@ -2,7 +2,7 @@
 
 use heck::{ToShoutySnakeCase, ToSnakeCase};
 use subflows::table::{
-    EnumerationTable, Field, Operation, OptionsTable, Privilege, RecordTable, Ty, Unit, Variant,
+    EnumerationTable, Field, Operation, OptionsTable, Privilege, RecordTable, Type, Unit, Variant,
 };
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
@@ -13,9 +13,14 @@ pub fn c_record(name: &str) -> String {
     format!("subflows_{}", name.to_snake_case())
 }
 
+/// What an options struct is for: its name without `Options`, which not every one has.
+pub fn options_stem(name: &str) -> &str {
+    name.strip_suffix("Options").unwrap_or(name)
+}
+
 /// The C name of an options struct.
 pub fn c_options(name: &str) -> String {
-    format!("subflows_{}_options", name.to_snake_case())
+    format!("subflows_{}_options", options_stem(name).to_snake_case())
 }
 
 /// The C constant of an error kind.
@@ -166,9 +171,9 @@ impl<'a> Word<'a> {
             let variant = table.variants.iter().find(|variant| variant.name == member)?;
             return Some(Word::Value(table, variant));
         }
-        let takes = |ty: &Ty| matches!(ty, Ty::Options(name) if *name == owner);
+        let takes = |ty: &Type| matches!(ty, Type::Options(name) if *name == owner);
         OPERATIONS.iter().find_map(|operation| match operation.result {
-            Ty::Handle(name) if name == owner => Some(Word::Method(name, member)),
+            Type::Handle(name) if name == owner => Some(Word::Method(name, member)),
             _ if operation.arguments.iter().any(|(_, ty)| takes(ty)) => {
                 let table = OPTIONS.iter().find(|table| table.name == owner)?;
                 let field = table.fields.iter().find(|field| field.name == member)?;

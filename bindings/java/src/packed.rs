@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jni::Env;
 use jni::objects::JLongArray;
-use subflows::Name;
+use subflows::KernelName;
 
 use crate::error::Failure;
 
@@ -133,7 +133,7 @@ impl Encode for String {
     }
 }
 
-impl Encode for Name {
+impl Encode for KernelName {
     fn encode(&self, words: &mut Packed, at: usize) {
         words.text(at, self);
     }

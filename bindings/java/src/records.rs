@@ -198,10 +198,10 @@ impl TryFrom<&PackedOptions> for subflows::Announce {
     }
 }
 
-impl TryFrom<&PackedOptions> for subflows::Connections {
+impl TryFrom<&PackedOptions> for subflows::ConnectionsOptions {
     type Error = crate::error::Failure;
     fn try_from(given: &PackedOptions) -> Result<Self, Self::Error> {
-        let mut options = subflows::Connections::new();
+        let mut options = subflows::ConnectionsOptions::new();
         options.subflows = given.take(0)?;
         Ok(options)
     }

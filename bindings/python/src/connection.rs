@@ -1,7 +1,7 @@
 //! The Multipath TCP connections of the network namespace.
 
 use pyo3::prelude::*;
-use subflows::Connections;
+use subflows::ConnectionsOptions;
 
 use crate::error::OrRaise;
 use crate::records::Connection;
@@ -16,7 +16,7 @@ use crate::records::Connection;
 #[pyfunction]
 #[pyo3(signature = (*, subflows = false))]
 pub(crate) fn connections(py: Python<'_>, subflows: bool) -> PyResult<Vec<Connection>> {
-    let options = Connections::new().subflows(subflows);
+    let options = ConnectionsOptions::new().subflows(subflows);
     let found = py.detach(|| ::subflows::connections(&options)).or_raise(py)?;
     Ok(found.into_iter().map(Connection).collect())
 }

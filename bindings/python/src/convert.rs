@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
-use subflows::Name;
+use subflows::KernelName;
 use subflows::table::Reflect;
 
 /// A value of core's as Python has it.
@@ -28,7 +28,7 @@ macro_rules! as_is {
 use pyo3::IntoPyObjectExt;
 as_is!(u8, u16, u32, u64, bool, String);
 
-impl ToPy for Name {
+impl ToPy for KernelName {
     fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(PyString::new(py, self).into_any())
     }

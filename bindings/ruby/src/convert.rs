@@ -7,7 +7,7 @@ use std::time::Duration;
 use magnus::{
     Error, Integer, IntoValue, RArray, RClass, RFile, RString, Ruby, TryConvert, Value, prelude::*,
 };
-use subflows::Name;
+use subflows::KernelName;
 
 use crate::error::{argument_error, type_error};
 
@@ -36,7 +36,7 @@ macro_rules! texts {
         }
     )* };
 }
-texts!(String, Name);
+texts!(String, KernelName);
 
 /// As Ruby writes names: "FellBack" is `:fell_back`.
 pub(crate) fn symbol(ruby: &Ruby, name: &str) -> Value {

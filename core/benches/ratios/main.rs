@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
-use subflows::{Connect, Connections, Family, Listen, Open};
+use subflows::{Connect, ConnectionsOptions, Family, Listen, Open};
 use subflows_lab::{Namespace, Net, WireOptions};
 
 struct Pair {
@@ -102,7 +102,7 @@ fn many(c: &mut Criterion) {
     let namespace = Namespace::new().expect("a namespace");
     let _inside = namespace.enter().expect("enter");
     let _crowd = crowd(CONNECTIONS / 2);
-    let plain = Connections::new();
+    let plain = ConnectionsOptions::new();
     assert_eq!(subflows::connections(&plain).expect("connections").len(), CONNECTIONS);
     let mut group = c.benchmark_group("connections");
     group.sample_size(20).measurement_time(Duration::from_secs(6));
@@ -115,7 +115,7 @@ fn many(c: &mut Criterion) {
         b.iter(|| requests.iter().map(|request| netlink.dump(request)).sum::<usize>());
     });
     group.bench_function("ours", |b| b.iter(|| subflows::connections(&plain)));
-    let whole = Connections::new().subflows(true);
+    let whole = ConnectionsOptions::new().subflows(true);
     group.bench_function("ours with subflows", |b| b.iter(|| subflows::connections(&whole)));
     group.bench_function("ss", |b| {
         b.iter(|| {

@@ -12,7 +12,7 @@ use crate::shared::socket_state::unasked;
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::shared::{diag_subflow, port};
 use crate::sys::cache::{self, Unasked};
-use crate::sys::path_manager::{LocalAddress, PmNetlink};
+use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 
 /// The kernel counts the subflows of a connection from here (`msk->subflow_id`). Before Linux 6.5 it
 /// does not tell; the initial one then has another id.
@@ -27,7 +27,7 @@ pub(crate) fn known_addresses(
     if !addresses_by_token(sock) {
         return Ok(Vec::new());
     }
-    cache::about(sock, |netlink: &mut PmNetlink| netlink.addresses(token))
+    cache::about(sock, |netlink: &mut PathManagerSocket| netlink.addresses(token))
 }
 
 /// An address id that nothing on this connection goes by.

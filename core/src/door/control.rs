@@ -40,5 +40,5 @@ pub(crate) fn take_control_fd(door: &dyn Door, sock: BorrowedFd<'_>) -> Result<(
 /// Whether a TCP socket is past the point where `upgrade` could change it.
 fn is_in_use(sock: BorrowedFd<'_>) -> bool {
     socket::tcp_state(sock)
-        .is_ok_and(|state| SubflowState::from_kernel(state) != SubflowState::Close)
+        .is_ok_and(|state| SubflowState::from_kernel(state) != SubflowState::Closed)
 }

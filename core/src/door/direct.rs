@@ -13,8 +13,8 @@ use crate::sys::cache::{self, Kept, Unasked};
 use crate::sys::diag::SockDiag;
 use crate::sys::event::KernelEvents;
 use crate::sys::latch::{self, Failure, Latched};
-use crate::sys::netlink::Refusal;
-use crate::sys::path_manager::{LocalAddress, PmNetlink};
+use crate::sys::netlink::NetlinkError;
+use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 use crate::sys::{mptcp, socket};
 
 /// How long others may hold the lock before we give up.
@@ -31,7 +31,7 @@ impl Door for Direct {
         // The switch that is written is the one of the thread's namespace. A kept netlink socket may
         // be of the namespace that the thread has left, and does not notice.
         must_be_here(sock, OPERATION)?;
-        let limit = cache::about(sock, PmNetlink::subflows_max)
+        let limit = cache::about(sock, PathManagerSocket::subflows_max)
             .map_err(|error| unasked(OPERATION, error))?;
         // A kernel that reports the same limits under either path manager cannot be asked: there
         // the switch, which stood while the socket took it, is all the proof that can be had.
@@ -56,7 +56,9 @@ impl Door for Direct {
         local: &LocalAddress,
         remote: SocketAddr,
     ) -> Answer {
-        act("SUBFLOW_CREATE", sock, |netlink: &mut PmNetlink| netlink.create(token, local, remote))
+        act("SUBFLOW_CREATE", sock, |netlink: &mut PathManagerSocket| {
+            netlink.create(token, local, remote)
+        })
     }
 
     fn destroy(
@@ -66,7 +68,7 @@ impl Door for Direct {
         local: SocketAddr,
         remote: SocketAddr,
     ) -> Answer {
-        act("SUBFLOW_DESTROY", sock, |netlink: &mut PmNetlink| {
+        act("SUBFLOW_DESTROY", sock, |netlink: &mut PathManagerSocket| {
             in_either_family(local, remote, libc::ESRCH, |local, remote| {
                 netlink.destroy(token, local, remote)
             })
@@ -93,7 +95,7 @@ impl Door for Direct {
         (local, remote): (SocketAddr, SocketAddr),
         backup: bool,
     ) -> Answer {
-        act("SET_FLAGS", sock, |netlink: &mut PmNetlink| {
+        act("SET_FLAGS", sock, |netlink: &mut PathManagerSocket| {
             in_either_family(local, remote, libc::EINVAL, |local, remote| {
                 netlink.set_backup(token, local, remote, backup)
             })
@@ -106,14 +108,15 @@ impl Door for Direct {
         token: u32,
         local: LocalAddress,
     ) -> Answer<Box<dyn Withdraw>> {
-        act("ANNOUNCE", sock, |netlink: &mut PmNetlink| netlink.announce(token, &local))?;
+        act("ANNOUNCE", sock, |netlink: &mut PathManagerSocket| netlink.announce(token, &local))?;
         // The cached socket, which has just been used, says that this thread is in the right place.
-        let netlink = PmNetlink::open().map_err(|refusal| unasked("ANNOUNCE", refusal.into()))?;
+        let netlink =
+            PathManagerSocket::open().map_err(|refusal| unasked("ANNOUNCE", refusal.into()))?;
         Ok(Box::new(Announcement { netlink, token, local }))
     }
 
     fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
-        act("REMOVE", sock, |netlink: &mut PmNetlink| netlink.remove(token, id))
+        act("REMOVE", sock, |netlink: &mut PathManagerSocket| netlink.remove(token, id))
     }
 
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents> {
@@ -140,7 +143,7 @@ impl Door for Direct {
 
 #[derive(Debug)]
 struct Announcement {
-    netlink: PmNetlink,
+    netlink: PathManagerSocket,
     token: u32,
     local: LocalAddress,
 }
@@ -163,7 +166,7 @@ impl Withdraw for Announcement {
 fn act<K: Kept>(
     command: &'static str,
     sock: BorrowedFd<'_>,
-    ask: impl FnOnce(&mut K) -> std::result::Result<(), Refusal>,
+    ask: impl FnOnce(&mut K) -> std::result::Result<(), NetlinkError>,
 ) -> Answer {
     cache::about(sock, ask).map_err(|error| unasked(command, error).into())
 }
@@ -174,8 +177,8 @@ fn in_either_family(
     local: SocketAddr,
     remote: SocketAddr,
     unknown: i32,
-    mut ask: impl FnMut(SocketAddr, SocketAddr) -> std::result::Result<(), Refusal>,
-) -> std::result::Result<(), Refusal> {
+    mut ask: impl FnMut(SocketAddr, SocketAddr) -> std::result::Result<(), NetlinkError>,
+) -> std::result::Result<(), NetlinkError> {
     match (ask(local, remote), local, remote) {
         (Err(refusal), SocketAddr::V4(local), SocketAddr::V4(remote))
             if refusal.errno == unknown =>

@@ -6,8 +6,8 @@ use super::Door;
 use crate::shared::path_manager::{PathManager, addresses_by_token};
 use crate::sys::cache;
 use crate::sys::mptcp::Info;
-use crate::sys::netlink::Refusal;
-use crate::sys::path_manager::PmNetlink;
+use crate::sys::netlink::NetlinkError;
+use crate::sys::path_manager::PathManagerSocket;
 
 /// Who manages the paths, by what this kernel answers.
 pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &Info) -> PathManager {
@@ -18,7 +18,7 @@ pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &Info) -
         (true, false) => door.path_manager(sock, token),
         // The limits are those of the kernel's path manager, and 0 on a socket that has another.
         (false, true) if info.raw.mptcpi_subflows_max > 0 => PathManager::Kernel,
-        (false, true) => match cache::about(sock, PmNetlink::subflows_max) {
+        (false, true) => match cache::about(sock, PathManagerSocket::subflows_max) {
             Ok(limit) if limit > 0 => PathManager::Userspace,
             _ => PathManager::Unknown,
         },
@@ -29,7 +29,7 @@ pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &Info) -
 /// Asks something that the kernel refuses by `EINVAL` about connections that it manages itself.
 pub(super) fn asked(
     sock: BorrowedFd<'_>,
-    question: impl FnOnce(&mut PmNetlink) -> Result<(), Refusal>,
+    question: impl FnOnce(&mut PathManagerSocket) -> Result<(), NetlinkError>,
 ) -> PathManager {
     match cache::about(sock, question) {
         Ok(()) => PathManager::Userspace,

@@ -4,8 +4,8 @@ use crate::error::ErrorKind;
 use crate::sys::diag::SockDiag;
 use crate::sys::event::KernelEvents;
 use crate::sys::latch;
-use crate::sys::netlink::Refusal;
-use crate::sys::path_manager::PmNetlink;
+use crate::sys::netlink::NetlinkError;
+use crate::sys::path_manager::PathManagerSocket;
 use crate::sys::uapi::pm;
 
 /// A group of acts that need the same.
@@ -57,8 +57,8 @@ fn not_permitted() -> Checked {
     no("this process lacks CAP_NET_ADMIN over its network namespace", remedy)
 }
 
-fn path_manager() -> Checked<PmNetlink> {
-    PmNetlink::open().map_err(|refusal| {
+fn path_manager() -> Checked<PathManagerSocket> {
+    PathManagerSocket::open().map_err(|refusal| {
         Missing::new(format!("no path manager to talk to: {refusal}"), "use Linux 5.7 or newer")
     })
 }
@@ -110,7 +110,7 @@ fn may_close_any() -> Checked {
     may_steer()?;
     match SockDiag::open().and_then(|mut diag| diag.may_destroy()) {
         Ok(()) => Ok(()),
-        Err(Refusal { errno: libc::EPERM, .. }) => not_permitted(),
+        Err(NetlinkError { errno: libc::EPERM, .. }) => not_permitted(),
         Err(refusal) => no(
             format!("this kernel does not: {refusal}"),
             "use a kernel with CONFIG_INET_DIAG_DESTROY",
@@ -121,7 +121,7 @@ fn may_close_any() -> Checked {
 fn may_follow() -> Checked {
     match KernelEvents::subscribe() {
         Ok(_) => Ok(()),
-        Err(Refusal { errno: libc::EPERM, .. }) => not_permitted(),
+        Err(NetlinkError { errno: libc::EPERM, .. }) => not_permitted(),
         Err(refusal) => {
             no(format!("this kernel does not tell: {refusal}"), "use Linux 5.12 or newer")
         }

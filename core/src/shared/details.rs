@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use crate::name::Name;
+use crate::kernel_name::KernelName;
 use crate::shared::diag_subflow::DiagSubflow;
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::socket;
@@ -35,9 +35,9 @@ record! {
         /// The index of the interface that it is bound to; absent where the routing table decides.
         interface_index: Option<u32>,
         /// The name of that interface.
-        interface: Option<Name>,
+        interface: Option<KernelName>,
         /// The congestion control.
-        congestion_control: Option<Name>,
+        congestion_control: Option<KernelName>,
         /// The cookie by which `ss -e` (as `sk:`) names the subflow's socket.
         cookie: u64,
         /// Smoothed round-trip time.

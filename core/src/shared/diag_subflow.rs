@@ -7,7 +7,7 @@ pub(crate) use crate::sys::diag::{Depth, DiagSubflow};
 
 use crate::sys::cache::{self, Unasked};
 use crate::sys::diag::SockDiag;
-use crate::sys::netlink::Refusal;
+use crate::sys::netlink::NetlinkError;
 use crate::sys::route::Addresses;
 
 /// Finds the subflow of the connection with that token that has these ends.
@@ -47,7 +47,7 @@ pub(crate) fn find_on(
     let entry =
         cache::about(sock, |diag: &mut SockDiag| diag.subflow(local, remote, interface, depth))?;
     // The kernel also finds what else may answer between these ends, such as a listener.
-    if entry.token == token { Ok(entry) } else { Err(Refusal::bare(libc::ENOENT).into()) }
+    if entry.token == token { Ok(entry) } else { Err(NetlinkError::bare(libc::ENOENT).into()) }
 }
 
 fn find_in_table(
@@ -64,7 +64,7 @@ fn find_in_table(
             }
         })
     })?;
-    found.ok_or_else(|| Refusal::bare(libc::ENOENT).into())
+    found.ok_or_else(|| NetlinkError::bare(libc::ENOENT).into())
 }
 
 /// Whether two addresses are the same end: scopes are told by some interfaces and not by others.

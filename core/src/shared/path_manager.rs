@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crate::sys::cache;
 use crate::sys::mptcp::is_without;
-use crate::sys::path_manager::PmNetlink;
+use crate::sys::path_manager::PathManagerSocket;
 use crate::table::enumeration;
 
 enumeration! {
@@ -26,7 +26,7 @@ pub(crate) fn addresses_by_token(sock: BorrowedFd<'_>) -> bool {
     if let Some(answer) = ANSWER.get() {
         return *answer;
     }
-    match cache::about(sock, PmNetlink::addresses_by_token) {
+    match cache::about(sock, PathManagerSocket::addresses_by_token) {
         Ok(answer) => *ANSWER.get_or_init(|| answer && !is_without("addresses_by_token")),
         Err(_) => false,
     }

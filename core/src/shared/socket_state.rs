@@ -93,7 +93,7 @@ fn phase(sock: BorrowedFd<'_>, info: &Info) -> Phase {
     match cache::about(sock, |diag: &mut SockDiag| diag.connection(token)) {
         Ok(connection) => match SubflowState::from_kernel(connection.head.state) {
             SubflowState::SynSent => Phase::Connecting,
-            SubflowState::Close => Phase::Closed,
+            SubflowState::Closed => Phase::Closed,
             SubflowState::Established => Phase::Connected,
             _ => Phase::HalfClosed,
         },

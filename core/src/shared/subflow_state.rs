@@ -20,7 +20,7 @@ enumeration! {
         /// Closed by both; strays are awaited.
         TimeWait = 6,
         /// Closed.
-        Close = 7,
+        Closed = 7,
         /// The peer closed.
         CloseWait = 8,
         /// The peer closed, then we did.
@@ -39,7 +39,7 @@ impl SubflowState {
             4 => SubflowState::FinWait1,
             5 => SubflowState::FinWait2,
             6 => SubflowState::TimeWait,
-            7 => SubflowState::Close,
+            7 => SubflowState::Closed,
             8 => SubflowState::CloseWait,
             9 => SubflowState::LastAck,
             11 => SubflowState::Closing,

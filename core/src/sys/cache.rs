@@ -14,14 +14,14 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::diag::SockDiag;
-use super::netlink::Refusal;
-use super::path_manager::PmNetlink;
+use super::netlink::NetlinkError;
+use super::path_manager::PathManagerSocket;
 use super::route::Addresses;
 use super::{fork, socket};
 
 /// A netlink socket that can be kept.
 pub(crate) trait Kept: Sized + 'static {
-    fn open() -> Result<Self, Refusal>;
+    fn open() -> Result<Self, NetlinkError>;
     fn fd(&self) -> BorrowedFd<'_>;
     /// Lends the thread's place for it; `None` while the thread ends.
     fn with_slot<T>(run: impl FnOnce(&mut Slot<Self>) -> T) -> Option<T>;
@@ -40,7 +40,7 @@ struct Entry<K: Kept> {
 macro_rules! kept {
     ($($type:ty),*) => { $(
         impl Kept for $type {
-            fn open() -> Result<Self, Refusal> { <$type>::open() }
+            fn open() -> Result<Self, NetlinkError> { <$type>::open() }
             fn fd(&self) -> BorrowedFd<'_> { self.as_fd() }
             fn with_slot<T>(run: impl FnOnce(&mut Slot<Self>) -> T) -> Option<T> {
                 thread_local! {
@@ -56,7 +56,7 @@ macro_rules! kept {
         }
     )* };
 }
-kept!(SockDiag, PmNetlink, Addresses);
+kept!(SockDiag, PathManagerSocket, Addresses);
 
 /// Why a socket could not be asked about.
 #[derive(Debug)]
@@ -64,11 +64,11 @@ pub(crate) enum Unasked {
     /// It lives in another network namespace than the calling thread.
     OtherNamespace,
     /// The kernel refused.
-    Refused(Refusal),
+    Refused(NetlinkError),
 }
 
-impl From<Refusal> for Unasked {
-    fn from(refusal: Refusal) -> Self {
+impl From<NetlinkError> for Unasked {
+    fn from(refusal: NetlinkError) -> Self {
         Unasked::Refused(refusal)
     }
 }
@@ -83,7 +83,7 @@ impl Unasked {
 /// Asks about `sock`, by a netlink socket in its namespace.
 pub(crate) fn about<K: Kept, T>(
     sock: BorrowedFd<'_>,
-    ask: impl FnOnce(&mut K) -> Result<T, Refusal>,
+    ask: impl FnOnce(&mut K) -> Result<T, NetlinkError>,
 ) -> Result<T, Unasked> {
     let namespace = socket::namespace_cookie(sock);
     let mut ask = Some(ask);
@@ -98,7 +98,7 @@ pub(crate) fn about<K: Kept, T>(
         }
         match ask.take() {
             Some(ask) => slot.ask(ask).map_err(Unasked::from),
-            None => Err(Refusal::malformed().into()),
+            None => Err(NetlinkError::malformed().into()),
         }
     };
     match K::with_slot(&mut run) {
@@ -112,8 +112,8 @@ pub(crate) fn about<K: Kept, T>(
 /// once. A kept socket may be of the namespace that the thread has left: what it does not know is
 /// asked again by a fresh one. (To know where a thread is costs half as much as asking does.)
 pub(crate) fn look_up<K: Kept, T>(
-    mut ask: impl FnMut(&mut K) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
+    mut ask: impl FnMut(&mut K) -> Result<T, NetlinkError>,
+) -> Result<T, NetlinkError> {
     let mut run = |slot: &mut Slot<K>| {
         slot.forget_if_lost();
         if slot.0.is_some() {
@@ -131,10 +131,13 @@ pub(crate) fn look_up<K: Kept, T>(
 }
 
 impl<K: Kept> Slot<K> {
-    fn ask<T>(&mut self, ask: impl FnOnce(&mut K) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        let Some(entry) = &mut self.0 else { return Err(Refusal::malformed()) };
+    fn ask<T>(
+        &mut self,
+        ask: impl FnOnce(&mut K) -> Result<T, NetlinkError>,
+    ) -> Result<T, NetlinkError> {
+        let Some(entry) = &mut self.0 else { return Err(NetlinkError::malformed()) };
         let answer = ask(&mut entry.kept);
-        if answer.as_ref().is_err_and(Refusal::is_malformed) {
+        if answer.as_ref().is_err_and(NetlinkError::is_malformed) {
             self.0 = None;
         }
         answer
@@ -152,7 +155,7 @@ impl<K: Kept> Slot<K> {
 }
 
 impl<K: Kept> Entry<K> {
-    fn open() -> Result<Self, Refusal> {
+    fn open() -> Result<Self, NetlinkError> {
         let kept = K::open()?;
         let (cookie, namespace) = (socket::cookie(kept.fd()), socket::namespace_cookie(kept.fd()));
         let kept = ManuallyDrop::new(kept);

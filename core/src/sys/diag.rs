@@ -6,10 +6,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::mptcp::Info;
-use super::netlink::{Attributes, Message, Netlink, Received, Refusal, number, u16_at, u32_at};
+use super::netlink::{
+    Attributes, Message, Netlink, NetlinkError, Received, number, u16_at, u32_at,
+};
 use super::socket;
 use super::uapi::{self, diag, tcp_info};
-use crate::name::Name;
+use crate::kernel_name::KernelName;
 
 /// Any cookie will do: the ends alone choose the socket.
 const NO_COOKIE: u64 = u64::MAX;
@@ -41,7 +43,7 @@ pub(crate) struct DiagSubflow {
     pub(crate) local_address_id: u8,
     pub(crate) remote_address_id: u8,
     pub(crate) flags: u32,
-    pub(crate) congestion_control: Option<Name>,
+    pub(crate) congestion_control: Option<KernelName>,
     pub(crate) tcp: tcp_info,
 }
 
@@ -69,7 +71,7 @@ pub(crate) struct SockDiag {
 }
 
 impl SockDiag {
-    pub(crate) fn open() -> Result<Self, Refusal> {
+    pub(crate) fn open() -> Result<Self, NetlinkError> {
         Ok(SockDiag { netlink: Netlink::open(libc::NETLINK_SOCK_DIAG)? })
     }
 
@@ -83,7 +85,7 @@ impl SockDiag {
         remote: SocketAddr,
         interface: u32,
         depth: Depth,
-    ) -> Result<DiagSubflow, Refusal> {
+    ) -> Result<DiagSubflow, NetlinkError> {
         // Without EXT_INFO the kernel does not say either which connection a subflow belongs to.
         let extensions = match depth {
             Depth::Shallow => diag::EXT_INFO,
@@ -100,7 +102,7 @@ impl SockDiag {
             found = parse_leg(received)?;
             Ok(())
         })?;
-        found.ok_or_else(|| Refusal::bare(libc::ENOENT))
+        found.ok_or_else(|| NetlinkError::bare(libc::ENOENT))
     }
 
     /// Ends one TCP socket as `SOCK_DESTROY` does; needs `CAP_NET_ADMIN`.
@@ -109,7 +111,7 @@ impl SockDiag {
         (local, remote): (SocketAddr, SocketAddr),
         interface: u32,
         cookie: u64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NetlinkError> {
         let request = Request {
             ends: Some((local, remote)),
             interface,
@@ -120,7 +122,7 @@ impl SockDiag {
     }
 
     /// Whether this kernel can, and this process may, end sockets: found by naming none.
-    pub(crate) fn may_destroy(&mut self) -> Result<(), Refusal> {
+    pub(crate) fn may_destroy(&mut self) -> Result<(), NetlinkError> {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let request = Request { ends: Some((nowhere, nowhere)), ..Request::tcp(libc::AF_INET) };
         let message = request.message(diag::SOCK_DESTROY, libc::NLM_F_ACK);
@@ -134,21 +136,21 @@ impl SockDiag {
     ///
     /// # Errors
     /// `ENOENT` where there is none.
-    pub(crate) fn connection(&mut self, token: u32) -> Result<RawConnection, Refusal> {
+    pub(crate) fn connection(&mut self, token: u32) -> Result<RawConnection, NetlinkError> {
         let request = Request { cookie: u64::from(token), ..Request::mptcp(libc::AF_INET) };
         let mut found = None;
         self.netlink.request(request.message(diag::SOCK_DIAG_BY_FAMILY, 0), |received| {
             found = parse_connection(received)?;
             Ok(())
         })?;
-        found.ok_or_else(|| Refusal::bare(libc::ENOENT))
+        found.ok_or_else(|| NetlinkError::bare(libc::ENOENT))
     }
 
     /// Every Multipath TCP connection of both families.
     pub(crate) fn connections(
         &mut self,
         mut each: impl FnMut(RawConnection),
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NetlinkError> {
         for family in [libc::AF_INET, libc::AF_INET6] {
             let request = Request { states: Request::CONNECTED, ..Request::mptcp(family) };
             self.dump(request, |received| {
@@ -159,7 +161,10 @@ impl SockDiag {
     }
 
     /// Every subflow of both families.
-    pub(crate) fn subflows(&mut self, mut each: impl FnMut(DiagSubflow)) -> Result<(), Refusal> {
+    pub(crate) fn subflows(
+        &mut self,
+        mut each: impl FnMut(DiagSubflow),
+    ) -> Result<(), NetlinkError> {
         for family in [libc::AF_INET, libc::AF_INET6] {
             let request = Request {
                 states: Request::CONNECTED,
@@ -176,8 +181,8 @@ impl SockDiag {
     fn dump(
         &mut self,
         request: Request,
-        each: impl FnMut(&Received<'_>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        each: impl FnMut(&Received<'_>) -> Result<(), NetlinkError>,
+    ) -> Result<(), NetlinkError> {
         let message = request.message(diag::SOCK_DIAG_BY_FAMILY, libc::NLM_F_DUMP);
         self.netlink.request(message, each)
     }
@@ -287,8 +292,8 @@ fn attributes<'a>(received: &Received<'a>) -> Attributes<'a> {
     Attributes(received.payload.get(diag::MESSAGE_LEN..).unwrap_or(&[]))
 }
 
-fn parse_connection(received: &Received<'_>) -> Result<Option<RawConnection>, Refusal> {
-    let head = parse_head(received.payload).ok_or_else(Refusal::malformed)?;
+fn parse_connection(received: &Received<'_>) -> Result<Option<RawConnection>, NetlinkError> {
+    let head = parse_head(received.payload).ok_or_else(NetlinkError::malformed)?;
     for attribute in attributes(received) {
         let (kind, value) = attribute?;
         if kind == diag::INFO {
@@ -299,7 +304,7 @@ fn parse_connection(received: &Received<'_>) -> Result<Option<RawConnection>, Re
 }
 
 /// `None` for a TCP socket that is no subflow.
-fn parse_leg(received: &Received<'_>) -> Result<Option<DiagSubflow>, Refusal> {
+fn parse_leg(received: &Received<'_>) -> Result<Option<DiagSubflow>, NetlinkError> {
     // Most sockets of a busy host are plain TCP: find that out before anything else.
     let mut subflow = None;
     for attribute in attributes(received) {
@@ -312,7 +317,7 @@ fn parse_leg(received: &Received<'_>) -> Result<Option<DiagSubflow>, Refusal> {
         }
     }
     let Some(subflow) = subflow else { return Ok(None) };
-    let head = parse_head(received.payload).ok_or_else(Refusal::malformed)?;
+    let head = parse_head(received.payload).ok_or_else(NetlinkError::malformed)?;
     let mut entry = DiagSubflow {
         head,
         token: 0,
@@ -336,7 +341,7 @@ fn parse_leg(received: &Received<'_>) -> Result<Option<DiagSubflow>, Refusal> {
             (diag::INFO, value) => socket::read_prefix(value, &mut entry.tcp),
             (diag::CONG, value) => {
                 let name = value.strip_suffix(&[0]).unwrap_or(value);
-                entry.congestion_control = Some(Name::from(&*String::from_utf8_lossy(name)));
+                entry.congestion_control = Some(KernelName::from(&*String::from_utf8_lossy(name)));
             }
             _ => {}
         }

@@ -6,8 +6,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::netlink::{Attributes, Messages, Netlink, Refusal, number};
-use super::path_manager::{PmNetlink, generic_payload};
+use super::netlink::{Attributes, Messages, Netlink, NetlinkError, number};
+use super::path_manager::{PathManagerSocket, generic_payload};
 use super::uapi::pm;
 
 /// One event as the kernel sent it; what a kernel did not say is absent.
@@ -51,8 +51,8 @@ pub struct KernelEvents {
 
 impl KernelEvents {
     /// Subscribes; needs `CAP_NET_ADMIN`. Earlier events are not told again.
-    pub fn subscribe() -> Result<Self, Refusal> {
-        Ok(KernelEvents { netlink: PmNetlink::subscribe()?, buffer: Vec::new() })
+    pub fn subscribe() -> Result<Self, NetlinkError> {
+        Ok(KernelEvents { netlink: PathManagerSocket::subscribe()?, buffer: Vec::new() })
     }
 
     /// Takes what waits, without waiting, and hands each event to `each`. Gives false where
@@ -61,7 +61,7 @@ impl KernelEvents {
     /// # Errors
     /// `ENOBUFS` once where events were lost because more than the socket's buffer holds (256 by
     /// default) waited unread.
-    pub fn take(&mut self, mut each: impl FnMut(KernelEvent)) -> Result<bool, Refusal> {
+    pub fn take(&mut self, mut each: impl FnMut(KernelEvent)) -> Result<bool, NetlinkError> {
         if self.buffer.is_empty() {
             self.buffer.resize(16 * 1024, 0);
         }
@@ -89,19 +89,19 @@ impl AsFd for KernelEvents {
     }
 }
 
-fn parse(datagram: &[u8], each: &mut impl FnMut(KernelEvent)) -> Result<(), Refusal> {
+fn parse(datagram: &[u8], each: &mut impl FnMut(KernelEvent)) -> Result<(), NetlinkError> {
     for message in Messages(datagram) {
         let message = message?;
         // Below 16 stand netlink's own messages: an answer to the subscription, or padding.
         if message.kind >= 16 && message.sequence == 0 {
-            let kind = *message.payload.first().ok_or_else(Refusal::malformed)?;
+            let kind = *message.payload.first().ok_or_else(NetlinkError::malformed)?;
             each(parse_event(kind, generic_payload(&message)?)?);
         }
     }
     Ok(())
 }
 
-fn parse_event(kind: u8, payload: &[u8]) -> Result<KernelEvent, Refusal> {
+fn parse_event(kind: u8, payload: &[u8]) -> Result<KernelEvent, NetlinkError> {
     let mut event = KernelEvent { kind, ..KernelEvent::default() };
     let (mut local, mut remote): (Option<IpAddr>, Option<IpAddr>) = (None, None);
     let (mut local_port, mut remote_port) = (0, 0);

@@ -16,21 +16,21 @@ const ATTRIBUTE_HEADER: usize = 4;
 
 /// What the kernel answered when it said no: its number and its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct NetlinkError {
     /// The error number, positive.
     pub errno: i32,
     /// The extended acknowledgement, where the kernel gave one. For people: the words change.
     pub text: Option<Box<str>>,
 }
 
-impl Refusal {
+impl NetlinkError {
     pub(crate) fn bare(errno: i32) -> Self {
-        Refusal { errno, text: None }
+        NetlinkError { errno, text: None }
     }
 
     /// The answer made no sense: short, or contradicting itself.
     pub(crate) fn malformed() -> Self {
-        Refusal { errno: libc::EBADMSG, text: None }
+        NetlinkError { errno: libc::EBADMSG, text: None }
     }
 
     /// Whether the socket can no longer be trusted to be between two answers.
@@ -39,20 +39,20 @@ impl Refusal {
     }
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for NetlinkError {
     fn from(error: io::Error) -> Self {
-        Refusal::bare(error.raw_os_error().unwrap_or(libc::EIO))
+        NetlinkError::bare(error.raw_os_error().unwrap_or(libc::EIO))
     }
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for NetlinkError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(nix::errno::Errno::from_raw(self.errno).desc())?;
         self.text.as_ref().map_or(Ok(()), |text| write!(f, " (kernel: {text})"))
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for NetlinkError {}
 
 /// A message that is being written.
 pub(crate) struct Message {
@@ -122,7 +122,7 @@ pub(crate) struct Received<'a> {
 pub(crate) struct Messages<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
-    type Item = Result<Received<'a>, Refusal>;
+    type Item = Result<Received<'a>, NetlinkError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let bytes = self.0;
@@ -132,7 +132,7 @@ impl<'a> Iterator for Messages<'a> {
         self.0 = &[];
         let length = u32_at(bytes, 0).map_or(0, |length| length as usize);
         if length < HEADER || length > bytes.len() {
-            return Some(Err(Refusal::malformed()));
+            return Some(Err(NetlinkError::malformed()));
         }
         self.0 = bytes.get(align(length)..).unwrap_or(&[]);
         Some(Ok(Received {
@@ -149,7 +149,7 @@ impl<'a> Iterator for Messages<'a> {
 pub(crate) struct Attributes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for Attributes<'a> {
-    type Item = Result<(u16, &'a [u8]), Refusal>;
+    type Item = Result<(u16, &'a [u8]), NetlinkError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let bytes = self.0;
@@ -159,7 +159,7 @@ impl<'a> Iterator for Attributes<'a> {
         self.0 = &[];
         let length = u16_at(bytes, 0).map_or(0, usize::from);
         if length < ATTRIBUTE_HEADER || length > bytes.len() {
-            return Some(Err(Refusal::malformed()));
+            return Some(Err(NetlinkError::malformed()));
         }
         self.0 = bytes.get(align(length)..).unwrap_or(&[]);
         let kind = u16_at(bytes, 2)? & uapi::NLA_TYPE_MASK;
@@ -176,13 +176,13 @@ pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
 }
 
 /// The value of an attribute that must be a number of that size.
-pub(crate) fn number<const N: usize>(value: &[u8]) -> Result<[u8; N], Refusal> {
-    value.get(..N).and_then(|bytes| bytes.try_into().ok()).ok_or_else(Refusal::malformed)
+pub(crate) fn number<const N: usize>(value: &[u8]) -> Result<[u8; N], NetlinkError> {
+    value.get(..N).and_then(|bytes| bytes.try_into().ok()).ok_or_else(NetlinkError::malformed)
 }
 
 /// What the kernel said at the end: nothing, or a refusal with its words.
-pub(crate) fn acknowledgement(message: &Received<'_>) -> Result<(), Refusal> {
-    let errno = message.payload.get(..4).ok_or_else(Refusal::malformed)?;
+pub(crate) fn acknowledgement(message: &Received<'_>) -> Result<(), NetlinkError> {
+    let errno = message.payload.get(..4).ok_or_else(NetlinkError::malformed)?;
     let errno = i32::from_ne_bytes(number(errno)?);
     if errno == 0 {
         return Ok(());
@@ -199,7 +199,7 @@ pub(crate) fn acknowledgement(message: &Received<'_>) -> Result<(), Refusal> {
             }
         }
     }
-    Err(Refusal { errno: errno.checked_neg().unwrap_or(libc::EIO), text })
+    Err(NetlinkError { errno: errno.checked_neg().unwrap_or(libc::EIO), text })
 }
 
 /// A netlink socket of one protocol, in the network namespace of the thread that opened it.
@@ -251,8 +251,8 @@ impl Netlink {
     pub(crate) fn request(
         &mut self,
         mut message: Message,
-        mut each: impl FnMut(&Received<'_>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        mut each: impl FnMut(&Received<'_>) -> Result<(), NetlinkError>,
+    ) -> Result<(), NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
         let bytes = message.finish(sequence);
@@ -288,7 +288,7 @@ impl Netlink {
                 }
             }
         }
-        Err(Refusal::malformed())
+        Err(NetlinkError::malformed())
     }
 
     /// Whether what was dumped last changed meanwhile, so that some of it may be missing.

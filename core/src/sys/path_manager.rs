@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
-use super::netlink::{Attributes, Message, Netlink, Received, Refusal, number};
+use super::netlink::{Attributes, Message, Netlink, NetlinkError, Received, number};
 use super::uapi::{ctrl, pm};
 
 /// A local address as a path manager command describes it.
@@ -48,28 +48,28 @@ struct Family {
 /// `CAP_NET_ADMIN` over that namespace and a connection under the userspace path manager (Linux
 /// 5.19). Tokens are the local ones, as `ss -M` prints them.
 #[derive(Debug)]
-pub struct PmNetlink {
+pub struct PathManagerSocket {
     netlink: Netlink,
     family: &'static Family,
 }
 
-impl PmNetlink {
+impl PathManagerSocket {
     /// Opens a socket to the path manager.
     ///
     /// # Errors
     /// `ENOENT` where the kernel has no Multipath TCP.
-    pub fn open() -> Result<Self, Refusal> {
+    pub fn open() -> Result<Self, NetlinkError> {
         let mut netlink = Netlink::open(libc::NETLINK_GENERIC)?;
         let family = Family::find(&mut netlink)?;
-        Ok(PmNetlink { netlink, family })
+        Ok(PathManagerSocket { netlink, family })
     }
 
     /// Opens a socket that receives the path manager's events; needs `CAP_NET_ADMIN`.
-    pub(crate) fn subscribe() -> Result<Netlink, Refusal> {
+    pub(crate) fn subscribe() -> Result<Netlink, NetlinkError> {
         let mut netlink = Netlink::bare(libc::NETLINK_GENERIC)?;
         netlink.bind()?;
         let family = Family::find(&mut netlink)?;
-        let group = family.events_group.ok_or_else(|| Refusal::bare(libc::EOPNOTSUPP))?;
+        let group = family.events_group.ok_or_else(|| NetlinkError::bare(libc::EOPNOTSUPP))?;
         netlink.join(group)?;
         Ok(netlink)
     }
@@ -90,7 +90,7 @@ impl PmNetlink {
         token: u32,
         local: &LocalAddress,
         remote: SocketAddr,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NetlinkError> {
         self.command(pm::CMD_SUBFLOW_CREATE, |message| {
             let message = put_local(message, local, 0);
             put_remote(message.attribute(pm::ATTR_TOKEN, &token.to_ne_bytes()), remote)
@@ -106,7 +106,7 @@ impl PmNetlink {
         token: u32,
         local: SocketAddr,
         remote: SocketAddr,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NetlinkError> {
         self.command(pm::CMD_SUBFLOW_DESTROY, |message| {
             let message = put_ends(message, local, 0);
             put_remote(message.attribute(pm::ATTR_TOKEN, &token.to_ne_bytes()), remote)
@@ -123,7 +123,7 @@ impl PmNetlink {
         local: SocketAddr,
         remote: SocketAddr,
         backup: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NetlinkError> {
         let flags = if backup { pm::FLAG_BACKUP } else { 0 };
         self.command(pm::CMD_SET_FLAGS, |message| {
             let message = message.nest(pm::ATTR_ADDR, |nest| {
@@ -138,7 +138,7 @@ impl PmNetlink {
     /// # Errors
     /// `EINVAL` for id 0, for an id that contradicts an earlier one, or as for
     /// [`create`](Self::create).
-    pub fn announce(&mut self, token: u32, local: &LocalAddress) -> Result<(), Refusal> {
+    pub fn announce(&mut self, token: u32, local: &LocalAddress) -> Result<(), NetlinkError> {
         self.command(pm::CMD_ANNOUNCE, |message| {
             put_local(message, local, pm::FLAG_SIGNAL)
                 .attribute(pm::ATTR_TOKEN, &token.to_ne_bytes())
@@ -149,7 +149,7 @@ impl PmNetlink {
     ///
     /// # Errors
     /// `EINVAL` where the id is unknown, or as for [`create`](Self::create).
-    pub fn remove(&mut self, token: u32, id: u8) -> Result<(), Refusal> {
+    pub fn remove(&mut self, token: u32, id: u8) -> Result<(), NetlinkError> {
         self.command(pm::CMD_REMOVE, |message| {
             message
                 .attribute(pm::ATTR_TOKEN, &token.to_ne_bytes())
@@ -163,7 +163,7 @@ impl PmNetlink {
     ///
     /// # Errors
     /// `EINVAL` for a wrong token and for a connection under the kernel's path manager.
-    pub fn addresses(&mut self, token: u32) -> Result<Vec<LocalAddress>, Refusal> {
+    pub fn addresses(&mut self, token: u32) -> Result<Vec<LocalAddress>, NetlinkError> {
         let message = self
             .message(pm::CMD_GET_ADDR, libc::NLM_F_DUMP)
             .attribute(pm::ATTR_TOKEN, &token.to_ne_bytes());
@@ -177,7 +177,7 @@ impl PmNetlink {
 
     /// Whether [`addresses`](Self::addresses) heeds the token: found by asking with one that no
     /// connection has.
-    pub fn addresses_by_token(&mut self) -> Result<bool, Refusal> {
+    pub fn addresses_by_token(&mut self) -> Result<bool, NetlinkError> {
         match self.addresses(0) {
             Ok(_) => Ok(false),
             Err(refusal) if refusal.errno == libc::EINVAL => Ok(true),
@@ -190,7 +190,7 @@ impl PmNetlink {
     ///
     /// # Errors
     /// `EINVAL` for a wrong token and for a connection under the kernel's path manager.
-    pub fn is_userspace(&mut self, token: u32) -> Result<(), Refusal> {
+    pub fn is_userspace(&mut self, token: u32) -> Result<(), NetlinkError> {
         // The discard port of a host's own loopback address, from itself: nobody's subflow.
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
         match self.destroy(token, nowhere, nowhere) {
@@ -201,7 +201,7 @@ impl PmNetlink {
 
     /// `GET_LIMITS`: how many extra subflows the kernel's path manager allows per connection.
     /// Needs no privilege.
-    pub fn subflows_max(&mut self) -> Result<u32, Refusal> {
+    pub fn subflows_max(&mut self) -> Result<u32, NetlinkError> {
         let message = self.message(pm::CMD_GET_LIMITS, 0);
         let mut limit = 0;
         self.netlink.request(message, |received| {
@@ -217,12 +217,12 @@ impl PmNetlink {
     }
 
     /// Whether this process may act here: found by a command that names no connection.
-    pub fn may_act(&mut self) -> Result<bool, Refusal> {
+    pub fn may_act(&mut self) -> Result<bool, NetlinkError> {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         match self.destroy(0, nowhere, nowhere) {
             Err(refusal) if refusal.errno == libc::EPERM => Ok(false),
             // The right is checked first; what is wrong then is the token.
-            Ok(()) | Err(Refusal { errno: libc::EINVAL, .. }) => Ok(true),
+            Ok(()) | Err(NetlinkError { errno: libc::EINVAL, .. }) => Ok(true),
             Err(refusal) => Err(refusal),
         }
     }
@@ -235,13 +235,13 @@ impl PmNetlink {
         &mut self,
         command: u8,
         fill: impl FnOnce(Message) -> Message,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NetlinkError> {
         let message = fill(self.message(command, libc::NLM_F_ACK));
         self.netlink.request(message, |_| Ok(()))
     }
 }
 
-impl AsFd for PmNetlink {
+impl AsFd for PathManagerSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.netlink.as_fd()
     }
@@ -249,7 +249,7 @@ impl AsFd for PmNetlink {
 
 impl Family {
     /// Asks once per process: the numbers do not change while the kernel runs.
-    fn find(netlink: &mut Netlink) -> Result<&'static Family, Refusal> {
+    fn find(netlink: &mut Netlink) -> Result<&'static Family, NetlinkError> {
         static FAMILY: OnceLock<Family> = OnceLock::new();
         if let Some(family) = FAMILY.get() {
             return Ok(family);
@@ -266,7 +266,7 @@ impl Family {
         Ok(FAMILY.get_or_init(|| family))
     }
 
-    fn parse(payload: &[u8]) -> Result<Family, Refusal> {
+    fn parse(payload: &[u8]) -> Result<Family, NetlinkError> {
         let mut family = Family::default();
         for attribute in Attributes(payload) {
             match attribute? {
@@ -291,11 +291,11 @@ impl Family {
                 _ => {}
             }
         }
-        if family.id == 0 { Err(Refusal::malformed()) } else { Ok(family) }
+        if family.id == 0 { Err(NetlinkError::malformed()) } else { Ok(family) }
     }
 }
 
-fn parse_group(group: &[u8]) -> Result<Option<u32>, Refusal> {
+fn parse_group(group: &[u8]) -> Result<Option<u32>, NetlinkError> {
     let (mut id, mut ours) = (None, false);
     for field in Attributes(group) {
         match field? {
@@ -310,8 +310,8 @@ fn parse_group(group: &[u8]) -> Result<Option<u32>, Refusal> {
 }
 
 /// The attributes of a generic netlink message, after its own header.
-pub(crate) fn generic_payload<'a>(received: &Received<'a>) -> Result<&'a [u8], Refusal> {
-    received.payload.get(4..).ok_or_else(Refusal::malformed)
+pub(crate) fn generic_payload<'a>(received: &Received<'a>) -> Result<&'a [u8], NetlinkError> {
+    received.payload.get(4..).ok_or_else(NetlinkError::malformed)
 }
 
 /// Ports are in host order in commands, whatever older specifications say; measured.
@@ -351,7 +351,7 @@ fn put_remote(message: Message, remote: SocketAddr) -> Message {
     message.nest(pm::ATTR_ADDR_REMOTE, |nest| put_address(nest, remote))
 }
 
-fn parse_addresses(received: &Received<'_>) -> Result<Vec<LocalAddress>, Refusal> {
+fn parse_addresses(received: &Received<'_>) -> Result<Vec<LocalAddress>, NetlinkError> {
     let mut addresses = Vec::new();
     for attribute in Attributes(generic_payload(received)?) {
         let (kind, nest) = attribute?;
@@ -362,7 +362,7 @@ fn parse_addresses(received: &Received<'_>) -> Result<Vec<LocalAddress>, Refusal
     Ok(addresses)
 }
 
-fn parse_address(nest: &[u8]) -> Result<Option<LocalAddress>, Refusal> {
+fn parse_address(nest: &[u8]) -> Result<Option<LocalAddress>, NetlinkError> {
     let mut address = LocalAddress::new(IpAddr::from([0; 4]), 0);
     let mut ip = None;
     for attribute in Attributes(nest) {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::netlink::{Attributes, Message, Netlink, Received, Refusal, number, u32_at};
+use super::netlink::{Attributes, Message, Netlink, NetlinkError, Received, number, u32_at};
 use super::uapi::route;
 
 /// One address of one interface of this host.
@@ -25,7 +25,7 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    pub(crate) fn open() -> Result<Self, Refusal> {
+    pub(crate) fn open() -> Result<Self, NetlinkError> {
         let netlink = Netlink::open(libc::NETLINK_ROUTE)?;
         netlink.filter_strictly();
         Ok(Addresses { netlink })
@@ -34,7 +34,11 @@ impl Addresses {
     /// The addresses of the family of `like`; on one interface, or on all with 0.
     ///
     /// Asked again where addresses came or went meanwhile, which is just when they matter most.
-    pub(crate) fn list(&mut self, like: IpAddr, interface: u32) -> Result<Vec<Owned>, Refusal> {
+    pub(crate) fn list(
+        &mut self,
+        like: IpAddr,
+        interface: u32,
+    ) -> Result<Vec<Owned>, NetlinkError> {
         const TRIES: usize = 8;
         let mut owned = self.list_once(like, interface)?;
         for _ in 1..TRIES {
@@ -46,7 +50,7 @@ impl Addresses {
         Ok(owned)
     }
 
-    fn list_once(&mut self, like: IpAddr, interface: u32) -> Result<Vec<Owned>, Refusal> {
+    fn list_once(&mut self, like: IpAddr, interface: u32) -> Result<Vec<Owned>, NetlinkError> {
         let family = if like.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let mut body = [0u8; route::IFADDRMSG_LEN];
         body[0] = family as u8;
@@ -69,17 +73,17 @@ impl AsFd for Addresses {
     }
 }
 
-fn parse(received: &Received<'_>) -> Result<Option<Owned>, Refusal> {
+fn parse(received: &Received<'_>) -> Result<Option<Owned>, NetlinkError> {
     if received.kind != route::NEWADDR {
         return Ok(None);
     }
     let body = received.payload;
-    let scope = *body.get(3).ok_or_else(Refusal::malformed)?;
-    let interface = u32_at(body, 4).ok_or_else(Refusal::malformed)?;
+    let scope = *body.get(3).ok_or_else(NetlinkError::malformed)?;
+    let interface = u32_at(body, 4).ok_or_else(NetlinkError::malformed)?;
     let (mut local, mut address, mut flags) = (None, None, 0);
     for attribute in Attributes(body.get(route::IFADDRMSG_LEN..).unwrap_or(&[])) {
         let (kind, value) = attribute?;
-        let ip = || -> Result<IpAddr, Refusal> {
+        let ip = || -> Result<IpAddr, NetlinkError> {
             Ok(match i32::from(body[0]) {
                 libc::AF_INET => Ipv4Addr::from(number::<4>(value)?).into(),
                 _ => Ipv6Addr::from(number::<16>(value)?).into(),

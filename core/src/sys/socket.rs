@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::uapi;
-use crate::name::Name;
+use crate::kernel_name::KernelName;
 
 /// The protocol number of Multipath TCP.
 pub(crate) const MPTCP: i32 = libc::IPPROTO_MPTCP;
@@ -333,13 +333,13 @@ pub(crate) fn is_here(sock: BorrowedFd<'_>) -> io::Result<bool> {
 }
 
 /// The name of an interface, in the network namespace of that socket, of whatever kind.
-pub(crate) fn interface_name(sock: BorrowedFd<'_>, index: u32) -> io::Result<Name> {
+pub(crate) fn interface_name(sock: BorrowedFd<'_>, index: u32) -> io::Result<KernelName> {
     let mut request = uapi::ifreq { index, ..uapi::ifreq::default() };
     let pointer: *mut uapi::ifreq = &mut request;
     // SAFETY: the kernel reads and writes one `ifreq`, which the pointer leads to.
     check(unsafe { libc::ioctl(sock.as_raw_fd(), uapi::SIOCGIFNAME as _, pointer) })?;
     let name = request.name.split(|byte| *byte == 0).next().unwrap_or_default();
-    Ok(Name::from(&*String::from_utf8_lossy(name)))
+    Ok(KernelName::from(&*String::from_utf8_lossy(name)))
 }
 
 /// What the kernel knows this socket by: a number that no other socket of this boot has.

@@ -47,7 +47,7 @@ macro_rules! record {
             ),*
         }
         impl $crate::table::Typed for $name {
-            const TY: $crate::table::Ty = $crate::table::Ty::Record(stringify!($name));
+            const TYPE: $crate::table::Type = $crate::table::Type::Record(stringify!($name));
         }
         impl $crate::table::Readable for $name {
             fn value(&self) -> $crate::table::Value<'_> { $crate::table::Value::Record(self) }
@@ -57,7 +57,7 @@ macro_rules! record {
             const DOC: &'static str = concat!($($doc, "\n"),*);
             const FIELDS: &'static [$crate::table::Field] = &[$($crate::table::Field {
                 name: stringify!($field),
-                ty: <$type as $crate::table::Typed>::TY,
+                ty: <$type as $crate::table::Typed>::TYPE,
                 unit: $crate::table::unit!($($($unit)?)?),
                 since: concat!("" $($(, $since)?)?),
                 doc: concat!($($field_doc, "\n"),*),
@@ -102,7 +102,7 @@ macro_rules! enumeration {
             }
         }
         impl $crate::table::Typed for $name {
-            const TY: $crate::table::Ty = $crate::table::Ty::Enum(stringify!($name));
+            const TYPE: $crate::table::Type = $crate::table::Type::Enum(stringify!($name));
         }
         impl $crate::table::Readable for $name {
             fn value(&self) -> $crate::table::Value<'_> {
@@ -172,21 +172,21 @@ macro_rules! options {
             pub const FIELDS: &'static [$crate::table::Field] = &[
                 $($crate::table::Field {
                     name: stringify!($maybe),
-                    ty: $crate::table::Ty::Optional(&<$m_type as $crate::table::Typed>::TY),
+                    ty: $crate::table::Type::Optional(&<$m_type as $crate::table::Typed>::TYPE),
                     unit: $crate::table::Unit::None,
                     since: "",
                     doc: concat!($($m_doc, "\n"),*),
                 },)*
                 $($($crate::table::Field {
                     name: stringify!($exact),
-                    ty: $crate::table::Ty::Optional(&<$e_type as $crate::table::Typed>::TY),
+                    ty: $crate::table::Type::Optional(&<$e_type as $crate::table::Typed>::TYPE),
                     unit: $crate::table::Unit::None,
                     since: "",
                     doc: concat!($($e_doc, "\n"),*),
                 },)*)?
                 $($crate::table::Field {
                     name: stringify!($set),
-                    ty: <$s_type as $crate::table::Typed>::TY,
+                    ty: <$s_type as $crate::table::Typed>::TYPE,
                     unit: $crate::table::Unit::None,
                     since: "",
                     doc: concat!($($s_doc, "\n"),*),
@@ -194,7 +194,7 @@ macro_rules! options {
             ];
         }
         impl $crate::table::Typed for $name {
-            const TY: $crate::table::Ty = $crate::table::Ty::Options(stringify!($name));
+            const TYPE: $crate::table::Type = $crate::table::Type::Options(stringify!($name));
         }
         impl $name {
             /// What it says of itself.

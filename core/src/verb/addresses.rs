@@ -10,8 +10,8 @@ use crate::shared::socket_state::{explain, unasked};
 use crate::shared::subflow::list_fd;
 use crate::sys::cache;
 use crate::sys::mptcp;
-use crate::sys::path_manager::PmNetlink;
-use crate::table::{Ty, Typed, operation, record};
+use crate::sys::path_manager::PathManagerSocket;
+use crate::table::{Type, Typed, operation, record};
 
 record! {
     /// A local address that a connection knows under an address id.
@@ -48,7 +48,7 @@ operation! {
     /// assert_eq!(subflows::addresses(&client)?[0].id, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row ADDRESSES(sock: Ty::Socket) -> Ty::List(&Address::TY),
+    row ADDRESSES(sock: Type::Socket) -> Type::List(&Address::TYPE),
         requires Nothing, since "5.16" with "the module `tcp_diag`",
         [NotMptcp OtherNamespace];
     pub fn addresses(sock: &impl AsFd) -> Result<Vec<Address>> {
@@ -75,7 +75,7 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
     }
     if crate::shared::path_manager::addresses_by_token(sock) {
         // Refused for a connection under the kernel's path manager: it has endpoints instead.
-        let told = cache::about(sock, |netlink: &mut PmNetlink| netlink.addresses(token));
+        let told = cache::about(sock, |netlink: &mut PathManagerSocket| netlink.addresses(token));
         for local in told.unwrap_or_default() {
             let (id, ip) = (local.id, local.ip);
             let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };

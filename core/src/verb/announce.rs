@@ -13,9 +13,9 @@ use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{Observed, Phase, explain, observe};
 use crate::sys::event::KernelEvents;
-use crate::sys::path_manager::{LocalAddress, PmNetlink};
+use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 use crate::sys::{cache, fork, mptcp, socket};
-use crate::table::{Ty, Typed, operation, options};
+use crate::table::{Type, Typed, operation, options};
 
 options! {
     /// Which address to announce, and how.
@@ -57,8 +57,8 @@ operation! {
     /// here.withdraw()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row ANNOUNCE(sock: Ty::Socket, address: Ty::Ip, options: Announce::TY)
-        -> Ty::Handle("Announced"),
+    row ANNOUNCE(sock: Type::Socket, address: Type::Ip, options: Announce::TYPE)
+        -> Type::Handle("Announced"),
         requires NetAdmin and "a connection that the application controls", since "5.19",
         [NotConnected Closed NotMptcp NotReady NotControlled NotPermitted OtherNamespace
          AddressNotAvailable Unsupported];
@@ -142,7 +142,7 @@ fn tell(
     const TRIES: usize = 8;
     let mut last = Error::new(ErrorKind::InvalidArgument, OPERATION);
     for _ in 0..TRIES {
-        let known = cache::about(sock, |netlink: &mut PmNetlink| netlink.addresses(token));
+        let known = cache::about(sock, |netlink: &mut PathManagerSocket| netlink.addresses(token));
         let known = known.unwrap_or_default();
         let same = known.iter().find(|known| known.ip == local.ip && known.port == local.port);
         local.id = match same {

@@ -8,7 +8,7 @@ use crate::shared::new_socket::{Family, new_socket};
 use crate::sys::diag::SockDiag;
 use crate::sys::mptcp;
 use crate::sys::socket;
-use crate::table::{Ty, Typed, operation, record};
+use crate::table::{Type, Typed, operation, record};
 
 record! {
     /// One thing that this kernel and this process can or cannot do.
@@ -40,7 +40,7 @@ operation! {
     /// }
     /// # Ok::<(), subflows::Error>(())
     /// ```
-    row CAPABILITIES() -> Ty::List(&Capability::TY), requires Nothing, [];
+    row CAPABILITIES() -> Type::List(&Capability::TYPE), requires Nothing, [];
     pub fn capabilities() -> Result<Vec<Capability>> {
         let checks: [Check; 9] = [
             ("mptcp", "make Multipath TCP sockets", has_mptcp),

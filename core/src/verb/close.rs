@@ -13,7 +13,7 @@ use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::Unasked;
 use crate::sys::diag::Head;
 use crate::sys::mptcp;
-use crate::table::{Ty, operation};
+use crate::table::{Type, operation};
 
 operation! {
     /// Closes one subflow and leaves the connection open.
@@ -41,7 +41,7 @@ operation! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "MPTCP_CLOSE_SUB_ID")]
-    row CLOSE(sock: Ty::Socket, id: Ty::U32, force: Ty::Bool) -> Ty::Unit,
+    row CLOSE(sock: Type::Socket, id: Type::U32, force: Type::Bool) -> Type::Nothing,
         requires NetAdmin,
         since "5.19" with "`CONFIG_INET_DIAG_DESTROY` and the module `tcp_diag` for connections that \
             the kernel manages",

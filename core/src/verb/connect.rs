@@ -4,7 +4,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 
 use crate::error::Result;
 use crate::shared::new_socket::resolve;
-use crate::table::{Ty, Typed, operation};
+use crate::table::{Type, Typed, operation};
 use crate::wait::connecting::{Connect, Connecting};
 
 operation! {
@@ -27,7 +27,7 @@ operation! {
     /// assert_eq!(subflows::status(&stream)?.state, subflows::State::Mptcp);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row CONNECT(address: Ty::Address, options: Connect::TY) -> Ty::NewSocket,
+    row CONNECT(address: Type::Address, options: Connect::TYPE) -> Type::NewSocket,
         requires NetAdminForControl, since "5.6",
         [Refused Unreachable TimedOut AddressNotAvailable NotPermitted Busy Unsupported];
     pub fn connect(address: impl ToSocketAddrs, options: &Connect) -> Result<TcpStream> {

@@ -11,8 +11,8 @@ use crate::shared::info::{self, Info};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache;
 use crate::sys::diag::{RawConnection, SockDiag};
-use crate::sys::netlink::Refusal;
-use crate::table::{Ty, Typed, operation, options, record};
+use crate::sys::netlink::NetlinkError;
+use crate::table::{Type, Typed, operation, options, record};
 
 record! {
     /// One Multipath TCP connection of the network namespace, whoever owns it.
@@ -35,7 +35,7 @@ record! {
         send_queue: u32 [Bytes],
         /// Its counters.
         info: Info,
-        /// Its subflows, where they were asked for (`Connections::subflows`); otherwise empty.
+        /// Its subflows, where they were asked for (`ConnectionsOptions::subflows`); otherwise empty.
         subflows: Vec<Details>,
     }
 }
@@ -57,7 +57,7 @@ fn from_raw(raw: &RawConnection) -> Connection {
 
 options! {
     /// What to list of each connection.
-    pub struct Connections {
+    pub struct ConnectionsOptions {
         maybe {}
         set {
             /// Its subflows as well. Takes several times as long: the kernel is asked for every
@@ -79,23 +79,23 @@ operation! {
     /// modules, the host has to.
     ///
     /// ```
-    /// use subflows::Connections;
+    /// use subflows::ConnectionsOptions;
     ///
-    /// for connection in subflows::connections(&Connections::new().subflows(true))? {
+    /// for connection in subflows::connections(&ConnectionsOptions::new().subflows(true))? {
     ///     println!("{:08x}: {} subflows", connection.token, connection.subflows.len());
     /// }
     /// # Ok::<(), subflows::Error>(())
     /// ```
-    row CONNECTIONS(options: Connections::TY) -> Ty::List(&Connection::TY),
+    row CONNECTIONS(options: ConnectionsOptions::TYPE) -> Type::List(&Connection::TYPE),
         requires Nothing,
         since "5.9" with "the module `mptcp_diag`, and `tcp_diag` if subflows are asked for",
         [Unsupported];
-    pub fn connections(options: &Connections) -> Result<Vec<Connection>> {
+    pub fn connections(options: &ConnectionsOptions) -> Result<Vec<Connection>> {
         all(options).map_err(|refusal| refused("connections", refusal))
     }
 }
 
-fn all(options: &Connections) -> std::result::Result<Vec<Connection>, Refusal> {
+fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, NetlinkError> {
     let mut connections = Vec::new();
     let mut diag = SockDiag::open()?;
     diag.connections(|raw| connections.push(from_raw(&raw)))?;
@@ -134,7 +134,7 @@ operation! {
     /// assert_eq!(subflows::connection(token)?.local, client.local_addr()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row CONNECTION(token: Ty::U32) -> Connection::TY,
+    row CONNECTION(token: Type::U32) -> Connection::TYPE,
         requires Nothing, since "5.9" with "the module `mptcp_diag`", [Closed Unsupported];
     pub fn connection(token: u32) -> Result<Connection> {
         cache::look_up(|diag: &mut SockDiag| diag.connection(token))
@@ -160,7 +160,7 @@ fn has_mptcp_diag() -> bool {
     answer.map(|()| ANSWERED.get_or_init(|| ())).is_ok()
 }
 
-fn refused(operation: &'static str, refusal: Refusal) -> Error {
+fn refused(operation: &'static str, refusal: NetlinkError) -> Error {
     match refusal.errno {
         libc::ENOENT => Error::new(ErrorKind::Unsupported, operation)
             .errno(refusal.errno)

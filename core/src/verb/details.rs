@@ -7,7 +7,7 @@ use crate::shared::details::{Details, from_raw};
 use crate::shared::socket_state::{explain, no_such_subflow, unasked};
 use crate::shared::{diag_subflow, subflow};
 use crate::sys::mptcp;
-use crate::table::{Ty, Typed, operation};
+use crate::table::{Type, Typed, operation};
 
 operation! {
     /// Tells what `list` does not: backup in either direction, address ids, whether the subflow
@@ -27,7 +27,7 @@ operation! {
     /// assert!(!subflows::details(&client, path.id)?.is_backup);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row DETAILS(sock: Ty::Socket, id: Ty::U32) -> Details::TY,
+    row DETAILS(sock: Type::Socket, id: Type::U32) -> Details::TYPE,
         requires Nothing, since "5.16" with "the module `tcp_diag`",
         [NoSuchSubflow Closed NotMptcp OtherNamespace];
     pub fn details(sock: &impl AsFd, id: u32) -> Result<Details> {

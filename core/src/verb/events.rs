@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::socket_state::{Observed, Phase, explain, observe};
 use crate::sys::mptcp;
-use crate::table::{Ty, operation};
+use crate::table::{Type, operation};
 use crate::wait::events::Events;
 
 const OPERATION: &str = "events";
@@ -34,7 +34,7 @@ operation! {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row EVENTS(sock: Ty::Socket) -> Ty::Handle("Events"),
+    row EVENTS(sock: Type::Socket) -> Type::Handle("Events"),
         requires NetAdmin, since "5.16",
         [NotConnected Closed NotMptcp NotPermitted OtherNamespace];
     pub fn events(sock: &impl AsFd) -> Result<Events> {

@@ -8,7 +8,7 @@ use crate::shared::info::{Info, from_raw, subflows_total, unwrapped, wrapping_to
 use crate::shared::socket_state::explain;
 use crate::shared::subflow::list_fd;
 use crate::sys::mptcp;
-use crate::table::{Ty, Typed, operation};
+use crate::table::{Type, Typed, operation};
 
 operation! {
     /// Reads the counters of a connection.
@@ -26,7 +26,7 @@ operation! {
     /// assert_eq!(subflows::info(&client)?.subflows, Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row INFO(sock: Ty::Socket) -> Info::TY, requires Nothing, since "5.16", [NotMptcp];
+    row INFO(sock: Type::Socket) -> Info::TYPE, requires Nothing, since "5.16", [NotMptcp];
     pub fn info(sock: &impl AsFd) -> Result<Info> {
         info_fd(sock.as_fd())
     }

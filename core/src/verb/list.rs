@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use crate::error::Result;
 use crate::shared::subflow::{Subflow, list_fd};
-use crate::table::{Ty, Typed, operation};
+use crate::table::{Type, Typed, operation};
 
 operation! {
     /// Lists the live subflows of a connection, in the order in which they were opened.
@@ -29,7 +29,7 @@ operation! {
     /// ```
     #[doc(alias = "MPTCP_GET_SUB_IDS")]
     #[doc(alias = "MPTCP_GET_SUB_TUPLE")]
-    row LIST(sock: Ty::Socket) -> Ty::List(&Subflow::TY),
+    row LIST(sock: Type::Socket) -> Type::List(&Subflow::TYPE),
         requires Nothing, since "5.16" with "the module `tcp_diag` before 6.5",
         [NotMptcp OtherNamespace];
     pub fn list(sock: &impl AsFd) -> Result<Vec<Subflow>> {

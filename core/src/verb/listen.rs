@@ -5,7 +5,7 @@ use std::net::{TcpListener, ToSocketAddrs};
 use crate::error::{Error, Result};
 use crate::shared::listener::{Listen, listen_on};
 use crate::shared::new_socket::resolve;
-use crate::table::{Ty, Typed, operation};
+use crate::table::{Type, Typed, operation};
 
 operation! {
     /// Listens for Multipath TCP connections; plain TCP clients are accepted as well.
@@ -26,7 +26,7 @@ operation! {
     /// assert_eq!(subflows::status(&listener)?.state, subflows::State::Listening);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row LISTEN(address: Ty::Address, options: Listen::TY) -> Ty::NewSocket,
+    row LISTEN(address: Type::Address, options: Listen::TYPE) -> Type::NewSocket,
         requires Nothing, since "5.6",
         [AddressNotAvailable NotPermitted];
     pub fn listen(address: impl ToSocketAddrs, options: &Listen) -> Result<TcpListener> {

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use crate::error::Result;
 use crate::shared::subflow::Subflow;
-use crate::table::{Ty, Typed, operation};
+use crate::table::{Type, Typed, operation};
 use crate::wait::opening::{Open, Opening};
 
 operation! {
@@ -39,7 +39,7 @@ operation! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "MPTCP_OPEN_SUB_TUPLE")]
-    row OPEN(sock: Ty::Socket, options: Open::TY) -> Subflow::TY,
+    row OPEN(sock: Type::Socket, options: Open::TYPE) -> Subflow::TYPE,
         requires NetAdmin and "a connection that the application controls (`Connect::control`, \
             `take_control`, or `net.mptcp.path_manager=userspace` in the namespace)",
         since "5.19",

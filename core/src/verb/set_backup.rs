@@ -9,7 +9,7 @@ use crate::shared::path_manager::PathManager;
 use crate::shared::socket_state::{explain, no_such_subflow};
 use crate::shared::subflow;
 use crate::sys::mptcp;
-use crate::table::{Ty, operation};
+use crate::table::{Type, operation};
 
 operation! {
     /// Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
@@ -29,7 +29,7 @@ operation! {
     /// subflows::set_backup(&stream, paths[0].id, true)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row SET_BACKUP(sock: Ty::Socket, id: Ty::U32, backup: Ty::Bool) -> Ty::Unit,
+    row SET_BACKUP(sock: Type::Socket, id: Type::U32, backup: Type::Bool) -> Type::Nothing,
         requires NetAdmin and "a connection that the application controls", since "5.19",
         [NoSuchSubflow NotControlled Closed NotMptcp NotPermitted OtherNamespace];
     pub fn set_backup(sock: &impl AsFd, id: u32, backup: bool) -> Result<()> {

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use crate::error::Result;
 use crate::shared::new_socket::{Family, new_socket};
-use crate::table::{Ty, Typed, operation};
+use crate::table::{Type, Typed, operation};
 
 operation! {
     /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the
@@ -20,7 +20,7 @@ operation! {
     /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row SOCKET(family: Family::TY) -> Ty::NewSocket, requires Nothing, since "5.6", [];
+    row SOCKET(family: Family::TYPE) -> Type::NewSocket, requires Nothing, since "5.6", [];
     pub fn socket(family: impl Into<Family>) -> Result<OwnedFd> {
         new_socket(family.into(), "socket")
     }

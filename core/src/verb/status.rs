@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{Observed, Phase, observe};
-use crate::table::{Ty, Typed, enumeration, operation, record};
+use crate::table::{Type, Typed, enumeration, operation, record};
 
 enumeration! {
     /// What a stream socket is.
@@ -62,7 +62,7 @@ operation! {
     /// assert_eq!(subflows::status(&listener)?.state, subflows::State::Tcp);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row STATUS(sock: Ty::Socket) -> Status::TY, requires Nothing, since "5.16", [];
+    row STATUS(sock: Type::Socket) -> Status::TYPE, requires Nothing, since "5.16", [];
     pub fn status(sock: &impl AsFd) -> Result<Status> {
         status_fd(sock.as_fd())
     }

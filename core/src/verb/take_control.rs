@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use crate::door;
 use crate::door::control::take_control_fd;
 use crate::error::Result;
-use crate::table::{Ty, operation};
+use crate::table::{Type, operation};
 
 operation! {
     /// Hands the path management of one connection to the application, before it is connected.
@@ -37,7 +37,7 @@ operation! {
     /// subflows::take_control(&sock)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row TAKE_CONTROL(sock: Ty::Socket) -> Ty::Unit,
+    row TAKE_CONTROL(sock: Type::Socket) -> Type::Nothing,
         requires NetAdmin
             and "a writable `/proc/sys/net`, unless the namespace is set to `userspace` already",
         since "5.19",

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 
-use subflows::{Connect, Connections, Error, ErrorKind, Open, PathManager, State};
+use subflows::{Connect, ConnectionsOptions, Error, ErrorKind, Open, PathManager, State};
 use subflows_lab::{Namespace, ready, skip};
 
 use crate::common::child::{helper, helper_without_rights, is_child};
@@ -53,7 +53,7 @@ fn helper_without_any_right() {
     assert!(subflows::details(&stream, second.id).unwrap().is_joined);
     assert_eq!(subflows::addresses(&stream).unwrap().iter().map(|a| a.subflows).sum::<u32>(), 2);
     let token = status.token.unwrap();
-    let all = subflows::connections(&Connections::new().subflows(true)).unwrap();
+    let all = subflows::connections(&ConnectionsOptions::new().subflows(true)).unwrap();
     let found = all.iter().find(|found| found.token == token).unwrap();
     assert_eq!(found.subflows.len(), 2);
     assert_eq!(subflows::connection(token).unwrap().local, found.local);

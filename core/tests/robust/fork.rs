@@ -7,7 +7,7 @@ use std::thread;
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use subflows::{Connections, State};
+use subflows::{ConnectionsOptions, State};
 use subflows_lab::{Net, ready};
 
 use super::common::{Pair, child, judge, open_handed};
@@ -88,7 +88,7 @@ fn works(net: &Net, pair: &Pair, rounds: usize) {
         assert!(known.iter().any(|known| known.ip == extra.local.ip()));
         assert!(known.iter().all(|known| known.ip.is_ipv4() == local.is_ipv4()));
     }
-    let all = subflows::connections(&Connections::new()).unwrap();
+    let all = subflows::connections(&ConnectionsOptions::new()).unwrap();
     assert!(all.iter().any(|found| found.token == token));
     close(pair, &extra);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use subflows::{Announce, Connect, Connections, ErrorKind, Listen, Open, Opening, State};
+use subflows::{Announce, Connect, ConnectionsOptions, ErrorKind, Listen, Open, Opening, State};
 use subflows_lab::{Net, ready};
 
 use super::common::{Pair, child, judge, open_handed, raw};
@@ -160,7 +160,7 @@ impl Worker<'_> {
     }
 
     fn looks_around(&mut self, pair: &Pair) {
-        let all = self.call(subflows::connections(&Connections::new().subflows(true)));
+        let all = self.call(subflows::connections(&ConnectionsOptions::new().subflows(true)));
         let token = judge::token(&pair.client);
         assert!(all.iter().any(|found| found.token == token && !found.subflows.is_empty()));
         self.call(subflows::capabilities());

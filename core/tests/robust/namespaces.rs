@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use subflows::{Connect, Connections, ErrorKind, Open, Opening};
+use subflows::{Connect, ConnectionsOptions, ErrorKind, Open, Opening};
 use subflows_lab::{Namespace, Net, ready, wait_until};
 
 use super::common::{self, Pair, SOON, judge};
@@ -27,7 +27,7 @@ fn tells_of_its_own(here: (&Namespace, &Pair), other: &Pair) {
     assert!(subflows::status(&own.client).unwrap().is_ready);
     let found = subflows::connection(token).unwrap();
     assert_eq!((found.token, found.local), (token, local));
-    let all = subflows::connections(&Connections::new().subflows(true)).unwrap();
+    let all = subflows::connections(&ConnectionsOptions::new().subflows(true)).unwrap();
     assert_eq!(all.iter().map(|found| found.token).collect::<Vec<_>>(), [token]);
     assert_eq!(all[0].subflows.len(), 1);
     subflows::events(&own.client).unwrap();
@@ -91,7 +91,7 @@ fn a_subflow_was_shown_by_the_name_of_an_interface_elsewhere() {
         let index = details().interface_index.expect("it is bound");
         let name = details().interface.expect("it is bound");
         assert_eq!(&*name, &*net.paths[1].client_interface);
-        let all = subflows::connections(&Connections::new().subflows(true)).unwrap();
+        let all = subflows::connections(&ConnectionsOptions::new().subflows(true)).unwrap();
         let shown = all.iter().flat_map(|found| &found.subflows);
         assert!(shown.filter(|shown| shown.interface == Some(name)).count() > 0, "{all:?}");
         let present = with_interface("wrong0", index);

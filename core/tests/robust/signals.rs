@@ -8,7 +8,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigEvent, SigHandler, SigSet, SigevNo
 use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
 use nix::unistd::gettid;
-use subflows::{Announce, Connect, Connections, EventKind, Listen, State};
+use subflows::{Announce, Connect, ConnectionsOptions, EventKind, Listen, State};
 use subflows_lab::{Net, ready};
 
 use super::common::{Pair, child, judge, open_handed, raw};
@@ -69,7 +69,7 @@ fn every_verb(net: &Net, pair: &Pair) {
     assert!(subflows::status(sock).unwrap().is_ready);
     assert_eq!(subflows::list(sock).unwrap().len(), 1);
     assert_eq!(subflows::connection(token).unwrap().token, token);
-    let all = subflows::connections(&Connections::new().subflows(true)).unwrap();
+    let all = subflows::connections(&ConnectionsOptions::new().subflows(true)).unwrap();
     assert!(all.iter().any(|found| found.token == token));
     assert!(subflows::capabilities().unwrap().iter().all(|capability| capability.is_available));
 

@@ -21,7 +21,8 @@ pub(crate) struct Connections {}
 
 impl Connections {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let connections = subflows::connections(&subflows::Connections::new().subflows(true))?;
+        let connections =
+            subflows::connections(&subflows::ConnectionsOptions::new().subflows(true))?;
         if out.is_json() {
             return Ok(out.json(&json::list(&connections))?);
         }

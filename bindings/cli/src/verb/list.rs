@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::Value;
-use subflows::Connections;
+use subflows::ConnectionsOptions;
 
 use crate::failure::Failure;
 use crate::holder::{self, Unheld};
@@ -40,7 +40,7 @@ impl List {
 
 /// The subflows as anybody may see them.
 fn outside(token: Token) -> Result<Vec<Path>, Failure> {
-    let all = subflows::connections(&Connections::new().subflows(true))?;
+    let all = subflows::connections(&ConnectionsOptions::new().subflows(true))?;
     let found = all.into_iter().find(|found| found.token == token.0);
     let subflows = found.map(|connection| connection.subflows).unwrap_or_default();
     Ok(subflows.into_iter().map(|details| Path::Outside(Box::new(details))).collect())

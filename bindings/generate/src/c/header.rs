@@ -9,6 +9,7 @@ use subflows::table::Operation;
 
 use crate::words;
 
+use super::members::FORMER_NAMES;
 use super::sources::Source;
 
 pub(super) const HEAD: &str = include_str!("head.h");
@@ -103,6 +104,12 @@ fn tidy_comment(first: &str, comment: &[&str]) -> Vec<String> {
     [first.to_owned()].into_iter().chain(text).chain([format!("{indent} */")]).collect()
 }
 
+/// Programs that use a name of an earlier version still compile.
+fn former_names() -> String {
+    let defines = FORMER_NAMES.map(|(former, name)| format!("#define {former} {name}"));
+    format!("\n/* Names of earlier versions. */\n{}", defines.join("\n"))
+}
+
 fn config() -> Config {
     let mut config = Config {
         language: Language::C,
@@ -114,6 +121,7 @@ fn config() -> Config {
             .map(str::to_owned)
             .to_vec(),
         no_includes: true,
+        after_includes: Some(former_names()),
         documentation_style: DocumentationStyle::Doxy,
         line_length: 100,
         usize_is_size_t: true,

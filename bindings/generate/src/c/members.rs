@@ -1,6 +1,6 @@
 //! Core's records and options as members of C structs: which type, which words.
 
-use subflows::table::{Field, RecordTable, Ty};
+use subflows::table::{Field, RecordTable, Type};
 use subflows::{ENUMERATIONS, ErrorKind, OPTIONS, RECORDS};
 
 use super::abi::Abi;
@@ -188,7 +188,7 @@ fn value(scalar: Scalar) -> CType {
 /// What a field means, its unit, and since when the kernel tells it.
 fn sentence(field: &Field) -> String {
     let mut doc = words::for_c(&words::paragraph(field.doc));
-    if let Ty::Enum(name) | Ty::Optional(&Ty::Enum(name)) = field.ty {
+    if let Type::Enum(name) | Type::Optional(&Type::Enum(name)) = field.ty {
         doc += &format!(" An enum {}.", words::c_record(name));
     }
     if let Some(unit) = words::unit(field.unit) {
@@ -252,6 +252,10 @@ fn option((field, keyword): (&Field, Keyword)) -> Vec<Member> {
     }
 }
 
+/// Constants by the names that they had in earlier versions, and by those that they have now.
+pub(super) const FORMER_NAMES: [(&str, &str); 1] =
+    [("SUBFLOWS_SUBFLOW_STATE_CLOSE", "SUBFLOWS_SUBFLOW_STATE_CLOSED")];
+
 /// Every constant of the interface with its number.
 pub(super) fn constants(abi: &Abi) -> Vec<(String, i64)> {
     let kinds = ErrorKind::ALL.iter();
@@ -263,7 +267,12 @@ pub(super) fn constants(abi: &Abi) -> Vec<(String, i64)> {
         enumeration.variants.iter().map(constant)
     });
     let bits = abi.bits().map(|(structure, field, bit)| (presence(structure, field), 1i64 << bit));
-    kinds.chain(variants).chain(bits).collect()
+    let mut constants: Vec<_> = kinds.chain(variants).chain(bits).collect();
+    for (former, name) in FORMER_NAMES {
+        let number = constants.iter().find(|(known, _)| known == name).map(|(_, number)| *number);
+        constants.extend(number.map(|number| (former.to_owned(), number)));
+    }
+    constants
 }
 
 /// The constant of one bit of a presence word.

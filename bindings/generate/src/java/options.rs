@@ -15,7 +15,7 @@ const BEGINNINGS: &[(&str, &str, &str)] = &[
     ("Open", "interface", "via"),
     ("Open", "local", "from"),
     ("Announce", "port", "atPort"),
-    ("Connections", "subflows", "withSubflows"),
+    ("ConnectionsOptions", "subflows", "withSubflows"),
 ];
 
 /// The class of one options struct.

@@ -13,7 +13,7 @@ pub(super) const HEAD: &str =
 
 /// The class of an options struct.
 pub(super) fn options(name: &str) -> String {
-    format!("{name}Options")
+    format!("{}Options", crate::words::options_stem(name))
 }
 
 /// A method: camel case, a span of time without its unit, and no word that Java keeps to itself.

@@ -54,7 +54,7 @@ fn symbol(variant: &str) -> String {
 
 /// How a field that is true or false is asked in Ruby: `is_ready` by `ready?`.
 fn question(field: &subflows::table::Field) -> Option<String> {
-    let is_bool = matches!(field.ty, subflows::table::Ty::Bool);
+    let is_bool = matches!(field.ty, subflows::table::Type::Bool);
     field.name.strip_prefix("is_").filter(|_| is_bool).map(|name| format!("{name}?"))
 }
 

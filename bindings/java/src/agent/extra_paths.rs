@@ -21,8 +21,8 @@ use jni::objects::{JClass, JLongArray, JObject, JObjectArray, JValue};
 use jni::{Env, jni_sig, jni_str};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use subflows::kernel::{KernelEvent, KernelEvents, Refusal};
-use subflows::{Connections, Error, EventKind, Open, SubflowState};
+use subflows::kernel::{KernelEvent, KernelEvents, NetlinkError};
+use subflows::{ConnectionsOptions, Error, EventKind, Open, SubflowState};
 
 use crate::error::Failure;
 use crate::packed::PackedOptions;
@@ -70,7 +70,7 @@ pub(crate) fn follow(
     }
 }
 
-fn failed(refusal: Refusal) -> Failure {
+fn failed(refusal: NetlinkError) -> Failure {
     Failure::Os("events", refusal.errno)
 }
 
@@ -136,7 +136,7 @@ impl Follower<'_> {
     fn step(&mut self, mut tell: impl FnMut(Option<&Open>, &Error)) {
         if self.resync_at.is_some_and(|at| at <= Instant::now()) {
             self.resync_at = None;
-            match subflows::connections(&Connections::new()) {
+            match subflows::connections(&ConnectionsOptions::new()) {
                 Ok(all) => {
                     // The others are told of when they are.
                     let made = all.iter().filter(|it| it.state == SubflowState::Established);

@@ -3,7 +3,7 @@
 use jni::Env;
 use jni::objects::{JClass, JLongArray};
 use jni::sys::jlong;
-use subflows::{Connections, ErrorKind};
+use subflows::{ConnectionsOptions, ErrorKind};
 
 use crate::error::Failure;
 use crate::packed::{Packed, PackedOptions};
@@ -13,7 +13,7 @@ pub(crate) fn connections<'local>(
     _: JClass<'_>,
     options: JLongArray<'_>,
 ) -> Result<JLongArray<'local>, Failure> {
-    let options = PackedOptions::options::<Connections>(env, &options)?;
+    let options = PackedOptions::options::<ConnectionsOptions>(env, &options)?;
     Packed::all(&subflows::connections(&options)?).to_java(env)
 }
 

@@ -52,7 +52,7 @@ class SubflowState(enum.IntEnum):
     """We closed; the peer acknowledged it."""
     TIME_WAIT = 6
     """Closed by both; strays are awaited."""
-    CLOSE = 7
+    CLOSED = 7
     """Closed."""
     CLOSE_WAIT = 8
     """The peer closed."""

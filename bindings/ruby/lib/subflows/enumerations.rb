@@ -35,12 +35,12 @@ module Subflows
   # - +:fin_wait1+: We closed; the peer has not acknowledged it.
   # - +:fin_wait2+: We closed; the peer acknowledged it.
   # - +:time_wait+: Closed by both; strays are awaited.
-  # - +:close+: Closed.
+  # - +:closed+: Closed.
   # - +:close_wait+: The peer closed.
   # - +:last_ack+: The peer closed, then we did.
   # - +:closing+: Both closed at once.
   SUBFLOW_STATES = %i[
-    unknown established syn_sent syn_received fin_wait1 fin_wait2 time_wait close close_wait
+    unknown established syn_sent syn_received fin_wait1 fin_wait2 time_wait closed close_wait
     last_ack closing
   ].freeze
 

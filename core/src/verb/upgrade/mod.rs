@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::shared::socket_state::{Observed, Phase, observe};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::socket;
-use crate::table::{Ty, operation};
+use crate::table::{Type, operation};
 
 const OPERATION: &str = "upgrade";
 
@@ -49,7 +49,7 @@ operation! {
     /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
     /// # Ok::<(), subflows::Error>(())
     /// ```
-    row UPGRADE(sock: Ty::Socket) -> Ty::Unit,
+    row UPGRADE(sock: Type::Socket) -> Type::Nothing,
         requires Nothing, since "5.6", [InvalidState Unsupported OtherNamespace];
     pub fn upgrade(sock: &impl AsFd) -> Result<()> {
         upgrade_fd(sock.as_fd())
@@ -112,7 +112,7 @@ fn refuse_used(sock: BorrowedFd<'_>) -> Result<()> {
         return Err(used("the socket is listening"));
     }
     let state = socket::tcp_state(sock).map_err(failed)?;
-    if SubflowState::from_kernel(state) != SubflowState::Close {
+    if SubflowState::from_kernel(state) != SubflowState::Closed {
         return Err(used("the socket is connecting or connected"));
     }
     let local = socket::local_address(sock).map_err(failed)?;

@@ -16,7 +16,7 @@ use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::Unasked;
 use crate::sys::diag::{RawConnection, SockDiag};
 use crate::sys::event::{KernelEvent, KernelEvents};
-use crate::sys::netlink::Refusal;
+use crate::sys::netlink::NetlinkError;
 use crate::sys::socket;
 pub use event::{Event, EventKind};
 
@@ -206,7 +206,7 @@ impl Events {
 
     /// Tells what changed while events were lost: the difference between what the reader knows and
     /// what the kernel has.
-    fn resync(&mut self) -> std::result::Result<(), Refusal> {
+    fn resync(&mut self) -> std::result::Result<(), NetlinkError> {
         let (open, connections) = (self.open_subflows()?, self.open_connections()?);
         // What came before an earlier resync has been read by now.
         self.resynced.clear();
@@ -247,7 +247,7 @@ impl Events {
 
     /// The connections that the kernel has, each with its initial ends; of a stream that follows one
     /// connection, at most that one.
-    fn open_connections(&mut self) -> std::result::Result<HashMap<u32, Ends>, Refusal> {
+    fn open_connections(&mut self) -> std::result::Result<HashMap<u32, Ends>, NetlinkError> {
         let mut connections = HashMap::new();
         let mut add = |found: RawConnection| {
             let token = found.info.raw.mptcpi_token;
@@ -263,7 +263,7 @@ impl Events {
     }
 
     /// What the kernel has: subflows that were answered.
-    fn open_subflows(&mut self) -> std::result::Result<HashSet<Ends>, Refusal> {
+    fn open_subflows(&mut self) -> std::result::Result<HashSet<Ends>, NetlinkError> {
         let (mut open, ours) = (HashSet::new(), self.token);
         self.diag.subflows(|entry| {
             let is_ours = ours.is_none_or(|token| token == entry.token);
@@ -280,6 +280,6 @@ fn is_open(state: SubflowState) -> bool {
     matches!(state, SubflowState::Established | SubflowState::CloseWait)
 }
 
-fn refused(refusal: Refusal) -> Error {
+fn refused(refusal: NetlinkError) -> Error {
     unasked(OPERATION, Unasked::Refused(refusal))
 }

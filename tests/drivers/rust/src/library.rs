@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use subflows::{Announce, Announced, Connect, Connections, Events, Family, Listen, Open};
+use subflows::{Announce, Announced, Connect, ConnectionsOptions, Events, Family, Listen, Open};
 
 use crate::Verbs;
 use crate::answer::{Answer, Fault, Fields, list, record};
@@ -85,7 +85,7 @@ impl Verbs for Library {
                 Ok(subflows::set_backup(sockets.of(request)?, id, yes).map(done)?)
             }
             "connections" => {
-                let options = Connections::new().subflows(request.is("subflows")?);
+                let options = ConnectionsOptions::new().subflows(request.is("subflows")?);
                 Ok(list(&subflows::connections(&options)?))
             }
             "connection" => Ok(record(&subflows::connection(request.value("token")?)?)),

@@ -36,7 +36,7 @@ public enum SubflowState {
     /**
      * Closed.
      */
-    CLOSE(7),
+    CLOSED(7),
     /**
      * The peer closed.
      */

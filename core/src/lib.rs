@@ -58,7 +58,7 @@ pub use verb::details::details;
 pub use verb::events::events;
 pub use verb::info::info;
 pub use verb::list::list;
-pub use verb::listen::listen;
+pub use verb::listen::{listen, listen_any};
 pub use verb::open::open;
 pub use verb::set_backup::set_backup;
 pub use verb::socket::socket;

@@ -28,12 +28,13 @@ Raises:
     (listen) => {
         r#"Listens for Multipath TCP connections; plain TCP clients are accepted as well.
 
-The result is the language's own listener. The address may be taken again at once after the
-program ends (SO_REUSEADDR). Where the kernel has no Multipath TCP it is a TCP listener. Who
-manages the paths of accepted connections is decided by the network namespace
-(`net.mptcp.path_manager`) when a client connects: there is nothing to set here. Where that is
-`userspace`, the kernel takes further subflows of clients only while some program of the host
-follows `events`.
+The result is the language's own listener. Without a host (in Rust: `listen_any`) it is bound to
+`::`, which accepts IPv4 clients as well, or to `0.0.0.0` if there is no IPv6. The address may be
+taken again at once after the program ends (SO_REUSEADDR). Where the kernel has no Multipath TCP
+it is a TCP listener. Who manages the paths of accepted connections is decided by the network
+namespace (`net.mptcp.path_manager`) when a client connects: there is nothing to set here. Where
+that is `userspace`, the kernel takes further subflows of clients only while some program of the
+host follows `events`.
 
 Requires no privilege; Linux 5.6 or newer.
 

@@ -1,6 +1,6 @@
 //! Making a listener.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::{Error, Result};
@@ -22,6 +22,20 @@ options! {
             /// An IPv6 listener leaves IPv4 alone.
             only_v6: bool = false,
         }
+    }
+}
+
+/// Listens on every local address: on `::` for both families, or on `0.0.0.0` if the host has no IPv6.
+///
+/// Only a missing address family leads to `0.0.0.0`: if the port of `::` is taken, an IPv4 listener
+/// would miss the clients of the other family without a word.
+pub(crate) fn listen_on_any(port: u16, options: &Listen) -> Result<OwnedFd> {
+    let lacks_ipv6 = |error: &Error| error.raw_os_error() == Some(libc::EAFNOSUPPORT);
+    match listen_on((Ipv6Addr::UNSPECIFIED, port).into(), options) {
+        Err(error) if lacks_ipv6(&error) && !options.only_v6 => {
+            listen_on((Ipv4Addr::UNSPECIFIED, port).into(), options)
+        }
+        listener => listener,
     }
 }
 

@@ -1,0 +1,98 @@
+//! A listener on every address accepts clients of both families, whatever the host has of IPv6.
+
+#[path = "common/mod.rs"]
+mod common;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::thread;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+use subflows::{Connect, ErrorKind, Listen};
+use subflows_lab::{Namespace, ready};
+
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+fn accepts(listener: &TcpListener, from: IpAddr) -> bool {
+    let port = listener.local_addr().unwrap().port();
+    subflows::connect((from, port), &Connect::new()).is_ok()
+}
+
+#[test]
+fn every_address_is_of_both_families() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let _inside = namespace.enter().unwrap();
+    let both = subflows::listen_any(0, &Listen::new()).unwrap();
+    assert!(accepts(&both, V4) && accepts(&both, V6));
+    let only_v6 = subflows::listen_any(0, &Listen::new().only_v6(true)).unwrap();
+    assert!(!accepts(&only_v6, V4) && accepts(&only_v6, V6));
+}
+
+#[test]
+fn ipv6_that_is_switched_off_keeps_ipv4() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    namespace.set_sysctl("net.ipv6.conf.all.disable_ipv6", "1").unwrap();
+    let _inside = namespace.enter().unwrap();
+    let listener = subflows::listen_any(0, &Listen::new()).unwrap();
+    assert!(accepts(&listener, V4) && !accepts(&listener, V6));
+}
+
+/// As on a kernel without IPv6, or with `ipv6.disable=1`.
+fn without_ipv6() {
+    let family =
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::AF_INET6 as u64);
+    let rule = SeccompRule::new(vec![family.unwrap()]).unwrap();
+    let filter: BpfProgram = SeccompFilter::new(
+        [(libc::SYS_socket, vec![rule])].into_iter().collect(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EAFNOSUPPORT as u32),
+        std::env::consts::ARCH.try_into().unwrap(),
+    )
+    .and_then(TryInto::try_into)
+    .unwrap();
+    seccompiler::apply_filter(&filter).unwrap();
+}
+
+#[test]
+fn without_ipv6_it_is_ipv4() {
+    if !ready() {
+        return;
+    }
+    let sandboxed = || {
+        without_ipv6();
+        let listener = subflows::listen_any(0, &Listen::new()).unwrap();
+        assert_eq!(listener.local_addr().unwrap().ip(), Ipv4Addr::UNSPECIFIED);
+        assert!(accepts(&listener, V4));
+        let refused = subflows::listen_any(0, &Listen::new().only_v6(true)).unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(libc::EAFNOSUPPORT));
+    };
+    thread::spawn(sandboxed).join().unwrap();
+}
+
+/// A listener of one family would miss the clients of the other.
+#[test]
+fn a_port_that_one_family_has_taken_is_refused() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let _inside = namespace.enter().unwrap();
+    for options in [Listen::new().only_v6(true), Listen::new()] {
+        let taken = match options.only_v6 {
+            true => subflows::listen("[::]:0", &options),
+            false => subflows::listen("0.0.0.0:0", &options),
+        };
+        let port = taken.as_ref().unwrap().local_addr().unwrap().port();
+        let refused = subflows::listen_any(port, &Listen::new()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::AddressNotAvailable);
+    }
+}

@@ -23,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::error::{Error, Result};
 use crate::shared::listener::Listen;
 use crate::shared::subflow::Subflow;
+use crate::sys::poll;
 use crate::sys::reactor::watch;
 use crate::wait::connecting::{Connect, Connecting};
 use crate::wait::events::{Event, Events};
@@ -87,7 +88,7 @@ pub async fn next_event(
     events: &mut Events,
     timeout: impl Into<Option<Duration>>,
 ) -> Result<Option<Event>> {
-    let deadline = timeout.into().map(crate::sys::socket::deadline_in);
+    let deadline = timeout.into().map(poll::deadline_in);
     loop {
         if let Some(event) = events.try_next()? {
             return Ok(Some(event));

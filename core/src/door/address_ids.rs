@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::diag_subflow;
 use crate::shared::path_manager::addresses_by_token;
 use crate::shared::socket_state::unasked;
 use crate::shared::subflow::{Subflow, list_fd};
-use crate::shared::{diag_subflow, port};
 use crate::sys::cache::{self, Unasked};
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
+use crate::sys::random;
 
 /// The kernel counts the subflows of a connection from here (`msk->subflow_id`). Before Linux 6.5 it
 /// does not tell; the initial one then has another id.
@@ -93,7 +94,7 @@ fn local_address_ids(
 /// still be closing the subflows that went by it.
 fn free_id(is_used: impl Fn(u8) -> bool) -> Option<u8> {
     static NEXT: OnceLock<AtomicU8> = OnceLock::new();
-    let next = NEXT.get_or_init(|| AtomicU8::new(port::random() as u8));
+    let next = NEXT.get_or_init(|| AtomicU8::new(random::number() as u8));
     let start = next.fetch_add(1, Ordering::Relaxed);
     (0..=u8::MAX).map(|step| start.wrapping_add(step)).find(|id| *id != 0 && !is_used(*id))
 }

@@ -15,7 +15,7 @@ use crate::sys::event::KernelEvents;
 use crate::sys::latch::{self, Failure, Latched};
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
-use crate::sys::{mptcp, socket};
+use crate::sys::{mptcp, namespace};
 
 /// How long others may hold the lock before we give up.
 const LOCK_BOUND: Duration = Duration::from_secs(1);
@@ -123,8 +123,8 @@ impl Door for Direct {
         const OPERATION: &str = "events";
         let events = KernelEvents::subscribe()
             .map_err(|refusal| unasked(OPERATION, Unasked::Refused(refusal)))?;
-        let elsewhere = sock.and_then(socket::namespace_cookie).is_some_and(|cookie| {
-            socket::namespace_cookie(events.as_fd()).is_some_and(|ours| ours != cookie)
+        let elsewhere = sock.and_then(namespace::cookie).is_some_and(|cookie| {
+            namespace::cookie(events.as_fd()).is_some_and(|ours| ours != cookie)
         });
         if elsewhere {
             return Err(Error::new(ErrorKind::OtherNamespace, OPERATION).into());

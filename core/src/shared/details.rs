@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use crate::kernel_name::KernelName;
 use crate::shared::diag_subflow::DiagSubflow;
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::socket;
+use crate::sys::interface;
 use crate::sys::uapi::diag;
 use crate::table::record;
 
@@ -55,8 +55,7 @@ impl Details {
     /// Adds the name of the interface. It is asked of a socket in the subflow's network namespace:
     /// the calling thread may be in another.
     pub(crate) fn name_interface(&mut self, sock: BorrowedFd<'_>) {
-        self.interface =
-            self.interface_index.and_then(|index| socket::interface_name(sock, index).ok());
+        self.interface = self.interface_index.and_then(|index| interface::name(sock, index).ok());
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::RangeInclusive;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::sys::{fork, socket};
+use crate::sys::{namespace, random};
 
 /// How long what the namespace's settings said is taken for true.
 const FRESH: Duration = Duration::from_secs(1);
@@ -26,7 +25,7 @@ pub(crate) fn ephemeral(sock: BorrowedFd<'_>) -> u16 {
     thread_local! {
         static SETTINGS: RefCell<Option<Settings>> = const { RefCell::new(None) };
     }
-    let namespace = socket::namespace_cookie(sock).unwrap_or(0);
+    let namespace = namespace::cookie(sock).unwrap_or(0);
     let is_fresh =
         |settings: &&Settings| settings.namespace == namespace && settings.read.elapsed() < FRESH;
     let lent = SETTINGS.try_with(|slot| {
@@ -57,7 +56,7 @@ impl Settings {
     fn choose(&self) -> u16 {
         let (low, high) = (*self.range.start(), *self.range.end());
         let span = u64::from(high - low) + 1;
-        let any = || low + (random() % span) as u16;
+        let any = || low + (random::number() % span) as u16;
         let is_reserved = |port| self.reserved.iter().any(|range| range.contains(&port));
         (0..TRIES).map(|_| any()).find(|port| !is_reserved(*port)).unwrap_or_else(any)
     }
@@ -77,14 +76,6 @@ fn parse_reserved(text: &str) -> Vec<RangeInclusive<u16>> {
         Some(low.parse().ok()?..=high.parse().ok()?)
     };
     text.trim().split(',').filter_map(parse).collect()
-}
-
-/// Enough chance to keep two that choose at once apart, a process and its fork too; nothing secret
-/// hangs on it.
-pub(crate) fn random() -> u64 {
-    let mut hasher = RandomState::new().build_hasher();
-    hasher.write_u64(fork::generation());
-    hasher.finish()
 }
 
 #[cfg(test)]

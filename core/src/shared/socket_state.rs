@@ -8,7 +8,7 @@ use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::{self, Unasked};
 use crate::sys::diag::SockDiag;
 use crate::sys::mptcp::{self, Info};
-use crate::sys::socket;
+use crate::sys::{namespace, poll, socket};
 
 /// What a socket turned out to be.
 pub(crate) enum Observed {
@@ -108,7 +108,7 @@ fn phase_without_diag(sock: BorrowedFd<'_>) -> Phase {
     if matches!(initial, Ok(SubflowState::SynSent)) {
         return Phase::Connecting;
     }
-    match socket::poll_now(sock, libc::POLLRDHUP) {
+    match poll::now(sock, libc::POLLRDHUP) {
         Ok(events) if events & libc::POLLHUP != 0 => Phase::Closed,
         Ok(events) if events & libc::POLLRDHUP != 0 => Phase::HalfClosed,
         _ => Phase::Connected,
@@ -118,7 +118,7 @@ fn phase_without_diag(sock: BorrowedFd<'_>) -> Phase {
 /// An unconnected socket and one whose connection is gone both have no token; only the latter
 /// reports that its receiving side is shut.
 fn was_shut(sock: BorrowedFd<'_>) -> bool {
-    socket::poll_now(sock, libc::POLLRDHUP).is_ok_and(|events| events & libc::POLLRDHUP != 0)
+    poll::now(sock, libc::POLLRDHUP).is_ok_and(|events| events & libc::POLLRDHUP != 0)
 }
 
 /// Why a verb on one subflow found none.
@@ -134,7 +134,7 @@ pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id:
 
 /// Refuses a socket of another network namespace than the one in which the thread is now.
 pub(crate) fn must_be_here(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
-    match socket::is_here(sock) {
+    match namespace::is_here(sock) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::new(ErrorKind::OtherNamespace, operation)),
         Err(error) => Err(Error::from_io(operation, &error)),

@@ -17,7 +17,7 @@ use super::diag::SockDiag;
 use super::netlink::NetlinkError;
 use super::path_manager::PathManagerSocket;
 use super::route::Addresses;
-use super::{fork, socket};
+use super::{fork, namespace, socket};
 
 /// A netlink socket that can be kept.
 pub(crate) trait Kept: Sized + 'static {
@@ -85,7 +85,7 @@ pub(crate) fn about<K: Kept, T>(
     sock: BorrowedFd<'_>,
     ask: impl FnOnce(&mut K) -> Result<T, NetlinkError>,
 ) -> Result<T, Unasked> {
-    let namespace = socket::namespace_cookie(sock);
+    let namespace = namespace::cookie(sock);
     let mut ask = Some(ask);
     let mut run = |slot: &mut Slot<K>| {
         slot.forget_if_lost();
@@ -157,7 +157,7 @@ impl<K: Kept> Slot<K> {
 impl<K: Kept> Entry<K> {
     fn open() -> Result<Self, NetlinkError> {
         let kept = K::open()?;
-        let (cookie, namespace) = (socket::cookie(kept.fd()), socket::namespace_cookie(kept.fd()));
+        let (cookie, namespace) = (socket::cookie(kept.fd()), namespace::cookie(kept.fd()));
         let kept = ManuallyDrop::new(kept);
         Ok(Entry { kept, generation: fork::generation(), cookie, namespace })
     }

@@ -9,8 +9,8 @@ use super::mptcp::Info;
 use super::netlink::{
     Attributes, Message, Netlink, NetlinkError, Received, number, u16_at, u32_at,
 };
-use super::socket;
 use super::uapi::{self, diag, tcp_info};
+use super::{address, plain, socket};
 use crate::kernel_name::KernelName;
 
 /// Any cookie will do: the ends alone choose the socket.
@@ -272,7 +272,7 @@ fn parse_head(payload: &[u8]) -> Option<Head> {
             return Some(SocketAddr::from((Ipv4Addr::from(ip), port)));
         }
         let ip: [u8; 16] = payload.get(ip..ip + 16)?.try_into().ok()?;
-        Some(socket::unmapped(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, 0)))
+        Some(address::unmapped(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, 0)))
     };
     let cookie = u64::from(u32_at(payload, 44)?) | (u64::from(u32_at(payload, 48)?) << 32);
     Some(Head {
@@ -338,7 +338,7 @@ fn parse_leg(received: &Received<'_>) -> Result<Option<DiagSubflow>, NetlinkErro
     }
     for attribute in attributes(received) {
         match attribute? {
-            (diag::INFO, value) => socket::read_prefix(value, &mut entry.tcp),
+            (diag::INFO, value) => plain::read_prefix(value, &mut entry.tcp),
             (diag::CONG, value) => {
                 let name = value.strip_suffix(&[0]).unwrap_or(value);
                 entry.congestion_control = Some(KernelName::from(&*String::from_utf8_lossy(name)));

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
 use super::cancel::Uncancelled;
-use super::socket;
+use super::{namespace, poll, socket};
 
 /// The two names of the switch, the newer one (Linux 6.15) first, with its values.
 const SWITCHES: [Switch; 2] = [
@@ -141,7 +141,7 @@ impl Switch {
 /// checked that it is one, and that it lives in the calling thread's namespace.
 pub(crate) fn latch(sock: BorrowedFd<'_>, bound: Duration) -> Result<Latched, Failure> {
     let _uncancelled = Uncancelled::new();
-    let deadline = socket::deadline_in(bound);
+    let deadline = poll::deadline_in(bound);
     let (file, switch, unwritable) = match open_switch(true) {
         Ok((file, switch)) => (file, switch, None),
         // Where the namespace is on the userspace path manager, nothing has to be written.
@@ -205,7 +205,7 @@ struct Journal(File);
 
 impl Journal {
     fn open(sock: BorrowedFd<'_>) -> Option<Journal> {
-        let path = format!("{JOURNALS}/path-manager.{}", socket::namespace_cookie(sock)?);
+        let path = format!("{JOURNALS}/path-manager.{}", namespace::cookie(sock)?);
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
         match options.open(&path) {

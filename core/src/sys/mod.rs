@@ -1,16 +1,23 @@
-//! The ground floor: system calls, kernel layouts, netlink. All `unsafe` of core is here, and
-//! nothing above it knows a number of the kernel's.
+//! The ground floor: system calls, kernel layouts, netlink. All `unsafe` code of core is here, and so
+//! are all layouts and command numbers of the kernel.
 
+pub(crate) mod address;
 pub(crate) mod cache;
 mod cancel;
 pub(crate) mod diag;
 pub(crate) mod event;
+pub(crate) mod fcntl;
 pub(crate) mod fork;
+pub(crate) mod interface;
 pub(crate) mod latch;
 pub(crate) mod load;
 pub(crate) mod mptcp;
+pub(crate) mod namespace;
 pub(crate) mod netlink;
 pub(crate) mod path_manager;
+mod plain;
+pub(crate) mod poll;
+pub(crate) mod random;
 #[cfg(feature = "tokio")]
 pub(crate) mod reactor;
 pub(crate) mod route;

@@ -9,8 +9,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
 
 use super::netlink::u32_at;
-use super::socket;
 use super::uapi::{self, mptcp_full_info, mptcp_info, mptcp_subflow_info, tcp_info};
+use super::{address, plain, socket};
 
 /// The most subflows that are read. Linux has 256 address ids, but no limit on subflows.
 const MAX_SUBFLOWS: usize = 65_536;
@@ -33,7 +33,7 @@ impl Info {
     /// Counts from a message of `sock_diag`, which carries the same structure.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut raw = mptcp_info::default();
-        socket::read_prefix(bytes, &mut raw);
+        plain::read_prefix(bytes, &mut raw);
         Info { raw, length: bytes.len() }
     }
 }
@@ -164,8 +164,8 @@ unsafe fn gather<T>(
         let tcp = unsafe { tcp.assume_init_ref() };
         // SAFETY: as above.
         let info = unsafe { info.assume_init_ref() };
-        let local = socket::address(&info.addrs.local.0);
-        let remote = socket::address(&info.addrs.remote.0);
+        let local = address::parse(&info.addrs.local.0);
+        let remote = address::parse(&info.addrs.remote.0);
         if let (Some(local), Some(remote)) = (local, remote) {
             if is_live(tcp.tcpi_state) && !local.ip().is_unspecified() {
                 each(gathered, RawSubflow { id: info.id, local, remote, tcp });
@@ -212,7 +212,7 @@ type Addresses = Option<(SocketAddr, SocketAddr)>;
 fn read_addresses(sock: BorrowedFd<'_>) -> io::Result<Vec<Addresses>> {
     let elements = read_elements(sock, uapi::MPTCP_SUBFLOW_ADDRS, 256)?;
     let parse = |bytes: &[u8]| {
-        Some((socket::address(bytes.get(..128)?)?, socket::address(bytes.get(128..)?)?))
+        Some((address::parse(bytes.get(..128)?)?, address::parse(bytes.get(128..)?)?))
     };
     Ok(elements.0.chunks_exact(elements.1).map(parse).collect())
 }
@@ -221,7 +221,7 @@ fn read_counters(sock: BorrowedFd<'_>) -> io::Result<Vec<tcp_info>> {
     let elements = read_elements(sock, uapi::MPTCP_TCPINFO, size_of::<tcp_info>())?;
     let parse = |bytes: &[u8]| {
         let mut tcp = tcp_info::default();
-        socket::read_prefix(bytes, &mut tcp);
+        plain::read_prefix(bytes, &mut tcp);
         tcp
     };
     Ok(elements.0.chunks_exact(elements.1).map(parse).collect())

@@ -14,7 +14,7 @@ use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{Observed, Phase, explain, observe};
 use crate::sys::event::KernelEvents;
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
-use crate::sys::{cache, fork, mptcp, socket};
+use crate::sys::{cache, fcntl, fork, interface, mptcp, socket};
 use crate::table::{Type, Typed, operation, options};
 
 options! {
@@ -121,13 +121,13 @@ fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> R
     let remote = socket::peer_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?;
     let index = interface_of(sock, address.ip(), remote, OPERATION)?;
     if index != 0 {
-        let name = socket::interface_name(sock, index);
+        let name = interface::name(sock, index);
         let name = name.map_err(|error| Error::from_io(OPERATION, &error))?;
         options.interface = Some(name.to_string());
     }
     let listener = listen_on(address, &options).map_err(|error| error.during(OPERATION))?;
     // Two who turn strangers away at once must not wait for each other's.
-    socket::set_nonblocking(listener.as_fd(), true).map_err(|e| Error::from_io(OPERATION, &e))?;
+    fcntl::set_nonblocking(listener.as_fd(), true).map_err(|e| Error::from_io(OPERATION, &e))?;
     Ok(listener)
 }
 

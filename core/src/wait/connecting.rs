@@ -10,7 +10,7 @@ use crate::door;
 use crate::door::control::take_control_fd;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
-use crate::sys::socket;
+use crate::sys::{fcntl, poll, socket};
 use crate::table::options;
 
 const OPERATION: &str = "connect";
@@ -93,7 +93,7 @@ impl Connecting {
     /// # Errors
     /// What poll(2) says.
     pub fn wait(&self) -> Result<()> {
-        match socket::poll(self.fd(), libc::POLLOUT, self.deadline()) {
+        match poll::until(self.fd(), libc::POLLOUT, self.deadline()) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 Err(Error::from_io(OPERATION, &error))
             }
@@ -112,7 +112,7 @@ impl Connecting {
                 .detail("the connection is still being made")
                 .with_remedy("Call `advance` until it says so."));
         }
-        socket::set_nonblocking(sock.as_fd(), false)
+        fcntl::set_nonblocking(sock.as_fd(), false)
             .map_err(|error| Error::from_io(OPERATION, &error))?;
         Ok(TcpStream::from(sock))
     }
@@ -160,9 +160,9 @@ impl Attempt {
                 _ => error.during(OPERATION),
             })?;
         }
-        socket::set_nonblocking(sock.as_fd(), true)
+        fcntl::set_nonblocking(sock.as_fd(), true)
             .map_err(|error| Error::from_io(OPERATION, &error))?;
-        let deadline = options.timeout.map(socket::deadline_in);
+        let deadline = options.timeout.map(poll::deadline_in);
         let is_done = match socket::connect(sock.as_fd(), remote) {
             Ok(()) => true,
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => false,
@@ -177,7 +177,7 @@ impl Attempt {
         }
         let sock = self.sock.as_fd();
         let os = |error: io::Error| Error::from_io(OPERATION, &error);
-        if socket::poll_now(sock, libc::POLLOUT).map_err(os)? != 0 {
+        if poll::now(sock, libc::POLLOUT).map_err(os)? != 0 {
             match socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ERROR).map_err(os)? {
                 0 => self.is_done = true,
                 errno => return Err(failed(&io::Error::from_raw_os_error(errno), self.remote)),

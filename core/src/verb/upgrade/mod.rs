@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::socket_state::{Observed, Phase, observe};
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::socket;
+use crate::sys::{fcntl, namespace, socket};
 use crate::table::{Type, operation};
 
 const OPERATION: &str = "upgrade";
@@ -67,16 +67,16 @@ fn upgrade_fd(sock: BorrowedFd<'_>) -> Result<()> {
     watch::refuse_watched(sock, OPERATION)?;
     let family = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
     let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(no_socket)?;
-    if socket::namespace_cookie(sock) != socket::namespace_cookie(new.as_fd()) {
+    if namespace::cookie(sock) != namespace::cookie(new.as_fd()) {
         return Err(Error::new(ErrorKind::OtherNamespace, OPERATION));
     }
     carry::carry(sock, new.as_fd(), family, OPERATION)?;
-    socket::copy_status_flags(sock, new.as_fd()).map_err(failed)?;
-    let signals = socket::signals(sock).map_err(failed)?;
-    socket::set_signals(new.as_fd(), &signals).map_err(failed)?;
-    let close_on_exec = socket::closes_on_exec(sock).map_err(failed)?;
+    fcntl::copy_status_flags(sock, new.as_fd()).map_err(failed)?;
+    let signals = fcntl::signals(sock).map_err(failed)?;
+    fcntl::set_signals(new.as_fd(), &signals).map_err(failed)?;
+    let close_on_exec = fcntl::closes_on_exec(sock).map_err(failed)?;
     socket::replace(sock, &new, close_on_exec).map_err(failed)?;
-    socket::start_signals(sock, &signals).map_err(failed)
+    fcntl::start_signals(sock, &signals).map_err(failed)
 }
 
 fn failed(error: io::Error) -> Error {

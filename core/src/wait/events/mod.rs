@@ -17,7 +17,7 @@ use crate::sys::cache::Unasked;
 use crate::sys::diag::{RawConnection, SockDiag};
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::netlink::NetlinkError;
-use crate::sys::socket;
+use crate::sys::poll;
 pub use event::{Event, EventKind};
 
 const OPERATION: &str = "events";
@@ -119,12 +119,12 @@ impl Events {
     /// # Errors
     /// As [`try_next`](Self::try_next).
     pub fn next(&mut self, timeout: impl Into<Option<Duration>>) -> Result<Option<Event>> {
-        let deadline = timeout.into().map(socket::deadline_in);
+        let deadline = timeout.into().map(poll::deadline_in);
         loop {
             if let Some(event) = self.try_next()? {
                 return Ok(Some(event));
             }
-            match socket::poll(self.fd(), libc::POLLIN, deadline) {
+            match poll::until(self.fd(), libc::POLLIN, deadline) {
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),

@@ -20,7 +20,7 @@ use crate::shared::socket_state::{
 use crate::shared::subflow::Subflow;
 use crate::sys::event::KernelEvents;
 use crate::sys::mptcp::{self, Info};
-use crate::sys::{fork, socket};
+use crate::sys::{fork, poll};
 use crate::table::options;
 use crate::wait::waker::Waker;
 use join::Join;
@@ -107,7 +107,7 @@ impl<S: AsFd> Opening<S> {
 
     fn begin_by(door: &'static dyn Door, sock: S, options: &Open) -> Result<Opening<S>> {
         let fd = sock.as_fd();
-        let deadline = socket::deadline_in(options.timeout);
+        let deadline = poll::deadline_in(options.timeout);
         let info = mptcp::info(fd).map_err(|error| explain(fd, OPERATION, &error))?;
         let token = info.raw.mptcpi_token;
         if token == 0 {
@@ -193,7 +193,7 @@ impl<S: AsFd> Opening<S> {
     /// What poll(2) says.
     pub fn wait(&mut self) -> Result<()> {
         let deadline = self.deadline();
-        match socket::poll(self.fd()?, libc::POLLIN, Some(deadline)) {
+        match poll::until(self.fd()?, libc::POLLIN, Some(deadline)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 Err(Error::from_io(OPERATION, &error))
             }

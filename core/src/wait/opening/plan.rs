@@ -15,7 +15,7 @@ use crate::shared::subflow::list_fd;
 use crate::sys::cache::{self, Unasked};
 use crate::sys::path_manager::LocalAddress;
 use crate::sys::route::{Addresses, Owned};
-use crate::sys::socket;
+use crate::sys::{address, socket};
 
 use super::{Open, rest};
 
@@ -65,7 +65,7 @@ fn remote(sock: BorrowedFd<'_>, options: &Open, operation: &'static str) -> Resu
         .map_err(|error| Error::from_io(operation, &error).with_kind(ErrorKind::NotConnected));
     let Some(mut remote) = options.remote else { return peer };
     if let SocketAddr::V6(v6) = remote {
-        remote = socket::unmapped(v6);
+        remote = address::unmapped(v6);
     }
     if remote.port() == 0 {
         remote.set_port(peer?.port());

@@ -1,0 +1,22 @@
+//! Which network namespace a socket belongs to.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::{socket, uapi};
+
+/// Returns the number of the socket's network namespace, unique since boot. `None` on kernels that
+/// have no such numbers (before Linux 5.14).
+pub(crate) fn cookie(sock: BorrowedFd<'_>) -> Option<u64> {
+    let mut cookie = 0u64;
+    socket::get(sock, libc::SOL_SOCKET, uapi::SO_NETNS_COOKIE, &mut cookie).ok()?;
+    Some(cookie)
+}
+
+/// Reports whether the calling thread is in the socket's network namespace, by making another socket
+/// and comparing the two. On kernels without namespace cookies the answer is yes.
+pub(crate) fn is_here(sock: BorrowedFd<'_>) -> io::Result<bool> {
+    let Some(theirs) = cookie(sock) else { return Ok(true) };
+    let fresh = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_GENERIC)?;
+    Ok(cookie(fresh.as_fd()).is_none_or(|ours| ours == theirs))
+}

@@ -12,15 +12,15 @@ use crate::shared::socket_state::{must_be_here, unasked};
 use crate::sys::cache::{self, Kept, Unasked};
 use crate::sys::diag::SockDiag;
 use crate::sys::event::KernelEvents;
-use crate::sys::latch::{self, Failure, Latched};
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
+use crate::sys::take_over::{self, Failure, TakeOver};
 use crate::sys::{mptcp, namespace};
 
 /// How long others may hold the lock before we give up.
 const LOCK_BOUND: Duration = Duration::from_secs(1);
 /// How often somebody else may disturb the switch, or win the race for it.
-const LATCH_TRIES: usize = 16;
+const TAKE_OVER_TRIES: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct Direct;
@@ -36,9 +36,11 @@ impl Door for Direct {
         // A kernel that reports the same limits under either path manager cannot be asked: there
         // the switch, which stood while the socket took it, is all the proof that can be had.
         let tells = crate::shared::path_manager::addresses_by_token(sock);
-        for _ in 0..LATCH_TRIES {
-            match latch::latch(sock, LOCK_BOUND).map_err(|failure| explain(OPERATION, failure))? {
-                Latched::Already | Latched::Switched if !tells || is_latched(sock, limit) => {
+        for _ in 0..TAKE_OVER_TRIES {
+            match take_over::attempt(sock, LOCK_BOUND)
+                .map_err(|failure| explain(OPERATION, failure))?
+            {
+                TakeOver::Already | TakeOver::Switched if !tells || is_taken_over(sock, limit) => {
                     return Ok(());
                 }
                 _ => {}
@@ -195,7 +197,7 @@ fn in_either_family(
 
 /// The limits that a socket reports are those of the kernel's path manager, and 0 under another.
 /// Where the namespace's limit is 0 as well, nothing can be seen before the socket connects.
-fn is_latched(sock: BorrowedFd<'_>, limit: u32) -> bool {
+fn is_taken_over(sock: BorrowedFd<'_>, limit: u32) -> bool {
     limit == 0 || mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_subflows_max == 0)
 }
 

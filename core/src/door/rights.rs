@@ -3,9 +3,9 @@
 use crate::error::ErrorKind;
 use crate::sys::diag::SockDiag;
 use crate::sys::event::KernelEvents;
-use crate::sys::latch;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::PathManagerSocket;
+use crate::sys::take_over::{self, PathManagerSwitch};
 use crate::sys::uapi::pm;
 
 /// A group of acts that need the same.
@@ -81,9 +81,9 @@ fn may_steer() -> Checked {
 
 fn may_take_control() -> Checked {
     may_steer()?;
-    match latch::read_switch() {
-        Ok(latch::PathManagerSwitch::Userspace) => return Ok(()),
-        Ok(latch::PathManagerSwitch::Other(name)) => {
+    match take_over::read_switch() {
+        Ok(PathManagerSwitch::Userspace) => return Ok(()),
+        Ok(PathManagerSwitch::Other(name)) => {
             return no(
                 format!("net.mptcp.path_manager is {name:?}, which is left alone"),
                 "sysctl net.mptcp.path_manager=kernel",
@@ -91,7 +91,7 @@ fn may_take_control() -> Checked {
         }
         _ => {}
     }
-    match latch::may_write_switch() {
+    match take_over::may_write_switch() {
         Ok(()) => Ok(()),
         Err(error) if error.raw_os_error() == Some(libc::EROFS) => no(
             "/proc/sys is read-only here, as containers have it",

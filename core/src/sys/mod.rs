@@ -9,7 +9,7 @@ pub(crate) mod event;
 pub(crate) mod fcntl;
 pub(crate) mod fork;
 pub(crate) mod interface;
-pub(crate) mod latch;
+
 pub(crate) mod load;
 pub(crate) mod mptcp;
 pub(crate) mod namespace;
@@ -22,4 +22,5 @@ pub(crate) mod random;
 pub(crate) mod reactor;
 pub(crate) mod route;
 pub(crate) mod socket;
+pub(crate) mod take_over;
 pub(crate) mod uapi;

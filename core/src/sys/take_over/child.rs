@@ -1,0 +1,242 @@
+//! The child process that switches the path manager, disconnects the socket and switches back.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
+
+use super::journal::Journal;
+use super::switch::{PathManagerSwitch, Switch};
+use crate::sys::socket;
+
+const STACK: usize = 32 * 1024;
+/// How many times one child asks for the lock, and how long it pauses in between. Signals are
+/// delivered to this process between two children.
+const LOCK_TRIES: usize = 64;
+const LOCK_PAUSE: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The child was killed before it had finished.
+    Killed,
+    /// Another process holds the lock.
+    LockBusy,
+    Done,
+    Already,
+    Disturbed,
+    /// The switch names a path manager that the library does not know.
+    UnknownPathManager,
+    /// The switch would have to be written, and cannot be.
+    Unwritable,
+    SwitchFailed,
+    Failed,
+}
+
+/// What the child does, and its result. In cells, because the parent and the child share it; the
+/// parent does not run while the child does.
+pub(super) struct ChildTask<'a> {
+    socket: BorrowedFd<'a>,
+    /// The file of the network namespace.
+    lock: &'a File,
+    switch: &'a Switch,
+    is_writable: bool,
+    journal: Option<&'a Journal>,
+    /// Run as a real-time process while the switch is set.
+    pub(super) wants_realtime: Cell<bool>,
+    /// The switch has to be set back.
+    pub(super) is_switched: Cell<bool>,
+    /// The journal records that a switch is under way, which has to be cleared.
+    is_journaled: Cell<bool>,
+    pub(super) outcome: Cell<Outcome>,
+    pub(super) errno: Cell<i32>,
+}
+
+impl<'a> ChildTask<'a> {
+    pub(super) fn new(
+        socket: BorrowedFd<'a>,
+        lock: &'a File,
+        switch: &'a Switch,
+        is_writable: bool,
+        journal: Option<&'a Journal>,
+    ) -> ChildTask<'a> {
+        ChildTask {
+            socket,
+            lock,
+            switch,
+            is_writable,
+            journal,
+            wants_realtime: Cell::new(true),
+            is_switched: Cell::new(false),
+            is_journaled: Cell::new(false),
+            outcome: Cell::new(Outcome::Killed),
+            errno: Cell::new(0),
+        }
+    }
+
+    /// Runs the task in a child made as vfork makes one: it shares memory and descriptors, and the
+    /// calling thread waits in the kernel until the child has exited. Its exit sends no signal, so
+    /// that no SIGCHLD handler of the program runs and no `wait` of the program returns it. Returns
+    /// the signal that killed it, if one did.
+    pub(super) fn run_in_child(&self) -> io::Result<Option<i32>> {
+        let mut stack = vec![0u128; STACK / size_of::<u128>()];
+        let mut before = SigSet::empty();
+        pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
+        let argument: *const ChildTask<'_> = self;
+        let top = stack.as_mut_ptr_range().end;
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
+        // SAFETY: `top` is the 16-byte aligned end of a stack that outlives the child, because
+        // CLONE_VFORK keeps this thread waiting until the child has exited; so does `self`. The child
+        // makes system calls only: it takes no lock of this process and allocates nothing.
+        let child =
+            unsafe { libc::clone(child_main, top.cast(), flags, argument.cast_mut().cast()) };
+        let failed = (child < 0).then(io::Error::last_os_error);
+        let signal = if child > 0 { reap(child) } else { None };
+        pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
+        failed.map_or(Ok(signal), Err)
+    }
+
+    /// Takes the lock, or gives up after some tries. The kernel sends no notice when a file lock is
+    /// released.
+    fn lock(&self) -> bool {
+        for _ in 0..LOCK_TRIES {
+            // SAFETY: flock takes numbers only.
+            if unsafe { libc::flock(self.lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+                return true;
+            }
+            self.fail(Outcome::LockBusy);
+            if self.errno.get() != libc::EWOULDBLOCK {
+                self.outcome.set(Outcome::Failed);
+                return false;
+            }
+            // SAFETY: the time is a constant, and the time left is not asked for.
+            unsafe { libc::nanosleep(&LOCK_PAUSE, std::ptr::null_mut()) };
+        }
+        false
+    }
+
+    fn run(&self) {
+        self.outcome.set(Outcome::Killed);
+        match self.read_switch() {
+            Some(PathManagerSwitch::Userspace) => {
+                if !self.is_writable || !self.journal.is_some_and(Journal::is_under_way) {
+                    return self.disconnect(Outcome::Already);
+                }
+                // The taker that set it was killed before it could set it back.
+                self.is_switched.set(true);
+                self.restore_switch();
+            }
+            Some(PathManagerSwitch::Kernel) => {}
+            Some(PathManagerSwitch::Other(_)) | None => {
+                return self.outcome.set(Outcome::UnknownPathManager);
+            }
+        }
+        if !self.is_writable {
+            return self.outcome.set(Outcome::Unwritable);
+        }
+        if let Some(journal) = self.journal {
+            self.is_journaled.set(true);
+            journal.begin();
+        }
+        self.is_switched.set(true);
+        if !self.switch.write_userspace() {
+            return self.fail(Outcome::SwitchFailed);
+        }
+        self.disconnect(Outcome::Done);
+        let stood = self.restore_switch();
+        if !stood && self.outcome.get() == Outcome::Done {
+            self.outcome.set(Outcome::Disturbed);
+        }
+    }
+
+    fn disconnect(&self, outcome: Outcome) {
+        match socket::disconnect(self.socket) {
+            Ok(()) => self.outcome.set(outcome),
+            Err(_) => self.fail(Outcome::Failed),
+        }
+    }
+
+    /// Undoes what must not stay: the switch, the journal, the lock. The child calls it at its end, and
+    /// the parent after it, in case the child was killed. If the switch cannot be set back, the journal
+    /// goes on recording it.
+    pub(super) fn restore(&self) {
+        self.restore_switch();
+        if let (false, true, Some(journal)) =
+            (self.is_switched.get(), self.is_journaled.get(), self.journal)
+        {
+            journal.end();
+            self.is_journaled.set(false);
+        }
+        // Closing the file does not always release the lock: if another thread has forked since, its
+        // child process holds the same open file, and with it the lock.
+        // SAFETY: flock takes numbers only.
+        unsafe { libc::flock(self.lock.as_raw_fd(), libc::LOCK_UN) };
+    }
+
+    /// Sets the switch back if it is set. Returns whether it still had the value that the child wrote.
+    fn restore_switch(&self) -> bool {
+        if !self.is_switched.get() {
+            return false;
+        }
+        let stood = self.read_switch() == Some(PathManagerSwitch::Userspace);
+        if stood && !self.switch.write_kernel() {
+            self.errno.set(last_errno());
+        } else {
+            self.is_switched.set(false);
+        }
+        stood
+    }
+
+    fn read_switch(&self) -> Option<PathManagerSwitch> {
+        self.switch.read().ok()
+    }
+
+    fn fail(&self, outcome: Outcome) {
+        self.errno.set(last_errno());
+        self.outcome.set(outcome);
+    }
+}
+
+fn reap(child: libc::pid_t) -> Option<i32> {
+    let mut status = 0;
+    // A child without an exit signal is waited for with __WCLONE. Signals are blocked, so that
+    // nothing interrupts the wait.
+    // SAFETY: waitpid takes numbers, and writes the status that the pointer leads to.
+    let ended = unsafe { libc::waitpid(child, &mut status, libc::__WCLONE) };
+    (ended == child && libc::WIFSIGNALED(status)).then(|| libc::WTERMSIG(status))
+}
+
+extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `argument` is the task of `run_in_child`, which waits until this process has exited.
+    let task = unsafe { &*argument.cast::<ChildTask<'_>>() };
+    // SAFETY: takes no argument. The child leaves the process group, so that a signal to the group no
+    // longer reaches it; nothing has been written until here.
+    unsafe { libc::setsid() };
+    if !task.wants_realtime.get() || !set_scheduling(libc::SCHED_FIFO, 1) {
+        // Having yielded, the child starts a fresh time slice and is unlikely to be preempted.
+        // SAFETY: takes no argument.
+        unsafe { libc::sched_yield() };
+    }
+    if task.lock() {
+        task.run();
+        task.restore();
+    }
+    // The end of a real-time process takes the kernel several times as long.
+    if task.wants_realtime.get() {
+        set_scheduling(libc::SCHED_OTHER, 0);
+    }
+    0
+}
+
+/// Changes how the child is scheduled, so that the switch is set for microseconds, and not for the
+/// time slices of other programs. Returns whether the process has the right to.
+fn set_scheduling(policy: i32, priority: i32) -> bool {
+    let parameters = libc::sched_param { sched_priority: priority };
+    // SAFETY: the pointer describes `parameters`; 0 is the caller, this child alone.
+    unsafe { libc::sched_setscheduler(0, policy, &parameters) == 0 }
+}
+
+fn last_errno() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}

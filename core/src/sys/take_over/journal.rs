@@ -1,0 +1,74 @@
+//! The journal: a file for each network namespace, which records that its switch is under way.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::time::Duration;
+
+use crate::sys::namespace;
+
+/// Only root may write there: a journal is read by processes that can write the switch.
+const JOURNALS: &str = "/run/subflows";
+/// How many old journals are looked at when one is made, and after which time without use they are
+/// removed.
+const OLD_JOURNALS: usize = 64;
+const OLD: Duration = Duration::from_secs(60);
+
+/// One byte: `1` while a switch is under way. It is read and written under the lock on the namespace.
+/// Once it is open, its methods allocate nothing: they run in a child that shares this process's
+/// memory.
+pub(super) struct Journal(File);
+
+impl Journal {
+    /// Opens the journal of the socket's network namespace, or makes one. Returns `None` if there can
+    /// be none: the process may not write there, or the kernel does not number its namespaces.
+    pub(super) fn open(sock: BorrowedFd<'_>) -> Option<Journal> {
+        let path = format!("{JOURNALS}/path-manager.{}", namespace::cookie(sock)?);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        match options.open(&path) {
+            Ok(file) => Some(Journal(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match fs::DirBuilder::new().mode(0o700).create(JOURNALS) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_old(),
+                    result => result.ok()?,
+                }
+                options.create(true).open(&path).ok().map(Journal)
+            }
+            Err(_) => None,
+        }
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        let mut byte = [0u8];
+        self.0.read_at(&mut byte, 0).is_ok_and(|length| length == 1 && byte == *b"1")
+    }
+
+    /// Records that a switch is under way, as far as the file can be written: control is taken all the
+    /// same.
+    pub(super) fn begin(&self) {
+        let _ = self.0.write_at(b"1", 0);
+    }
+
+    /// Records that no switch is under way.
+    pub(super) fn end(&self) {
+        let _ = self.0.write_at(b"0", 0);
+    }
+}
+
+/// Removes journals by age: the kernel sends no notice when a namespace ends. A live namespace gets a
+/// new journal with the next take-over.
+fn remove_old() {
+    let Ok(entries) = fs::read_dir(JOURNALS) else { return };
+    for entry in entries.flatten().take(OLD_JOURNALS) {
+        let is_old = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .is_ok_and(|last| last.elapsed().is_ok_and(|age| age > OLD));
+        if is_old && fs::read(entry.path()).is_ok_and(|text| text != b"1") {
+            // Another process may have removed it.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

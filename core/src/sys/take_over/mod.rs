@@ -1,0 +1,121 @@
+//! Taking control of one socket: the namespace's path manager is switched for the microsecond in
+//! which the socket copies it, and switched back whatever happens to this process.
+//!
+//! The kernel has no option for it: a Multipath TCP socket copies `net.mptcp.path_manager` when it
+//! is made and when it is disconnected (`mptcp_pm_data_reset` in `net/mptcp/pm.c`). So the library
+//! writes the switch, disconnects the unconnected socket, and writes the switch back. What makes
+//! that safe:
+//!
+//! - The three steps run in a child that shares this process's memory and descriptors, but is a
+//!   process of its own, in another process group, with every signal blocked: a SIGKILL to this
+//!   process, by pid or by group, does not reach the child.
+//! - A lock on the network namespace's own file keeps two takers apart. The wait for it is bounded,
+//!   because any process may hold it. The child takes the lock, not the parent: so it is held for
+//!   some microseconds, and not until a busy processor gets round to running the child.
+//! - Thread cancellation (`pthread_cancel`) is off for the calling thread until the end. The child
+//!   shares the thread's local data, and would see the cancellation of its parent: it would unwind its
+//!   own stack, in the middle of the three steps.
+//! - The switch is only ever moved from the default and back to it. If it no longer has the value
+//!   that the child wrote, another program has written it since, and that value stays.
+//! - If only the child is killed, the parent sets the switch back. A journal, if it can be written,
+//!   records that a switch is under way: if a whole control group is killed in the middle, the next
+//!   taker sets the switch back. (If another program sets `userspace` for good between the two, that
+//!   is undone once: the kernel does not record who wrote it.)
+
+mod child;
+mod journal;
+mod switch;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use self::child::{ChildTask, Outcome};
+use self::journal::Journal;
+use self::switch::Switch;
+pub(crate) use self::switch::{PathManagerSwitch, may_write_switch, read_switch};
+use super::cancel::Uncancelled;
+use super::poll;
+use crate::kernel_name::KernelName;
+
+/// Why control was not taken.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Other processes held the lock until the deadline.
+    Busy,
+    /// The switch names a path manager that the library does not know.
+    UnknownPathManager(KernelName),
+    /// The switch cannot be read, or has to be written and cannot be.
+    Switch(io::Error),
+    /// The switch was set and cannot be set back.
+    Stuck(io::Error),
+    /// The socket cannot be disconnected, or the child cannot be made or was killed.
+    Os(io::Error),
+}
+
+/// How control was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TakeOver {
+    /// The namespace was on the userspace path manager already: nothing was written.
+    Already,
+    /// The switch was set, and still was after the socket had copied it.
+    Switched,
+    /// Another program wrote the switch in between: the caller has to try again.
+    Disturbed,
+}
+
+/// Makes one unconnected, unlistening socket copy the userspace path manager. Waits for the lock until
+/// `timeout`.
+///
+/// The caller has checked that the socket is one, and that it lives in the calling thread's namespace.
+pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOver, Failure> {
+    let _uncancelled = Uncancelled::new();
+    let deadline = poll::deadline_in(timeout);
+    let (switch, unwritable) = match Switch::open(true) {
+        Ok(switch) => (switch, None),
+        // If the namespace is on the userspace path manager, nothing has to be written.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EROFS | libc::EACCES)) => {
+            (Switch::open(false).map_err(Failure::Switch)?, Some(error))
+        }
+        Err(error) => return Err(Failure::Switch(error)),
+    };
+    let lock = File::open("/proc/thread-self/ns/net").map_err(Failure::Os)?;
+    let journal = Journal::open(sock);
+    let task = ChildTask::new(sock, &lock, &switch, unwritable.is_none(), journal.as_ref());
+    loop {
+        let result = task.run_in_child();
+        // The child may have been killed before it could.
+        task.restore();
+        let signal = result.map_err(Failure::Os)?;
+        match task.outcome.get() {
+            Outcome::LockBusy if Instant::now() < deadline => {}
+            Outcome::LockBusy => return Err(Failure::Busy),
+            // Some filters of system calls kill a process that asks for another priority: once more
+            // without.
+            Outcome::Killed if signal == Some(libc::SIGSYS) && task.wants_realtime.get() => {
+                task.wants_realtime.set(false);
+            }
+            _ => break,
+        }
+    }
+    let errno = io::Error::from_raw_os_error(task.errno.get());
+    if task.is_switched.get() {
+        return Err(Failure::Stuck(errno));
+    }
+    match task.outcome.get() {
+        Outcome::Done => Ok(TakeOver::Switched),
+        Outcome::Already => Ok(TakeOver::Already),
+        Outcome::Disturbed => Ok(TakeOver::Disturbed),
+        Outcome::UnknownPathManager => match switch.read().map_err(Failure::Switch)? {
+            PathManagerSwitch::Other(name) => Err(Failure::UnknownPathManager(name)),
+            _ => Ok(TakeOver::Disturbed),
+        },
+        Outcome::Unwritable => Err(Failure::Switch(unwritable.unwrap_or(errno))),
+        Outcome::SwitchFailed => Err(Failure::Switch(errno)),
+        Outcome::Failed => Err(Failure::Os(errno)),
+        Outcome::LockBusy | Outcome::Killed => {
+            Err(Failure::Os(io::Error::from_raw_os_error(libc::ECHILD)))
+        }
+    }
+}

@@ -4,8 +4,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use crate::sys::cache;
-use crate::sys::mptcp::is_without;
 use crate::sys::path_manager::PathManagerSocket;
+use crate::sys::without::is_without;
 use crate::table::enumeration;
 
 enumeration! {

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::shared::diag_subflow;
 use crate::shared::socket_state::{explain, no_such_subflow, says_not_mptcp, unasked};
 use crate::shared::subflow_state::SubflowState;
+use crate::sys::before_6_5;
 use crate::sys::mptcp::{self, RawSubflow};
 use crate::sys::uapi::tcp_info;
 use crate::table::record;
@@ -109,7 +110,9 @@ fn from_raw(id: u32, local: SocketAddr, remote: SocketAddr, tcp: &tcp_info) -> S
 }
 
 pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
-    let mut subflows = if mptcp::has_full_info() {
+    let mut subflows = if before_6_5::is_simulated() {
+        list_before_6_5(sock, operation)?
+    } else {
         let push = |list: &mut Vec<Subflow>, raw: RawSubflow<'_>| {
             list.push(from_raw(raw.id, raw.local, raw.remote, raw.tcp));
         };
@@ -117,11 +120,9 @@ pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<V
             Ok(subflows) => subflows,
             // Before Linux 6.5 the option is unknown, which is the same error as "not Multipath
             // TCP": the older way then tells the two apart.
-            Err(error) if says_not_mptcp(&error) => list_by_cookie(sock, operation)?,
+            Err(error) if says_not_mptcp(&error) => list_before_6_5(sock, operation)?,
             Err(error) => return Err(explain(sock, operation, &error)),
         }
-    } else {
-        list_by_cookie(sock, operation)?
     };
     // The initial subflow of a connection that is being set up is not one yet.
     if let [only] = &subflows[..] {
@@ -137,22 +138,16 @@ fn is_initial(sock: BorrowedFd<'_>) -> bool {
     mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_rcv_nxt == 0)
 }
 
-/// As kernels before 6.5 have to be asked: they give no id, so that the low half of the cookie by
-/// which `sock_diag` names the subflow's socket serves as one.
-fn list_by_cookie(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
-    let raw =
-        mptcp::addresses_and_counters(sock).map_err(|error| explain(sock, operation, &error))?;
-    let info = mptcp::info(sock).map_err(|error| explain(sock, operation, &error))?;
-    let token = info.raw.mptcpi_token;
-    let mut subflows = Vec::with_capacity(raw.len());
-    for (local, remote, tcp) in raw {
-        match diag_subflow::find(sock, token, (local, remote), diag_subflow::Depth::Shallow) {
-            Ok(entry) => subflows.push(from_raw(entry.head.cookie as u32, local, remote, &tcp)),
-            // One that sock_diag no longer knows was closed in between.
-            Err(error) if error.is(libc::ENOENT) => {}
-            Err(error) => return Err(unasked(operation, error)),
-        }
-    }
+fn list_before_6_5(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
+    let find = |token, ends| diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow);
+    let mut subflows = Vec::new();
+    before_6_5::subflows(sock, find, |raw| {
+        subflows.push(from_raw(raw.id, raw.local, raw.remote, raw.tcp));
+    })
+    .map_err(|failure| match failure {
+        before_6_5::Failure::Option(error) => explain(sock, operation, &error),
+        before_6_5::Failure::SockDiag(error) => unasked(operation, error),
+    })?;
     Ok(subflows)
 }
 

@@ -6,8 +6,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use super::genl;
 use super::netlink::{Attributes, Messages, Netlink, NetlinkError, number};
-use super::path_manager::{PathManagerSocket, generic_payload};
+use super::path_manager::PathManagerSocket;
 use super::uapi::pm;
 
 /// One event as the kernel sent it; what a kernel did not say is absent.
@@ -95,7 +96,7 @@ fn parse(datagram: &[u8], each: &mut impl FnMut(KernelEvent)) -> Result<(), Netl
         // Below 16 stand netlink's own messages: an answer to the subscription, or padding.
         if message.kind >= 16 && message.sequence == 0 {
             let kind = *message.payload.first().ok_or_else(NetlinkError::malformed)?;
-            each(parse_event(kind, generic_payload(&message)?)?);
+            each(parse_event(kind, genl::payload(&message)?)?);
         }
     }
     Ok(())

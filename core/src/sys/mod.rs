@@ -2,12 +2,14 @@
 //! are all layouts and command numbers of the kernel.
 
 pub(crate) mod address;
+pub(crate) mod before_6_5;
 pub(crate) mod cache;
 mod cancel;
 pub(crate) mod diag;
 pub(crate) mod event;
 pub(crate) mod fcntl;
 pub(crate) mod fork;
+mod genl;
 pub(crate) mod interface;
 
 pub(crate) mod load;
@@ -24,3 +26,4 @@ pub(crate) mod route;
 pub(crate) mod socket;
 pub(crate) mod take_over;
 pub(crate) mod uapi;
+pub(crate) mod without;

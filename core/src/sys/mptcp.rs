@@ -6,16 +6,14 @@ use std::io;
 use std::mem::{MaybeUninit, offset_of, size_of};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::OnceLock;
 
-use super::netlink::u32_at;
 use super::uapi::{self, mptcp_full_info, mptcp_info, mptcp_subflow_info, tcp_info};
 use super::{address, plain, socket};
 
 /// The most subflows that are read. Linux has 256 address ids, but no limit on subflows.
-const MAX_SUBFLOWS: usize = 65_536;
+pub(super) const MAX_SUBFLOWS: usize = 65_536;
 /// How many subflows are read without asking first how many there are.
-const USUAL_SUBFLOWS: usize = 8;
+pub(super) const USUAL_SUBFLOWS: usize = 8;
 
 /// `mptcp_info` and how much of it this kernel wrote.
 #[derive(Clone, Copy, Default)]
@@ -184,90 +182,6 @@ pub(crate) fn is_live(state: u8) -> bool {
     )
 }
 
-/// Reads the subflows as kernels before 6.5 have to: addresses, counters, and the addresses once
-/// more, until both agree. There are no ids: the caller finds them elsewhere.
-pub(crate) fn addresses_and_counters(
-    sock: BorrowedFd<'_>,
-) -> io::Result<Vec<(SocketAddr, SocketAddr, tcp_info)>> {
-    const TRIES: usize = 64;
-    let mut before = read_addresses(sock)?;
-    for _ in 0..TRIES {
-        let counters = read_counters(sock)?;
-        let after = read_addresses(sock)?;
-        if before == after && after.len() == counters.len() {
-            let live = after.into_iter().zip(counters).filter_map(|(addresses, tcp)| {
-                let (local, remote) = addresses?;
-                let live = is_live(tcp.tcpi_state) && !local.ip().is_unspecified();
-                live.then_some((local, remote, tcp))
-            });
-            return Ok(live.collect());
-        }
-        before = after;
-    }
-    Err(io::Error::from_raw_os_error(libc::EAGAIN))
-}
-
-type Addresses = Option<(SocketAddr, SocketAddr)>;
-
-fn read_addresses(sock: BorrowedFd<'_>) -> io::Result<Vec<Addresses>> {
-    let elements = read_elements(sock, uapi::MPTCP_SUBFLOW_ADDRS, 256)?;
-    let parse = |bytes: &[u8]| {
-        Some((address::parse(bytes.get(..128)?)?, address::parse(bytes.get(128..)?)?))
-    };
-    Ok(elements.0.chunks_exact(elements.1).map(parse).collect())
-}
-
-fn read_counters(sock: BorrowedFd<'_>) -> io::Result<Vec<tcp_info>> {
-    let elements = read_elements(sock, uapi::MPTCP_TCPINFO, size_of::<tcp_info>())?;
-    let parse = |bytes: &[u8]| {
-        let mut tcp = tcp_info::default();
-        plain::read_prefix(bytes, &mut tcp);
-        tcp
-    };
-    Ok(elements.0.chunks_exact(elements.1).map(parse).collect())
-}
-
-/// Reads one of the two options that give a header and an array: its bytes and its stride.
-fn read_elements(sock: BorrowedFd<'_>, name: i32, size: usize) -> io::Result<(Vec<u8>, usize)> {
-    let mut capacity = USUAL_SUBFLOWS;
-    while capacity <= MAX_SUBFLOWS {
-        let mut buffer = vec![0u8; HEAD + capacity * size];
-        buffer[0..4].copy_from_slice(&(HEAD as u32).to_ne_bytes());
-        buffer[12..16].copy_from_slice(&(size as u32).to_ne_bytes());
-        let length = socket::get_bytes(sock, uapi::SOL_MPTCP, name, &mut buffer)?;
-        match elements(&buffer[..length], size).ok_or(io::ErrorKind::InvalidData)? {
-            Elements::All(bytes, stride) => return Ok((bytes.to_vec(), stride)),
-            // A few more may be born before the next call.
-            Elements::More(total) => capacity = (total + 4).max(capacity * 2),
-        }
-    }
-    Err(io::Error::from_raw_os_error(libc::EOVERFLOW))
-}
-
-/// The size of `mptcp_subflow_data`, which stands before the array.
-const HEAD: usize = size_of::<uapi::mptcp_subflow_data>();
-
-enum Elements<'a> {
-    /// The array and the distance from one element to the next.
-    All(&'a [u8], usize),
-    /// There are that many, and not all were written.
-    More(usize),
-}
-
-/// Takes apart what the kernel wrote; `None` where it contradicts itself.
-fn elements(written: &[u8], size: usize) -> Option<Elements<'_>> {
-    let total = u32_at(written, offset_of!(uapi::mptcp_subflow_data, num_subflows))? as usize;
-    let stride = u32_at(written, offset_of!(uapi::mptcp_subflow_data, size_user))? as usize;
-    let array = written.get(HEAD..)?;
-    if stride == 0 || stride > size {
-        return None;
-    }
-    match array.get(..total.checked_mul(stride)?) {
-        Some(all) => Some(Elements::All(all, stride)),
-        None => Some(Elements::More(total)),
-    }
-}
-
 /// Whether an IPv6 address can be announced with a port. Beside TCP timestamps there is no room for
 /// it in a segment, and the kernel then says nothing to the peer and nothing to us; newer ones have
 /// a setting to leave the timestamps out (`mptcp_pm_add_addr_signal` in `net/mptcp/pm.c`).
@@ -281,39 +195,11 @@ pub(crate) fn tells_v6_ports(sock: BorrowedFd<'_>) -> bool {
         })
 }
 
-/// Whether to ask for `MPTCP_FULL_INFO` at all.
-pub(crate) fn has_full_info() -> bool {
-    static WITHOUT: OnceLock<bool> = OnceLock::new();
-    !*WITHOUT.get_or_init(|| is_without("full_info"))
-}
-
-/// Whether this kernel is to be taken for an older one, which lacks that: for tests, the environment
-/// variable `SUBFLOWS_WITHOUT` lists what.
-pub(crate) fn is_without(name: &str) -> bool {
-    let without = std::env::var_os("SUBFLOWS_WITHOUT");
-    without.is_some_and(|names| names.to_string_lossy().split(',').any(|n| n == name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn fewer_elements_than_there_are_is_more_and_not_wrong() {
-        let head = [16u32, 3, 280, 8].map(u32::to_ne_bytes).concat();
-        assert!(matches!(elements(&head, 8), Some(Elements::More(3))));
-        let all = [head, vec![7; 24]].concat();
-        assert!(matches!(elements(&all, 8), Some(Elements::All(bytes, 8)) if bytes == [7; 24]));
-    }
-
     proptest::proptest! {
-        #[test]
-        fn random_bytes_are_elements_or_nothing(bytes: Vec<u8>, size in 1usize..300) {
-            if let Some(Elements::All(array, stride)) = elements(&bytes, size) {
-                proptest::prop_assert!(array.len() + HEAD <= bytes.len() && stride <= size);
-            }
-        }
-
         #[test]
         fn random_bytes_are_fields_or_absent(bytes: Vec<u8>) {
             let info = Info::from_bytes(&bytes);

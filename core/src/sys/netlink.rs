@@ -70,10 +70,6 @@ impl Message {
         Message { bytes }
     }
 
-    pub(crate) fn generic(family: u16, flags: i32, command: u8, version: u8) -> Self {
-        Message::new(family, flags).raw(&[command, version, 0, 0])
-    }
-
     pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
         self.bytes.extend_from_slice(bytes);
         self

@@ -6,8 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
+use super::genl::{self, Family};
 use super::netlink::{Attributes, Message, Netlink, NetlinkError, Received, number};
-use super::uapi::{ctrl, pm};
+use super::uapi::pm;
 
 /// A local address as a path manager command describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +35,6 @@ impl LocalAddress {
     }
 }
 
-/// What generic netlink says of the family: its numbers, the same in every namespace.
-#[derive(Clone, Debug, Default)]
-struct Family {
-    id: u16,
-    events_group: Option<u32>,
-    commands: Vec<u8>,
-}
-
 /// The kernel's path manager commands, in the network namespace of the thread that opened it.
 ///
 /// A thin layer: each method is one command, refused in the kernel's words. Commands that act need
@@ -60,7 +53,7 @@ impl PathManagerSocket {
     /// `ENOENT` where the kernel has no Multipath TCP.
     pub fn open() -> Result<Self, NetlinkError> {
         let mut netlink = Netlink::open(libc::NETLINK_GENERIC)?;
-        let family = Family::find(&mut netlink)?;
+        let family = family(&mut netlink)?;
         Ok(PathManagerSocket { netlink, family })
     }
 
@@ -68,9 +61,8 @@ impl PathManagerSocket {
     pub(crate) fn subscribe() -> Result<Netlink, NetlinkError> {
         let mut netlink = Netlink::bare(libc::NETLINK_GENERIC)?;
         netlink.bind()?;
-        let family = Family::find(&mut netlink)?;
-        let group = family.events_group.ok_or_else(|| NetlinkError::bare(libc::EOPNOTSUPP))?;
-        netlink.join(group)?;
+        let group = family(&mut netlink)?.group(pm::EVENTS_GROUP);
+        netlink.join(group.ok_or_else(|| NetlinkError::bare(libc::EOPNOTSUPP))?)?;
         Ok(netlink)
     }
 
@@ -205,7 +197,7 @@ impl PathManagerSocket {
         let message = self.message(pm::CMD_GET_LIMITS, 0);
         let mut limit = 0;
         self.netlink.request(message, |received| {
-            for attribute in Attributes(generic_payload(received)?) {
+            for attribute in Attributes(genl::payload(received)?) {
                 let (kind, value) = attribute?;
                 if kind == pm::ATTR_SUBFLOWS {
                     limit = u32::from_ne_bytes(number(value)?);
@@ -228,7 +220,7 @@ impl PathManagerSocket {
     }
 
     fn message(&self, command: u8, flags: i32) -> Message {
-        Message::generic(self.family.id, flags, command, pm::VERSION)
+        genl::message(self.family.id, flags, command, pm::VERSION)
     }
 
     fn command(
@@ -247,71 +239,14 @@ impl AsFd for PathManagerSocket {
     }
 }
 
-impl Family {
-    /// Asks once per process: the numbers do not change while the kernel runs.
-    fn find(netlink: &mut Netlink) -> Result<&'static Family, NetlinkError> {
-        static FAMILY: OnceLock<Family> = OnceLock::new();
-        if let Some(family) = FAMILY.get() {
-            return Ok(family);
-        }
-        let mut name = pm::NAME.as_bytes().to_vec();
-        name.push(0);
-        let message = Message::generic(ctrl::FAMILY, 0, ctrl::CMD_GETFAMILY, 1)
-            .attribute(ctrl::ATTR_FAMILY_NAME, &name);
-        let mut family = Family::default();
-        netlink.request(message, |received| {
-            family = Family::parse(generic_payload(received)?)?;
-            Ok(())
-        })?;
-        Ok(FAMILY.get_or_init(|| family))
+/// Returns the numbers of the family `mptcp_pm`. The kernel is asked once per process.
+fn family(netlink: &mut Netlink) -> Result<&'static Family, NetlinkError> {
+    static FAMILY: OnceLock<Family> = OnceLock::new();
+    if let Some(family) = FAMILY.get() {
+        return Ok(family);
     }
-
-    fn parse(payload: &[u8]) -> Result<Family, NetlinkError> {
-        let mut family = Family::default();
-        for attribute in Attributes(payload) {
-            match attribute? {
-                (ctrl::ATTR_FAMILY_ID, value) => family.id = u16::from_ne_bytes(number(value)?),
-                (ctrl::ATTR_OPS, list) => {
-                    for operation in Attributes(list) {
-                        for field in Attributes(operation?.1) {
-                            if let (ctrl::ATTR_OP_ID, value) = field? {
-                                // Commands are numbers of 8 bits, told in 32.
-                                family.commands.push(u32::from_ne_bytes(number(value)?) as u8);
-                            }
-                        }
-                    }
-                }
-                (ctrl::ATTR_MCAST_GROUPS, list) => {
-                    for group in Attributes(list) {
-                        if let Some(id) = parse_group(group?.1)? {
-                            family.events_group = Some(id);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        if family.id == 0 { Err(NetlinkError::malformed()) } else { Ok(family) }
-    }
-}
-
-fn parse_group(group: &[u8]) -> Result<Option<u32>, NetlinkError> {
-    let (mut id, mut ours) = (None, false);
-    for field in Attributes(group) {
-        match field? {
-            (ctrl::ATTR_MCAST_GRP_ID, value) => id = Some(u32::from_ne_bytes(number(value)?)),
-            (ctrl::ATTR_MCAST_GRP_NAME, value) => {
-                ours = value.strip_suffix(&[0]) == Some(pm::EVENTS_GROUP.as_bytes());
-            }
-            _ => {}
-        }
-    }
-    Ok(id.filter(|_| ours))
-}
-
-/// The attributes of a generic netlink message, after its own header.
-pub(crate) fn generic_payload<'a>(received: &Received<'a>) -> Result<&'a [u8], NetlinkError> {
-    received.payload.get(4..).ok_or_else(NetlinkError::malformed)
+    let family = Family::find(netlink, pm::NAME)?;
+    Ok(FAMILY.get_or_init(|| family))
 }
 
 /// Ports are in host order in commands, whatever older specifications say; measured.
@@ -353,7 +288,7 @@ fn put_remote(message: Message, remote: SocketAddr) -> Message {
 
 fn parse_addresses(received: &Received<'_>) -> Result<Vec<LocalAddress>, NetlinkError> {
     let mut addresses = Vec::new();
-    for attribute in Attributes(generic_payload(received)?) {
+    for attribute in Attributes(genl::payload(received)?) {
         let (kind, nest) = attribute?;
         if kind == pm::ATTR_ADDR {
             addresses.extend(parse_address(nest)?);
@@ -392,10 +327,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn random_bytes_are_refused_or_read(payload: Vec<u8>) {
+        fn random_bytes_are_rejected_or_read(payload: Vec<u8>) {
             let received = Received { kind: 16, flags: 0, sequence: 1, payload: &payload };
             let _ = parse_addresses(&received);
-            let _ = Family::parse(&payload);
         }
     }
 }

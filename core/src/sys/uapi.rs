@@ -9,8 +9,6 @@ use std::mem::{offset_of, size_of};
 
 pub(crate) const SOL_MPTCP: i32 = 284;
 pub(crate) const MPTCP_INFO: i32 = 1;
-pub(crate) const MPTCP_TCPINFO: i32 = 2;
-pub(crate) const MPTCP_SUBFLOW_ADDRS: i32 = 3;
 pub(crate) const MPTCP_FULL_INFO: i32 = 4;
 pub(crate) const SO_NETNS_COOKIE: i32 = 71;
 
@@ -202,17 +200,6 @@ const _: () = assert!(
         && offset_of!(mptcp_full_info, subflow_info) == 24
         && offset_of!(mptcp_full_info, mptcp_info) == 40
 );
-
-/// `struct mptcp_subflow_data`: the head of `MPTCP_TCPINFO` and `MPTCP_SUBFLOW_ADDRS`.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-pub(crate) struct mptcp_subflow_data {
-    pub(crate) size_subflow_data: u32,
-    pub(crate) num_subflows: u32,
-    pub(crate) size_kernel: u32,
-    pub(crate) size_user: u32,
-}
-const _: () = assert!(size_of::<mptcp_subflow_data>() == 16);
 
 /// `<linux/netlink.h>` and `<linux/genetlink.h>`, where libc lacks them.
 pub(crate) const SOL_NETLINK: i32 = 270;

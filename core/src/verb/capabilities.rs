@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use crate::door::{self, Missing, Right};
 use crate::error::{Error, Result};
 use crate::shared::new_socket::{Family, new_socket};
+use crate::sys::before_6_5;
 use crate::sys::diag::SockDiag;
 use crate::sys::mptcp;
 use crate::sys::socket;
@@ -116,7 +117,7 @@ fn has_info() -> Answer {
 
 fn has_full_info() -> Answer {
     let sock = sample()?;
-    if !mptcp::has_full_info() {
+    if before_6_5::is_simulated() {
         return no("switched off by SUBFLOWS_WITHOUT", "unset SUBFLOWS_WITHOUT");
     }
     match mptcp::info_and_count(sock.as_fd()) {

@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, Result};
 use crate::shared::info::{Info, from_raw, subflows_total, unwrapped, wrapping_total};
 use crate::shared::socket_state::explain;
 use crate::shared::subflow::list_fd;
-use crate::sys::mptcp;
+use crate::sys::{before_6_5, mptcp};
 use crate::table::{Type, Typed, operation};
 
 operation! {
@@ -46,7 +46,7 @@ fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
         }
         EXPECT_LIMITED.store(false, Ordering::Relaxed);
     }
-    if mptcp::has_full_info() {
+    if !before_6_5::is_simulated() {
         if let Ok((info, kept)) = mptcp::info_and_count(sock) {
             EXPECT_LIMITED.store(info.raw.mptcpi_subflows_max > 0, Ordering::Relaxed);
             if let Some(total) = wrapping_total(&info) {

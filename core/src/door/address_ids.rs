@@ -9,9 +9,9 @@ use super::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow;
 use crate::shared::path_manager::addresses_by_token;
-use crate::shared::socket_state::unasked;
+use crate::shared::socket_state::query_error;
 use crate::shared::subflow::{Subflow, list_fd};
-use crate::sys::cache::{self, Unasked};
+use crate::sys::cache::{self, QueryError};
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 use crate::sys::random;
 
@@ -22,13 +22,13 @@ const INITIAL: u32 = 1;
 pub(crate) fn known_addresses(
     sock: BorrowedFd<'_>,
     token: u32,
-) -> std::result::Result<Vec<LocalAddress>, Unasked> {
+) -> std::result::Result<Vec<LocalAddress>, QueryError> {
     // Before Linux 6.10 nobody tells. A clash of ids is then refused by the kernel, and another
     // try takes another id.
     if !addresses_by_token(sock) {
         return Ok(Vec::new());
     }
-    cache::about(sock, |netlink: &mut PathManagerSocket| netlink.addresses(token))
+    cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| netlink.addresses(token))
 }
 
 /// An address id that nothing on this connection goes by.
@@ -43,7 +43,7 @@ pub(crate) fn unused_id(
     operation: &'static str,
 ) -> Result<u8> {
     let live = local_address_ids(sock, token, &list_fd(sock, operation)?)
-        .map_err(|error| unasked(operation, error))?;
+        .map_err(|error| query_error(operation, error))?;
     let is_used = |id: u8| live.contains(&id) || known.iter().any(|known| known.id == id);
     if let Some(id) = free_id(is_used) {
         return Ok(id);
@@ -69,7 +69,7 @@ fn local_address_ids(
     sock: BorrowedFd<'_>,
     token: u32,
     subflows: &[Subflow],
-) -> std::result::Result<HashSet<u8>, Unasked> {
+) -> std::result::Result<HashSet<u8>, QueryError> {
     let mut ids = HashSet::new();
     // The initial one goes by 0, which is nobody else's.
     for subflow in subflows.iter().filter(|subflow| subflow.id != INITIAL) {

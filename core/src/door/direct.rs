@@ -8,12 +8,12 @@ use std::time::Duration;
 use super::{Answer, Door, Missing, Right, SubflowSocket, Withdraw, path_manager, rights};
 use crate::error::{Error, ErrorKind};
 use crate::shared::path_manager::PathManager;
-use crate::shared::socket_state::{must_be_here, unasked};
-use crate::sys::cache::{self, Kept, Unasked};
-use crate::sys::diag::SockDiag;
+use crate::shared::socket_state::{must_be_here, query_error};
+use crate::sys::cache::{self, Cached, QueryError};
 use crate::sys::event::KernelEvents;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
+use crate::sys::sock_diag::SockDiag;
 use crate::sys::take_over::{self, Failure, TakeOver};
 use crate::sys::{mptcp, namespace};
 
@@ -31,8 +31,8 @@ impl Door for Direct {
         // The switch that is written is the one of the thread's namespace. A kept netlink socket may
         // be of the namespace that the thread has left, and does not notice.
         must_be_here(sock, OPERATION)?;
-        let limit = cache::about(sock, PathManagerSocket::subflows_max)
-            .map_err(|error| unasked(OPERATION, error))?;
+        let limit = cache::with_socket_for(sock, PathManagerSocket::subflows_max)
+            .map_err(|error| query_error(OPERATION, error))?;
         // A kernel that reports the same limits under either path manager cannot be asked: there
         // the switch, which stood while the socket took it, is all the proof that can be had.
         let tells = crate::shared::path_manager::addresses_by_token(sock);
@@ -113,7 +113,7 @@ impl Door for Direct {
         act("ANNOUNCE", sock, |netlink: &mut PathManagerSocket| netlink.announce(token, &local))?;
         // The cached socket, which has just been used, says that this thread is in the right place.
         let netlink =
-            PathManagerSocket::open().map_err(|refusal| unasked("ANNOUNCE", refusal.into()))?;
+            PathManagerSocket::open().map_err(|refusal| query_error("ANNOUNCE", refusal.into()))?;
         Ok(Box::new(Announcement { netlink, token, local }))
     }
 
@@ -124,7 +124,7 @@ impl Door for Direct {
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents> {
         const OPERATION: &str = "events";
         let events = KernelEvents::subscribe()
-            .map_err(|refusal| unasked(OPERATION, Unasked::Refused(refusal)))?;
+            .map_err(|refusal| query_error(OPERATION, QueryError::Netlink(refusal)))?;
         let elsewhere = sock.and_then(namespace::cookie).is_some_and(|cookie| {
             namespace::cookie(events.as_fd()).is_some_and(|ours| ours != cookie)
         });
@@ -161,16 +161,16 @@ impl Withdraw for Announcement {
             }
             other => other,
         };
-        withdrawn.map_err(|refusal| unasked("REMOVE", refusal.into()).into())
+        withdrawn.map_err(|refusal| query_error("REMOVE", refusal.into()).into())
     }
 }
 
-fn act<K: Kept>(
+fn act<C: Cached>(
     command: &'static str,
     sock: BorrowedFd<'_>,
-    ask: impl FnOnce(&mut K) -> std::result::Result<(), NetlinkError>,
+    ask: impl FnOnce(&mut C) -> std::result::Result<(), NetlinkError>,
 ) -> Answer {
-    cache::about(sock, ask).map_err(|error| unasked(command, error).into())
+    cache::with_socket_for(sock, ask).map_err(|error| query_error(command, error).into())
 }
 
 /// A subflow of an IPv6 socket to an IPv4 host is known to the kernel by v4-mapped addresses where

@@ -5,12 +5,12 @@ use std::os::fd::BorrowedFd;
 use super::Door;
 use crate::shared::path_manager::{PathManager, addresses_by_token};
 use crate::sys::cache;
-use crate::sys::mptcp::Info;
+use crate::sys::mptcp::RawInfo;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::PathManagerSocket;
 
 /// Who manages the paths, by what this kernel answers.
-pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &Info) -> PathManager {
+pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &RawInfo) -> PathManager {
     let token = info.raw.mptcpi_token;
     match (token != 0, addresses_by_token(sock)) {
         (true, true) => asked(sock, |netlink| netlink.addresses(token).map(drop)),
@@ -18,7 +18,7 @@ pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &Info) -
         (true, false) => door.path_manager(sock, token),
         // The limits are those of the kernel's path manager, and 0 on a socket that has another.
         (false, true) if info.raw.mptcpi_subflows_max > 0 => PathManager::Kernel,
-        (false, true) => match cache::about(sock, PathManagerSocket::subflows_max) {
+        (false, true) => match cache::with_socket_for(sock, PathManagerSocket::subflows_max) {
             Ok(limit) if limit > 0 => PathManager::Userspace,
             _ => PathManager::Unknown,
         },
@@ -31,7 +31,7 @@ pub(super) fn asked(
     sock: BorrowedFd<'_>,
     question: impl FnOnce(&mut PathManagerSocket) -> Result<(), NetlinkError>,
 ) -> PathManager {
-    match cache::about(sock, question) {
+    match cache::with_socket_for(sock, question) {
         Ok(()) => PathManager::Userspace,
         Err(error) if error.is(libc::EINVAL) => PathManager::Kernel,
         Err(_) => PathManager::Unknown,

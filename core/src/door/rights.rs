@@ -1,10 +1,10 @@
 //! What this process may do by itself, found out by trying, without side effects.
 
 use crate::error::ErrorKind;
-use crate::sys::diag::SockDiag;
 use crate::sys::event::KernelEvents;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::PathManagerSocket;
+use crate::sys::sock_diag::SockDiag;
 use crate::sys::take_over::{self, PathManagerSwitch};
 use crate::sys::uapi::pm;
 

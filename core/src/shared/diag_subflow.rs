@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-pub(crate) use crate::sys::diag::{Depth, DiagSubflow};
+pub(crate) use crate::sys::sock_diag::{Depth, DiagSubflow};
 
-use crate::sys::cache::{self, Unasked};
-use crate::sys::diag::SockDiag;
+use crate::sys::cache::{self, QueryError};
+use crate::sys::interface_addresses::AddressQuery;
 use crate::sys::netlink::NetlinkError;
-use crate::sys::route::Addresses;
+use crate::sys::sock_diag::SockDiag;
 
 /// Finds the subflow of the connection with that token that has these ends.
 ///
@@ -20,13 +20,14 @@ pub(crate) fn find(
     token: u32,
     (local, remote): (SocketAddr, SocketAddr),
     depth: Depth,
-) -> Result<DiagSubflow, Unasked> {
+) -> Result<DiagSubflow, QueryError> {
     match find_on(sock, token, (local, remote), scope(local), depth) {
         Err(error) if error.is(libc::ENOENT) => {}
         other => return other,
     }
     let ip = local.ip();
-    let owners = cache::about(sock, |addresses: &mut Addresses| addresses.list(ip, 0))?;
+    let owners =
+        cache::with_socket_for(sock, |addresses: &mut AddressQuery| addresses.list(ip, 0))?;
     for owner in owners.iter().filter(|owner| owner.ip == ip) {
         match find_on(sock, token, (local, remote), owner.interface, depth) {
             Err(error) if error.is(libc::ENOENT) => {}
@@ -43,9 +44,10 @@ pub(crate) fn find_on(
     (local, remote): (SocketAddr, SocketAddr),
     interface: u32,
     depth: Depth,
-) -> Result<DiagSubflow, Unasked> {
-    let entry =
-        cache::about(sock, |diag: &mut SockDiag| diag.subflow(local, remote, interface, depth))?;
+) -> Result<DiagSubflow, QueryError> {
+    let entry = cache::with_socket_for(sock, |diag: &mut SockDiag| {
+        diag.subflow(local, remote, interface, depth)
+    })?;
     // The kernel also finds what else may answer between these ends, such as a listener.
     if entry.token == token { Ok(entry) } else { Err(NetlinkError::bare(libc::ENOENT).into()) }
 }
@@ -54,9 +56,9 @@ fn find_in_table(
     sock: BorrowedFd<'_>,
     token: u32,
     (local, remote): (SocketAddr, SocketAddr),
-) -> Result<DiagSubflow, Unasked> {
+) -> Result<DiagSubflow, QueryError> {
     let mut found = None;
-    cache::about(sock, |diag: &mut SockDiag| {
+    cache::with_socket_for(sock, |diag: &mut SockDiag| {
         diag.subflows(|entry| {
             let is_it = same(entry.head.local, local) && same(entry.head.remote, remote);
             if entry.token == token && is_it {

@@ -64,12 +64,12 @@ pub(crate) fn unwrapped(total: u8, kept: u32) -> u32 {
 }
 
 /// Live subflows as the kernel counts them; before Linux 6.8 it does not.
-pub(crate) fn wrapping_total(info: &mptcp::Info) -> Option<u8> {
+pub(crate) fn wrapping_total(info: &mptcp::RawInfo) -> Option<u8> {
     info.since(offset_of!(mptcp_info, mptcpi_subflows_total), info.raw.mptcpi_subflows_total)
 }
 
 /// The record of what the kernel told, with the number of subflows where the caller knows it.
-pub(crate) fn from_raw(info: &mptcp::Info, subflows: Option<u32>) -> Info {
+pub(crate) fn from_raw(info: &mptcp::RawInfo, subflows: Option<u32>) -> Info {
     let raw = &info.raw;
     macro_rules! since {
         ($field:ident) => {
@@ -101,7 +101,7 @@ pub(crate) fn from_raw(info: &mptcp::Info, subflows: Option<u32>) -> Info {
 
 /// The kernel's count for a connection that is known by its token only: it wraps at 256, and is
 /// then given as what it is.
-pub(crate) fn subflows_total(info: &mptcp::Info) -> Option<u32> {
+pub(crate) fn subflows_total(info: &mptcp::RawInfo) -> Option<u32> {
     wrapping_total(info).map(u32::from)
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn addresses_by_token(sock: BorrowedFd<'_>) -> bool {
     if let Some(answer) = ANSWER.get() {
         return *answer;
     }
-    match cache::about(sock, PathManagerSocket::addresses_by_token) {
+    match cache::with_socket_for(sock, PathManagerSocket::addresses_by_token) {
         Ok(answer) => *ANSWER.get_or_init(|| answer && !is_without("addresses_by_token")),
         Err(_) => false,
     }

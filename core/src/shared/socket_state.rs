@@ -5,9 +5,9 @@ use std::os::fd::BorrowedFd;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::cache::{self, Unasked};
-use crate::sys::diag::SockDiag;
-use crate::sys::mptcp::{self, Info};
+use crate::sys::cache::{self, QueryError};
+use crate::sys::mptcp::{self, RawInfo};
+use crate::sys::sock_diag::SockDiag;
 use crate::sys::{namespace, poll, socket};
 
 /// What a socket turned out to be.
@@ -17,7 +17,7 @@ pub(crate) enum Observed {
     /// Was to be Multipath TCP, and is plain TCP now.
     FellBack,
     /// Is Multipath TCP.
-    Mptcp(Info, Phase),
+    Mptcp(RawInfo, Phase),
 }
 
 /// How far a Multipath TCP socket has come.
@@ -82,7 +82,7 @@ pub(crate) fn explain(sock: BorrowedFd<'_>, operation: &'static str, error: &io:
     }
 }
 
-fn phase(sock: BorrowedFd<'_>, info: &Info) -> Phase {
+fn phase(sock: BorrowedFd<'_>, info: &RawInfo) -> Phase {
     if socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|on| on != 0) {
         return Phase::Listening;
     }
@@ -90,7 +90,7 @@ fn phase(sock: BorrowedFd<'_>, info: &Info) -> Phase {
     if token == 0 {
         return if was_shut(sock) { Phase::Closed } else { Phase::Unconnected };
     }
-    match cache::about(sock, |diag: &mut SockDiag| diag.connection(token)) {
+    match cache::with_socket_for(sock, |diag: &mut SockDiag| diag.connection(token)) {
         Ok(connection) => match SubflowState::from_kernel(connection.head.state) {
             SubflowState::SynSent => Phase::Connecting,
             SubflowState::Closed => Phase::Closed,
@@ -142,10 +142,10 @@ pub(crate) fn must_be_here(sock: BorrowedFd<'_>, operation: &'static str) -> Res
 }
 
 /// Turns a failed question to netlink into our error.
-pub(crate) fn unasked(operation: &'static str, unasked: Unasked) -> Error {
-    match unasked {
-        Unasked::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
-        Unasked::Refused(refusal) => Error::os(operation, refusal.errno).kernel(refusal.text),
+pub(crate) fn query_error(operation: &'static str, error: QueryError) -> Error {
+    match error {
+        QueryError::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
+        QueryError::Netlink(refusal) => Error::os(operation, refusal.errno).kernel(refusal.text),
     }
 }
 

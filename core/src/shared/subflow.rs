@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::error::Result;
 use crate::shared::diag_subflow;
-use crate::shared::socket_state::{explain, no_such_subflow, says_not_mptcp, unasked};
+use crate::shared::socket_state::{explain, no_such_subflow, query_error, says_not_mptcp};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::before_6_5;
 use crate::sys::mptcp::{self, RawSubflow};
@@ -146,7 +146,7 @@ fn list_before_6_5(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<
     })
     .map_err(|failure| match failure {
         before_6_5::Failure::Option(error) => explain(sock, operation, &error),
-        before_6_5::Failure::SockDiag(error) => unasked(operation, error),
+        before_6_5::Failure::SockDiag(error) => query_error(operation, error),
     })?;
     Ok(subflows)
 }

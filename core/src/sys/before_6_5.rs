@@ -17,10 +17,10 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
-use super::cache::Unasked;
-use super::diag::DiagSubflow;
+use super::cache::QueryError;
 use super::mptcp::{self, MAX_SUBFLOWS, RawSubflow, USUAL_SUBFLOWS, is_live};
 use super::netlink::u32_at;
+use super::sock_diag::DiagSubflow;
 use super::uapi::{SOL_MPTCP, mptcp_subflow_addrs, tcp_info};
 use super::without::is_without;
 use super::{address, plain, socket};
@@ -49,17 +49,17 @@ pub(crate) enum Failure {
     /// An option of the socket could not be read.
     Option(io::Error),
     /// `sock_diag` did not find a subflow, for another reason than that it is gone.
-    SockDiag(Unasked),
+    SockDiag(QueryError),
 }
 
-/// Calls `each` with each subflow that is not closed. `find` looks a subflow up in `sock_diag`, by the
-/// connection's token and both addresses.
+/// Calls `each` with each subflow that is not closed. `find` looks a subflow up in `sock_diag`, by
+/// the connection's token and both addresses.
 ///
-/// These kernels have no ids of subflows. The low half of the kernel's cookie of the subflow's socket
-/// is used instead.
+/// These kernels have no ids of subflows. The low half of the kernel's cookie of the subflow's
+/// socket is used instead.
 pub(crate) fn subflows(
     sock: BorrowedFd<'_>,
-    find: impl Fn(u32, (SocketAddr, SocketAddr)) -> Result<DiagSubflow, Unasked>,
+    find: impl Fn(u32, (SocketAddr, SocketAddr)) -> Result<DiagSubflow, QueryError>,
     mut each: impl FnMut(RawSubflow<'_>),
 ) -> Result<(), Failure> {
     let subflows = addresses_and_counters(sock).map_err(Failure::Option)?;
@@ -77,8 +77,8 @@ pub(crate) fn subflows(
     Ok(())
 }
 
-/// Reads the addresses, the counters, and the addresses again, until the addresses are the same twice
-/// and there are as many counters.
+/// Reads the addresses, the counters, and the addresses again, until the addresses are the same
+/// twice and there are as many counters.
 fn addresses_and_counters(
     sock: BorrowedFd<'_>,
 ) -> io::Result<Vec<(SocketAddr, SocketAddr, tcp_info)>> {

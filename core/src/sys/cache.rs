@@ -1,188 +1,201 @@
-//! Netlink sockets kept per thread, because opening one costs as much as asking.
+//! Netlink sockets that each thread keeps, because opening one costs as much as a query does.
 //!
-//! A kept socket is thrown away when it cannot be right: after a fork (parent and child would read
-//! each other's answers), after an answer that made no sense, and when the socket that is asked
-//! about lives in another network namespace.
+//! A cached socket is closed when it can no longer be used: after a fork (parent and child would
+//! read each other's answers), after an answer that made no sense, and when a query is about a
+//! socket in another network namespace.
 //!
-//! A program may close every descriptor that it has, as daemons do. The number of a kept socket may
-//! then belong to another file of the program. So the kernel's cookie of the socket is compared
-//! before each use and before each close, also when the thread or the program ends: a socket that is
-//! no longer under its number is forgotten, and is neither used nor closed.
+//! A program may close every descriptor that it has, as daemons do. The number of a cached socket
+//! may then belong to another file of the program. The library therefore compares the kernel's
+//! cookie of the socket before each use and before each close, also when the thread or the program
+//! ends. If the number no longer belongs to the socket, the library forgets the socket: it neither
+//! uses nor closes the number.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::diag::SockDiag;
+use super::interface_addresses::AddressQuery;
 use super::netlink::NetlinkError;
 use super::path_manager::PathManagerSocket;
-use super::route::Addresses;
+use super::sock_diag::SockDiag;
 use super::{fork, namespace, socket};
 
-/// A netlink socket that can be kept.
-pub(crate) trait Kept: Sized + 'static {
-    fn open() -> Result<Self, NetlinkError>;
-    fn fd(&self) -> BorrowedFd<'_>;
-    /// Lends the thread's place for it; `None` while the thread ends.
-    fn with_slot<T>(run: impl FnOnce(&mut Slot<Self>) -> T) -> Option<T>;
+thread_local! {
+    static CACHE: Cache = const {
+        Cache {
+            sock_diag: Cell::new(None),
+            path_manager: Cell::new(None),
+            interface_addresses: Cell::new(None),
+        }
+    };
 }
 
-/// A thread's place for one kind of netlink socket.
-pub(crate) struct Slot<K: Kept>(Option<Entry<K>>);
+/// The sockets of one thread. A query takes its socket out, and puts it back afterwards.
+pub(crate) struct Cache {
+    sock_diag: Place<SockDiag>,
+    path_manager: Place<PathManagerSocket>,
+    interface_addresses: Place<AddressQuery>,
+}
 
-struct Entry<K: Kept> {
-    kept: ManuallyDrop<K>,
+type Place<C> = Cell<Option<Entry<C>>>;
+
+/// A kind of netlink socket that is cached.
+pub(crate) trait Cached: AsFd + Sized + 'static {
+    fn open() -> Result<Self, NetlinkError>;
+    fn place(cache: &Cache) -> &Place<Self>;
+}
+
+impl Cached for SockDiag {
+    fn open() -> Result<Self, NetlinkError> {
+        SockDiag::open()
+    }
+    fn place(cache: &Cache) -> &Place<Self> {
+        &cache.sock_diag
+    }
+}
+
+impl Cached for PathManagerSocket {
+    fn open() -> Result<Self, NetlinkError> {
+        PathManagerSocket::open()
+    }
+    fn place(cache: &Cache) -> &Place<Self> {
+        &cache.path_manager
+    }
+}
+
+impl Cached for AddressQuery {
+    fn open() -> Result<Self, NetlinkError> {
+        AddressQuery::open()
+    }
+    fn place(cache: &Cache) -> &Place<Self> {
+        &cache.interface_addresses
+    }
+}
+
+/// Why a query failed.
+#[derive(Debug)]
+pub(crate) enum QueryError {
+    /// The socket in question is in another network namespace than the calling thread.
+    OtherNamespace,
+    /// The netlink socket could not be opened, or the kernel answered with an error.
+    Netlink(NetlinkError),
+}
+
+impl From<NetlinkError> for QueryError {
+    fn from(error: NetlinkError) -> Self {
+        QueryError::Netlink(error)
+    }
+}
+
+impl QueryError {
+    /// Reports whether the kernel answered with that error number.
+    pub(crate) fn is(&self, errno: i32) -> bool {
+        matches!(self, QueryError::Netlink(error) if error.errno == errno)
+    }
+}
+
+/// Runs a query about `sock`, with a netlink socket in the namespace of `sock`.
+pub(crate) fn with_socket_for<C: Cached, T>(
+    sock: BorrowedFd<'_>,
+    query: impl FnOnce(&mut C) -> Result<T, NetlinkError>,
+) -> Result<T, QueryError> {
+    let namespace = namespace::cookie(sock);
+    let entry = match Entry::take_cached() {
+        Some(cached) if cached.is_in(namespace) => cached,
+        cached => match Entry::open() {
+            Ok(fresh) if fresh.is_in(namespace) => fresh,
+            other => {
+                if let Some(cached) = cached {
+                    cached.put_back();
+                }
+                return Err(other.map_or_else(QueryError::from, |_| QueryError::OtherNamespace));
+            }
+        },
+    };
+    Ok(entry.run(query)?)
+}
+
+/// Runs a query about something that has a number of its own on the whole host, in whatever
+/// namespace.
+///
+/// A cached socket may be in a namespace that the thread has left. If it does not know the number,
+/// the query is run again with a fresh socket. (To find out the thread's current namespace costs
+/// half as much as a query.)
+pub(crate) fn with_any_socket<C: Cached, T>(
+    mut query: impl FnMut(&mut C) -> Result<T, NetlinkError>,
+) -> Result<T, NetlinkError> {
+    if let Some(mut cached) = Entry::take_cached() {
+        if let Ok(answer) = query(&mut cached.socket) {
+            cached.put_back();
+            return Ok(answer);
+        }
+    }
+    Entry::open()?.run(query)
+}
+
+/// A cached socket, and what shows that it can still be used.
+pub(crate) struct Entry<C: Cached> {
+    socket: ManuallyDrop<C>,
     generation: u64,
     cookie: Option<u64>,
     namespace: Option<u64>,
 }
 
-macro_rules! kept {
-    ($($type:ty),*) => { $(
-        impl Kept for $type {
-            fn open() -> Result<Self, NetlinkError> { <$type>::open() }
-            fn fd(&self) -> BorrowedFd<'_> { self.as_fd() }
-            fn with_slot<T>(run: impl FnOnce(&mut Slot<Self>) -> T) -> Option<T> {
-                thread_local! {
-                    static SLOT: RefCell<Slot<$type>> = const { RefCell::new(Slot(None)) };
-                }
-                let mut run = Some(run);
-                let lent = SLOT.try_with(|slot| {
-                    let mut slot = slot.try_borrow_mut().ok()?;
-                    run.take().map(|run| run(&mut slot))
-                });
-                lent.ok().flatten()
-            }
-        }
-    )* };
-}
-kept!(SockDiag, PathManagerSocket, Addresses);
-
-/// Why a socket could not be asked about.
-#[derive(Debug)]
-pub(crate) enum Unasked {
-    /// It lives in another network namespace than the calling thread.
-    OtherNamespace,
-    /// The kernel refused.
-    Refused(NetlinkError),
-}
-
-impl From<NetlinkError> for Unasked {
-    fn from(refusal: NetlinkError) -> Self {
-        Unasked::Refused(refusal)
+impl<C: Cached> Entry<C> {
+    fn open() -> Result<Self, NetlinkError> {
+        let socket = C::open()?;
+        let (cookie, namespace) =
+            (socket::cookie(socket.as_fd()), namespace::cookie(socket.as_fd()));
+        let socket = ManuallyDrop::new(socket);
+        Ok(Entry { socket, generation: fork::generation(), cookie, namespace })
     }
-}
 
-impl Unasked {
-    /// Whether the kernel answered with that number.
-    pub(crate) fn is(&self, errno: i32) -> bool {
-        matches!(self, Unasked::Refused(refusal) if refusal.errno == errno)
+    /// Takes the thread's socket out of the cache. Returns `None` if there is none, if it belongs
+    /// to the parent process, if the program has closed it, or if the thread is ending.
+    fn take_cached() -> Option<Self> {
+        let cached = CACHE.try_with(|cache| C::place(cache).take()).ok()??;
+        (cached.is_still_open() && cached.generation == fork::generation()).then_some(cached)
     }
-}
 
-/// Asks about `sock`, by a netlink socket in its namespace.
-pub(crate) fn about<K: Kept, T>(
-    sock: BorrowedFd<'_>,
-    ask: impl FnOnce(&mut K) -> Result<T, NetlinkError>,
-) -> Result<T, Unasked> {
-    let namespace = namespace::cookie(sock);
-    let mut ask = Some(ask);
-    let mut run = |slot: &mut Slot<K>| {
-        slot.forget_if_lost();
-        if !slot.0.as_ref().is_some_and(|entry| entry.fits(namespace)) {
-            let fresh = Entry::<K>::open()?;
-            if !fresh.fits(namespace) {
-                return Err(Unasked::OtherNamespace);
-            }
-            slot.0 = Some(fresh);
-        }
-        match ask.take() {
-            Some(ask) => slot.ask(ask).map_err(Unasked::from),
-            None => Err(NetlinkError::malformed().into()),
-        }
-    };
-    match K::with_slot(&mut run) {
-        Some(answer) => answer,
-        // The thread ends: a socket for this once.
-        None => run(&mut Slot(None)),
+    /// Keeps the socket for the thread's next query. If the thread is ending, the socket is closed.
+    fn put_back(self) {
+        let _ = CACHE.try_with(|cache| C::place(cache).set(Some(self)));
     }
-}
 
-/// Asks about something that is looked up by a number, which no two namespaces of a host use at
-/// once. A kept socket may be of the namespace that the thread has left: what it does not know is
-/// asked again by a fresh one. (To know where a thread is costs half as much as asking does.)
-pub(crate) fn look_up<K: Kept, T>(
-    mut ask: impl FnMut(&mut K) -> Result<T, NetlinkError>,
-) -> Result<T, NetlinkError> {
-    let mut run = |slot: &mut Slot<K>| {
-        slot.forget_if_lost();
-        if slot.0.is_some() {
-            if let Ok(answer) = slot.ask(&mut ask) {
-                return Ok(answer);
-            }
-        }
-        slot.0 = Some(Entry::open()?);
-        slot.ask(&mut ask)
-    };
-    match K::with_slot(&mut run) {
-        Some(answer) => answer,
-        None => run(&mut Slot(None)),
-    }
-}
-
-impl<K: Kept> Slot<K> {
-    fn ask<T>(
-        &mut self,
-        ask: impl FnOnce(&mut K) -> Result<T, NetlinkError>,
+    /// Runs a query, and keeps the socket unless the answer made no sense.
+    fn run<T>(
+        mut self,
+        query: impl FnOnce(&mut C) -> Result<T, NetlinkError>,
     ) -> Result<T, NetlinkError> {
-        let Some(entry) = &mut self.0 else { return Err(NetlinkError::malformed()) };
-        let answer = ask(&mut entry.kept);
-        if answer.as_ref().is_err_and(NetlinkError::is_malformed) {
-            self.0 = None;
+        let answer = query(&mut self.socket);
+        if !answer.as_ref().is_err_and(NetlinkError::is_malformed) {
+            self.put_back();
         }
         answer
     }
 
-    /// Empties the slot of a socket that belongs to the parent process, or that the program has
-    /// closed.
-    fn forget_if_lost(&mut self) {
-        let is_usable =
-            |entry: &Entry<K>| entry.is_still_open() && entry.generation == fork::generation();
-        if !self.0.as_ref().is_some_and(is_usable) {
-            self.0 = None;
-        }
-    }
-}
-
-impl<K: Kept> Entry<K> {
-    fn open() -> Result<Self, NetlinkError> {
-        let kept = K::open()?;
-        let (cookie, namespace) = (socket::cookie(kept.fd()), namespace::cookie(kept.fd()));
-        let kept = ManuallyDrop::new(kept);
-        Ok(Entry { kept, generation: fork::generation(), cookie, namespace })
-    }
-
-    /// Whether the descriptor still is the socket that was opened.
+    /// Reports whether the descriptor still is the socket that was opened.
     fn is_still_open(&self) -> bool {
-        self.cookie == socket::cookie(self.kept.fd())
+        self.cookie == socket::cookie(self.socket.as_fd())
     }
 
-    /// A kernel that has no namespace cookies (before 5.14) cannot say; we then trust.
-    fn fits(&self, namespace: Option<u64>) -> bool {
+    /// Reports whether the socket is in that namespace. On kernels that have no namespace cookies
+    /// (before Linux 5.14) the answer is yes.
+    fn is_in(&self, namespace: Option<u64>) -> bool {
         match (self.namespace, namespace) {
-            (Some(ours), Some(asked)) => ours == asked,
+            (Some(own), Some(other)) => own == other,
             _ => true,
         }
     }
 }
 
-impl<K: Kept> Drop for Entry<K> {
-    /// Closes the socket, unless its number belongs to another file by now. Its buffer is then lost
-    /// with it: to free the one would close the other.
+impl<C: Cached> Drop for Entry<C> {
+    /// Closes the socket, unless its number now belongs to another file. Its buffer is leaked then,
+    /// because freeing it would close the number.
     fn drop(&mut self) {
         if self.is_still_open() {
-            // SAFETY: this is the one place that drops `kept`, and nothing uses it after this.
-            unsafe { ManuallyDrop::drop(&mut self.kept) };
+            // SAFETY: this is the one place that drops `socket`, and nothing uses it after this.
+            unsafe { ManuallyDrop::drop(&mut self.socket) };
         }
     }
 }

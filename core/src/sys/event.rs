@@ -11,7 +11,7 @@ use super::netlink::{Attributes, Messages, Netlink, NetlinkError, number};
 use super::path_manager::PathManagerSocket;
 use super::uapi::pm;
 
-/// One event as the kernel sent it; what a kernel did not say is absent.
+/// One event as the kernel sent it. What this kernel did not send is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KernelEvent {
@@ -29,7 +29,7 @@ pub struct KernelEvent {
     pub remote_address_id: Option<u8>,
     /// Whether the peer asked to use the subflow as backup only.
     pub is_remote_backup: Option<bool>,
-    /// Why the subflow ended, as an error number.
+    /// The error number with which the subflow ended.
     pub error: Option<u8>,
     /// Why the peer reset it (RFC 8684, section 3.6).
     pub reset_reason: Option<u32>,
@@ -51,17 +51,17 @@ pub struct KernelEvents {
 }
 
 impl KernelEvents {
-    /// Subscribes; needs `CAP_NET_ADMIN`. Earlier events are not told again.
+    /// Subscribes. Requires `CAP_NET_ADMIN`. Earlier events are not reported.
     pub fn subscribe() -> Result<Self, NetlinkError> {
         Ok(KernelEvents { netlink: PathManagerSocket::subscribe()?, buffer: Vec::new() })
     }
 
-    /// Takes what waits, without waiting, and hands each event to `each`. Gives false where
-    /// nothing was there.
+    /// Reads pending events, without waiting, and calls `each` with each. Returns false if there
+    /// were none.
     ///
     /// # Errors
-    /// `ENOBUFS` once where events were lost because more than the socket's buffer holds (256 by
-    /// default) waited unread.
+    /// `ENOBUFS` once, if events were lost because more were pending than fit in the socket's
+    /// buffer (256 by default).
     pub fn take(&mut self, mut each: impl FnMut(KernelEvent)) -> Result<bool, NetlinkError> {
         if self.buffer.is_empty() {
             self.buffer.resize(16 * 1024, 0);
@@ -74,11 +74,12 @@ impl KernelEvents {
         Ok(true)
     }
 
-    /// Asks for a buffer of that many bytes, as far as this process may have it.
+    /// Sets the size of the socket's buffer in bytes, up to what this process may set.
     pub fn set_buffer(&self, bytes: i32) {
         let fd = self.netlink.as_fd();
         if super::socket::set_i32(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes).is_err() {
-            // Without the right to exceed the limit the kernel gives what it allows.
+            // Without the right to exceed the limit, the kernel sets the largest size that it
+            // allows.
             let _ = super::socket::set_i32(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes);
         }
     }
@@ -93,7 +94,7 @@ impl AsFd for KernelEvents {
 fn parse(datagram: &[u8], each: &mut impl FnMut(KernelEvent)) -> Result<(), NetlinkError> {
     for message in Messages(datagram) {
         let message = message?;
-        // Below 16 stand netlink's own messages: an answer to the subscription, or padding.
+        // Kinds below 16 are netlink's own messages: an answer to the subscription, or padding.
         if message.kind >= 16 && message.sequence == 0 {
             let kind = *message.payload.first().ok_or_else(NetlinkError::malformed)?;
             each(parse_event(kind, genl::payload(&message)?)?);
@@ -130,8 +131,8 @@ fn parse_event(kind: u8, payload: &[u8]) -> Result<KernelEvent, NetlinkError> {
             pm::EVENT_ATTR_IF_IDX => event.interface = Some(u32_value()?),
             pm::EVENT_ATTR_RESET_REASON => event.reset_reason = Some(u32_value()?),
             pm::EVENT_ATTR_RESET_FLAGS => event.reset_flags = Some(u32_value()?),
-            // Kernels before 6.18 tell the server's side by an attribute of its own, newer ones
-            // by a flag; 6.18 by both.
+            // Kernels before 6.18 mark the server's side by an attribute, newer ones by a flag, and
+            // 6.18 by both.
             pm::EVENT_ATTR_SERVER_SIDE => event.is_server |= u8_value()? != 0,
             pm::EVENT_ATTR_FLAGS => {
                 let flags = u16::from_ne_bytes(number(value)?);
@@ -172,7 +173,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn random_bytes_are_refused_or_read(payload: Vec<u8>) {
+        fn random_bytes_are_rejected_or_read(payload: Vec<u8>) {
             let _ = parse_event(1, &payload);
             let _ = parse(&payload, &mut |_| {});
         }

@@ -61,8 +61,8 @@ pub(crate) fn set_signals(sock: BorrowedFd<'_>, signals: &Signals) -> io::Result
     check(unsafe { libc::fcntl(sock.as_raw_fd(), uapi::F_SETSIG, signals.signal) }).map(drop)
 }
 
-/// Sets O_ASYNC if it was set when `signals` was read. The kernel stores the number of the descriptor
-/// through which O_ASYNC was set, and passes it with each signal.
+/// Sets O_ASYNC if it was set when `signals` was read. The kernel stores the number of the
+/// descriptor through which O_ASYNC was set, and passes it with each signal.
 pub(crate) fn start_signals(sock: BorrowedFd<'_>, signals: &Signals) -> io::Result<()> {
     if signals.are_on {
         fcntl(sock, FcntlArg::F_SETFL(status_flags(sock)? | OFlag::O_ASYNC))?;

@@ -1,10 +1,9 @@
-//! Noticing that this process is a fork of the one that made something.
+//! Detecting that this process is a fork of the one that made an object.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A page that the kernel empties in every child of a fork (Linux 4.14); without it, a page that
-/// stays as it is and that a change of the process id speaks for.
+/// A page that the kernel clears in the child of every fork (Linux 4.14).
 struct Page(&'static AtomicU64);
 
 fn page() -> Option<&'static AtomicU64> {
@@ -16,27 +15,28 @@ fn map() -> Option<Page> {
     const LENGTH: usize = 4096;
     let (protection, flags) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new anonymous mapping, at an address of the kernel's choice.
+    // SAFETY: makes a new anonymous mapping, at an address that the kernel chooses.
     let mapped = unsafe { libc::mmap(std::ptr::null_mut(), LENGTH, protection, flags, -1, 0) };
     if mapped == libc::MAP_FAILED {
         return None;
     }
-    // SAFETY: the mapping is ours and of that length.
+    // SAFETY: the mapping was made above, and has that length.
     if unsafe { libc::madvise(mapped, LENGTH, libc::MADV_WIPEONFORK) } != 0 {
         return None;
     }
-    // SAFETY: the mapping is page-aligned, zeroed, never unmapped and used as this alone.
+    // SAFETY: the mapping is page-aligned, zeroed, never unmapped, and used only as this.
     Some(Page(unsafe { &*mapped.cast::<AtomicU64>() }))
 }
 
-/// A number that differs between a process and all its forks; it costs no system call.
+/// Returns a number that differs between a process and all its forks, without a system call (on
+/// kernels before 4.14: the process id).
 pub(crate) fn generation() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let Some(page) = page() else { return u64::from(std::process::id()) };
     match page.load(Ordering::Relaxed) {
         0 => {
-            // The counter is copied by the fork and goes on from where the parent's stood, so that
-            // parent and child differ; two children of one parent differ by the process id.
+            // A fork copies the counter, and the child's counts on from there, so that parent and
+            // child differ. Two children of one parent differ by the process id.
             let count = NEXT.fetch_add(1, Ordering::Relaxed) & u64::from(u32::MAX);
             let fresh = (u64::from(std::process::id()) << 32) | count;
             match page.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {

@@ -7,7 +7,8 @@ use super::socket::check;
 use super::uapi::{SIOCGIFNAME, ifreq};
 use crate::kernel_name::KernelName;
 
-/// Returns the name of an interface in the socket's network namespace. The socket may be of any kind.
+/// Returns the name of an interface in the socket's network namespace. The socket may be of any
+/// kind.
 pub(crate) fn name(sock: BorrowedFd<'_>, index: u32) -> io::Result<KernelName> {
     let mut request = ifreq { index, ..ifreq::default() };
     let pointer: *mut ifreq = &mut request;

@@ -1,10 +1,10 @@
-//! How busy the processors are.
+//! The load of the processors.
 
 use std::fs;
 use std::num::NonZero;
 use std::thread;
 
-/// How many threads of this host use or want a processor, for each that there is: the average of the
+/// Returns how many threads of this host run or are ready to run, per processor: the average of the
 /// last minute, or the present number if that is larger. 0 if it cannot be read. From
 /// `/proc/loadavg` (proc_loadavg(5)).
 pub(crate) fn per_processor() -> f64 {

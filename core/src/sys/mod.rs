@@ -1,17 +1,16 @@
-//! The ground floor: system calls, kernel layouts, netlink. All `unsafe` code of core is here, and so
-//! are all layouts and command numbers of the kernel.
+//! The ground floor: system calls, kernel layouts, netlink. All `unsafe` code of core is here, and
+//! so are all layouts and command numbers of the kernel.
 
 pub(crate) mod address;
 pub(crate) mod before_6_5;
 pub(crate) mod cache;
 mod cancel;
-pub(crate) mod diag;
 pub(crate) mod event;
 pub(crate) mod fcntl;
 pub(crate) mod fork;
 mod genl;
 pub(crate) mod interface;
-
+pub(crate) mod interface_addresses;
 pub(crate) mod load;
 pub(crate) mod mptcp;
 pub(crate) mod namespace;
@@ -22,7 +21,7 @@ pub(crate) mod poll;
 pub(crate) mod random;
 #[cfg(feature = "tokio")]
 pub(crate) mod reactor;
-pub(crate) mod route;
+pub(crate) mod sock_diag;
 pub(crate) mod socket;
 pub(crate) mod take_over;
 pub(crate) mod uapi;

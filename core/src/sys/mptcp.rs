@@ -1,4 +1,4 @@
-//! `getsockopt(SOL_MPTCP)`: what a connection says of itself, without any privilege.
+//! `getsockopt(SOL_MPTCP)`: the state of a connection and of its subflows, without any privilege.
 //!
 //! Source: `net/mptcp/sockopt.c`.
 
@@ -10,48 +10,48 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use super::uapi::{self, mptcp_full_info, mptcp_info, mptcp_subflow_info, tcp_info};
 use super::{address, plain, socket};
 
-/// The most subflows that are read. Linux has 256 address ids, but no limit on subflows.
+/// The most subflows that are read. Linux has 256 address ids, but does not limit subflows.
 pub(super) const MAX_SUBFLOWS: usize = 65_536;
-/// How many subflows are read without asking first how many there are.
+/// How many subflows the first system call has room for.
 pub(super) const USUAL_SUBFLOWS: usize = 8;
 
-/// `mptcp_info` and how much of it this kernel wrote.
+/// `mptcp_info`, and how much of it this kernel wrote.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Info {
+pub(crate) struct RawInfo {
     pub(crate) raw: mptcp_info,
     length: usize,
 }
 
-impl Info {
-    /// `None` where this kernel's `mptcp_info` ends before the field.
+impl RawInfo {
+    /// Returns a field's value, or `None` if this kernel's `mptcp_info` ends before the field.
     pub(crate) fn since<T>(&self, offset: usize, value: T) -> Option<T> {
         (offset + size_of::<T>() <= self.length).then_some(value)
     }
 
-    /// Counts from a message of `sock_diag`, which carries the same structure.
+    /// Reads the structure from a message of `sock_diag`.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut raw = mptcp_info::default();
         plain::read_prefix(bytes, &mut raw);
-        Info { raw, length: bytes.len() }
+        RawInfo { raw, length: bytes.len() }
     }
 }
 
-/// `MPTCP_INFO` (Linux 5.16).
-pub(crate) fn info(sock: BorrowedFd<'_>) -> io::Result<Info> {
+/// Reads `MPTCP_INFO` (Linux 5.16).
+pub(crate) fn info(sock: BorrowedFd<'_>) -> io::Result<RawInfo> {
     let mut raw = mptcp_info::default();
     let length = socket::get(sock, uapi::SOL_MPTCP, uapi::MPTCP_INFO, &mut raw)?;
-    Ok(Info { raw, length })
+    Ok(RawInfo { raw, length })
 }
 
-/// `MPTCP_INFO` and the number of subflows that the kernel keeps, closed ones included, in one
+/// Reads `MPTCP_INFO` and the number of subflows in the kernel's list, closed ones included, by one
 /// call of `MPTCP_FULL_INFO` (Linux 6.5).
-pub(crate) fn info_and_count(sock: BorrowedFd<'_>) -> io::Result<(Info, u32)> {
+pub(crate) fn info_and_count(sock: BorrowedFd<'_>) -> io::Result<(RawInfo, u32)> {
     let (full, length) = full_info_call(sock, &mut [], &mut [], size_of::<mptcp_full_info>())?;
     let length = length.saturating_sub(offset_of!(mptcp_full_info, mptcp_info));
-    Ok((Info { raw: full.mptcp_info, length }, full.num_subflows))
+    Ok((RawInfo { raw: full.mptcp_info, length }, full.num_subflows))
 }
 
-/// One subflow as the kernel described it.
+/// One subflow as the kernel describes it.
 pub(crate) struct RawSubflow<'a> {
     pub(crate) id: u32,
     pub(crate) local: SocketAddr,
@@ -59,8 +59,8 @@ pub(crate) struct RawSubflow<'a> {
     pub(crate) tcp: &'a tcp_info,
 }
 
-/// Hands each subflow that is not closed to `each`, by `MPTCP_FULL_INFO` (Linux 6.5); `reserve`
-/// hears first how many there may be.
+/// Calls `each` with each subflow that is not closed, by `MPTCP_FULL_INFO` (Linux 6.5). `reserve`
+/// makes the value that `each` fills, for at most as many subflows as it is passed.
 pub(crate) fn full_info<T>(
     sock: BorrowedFd<'_>,
     reserve: impl FnOnce(usize) -> T,
@@ -71,22 +71,21 @@ pub(crate) fn full_info<T>(
     let total = read_full_info(sock, &mut infos, &mut tcps)?;
     if total <= USUAL_SUBFLOWS {
         let mut gathered = reserve(total);
-        // SAFETY: that many subflows were reported, there was room for them, and the kernel writes
-        // each in full: the sizes that it echoed are ours.
+        // SAFETY: the kernel reported that many subflows, there was room for them, and it writes
+        // each in full: the sizes that it returned are the ones passed.
         unsafe { gather(&infos[..total], &tcps[..total], &mut gathered, each) };
         return Ok(gathered);
     }
     let mut capacity = total;
     while capacity < MAX_SUBFLOWS {
-        // A few more may be born between the two calls.
+        // A few more may be opened between the two calls.
         capacity += 4;
         let mut infos = vec![MaybeUninit::uninit(); capacity];
         let mut tcps = vec![MaybeUninit::uninit(); capacity];
         let total = read_full_info(sock, &mut infos, &mut tcps)?;
         if total <= capacity {
             let mut gathered = reserve(total);
-            // SAFETY: that many subflows were reported, there was room for them, and the kernel
-            // writes each in full: the sizes that it echoed are ours.
+            // SAFETY: as above.
             unsafe { gather(&infos[..total], &tcps[..total], &mut gathered, each) };
             return Ok(gathered);
         }
@@ -95,17 +94,17 @@ pub(crate) fn full_info<T>(
     Err(io::Error::from_raw_os_error(libc::EOVERFLOW))
 }
 
-/// Fills the two arrays and gives how many subflows there are, which may be more than fit.
+/// Fills the two arrays. Returns how many subflows there are, which may be more than fit.
 fn read_full_info(
     sock: BorrowedFd<'_>,
     infos: &mut [MaybeUninit<mptcp_subflow_info>],
     tcps: &mut [MaybeUninit<tcp_info>],
 ) -> io::Result<usize> {
-    // Without the structure's last member, which is not wanted here.
+    // Without the structure's last member, which is not needed here.
     let length = offset_of!(mptcp_full_info, mptcp_info);
     let (full, _) = full_info_call(sock, infos, tcps, length)?;
-    // A kernel whose structures were shorter than ours would use a shorter stride. None is: both
-    // have only ever grown. Should that change, what follows would read the wrong bytes.
+    // A kernel whose structures are shorter than these would write them closer together, and the
+    // wrong bytes would be read. No such kernel is known: both structures have only ever grown.
     if full.size_tcpinfo_user as usize != size_of::<tcp_info>()
         || full.size_sfinfo_user as usize != size_of::<mptcp_subflow_info>()
     {
@@ -114,7 +113,8 @@ fn read_full_info(
     Ok(full.num_subflows as usize)
 }
 
-/// Asks with room for as many subflows as both arrays have; gives the answer and its length.
+/// Calls `MPTCP_FULL_INFO` with room for as many subflows as both arrays have. Returns the answer
+/// and its length.
 fn full_info_call(
     sock: BorrowedFd<'_>,
     infos: &mut [MaybeUninit<mptcp_subflow_info>],
@@ -158,7 +158,7 @@ unsafe fn gather<T>(
     mut each: impl FnMut(&mut T, RawSubflow<'_>),
 ) {
     for (info, tcp) in infos.iter().zip(tcps) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises it.
         let tcp = unsafe { tcp.assume_init_ref() };
         // SAFETY: as above.
         let info = unsafe { info.assume_init_ref() };
@@ -172,9 +172,11 @@ unsafe fn gather<T>(
     }
 }
 
-/// A subflow that we have closed stays in the kernel's list where it was the initial one: until
-/// the peer has acknowledged it, which over a dead path is never, and as a closed one after that.
-/// A listener and a bound socket show themselves as subflows too.
+/// Reports whether a subflow in that TCP state is live.
+///
+/// The kernel's list is longer. The initial subflow stays in it after this end has closed it: until
+/// the peer has acknowledged that (over a dead path, never), and then as a closed one. A listener
+/// and a bound socket are in the list as well.
 pub(crate) fn is_live(state: u8) -> bool {
     matches!(
         state,
@@ -182,15 +184,16 @@ pub(crate) fn is_live(state: u8) -> bool {
     )
 }
 
-/// Whether an IPv6 address can be announced with a port. Beside TCP timestamps there is no room for
-/// it in a segment, and the kernel then says nothing to the peer and nothing to us; newer ones have
-/// a setting to leave the timestamps out (`mptcp_pm_add_addr_signal` in `net/mptcp/pm.c`).
-pub(crate) fn tells_v6_ports(sock: BorrowedFd<'_>) -> bool {
+/// Reports whether an IPv6 address can be announced with a port. A segment has no room for it
+/// together with TCP timestamps: the kernel then announces nothing, and reports no error. Newer
+/// kernels have a setting that leaves the timestamps out (`mptcp_pm_add_addr_signal` in
+/// `net/mptcp/pm.c`).
+pub(crate) fn can_announce_v6_port(sock: BorrowedFd<'_>) -> bool {
     let setting = std::fs::read("/proc/sys/net/mptcp/add_addr_v6_port_drop_ts");
     let mut tcp = tcp_info::default();
     setting.is_ok_and(|value| value.trim_ascii() == b"1")
         || socket::get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp).is_ok_and(|_| {
-            // The initial subflow answers, and when it is closed it has forgotten.
+            // The initial subflow answers. Once it is closed, it no longer has the flag.
             is_live(tcp.tcpi_state) && tcp.tcpi_options & uapi::TCPI_OPT_TIMESTAMPS == 0
         })
 }
@@ -202,7 +205,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn random_bytes_are_fields_or_absent(bytes: Vec<u8>) {
-            let info = Info::from_bytes(&bytes);
+            let info = RawInfo::from_bytes(&bytes);
             let offset = offset_of!(mptcp_info, mptcpi_subflows_total);
             let total = info.since(offset, info.raw.mptcpi_subflows_total);
             proptest::prop_assert_eq!(total, bytes.get(offset).copied());

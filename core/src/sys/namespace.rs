@@ -13,8 +13,8 @@ pub(crate) fn cookie(sock: BorrowedFd<'_>) -> Option<u64> {
     Some(cookie)
 }
 
-/// Reports whether the calling thread is in the socket's network namespace, by making another socket
-/// and comparing the two. On kernels without namespace cookies the answer is yes.
+/// Reports whether the calling thread is in the socket's network namespace, by making another
+/// socket and comparing the two. On kernels without namespace cookies the answer is yes.
 pub(crate) fn is_here(sock: BorrowedFd<'_>) -> io::Result<bool> {
     let Some(theirs) = cookie(sock) else { return Ok(true) };
     let fresh = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_GENERIC)?;

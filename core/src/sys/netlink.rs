@@ -1,4 +1,4 @@
-//! Netlink: messages as pure functions over bytes, and a socket that speaks it.
+//! Netlink: messages as pure functions over bytes, and a socket that sends and receives them.
 //!
 //! Formats: `Documentation/userspace-api/netlink/intro.rst`. Every length is checked, unknown
 //! attributes are skipped, and every loop has a bound.
@@ -9,17 +9,19 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use super::socket;
 use super::uapi;
 
-/// The longest dump that is followed: far above what a host with a million sockets gives.
+/// The most datagrams of one answer that are read: far more than a host with a million sockets
+/// sends.
 const MAX_REPLIES: usize = 16_000_000;
 const HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
 
-/// What the kernel answered when it said no: its number and its own words.
+/// An error that the kernel answered: its number, and its text if it sent one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetlinkError {
     /// The error number, positive.
     pub errno: i32,
-    /// The extended acknowledgement, where the kernel gave one. For people: the words change.
+    /// The text of the kernel's extended acknowledgement. For people to read: it varies between
+    /// kernels.
     pub text: Option<Box<str>>,
 }
 
@@ -28,12 +30,12 @@ impl NetlinkError {
         NetlinkError { errno, text: None }
     }
 
-    /// The answer made no sense: short, or contradicting itself.
+    /// The answer was too short, or contradicted itself.
     pub(crate) fn malformed() -> Self {
         NetlinkError { errno: libc::EBADMSG, text: None }
     }
 
-    /// Whether the socket can no longer be trusted to be between two answers.
+    /// Reports whether the socket may still hold the rest of an answer.
     pub(crate) fn is_malformed(&self) -> bool {
         matches!(self.errno, libc::EBADMSG | libc::ENOBUFS | libc::EBUSY)
     }
@@ -54,7 +56,7 @@ impl std::fmt::Display for NetlinkError {
 
 impl std::error::Error for NetlinkError {}
 
-/// A message that is being written.
+/// A request that is being written.
 pub(crate) struct Message {
     bytes: Vec<u8>,
 }
@@ -64,7 +66,7 @@ impl Message {
         let mut bytes = Vec::with_capacity(256);
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&kind.to_ne_bytes());
-        // All flags of a request fit in 16 bits; libc has them as int.
+        // All flags of a request fit in 16 bits; libc declares them as int.
         bytes.extend_from_slice(&((flags | libc::NLM_F_REQUEST) as u16).to_ne_bytes());
         bytes.extend_from_slice(&[0; 8]);
         Message { bytes }
@@ -76,7 +78,7 @@ impl Message {
     }
 
     pub(crate) fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
-        // Every value that we write is an address, a number or a family's name.
+        // Every value that the library writes is an address, a number or a family's name.
         let length = (ATTRIBUTE_HEADER + value.len()) as u16;
         self.bytes.extend_from_slice(&length.to_ne_bytes());
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
@@ -114,7 +116,7 @@ pub(crate) struct Received<'a> {
     pub(crate) payload: &'a [u8],
 }
 
-/// Splits a datagram into messages; a broken length ends it with an error.
+/// Splits a datagram into messages. A wrong length ends it with an error.
 pub(crate) struct Messages<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
@@ -140,7 +142,7 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// Splits bytes into attributes; a broken length ends it with an error.
+/// Splits bytes into attributes. A wrong length ends it with an error.
 #[derive(Clone)]
 pub(crate) struct Attributes<'a>(pub(crate) &'a [u8]);
 
@@ -171,27 +173,30 @@ pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(offset..offset + 4)?.try_into().ok()?))
 }
 
-/// The value of an attribute that must be a number of that size.
+/// Returns the first `N` bytes of an attribute's value.
+///
+/// # Errors
+/// A malformed answer, if there are fewer.
 pub(crate) fn number<const N: usize>(value: &[u8]) -> Result<[u8; N], NetlinkError> {
     value.get(..N).and_then(|bytes| bytes.try_into().ok()).ok_or_else(NetlinkError::malformed)
 }
 
-/// What the kernel said at the end: nothing, or a refusal with its words.
+/// Reads the end of an answer: success, or the kernel's error with its text.
 pub(crate) fn acknowledgement(message: &Received<'_>) -> Result<(), NetlinkError> {
     let errno = message.payload.get(..4).ok_or_else(NetlinkError::malformed)?;
     let errno = i32::from_ne_bytes(number(errno)?);
     if errno == 0 {
         return Ok(());
     }
-    // An error carries the request's header after the number; a dump's end carries nothing.
+    // In an error the request's header follows the number; at the end of a dump nothing does.
     let skip = if i32::from(message.kind) == libc::NLMSG_ERROR { 4 + HEADER } else { 4 };
     let mut text = None;
     if message.flags & libc::NLM_F_ACK_TLVS as u16 != 0 {
         for attribute in Attributes(message.payload.get(skip..).unwrap_or(&[])) {
             let Ok((kind, value)) = attribute else { break };
             if kind == uapi::NLMSGERR_ATTR_MSG {
-                let words = value.strip_suffix(&[0]).unwrap_or(value);
-                text = Some(String::from_utf8_lossy(words).into_owned().into_boxed_str());
+                let value = value.strip_suffix(&[0]).unwrap_or(value);
+                text = Some(String::from_utf8_lossy(value).into_owned().into_boxed_str());
             }
         }
     }
@@ -210,25 +215,25 @@ impl Netlink {
     pub(crate) fn open(protocol: i32) -> io::Result<Netlink> {
         let netlink = Netlink::bare(protocol)?;
         let fd = &netlink.fd;
-        // Both only make the answers to a refusal better: absence is no failure.
+        // Both only improve the kernel's errors: the library can do without them.
         let _ = socket::set_i32(fd.as_fd(), uapi::SOL_NETLINK, uapi::NETLINK_EXT_ACK, 1);
         let _ = socket::set_i32(fd.as_fd(), uapi::SOL_NETLINK, uapi::NETLINK_CAP_ACK, 1);
         Ok(netlink)
     }
 
-    /// One that is to listen and asks little: it does without the words of a refusal.
+    /// Opens a socket without the options for better errors, for one that receives and asks little.
     pub(crate) fn bare(protocol: i32) -> io::Result<Netlink> {
         let fd = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, protocol)?;
         Ok(Netlink { fd, sequence: 0, buffer: Vec::new(), is_interrupted: false })
     }
 
-    /// Gives the socket its address, without which nothing comes unasked. Before the first request:
-    /// the kernel gives one to a socket that sends, and nobody may give it another.
+    /// Gives the socket an address, without which it receives no multicast. Only before the first
+    /// request: the kernel gives an address to a socket that sends, and that one cannot be changed.
     pub(crate) fn bind(&self) -> io::Result<()> {
         socket::bind_netlink(self.fd.as_fd())
     }
 
-    /// Joins a multicast group; needs the right that the group asks for.
+    /// Joins a multicast group. Requires the right that the group requires.
     pub(crate) fn join(&self, group: u32) -> io::Result<()> {
         let option = uapi::NETLINK_ADD_MEMBERSHIP;
         socket::set_bytes(self.fd.as_fd(), uapi::SOL_NETLINK, option, &group.to_ne_bytes())
@@ -240,10 +245,10 @@ impl Netlink {
         let _ = socket::set_i32(self.fd.as_fd(), uapi::SOL_NETLINK, option, 1);
     }
 
-    /// Sends a request and hands each answer to `each`, until the kernel has said all.
+    /// Sends a request and calls `each` with each message of the answer, up to its end.
     ///
-    /// An answer that `each` refuses ends the reading; the rest of it is then thrown away by the
-    /// next request, which knows its own answers by their sequence number.
+    /// If `each` fails, the rest of the answer stays unread. The next request skips it: each
+    /// request has its own sequence number, which its answer repeats.
     pub(crate) fn request(
         &mut self,
         mut message: Message,
@@ -287,12 +292,12 @@ impl Netlink {
         Err(NetlinkError::malformed())
     }
 
-    /// Whether what was dumped last changed meanwhile, so that some of it may be missing.
+    /// Reports whether the data changed during the last dump, so that some of it may be missing.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.is_interrupted
     }
 
-    /// Takes one datagram that came unasked, without waiting.
+    /// Receives one datagram of a multicast group, without waiting.
     pub(crate) fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         socket::receive(self.fd.as_fd(), buffer, libc::MSG_DONTWAIT)
     }

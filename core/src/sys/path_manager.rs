@@ -16,20 +16,20 @@ use super::uapi::pm;
 pub struct LocalAddress {
     /// The address.
     pub ip: IpAddr,
-    /// The port; 0 leaves the choice to the kernel.
+    /// The port. With 0, the kernel chooses.
     pub port: u16,
     /// The address id of RFC 8684, section 3.2; 0 is the address of the initial subflow.
     pub id: u8,
-    /// The index of the interface to use; 0 leaves the choice to the routing table.
+    /// The index of the interface to use. With 0, the routing table decides.
     pub interface: u32,
-    /// Ask the peer to send here only when no other path works.
+    /// Ask the peer to use this path only as backup, when no regular path works.
     pub is_backup: bool,
     /// The address was or is to be announced to the peer (`MPTCP_PM_ADDR_FLAG_SIGNAL`).
     pub is_announced: bool,
 }
 
 impl LocalAddress {
-    /// An address with that id, any port, any interface.
+    /// Makes an address with that id. The kernel chooses the port, the routing table the interface.
     pub fn new(ip: IpAddr, id: u8) -> Self {
         LocalAddress { ip, port: 0, id, interface: 0, is_backup: false, is_announced: false }
     }
@@ -37,9 +37,9 @@ impl LocalAddress {
 
 /// The kernel's path manager commands, in the network namespace of the thread that opened it.
 ///
-/// A thin layer: each method is one command, refused in the kernel's words. Commands that act need
-/// `CAP_NET_ADMIN` over that namespace and a connection under the userspace path manager (Linux
-/// 5.19). Tokens are the local ones, as `ss -M` prints them.
+/// A thin layer: each method sends one command, and returns the kernel's own error. Commands that
+/// change something require `CAP_NET_ADMIN` over that namespace, and a connection under the
+/// userspace path manager (Linux 5.19). Tokens are the local ones, as `ss -M` prints them.
 #[derive(Debug)]
 pub struct PathManagerSocket {
     netlink: Netlink,
@@ -50,14 +50,14 @@ impl PathManagerSocket {
     /// Opens a socket to the path manager.
     ///
     /// # Errors
-    /// `ENOENT` where the kernel has no Multipath TCP.
+    /// `ENOENT` if the kernel has no Multipath TCP.
     pub fn open() -> Result<Self, NetlinkError> {
         let mut netlink = Netlink::open(libc::NETLINK_GENERIC)?;
         let family = family(&mut netlink)?;
         Ok(PathManagerSocket { netlink, family })
     }
 
-    /// Opens a socket that receives the path manager's events; needs `CAP_NET_ADMIN`.
+    /// Opens a socket that receives the path manager's events. Requires `CAP_NET_ADMIN`.
     pub(crate) fn subscribe() -> Result<Netlink, NetlinkError> {
         let mut netlink = Netlink::bare(libc::NETLINK_GENERIC)?;
         netlink.bind()?;
@@ -66,17 +66,17 @@ impl PathManagerSocket {
         Ok(netlink)
     }
 
-    /// Whether this kernel knows a command.
+    /// Reports whether this kernel knows a command.
     pub(crate) fn has_command(&self, command: u8) -> bool {
         self.family.commands.contains(&command)
     }
 
-    /// `SUBFLOW_CREATE`: sends the first segment of a new subflow and does not wait for more.
+    /// `SUBFLOW_CREATE`: sends the first segment of a new subflow, and does not wait for an answer.
     ///
     /// # Errors
-    /// `EINVAL` for a wrong token, a connection under the kernel's path manager, mixed families,
-    /// or an id that contradicts an earlier one; `ENOTCONN` before the connection is ready;
-    /// what bind and connect say.
+    /// `EINVAL` for a wrong token, a connection under the kernel's path manager, mixed families, or
+    /// an id that contradicts an earlier one; `ENOTCONN` before the connection is ready; the errors
+    /// of bind(2) and connect(2).
     pub fn create(
         &mut self,
         token: u32,
@@ -89,10 +89,10 @@ impl PathManagerSocket {
         })
     }
 
-    /// `SUBFLOW_DESTROY`: closes the subflow with exactly these ends.
+    /// `SUBFLOW_DESTROY`: closes the subflow between exactly these two addresses.
     ///
     /// # Errors
-    /// `ESRCH` where there is none; `EINVAL` as for [`create`](Self::create).
+    /// `ESRCH` if there is none; `EINVAL` as for [`create`](Self::create).
     pub fn destroy(
         &mut self,
         token: u32,
@@ -105,10 +105,11 @@ impl PathManagerSocket {
         })
     }
 
-    /// `SET_FLAGS`: asks the peer to treat one subflow as backup, or no longer (MP_PRIO).
+    /// `SET_FLAGS`: asks the peer to treat one subflow as backup, or as a regular one again
+    /// (MP_PRIO).
     ///
     /// # Errors
-    /// `EINVAL` where there is no such subflow, or as for [`create`](Self::create).
+    /// `EINVAL` if there is no such subflow, or as for [`create`](Self::create).
     pub fn set_backup(
         &mut self,
         token: u32,
@@ -125,7 +126,7 @@ impl PathManagerSocket {
         })
     }
 
-    /// `ANNOUNCE`: tells the peer of an address (ADD_ADDR).
+    /// `ANNOUNCE`: announces an address to the peer (ADD_ADDR).
     ///
     /// # Errors
     /// `EINVAL` for id 0, for an id that contradicts an earlier one, or as for
@@ -140,7 +141,7 @@ impl PathManagerSocket {
     /// `REMOVE`: withdraws an address (RM_ADDR) and closes its subflows.
     ///
     /// # Errors
-    /// `EINVAL` where the id is unknown, or as for [`create`](Self::create).
+    /// `EINVAL` if the id is unknown, or as for [`create`](Self::create).
     pub fn remove(&mut self, token: u32, id: u8) -> Result<(), NetlinkError> {
         self.command(pm::CMD_REMOVE, |message| {
             message
@@ -149,9 +150,9 @@ impl PathManagerSocket {
         })
     }
 
-    /// `GET_ADDR` with a token: the local addresses that a connection under the userspace path
-    /// manager knows. Needs no privilege. Linux 6.10; older kernels answer with the namespace's
-    /// endpoints whatever the token (see [`addresses_by_token`](Self::addresses_by_token)).
+    /// `GET_ADDR` with a token: lists the local addresses that a connection under the userspace
+    /// path manager knows. Requires no privilege. Since Linux 6.10; older kernels ignore the token
+    /// and return the namespace's endpoints (see [`addresses_by_token`](Self::addresses_by_token)).
     ///
     /// # Errors
     /// `EINVAL` for a wrong token and for a connection under the kernel's path manager.
@@ -167,32 +168,34 @@ impl PathManagerSocket {
         Ok(addresses)
     }
 
-    /// Whether [`addresses`](Self::addresses) heeds the token: found by asking with one that no
-    /// connection has.
+    /// Reports whether the kernel heeds the token in [`addresses`](Self::addresses), by a request
+    /// with a token that no connection has.
     pub fn addresses_by_token(&mut self) -> Result<bool, NetlinkError> {
         match self.addresses(0) {
             Ok(_) => Ok(false),
-            Err(refusal) if refusal.errno == libc::EINVAL => Ok(true),
-            Err(refusal) => Err(refusal),
+            Err(error) if error.errno == libc::EINVAL => Ok(true),
+            Err(error) => Err(error),
         }
     }
 
-    /// Whether a connection is under the userspace path manager, by a command that can do nothing:
-    /// for kernels on which [`addresses`](Self::addresses) cannot tell. Needs `CAP_NET_ADMIN`.
+    /// Checks that a connection is under the userspace path manager, by a command that has no
+    /// effect: for kernels on which [`addresses`](Self::addresses) ignores the token. Requires
+    /// `CAP_NET_ADMIN`.
     ///
     /// # Errors
     /// `EINVAL` for a wrong token and for a connection under the kernel's path manager.
     pub fn is_userspace(&mut self, token: u32) -> Result<(), NetlinkError> {
-        // The discard port of a host's own loopback address, from itself: nobody's subflow.
+        // From the discard port of the loopback address to itself: no connection has such a
+        // subflow.
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
         match self.destroy(token, nowhere, nowhere) {
-            Err(refusal) if refusal.errno == libc::ESRCH => Ok(()),
+            Err(error) if error.errno == libc::ESRCH => Ok(()),
             other => other,
         }
     }
 
-    /// `GET_LIMITS`: how many extra subflows the kernel's path manager allows per connection.
-    /// Needs no privilege.
+    /// `GET_LIMITS`: returns how many extra subflows the kernel's path manager allows per
+    /// connection. Requires no privilege.
     pub fn subflows_max(&mut self) -> Result<u32, NetlinkError> {
         let message = self.message(pm::CMD_GET_LIMITS, 0);
         let mut limit = 0;
@@ -208,14 +211,15 @@ impl PathManagerSocket {
         Ok(limit)
     }
 
-    /// Whether this process may act here: found by a command that names no connection.
+    /// Reports whether this process may change subflows in this namespace, by a command for no
+    /// connection.
     pub fn may_act(&mut self) -> Result<bool, NetlinkError> {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         match self.destroy(0, nowhere, nowhere) {
-            Err(refusal) if refusal.errno == libc::EPERM => Ok(false),
-            // The right is checked first; what is wrong then is the token.
+            Err(error) if error.errno == libc::EPERM => Ok(false),
+            // The kernel checks the right first, and then rejects the token.
             Ok(()) | Err(NetlinkError { errno: libc::EINVAL, .. }) => Ok(true),
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
         }
     }
 
@@ -249,7 +253,8 @@ fn family(netlink: &mut Netlink) -> Result<&'static Family, NetlinkError> {
     Ok(FAMILY.get_or_init(|| family))
 }
 
-/// Ports are in host order in commands, whatever older specifications say; measured.
+/// Ports are in host order in commands. Older specifications say otherwise, and are wrong
+/// (measured).
 fn put_address(message: Message, address: SocketAddr) -> Message {
     let message = match address.ip() {
         IpAddr::V4(ip) => message

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::socket::check;
 
-/// Waits for `events` until the deadline, or without end. Returns the events that have occurred, 0 at
-/// the deadline.
+/// Waits for `events` until the deadline, or without end. Returns the events that have occurred, 0
+/// at the deadline.
 ///
 /// # Errors
 /// `Interrupted` if a signal arrived: the caller decides whether to go on waiting.

@@ -29,8 +29,8 @@ pub(crate) fn new(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> 
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Reports whether [`new`] failed because Multipath TCP is not available: the kernel lacks it, it is
-/// switched off (`net.mptcp.enabled=0`), or it is [forbidden](is_forbidden).
+/// Reports whether [`new`] failed because Multipath TCP is not available: the kernel lacks it, it
+/// is switched off (`net.mptcp.enabled=0`), or it is [forbidden](is_forbidden).
 pub(crate) fn lacks_mptcp(error: &io::Error) -> bool {
     let lacks = [libc::EPROTONOSUPPORT, libc::ENOPROTOOPT, libc::EINVAL];
     error.raw_os_error().is_some_and(|number| lacks.contains(&number)) || is_forbidden(error)
@@ -42,7 +42,8 @@ pub(crate) fn is_forbidden(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
 }
 
-/// Reads an option into a value that the caller has initialised. Returns how many bytes were written.
+/// Reads an option into a value that the caller has initialised. Returns how many bytes were
+/// written.
 pub(crate) fn get<T: Plain>(
     sock: BorrowedFd<'_>,
     level: i32,
@@ -154,8 +155,8 @@ pub(crate) fn connect(sock: BorrowedFd<'_>, to: SocketAddr) -> io::Result<()> {
     check(unsafe { libc::connect(sock.as_raw_fd(), pointer.cast(), raw.length) }).map(drop)
 }
 
-/// Calls `connect(AF_UNSPEC)`, by which an unconnected Multipath TCP socket copies the namespace's path
-/// manager again.
+/// Calls `connect(AF_UNSPEC)`, by which an unconnected Multipath TCP socket copies the namespace's
+/// path manager again.
 ///
 /// Only for a socket that is neither connected nor listening: it would end the connection or the
 /// listening.
@@ -204,8 +205,8 @@ pub(crate) fn accept_now(sock: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 /// Makes the descriptor `old` refer to `new`, under its old number.
 pub(crate) fn replace(old: BorrowedFd<'_>, new: &OwnedFd, close_on_exec: bool) -> io::Result<()> {
     let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
-    // SAFETY: dup3 takes numbers only. `upgrade` documents that the descriptor refers to the new socket
-    // afterwards; it is never left closed.
+    // SAFETY: dup3 takes numbers only. `upgrade` documents that the descriptor refers to the new
+    // socket afterwards; it is never left closed.
     check(unsafe { libc::dup3(new.as_raw_fd(), old.as_raw_fd(), flags) }).map(drop)
 }
 

@@ -1,5 +1,6 @@
-//! The kernel's numbers and layouts, as `include/uapi/linux/{mptcp,mptcp_pm,inet_diag,tcp}.h` has
-//! them. They are ours because distributions ship headers older than the kernels that run.
+//! The kernel's numbers and layouts, as in `include/uapi/linux/{mptcp,mptcp_pm,inet_diag,tcp}.h`.
+//! They are declared here because distributions ship headers that are older than the kernels that
+//! run.
 //!
 //! Names are the kernel's. Each layout is checked at compile time.
 
@@ -28,7 +29,7 @@ pub(crate) struct f_owner_ex {
 /// In `include/uapi/linux/sockios.h`.
 pub(crate) const SIOCGIFNAME: u32 = 0x8910;
 
-/// `struct ifreq` in `include/uapi/linux/if.h`, of which the union is the index.
+/// `struct ifreq` in `include/uapi/linux/if.h`, whose union holds the index here.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ifreq {
@@ -37,7 +38,7 @@ pub(crate) struct ifreq {
     pub(crate) rest: [u32; 5],
 }
 
-// The kernel's own is shorter on 32-bit processors.
+// The kernel's structure is shorter on 32-bit processors.
 const _: () = assert!(size_of::<ifreq>() == 40 && offset_of!(ifreq, index) == 16);
 
 /// `enum` in `include/net/tcp_states.h`.
@@ -90,7 +91,7 @@ const _: () = assert!(
         && offset_of!(mptcp_info, mptcpi_last_data_sent) == 84
 );
 
-/// `struct tcp_info`, as far as every kernel with Multipath TCP fills it (Linux 5.4).
+/// `struct tcp_info`, up to the last field of Linux 5.4, which every kernel with Multipath TCP has.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub(crate) struct tcp_info {
@@ -157,7 +158,7 @@ const _: () = assert!(
         && offset_of!(tcp_info, tcpi_bytes_sent) == 200
 );
 
-/// `struct sockaddr_storage`, as the bytes that it is.
+/// `struct sockaddr_storage`, as bytes.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 pub(crate) struct sockaddr_storage(pub(crate) [u8; 128]);
@@ -201,7 +202,7 @@ const _: () = assert!(
         && offset_of!(mptcp_full_info, mptcp_info) == 40
 );
 
-/// `<linux/netlink.h>` and `<linux/genetlink.h>`, where libc lacks them.
+/// From `<linux/netlink.h>` and `<linux/genetlink.h>`, what libc lacks.
 pub(crate) const SOL_NETLINK: i32 = 270;
 pub(crate) const NETLINK_ADD_MEMBERSHIP: i32 = 1;
 pub(crate) const NETLINK_CAP_ACK: i32 = 10;
@@ -211,7 +212,7 @@ pub(crate) const NLMSGERR_ATTR_MSG: u16 = 1;
 pub(crate) const NLA_TYPE_MASK: u16 = 0x3fff;
 pub(crate) const NLA_F_NESTED: u16 = 0x8000;
 
-/// Generic netlink's own family.
+/// The family of generic netlink itself.
 pub(crate) mod ctrl {
     pub(crate) const FAMILY: u16 = 0x10;
     pub(crate) const CMD_GETFAMILY: u8 = 3;

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::shared::diag_subflow;
-use crate::shared::socket_state::{explain, unasked};
+use crate::shared::socket_state::{explain, query_error};
 use crate::shared::subflow::list_fd;
 use crate::sys::cache;
 use crate::sys::mptcp;
@@ -67,7 +67,7 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
             Ok(entry) => entry,
             // One that sock_diag no longer knows was closed in between.
             Err(error) if error.is(libc::ENOENT) => continue,
-            Err(error) => return Err(unasked(OPERATION, error)),
+            Err(error) => return Err(query_error(OPERATION, error)),
         };
         let (id, ip) = (entry.local_address_id, subflow.local.ip());
         let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };
@@ -75,7 +75,9 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
     }
     if crate::shared::path_manager::addresses_by_token(sock) {
         // Refused for a connection under the kernel's path manager: it has endpoints instead.
-        let told = cache::about(sock, |netlink: &mut PathManagerSocket| netlink.addresses(token));
+        let told = cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| {
+            netlink.addresses(token)
+        });
         for local in told.unwrap_or_default() {
             let (id, ip) = (local.id, local.ip);
             let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };

@@ -142,7 +142,9 @@ fn tell(
     const TRIES: usize = 8;
     let mut last = Error::new(ErrorKind::InvalidArgument, OPERATION);
     for _ in 0..TRIES {
-        let known = cache::about(sock, |netlink: &mut PathManagerSocket| netlink.addresses(token));
+        let known = cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| {
+            netlink.addresses(token)
+        });
         let known = known.unwrap_or_default();
         let same = known.iter().find(|known| known.ip == local.ip && known.port == local.port);
         local.id = match same {
@@ -187,7 +189,7 @@ impl Announced {
         const OPERATION: &str = "announce";
         let ip = self.local.ip;
         // Told without a port, the peer takes the one that it knows this end of the connection by.
-        let own = match ip.is_ipv6() && !mptcp::tells_v6_ports(sock) {
+        let own = match ip.is_ipv6() && !mptcp::can_announce_v6_port(sock) {
             true => {
                 Some(socket::local_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?.port())
             }

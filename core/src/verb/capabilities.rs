@@ -6,8 +6,8 @@ use crate::door::{self, Missing, Right};
 use crate::error::{Error, Result};
 use crate::shared::new_socket::{Family, new_socket};
 use crate::sys::before_6_5;
-use crate::sys::diag::SockDiag;
 use crate::sys::mptcp;
+use crate::sys::sock_diag::SockDiag;
 use crate::sys::socket;
 use crate::table::{Type, Typed, operation, record};
 

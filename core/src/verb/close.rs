@@ -7,12 +7,12 @@ use crate::door::{self, Answer, SubflowSocket, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow;
 use crate::shared::path_manager::PathManager;
-use crate::shared::socket_state::{explain, no_such_subflow, unasked};
+use crate::shared::socket_state::{explain, no_such_subflow, query_error};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::cache::Unasked;
-use crate::sys::diag::Head;
+use crate::sys::cache::QueryError;
 use crate::sys::mptcp;
+use crate::sys::sock_diag::Head;
 use crate::table::{Type, operation};
 
 operation! {
@@ -77,7 +77,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
         Ok(is_any) => !is_any,
         // Force needs no more than the TCP state.
         Err(_) if force => others.is_empty(),
-        Err(error) => return Err(unasked(OPERATION, error)),
+        Err(error) => return Err(query_error(OPERATION, error)),
     };
     if is_last && !force {
         return Err(Error::new(ErrorKind::InvalidState, OPERATION)
@@ -99,7 +99,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
     }
     let ends = (subflow.local, subflow.remote);
     let entry = diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow);
-    let entry = entry.map_err(|error| match unasked(OPERATION, error) {
+    let entry = entry.map_err(|error| match query_error(OPERATION, error) {
         gone if gone.raw_os_error() == Some(libc::ENOENT) => no_such_subflow(sock, OPERATION, id),
         other => other,
     })?;
@@ -114,7 +114,7 @@ fn is_any_joined(
     token: u32,
     established: &[&Subflow],
     known: &Subflow,
-) -> std::result::Result<bool, Unasked> {
+) -> std::result::Result<bool, QueryError> {
     let mut has_table = established.is_empty();
     for subflow in established.iter().chain([&known]) {
         if has_table && subflow.id == known.id {

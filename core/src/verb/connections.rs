@@ -10,8 +10,8 @@ use crate::shared::details::{self, Details};
 use crate::shared::info::{self, Info};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache;
-use crate::sys::diag::{RawConnection, SockDiag};
 use crate::sys::netlink::NetlinkError;
+use crate::sys::sock_diag::{RawConnection, SockDiag};
 use crate::table::{Type, Typed, operation, options, record};
 
 record! {
@@ -137,7 +137,7 @@ operation! {
     row CONNECTION(token: Type::U32) -> Connection::TYPE,
         requires Nothing, since "5.9" with "the module `mptcp_diag`", [Closed Unsupported];
     pub fn connection(token: u32) -> Result<Connection> {
-        cache::look_up(|diag: &mut SockDiag| diag.connection(token))
+        cache::with_any_socket(|diag: &mut SockDiag| diag.connection(token))
             .map(|raw| from_raw(&raw))
             .map_err(|refusal| match refusal.errno {
                 libc::ENOENT if has_mptcp_diag() => Error::new(ErrorKind::Closed, "connection")

@@ -87,8 +87,8 @@ impl<'a> ChildTask<'a> {
         let top = stack.as_mut_ptr_range().end;
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
         // SAFETY: `top` is the 16-byte aligned end of a stack that outlives the child, because
-        // CLONE_VFORK keeps this thread waiting until the child has exited; so does `self`. The child
-        // makes system calls only: it takes no lock of this process and allocates nothing.
+        // CLONE_VFORK keeps this thread waiting until the child has exited; so does `self`. The
+        // child makes system calls only: it takes no lock of this process and allocates nothing.
         let child =
             unsafe { libc::clone(child_main, top.cast(), flags, argument.cast_mut().cast()) };
         let failed = (child < 0).then(io::Error::last_os_error);
@@ -157,9 +157,9 @@ impl<'a> ChildTask<'a> {
         }
     }
 
-    /// Undoes what must not stay: the switch, the journal, the lock. The child calls it at its end, and
-    /// the parent after it, in case the child was killed. If the switch cannot be set back, the journal
-    /// goes on recording it.
+    /// Undoes what must not stay: the switch, the journal, the lock. The child calls it at its end,
+    /// and the parent after it, in case the child was killed. If the switch cannot be set back, the
+    /// journal goes on recording it.
     pub(super) fn restore(&self) {
         self.restore_switch();
         if let (false, true, Some(journal)) =
@@ -168,13 +168,14 @@ impl<'a> ChildTask<'a> {
             journal.end();
             self.is_journaled.set(false);
         }
-        // Closing the file does not always release the lock: if another thread has forked since, its
-        // child process holds the same open file, and with it the lock.
+        // Closing the file does not always release the lock: if another thread has forked since,
+        // its child process holds the same open file, and with it the lock.
         // SAFETY: flock takes numbers only.
         unsafe { libc::flock(self.lock.as_raw_fd(), libc::LOCK_UN) };
     }
 
-    /// Sets the switch back if it is set. Returns whether it still had the value that the child wrote.
+    /// Sets the switch back if it is set. Returns whether it still had the value that the child
+    /// wrote.
     fn restore_switch(&self) -> bool {
         if !self.is_switched.get() {
             return false;
@@ -210,8 +211,8 @@ fn reap(child: libc::pid_t) -> Option<i32> {
 extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
     // SAFETY: `argument` is the task of `run_in_child`, which waits until this process has exited.
     let task = unsafe { &*argument.cast::<ChildTask<'_>>() };
-    // SAFETY: takes no argument. The child leaves the process group, so that a signal to the group no
-    // longer reaches it; nothing has been written until here.
+    // SAFETY: takes no argument. The child leaves the process group, so that a signal to the group
+    // no longer reaches it; nothing has been written until here.
     unsafe { libc::setsid() };
     if !task.wants_realtime.get() || !set_scheduling(libc::SCHED_FIFO, 1) {
         // Having yielded, the child starts a fresh time slice and is unlikely to be preempted.

@@ -15,14 +15,14 @@ const JOURNALS: &str = "/run/subflows";
 const OLD_JOURNALS: usize = 64;
 const OLD: Duration = Duration::from_secs(60);
 
-/// One byte: `1` while a switch is under way. It is read and written under the lock on the namespace.
-/// Once it is open, its methods allocate nothing: they run in a child that shares this process's
-/// memory.
+/// One byte: `1` while a switch is under way. It is read and written under the lock on the
+/// namespace. Once it is open, its methods allocate nothing: they run in a child that shares this
+/// process's memory.
 pub(super) struct Journal(File);
 
 impl Journal {
-    /// Opens the journal of the socket's network namespace, or makes one. Returns `None` if there can
-    /// be none: the process may not write there, or the kernel does not number its namespaces.
+    /// Opens the journal of the socket's network namespace, or makes one. Returns `None` if there
+    /// can be none: the process may not write there, or the kernel does not number its namespaces.
     pub(super) fn open(sock: BorrowedFd<'_>) -> Option<Journal> {
         let path = format!("{JOURNALS}/path-manager.{}", namespace::cookie(sock)?);
         let mut options = OpenOptions::new();
@@ -45,8 +45,8 @@ impl Journal {
         self.0.read_at(&mut byte, 0).is_ok_and(|length| length == 1 && byte == *b"1")
     }
 
-    /// Records that a switch is under way, as far as the file can be written: control is taken all the
-    /// same.
+    /// Records that a switch is under way, as far as the file can be written: control is taken all
+    /// the same.
     pub(super) fn begin(&self) {
         let _ = self.0.write_at(b"1", 0);
     }
@@ -57,8 +57,8 @@ impl Journal {
     }
 }
 
-/// Removes journals by age: the kernel sends no notice when a namespace ends. A live namespace gets a
-/// new journal with the next take-over.
+/// Removes journals by age: the kernel sends no notice when a namespace ends. A live namespace gets
+/// a new journal with the next take-over.
 fn remove_old() {
     let Ok(entries) = fs::read_dir(JOURNALS) else { return };
     for entry in entries.flatten().take(OLD_JOURNALS) {

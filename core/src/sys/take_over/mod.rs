@@ -13,14 +13,14 @@
 //!   because any process may hold it. The child takes the lock, not the parent: so it is held for
 //!   some microseconds, and not until a busy processor gets round to running the child.
 //! - Thread cancellation (`pthread_cancel`) is off for the calling thread until the end. The child
-//!   shares the thread's local data, and would see the cancellation of its parent: it would unwind its
-//!   own stack, in the middle of the three steps.
+//!   shares the thread's local data, and would see the cancellation of its parent: it would unwind
+//!   its own stack, in the middle of the three steps.
 //! - The switch is only ever moved from the default and back to it. If it no longer has the value
 //!   that the child wrote, another program has written it since, and that value stays.
 //! - If only the child is killed, the parent sets the switch back. A journal, if it can be written,
 //!   records that a switch is under way: if a whole control group is killed in the middle, the next
-//!   taker sets the switch back. (If another program sets `userspace` for good between the two, that
-//!   is undone once: the kernel does not record who wrote it.)
+//!   taker sets the switch back. (If another program sets `userspace` for good between the two,
+//!   that is undone once: the kernel does not record who wrote it.)
 
 mod child;
 mod journal;
@@ -65,10 +65,11 @@ pub(crate) enum TakeOver {
     Disturbed,
 }
 
-/// Makes one unconnected, unlistening socket copy the userspace path manager. Waits for the lock until
-/// `timeout`.
+/// Makes one unconnected, unlistening socket copy the userspace path manager. Waits for the lock
+/// until `timeout`.
 ///
-/// The caller has checked that the socket is one, and that it lives in the calling thread's namespace.
+/// The caller has checked that the socket is one, and that it lives in the calling thread's
+/// namespace.
 pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOver, Failure> {
     let _uncancelled = Uncancelled::new();
     let deadline = poll::deadline_in(timeout);

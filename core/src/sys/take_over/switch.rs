@@ -44,8 +44,8 @@ pub(crate) fn may_write_switch() -> io::Result<()> {
     Switch::open(true).map(drop)
 }
 
-/// The switch of one network namespace. Once it is open, its methods allocate nothing: they run in a
-/// child that shares this process's memory.
+/// The switch of one network namespace. Once it is open, its methods allocate nothing: they run in
+/// a child that shares this process's memory.
 pub(super) struct Switch {
     file: File,
     setting: &'static Setting,

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use crate::door;
 use crate::error::{Error, Result};
-use crate::shared::socket_state::unasked;
+use crate::shared::socket_state::query_error;
 use crate::shared::subflow::list_fd;
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::cache::Unasked;
-use crate::sys::diag::{RawConnection, SockDiag};
+use crate::sys::cache::QueryError;
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::netlink::NetlinkError;
 use crate::sys::poll;
+use crate::sys::sock_diag::{RawConnection, SockDiag};
 pub use event::{Event, EventKind};
 
 const OPERATION: &str = "events";
@@ -281,5 +281,5 @@ fn is_open(state: SubflowState) -> bool {
 }
 
 fn refused(refusal: NetlinkError) -> Error {
-    unasked(OPERATION, Unasked::Refused(refusal))
+    query_error(OPERATION, QueryError::Netlink(refusal))
 }

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use crate::door::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow::{self, same};
-use crate::shared::socket_state::{unasked, why_not};
+use crate::shared::socket_state::{query_error, why_not};
 use crate::shared::subflow::{Subflow, list_fd};
-use crate::sys::cache::Unasked;
+use crate::sys::cache::QueryError;
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::uapi::pm;
 
@@ -113,7 +113,7 @@ impl Join {
                 }
             }
             Err(error) if error.is(libc::ENOENT) => self.miss(events)?,
-            Err(error) => return Err(unasked(OPERATION, error)),
+            Err(error) => return Err(query_error(OPERATION, error)),
         }
         match &self.farewell {
             Some(event) => Err(why_not(sock, OPERATION).unwrap_or_else(|| self.explain(event))),
@@ -178,7 +178,7 @@ impl Join {
                 Ok(false) => break,
                 // Lost events cost us the reason at worst: the socket table has the outcome.
                 Err(refusal) if refusal.errno == libc::ENOBUFS => {}
-                Err(refusal) => return Err(unasked(OPERATION, Unasked::Refused(refusal))),
+                Err(refusal) => return Err(query_error(OPERATION, QueryError::Netlink(refusal))),
             }
         }
         if is_answered && !self.is_answered {

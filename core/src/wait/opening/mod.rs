@@ -15,11 +15,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{
-    Observed, Phase, explain, must_be_here, observe, unasked, why_not,
+    Observed, Phase, explain, must_be_here, observe, query_error, why_not,
 };
 use crate::shared::subflow::Subflow;
 use crate::sys::event::KernelEvents;
-use crate::sys::mptcp::{self, Info};
+use crate::sys::mptcp::{self, RawInfo};
 use crate::sys::{fork, poll};
 use crate::table::options;
 use crate::wait::waker::Waker;
@@ -254,7 +254,7 @@ impl<S: AsFd> Opening<S> {
                 Ok(false) => return Ok(has_news),
                 // Among those that were lost may have been ours.
                 Err(refusal) if refusal.errno == libc::ENOBUFS => has_news = true,
-                Err(refusal) => return Err(unasked(OPERATION, refusal.into())),
+                Err(refusal) => return Err(query_error(OPERATION, refusal.into())),
             }
         }
     }
@@ -351,7 +351,7 @@ impl<S: AsFd> Drop for Opening<S> {
 }
 
 /// Data that was sent and not yet acknowledged will, once it is, make the connection ready.
-fn is_data_on_its_way(info: &Info) -> bool {
+fn is_data_on_its_way(info: &RawInfo) -> bool {
     info.raw.mptcpi_write_seq != info.raw.mptcpi_snd_una
 }
 

@@ -10,11 +10,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow::same;
 use crate::shared::interface::owner;
 use crate::shared::port;
-use crate::shared::socket_state::{unasked, why_not};
+use crate::shared::socket_state::{query_error, why_not};
 use crate::shared::subflow::list_fd;
-use crate::sys::cache::{self, Unasked};
+use crate::sys::cache::{self, QueryError};
+use crate::sys::interface_addresses::{AddressQuery, InterfaceAddress};
 use crate::sys::path_manager::LocalAddress;
-use crate::sys::route::{Addresses, Owned};
 use crate::sys::{address, socket};
 
 use super::{Open, rest};
@@ -41,8 +41,9 @@ pub(crate) fn plan(
 ) -> Result<Plan> {
     let remote = remote(sock, options, operation)?;
     let interface = options.interface.as_deref().map(|name| index(name, operation)).transpose()?;
-    let owned = cache::about(sock, |addresses: &mut Addresses| addresses.list(remote.ip(), 0))
-        .map_err(|error| unasked(operation, error))?;
+    let owned =
+        cache::with_socket_for(sock, |addresses: &mut AddressQuery| addresses.list(remote.ip(), 0))
+            .map_err(|error| query_error(operation, error))?;
     let ip = match (options.local, interface) {
         (Some(ip), _) => checked_owned(&owned, checked_local(ip, remote, operation)?, operation)?,
         (None, Some(index)) => address_on(&owned, index, remote, options, operation)?,
@@ -106,7 +107,11 @@ fn checked_local(ip: IpAddr, remote: SocketAddr, operation: &'static str) -> Res
 
 /// The kernel binds a socket to an address of many hosts, and then sends from another. Whether any
 /// other address is ours it says itself: there are more than those of the interfaces.
-fn checked_owned(owned: &[Owned], ip: IpAddr, operation: &'static str) -> Result<IpAddr> {
+fn checked_owned(
+    owned: &[InterfaceAddress],
+    ip: IpAddr,
+    operation: &'static str,
+) -> Result<IpAddr> {
     if owned.iter().any(|owned| owned.broadcast.is_some_and(|all| ip == IpAddr::from(all))) {
         return Err(Error::new(ErrorKind::AddressNotAvailable, operation)
             .detail(format!("{ip} is the address of all hosts on its network")));
@@ -115,7 +120,7 @@ fn checked_owned(owned: &[Owned], ip: IpAddr, operation: &'static str) -> Result
 }
 
 fn address_on(
-    owned: &[Owned],
+    owned: &[InterfaceAddress],
     index: u32,
     remote: SocketAddr,
     options: &Open,
@@ -174,14 +179,14 @@ impl Plan {
         const TRIES: usize = 64;
         let known = match known_addresses(sock, self.token) {
             Ok(known) => known,
-            Err(Unasked::Refused(refusal)) if refusal.errno == libc::EINVAL => {
+            Err(QueryError::Netlink(refusal)) if refusal.errno == libc::EINVAL => {
                 // Also what the kernel says when the connection is over.
                 let controlled = || Error::new(ErrorKind::NotControlled, operation);
                 return Err(
                     why_not(sock, operation).unwrap_or_else(|| controlled().kernel(refusal.text))
                 );
             }
-            Err(error) => return Err(unasked(operation, error)),
+            Err(error) => return Err(query_error(operation, error)),
         };
         let ip = self.local.ip;
         let id_of = |port| known.iter().find(|known| known.ip == ip && known.port == port);

@@ -1,11 +1,11 @@
-//! `sock_diag`: the sockets of the network namespace, looked up or listed without any privilege.
+//! `sock_diag`: the sockets of the network namespace, looked up and listed without any privilege.
 //!
 //! Source: `net/ipv4/inet_diag.c`, `net/mptcp/{mptcp_diag,diag}.c`.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::mptcp::Info;
+use super::mptcp::RawInfo;
 use super::netlink::{
     Attributes, Message, Netlink, NetlinkError, Received, number, u16_at, u32_at,
 };
@@ -13,10 +13,10 @@ use super::uapi::{self, diag, tcp_info};
 use super::{address, plain, socket};
 use crate::kernel_name::KernelName;
 
-/// Any cookie will do: the ends alone choose the socket.
+/// Matches every cookie: the two addresses alone select the socket.
 const NO_COOKIE: u64 = u64::MAX;
 
-/// What the kernel reports of every socket.
+/// What the kernel reports for every socket.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub(crate) state: u8,
@@ -33,7 +33,7 @@ pub(crate) struct Head {
 /// A connection as a whole.
 pub(crate) struct RawConnection {
     pub(crate) head: Head,
-    pub(crate) info: Info,
+    pub(crate) info: RawInfo,
 }
 
 /// One subflow.
@@ -48,19 +48,19 @@ pub(crate) struct DiagSubflow {
 }
 
 impl DiagSubflow {
-    /// Both ends have acknowledged the join: for the initial subflow, the first data; for a
-    /// further one, the fourth segment of its handshake.
+    /// Reports whether both ends have completed the join: the initial subflow by its first data, a
+    /// further one by the fourth segment of its handshake.
     pub(crate) fn is_joined(&self) -> bool {
         self.head.state == uapi::TCP_ESTABLISHED && self.flags & diag::FLAG_FULLY_ESTABLISHED != 0
     }
 }
 
-/// What else a look-up should fetch.
+/// How much a look-up reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// State and identity only.
+    /// State and identity only: addresses, token, address ids, flags.
     Shallow,
-    /// Counters and the congestion control as well.
+    /// The congestion control too.
     Deep,
 }
 
@@ -75,10 +75,11 @@ impl SockDiag {
         Ok(SockDiag { netlink: Netlink::open(libc::NETLINK_SOCK_DIAG)? })
     }
 
-    /// The subflow with exactly these ends; `interface` is the one that it is bound to, or 0.
+    /// Looks up the subflow between exactly these two addresses. `interface` is the one that it is
+    /// bound to, or 0.
     ///
     /// # Errors
-    /// `ENOENT` where there is none.
+    /// `ENOENT` if there is none.
     pub(crate) fn subflow(
         &mut self,
         local: SocketAddr,
@@ -86,7 +87,7 @@ impl SockDiag {
         interface: u32,
         depth: Depth,
     ) -> Result<DiagSubflow, NetlinkError> {
-        // Without EXT_INFO the kernel does not say either which connection a subflow belongs to.
+        // Without EXT_INFO the kernel leaves out the token of the connection as well.
         let extensions = match depth {
             Depth::Shallow => diag::EXT_INFO,
             Depth::Deep => diag::EXT_INFO | diag::EXT_CONG,
@@ -99,13 +100,13 @@ impl SockDiag {
         };
         let mut found = None;
         self.netlink.request(request.message(diag::SOCK_DIAG_BY_FAMILY, 0), |received| {
-            found = parse_leg(received)?;
+            found = parse_subflow(received)?;
             Ok(())
         })?;
         found.ok_or_else(|| NetlinkError::bare(libc::ENOENT))
     }
 
-    /// Ends one TCP socket as `SOCK_DESTROY` does; needs `CAP_NET_ADMIN`.
+    /// `SOCK_DESTROY`: resets one TCP socket. Requires `CAP_NET_ADMIN`.
     pub(crate) fn destroy(
         &mut self,
         (local, remote): (SocketAddr, SocketAddr),
@@ -121,21 +122,21 @@ impl SockDiag {
         self.netlink.request(request.message(diag::SOCK_DESTROY, libc::NLM_F_ACK), |_| Ok(()))
     }
 
-    /// Whether this kernel can, and this process may, end sockets: found by naming none.
+    /// Checks that this kernel can reset sockets, by a request that matches none.
     pub(crate) fn may_destroy(&mut self) -> Result<(), NetlinkError> {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let request = Request { ends: Some((nowhere, nowhere)), ..Request::tcp(libc::AF_INET) };
         let message = request.message(diag::SOCK_DESTROY, libc::NLM_F_ACK);
         match self.netlink.request(message, |_| Ok(())) {
-            Err(refusal) if refusal.errno != libc::ENOENT => Err(refusal),
+            Err(error) if error.errno != libc::ENOENT => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// The connection with that local token, in constant time.
+    /// Looks up the connection with that local token, in constant time.
     ///
     /// # Errors
-    /// `ENOENT` where there is none.
+    /// `ENOENT` if there is none.
     pub(crate) fn connection(&mut self, token: u32) -> Result<RawConnection, NetlinkError> {
         let request = Request { cookie: u64::from(token), ..Request::mptcp(libc::AF_INET) };
         let mut found = None;
@@ -146,7 +147,7 @@ impl SockDiag {
         found.ok_or_else(|| NetlinkError::bare(libc::ENOENT))
     }
 
-    /// Every Multipath TCP connection of both families.
+    /// Calls `each` with every Multipath TCP connection of both families.
     pub(crate) fn connections(
         &mut self,
         mut each: impl FnMut(RawConnection),
@@ -160,7 +161,7 @@ impl SockDiag {
         Ok(())
     }
 
-    /// Every subflow of both families.
+    /// Calls `each` with every subflow of both families.
     pub(crate) fn subflows(
         &mut self,
         mut each: impl FnMut(DiagSubflow),
@@ -172,7 +173,7 @@ impl SockDiag {
                 ..Request::tcp(family)
             };
             self.dump(request, |received| {
-                parse_leg(received).map(|found| found.map_or((), &mut each))
+                parse_subflow(received).map(|found| found.map_or((), &mut each))
             })?;
         }
         Ok(())
@@ -206,7 +207,7 @@ struct Request {
 }
 
 impl Request {
-    /// Every state but closed, listening and waiting for stray segments (TIME_WAIT, NEW_SYN_RECV).
+    /// Every state except CLOSE, LISTEN, TIME_WAIT and NEW_SYN_RECV.
     const CONNECTED: u32 = 0b1011_0011_1110;
 
     fn tcp(family: i32) -> Request {
@@ -227,7 +228,7 @@ impl Request {
 
     fn message(&self, kind: u16, flags: i32) -> Message {
         let mut body = [0u8; diag::REQUEST_LEN];
-        // The real number of MPTCP does not fit in 8 bits: it follows as an attribute.
+        // The number of MPTCP does not fit in 8 bits: it follows as an attribute.
         body[0] = self.family as u8;
         body[1] = if self.mptcp { 255 } else { libc::IPPROTO_TCP as u8 };
         body[2] = self.extensions;
@@ -297,15 +298,15 @@ fn parse_connection(received: &Received<'_>) -> Result<Option<RawConnection>, Ne
     for attribute in attributes(received) {
         let (kind, value) = attribute?;
         if kind == diag::INFO {
-            return Ok(Some(RawConnection { head, info: Info::from_bytes(value) }));
+            return Ok(Some(RawConnection { head, info: RawInfo::from_bytes(value) }));
         }
     }
     Ok(None)
 }
 
-/// `None` for a TCP socket that is no subflow.
-fn parse_leg(received: &Received<'_>) -> Result<Option<DiagSubflow>, NetlinkError> {
-    // Most sockets of a busy host are plain TCP: find that out before anything else.
+/// Returns `None` for a TCP socket that is not a subflow.
+fn parse_subflow(received: &Received<'_>) -> Result<Option<DiagSubflow>, NetlinkError> {
+    // Most sockets of a busy host are plain TCP, so this is checked first.
     let mut subflow = None;
     for attribute in attributes(received) {
         if let (diag::ULP_INFO, value) = attribute? {
@@ -355,9 +356,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn random_bytes_are_refused_or_read(payload: Vec<u8>) {
+        fn random_bytes_are_rejected_or_read(payload: Vec<u8>) {
             let received = Received { kind: 20, flags: 0, sequence: 1, payload: &payload };
-            let _ = parse_leg(&received);
+            let _ = parse_subflow(&received);
             let _ = parse_connection(&received);
         }
     }

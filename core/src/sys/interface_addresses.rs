@@ -1,4 +1,4 @@
-//! Which interface owns which address, by rtnetlink, without any privilege.
+//! The addresses of this host's interfaces, by rtnetlink, without any privilege.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,37 +8,39 @@ use super::uapi::route;
 
 /// One address of one interface of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owned {
+pub(crate) struct InterfaceAddress {
     pub(crate) ip: IpAddr,
     /// The index of the interface.
     pub(crate) interface: u32,
-    /// Usable beyond the link, and for something new.
+    /// Usable beyond the link, and for new connections.
     pub(crate) is_global: bool,
-    /// The address of all hosts on its network.
+    /// The broadcast address of its network.
     pub(crate) broadcast: Option<Ipv4Addr>,
 }
 
-/// The addresses of one family, in the network namespace of the thread that opened it.
+/// A netlink socket that lists addresses, in the network namespace of the thread that opened it.
 #[derive(Debug)]
-pub(crate) struct Addresses {
+pub(crate) struct AddressQuery {
     netlink: Netlink,
 }
 
-impl Addresses {
+impl AddressQuery {
     pub(crate) fn open() -> Result<Self, NetlinkError> {
         let netlink = Netlink::open(libc::NETLINK_ROUTE)?;
         netlink.filter_strictly();
-        Ok(Addresses { netlink })
+        Ok(AddressQuery { netlink })
     }
 
-    /// The addresses of the family of `like`; on one interface, or on all with 0.
+    /// Lists the addresses of the same family as `like`, of one interface, or of all if `interface`
+    /// is 0.
     ///
-    /// Asked again where addresses came or went meanwhile, which is just when they matter most.
+    /// The list is read again if addresses were added or removed during the dump: that is when it
+    /// matters most.
     pub(crate) fn list(
         &mut self,
         like: IpAddr,
         interface: u32,
-    ) -> Result<Vec<Owned>, NetlinkError> {
+    ) -> Result<Vec<InterfaceAddress>, NetlinkError> {
         const TRIES: usize = 8;
         let mut owned = self.list_once(like, interface)?;
         for _ in 1..TRIES {
@@ -50,7 +52,11 @@ impl Addresses {
         Ok(owned)
     }
 
-    fn list_once(&mut self, like: IpAddr, interface: u32) -> Result<Vec<Owned>, NetlinkError> {
+    fn list_once(
+        &mut self,
+        like: IpAddr,
+        interface: u32,
+    ) -> Result<Vec<InterfaceAddress>, NetlinkError> {
         let family = if like.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let mut body = [0u8; route::IFADDRMSG_LEN];
         body[0] = family as u8;
@@ -58,7 +64,7 @@ impl Addresses {
         let message = Message::new(route::GETADDR, libc::NLM_F_DUMP).raw(&body);
         let mut owned = Vec::new();
         self.netlink.request(message, |received| {
-            // A kernel that knows no filter gives all.
+            // A kernel without filters for this dump sends all addresses.
             let found = parse(received)?;
             owned.extend(found.filter(|found| interface == 0 || found.interface == interface));
             Ok(())
@@ -67,13 +73,13 @@ impl Addresses {
     }
 }
 
-impl AsFd for Addresses {
+impl AsFd for AddressQuery {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.netlink.as_fd()
     }
 }
 
-fn parse(received: &Received<'_>) -> Result<Option<Owned>, NetlinkError> {
+fn parse(received: &Received<'_>) -> Result<Option<InterfaceAddress>, NetlinkError> {
     if received.kind != route::NEWADDR {
         return Ok(None);
     }
@@ -91,23 +97,25 @@ fn parse(received: &Received<'_>) -> Result<Option<Owned>, NetlinkError> {
         };
         match kind {
             route::IFA_LOCAL => local = Some(ip()?),
-            // On a point-to-point link this is the other end's, and IFA_LOCAL ours.
+            // On a point-to-point link this is the address of the other end, and IFA_LOCAL that of
+            // this host.
             route::IFA_ADDRESS => address = Some(ip()?),
             route::IFA_FLAGS => flags = u32::from_ne_bytes(number(value)?),
             _ => {}
         }
     }
-    // One that is not proven unique yet, or proven not to be, cannot be used.
+    // The check for duplicates is not finished, or has found one: the address cannot be used.
     if flags & (route::IFA_F_TENTATIVE | route::IFA_F_DADFAILED) != 0 {
         return Ok(None);
     }
-    // A deprecated address is for connections that exist.
+    // A deprecated address is only for connections that exist already.
     let is_global = scope == 0 && flags & route::IFA_F_DEPRECATED == 0;
     let broadcast = address.or(local).and_then(|network| broadcast(network, body[1]));
-    Ok(local.or(address).map(|ip| Owned { ip, interface, is_global, broadcast }))
+    Ok(local.or(address).map(|ip| InterfaceAddress { ip, interface, is_global, broadcast }))
 }
 
-/// As the kernel derives it, whether one was configured or not (`fib_add_ifaddr`).
+/// Returns the broadcast address as the kernel derives it, whether one is configured or not
+/// (`fib_add_ifaddr`).
 fn broadcast(network: IpAddr, prefix: u8) -> Option<Ipv4Addr> {
     match network {
         IpAddr::V4(v4) if prefix < 31 => {
@@ -132,7 +140,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn random_bytes_are_refused_or_read(payload: Vec<u8>) {
+        fn random_bytes_are_rejected_or_read(payload: Vec<u8>) {
             let kind = route::NEWADDR;
             let _ = parse(&Received { kind, flags: 0, sequence: 1, payload: &payload });
         }

@@ -49,7 +49,7 @@ pub(crate) fn find_on(
         diag.subflow(local, remote, interface, depth)
     })?;
     // The kernel also finds what else may answer between these ends, such as a listener.
-    if entry.token == token { Ok(entry) } else { Err(NetlinkError::bare(libc::ENOENT).into()) }
+    if entry.token == token { Ok(entry) } else { Err(NetlinkError::new(libc::ENOENT).into()) }
 }
 
 fn find_in_table(
@@ -66,7 +66,7 @@ fn find_in_table(
             }
         })
     })?;
-    found.ok_or_else(|| NetlinkError::bare(libc::ENOENT).into())
+    found.ok_or_else(|| NetlinkError::new(libc::ENOENT).into())
 }
 
 /// Whether two addresses are the same end: scopes are told by some interfaces and not by others.

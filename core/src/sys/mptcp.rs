@@ -68,38 +68,38 @@ pub(crate) fn full_info<T>(
 ) -> io::Result<T> {
     let mut infos = [const { MaybeUninit::<mptcp_subflow_info>::uninit() }; USUAL_SUBFLOWS];
     let mut tcps = [const { MaybeUninit::<tcp_info>::uninit() }; USUAL_SUBFLOWS];
-    let total = read_full_info(sock, &mut infos, &mut tcps)?;
-    if total <= USUAL_SUBFLOWS {
-        let mut gathered = reserve(total);
-        // SAFETY: the kernel reported that many subflows, there was room for them, and it writes
-        // each in full: the sizes that it returned are the ones passed.
-        unsafe { gather(&infos[..total], &tcps[..total], &mut gathered, each) };
-        return Ok(gathered);
-    }
-    let mut capacity = total;
-    while capacity < MAX_SUBFLOWS {
+    let mut total = match read_full_info(sock, &mut infos, &mut tcps)? {
+        FullInfo::All(infos, tcps) => return Ok(gather(infos, tcps, reserve(infos.len()), each)),
+        FullInfo::More(total) => total,
+    };
+    while total < MAX_SUBFLOWS {
         // A few more may be opened between the two calls.
-        capacity += 4;
+        let capacity = total + 4;
         let mut infos = vec![MaybeUninit::uninit(); capacity];
         let mut tcps = vec![MaybeUninit::uninit(); capacity];
-        let total = read_full_info(sock, &mut infos, &mut tcps)?;
-        if total <= capacity {
-            let mut gathered = reserve(total);
-            // SAFETY: as above.
-            unsafe { gather(&infos[..total], &tcps[..total], &mut gathered, each) };
-            return Ok(gathered);
+        match read_full_info(sock, &mut infos, &mut tcps)? {
+            FullInfo::All(infos, tcps) => {
+                return Ok(gather(infos, tcps, reserve(infos.len()), each));
+            }
+            FullInfo::More(more) => total = more,
         }
-        capacity = total;
     }
     Err(io::Error::from_raw_os_error(libc::EOVERFLOW))
 }
 
-/// Fills the two arrays. Returns how many subflows there are, which may be more than fit.
-fn read_full_info(
+enum FullInfo<'a> {
+    /// Every subflow of the kernel's list, in the same order in both arrays.
+    All(&'a [mptcp_subflow_info], &'a [tcp_info]),
+    /// There was not enough room: there are that many.
+    More(usize),
+}
+
+/// Reads the kernel's list of subflows into two arrays.
+fn read_full_info<'a>(
     sock: BorrowedFd<'_>,
-    infos: &mut [MaybeUninit<mptcp_subflow_info>],
-    tcps: &mut [MaybeUninit<tcp_info>],
-) -> io::Result<usize> {
+    infos: &'a mut [MaybeUninit<mptcp_subflow_info>],
+    tcps: &'a mut [MaybeUninit<tcp_info>],
+) -> io::Result<FullInfo<'a>> {
     // Without the structure's last member, which is not needed here.
     let length = offset_of!(mptcp_full_info, mptcp_info);
     let (full, _) = full_info_call(sock, infos, tcps, length)?;
@@ -110,7 +110,16 @@ fn read_full_info(
     {
         return Err(io::Error::from_raw_os_error(libc::EBADMSG));
     }
-    Ok(full.num_subflows as usize)
+    let total = full.num_subflows as usize;
+    if total > infos.len() || total > tcps.len() {
+        return Ok(FullInfo::More(total));
+    }
+    // SAFETY: the kernel reported that many subflows, there was room for them, and it wrote each in
+    // full: the sizes that it returned are the ones passed.
+    let infos = unsafe { std::slice::from_raw_parts(infos.as_ptr().cast(), total) };
+    // SAFETY: as above.
+    let tcps = unsafe { std::slice::from_raw_parts(tcps.as_ptr().cast(), total) };
+    Ok(FullInfo::All(infos, tcps))
 }
 
 /// Calls `MPTCP_FULL_INFO` with room for as many subflows as both arrays have. Returns the answer
@@ -147,29 +156,23 @@ fn full_info_call(
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok((full, length as usize)) }
 }
 
-/// Reads what the kernel wrote.
-///
-/// # Safety
-/// The kernel has filled every element of both slices.
-unsafe fn gather<T>(
-    infos: &[MaybeUninit<mptcp_subflow_info>],
-    tcps: &[MaybeUninit<tcp_info>],
-    gathered: &mut T,
+/// Calls `each` with each live subflow.
+fn gather<T>(
+    infos: &[mptcp_subflow_info],
+    tcps: &[tcp_info],
+    mut gathered: T,
     mut each: impl FnMut(&mut T, RawSubflow<'_>),
-) {
+) -> T {
     for (info, tcp) in infos.iter().zip(tcps) {
-        // SAFETY: the caller promises it.
-        let tcp = unsafe { tcp.assume_init_ref() };
-        // SAFETY: as above.
-        let info = unsafe { info.assume_init_ref() };
         let local = address::parse(&info.addrs.local.0);
         let remote = address::parse(&info.addrs.remote.0);
         if let (Some(local), Some(remote)) = (local, remote) {
             if is_live(tcp.tcpi_state) && !local.ip().is_unspecified() {
-                each(gathered, RawSubflow { id: info.id, local, remote, tcp });
+                each(&mut gathered, RawSubflow { id: info.id, local, remote, tcp });
             }
         }
     }
+    gathered
 }
 
 /// Reports whether a subflow in that TCP state is live.

@@ -26,7 +26,7 @@ pub struct NetlinkError {
 }
 
 impl NetlinkError {
-    pub(crate) fn bare(errno: i32) -> Self {
+    pub(crate) fn new(errno: i32) -> Self {
         NetlinkError { errno, text: None }
     }
 
@@ -43,7 +43,7 @@ impl NetlinkError {
 
 impl From<io::Error> for NetlinkError {
     fn from(error: io::Error) -> Self {
-        NetlinkError::bare(error.raw_os_error().unwrap_or(libc::EIO))
+        NetlinkError::new(error.raw_os_error().unwrap_or(libc::EIO))
     }
 }
 
@@ -213,7 +213,7 @@ pub(crate) struct Netlink {
 
 impl Netlink {
     pub(crate) fn open(protocol: i32) -> io::Result<Netlink> {
-        let netlink = Netlink::bare(protocol)?;
+        let netlink = Netlink::open_bare(protocol)?;
         let fd = &netlink.fd;
         // Both only improve the kernel's errors: the library can do without them.
         let _ = socket::set_i32(fd.as_fd(), uapi::SOL_NETLINK, uapi::NETLINK_EXT_ACK, 1);
@@ -222,7 +222,7 @@ impl Netlink {
     }
 
     /// Opens a socket without the options for better errors, for one that receives and asks little.
-    pub(crate) fn bare(protocol: i32) -> io::Result<Netlink> {
+    pub(crate) fn open_bare(protocol: i32) -> io::Result<Netlink> {
         let fd = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, protocol)?;
         Ok(Netlink { fd, sequence: 0, buffer: Vec::new(), is_interrupted: false })
     }

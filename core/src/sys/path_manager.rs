@@ -59,10 +59,10 @@ impl PathManagerSocket {
 
     /// Opens a socket that receives the path manager's events. Requires `CAP_NET_ADMIN`.
     pub(crate) fn subscribe() -> Result<Netlink, NetlinkError> {
-        let mut netlink = Netlink::bare(libc::NETLINK_GENERIC)?;
+        let mut netlink = Netlink::open_bare(libc::NETLINK_GENERIC)?;
         netlink.bind()?;
         let group = family(&mut netlink)?.group(pm::EVENTS_GROUP);
-        netlink.join(group.ok_or_else(|| NetlinkError::bare(libc::EOPNOTSUPP))?)?;
+        netlink.join(group.ok_or_else(|| NetlinkError::new(libc::EOPNOTSUPP))?)?;
         Ok(netlink)
     }
 

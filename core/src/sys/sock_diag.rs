@@ -103,7 +103,7 @@ impl SockDiag {
             found = parse_subflow(received)?;
             Ok(())
         })?;
-        found.ok_or_else(|| NetlinkError::bare(libc::ENOENT))
+        found.ok_or_else(|| NetlinkError::new(libc::ENOENT))
     }
 
     /// `SOCK_DESTROY`: resets one TCP socket. Requires `CAP_NET_ADMIN`.
@@ -144,7 +144,7 @@ impl SockDiag {
             found = parse_connection(received)?;
             Ok(())
         })?;
-        found.ok_or_else(|| NetlinkError::bare(libc::ENOENT))
+        found.ok_or_else(|| NetlinkError::new(libc::ENOENT))
     }
 
     /// Calls `each` with every Multipath TCP connection of both families.

@@ -17,6 +17,7 @@ use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 /// The kernel counts the subflows of a connection from here (`msk->subflow_id`). Before Linux 6.5 it
 /// does not tell; the initial one then has another id.
 const INITIAL: u32 = 1;
+
 /// The local addresses that the kernel knows by token.
 pub(crate) fn known_addresses(
     sock: BorrowedFd<'_>,
@@ -30,37 +31,58 @@ pub(crate) fn known_addresses(
     cache::about(sock, |netlink: &mut PathManagerSocket| netlink.addresses(token))
 }
 
-/// An address id that nothing on this connection goes by.
+/// An address id that no live subflow of a connection uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnusedId {
+    pub(crate) id: u8,
+    /// The kernel keeps it for an address that was used before.
+    is_kept: bool,
+}
+
+impl UnusedId {
+    /// Makes the id usable: the kernel gives up the address for which it keeps it.
+    pub(crate) fn claim(
+        self,
+        door: &dyn Door,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        operation: &'static str,
+    ) -> Result<()> {
+        if !self.is_kept {
+            return Ok(());
+        }
+        match door.remove(sock, token, self.id) {
+            // Another thread has just done so. Whatever else this means, the next command reports.
+            Err(refused) if refused.why == Why::Invalid => Ok(()),
+            removed => removed.map_err(|refused| refused.during(operation)),
+        }
+    }
+}
+
+/// Chooses an address id that nothing on this connection uses.
 ///
 /// The kernel's own list does not say: closing a subflow by command, or failing to open one, drops
 /// the oldest entry of that address, whichever port it was for. So the live subflows are asked too.
 pub(crate) fn unused_id(
-    door: &dyn Door,
     sock: BorrowedFd<'_>,
     token: u32,
     known: &[LocalAddress],
     operation: &'static str,
-) -> Result<u8> {
+) -> Result<UnusedId> {
     let live = local_address_ids(sock, token, &list_fd(sock, operation)?)
         .map_err(|error| unasked(operation, error))?;
     let is_used = |id: u8| live.contains(&id) || known.iter().any(|known| known.id == id);
     if let Some(id) = free_id(is_used) {
-        return Ok(id);
+        return Ok(UnusedId { id, is_kept: false });
     }
     // The kernel forgets an id when its subflow is closed by command, and keeps it when the peer
     // closed it or when opening failed later. Once all are used up, one of those is given back.
     let stale = known.iter().find(|known| !known.is_announced && !live.contains(&known.id));
-    let Some(stale) = stale else {
-        return Err(Error::new(ErrorKind::InvalidState, operation)
+    stale.map(|stale| UnusedId { id: stale.id, is_kept: true }).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidState, operation)
             .detail("all 255 address ids of this connection are in use")
-            .with_remedy("Close a subflow, or withdraw an address, first."));
-    };
-    match door.remove(sock, token, stale.id) {
-        // Another thread has just given it back; whatever else this means, the next command tells.
-        Err(refused) if refused.why == Why::Invalid => {}
-        given_back => given_back.map_err(|refused| refused.during(operation))?,
-    }
-    Ok(stale.id)
+            .with_remedy("Close a subflow, or withdraw an address, first.")
+    })
 }
 
 /// The address ids that these subflows go by on this end.

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use super::{Answer, Door, Missing, Right, SubflowSocket, Withdraw, path_manager, rights};
+use super::{
+    Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, path_manager, rights,
+};
 use crate::error::{Error, ErrorKind};
 use crate::shared::path_manager::PathManager;
 use crate::shared::socket_state::{must_be_here, unasked};
@@ -53,11 +55,11 @@ impl Door for Direct {
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: &LocalAddress,
+        local: LocalEnd,
         remote: SocketAddr,
     ) -> Answer {
         act("SUBFLOW_CREATE", sock, |netlink: &mut PathManagerSocket| {
-            netlink.create(token, local, remote)
+            netlink.create(token, &address(local), remote)
         })
     }
 
@@ -106,20 +108,21 @@ impl Door for Direct {
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: LocalAddress,
+        local: LocalEnd,
     ) -> Answer<Box<dyn Withdraw>> {
+        let local = LocalAddress { is_announced: true, ..address(local) };
         act("ANNOUNCE", sock, |netlink: &mut PathManagerSocket| netlink.announce(token, &local))?;
         // The cached socket, which has just been used, says that this thread is in the right place.
         let netlink =
             PathManagerSocket::open().map_err(|refusal| unasked("ANNOUNCE", refusal.into()))?;
-        Ok(Box::new(Announcement { netlink, token, local }))
+        Ok(Box::new(DirectWithdraw { netlink, token, local }))
     }
 
     fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
         act("REMOVE", sock, |netlink: &mut PathManagerSocket| netlink.remove(token, id))
     }
 
-    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents> {
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd> {
         const OPERATION: &str = "events";
         let events = KernelEvents::subscribe()
             .map_err(|refusal| unasked(OPERATION, Unasked::Refused(refusal)))?;
@@ -129,7 +132,7 @@ impl Door for Direct {
         if elsewhere {
             return Err(Error::new(ErrorKind::OtherNamespace, OPERATION).into());
         }
-        Ok(events)
+        Ok(events.into())
     }
 
     fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager {
@@ -141,16 +144,22 @@ impl Door for Direct {
     }
 }
 
+/// A local end as the path manager's commands describe it.
+fn address(local: LocalEnd) -> LocalAddress {
+    let LocalEnd { ip, port, id, interface, is_backup } = local;
+    LocalAddress { port, interface, is_backup, ..LocalAddress::new(ip, id) }
+}
+
 #[derive(Debug)]
-struct Announcement {
+struct DirectWithdraw {
     netlink: PathManagerSocket,
     token: u32,
     local: LocalAddress,
 }
 
-impl Withdraw for Announcement {
+impl Withdraw for DirectWithdraw {
     fn withdraw(&mut self) -> Answer {
-        let Announcement { netlink, token, local } = self;
+        let DirectWithdraw { netlink, token, local } = self;
         let withdrawn = match netlink.remove(*token, local.id) {
             // The kernel forgets an announced address when a subflow from it is closed by command,
             // and then refuses to withdraw it: told once more, it knows.

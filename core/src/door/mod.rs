@@ -7,6 +7,7 @@
 pub(crate) mod address_ids;
 pub(crate) mod control;
 mod direct;
+pub(crate) mod events;
 pub(crate) mod path_manager;
 #[cfg(test)]
 pub(crate) mod recorder;
@@ -14,18 +15,36 @@ mod refused;
 mod rights;
 
 use std::fmt::Debug;
-use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 pub(crate) use refused::{Refused, Why};
 pub(crate) use rights::{Missing, Right};
 
 use crate::shared::path_manager::PathManager;
-use crate::sys::event::KernelEvents;
-use crate::sys::path_manager::LocalAddress;
 
 /// What a door answers.
 pub(crate) type Answer<T = ()> = Result<T, Refused>;
+
+/// This end of a subflow that is to be opened, or an address to announce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LocalEnd {
+    pub(crate) ip: IpAddr,
+    /// 0 in an announcement without a port.
+    pub(crate) port: u16,
+    /// The address id (RFC 8684, section 3.2).
+    pub(crate) id: u8,
+    /// The index of the interface to send by; 0 leaves the choice to the routing table.
+    pub(crate) interface: u32,
+    /// Ask the peer to use the subflow as backup.
+    pub(crate) is_backup: bool,
+}
+
+impl LocalEnd {
+    pub(crate) fn new(ip: IpAddr) -> LocalEnd {
+        LocalEnd { ip, port: 0, id: 0, interface: 0, is_backup: false }
+    }
+}
 
 /// A subflow by what names its socket on this host.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +67,7 @@ pub(crate) trait Door: Debug + Send + Sync {
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: &LocalAddress,
+        local: LocalEnd,
         remote: SocketAddr,
     ) -> Answer;
 
@@ -78,14 +97,15 @@ pub(crate) trait Door: Debug + Send + Sync {
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: LocalAddress,
+        local: LocalEnd,
     ) -> Answer<Box<dyn Withdraw>>;
 
     /// Frees an address id that no subflow uses.
     fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer;
 
-    /// Opens the stream of events of the socket's namespace, or of the caller's without one.
-    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents>;
+    /// Opens a socket that receives the path manager's events of the socket's namespace, or of the
+    /// caller's namespace without a socket. Read it by [`follow`](events::follow).
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd>;
 
     /// Who manages the paths of the connection with that token, on kernels that answer only to those
     /// who may act (before Linux 6.10).

@@ -1,13 +1,11 @@
 //! A door for tests: it writes down what it is asked, and has it done by the door that is open.
 
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
-use super::{Answer, Door, Missing, Right, SubflowSocket, Withdraw, choose};
+use super::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, choose};
 use crate::shared::path_manager::PathManager;
-use crate::sys::event::KernelEvents;
-use crate::sys::path_manager::LocalAddress;
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -40,7 +38,7 @@ impl Door for Recorder {
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: &LocalAddress,
+        local: LocalEnd,
         remote: SocketAddr,
     ) -> Answer {
         self.note("create").create(sock, token, local, remote)
@@ -74,7 +72,7 @@ impl Door for Recorder {
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: LocalAddress,
+        local: LocalEnd,
     ) -> Answer<Box<dyn Withdraw>> {
         self.note("announce").announce(sock, token, local)
     }
@@ -83,7 +81,7 @@ impl Door for Recorder {
         self.note("remove").remove(sock, token, id)
     }
 
-    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents> {
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd> {
         self.note("events").events(sock)
     }
 

@@ -1,15 +1,33 @@
-//! Which interface leads from a local address to a remote one.
+//! Interfaces: by name, and which one leads from a local address to a remote one.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel_name::KernelName;
 use crate::shared::socket_state::unasked;
 use crate::sys::cache;
 use crate::sys::route::{Addresses, Owned};
 
 /// Every network namespace has its loopback interface at this index (`LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
+
+/// Looks up the index of an interface by its name, in the thread's network namespace.
+pub(crate) fn index_of(name: &str, operation: &'static str) -> Result<u32> {
+    const REMEDY: &str = "List the interfaces: ip link.";
+    if name.len() >= KernelName::ROOM {
+        let (start, length) = (KernelName::from(name), name.len());
+        let detail =
+            format!("an interface name has at most 15 bytes, and {start:?}... has {length}");
+        return Err(Error::argument(operation, detail).with_remedy(REMEDY));
+    }
+    nix::net::if_::if_nametoindex(name).map_err(|errno| {
+        Error::new(ErrorKind::AddressNotAvailable, operation)
+            .errno(errno as i32)
+            .detail(format!("there is no interface {name:?} in this network namespace"))
+            .with_remedy(REMEDY)
+    })
+}
 
 /// The interface by which `ip` reaches `remote`, or 0 where the routing table decides.
 pub(crate) fn interface_of(

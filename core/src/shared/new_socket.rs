@@ -60,12 +60,11 @@ pub(crate) fn bind(sock: BorrowedFd<'_>, local: SocketAddr, operation: &'static 
 
 pub(crate) fn bind_to_interface(
     sock: BorrowedFd<'_>,
-    interface: &str,
+    index: u32,
     operation: &'static str,
 ) -> Result<()> {
-    let set =
-        socket::set_bytes(sock, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes());
-    set.map_err(|error| {
-        Error::from_io(operation, &error).detail(format!("cannot use the interface {interface:?}"))
+    let index = i32::try_from(index).unwrap_or(i32::MAX);
+    socket::set_i32(sock, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, index).map_err(|error| {
+        Error::from_io(operation, &error).detail(format!("cannot bind to interface {index}"))
     })
 }

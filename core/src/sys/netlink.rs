@@ -226,6 +226,18 @@ impl Netlink {
         Ok(Netlink { fd, sequence: 0, buffer: Vec::new(), is_interrupted: false })
     }
 
+    /// Takes over a netlink socket that was opened elsewhere.
+    ///
+    /// # Errors
+    /// `EPROTOTYPE` if the descriptor is not a netlink socket of that protocol.
+    pub(crate) fn from_fd(fd: OwnedFd, protocol: i32) -> io::Result<Netlink> {
+        let option = |name| socket::get_i32(fd.as_fd(), libc::SOL_SOCKET, name);
+        if option(libc::SO_DOMAIN)? != libc::AF_NETLINK || option(libc::SO_PROTOCOL)? != protocol {
+            return Err(io::Error::from_raw_os_error(libc::EPROTOTYPE));
+        }
+        Ok(Netlink { fd, sequence: 0, buffer: Vec::new(), is_interrupted: false })
+    }
+
     /// Gives the socket its address, without which nothing comes unasked. Before the first request:
     /// the kernel gives one to a socket that sends, and nobody may give it another.
     pub(crate) fn bind(&self) -> io::Result<()> {
@@ -305,6 +317,12 @@ impl Netlink {
 impl AsFd for Netlink {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+impl From<Netlink> for OwnedFd {
+    fn from(netlink: Netlink) -> OwnedFd {
+        netlink.fd
     }
 }
 

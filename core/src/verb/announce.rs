@@ -4,16 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::door::address_ids::unused_id;
+use crate::door::events::follow;
 use crate::door::path_manager::path_manager;
-use crate::door::{self, Door, Why, Withdraw};
+use crate::door::{self, Door, LocalEnd, Why, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::interface::interface_of;
-use crate::shared::listener::{Listen, listen_on};
+use crate::shared::listener::{Listen, listen_by};
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{Observed, Phase, explain, observe};
 use crate::sys::event::KernelEvents;
-use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
+use crate::sys::path_manager::PathManagerSocket;
 use crate::sys::{cache, fork, mptcp, socket};
 use crate::table::{Type, Typed, operation, options};
 
@@ -89,16 +90,14 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
         return Err(error(ErrorKind::NotControlled));
     }
     let token = info.raw.mptcpi_token;
-    let mut local = LocalAddress::new(ip, 0);
-    local.is_announced = true;
-    let ear = door.events(Some(sock)).map_err(|refused| refused.during(OPERATION))?;
+    let ear = follow(door, Some(sock), OPERATION)?;
     ear.set_buffer(0);
     // Only now: of a connection in another namespace, or in another's hands, it would say "not yet".
     if !is_ready(sock, token) {
         return Err(error(ErrorKind::NotReady));
     }
     let mut announced = Announced {
-        local,
+        local: LocalEnd::new(ip),
         address: SocketAddr::new(ip, 0),
         listener: None,
         backlog: options.backlog as usize,
@@ -117,15 +116,10 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
 /// would leave with another interface's address, and the first strict router would drop it.
 fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> Result<OwnedFd> {
     const OPERATION: &str = "announce";
-    let mut options = Listen::new().backlog(backlog).only_v6(address.is_ipv6());
+    let options = Listen::new().backlog(backlog).only_v6(address.is_ipv6());
     let remote = socket::peer_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?;
-    let index = interface_of(sock, address.ip(), remote, OPERATION)?;
-    if index != 0 {
-        let name = socket::interface_name(sock, index);
-        let name = name.map_err(|error| Error::from_io(OPERATION, &error))?;
-        options.interface = Some(name.to_string());
-    }
-    let listener = listen_on(address, &options).map_err(|error| error.during(OPERATION))?;
+    let interface = interface_of(sock, address.ip(), remote, OPERATION)?;
+    let listener = listen_by(interface, address, &options, OPERATION)?;
     // Two who turn strangers away at once must not wait for each other's.
     socket::set_nonblocking(listener.as_fd(), true).map_err(|e| Error::from_io(OPERATION, &e))?;
     Ok(listener)
@@ -136,7 +130,7 @@ fn tell(
     door: &dyn Door,
     sock: BorrowedFd<'_>,
     token: u32,
-    local: &mut LocalAddress,
+    local: &mut LocalEnd,
 ) -> Result<Box<dyn Withdraw>> {
     const OPERATION: &str = "announce";
     const TRIES: usize = 8;
@@ -152,7 +146,11 @@ fn tell(
                     .with_remedy("Withdraw it first, or announce it with another port."));
             }
             Some(same) => same.id,
-            None => unused_id(door, sock, token, &known, OPERATION)?,
+            None => {
+                let unused = unused_id(sock, token, &known, OPERATION)?;
+                unused.claim(door, sock, token, OPERATION)?;
+                unused.id
+            }
         };
         match door.announce(sock, token, *local) {
             Ok(way_back) => return Ok(way_back),
@@ -168,7 +166,7 @@ fn tell(
 /// An address that the peer was told of. Dropped, it is withdrawn.
 #[derive(Debug)]
 pub struct Announced {
-    local: LocalAddress,
+    local: LocalEnd,
     address: SocketAddr,
     listener: Option<OwnedFd>,
     backlog: usize,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::door;
 use crate::door::control::take_control_fd;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::interface::index_of;
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
 use crate::sys::socket;
 use crate::table::options;
@@ -21,7 +22,7 @@ options! {
         maybe {
             /// The local address to connect from; port 0 leaves the port to the kernel.
             local: SocketAddr,
-            /// The interface to leave by (SO_BINDTODEVICE).
+            /// The interface to leave by (SO_BINDTOIFINDEX).
             interface: String,
             /// How long to try. Without, the kernel decides (about two minutes).
             timeout: Duration,
@@ -147,7 +148,7 @@ impl Attempt {
     fn begin(remote: SocketAddr, options: &Connect) -> Result<Attempt> {
         let sock = new_socket(remote.into(), OPERATION)?;
         if let Some(interface) = &options.interface {
-            bind_to_interface(sock.as_fd(), interface, OPERATION)?;
+            bind_to_interface(sock.as_fd(), index_of(interface, OPERATION)?, OPERATION)?;
         }
         if let Some(local) = options.local {
             bind(sock.as_fd(), local, OPERATION)?;

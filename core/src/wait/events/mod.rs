@@ -1,14 +1,14 @@
 //! A stream of events: of one connection, or of the network namespace.
 
 mod event;
+mod resync;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::door;
+use crate::door::{self, events::follow};
 use crate::error::{Error, Result};
 use crate::shared::socket_state::unasked;
 use crate::shared::subflow::list_fd;
@@ -19,15 +19,9 @@ use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::netlink::NetlinkError;
 use crate::sys::socket;
 pub use event::{Event, EventKind};
+use resync::{Ends, Known, Open, ends};
 
 const OPERATION: &str = "events";
-
-/// A subflow by the ends that every source tells alike.
-type Ends = (u32, (IpAddr, u16), (IpAddr, u16));
-
-fn ends(token: u32, local: SocketAddr, remote: SocketAddr) -> Ends {
-    (token, (local.ip(), local.port()), (remote.ip(), remote.port()))
-}
 
 /// A stream of events: of one connection, or of the network namespace.
 #[derive(Debug)]
@@ -37,13 +31,7 @@ pub struct Events {
     diag: SockDiag,
     token: Option<u32>,
     queue: VecDeque<Event>,
-    /// The connections and the subflows that the reader knows to be open.
-    connections: HashSet<u32>,
-    known: HashSet<Ends>,
-    /// Those of them that the last resync told: the kernel may tell them once more.
-    resynced: HashSet<Ends>,
-    /// Those whose end the last resync told: likewise.
-    buried: HashSet<Ends>,
+    known: Known,
     is_lossy: bool,
 }
 
@@ -57,32 +45,29 @@ impl Events {
     }
 
     pub(crate) fn open(sock: Option<BorrowedFd<'_>>, token: Option<u32>) -> Result<Events> {
-        let stream = door::choose().events(sock).map_err(|refused| refused.during(OPERATION))?;
+        let stream = follow(door::choose(), sock, OPERATION)?;
         let diag = SockDiag::open().map_err(refused)?;
         let mut events = Events {
             stream,
             diag,
             token,
             queue: VecDeque::new(),
-            connections: HashSet::new(),
-            known: HashSet::new(),
-            resynced: HashSet::new(),
-            buried: HashSet::new(),
+            known: Known::default(),
             is_lossy: false,
         };
         // What is open already is no news, and is missed if it closes while events are lost.
-        match (sock, token) {
+        events.known = match (sock, token) {
             (Some(sock), Some(token)) => {
                 let open = list_fd(sock, OPERATION)?.into_iter().filter(|s| is_open(s.state));
-                events.known = open.map(|s| ends(token, s.local, s.remote)).collect();
-                events.connections.insert(token);
+                let subflows = open.map(|s| ends(token, s.local, s.remote)).collect();
+                Known::new([token].into(), subflows)
             }
             _ => {
-                events.known = events.open_subflows().map_err(refused)?;
-                events.connections =
-                    events.open_connections().map_err(refused)?.into_keys().collect();
+                let subflows = events.open_subflows().map_err(refused)?;
+                let connections = events.open_connections().map_err(refused)?;
+                Known::new(connections.into_keys().collect(), subflows)
             }
-        }
+        };
         Ok(events)
     }
 
@@ -141,7 +126,7 @@ impl Events {
         match self.stream.take(|event| received.push(event)) {
             Ok(true) => {
                 for event in received {
-                    self.note(&event);
+                    self.record(&event);
                 }
                 Ok(true)
             }
@@ -161,88 +146,21 @@ impl Events {
         }
     }
 
-    fn note(&mut self, event: &KernelEvent) {
+    fn record(&mut self, event: &KernelEvent) {
         if self.token.is_some() && event.token != self.token {
             return;
         }
-        let told = Event::from_kernel(event);
-        let ends = match (event.token, event.local, event.remote) {
-            (Some(token), Some(local), Some(remote)) => Some(ends(token, local, remote)),
-            _ => None,
-        };
-        match (told.kind, ends) {
-            (EventKind::Created | EventKind::Established, Some(ends)) => {
-                self.known.insert(ends);
-                let is_known = !self.connections.insert(ends.0);
-                // A resync has told it as established.
-                if self.resynced.contains(&ends) && is_known {
-                    return;
-                }
-            }
-            (EventKind::SubflowEstablished, Some(ends)) => {
-                self.known.insert(ends);
-                self.buried.remove(&ends);
-                if self.resynced.remove(&ends) {
-                    return;
-                }
-            }
-            (EventKind::SubflowClosed, Some(ends)) => {
-                self.resynced.remove(&ends);
-                // One that is not known may have failed before it was open: that is news.
-                if !self.known.remove(&ends) && self.buried.remove(&ends) {
-                    return;
-                }
-            }
-            (EventKind::Closed, _) => {
-                self.known.retain(|(token, ..)| Some(*token) != event.token);
-                if event.token.is_some_and(|token| !self.connections.remove(&token)) {
-                    return;
-                }
-            }
-            _ => {}
+        let event = Event::from_kernel(event);
+        if self.known.record(&event) {
+            self.queue.push_back(event);
         }
-        self.queue.push_back(told);
     }
 
-    /// Tells what changed while events were lost: the difference between what the reader knows and
-    /// what the kernel has.
+    /// Reports what changed while events were lost.
     fn resync(&mut self) -> std::result::Result<(), NetlinkError> {
-        let (open, connections) = (self.open_subflows()?, self.open_connections()?);
-        // What came before an earlier resync has been read by now.
-        self.resynced.clear();
-        self.buried.clear();
-        for (token, initial) in &connections {
-            if self.connections.contains(token) || self.token.is_some() {
-                continue;
-            }
-            self.tell_again(EventKind::Established, *token, Some(*initial));
-            self.known.insert(*initial);
-            self.resynced.insert(*initial);
-        }
-        for ends in self.known.difference(&open).copied().collect::<Vec<_>>() {
-            self.tell_again(EventKind::SubflowClosed, ends.0, Some(ends));
-            self.buried.insert(ends);
-        }
-        for ends in open.difference(&self.known).copied().collect::<Vec<_>>() {
-            self.tell_again(EventKind::SubflowEstablished, ends.0, Some(ends));
-            self.resynced.insert(ends);
-        }
-        let gone = |token: &u32| !connections.contains_key(token);
-        for token in self.connections.iter().copied().filter(gone).collect::<Vec<_>>() {
-            self.tell_again(EventKind::Closed, token, None);
-        }
-        self.known = open;
-        self.connections = connections.into_keys().collect();
+        let open = Open { subflows: self.open_subflows()?, connections: self.open_connections()? };
+        self.queue.extend(self.known.resync(open, self.token.is_none()));
         Ok(())
-    }
-
-    fn tell_again(&mut self, kind: EventKind, token: u32, ends: Option<Ends>) {
-        self.queue.push_back(Event {
-            local: ends.map(|(_, local, _)| SocketAddr::from(local)),
-            remote: ends.map(|(.., remote)| SocketAddr::from(remote)),
-            is_resync: true,
-            ..Event::of(kind, Some(token))
-        });
     }
 
     /// The connections that the kernel has, each with its initial ends; of a stream that follows one

@@ -1,5 +1,6 @@
 //! A subflow that is being opened.
 
+mod ends;
 mod join;
 mod plan;
 mod rest;
@@ -9,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use crate::door::events::follow;
 use crate::door::path_manager::path_manager;
 use crate::door::{self, Door, Refused, Why};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,7 +24,7 @@ use crate::sys::event::KernelEvents;
 use crate::sys::mptcp::{self, Info};
 use crate::sys::{fork, socket};
 use crate::table::options;
-use crate::wait::waker::Waker;
+use crate::wait::wake_fd::WakeFd;
 use join::Join;
 use plan::{Plan, plan};
 
@@ -80,7 +82,7 @@ pub struct Opening<S: AsFd> {
     events: KernelEvents,
     deadline: Instant,
     last_try: Instant,
-    waker: Option<Waker>,
+    wake_fd: Option<WakeFd>,
     stage: Stage,
     /// A fork of the process has a copy of this, and nothing to undo.
     generation: u64,
@@ -115,7 +117,7 @@ impl<S: AsFd> Opening<S> {
             return Err(why_not(fd, OPERATION).unwrap_or_else(not_connected));
         }
         // Subscribed before anything is sent, so that no answer is missed.
-        let events = door.events(Some(fd)).map_err(|refused| refused.during(OPERATION))?;
+        let events = follow(door, Some(fd), OPERATION)?;
         let options = options.clone();
         let mut opening = Opening {
             sock,
@@ -125,7 +127,7 @@ impl<S: AsFd> Opening<S> {
             events,
             deadline,
             last_try: Instant::now(),
-            waker: None,
+            wake_fd: None,
             stage: Stage::Waiting,
             generation: fork::generation(),
         };
@@ -143,18 +145,18 @@ impl<S: AsFd> Opening<S> {
     /// # Errors
     /// `Os` where the process has too many descriptors.
     pub fn fd(&mut self) -> Result<BorrowedFd<'_>> {
-        let waker = match self.waker.take() {
-            Some(waker) => waker,
+        let wake_fd = match self.wake_fd.take() {
+            Some(wake_fd) => wake_fd,
             None => {
-                let waker = Waker::new(self.events.as_fd())
+                let wake_fd = WakeFd::new(self.events.as_fd())
                     .map_err(|error| Error::from_io(OPERATION, &error))?;
                 // What happened before the first wait must not be waited for.
-                waker.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
-                waker
+                wake_fd.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
+                wake_fd
             }
         };
-        let waker: &Waker = self.waker.insert(waker);
-        Ok(waker.as_fd())
+        let wake_fd: &WakeFd = self.wake_fd.insert(wake_fd);
+        Ok(wake_fd.as_fd())
     }
 
     /// When it gives up: later than the timeout, by at most half a second, if the subflow has joined
@@ -171,14 +173,14 @@ impl<S: AsFd> Opening<S> {
     /// # Errors
     /// As [`open`](crate::open). Nothing is left of the attempt then.
     pub fn advance(&mut self) -> Result<Option<Subflow>> {
-        if let Some(waker) = &self.waker {
-            waker.clear();
+        if let Some(wake_fd) = &self.wake_fd {
+            wake_fd.clear();
         }
         let result = self.step();
         match &result {
             Ok(None) => {
-                if let Some(waker) = &self.waker {
-                    waker.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
+                if let Some(wake_fd) = &self.wake_fd {
+                    wake_fd.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
                 }
             }
             Ok(Some(_)) => self.stage = Stage::Over,
@@ -261,15 +263,17 @@ impl<S: AsFd> Opening<S> {
 
     /// Asks the kernel to send the first segment, again where the port or the id was taken.
     fn create(&mut self) -> Result<Stage> {
-        let mut plan = match plan(self.sock.as_fd(), self.token, &self.options, OPERATION) {
+        let mut plan = match plan(self.sock.as_fd(), self.token, &self.options) {
             Ok(plan) => plan,
             Err(error) => return self.unplanned(error),
         };
         let (mut ports, mut ids) = (PORT_TRIES, ID_TRIES);
         let sock = self.sock.as_fd();
         let refused: Refused = loop {
-            plan.choose(self.door, sock, OPERATION)?;
-            match self.door.create(sock, self.token, &plan.local, plan.remote) {
+            if let Some(id) = plan.choose(sock)? {
+                id.claim(self.door, sock, self.token, OPERATION)?;
+            }
+            match self.door.create(sock, self.token, plan.local, plan.remote) {
                 Ok(()) => return Ok(Stage::Joining(Box::new(Join::new(self.door, plan)))),
                 Err(refused) => match refused.why {
                     Why::PortTaken if !plan.is_port_given && ports > 0 => ports -= 1,

@@ -9,19 +9,19 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
 #[derive(Debug)]
-pub(crate) struct Waker {
+pub(crate) struct WakeFd {
     epoll: Epoll,
     timer: TimerFd,
 }
 
-impl Waker {
-    pub(crate) fn new(watched: BorrowedFd<'_>) -> io::Result<Waker> {
+impl WakeFd {
+    pub(crate) fn new(watched: BorrowedFd<'_>) -> io::Result<WakeFd> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
         epoll.add(watched, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
         epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, 1))?;
-        Ok(Waker { epoll, timer })
+        Ok(WakeFd { epoll, timer })
     }
 
     /// Wakes once, after that time; an earlier setting is forgotten.
@@ -37,7 +37,7 @@ impl Waker {
     }
 }
 
-impl AsFd for Waker {
+impl AsFd for WakeFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use super::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::path_manager::addresses_by_token;
-use crate::shared::socket_state::unasked;
+use crate::shared::socket_state::query_error;
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::shared::{diag_subflow, port};
 use crate::sys::cache::{self, Unasked};
@@ -70,7 +70,7 @@ pub(crate) fn unused_id(
     operation: &'static str,
 ) -> Result<UnusedId> {
     let live = local_address_ids(sock, token, &list_fd(sock, operation)?)
-        .map_err(|error| unasked(operation, error))?;
+        .map_err(|error| query_error(operation, error))?;
     let is_used = |id: u8| live.contains(&id) || known.iter().any(|known| known.id == id);
     if let Some(id) = free_id(is_used) {
         return Ok(UnusedId { id, is_kept: false });

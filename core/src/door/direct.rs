@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind};
 use crate::shared::path_manager::PathManager;
-use crate::shared::socket_state::{must_be_here, unasked};
+use crate::shared::socket_state::{query_error, require_same_namespace};
 use crate::sys::cache::{self, Kept, Unasked};
 use crate::sys::diag::SockDiag;
 use crate::sys::event::KernelEvents;
@@ -32,14 +32,16 @@ impl Door for Direct {
         const OPERATION: &str = "take_control";
         // The switch that is written is the one of the thread's namespace. A kept netlink socket may
         // be of the namespace that the thread has left, and does not notice.
-        must_be_here(sock, OPERATION)?;
+        require_same_namespace(sock, OPERATION)?;
         let limit = cache::about(sock, PathManagerSocket::subflows_max)
-            .map_err(|error| unasked(OPERATION, error))?;
+            .map_err(|error| query_error(OPERATION, error))?;
         // A kernel that reports the same limits under either path manager cannot be asked: there
         // the switch, which stood while the socket took it, is all the proof that can be had.
         let tells = crate::shared::path_manager::addresses_by_token(sock);
         for _ in 0..LATCH_TRIES {
-            match latch::latch(sock, LOCK_BOUND).map_err(|failure| explain(OPERATION, failure))? {
+            match latch::latch(sock, LOCK_BOUND)
+                .map_err(|failure| take_control_error(OPERATION, failure))?
+            {
                 Latched::Already | Latched::Switched if !tells || is_latched(sock, limit) => {
                     return Ok(());
                 }
@@ -114,7 +116,7 @@ impl Door for Direct {
         act("ANNOUNCE", sock, |netlink: &mut PathManagerSocket| netlink.announce(token, &local))?;
         // The cached socket, which has just been used, says that this thread is in the right place.
         let netlink =
-            PathManagerSocket::open().map_err(|refusal| unasked("ANNOUNCE", refusal.into()))?;
+            PathManagerSocket::open().map_err(|refusal| query_error("ANNOUNCE", refusal.into()))?;
         Ok(Box::new(DirectWithdraw { netlink, token, local }))
     }
 
@@ -125,7 +127,7 @@ impl Door for Direct {
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd> {
         const OPERATION: &str = "events";
         let events = KernelEvents::subscribe()
-            .map_err(|refusal| unasked(OPERATION, Unasked::Refused(refusal)))?;
+            .map_err(|refusal| query_error(OPERATION, Unasked::Refused(refusal)))?;
         let elsewhere = sock.and_then(socket::namespace_cookie).is_some_and(|cookie| {
             socket::namespace_cookie(events.as_fd()).is_some_and(|ours| ours != cookie)
         });
@@ -168,7 +170,7 @@ impl Withdraw for DirectWithdraw {
             }
             other => other,
         };
-        withdrawn.map_err(|refusal| unasked("REMOVE", refusal.into()).into())
+        withdrawn.map_err(|refusal| query_error("REMOVE", refusal.into()).into())
     }
 }
 
@@ -177,7 +179,7 @@ fn act<K: Kept>(
     sock: BorrowedFd<'_>,
     ask: impl FnOnce(&mut K) -> std::result::Result<(), NetlinkError>,
 ) -> Answer {
-    cache::about(sock, ask).map_err(|error| unasked(command, error).into())
+    cache::about(sock, ask).map_err(|error| query_error(command, error).into())
 }
 
 /// A subflow of an IPv6 socket to an IPv4 host is known to the kernel by v4-mapped addresses where
@@ -208,7 +210,7 @@ fn is_latched(sock: BorrowedFd<'_>, limit: u32) -> bool {
     limit == 0 || mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_subflows_max == 0)
 }
 
-fn explain(operation: &'static str, failure: Failure) -> Error {
+fn take_control_error(operation: &'static str, failure: Failure) -> Error {
     let os = |error: io::Error| Error::from_io(operation, &error);
     match failure {
         Failure::Busy => Error::new(ErrorKind::Busy, operation)

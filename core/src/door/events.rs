@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use super::Door;
 use crate::error::Result;
-use crate::shared::socket_state::unasked;
+use crate::shared::socket_state::query_error;
 use crate::sys::event::KernelEvents;
 
 /// Follows the events of the socket's network namespace, or of the caller's without a socket.
@@ -14,5 +14,5 @@ pub(crate) fn follow(
     operation: &'static str,
 ) -> Result<KernelEvents> {
     let fd = door.events(sock).map_err(|refused| refused.during(operation))?;
-    KernelEvents::from_fd(fd).map_err(|refusal| unasked(operation, refusal.into()))
+    KernelEvents::from_fd(fd).map_err(|refusal| query_error(operation, refusal.into()))
 }

@@ -23,7 +23,7 @@ impl Recorder {
         self.acts.lock().unwrap().clone()
     }
 
-    fn note(&self, act: &'static str) -> &'static dyn Door {
+    fn record(&self, act: &'static str) -> &'static dyn Door {
         self.acts.lock().unwrap().push(act);
         self.door
     }
@@ -31,7 +31,7 @@ impl Recorder {
 
 impl Door for Recorder {
     fn take_control(&self, sock: BorrowedFd<'_>) -> Answer {
-        self.note("take_control").take_control(sock)
+        self.record("take_control").take_control(sock)
     }
 
     fn create(
@@ -41,7 +41,7 @@ impl Door for Recorder {
         local: LocalEnd,
         remote: SocketAddr,
     ) -> Answer {
-        self.note("create").create(sock, token, local, remote)
+        self.record("create").create(sock, token, local, remote)
     }
 
     fn destroy(
@@ -51,11 +51,11 @@ impl Door for Recorder {
         local: SocketAddr,
         remote: SocketAddr,
     ) -> Answer {
-        self.note("destroy").destroy(sock, token, local, remote)
+        self.record("destroy").destroy(sock, token, local, remote)
     }
 
     fn abort(&self, sock: BorrowedFd<'_>, subflow: SubflowSocket) -> Answer {
-        self.note("abort").abort(sock, subflow)
+        self.record("abort").abort(sock, subflow)
     }
 
     fn set_backup(
@@ -65,7 +65,7 @@ impl Door for Recorder {
         ends: (SocketAddr, SocketAddr),
         backup: bool,
     ) -> Answer {
-        self.note("set_backup").set_backup(sock, token, ends, backup)
+        self.record("set_backup").set_backup(sock, token, ends, backup)
     }
 
     fn announce(
@@ -74,22 +74,22 @@ impl Door for Recorder {
         token: u32,
         local: LocalEnd,
     ) -> Answer<Box<dyn Withdraw>> {
-        self.note("announce").announce(sock, token, local)
+        self.record("announce").announce(sock, token, local)
     }
 
     fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
-        self.note("remove").remove(sock, token, id)
+        self.record("remove").remove(sock, token, id)
     }
 
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd> {
-        self.note("events").events(sock)
+        self.record("events").events(sock)
     }
 
     fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager {
-        self.note("path_manager").path_manager(sock, token)
+        self.record("path_manager").path_manager(sock, token)
     }
 
     fn check(&self, right: Right) -> Result<(), Missing> {
-        self.note("check").check(right)
+        self.record("check").check(right)
     }
 }

@@ -58,7 +58,8 @@ fn find_in_table(
     let mut found = None;
     cache::about(sock, |diag: &mut SockDiag| {
         diag.subflows(|entry| {
-            let is_it = same(entry.head.local, local) && same(entry.head.remote, remote);
+            let is_it =
+                is_same_end(entry.head.local, local) && is_same_end(entry.head.remote, remote);
             if entry.token == token && is_it {
                 found = Some(entry);
             }
@@ -68,7 +69,7 @@ fn find_in_table(
 }
 
 /// Whether two addresses are the same end: scopes are told by some interfaces and not by others.
-pub(crate) fn same(a: SocketAddr, b: SocketAddr) -> bool {
+pub(crate) fn is_same_end(a: SocketAddr, b: SocketAddr) -> bool {
     a.ip() == b.ip() && a.port() == b.port()
 }
 

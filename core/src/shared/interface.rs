@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel_name::KernelName;
-use crate::shared::socket_state::unasked;
+use crate::shared::socket_state::query_error;
 use crate::sys::cache;
 use crate::sys::route::{Addresses, Owned};
 
@@ -37,7 +37,7 @@ pub(crate) fn interface_of(
     operation: &'static str,
 ) -> Result<u32> {
     let owned = cache::about(sock, |addresses: &mut Addresses| addresses.list(ip, 0))
-        .map_err(|error| unasked(operation, error))?;
+        .map_err(|error| query_error(operation, error))?;
     Ok(owner(&owned, ip, remote))
 }
 

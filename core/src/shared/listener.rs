@@ -12,11 +12,11 @@ use crate::table::options;
 options! {
     /// How to listen.
     pub struct Listen {
-        maybe {
+        optional {
             /// Accept only what comes in by this interface (SO_BINDTOIFINDEX).
             interface: String,
         }
-        set {
+        default {
             /// How many connections may wait to be accepted; the kernel's limit is
             /// `net.core.somaxconn`.
             backlog: u32 = 4096,

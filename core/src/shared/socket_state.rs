@@ -11,18 +11,18 @@ use crate::sys::mptcp::{self, Info};
 use crate::sys::socket;
 
 /// What a socket turned out to be.
-pub(crate) enum Observed {
+pub(crate) enum SocketState {
     /// Never was Multipath TCP.
     Tcp,
     /// Was to be Multipath TCP, and is plain TCP now.
     FellBack,
     /// Is Multipath TCP.
-    Mptcp(Info, Phase),
+    Mptcp(Info, MptcpState),
 }
 
 /// How far a Multipath TCP socket has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(crate) enum MptcpState {
     Unconnected,
     Listening,
     Connecting,
@@ -33,26 +33,26 @@ pub(crate) enum Phase {
 }
 
 /// Looks at a socket.
-pub(crate) fn observe(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Observed> {
+pub(crate) fn state_of(sock: BorrowedFd<'_>, operation: &'static str) -> Result<SocketState> {
     match mptcp::info(sock) {
-        Ok(info) => Ok(Observed::Mptcp(info, phase(sock, &info))),
-        Err(error) => observe_tcp(sock, operation, &error),
+        Ok(info) => Ok(SocketState::Mptcp(info, mptcp_state(sock, &info))),
+        Err(error) => state_without_mptcp(sock, operation, &error),
     }
 }
 
 /// The errors that the kernel gives for a socket that is not Multipath TCP: one for IPv4, the
 /// other for IPv6.
-pub(crate) fn says_not_mptcp(error: &io::Error) -> bool {
+pub(crate) fn is_not_mptcp(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOPROTOOPT))
 }
 
-fn observe_tcp(
+fn state_without_mptcp(
     sock: BorrowedFd<'_>,
     operation: &'static str,
     error: &io::Error,
-) -> Result<Observed> {
+) -> Result<SocketState> {
     let errno = error.raw_os_error().unwrap_or(0);
-    if !says_not_mptcp(error) {
+    if !is_not_mptcp(error) {
         return Err(match errno {
             libc::EBADF | libc::ENOTSOCK => {
                 Error::argument(operation, "this descriptor is no open socket").errno(errno)
@@ -67,51 +67,55 @@ fn observe_tcp(
             .with_remedy("Pass a stream socket of IPv4 or IPv6."));
     }
     match option(libc::SO_PROTOCOL) {
-        socket::MPTCP => Ok(Observed::FellBack),
-        _ => Ok(Observed::Tcp),
+        socket::MPTCP => Ok(SocketState::FellBack),
+        _ => Ok(SocketState::Tcp),
     }
 }
 
 /// Turns the error of a `getsockopt(SOL_MPTCP)` into ours.
-pub(crate) fn explain(sock: BorrowedFd<'_>, operation: &'static str, error: &io::Error) -> Error {
-    match observe_tcp(sock, operation, error) {
-        Ok(Observed::FellBack) => Error::new(ErrorKind::NotMptcp, operation)
+pub(crate) fn not_mptcp_error(
+    sock: BorrowedFd<'_>,
+    operation: &'static str,
+    error: &io::Error,
+) -> Error {
+    match state_without_mptcp(sock, operation, error) {
+        Ok(SocketState::FellBack) => Error::new(ErrorKind::NotMptcp, operation)
             .detail("the connection fell back to plain TCP"),
         Ok(_) => Error::new(ErrorKind::NotMptcp, operation),
         Err(error) => error,
     }
 }
 
-fn phase(sock: BorrowedFd<'_>, info: &Info) -> Phase {
+fn mptcp_state(sock: BorrowedFd<'_>, info: &Info) -> MptcpState {
     if socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|on| on != 0) {
-        return Phase::Listening;
+        return MptcpState::Listening;
     }
     let token = info.raw.mptcpi_token;
     if token == 0 {
-        return if was_shut(sock) { Phase::Closed } else { Phase::Unconnected };
+        return if was_shut(sock) { MptcpState::Closed } else { MptcpState::Unconnected };
     }
     match cache::about(sock, |diag: &mut SockDiag| diag.connection(token)) {
         Ok(connection) => match SubflowState::from_kernel(connection.head.state) {
-            SubflowState::SynSent => Phase::Connecting,
-            SubflowState::Closed => Phase::Closed,
-            SubflowState::Established => Phase::Connected,
-            _ => Phase::HalfClosed,
+            SubflowState::SynSent => MptcpState::Connecting,
+            SubflowState::Closed => MptcpState::Closed,
+            SubflowState::Established => MptcpState::Connected,
+            _ => MptcpState::HalfClosed,
         },
         // It is gone; or there is no sock_diag for Multipath TCP here, which is the same answer; or
         // another namespace. The first subflow and poll tell nearly as much.
-        Err(_) => phase_without_diag(sock),
+        Err(_) => mptcp_state_without_diag(sock),
     }
 }
 
-fn phase_without_diag(sock: BorrowedFd<'_>) -> Phase {
+fn mptcp_state_without_diag(sock: BorrowedFd<'_>) -> MptcpState {
     let initial = socket::tcp_state(sock).map(SubflowState::from_kernel);
     if matches!(initial, Ok(SubflowState::SynSent)) {
-        return Phase::Connecting;
+        return MptcpState::Connecting;
     }
     match socket::poll_now(sock, libc::POLLRDHUP) {
-        Ok(events) if events & libc::POLLHUP != 0 => Phase::Closed,
-        Ok(events) if events & libc::POLLRDHUP != 0 => Phase::HalfClosed,
-        _ => Phase::Connected,
+        Ok(events) if events & libc::POLLHUP != 0 => MptcpState::Closed,
+        Ok(events) if events & libc::POLLRDHUP != 0 => MptcpState::HalfClosed,
+        _ => MptcpState::Connected,
     }
 }
 
@@ -123,17 +127,17 @@ fn was_shut(sock: BorrowedFd<'_>) -> bool {
 
 /// Why a verb on one subflow found none.
 pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id: u32) -> Error {
-    match observe(sock, operation) {
-        Ok(Observed::Mptcp(_, Phase::Closed)) => Error::new(ErrorKind::Closed, operation),
-        Ok(Observed::Tcp | Observed::FellBack) => Error::new(ErrorKind::NotMptcp, operation),
+    match state_of(sock, operation) {
+        Ok(SocketState::Mptcp(_, MptcpState::Closed)) => Error::new(ErrorKind::Closed, operation),
+        Ok(SocketState::Tcp | SocketState::FellBack) => Error::new(ErrorKind::NotMptcp, operation),
         Err(error) => error,
-        Ok(Observed::Mptcp(..)) => Error::new(ErrorKind::NoSuchSubflow, operation)
+        Ok(SocketState::Mptcp(..)) => Error::new(ErrorKind::NoSuchSubflow, operation)
             .detail(format!("this connection has no live subflow with id {id}")),
     }
 }
 
 /// Refuses a socket of another network namespace than the one in which the thread is now.
-pub(crate) fn must_be_here(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
+pub(crate) fn require_same_namespace(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
     match socket::is_here(sock) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::new(ErrorKind::OtherNamespace, operation)),
@@ -142,7 +146,7 @@ pub(crate) fn must_be_here(sock: BorrowedFd<'_>, operation: &'static str) -> Res
 }
 
 /// Turns a failed question to netlink into our error.
-pub(crate) fn unasked(operation: &'static str, unasked: Unasked) -> Error {
+pub(crate) fn query_error(operation: &'static str, unasked: Unasked) -> Error {
     match unasked {
         Unasked::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
         Unasked::Refused(refusal) => Error::os(operation, refusal.errno).kernel(refusal.text),
@@ -150,22 +154,22 @@ pub(crate) fn unasked(operation: &'static str, unasked: Unasked) -> Error {
 }
 
 /// Why this socket takes no subflow, where its own state says so.
-pub(crate) fn why_not(sock: BorrowedFd<'_>, operation: &'static str) -> Option<Error> {
+pub(crate) fn unsteerable_reason(sock: BorrowedFd<'_>, operation: &'static str) -> Option<Error> {
     let error = |kind| Error::new(kind, operation);
-    Some(match observe(sock, operation) {
-        Ok(Observed::Mptcp(_, Phase::Connecting | Phase::Connected)) => return None,
-        Ok(Observed::Mptcp(_, Phase::Unconnected)) => error(ErrorKind::NotConnected),
-        Ok(Observed::Mptcp(_, Phase::Listening)) => error(ErrorKind::NotConnected)
+    Some(match state_of(sock, operation) {
+        Ok(SocketState::Mptcp(_, MptcpState::Connecting | MptcpState::Connected)) => return None,
+        Ok(SocketState::Mptcp(_, MptcpState::Unconnected)) => error(ErrorKind::NotConnected),
+        Ok(SocketState::Mptcp(_, MptcpState::Listening)) => error(ErrorKind::NotConnected)
             .detail("a listening socket has no connection")
             .with_remedy("Use a socket that it accepted."),
-        Ok(Observed::Mptcp(_, Phase::HalfClosed)) => error(ErrorKind::Closed)
+        Ok(SocketState::Mptcp(_, MptcpState::HalfClosed)) => error(ErrorKind::Closed)
             .detail("one direction of the connection is closed")
             .with_remedy("Open subflows before either end shuts its side down."),
-        Ok(Observed::Mptcp(_, Phase::Closed)) => error(ErrorKind::Closed),
-        Ok(Observed::FellBack) => {
+        Ok(SocketState::Mptcp(_, MptcpState::Closed)) => error(ErrorKind::Closed),
+        Ok(SocketState::FellBack) => {
             error(ErrorKind::NotMptcp).detail("the connection fell back to plain TCP")
         }
-        Ok(Observed::Tcp) => error(ErrorKind::NotMptcp),
+        Ok(SocketState::Tcp) => error(ErrorKind::NotMptcp),
         Err(error) => error,
     })
 }

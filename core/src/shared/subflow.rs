@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::error::Result;
 use crate::shared::diag_subflow;
-use crate::shared::socket_state::{explain, no_such_subflow, says_not_mptcp, unasked};
+use crate::shared::socket_state::{is_not_mptcp, no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::mptcp::{self, RawSubflow};
 use crate::sys::uapi::tcp_info;
@@ -117,8 +117,8 @@ pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<V
             Ok(subflows) => subflows,
             // Before Linux 6.5 the option is unknown, which is the same error as "not Multipath
             // TCP": the older way then tells the two apart.
-            Err(error) if says_not_mptcp(&error) => list_by_cookie(sock, operation)?,
-            Err(error) => return Err(explain(sock, operation, &error)),
+            Err(error) if is_not_mptcp(&error) => list_by_cookie(sock, operation)?,
+            Err(error) => return Err(not_mptcp_error(sock, operation, &error)),
         }
     } else {
         list_by_cookie(sock, operation)?
@@ -140,9 +140,9 @@ fn is_initial(sock: BorrowedFd<'_>) -> bool {
 /// As kernels before 6.5 have to be asked: they give no id, so that the low half of the cookie by
 /// which `sock_diag` names the subflow's socket serves as one.
 fn list_by_cookie(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
-    let raw =
-        mptcp::addresses_and_counters(sock).map_err(|error| explain(sock, operation, &error))?;
-    let info = mptcp::info(sock).map_err(|error| explain(sock, operation, &error))?;
+    let raw = mptcp::addresses_and_counters(sock)
+        .map_err(|error| not_mptcp_error(sock, operation, &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, operation, &error))?;
     let token = info.raw.mptcpi_token;
     let mut subflows = Vec::with_capacity(raw.len());
     for (local, remote, tcp) in raw {
@@ -150,7 +150,7 @@ fn list_by_cookie(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<S
             Ok(entry) => subflows.push(from_raw(entry.head.cookie as u32, local, remote, &tcp)),
             // One that sock_diag no longer knows was closed in between.
             Err(error) if error.is(libc::ENOENT) => {}
-            Err(error) => return Err(unasked(operation, error)),
+            Err(error) => return Err(query_error(operation, error)),
         }
     }
     Ok(subflows)

@@ -117,79 +117,79 @@ macro_rules! enumeration {
     };
 }
 
-/// Declares an options struct: fields that may stay unset (`maybe`, whose setters convert, and
-/// `exact`, whose setters take a literal number), fields with a default (`set`), and a setter for
+/// Declares an options struct: fields that may stay unset (`optional`, whose setters convert, and
+/// `optional_number`, whose setters take a literal number), fields with a default (`default`), and a setter for
 /// each.
 macro_rules! options {
     (
         $(#[doc = $doc:literal])*
         pub struct $name:ident {
-            maybe { $($(#[doc = $m_doc:literal])* $maybe:ident : $m_type:ty),* $(,)? }
-            $(exact { $($(#[doc = $e_doc:literal])* $exact:ident : $e_type:ty),* $(,)? })?
-            set { $($(#[doc = $s_doc:literal])* $set:ident : $s_type:ty = $default:expr),* $(,)? }
+            optional { $($(#[doc = $o_doc:literal])* $optional:ident : $o_type:ty),* $(,)? }
+            $(optional_number { $($(#[doc = $n_doc:literal])* $number:ident : $n_type:ty),* $(,)? })?
+            default { $($(#[doc = $d_doc:literal])* $field:ident : $d_type:ty = $default:expr),* $(,)? }
         }
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
-            $($(#[doc = $m_doc])* pub $maybe: Option<$m_type>,)*
-            $($($(#[doc = $e_doc])* pub $exact: Option<$e_type>,)*)?
-            $($(#[doc = $s_doc])* pub $set: $s_type,)*
+            $($(#[doc = $o_doc])* pub $optional: Option<$o_type>,)*
+            $($($(#[doc = $n_doc])* pub $number: Option<$n_type>,)*)?
+            $($(#[doc = $d_doc])* pub $field: $d_type,)*
         }
         impl Default for $name {
-            fn default() -> Self { $name { $($maybe: None,)* $($($exact: None,)*)? $($set: $default),* } }
+            fn default() -> Self { $name { $($optional: None,)* $($($number: None,)*)? $($field: $default),* } }
         }
         impl $name {
             /// The defaults.
             #[must_use]
             pub fn new() -> Self { Self::default() }
             $(
-                $(#[doc = $m_doc])*
+                $(#[doc = $o_doc])*
                 #[must_use]
-                pub fn $maybe(mut self, $maybe: impl Into<$m_type>) -> Self {
-                    self.$maybe = Some($maybe.into());
+                pub fn $optional(mut self, $optional: impl Into<$o_type>) -> Self {
+                    self.$optional = Some($optional.into());
                     self
                 }
             )*
             $($(
-                $(#[doc = $e_doc])*
+                $(#[doc = $n_doc])*
                 #[must_use]
-                pub fn $exact(mut self, $exact: $e_type) -> Self {
-                    self.$exact = Some($exact);
+                pub fn $number(mut self, $number: $n_type) -> Self {
+                    self.$number = Some($number);
                     self
                 }
             )*)?
             $(
-                $(#[doc = $s_doc])*
+                $(#[doc = $d_doc])*
                 #[must_use]
-                pub fn $set(mut self, $set: $s_type) -> Self {
-                    self.$set = $set;
+                pub fn $field(mut self, $field: $d_type) -> Self {
+                    self.$field = $field;
                     self
                 }
             )*
             /// The fields, in order; the optional ones first.
             pub const FIELDS: &'static [$crate::table::Field] = &[
                 $($crate::table::Field {
-                    name: stringify!($maybe),
-                    ty: $crate::table::Type::Optional(&<$m_type as $crate::table::Typed>::TYPE),
+                    name: stringify!($optional),
+                    ty: $crate::table::Type::Optional(&<$o_type as $crate::table::Typed>::TYPE),
                     unit: $crate::table::Unit::None,
                     since: "",
-                    doc: concat!($($m_doc, "\n"),*),
+                    doc: concat!($($o_doc, "\n"),*),
                 },)*
                 $($($crate::table::Field {
-                    name: stringify!($exact),
-                    ty: $crate::table::Type::Optional(&<$e_type as $crate::table::Typed>::TYPE),
+                    name: stringify!($number),
+                    ty: $crate::table::Type::Optional(&<$n_type as $crate::table::Typed>::TYPE),
                     unit: $crate::table::Unit::None,
                     since: "",
-                    doc: concat!($($e_doc, "\n"),*),
+                    doc: concat!($($n_doc, "\n"),*),
                 },)*)?
                 $($crate::table::Field {
-                    name: stringify!($set),
-                    ty: <$s_type as $crate::table::Typed>::TYPE,
+                    name: stringify!($field),
+                    ty: <$d_type as $crate::table::Typed>::TYPE,
                     unit: $crate::table::Unit::None,
                     since: "",
-                    doc: concat!($($s_doc, "\n"),*),
+                    doc: concat!($($d_doc, "\n"),*),
                 },)*
             ];
         }
@@ -205,7 +205,7 @@ macro_rules! options {
                 defaults: || Box::new(Self::default()),
             };
         }
-        $crate::table::reflect!($name, Self::FIELDS, [$($maybe,)* $($($exact,)*)? $($set,)*]);
+        $crate::table::reflect!($name, Self::FIELDS, [$($optional,)* $($($number,)*)? $($field,)*]);
     };
 }
 

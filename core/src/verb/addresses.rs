@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::shared::diag_subflow;
-use crate::shared::socket_state::{explain, unasked};
+use crate::shared::socket_state::{not_mptcp_error, query_error};
 use crate::shared::subflow::list_fd;
 use crate::sys::cache;
 use crate::sys::mptcp;
@@ -58,7 +58,7 @@ operation! {
 
 fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
     const OPERATION: &str = "addresses";
-    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let token = info.raw.mptcpi_token;
     let mut known = BTreeMap::<(u8, IpAddr), Address>::new();
     for subflow in list_fd(sock, OPERATION)? {
@@ -67,7 +67,7 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
             Ok(entry) => entry,
             // One that sock_diag no longer knows was closed in between.
             Err(error) if error.is(libc::ENOENT) => continue,
-            Err(error) => return Err(unasked(OPERATION, error)),
+            Err(error) => return Err(query_error(OPERATION, error)),
         };
         let (id, ip) = (entry.local_address_id, subflow.local.ip());
         let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };

@@ -12,7 +12,7 @@ use crate::shared::interface::interface_of;
 use crate::shared::listener::{Listen, listen_by};
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
-use crate::shared::socket_state::{Observed, Phase, explain, observe};
+use crate::shared::socket_state::{MptcpState, SocketState, not_mptcp_error, state_of};
 use crate::sys::event::KernelEvents;
 use crate::sys::path_manager::PathManagerSocket;
 use crate::sys::{cache, fork, mptcp, socket};
@@ -21,15 +21,15 @@ use crate::table::{Type, Typed, operation, options};
 options! {
     /// Which address to announce, and how.
     pub struct Announce {
-        maybe {}
-        exact {
+        optional {}
+        optional_number {
             /// The port that the peer should connect to; 0 chooses a free one. With one, a
             /// listener is kept there, on the interface that owns the address: the peer needs it
             /// to join us. Without, the peer uses the port that this end of the connection has,
             /// and something must be listening there: right for a server.
             port: u16,
         }
-        set {
+        default {
             /// How many strangers may wait at the listener to be turned away.
             backlog: u32 = 128,
         }
@@ -74,24 +74,24 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
         return Err(Error::argument(OPERATION, format!("{ip} is no address of an interface"))
             .with_remedy("Announce an address of this host: ip address."));
     }
-    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let error = |kind| Error::new(kind, OPERATION);
-    match observe(sock, OPERATION)? {
-        Observed::Mptcp(_, Phase::Connected) => {}
-        Observed::Mptcp(_, Phase::Connecting) => return Err(error(ErrorKind::NotReady)),
-        Observed::Mptcp(_, Phase::Unconnected | Phase::Listening) => {
+    match state_of(sock, OPERATION)? {
+        SocketState::Mptcp(_, MptcpState::Connected) => {}
+        SocketState::Mptcp(_, MptcpState::Connecting) => return Err(error(ErrorKind::NotReady)),
+        SocketState::Mptcp(_, MptcpState::Unconnected | MptcpState::Listening) => {
             return Err(error(ErrorKind::NotConnected));
         }
-        Observed::Mptcp(..) => return Err(error(ErrorKind::Closed)),
-        Observed::Tcp | Observed::FellBack => return Err(error(ErrorKind::NotMptcp)),
+        SocketState::Mptcp(..) => return Err(error(ErrorKind::Closed)),
+        SocketState::Tcp | SocketState::FellBack => return Err(error(ErrorKind::NotMptcp)),
     }
     let door = door::choose();
     if path_manager(door, sock, &info) == PathManager::Kernel {
         return Err(error(ErrorKind::NotControlled));
     }
     let token = info.raw.mptcpi_token;
-    let ear = follow(door, Some(sock), OPERATION)?;
-    ear.set_buffer(0);
+    let events = follow(door, Some(sock), OPERATION)?;
+    events.set_buffer(0);
     // Only now: of a connection in another namespace, or in another's hands, it would say "not yet".
     if !is_ready(sock, token) {
         return Err(error(ErrorKind::NotReady));
@@ -102,13 +102,13 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
         listener: None,
         backlog: options.backlog as usize,
         generation: fork::generation(),
-        _ear: ear,
-        way_back: None,
+        _events: events,
+        withdrawal: None,
     };
     if let Some(port) = options.port {
         announced.listen(sock, port, options.backlog)?;
     }
-    announced.way_back = Some(tell(door, sock, token, &mut announced.local)?);
+    announced.withdrawal = Some(send(door, sock, token, &mut announced.local)?);
     Ok(announced)
 }
 
@@ -126,7 +126,7 @@ fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> R
 }
 
 /// Announces under an id that is free, again where somebody took it in between.
-fn tell(
+fn send(
     door: &dyn Door,
     sock: BorrowedFd<'_>,
     token: u32,
@@ -153,7 +153,7 @@ fn tell(
             }
         };
         match door.announce(sock, token, *local) {
-            Ok(way_back) => return Ok(way_back),
+            Ok(withdrawal) => return Ok(withdrawal),
             Err(refused) if refused.why == Why::Invalid => {
                 last = refused.during(OPERATION).with_kind(ErrorKind::InvalidArgument);
             }
@@ -174,9 +174,9 @@ pub struct Announced {
     generation: u64,
     /// Never read. The kernel takes subflows that come to a controlled connection only while
     /// somebody follows events (`mptcp_userspace_pm_active` in `net/mptcp/pm_userspace.c`).
-    _ear: KernelEvents,
+    _events: KernelEvents,
     /// Used once, when the address has been announced.
-    way_back: Option<Box<dyn Withdraw>>,
+    withdrawal: Option<Box<dyn Withdraw>>,
 }
 
 impl Announced {
@@ -256,11 +256,11 @@ impl Announced {
     }
 
     fn end(&mut self) -> Result<()> {
-        let Some(mut way_back) = self.way_back.take() else { return Ok(()) };
+        let Some(mut withdrawal) = self.withdrawal.take() else { return Ok(()) };
         if self.generation != fork::generation() {
             return Ok(());
         }
-        way_back.withdraw().map_err(|refused| match refused.why {
+        withdrawal.withdraw().map_err(|refused| match refused.why {
             Why::Invalid => refused.during("announce").with_kind(ErrorKind::Closed),
             _ => refused.during("announce"),
         })

@@ -7,7 +7,7 @@ use crate::door::{self, Answer, SubflowSocket, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow;
 use crate::shared::path_manager::PathManager;
-use crate::shared::socket_state::{explain, no_such_subflow, unasked};
+use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::Unasked;
@@ -68,7 +68,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
     let Some(subflow) = subflows.iter().find(|subflow| subflow.id == id) else {
         return Err(no_such_subflow(sock, OPERATION, id));
     };
-    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let token = info.raw.mptcpi_token;
     // A subflow that is still being opened, or that the peer has closed, carries nothing.
     let is_other = |other: &&Subflow| other.id != id && other.state == SubflowState::Established;
@@ -77,7 +77,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
         Ok(is_any) => !is_any,
         // Force needs no more than the TCP state.
         Err(_) if force => others.is_empty(),
-        Err(error) => return Err(unasked(OPERATION, error)),
+        Err(error) => return Err(query_error(OPERATION, error)),
     };
     if is_last && !force {
         return Err(Error::new(ErrorKind::InvalidState, OPERATION)
@@ -99,7 +99,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
     }
     let ends = (subflow.local, subflow.remote);
     let entry = diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow);
-    let entry = entry.map_err(|error| match unasked(OPERATION, error) {
+    let entry = entry.map_err(|error| match query_error(OPERATION, error) {
         gone if gone.raw_os_error() == Some(libc::ENOENT) => no_such_subflow(sock, OPERATION, id),
         other => other,
     })?;

@@ -58,8 +58,8 @@ fn from_raw(raw: &RawConnection) -> Connection {
 options! {
     /// What to list of each connection.
     pub struct ConnectionsOptions {
-        maybe {}
-        set {
+        optional {}
+        default {
             /// Its subflows as well. Takes several times as long: the kernel is asked for every
             /// TCP socket of the namespace.
             subflows: bool = false,

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::shared::details::{Details, from_raw};
-use crate::shared::socket_state::{explain, no_such_subflow, unasked};
+use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::{diag_subflow, subflow};
 use crate::sys::mptcp;
 use crate::table::{Type, Typed, operation};
@@ -37,7 +37,7 @@ operation! {
 
 fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
     let subflow = subflow::find(sock, id, "details")?;
-    let info = mptcp::info(sock).map_err(|error| explain(sock, "details", &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, "details", &error))?;
     let ends = (subflow.local, subflow.remote);
     match diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Deep) {
         Ok(entry) => {
@@ -45,7 +45,7 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
             details.name_interface(sock);
             Ok(details)
         }
-        Err(error) => Err(match unasked("details", error) {
+        Err(error) => Err(match query_error("details", error) {
             gone if gone.raw_os_error() == Some(libc::ENOENT) => {
                 no_such_subflow(sock, "details", id)
             }

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::socket_state::{Observed, Phase, explain, observe};
+use crate::shared::socket_state::{MptcpState, SocketState, not_mptcp_error, state_of};
 use crate::sys::mptcp;
 use crate::table::{Type, operation};
 use crate::wait::events::Events;
@@ -39,9 +39,9 @@ operation! {
         [NotConnected Closed NotMptcp NotPermitted OtherNamespace];
     pub fn events(sock: &impl AsFd) -> Result<Events> {
         let sock = sock.as_fd();
-        let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
-        match observe(sock, OPERATION)? {
-            Observed::Mptcp(_, Phase::Closed) => Err(Error::new(ErrorKind::Closed, OPERATION)),
+        let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
+        match state_of(sock, OPERATION)? {
+            SocketState::Mptcp(_, MptcpState::Closed) => Err(Error::new(ErrorKind::Closed, OPERATION)),
             _ if info.raw.mptcpi_token == 0 => Err(Error::new(ErrorKind::NotConnected, OPERATION)),
             _ => Events::open(Some(sock), Some(info.raw.mptcpi_token)),
         }

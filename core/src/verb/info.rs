@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{ErrorKind, Result};
 use crate::shared::info::{Info, from_raw, subflows_total, unwrapped, wrapping_total};
-use crate::shared::socket_state::explain;
+use crate::shared::socket_state::not_mptcp_error;
 use crate::shared::subflow::list_fd;
 use crate::sys::mptcp;
 use crate::table::{Type, Typed, operation};
@@ -38,7 +38,7 @@ static EXPECT_LIMITED: AtomicBool = AtomicBool::new(true);
 
 fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
     if EXPECT_LIMITED.load(Ordering::Relaxed) {
-        let info = mptcp::info(sock).map_err(|error| explain(sock, "info", &error))?;
+        let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, "info", &error))?;
         // The kernel's path manager, which reports limits, never comes near 256 subflows, where
         // the counter wraps.
         if let (Some(total), 1..) = (subflows_total(&info), info.raw.mptcpi_subflows_max) {
@@ -54,7 +54,7 @@ fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
             }
         }
     }
-    let info = mptcp::info(sock).map_err(|error| explain(sock, "info", &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, "info", &error))?;
     let subflows = match list_fd(sock, "info") {
         Ok(subflows) => Some(subflows.len() as u32),
         // Counting them takes `sock_diag` then; the counters do not.

@@ -6,7 +6,7 @@ use crate::door::path_manager::path_manager;
 use crate::door::{self, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::path_manager::PathManager;
-use crate::shared::socket_state::{explain, no_such_subflow};
+use crate::shared::socket_state::{no_such_subflow, not_mptcp_error};
 use crate::shared::subflow;
 use crate::sys::mptcp;
 use crate::table::{Type, operation};
@@ -40,7 +40,7 @@ operation! {
 fn set_backup_fd(sock: BorrowedFd<'_>, id: u32, backup: bool) -> Result<()> {
     const OPERATION: &str = "set_backup";
     let subflow = subflow::find(sock, id, OPERATION)?;
-    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let door = door::choose();
     if path_manager(door, sock, &info) == PathManager::Kernel {
         return Err(Error::new(ErrorKind::NotControlled, OPERATION));

@@ -7,7 +7,7 @@ use crate::door::path_manager::path_manager;
 use crate::error::Result;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
-use crate::shared::socket_state::{Observed, Phase, observe};
+use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::table::{Type, Typed, enumeration, operation, record};
 
 enumeration! {
@@ -69,23 +69,23 @@ operation! {
 }
 
 fn status_fd(sock: BorrowedFd<'_>) -> Result<Status> {
-    let (info, phase) = match observe(sock, "status")? {
-        Observed::Tcp => return Ok(bare(State::Tcp)),
-        Observed::FellBack => return Ok(bare(State::FellBack)),
-        Observed::Mptcp(info, phase) => (info, phase),
+    let (info, phase) = match state_of(sock, "status")? {
+        SocketState::Tcp => return Ok(bare(State::Tcp)),
+        SocketState::FellBack => return Ok(bare(State::FellBack)),
+        SocketState::Mptcp(info, phase) => (info, phase),
     };
     let state = match phase {
-        Phase::Unconnected => State::Unconnected,
-        Phase::Listening => State::Listening,
-        Phase::Connecting => State::Connecting,
-        Phase::Connected | Phase::HalfClosed => State::Mptcp,
-        Phase::Closed => return Ok(bare(State::Closed)),
+        MptcpState::Unconnected => State::Unconnected,
+        MptcpState::Listening => State::Listening,
+        MptcpState::Connecting => State::Connecting,
+        MptcpState::Connected | MptcpState::HalfClosed => State::Mptcp,
+        MptcpState::Closed => return Ok(bare(State::Closed)),
     };
     Ok(Status {
         state,
-        is_ready: phase == Phase::Connected && is_ready(sock, info.raw.mptcpi_token),
+        is_ready: phase == MptcpState::Connected && is_ready(sock, info.raw.mptcpi_token),
         path_manager: match phase {
-            Phase::Listening => PathManager::Unknown,
+            MptcpState::Listening => PathManager::Unknown,
             _ => path_manager(door::choose(), sock, &info),
         },
         token: Some(info.raw.mptcpi_token).filter(|token| *token != 0),

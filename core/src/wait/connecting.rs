@@ -19,7 +19,7 @@ const OPERATION: &str = "connect";
 options! {
     /// How to connect.
     pub struct Connect {
-        maybe {
+        optional {
             /// The local address to connect from; port 0 leaves the port to the kernel.
             local: SocketAddr,
             /// The interface to leave by (SO_BINDTOIFINDEX).
@@ -27,7 +27,7 @@ options! {
             /// How long to try. Without, the kernel decides (about two minutes).
             timeout: Duration,
         }
-        set {
+        default {
             /// Take control of the connection's paths before connecting: see `take_control`. Fails
             /// with the remedy where that is not possible. Not the default, because a connection
             /// under the application's control ignores the endpoints that the administrator or

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::socket_state::{Observed, Phase, observe};
+use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::socket;
 use crate::table::{Type, operation};
@@ -57,10 +57,10 @@ operation! {
 }
 
 fn upgrade_fd(sock: BorrowedFd<'_>) -> Result<()> {
-    match observe(sock, OPERATION)? {
-        Observed::Mptcp(_, Phase::Unconnected | Phase::Closed) => return Ok(()),
-        Observed::Tcp => refuse_used(sock)?,
-        Observed::Mptcp(..) | Observed::FellBack => {
+    match state_of(sock, OPERATION)? {
+        SocketState::Mptcp(_, MptcpState::Unconnected | MptcpState::Closed) => return Ok(()),
+        SocketState::Tcp => refuse_used(sock)?,
+        SocketState::Mptcp(..) | SocketState::FellBack => {
             return Err(used("it is Multipath TCP, and in use"));
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::door::{self, events::follow};
 use crate::error::{Error, Result};
-use crate::shared::socket_state::unasked;
+use crate::shared::socket_state::query_error;
 use crate::shared::subflow::list_fd;
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::Unasked;
@@ -199,5 +199,5 @@ fn is_open(state: SubflowState) -> bool {
 }
 
 fn refused(refusal: NetlinkError) -> Error {
-    unasked(OPERATION, Unasked::Refused(refusal))
+    query_error(OPERATION, Unasked::Refused(refusal))
 }

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use super::{OPERATION, Open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::interface::{index_of, owner};
-use crate::shared::socket_state::unasked;
+use crate::shared::socket_state::query_error;
 use crate::shared::subflow::list_fd;
 use crate::sys::cache;
 use crate::sys::route::{Addresses, Owned};
@@ -25,7 +25,7 @@ pub(super) fn choose(sock: BorrowedFd<'_>, options: &Open) -> Result<Ends> {
     let remote = remote(sock, options)?;
     let named = options.interface.as_deref().map(|name| index_of(name, OPERATION)).transpose()?;
     let owned = cache::about(sock, |addresses: &mut Addresses| addresses.list(remote.ip(), 0))
-        .map_err(|error| unasked(OPERATION, error))?;
+        .map_err(|error| query_error(OPERATION, error))?;
     let local = match (options.local, named) {
         (Some(ip), _) => no_broadcast(&owned, same_family(ip, remote)?)?,
         (None, Some(index)) => address_on(&owned, index, remote, options)?,

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::door::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::diag_subflow::{self, same};
-use crate::shared::socket_state::{unasked, why_not};
+use crate::shared::diag_subflow::{self, is_same_end};
+use crate::shared::socket_state::{query_error, unsteerable_reason};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::sys::cache::Unasked;
 use crate::sys::event::{KernelEvent, KernelEvents};
@@ -23,17 +23,17 @@ use super::rest;
 
 const OPERATION: &str = "open";
 /// Between two looks at a subflow that is being joined: first, and at most.
-const FIRST_LOOK: Duration = Duration::from_micros(200);
-const LAST_LOOK: Duration = Duration::from_millis(20);
+const POLL_MIN: Duration = Duration::from_micros(200);
+const POLL_MAX: Duration = Duration::from_millis(20);
 /// How long after a subflow is gone the event may come that says why: a worker of the kernel sends
 /// it, which waits its turn on a busy machine.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const REASON_GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Join {
     door: &'static dyn Door,
     plan: Plan,
-    next_look: Duration,
+    next_poll: Duration,
     /// The peer has answered the first segment.
     is_answered: bool,
     /// Until when the joined subflow is not yet used: see [`rest`].
@@ -41,7 +41,7 @@ pub(crate) struct Join {
     /// Since when it is no longer in the socket table.
     gone_since: Option<Instant>,
     /// The event that ended it.
-    farewell: Option<KernelEvent>,
+    closing_event: Option<KernelEvent>,
 }
 
 impl Join {
@@ -49,11 +49,11 @@ impl Join {
         Join {
             door,
             plan,
-            next_look: FIRST_LOOK,
+            next_poll: POLL_MIN,
             is_answered: false,
             rest_until: None,
             gone_since: None,
-            farewell: None,
+            closing_event: None,
         }
     }
 
@@ -62,8 +62,8 @@ impl Join {
         self.rest_until
     }
 
-    pub(crate) fn next_look(&self) -> Duration {
-        self.next_look
+    pub(crate) fn next_poll(&self) -> Duration {
+        self.next_poll
     }
 
     /// The two ends, which are known from the start: the port was chosen.
@@ -72,7 +72,7 @@ impl Join {
     }
 
     /// Looks whether it is usable, or gone.
-    pub(crate) fn look(
+    pub(crate) fn poll(
         &mut self,
         sock: BorrowedFd<'_>,
         events: &mut KernelEvents,
@@ -95,34 +95,36 @@ impl Join {
                             return Ok(Some(subflow));
                         }
                         self.read(events)?;
-                        self.next_look = rest.max(FIRST_LOOK);
+                        self.next_poll = rest.max(POLL_MIN);
                         return Ok(None);
                     }
                 }
                 self.read(events)?;
                 // Until the peer answers, an event will tell; after that nothing does.
-                self.next_look = match self.is_answered {
-                    true => (self.next_look * 3 / 2).min(LAST_LOOK),
-                    false => LAST_LOOK,
+                self.next_poll = match self.is_answered {
+                    true => (self.next_poll * 3 / 2).min(POLL_MAX),
+                    false => POLL_MAX,
                 };
                 // A connection that is closed takes no subflow any more, and no event tells.
-                if self.next_look == LAST_LOOK {
-                    if let Some(why) = why_not(sock, OPERATION) {
+                if self.next_poll == POLL_MAX {
+                    if let Some(why) = unsteerable_reason(sock, OPERATION) {
                         return Err(why);
                     }
                 }
             }
-            Err(error) if error.is(libc::ENOENT) => self.miss(events)?,
-            Err(error) => return Err(unasked(OPERATION, error)),
+            Err(error) if error.is(libc::ENOENT) => self.not_found(events)?,
+            Err(error) => return Err(query_error(OPERATION, error)),
         }
-        match &self.farewell {
-            Some(event) => Err(why_not(sock, OPERATION).unwrap_or_else(|| self.explain(event))),
+        match &self.closing_event {
+            Some(event) => {
+                Err(unsteerable_reason(sock, OPERATION).unwrap_or_else(|| self.join_error(event)))
+            }
             None => match self.gone_since {
                 None => Ok(None),
                 // Where the whole connection is over, no event will come.
-                Some(since) => match why_not(sock, OPERATION) {
+                Some(since) => match unsteerable_reason(sock, OPERATION) {
                     Some(why) => Err(why),
-                    None if since.elapsed() > LAST_WORDS => Err(self.taken_back(None)),
+                    None if since.elapsed() > REASON_GRACE => Err(self.reset_by_peer(None)),
                     None => Ok(None),
                 },
             },
@@ -166,10 +168,10 @@ impl Join {
             let more = events.take(|event| {
                 let ends = event.local.zip(event.remote);
                 let is_ours = event.token == Some(token)
-                    && ends.is_some_and(|(l, r)| same(l, local) && same(r, remote));
+                    && ends.is_some_and(|(l, r)| is_same_end(l, local) && is_same_end(r, remote));
                 match event.kind {
                     pm::EVENT_SUB_ESTABLISHED if is_ours => is_answered = true,
-                    pm::EVENT_SUB_CLOSED if is_ours => self.farewell = Some(event),
+                    pm::EVENT_SUB_CLOSED if is_ours => self.closing_event = Some(event),
                     _ => {}
                 }
             });
@@ -178,31 +180,31 @@ impl Join {
                 Ok(false) => break,
                 // Lost events cost us the reason at worst: the socket table has the outcome.
                 Err(refusal) if refusal.errno == libc::ENOBUFS => {}
-                Err(refusal) => return Err(unasked(OPERATION, Unasked::Refused(refusal))),
+                Err(refusal) => return Err(query_error(OPERATION, Unasked::Refused(refusal))),
             }
         }
         if is_answered && !self.is_answered {
             self.is_answered = true;
-            self.next_look = FIRST_LOOK;
+            self.next_poll = POLL_MIN;
         }
         Ok(())
     }
 
     /// It is not in the socket table: the event that says why may be a moment behind.
-    fn miss(&mut self, events: &mut KernelEvents) -> Result<()> {
-        self.next_look = match self.gone_since {
-            None => FIRST_LOOK,
-            Some(_) => (self.next_look * 3 / 2).min(LAST_LOOK),
+    fn not_found(&mut self, events: &mut KernelEvents) -> Result<()> {
+        self.next_poll = match self.gone_since {
+            None => POLL_MIN,
+            Some(_) => (self.next_poll * 3 / 2).min(POLL_MAX),
         };
         self.gone_since.get_or_insert_with(Instant::now);
         self.read(events)
     }
 
     /// Why the peer or the network ended the subflow.
-    fn explain(&self, event: &KernelEvent) -> Error {
+    fn join_error(&self, event: &KernelEvent) -> Error {
         let remote = self.plan.remote;
         match event.error.map_or(0, i32::from) {
-            0 | libc::ECONNRESET => self.taken_back(event.reset_reason),
+            0 | libc::ECONNRESET => self.reset_by_peer(event.reset_reason),
             libc::ECONNREFUSED => Error::os(OPERATION, libc::ECONNREFUSED)
                 .detail(format!("{remote} refused the subflow")),
             errno => Error::os(OPERATION, errno).detail(format!("no subflow to {remote}")),
@@ -210,7 +212,7 @@ impl Join {
     }
 
     /// The peer reset the subflow, before or after it had answered.
-    fn taken_back(&self, reason: Option<u32>) -> Error {
+    fn reset_by_peer(&self, reason: Option<u32>) -> Error {
         let remote = self.plan.remote;
         let told = reason
             .map_or(String::new(), |reason| format!(" (reason {reason} of RFC 8684, section 3.6)"));
@@ -235,5 +237,6 @@ impl Join {
 
 fn listed(sock: BorrowedFd<'_>, local: SocketAddr, remote: SocketAddr) -> Result<Option<Subflow>> {
     let mut subflows = list_fd(sock, OPERATION)?.into_iter();
-    Ok(subflows.find(|subflow| same(subflow.local, local) && same(subflow.remote, remote)))
+    Ok(subflows
+        .find(|subflow| is_same_end(subflow.local, local) && is_same_end(subflow.remote, remote)))
 }

@@ -17,7 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{
-    Observed, Phase, explain, must_be_here, observe, unasked, why_not,
+    MptcpState, SocketState, not_mptcp_error, query_error, require_same_namespace, state_of,
+    unsteerable_reason,
 };
 use crate::shared::subflow::Subflow;
 use crate::sys::event::KernelEvents;
@@ -34,12 +35,12 @@ const PORT_TRIES: usize = 64;
 /// How often an address id may turn out to be taken.
 const ID_TRIES: usize = 8;
 /// Between two tries while the connection is not ready: an event usually comes first.
-const READY_LOOK: Duration = Duration::from_millis(20);
+const READY_POLL: Duration = Duration::from_millis(20);
 
 options! {
     /// How to open a subflow: from where, to where, and for what.
     pub struct Open {
-        maybe {
+        optional {
             /// The local address to open it from. Without, an address of `interface`; without
             /// both, the address of the initial subflow.
             local: IpAddr,
@@ -49,7 +50,7 @@ options! {
             /// stands for the port that was connected to.
             remote: SocketAddr,
         }
-        set {
+        default {
             /// The local port; 0 chooses a free one from the ephemeral range.
             local_port: u16 = 0,
             /// Ask the peer to use it as backup only, from the start.
@@ -95,7 +96,7 @@ enum Stage {
     /// The first segment is sent.
     Joining(Box<Join>),
     /// Told to the caller, or failed: there is nothing to undo.
-    Over,
+    Done,
 }
 
 impl<S: AsFd> Opening<S> {
@@ -110,11 +111,11 @@ impl<S: AsFd> Opening<S> {
     fn begin_by(door: &'static dyn Door, sock: S, options: &Open) -> Result<Opening<S>> {
         let fd = sock.as_fd();
         let deadline = socket::deadline_in(options.timeout);
-        let info = mptcp::info(fd).map_err(|error| explain(fd, OPERATION, &error))?;
+        let info = mptcp::info(fd).map_err(|error| not_mptcp_error(fd, OPERATION, &error))?;
         let token = info.raw.mptcpi_token;
         if token == 0 {
             let not_connected = || Error::new(ErrorKind::NotConnected, OPERATION);
-            return Err(why_not(fd, OPERATION).unwrap_or_else(not_connected));
+            return Err(unsteerable_reason(fd, OPERATION).unwrap_or_else(not_connected));
         }
         // Subscribed before anything is sent, so that no answer is missed.
         let events = follow(door, Some(fd), OPERATION)?;
@@ -183,7 +184,7 @@ impl<S: AsFd> Opening<S> {
                     wake_fd.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
                 }
             }
-            Ok(Some(_)) => self.stage = Stage::Over,
+            Ok(Some(_)) => self.stage = Stage::Done,
             Err(_) => self.undo(),
         }
         result
@@ -211,14 +212,14 @@ impl<S: AsFd> Opening<S> {
     /// How long until it is worth another look, if no event comes first.
     fn pause(&self) -> Duration {
         match &self.stage {
-            Stage::Joining(join) => join.next_look(),
-            _ => READY_LOOK,
+            Stage::Joining(join) => join.next_poll(),
+            _ => READY_POLL,
         }
     }
 
     fn step(&mut self) -> Result<Option<Subflow>> {
         let now = Instant::now();
-        if matches!(self.stage, Stage::Over) {
+        if matches!(self.stage, Stage::Done) {
             return Err(Error::new(ErrorKind::InvalidState, OPERATION)
                 .detail("this attempt is over, and its outcome was told")
                 .with_remedy("Begin another."));
@@ -226,11 +227,11 @@ impl<S: AsFd> Opening<S> {
         if matches!(self.stage, Stage::Waiting) && self.may_be_ready(now)? {
             self.last_try = now;
             // Interfaces and ports are chosen by what the thread's namespace has.
-            must_be_here(self.sock.as_fd(), OPERATION)?;
+            require_same_namespace(self.sock.as_fd(), OPERATION)?;
             self.stage = self.create()?;
         }
         if let Stage::Joining(join) = &mut self.stage {
-            if let Some(subflow) = join.look(self.sock.as_fd(), &mut self.events)? {
+            if let Some(subflow) = join.poll(self.sock.as_fd(), &mut self.events)? {
                 return Ok(Some(subflow));
             }
         }
@@ -249,14 +250,14 @@ impl<S: AsFd> Opening<S> {
     /// events of others come by as well.
     fn may_be_ready(&mut self, now: Instant) -> Result<bool> {
         let token = self.token;
-        let mut has_news = now >= self.last_try + READY_LOOK;
+        let mut has_news = now >= self.last_try + READY_POLL;
         loop {
             match self.events.take(|event| has_news |= event.token == Some(token)) {
                 Ok(true) => {}
                 Ok(false) => return Ok(has_news),
                 // Among those that were lost may have been ours.
                 Err(refusal) if refusal.errno == libc::ENOBUFS => has_news = true,
-                Err(refusal) => return Err(unasked(OPERATION, refusal.into())),
+                Err(refusal) => return Err(query_error(OPERATION, refusal.into())),
             }
         }
     }
@@ -265,7 +266,7 @@ impl<S: AsFd> Opening<S> {
     fn create(&mut self) -> Result<Stage> {
         let mut plan = match plan(self.sock.as_fd(), self.token, &self.options) {
             Ok(plan) => plan,
-            Err(error) => return self.unplanned(error),
+            Err(error) => return self.plan_failed(error),
         };
         let (mut ports, mut ids) = (PORT_TRIES, ID_TRIES);
         let sock = self.sock.as_fd();
@@ -278,7 +279,9 @@ impl<S: AsFd> Opening<S> {
                 Err(refused) => match refused.why {
                     Why::PortTaken if !plan.is_port_given && ports > 0 => ports -= 1,
                     // Also the answer for an id that somebody else took in between.
-                    Why::Invalid if ids > 0 && why_not(sock, OPERATION).is_none() => ids -= 1,
+                    Why::Invalid if ids > 0 && unsteerable_reason(sock, OPERATION).is_none() => {
+                        ids -= 1
+                    }
                     _ => break refused,
                 },
             }
@@ -286,16 +289,17 @@ impl<S: AsFd> Opening<S> {
         let why = refused.why;
         let error = refused.during(OPERATION);
         match why {
-            Why::NotReady => self.not_yet(error),
+            Why::NotReady => self.not_ready(error),
             Why::Invalid => {
-                Err(why_not(sock, OPERATION).unwrap_or_else(|| self.invalid(&plan, error)))
+                Err(unsteerable_reason(sock, OPERATION)
+                    .unwrap_or_else(|| self.rejected(&plan, error)))
             }
             _ => Err(error),
         }
     }
 
     /// The kernel found something wrong with the command, and the connection is not over.
-    fn invalid(&self, plan: &Plan, error: Error) -> Error {
+    fn rejected(&self, plan: &Plan, error: Error) -> Error {
         // Before Linux 6.10 this is the first that is heard of it.
         let sock = self.sock.as_fd();
         let manager = mptcp::info(sock).map(|info| path_manager(self.door, sock, &info));
@@ -310,28 +314,28 @@ impl<S: AsFd> Opening<S> {
     }
 
     /// A connection that is being made has no peer yet to plan for.
-    fn unplanned(&self, error: Error) -> Result<Stage> {
+    fn plan_failed(&self, error: Error) -> Result<Stage> {
         if error.kind() != ErrorKind::NotConnected {
             return Err(error);
         }
-        match observe(self.sock.as_fd(), OPERATION) {
-            Ok(Observed::Mptcp(_, Phase::Connecting)) => Ok(Stage::Waiting),
-            _ => Err(why_not(self.sock.as_fd(), OPERATION).unwrap_or(error)),
+        match state_of(self.sock.as_fd(), OPERATION) {
+            Ok(SocketState::Mptcp(_, MptcpState::Connecting)) => Ok(Stage::Waiting),
+            _ => Err(unsteerable_reason(self.sock.as_fd(), OPERATION).unwrap_or(error)),
         }
     }
 
     /// The connection does not take subflows now: for good, or until data has come through.
-    fn not_yet(&self, error: Error) -> Result<Stage> {
-        if let Some(why) = why_not(self.sock.as_fd(), OPERATION) {
+    fn not_ready(&self, error: Error) -> Result<Stage> {
+        if let Some(why) = unsteerable_reason(self.sock.as_fd(), OPERATION) {
             return Err(why);
         }
-        match observe(self.sock.as_fd(), OPERATION)? {
-            Observed::Mptcp(_, Phase::Connecting) => Ok(Stage::Waiting),
-            Observed::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
+        match state_of(self.sock.as_fd(), OPERATION)? {
+            SocketState::Mptcp(_, MptcpState::Connecting) => Ok(Stage::Waiting),
+            SocketState::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
             // It became ready between the two questions.
-            Observed::Mptcp(..) if is_ready(self.sock.as_fd(), self.token) => Ok(Stage::Waiting),
+            SocketState::Mptcp(..) if is_ready(self.sock.as_fd(), self.token) => Ok(Stage::Waiting),
             // Or was refused or closed meanwhile.
-            _ => Err(why_not(self.sock.as_fd(), OPERATION)
+            _ => Err(unsteerable_reason(self.sock.as_fd(), OPERATION)
                 .unwrap_or_else(|| error.with_kind(ErrorKind::NotReady))),
         }
     }
@@ -344,7 +348,7 @@ impl<S: AsFd> Opening<S> {
             // Where it is gone already, there is nothing to close.
             let _ = self.door.destroy(self.sock.as_fd(), self.token, local, remote);
         }
-        self.stage = Stage::Over;
+        self.stage = Stage::Done;
     }
 }
 

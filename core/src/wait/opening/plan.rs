@@ -8,9 +8,9 @@ use super::{OPERATION, Open, rest};
 use crate::door::LocalEnd;
 use crate::door::address_ids::{UnusedId, known_addresses, unused_id};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::diag_subflow::same;
+use crate::shared::diag_subflow::is_same_end;
 use crate::shared::port;
-use crate::shared::socket_state::{unasked, why_not};
+use crate::shared::socket_state::{query_error, unsteerable_reason};
 use crate::shared::subflow::list_fd;
 use crate::sys::cache::Unasked;
 use crate::sys::socket;
@@ -54,11 +54,10 @@ impl Plan {
             Err(Unasked::Refused(refusal)) if refusal.errno == libc::EINVAL => {
                 // Also what the kernel says when the connection is over.
                 let controlled = || Error::new(ErrorKind::NotControlled, OPERATION);
-                return Err(
-                    why_not(sock, OPERATION).unwrap_or_else(|| controlled().kernel(refusal.text))
-                );
+                return Err(unsteerable_reason(sock, OPERATION)
+                    .unwrap_or_else(|| controlled().kernel(refusal.text)));
             }
-            Err(error) => return Err(unasked(OPERATION, error)),
+            Err(error) => return Err(query_error(OPERATION, error)),
         };
         let ip = self.local.ip;
         let id_of = |port| known.iter().find(|known| known.ip == ip && known.port == port);
@@ -82,9 +81,9 @@ impl Plan {
     fn check_port(&self, sock: BorrowedFd<'_>) -> Result<()> {
         let shares = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_REUSEADDR).unwrap_or(0) != 0;
         let local = SocketAddr::new(self.local.ip, self.local.port);
-        let is_taken = list_fd(sock, OPERATION)?
-            .iter()
-            .any(|live| same(live.local, local) && (!shares || same(live.remote, self.remote)));
+        let is_taken = list_fd(sock, OPERATION)?.iter().any(|live| {
+            is_same_end(live.local, local) && (!shares || is_same_end(live.remote, self.remote))
+        });
         if is_taken {
             return Err(Error::os(OPERATION, libc::EADDRINUSE)
                 .detail(format!("another subflow of this connection uses {local}")));

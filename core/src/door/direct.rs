@@ -1,4 +1,4 @@
-//! The direct door: this process has the right itself.
+//! The direct door: this process acts itself, with its own privilege.
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
@@ -19,9 +19,9 @@ use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 use crate::sys::{mptcp, socket};
 
-/// How long others may hold the lock before we give up.
+/// How long to wait for another process that holds the lock.
 const LOCK_BOUND: Duration = Duration::from_secs(1);
-/// How often somebody else may disturb the switch, or win the race for it.
+/// How many times another program may change the setting before the act fails.
 const LATCH_TRIES: usize = 16;
 
 #[derive(Debug)]
@@ -30,19 +30,19 @@ pub(crate) struct Direct;
 impl Door for Direct {
     fn take_control(&self, sock: BorrowedFd<'_>) -> Answer {
         const OPERATION: &str = "take_control";
-        // The switch that is written is the one of the thread's namespace. A kept netlink socket may
-        // be of the namespace that the thread has left, and does not notice.
+        // The setting that is written is the one of the thread's namespace. A cached netlink socket may
+        // be of a namespace that the thread has left, so that it does not show the difference.
         require_same_namespace(sock, OPERATION)?;
         let limit = cache::about(sock, PathManagerSocket::subflows_max)
             .map_err(|error| query_error(OPERATION, error))?;
-        // A kernel that reports the same limits under either path manager cannot be asked: there
-        // the switch, which stood while the socket took it, is all the proof that can be had.
-        let tells = crate::shared::path_manager::addresses_by_token(sock);
+        // On older kernels a socket reports the same limits under either path manager. There is then no
+        // other proof than the setting, which was `userspace` while the socket copied it.
+        let can_verify = crate::shared::path_manager::addresses_by_token(sock);
         for _ in 0..LATCH_TRIES {
             match latch::latch(sock, LOCK_BOUND)
                 .map_err(|failure| take_control_error(OPERATION, failure))?
             {
-                Latched::Already | Latched::Switched if !tells || is_latched(sock, limit) => {
+                Latched::Already | Latched::Switched if !can_verify || is_latched(sock, limit) => {
                     return Ok(());
                 }
                 _ => {}
@@ -86,7 +86,10 @@ impl Door for Direct {
             refused.map(|error| match error.kind() {
                 ErrorKind::Unsupported => error
                     .detail("this kernel cannot close a subflow that its own path manager opened")
-                    .with_remedy("Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control."),
+                    .with_remedy(
+                        "Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control of the \
+                         connection before it connects.",
+                    ),
                 _ => error,
             })
         })
@@ -114,7 +117,7 @@ impl Door for Direct {
     ) -> Answer<Box<dyn Withdraw>> {
         let local = LocalAddress { is_announced: true, ..address(local) };
         act("ANNOUNCE", sock, |netlink: &mut PathManagerSocket| netlink.announce(token, &local))?;
-        // The cached socket, which has just been used, says that this thread is in the right place.
+        // The command has just succeeded, so this thread is in the socket's network namespace.
         let netlink =
             PathManagerSocket::open().map_err(|refusal| query_error("ANNOUNCE", refusal.into()))?;
         Ok(Box::new(DirectWithdraw { netlink, token, local }))
@@ -163,8 +166,8 @@ impl Withdraw for DirectWithdraw {
     fn withdraw(&mut self) -> Answer {
         let DirectWithdraw { netlink, token, local } = self;
         let withdrawn = match netlink.remove(*token, local.id) {
-            // The kernel forgets an announced address when a subflow from it is closed by command,
-            // and then refuses to withdraw it: told once more, it knows.
+            // The kernel forgets an announced address when a subflow from it is closed by a command,
+            // and then refuses to withdraw it: the address has to be announced once more.
             Err(refusal) if refusal.errno == libc::EINVAL => {
                 netlink.announce(*token, local).and_then(|()| netlink.remove(*token, local.id))
             }
@@ -182,8 +185,8 @@ fn act<K: Kept>(
     cache::about(sock, ask).map_err(|error| query_error(command, error).into())
 }
 
-/// A subflow of an IPv6 socket to an IPv4 host is known to the kernel by v4-mapped addresses where
-/// it is the initial one, and by IPv4 ones where it was opened later.
+/// Runs a command for a subflow with these ends, in both spellings of an IPv4 address on an IPv6 socket:
+/// the kernel knows the initial subflow by v4-mapped addresses, and a later one by IPv4 addresses.
 fn in_either_family(
     local: SocketAddr,
     remote: SocketAddr,
@@ -197,15 +200,16 @@ fn in_either_family(
             let mapped = |v4: std::net::SocketAddrV4| {
                 SocketAddr::V6(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0))
             };
-            // Where neither is known, the first refusal is the one about what was asked.
+            // If the kernel knows neither, the first refusal is about the caller's addresses.
             ask(mapped(local), mapped(remote)).map_err(|_| refusal)
         }
         (answer, _, _) => answer,
     }
 }
 
-/// The limits that a socket reports are those of the kernel's path manager, and 0 under another.
-/// Where the namespace's limit is 0 as well, nothing can be seen before the socket connects.
+/// Reports whether the socket has the userspace path manager. A socket reports the limits of the kernel's
+/// path manager, and 0 under another one. If the namespace's limit is 0 as well, the two cannot be
+/// distinguished before the socket connects.
 fn is_latched(sock: BorrowedFd<'_>, limit: u32) -> bool {
     limit == 0 || mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_subflows_max == 0)
 }
@@ -216,18 +220,18 @@ fn take_control_error(operation: &'static str, failure: Failure) -> Error {
         Failure::Busy => Error::new(ErrorKind::Busy, operation)
             .detail("another process holds the lock on the network namespace")
             .with_remedy(
-                "Find it with `lslocks` (its file is the namespace, net:[...]) and end it.",
+                "Find the process by the command lslocks, which shows the namespace as net:[...], \
+                 and end it.",
             ),
         Failure::UnknownPathManager(name) => Error::new(ErrorKind::InvalidState, operation)
-            .detail(format!("net.mptcp.path_manager is {name:?}, which is left alone"))
+            .detail(format!(
+                "net.mptcp.path_manager is {name:?}, which the library does not change"
+            ))
             .with_remedy("Set it to kernel or userspace: sysctl net.mptcp.path_manager=kernel."),
         Failure::Switch(error) => match error.raw_os_error() {
             Some(libc::EROFS) => os(error)
-                .detail("net.mptcp.path_manager cannot be written: /proc/sys is read-only here")
-                .with_remedy(
-                    "Start the container with --sysctl net.mptcp.path_manager=userspace, or run \
-                     the broker of its network namespace.",
-                ),
+                .detail("net.mptcp.path_manager cannot be written: /proc/sys is read-only")
+                .with_remedy("Start the container with --sysctl net.mptcp.path_manager=userspace."),
             Some(libc::ENOENT) => os(error)
                 .with_kind(ErrorKind::Unsupported)
                 .detail("this kernel has no userspace path manager")
@@ -235,8 +239,8 @@ fn take_control_error(operation: &'static str, failure: Failure) -> Error {
             _ => os(error).detail("net.mptcp.path_manager cannot be written"),
         },
         Failure::Stuck(error) => os(error)
-            .detail("net.mptcp.path_manager was set to userspace and cannot be set back")
-            .with_remedy("Set it back: sysctl net.mptcp.path_manager=kernel."),
+            .detail("net.mptcp.path_manager was set to userspace and cannot be restored")
+            .with_remedy("Restore it: sysctl net.mptcp.path_manager=kernel."),
         Failure::Os(error) => os(error),
     }
 }

@@ -1,4 +1,4 @@
-//! Following the path manager's events, which requires a privilege to begin with and none to go on.
+//! Following the path manager's events: subscribing requires a privilege, reading does not.
 
 use std::os::fd::BorrowedFd;
 

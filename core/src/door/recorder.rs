@@ -1,4 +1,4 @@
-//! A door for tests: it writes down what it is asked, and has it done by the door that is open.
+//! A door for tests: it records each act and passes it to the chosen door.
 
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -14,7 +14,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Never freed: what is opened by a door holds it for as long as the program runs.
+    /// Never freed: a door lives as long as the program.
     pub(crate) fn new() -> &'static Recorder {
         Box::leak(Box::new(Recorder { acts: Mutex::default(), door: choose() }))
     }

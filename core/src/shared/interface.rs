@@ -29,7 +29,8 @@ pub(crate) fn index_of(name: &str, operation: &'static str) -> Result<u32> {
     })
 }
 
-/// The interface by which `ip` reaches `remote`, or 0 where the routing table decides.
+/// Returns the index of the interface by which `ip` reaches `remote`, or 0 to leave the choice to the
+/// routing table.
 pub(crate) fn interface_of(
     sock: BorrowedFd<'_>,
     ip: IpAddr,
@@ -41,15 +42,15 @@ pub(crate) fn interface_of(
     Ok(owner(&owned, ip, remote))
 }
 
-/// The interface to send by: the one that owns the address. Without it a packet leaves by the
-/// default route with another interface's address, and the first strict router drops it.
+/// Returns the index of the interface that owns the address `ip`. A packet that leaves by the default
+/// route with the address of another interface is dropped by the first strict router.
 pub(crate) fn owner(owned: &[Owned], ip: IpAddr, remote: SocketAddr) -> u32 {
-    // Between two addresses of this host the loopback interface is the only way.
+    // Between two addresses of this host, packets take the loopback interface.
     if owned.iter().any(|owned| owned.ip == remote.ip()) {
         return 0;
     }
     let owner = owned.iter().find(|owned| owned.ip == ip).map_or(0, |owned| owned.interface);
-    // An address that sits on loopback leaves by whatever interface leads out.
+    // An address of the loopback interface is also used on the interfaces that lead out.
     if owner == LOOPBACK { 0 } else { owner }
 }
 

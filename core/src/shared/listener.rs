@@ -1,4 +1,4 @@
-//! Making a listener.
+//! Making a listening socket.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,17 +10,18 @@ use crate::sys::socket;
 use crate::table::options;
 
 options! {
-    /// How to listen.
+    /// Options of `listen`.
     pub struct Listen {
         optional {
-            /// Accept only what comes in by this interface (SO_BINDTOIFINDEX).
+            /// The interface whose connections are accepted, by name (SO_BINDTOIFINDEX). Without it,
+            /// those of every interface.
             interface: String,
         }
         default {
-            /// How many connections may wait to be accepted; the kernel's limit is
+            /// The number of connections that may wait to be accepted, at most
             /// `net.core.somaxconn`.
             backlog: u32 = 4096,
-            /// An IPv6 listener leaves IPv4 alone.
+            /// Whether an IPv6 listener accepts IPv6 connections only.
             only_v6: bool = false,
         }
     }
@@ -28,8 +29,8 @@ options! {
 
 /// Listens on every local address: on `::` for both families, or on `0.0.0.0` if the host has no IPv6.
 ///
-/// Only a missing address family leads to `0.0.0.0`: if the port of `::` is taken, an IPv4 listener
-/// would miss the clients of the other family without a word.
+/// Only a missing address family leads to `0.0.0.0`. If the port of `::` is in use, a listener on
+/// `0.0.0.0` would miss the IPv6 clients, and the caller would not know.
 pub(crate) fn listen_on_any(port: u16, options: &Listen) -> Result<OwnedFd> {
     let lacks_ipv6 = |error: &Error| error.raw_os_error() == Some(libc::EAFNOSUPPORT);
     match listen_on((Ipv6Addr::UNSPECIFIED, port).into(), options) {

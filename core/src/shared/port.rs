@@ -1,4 +1,4 @@
-//! Source ports: one from the namespace's ephemeral range, beside those that are reserved.
+//! Source ports: from the namespace's ephemeral range, without the reserved ones.
 
 use std::cell::RefCell;
 use std::fs;
@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::sys::{fork, socket};
 
-/// How long what the namespace's settings said is taken for true.
+/// How long the namespace's settings are used before they are read again.
 const FRESH: Duration = Duration::from_secs(1);
-/// How often chance may hit a reserved port. Then the kernel decides whether it can be had.
+/// How many random ports may be reserved ones before one of them is used all the same.
 const TRIES: usize = 64;
 
 struct Settings {
@@ -21,7 +21,7 @@ struct Settings {
     reserved: Vec<RangeInclusive<u16>>,
 }
 
-/// A port that may be free: whether it is, the kernel says.
+/// Chooses a random port, which may be in use: the kernel decides when it is bound.
 pub(crate) fn ephemeral(sock: BorrowedFd<'_>) -> u16 {
     thread_local! {
         static SETTINGS: RefCell<Option<Settings>> = const { RefCell::new(None) };
@@ -29,15 +29,15 @@ pub(crate) fn ephemeral(sock: BorrowedFd<'_>) -> u16 {
     let namespace = socket::namespace_cookie(sock).unwrap_or(0);
     let is_fresh =
         |settings: &&Settings| settings.namespace == namespace && settings.read.elapsed() < FRESH;
-    let lent = SETTINGS.try_with(|slot| {
+    let chosen = SETTINGS.try_with(|slot| {
         let mut slot = slot.borrow_mut();
         match slot.as_ref().filter(is_fresh) {
             Some(settings) => settings.choose(),
             None => slot.insert(Settings::read(namespace)).choose(),
         }
     });
-    // The thread ends: for this once.
-    lent.unwrap_or_else(|_| Settings::read(namespace).choose())
+    // While the thread ends, its cache is gone: the settings are read for this call only.
+    chosen.unwrap_or_else(|_| Settings::read(namespace).choose())
 }
 
 impl Settings {
@@ -79,8 +79,8 @@ fn parse_reserved(text: &str) -> Vec<RangeInclusive<u16>> {
     text.trim().split(',').filter_map(parse).collect()
 }
 
-/// Enough chance to keep two that choose at once apart, a process and its fork too; nothing secret
-/// hangs on it.
+/// Returns a random number. Two threads, or a process and its fork, rarely get the same one at the same
+/// time. Not for secrets.
 pub(crate) fn random() -> u64 {
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u64(fork::generation());
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_of_ports_is_read_or_refused() {
+    fn a_range_of_ports_is_read_or_rejected() {
         assert_eq!(parse_range("32768\t60999\n"), Some(32_768..=60_999));
         assert_eq!(parse_range("0 1"), None);
         assert_eq!(parse_range("5 4"), None);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_ports_are_left_alone() {
+    fn reserved_ports_are_not_chosen() {
         assert_eq!(parse_reserved("8080,9000-9100\n"), [8080..=8080, 9000..=9100]);
         assert_eq!(parse_reserved("\n"), []);
         let (range, reserved) = (1000..=1003, vec![1000..=1001, 1003..=1003]);

@@ -1,4 +1,4 @@
-//! In which state a socket is, as every verb needs to know before it answers "no".
+//! The state of a socket, and the errors that follow from it.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -10,17 +10,17 @@ use crate::sys::diag::SockDiag;
 use crate::sys::mptcp::{self, Info};
 use crate::sys::socket;
 
-/// What a socket turned out to be.
+/// The protocol of a socket, and its state if that is Multipath TCP.
 pub(crate) enum SocketState {
-    /// Never was Multipath TCP.
+    /// A TCP socket.
     Tcp,
-    /// Was to be Multipath TCP, and is plain TCP now.
+    /// A Multipath TCP socket whose connection fell back to plain TCP.
     FellBack,
-    /// Is Multipath TCP.
+    /// A Multipath TCP socket.
     Mptcp(Info, MptcpState),
 }
 
-/// How far a Multipath TCP socket has come.
+/// The state of a Multipath TCP socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MptcpState {
     Unconnected,
@@ -32,7 +32,7 @@ pub(crate) enum MptcpState {
     Closed,
 }
 
-/// Looks at a socket.
+/// Reads the state of a socket.
 pub(crate) fn state_of(sock: BorrowedFd<'_>, operation: &'static str) -> Result<SocketState> {
     match mptcp::info(sock) {
         Ok(info) => Ok(SocketState::Mptcp(info, mptcp_state(sock, &info))),
@@ -40,8 +40,8 @@ pub(crate) fn state_of(sock: BorrowedFd<'_>, operation: &'static str) -> Result<
     }
 }
 
-/// The errors that the kernel gives for a socket that is not Multipath TCP: one for IPv4, the
-/// other for IPv6.
+/// Whether this is the error of an `SOL_MPTCP` option on a socket that is not Multipath TCP: the kernel
+/// reports one for IPv4 and another for IPv6.
 pub(crate) fn is_not_mptcp(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOPROTOOPT))
 }
@@ -55,7 +55,7 @@ fn state_without_mptcp(
     if !is_not_mptcp(error) {
         return Err(match errno {
             libc::EBADF | libc::ENOTSOCK => {
-                Error::argument(operation, "this descriptor is no open socket").errno(errno)
+                Error::argument(operation, "this descriptor is not an open socket").errno(errno)
             }
             _ => Error::os(operation, errno),
         });
@@ -72,7 +72,7 @@ fn state_without_mptcp(
     }
 }
 
-/// Turns the error of a `getsockopt(SOL_MPTCP)` into ours.
+/// Returns the error for a failed `getsockopt(SOL_MPTCP)`.
 pub(crate) fn not_mptcp_error(
     sock: BorrowedFd<'_>,
     operation: &'static str,
@@ -101,8 +101,9 @@ fn mptcp_state(sock: BorrowedFd<'_>, info: &Info) -> MptcpState {
             SubflowState::Established => MptcpState::Connected,
             _ => MptcpState::HalfClosed,
         },
-        // It is gone; or there is no sock_diag for Multipath TCP here, which is the same answer; or
-        // another namespace. The first subflow and poll tell nearly as much.
+        // The connection is gone, or the kernel has no sock_diag for Multipath TCP, which is the same
+        // answer, or the socket is of another namespace. The initial subflow and poll show nearly as
+        // much.
         Err(_) => mptcp_state_without_diag(sock),
     }
 }
@@ -119,13 +120,13 @@ fn mptcp_state_without_diag(sock: BorrowedFd<'_>) -> MptcpState {
     }
 }
 
-/// An unconnected socket and one whose connection is gone both have no token; only the latter
-/// reports that its receiving side is shut.
+/// Reports whether the connection of a socket without a token is gone. An unconnected socket has no token
+/// either, but only one whose connection is gone has its receiving side shut.
 fn was_shut(sock: BorrowedFd<'_>) -> bool {
     socket::poll_now(sock, libc::POLLRDHUP).is_ok_and(|events| events & libc::POLLRDHUP != 0)
 }
 
-/// Why a verb on one subflow found none.
+/// Returns the error of a verb that found no subflow with that id.
 pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id: u32) -> Error {
     match state_of(sock, operation) {
         Ok(SocketState::Mptcp(_, MptcpState::Closed)) => Error::new(ErrorKind::Closed, operation),
@@ -136,7 +137,7 @@ pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id:
     }
 }
 
-/// Refuses a socket of another network namespace than the one in which the thread is now.
+/// Fails if the socket is of another network namespace than the calling thread.
 pub(crate) fn require_same_namespace(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
     match socket::is_here(sock) {
         Ok(true) => Ok(()),
@@ -145,15 +146,15 @@ pub(crate) fn require_same_namespace(sock: BorrowedFd<'_>, operation: &'static s
     }
 }
 
-/// Turns a failed question to netlink into our error.
-pub(crate) fn query_error(operation: &'static str, unasked: Unasked) -> Error {
-    match unasked {
+/// Returns the error for a failed query by netlink.
+pub(crate) fn query_error(operation: &'static str, error: Unasked) -> Error {
+    match error {
         Unasked::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
         Unasked::Refused(refusal) => Error::os(operation, refusal.errno).kernel(refusal.text),
     }
 }
 
-/// Why this socket takes no subflow, where its own state says so.
+/// Returns why subflows of this socket cannot be changed, if its state is the reason.
 pub(crate) fn unsteerable_reason(sock: BorrowedFd<'_>, operation: &'static str) -> Option<Error> {
     let error = |kind| Error::new(kind, operation);
     Some(match state_of(sock, operation) {
@@ -161,10 +162,10 @@ pub(crate) fn unsteerable_reason(sock: BorrowedFd<'_>, operation: &'static str) 
         Ok(SocketState::Mptcp(_, MptcpState::Unconnected)) => error(ErrorKind::NotConnected),
         Ok(SocketState::Mptcp(_, MptcpState::Listening)) => error(ErrorKind::NotConnected)
             .detail("a listening socket has no connection")
-            .with_remedy("Use a socket that it accepted."),
+            .with_remedy("Use a socket that `accept` returned."),
         Ok(SocketState::Mptcp(_, MptcpState::HalfClosed)) => error(ErrorKind::Closed)
             .detail("one direction of the connection is closed")
-            .with_remedy("Open subflows before either end shuts its side down."),
+            .with_remedy("Open subflows before either end calls shutdown(2)."),
         Ok(SocketState::Mptcp(_, MptcpState::Closed)) => error(ErrorKind::Closed),
         Ok(SocketState::FellBack) => {
             error(ErrorKind::NotMptcp).detail("the connection fell back to plain TCP")

@@ -1,6 +1,6 @@
-//! The macros by which an item and its row in the tables are declared in one go.
+//! Macros that declare an item together with its description in the tables.
 
-/// Gives the unit of a field: `[Bytes]`, or none.
+/// Expands to the unit of a field: `[Bytes]`, or none.
 macro_rules! unit {
     () => {
         $crate::table::Unit::None
@@ -10,7 +10,7 @@ macro_rules! unit {
     };
 }
 
-/// Lets a struct be read field by field.
+/// Implements reading a struct field by field.
 macro_rules! reflect {
     ($name:ident, $fields:expr, [$($field:ident,)*]) => {
         impl $crate::table::Reflect for $name {
@@ -25,7 +25,7 @@ macro_rules! reflect {
     };
 }
 
-/// Declares a record: the struct, its documentation and its list of fields.
+/// Declares a record: the struct, its documentation and the description of its fields.
 macro_rules! record {
     (
         $(#[doc = $doc:literal])*
@@ -64,7 +64,7 @@ macro_rules! record {
             }),*];
         }
         impl $name {
-            /// What it says of itself.
+            /// The description of this type.
             pub const TABLE: $crate::table::RecordTable = $crate::table::RecordTable {
                 name: <Self as $crate::table::Record>::NAME,
                 doc: <Self as $crate::table::Record>::DOC,
@@ -75,7 +75,7 @@ macro_rules! record {
     };
 }
 
-/// Declares an enumeration whose numbers are part of the interface.
+/// Declares an enumeration. Its numbers are part of the interface.
 macro_rules! enumeration {
     (
         $(#[doc = $doc:literal])*
@@ -86,7 +86,7 @@ macro_rules! enumeration {
         #[non_exhaustive]
         pub enum $name { $($(#[doc = $variant_doc])* $variant = $number),* }
         impl $name {
-            /// What it says of itself.
+            /// The description of this type.
             pub const TABLE: $crate::table::EnumerationTable = $crate::table::EnumerationTable {
                 name: stringify!($name),
                 doc: concat!($($doc, "\n"),*),
@@ -96,7 +96,7 @@ macro_rules! enumeration {
                     doc: concat!($($variant_doc, "\n"),*),
                 }),*],
             };
-            /// The name, as this enumeration spells it.
+            /// Returns the name of the value, in camel case.
             pub const fn name(self) -> &'static str {
                 match self { $($name::$variant => stringify!($variant)),* }
             }
@@ -117,9 +117,9 @@ macro_rules! enumeration {
     };
 }
 
-/// Declares an options struct: fields that may stay unset (`optional`, whose setters convert, and
-/// `optional_number`, whose setters take a literal number), fields with a default (`default`), and a setter for
-/// each.
+/// Declares an options struct with a setter for each field. The setters of `optional` fields convert
+/// their argument. Those of `optional_number` fields do not, so that they accept a literal number.
+/// The fields of `default` have a default.
 macro_rules! options {
     (
         $(#[doc = $doc:literal])*
@@ -141,7 +141,7 @@ macro_rules! options {
             fn default() -> Self { $name { $($optional: None,)* $($($number: None,)*)? $($field: $default),* } }
         }
         impl $name {
-            /// The defaults.
+            /// Returns the options with every default.
             #[must_use]
             pub fn new() -> Self { Self::default() }
             $(
@@ -197,7 +197,7 @@ macro_rules! options {
             const TYPE: $crate::table::Type = $crate::table::Type::Options(stringify!($name));
         }
         impl $name {
-            /// What it says of itself.
+            /// The description of this type.
             pub const TABLE: $crate::table::OptionsTable = $crate::table::OptionsTable {
                 name: stringify!($name),
                 doc: concat!($($doc, "\n"),*),
@@ -209,7 +209,7 @@ macro_rules! options {
     };
 }
 
-/// Says in one sentence what an operation requires.
+/// Expands to one sentence with the requirements of an operation.
 macro_rules! requirements {
     ($privilege:ident [$($also:literal)?] [$($since:literal $($with:literal)?)?]) => {
         concat!(
@@ -226,7 +226,7 @@ macro_rules! requirements {
 
 /// Declares a public function together with its row in [`OPERATIONS`](crate::OPERATIONS).
 ///
-/// After the result, the row says what the operation requires, and which errors it can give:
+/// After the result, the row lists what the operation requires and which errors it reports:
 /// `requires PRIVILEGE and "something else", since "5.19" with "a module", [Errors]`.
 macro_rules! operation {
     (

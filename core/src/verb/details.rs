@@ -1,4 +1,4 @@
-//! What `list` does not say of one subflow.
+//! What `list` does not report of one subflow.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -10,11 +10,11 @@ use crate::sys::mptcp;
 use crate::table::{Type, Typed, operation};
 
 operation! {
-    /// Tells what `list` does not: backup in either direction, address ids, whether the subflow
-    /// is fully joined, its interface and its congestion control.
+    /// Reports what `list` does not: backup in each direction, address ids, whether the subflow has
+    /// joined, its interface and its congestion control.
     ///
     /// # Errors
-    /// `NoSuchSubflow` where no live subflow has that id; `Closed` where the connection is over;
+    /// `NoSuchSubflow` if no live subflow has that id; `Closed` if the connection has ended;
     /// `NotMptcp` for plain TCP and after fallback; `OtherNamespace` from another network
     /// namespace.
     ///

@@ -1,4 +1,4 @@
-//! One descriptor that becomes readable when another does or when a time has passed.
+//! A descriptor that becomes readable when another one does, or when a time has passed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -24,15 +24,15 @@ impl WakeFd {
         Ok(WakeFd { epoll, timer })
     }
 
-    /// Wakes once, after that time; an earlier setting is forgotten.
+    /// Makes the descriptor readable after that time. Replaces an earlier setting.
     pub(crate) fn set(&self, after: Duration) -> io::Result<()> {
         let at = Expiration::OneShot(TimeSpec::from_duration(after));
         self.timer.set(at, TimerSetTimeFlags::empty()).map_err(io::Error::from)
     }
 
-    /// Takes back a wake-up that has happened.
+    /// Clears a wake-up that has happened.
     pub(crate) fn clear(&self) {
-        // Nothing there to read is as good as having read it.
+        // If there is nothing to clear, the call has no effect.
         let _ = self.timer.unset();
     }
 }

@@ -1,4 +1,4 @@
-//! Who else in this process holds a socket: other descriptors, and epoll sets.
+//! Finding the other descriptors and the epoll sets of this process that hold a socket.
 
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::socket;
 
-/// Refuses a socket that somebody would go on using as the old one.
+/// Fails if another descriptor or an epoll set of this process would keep the old socket.
 pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
     let inode = socket::inode(sock).map_err(|error| Error::from_io(operation, &error))?;
     let own = sock.as_raw_fd().to_string();
@@ -14,7 +14,7 @@ pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> R
     let held = |what: String| {
         Err(Error::new(ErrorKind::InvalidState, operation)
             .detail(what)
-            .with_remedy("Upgrade the socket before it is duplicated or registered anywhere."))
+            .with_remedy("Upgrade the socket before dup(2) and epoll_ctl(2)."))
     };
     let entries =
         fs::read_dir("/proc/thread-self/fd").map_err(|error| Error::from_io(operation, &error))?;
@@ -26,13 +26,16 @@ pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> R
             return held(format!("descriptor {} is the same socket", name.to_string_lossy()));
         }
         if target == "anon_inode:[eventpoll]" && watches(&name.to_string_lossy(), inode) {
-            return held(format!("the epoll set {} watches it", name.to_string_lossy()));
+            return held(format!(
+                "the epoll set with descriptor {} watches the socket",
+                name.to_string_lossy()
+            ));
         }
     }
     Ok(())
 }
 
-/// An epoll set lists what it watches as `tfd: … ino:HEX …`.
+/// Reports whether an epoll set watches the inode: /proc lists each watched file as `tfd: … ino:HEX …`.
 fn watches(epoll: &str, inode: u64) -> bool {
     let Ok(text) = fs::read_to_string(format!("/proc/thread-self/fdinfo/{epoll}")) else {
         return false;

@@ -24,10 +24,12 @@ use resync::{Ends, Known, Open, ends};
 const OPERATION: &str = "events";
 
 /// A stream of events: of one connection, or of the network namespace.
+///
+/// Made by [`events`](crate::events) or [`of_namespace`](Self::of_namespace).
 #[derive(Debug)]
 pub struct Events {
     stream: KernelEvents,
-    /// Kept open, because the reader may be in another network namespace by the time of a loss.
+    /// Kept open, because the thread may be in another network namespace when events are lost.
     diag: SockDiag,
     token: Option<u32>,
     queue: VecDeque<Event>,
@@ -36,7 +38,9 @@ pub struct Events {
 }
 
 impl Events {
-    /// Follows every connection and listener of the calling thread's network namespace.
+    /// Follows every connection and every listener of the calling thread's network namespace.
+    ///
+    /// Requires `CAP_NET_ADMIN`.
     ///
     /// # Errors
     /// `NotPermitted` without `CAP_NET_ADMIN`.
@@ -55,7 +59,7 @@ impl Events {
             known: Known::default(),
             is_lossy: false,
         };
-        // What is open already is no news, and is missed if it closes while events are lost.
+        // What is open already is not reported. Its end is, also if it comes while events are lost.
         events.known = match (sock, token) {
             (Some(sock), Some(token)) => {
                 let open = list_fd(sock, OPERATION)?.into_iter().filter(|s| is_open(s.state));
@@ -71,22 +75,23 @@ impl Events {
         Ok(events)
     }
 
-    /// Becomes readable when events wait. Take them with [`try_next`](Self::try_next) until it
-    /// gives none: some may be out of the descriptor already.
+    /// Returns a descriptor that becomes readable when there are events. Then call
+    /// [`try_next`](Self::try_next) until it returns `None`: the stream may have read several events
+    /// from the descriptor already.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
 
-    /// How many bytes of events the kernel keeps for us; by default about 256 events' worth. More
-    /// than `net.core.rmem_max` needs `CAP_NET_ADMIN`.
+    /// Sets the size of the kernel's buffer for unread events, in bytes. The default is enough for about
+    /// 256 events. More than `net.core.rmem_max` requires `CAP_NET_ADMIN`.
     pub fn set_buffer(&self, bytes: u32) {
         self.stream.set_buffer(i32::try_from(bytes).unwrap_or(i32::MAX));
     }
 
-    /// The next event that is there now.
+    /// Returns the next event, or `None` if there is none now. Never waits.
     ///
     /// # Errors
-    /// What the kernel says to reading; loss is an event and no error.
+    /// The kernel's error for reading. Lost events are not an error: see [`EventKind::Lost`].
     pub fn try_next(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.queue.pop_front() {
@@ -98,8 +103,8 @@ impl Events {
         }
     }
 
-    /// Waits for the next event: at most that long, or without a limit if `timeout` is `None`.
-    /// Returns `None` when the time is up or a signal came.
+    /// Waits for the next event, at most for `timeout`, or without a limit if it is `None`. Returns `None`
+    /// when the timeout expires or a signal arrives.
     ///
     /// # Errors
     /// As [`try_next`](Self::try_next).
@@ -120,7 +125,7 @@ impl Events {
         }
     }
 
-    /// Reads one datagram into the queue; false where nothing more can come of reading now.
+    /// Reads one datagram into the queue. Returns false if there is nothing to read now.
     fn read(&mut self) -> Result<bool> {
         let mut received = Vec::new();
         match self.stream.take(|event| received.push(event)) {
@@ -130,7 +135,7 @@ impl Events {
                 }
                 Ok(true)
             }
-            // The kernel tells a loss before it hands out what it kept from before the loss.
+            // The kernel reports a loss before it hands out the events from before the loss.
             Err(refusal) if refusal.errno == libc::ENOBUFS => {
                 self.queue.push_back(Event::of(EventKind::Lost, self.token));
                 self.is_lossy = true;
@@ -163,7 +168,7 @@ impl Events {
         Ok(())
     }
 
-    /// The connections that the kernel has, each with its initial ends; of a stream that follows one
+    /// Returns the connections that the kernel has, each with its initial subflow. For a stream of one
     /// connection, at most that one.
     fn open_connections(&mut self) -> std::result::Result<HashMap<u32, Ends>, NetlinkError> {
         let mut connections = HashMap::new();
@@ -180,7 +185,7 @@ impl Events {
         Ok(connections)
     }
 
-    /// What the kernel has: subflows that were answered.
+    /// Returns the subflows that the kernel has and that the peer has answered.
     fn open_subflows(&mut self) -> std::result::Result<HashSet<Ends>, NetlinkError> {
         let (mut open, ours) = (HashSet::new(), self.token);
         self.diag.subflows(|entry| {
@@ -193,7 +198,7 @@ impl Events {
     }
 }
 
-/// One that the peer has closed carries our data until we close it too.
+/// A subflow that the peer has closed still carries this end's data.
 fn is_open(state: SubflowState) -> bool {
     matches!(state, SubflowState::Established | SubflowState::CloseWait)
 }

@@ -1,9 +1,9 @@
-//! What the reader of a stream knows, and what it has to be told after events were lost.
+//! Resynchronisation: what to report after events were lost.
 //!
-//! The kernel hands out the events from before a loss, then those from after it, and what was lost
-//! never. So after a loss the stream compares what the reader knows with what the kernel has, and
-//! reports the difference. Events that were sent between the loss and that comparison are still
-//! unread by then: they report some of the difference a second time, and are dropped.
+//! The kernel hands out the events from before a loss, then those from after it. So after a loss the
+//! stream compares what the reader knows with what the kernel has, and reports the difference. Events
+//! that the kernel sent between the loss and the comparison are still unread then. They report a part
+//! of the difference a second time, and are dropped.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -77,10 +77,10 @@ impl Known {
 
     /// Returns the events that lead from what the reader knows to what is open now.
     ///
-    /// `has_new_connections` is false for a stream that follows one connection: it began with it.
+    /// `has_new_connections` is false for a stream of one connection, which never reports a new one.
     pub(super) fn resync(&mut self, open: Open, has_new_connections: bool) -> Vec<Event> {
         let mut events = Vec::new();
-        // Whatever was unread at the last resynchronisation has been read by now.
+        // The events that were unread at the last resynchronisation have been read.
         self.opened_in_resync.clear();
         self.closed_in_resync.clear();
         for (token, initial) in &open.connections {
@@ -191,8 +191,8 @@ mod tests {
         assert_eq!(known.resync(now, false), []);
     }
 
-    /// What a kernel does: `true` opens the next subflow of a connection, `false` closes the oldest,
-    /// and the connection with its last one. Ports are not used again.
+    /// A model of the kernel. Each step opens the next subflow of a connection or closes the oldest one,
+    /// and the connection with its last one. No port is used twice.
     #[derive(Clone, Debug, Default)]
     struct Kernel {
         next: HashMap<u32, u16>,
@@ -234,7 +234,7 @@ mod tests {
         }
     }
 
-    /// What a reader makes of the events.
+    /// What a reader concludes from the events.
     #[derive(Debug, Default)]
     struct Reader {
         connections: HashSet<u32>,
@@ -269,7 +269,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is lost, and whatever is still unread when the kernel is asked.
+        /// For every loss, and for every number of events that are unread at the comparison.
         #[test]
         fn after_a_loss_the_reader_knows_what_is_open(
             steps in prop::collection::vec((0u32..3, any::<bool>()), 0..60),

@@ -1,4 +1,4 @@
-//! The two ends of a subflow that is to be opened, chosen by the options and by what the host owns.
+//! The two ends of a subflow to open, chosen by the options and the addresses of the host.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
@@ -12,7 +12,7 @@ use crate::sys::cache;
 use crate::sys::route::{Addresses, Owned};
 use crate::sys::socket;
 
-/// Where a subflow begins and ends.
+/// The two ends of a subflow to open.
 pub(super) struct Ends {
     pub(super) local: IpAddr,
     pub(super) remote: SocketAddr,
@@ -49,10 +49,13 @@ fn remote(sock: BorrowedFd<'_>, options: &Open) -> Result<SocketAddr> {
     if remote.port() == 0 {
         remote.set_port(peer?.port());
     }
-    // The kernel would connect to this host itself.
+    // The kernel would connect to this host.
     if remote.ip().is_unspecified() || remote.ip().is_multicast() {
-        return Err(Error::argument(OPERATION, format!("{} is no address of a peer", remote.ip()))
-            .with_remedy("Give an address of the peer, or none for the one it is connected to."));
+        return Err(Error::argument(
+            OPERATION,
+            format!("{} is not an address of a peer", remote.ip()),
+        )
+        .with_remedy("Pass an address of the peer, or none to use that of the connection."));
     }
     Ok(remote)
 }
@@ -64,22 +67,23 @@ fn same_family(ip: IpAddr, remote: SocketAddr) -> Result<IpAddr> {
             OPERATION,
             format!("{ip} and {} are of different families", remote.ip()),
         )
-        .with_remedy("Give a local and a remote address of one family."));
+        .with_remedy("Pass a local and a remote address of the same family."));
     }
     let is_broadcast = ip == IpAddr::from(Ipv4Addr::BROADCAST);
     if ip.is_unspecified() || ip.is_multicast() || is_broadcast {
-        return Err(Error::argument(OPERATION, format!("{ip} is no address of an interface"))
-            .with_remedy("Give an address of this host, or the interface alone."));
+        return Err(Error::argument(OPERATION, format!("{ip} is not an address of an interface"))
+            .with_remedy("Pass an address of this host (ip address), or the interface alone."));
     }
     Ok(ip)
 }
 
-/// The kernel binds a socket to an address of many hosts, and then sends from another. Whether any
-/// other address is ours it says itself: there are more than those of the interfaces.
+/// Rejects broadcast addresses: the kernel accepts them and then sends from another address. The kernel
+/// itself rejects other addresses that do not belong to this host. The library cannot, because not
+/// every local address belongs to an interface.
 fn no_broadcast(owned: &[Owned], ip: IpAddr) -> Result<IpAddr> {
     if owned.iter().any(|owned| owned.broadcast.is_some_and(|all| ip == IpAddr::from(all))) {
         return Err(Error::new(ErrorKind::AddressNotAvailable, OPERATION)
-            .detail(format!("{ip} is the address of all hosts on its network")));
+            .detail(format!("{ip} is a broadcast address")));
     }
     Ok(ip)
 }
@@ -93,7 +97,7 @@ fn address_on(owned: &[Owned], index: u32, remote: SocketAddr, options: &Open) -
         let name = options.interface.as_deref().unwrap_or_default();
         Error::new(ErrorKind::AddressNotAvailable, OPERATION)
             .detail(format!("the interface {name:?} has no {family} address"))
-            .with_remedy("Give it one, or name a remote address of its other family.")
+            .with_remedy("Add an address to it, or pass a remote address of its other family.")
     })
 }
 
@@ -104,11 +108,11 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Neither address nor interface given: one more subflow beside the initial one.
+/// Returns the local address of the initial subflow, for options with neither address nor interface.
 fn same_as_initial(sock: BorrowedFd<'_>, remote: SocketAddr) -> Result<IpAddr> {
     let mut ip =
         socket::local_address(sock).map_err(|error| Error::from_io(OPERATION, &error))?.ip();
-    // Once the initial subflow is closed, the kernel no longer tells its address.
+    // When the initial subflow is closed, the kernel no longer reports its address.
     if ip.is_unspecified() {
         ip = list_fd(sock, OPERATION)?.first().map_or(ip, |first| first.local.ip());
     }

@@ -1,4 +1,4 @@
-//! What an `open` asks the kernel for: between which ends, from which port, under which address id.
+//! The plan for a subflow: its ends, its source port and its address id.
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
@@ -15,20 +15,19 @@ use crate::shared::subflow::list_fd;
 use crate::sys::cache::Unasked;
 use crate::sys::socket;
 
-/// Everything but the port and the address id, which are chosen anew with each try.
+/// The plan for a subflow. The port and the address id are chosen again for each try.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) token: u32,
     pub(super) local: LocalEnd,
     pub(super) remote: SocketAddr,
-    /// The caller chose the port: where it is taken, that is an error.
+    /// The caller chose the port. If it is in use, opening fails.
     pub(super) is_port_given: bool,
-    /// The subflow joins as backup, and becomes a regular one when it has rested: see
-    /// [`rest`](super::rest).
+    /// The subflow joins as backup, and becomes a regular one after its rest: see [`rest`].
     pub(super) is_held_back: bool,
 }
 
-/// Decides between which ends a subflow is to be opened.
+/// Chooses the ends of a subflow to open, and whether it is held back.
 pub(super) fn plan(sock: BorrowedFd<'_>, token: u32, options: &Open) -> Result<Plan> {
     let Ends { local: ip, remote, interface } = ends::choose(sock, options)?;
     let is_held_back = !options.backup && rest::is_needed(&list_fd(sock, OPERATION)?);
@@ -38,21 +37,22 @@ pub(super) fn plan(sock: BorrowedFd<'_>, token: u32, options: &Open) -> Result<P
 }
 
 impl Plan {
-    /// Chooses the port and the address id for one try. An id that is returned has to be claimed.
+    /// Chooses the port and the address id for one try. If an id is returned, claim it before the try.
     ///
-    /// The reply to the kernel's command names no subflow, so that two that are opened at once
-    /// between the same addresses could not be told apart: each gets a source port of its own.
-    /// The kernel takes an address with a port for an address, and wants an id for each.
+    /// Each subflow gets a source port of its own. The reply to the kernel's command identifies no
+    /// subflow, so without that, two subflows that are opened at the same time between the same
+    /// addresses could not be distinguished. For the kernel, an address with a port is an address of
+    /// its own, which requires an id of its own.
     ///
-    /// Where the kernel cannot use a port, it forgets the id of that address and port, even where
-    /// another subflow lives by it (`mptcp_pm_nl_subflow_create_doit` in `net/mptcp/
-    /// pm_userspace.c`): it must not be asked for one that is in use.
+    /// If the kernel cannot use a port, it forgets the id of that address and port, even if another
+    /// subflow uses the id (`mptcp_pm_nl_subflow_create_doit` in `net/mptcp/pm_userspace.c`). So a
+    /// port that is in use is never sent to it.
     pub(super) fn choose(&mut self, sock: BorrowedFd<'_>) -> Result<Option<UnusedId>> {
         const TRIES: usize = 64;
         let known = match known_addresses(sock, self.token) {
             Ok(known) => known,
             Err(Unasked::Refused(refusal)) if refusal.errno == libc::EINVAL => {
-                // Also what the kernel says when the connection is over.
+                // The kernel also answers this if the connection has ended.
                 let controlled = || Error::new(ErrorKind::NotControlled, OPERATION);
                 return Err(unsteerable_reason(sock, OPERATION)
                     .unwrap_or_else(|| controlled().kernel(refusal.text)));

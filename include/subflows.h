@@ -671,7 +671,7 @@ struct subflows_event {
   bool is_server;
   /** Whether the peer accepts no further subflow to its initial address. */
   bool denies_initial_address;
-  /** Whether the library found the event out after a loss, instead of the kernel reporting it. */
+  /** Whether the library derived the event after a loss, instead of the kernel reporting it. */
   bool is_resync;
   /** Zero. */
   uint8_t reserved_1[1];

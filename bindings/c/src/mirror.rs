@@ -658,7 +658,7 @@ pub struct subflows_event {
     pub is_server: Flag,
     /// Whether the peer accepts no further subflow to its initial address.
     pub denies_initial_address: Flag,
-    /// Whether the library found the event out after a loss, instead of the kernel reporting it.
+    /// Whether the library derived the event after a loss, instead of the kernel reporting it.
     pub is_resync: Flag,
     /// Zero.
     pub reserved_1: [u8; 1],

@@ -29,9 +29,9 @@ Raises:
         r#"Listens for Multipath TCP connections, and accepts plain TCP clients as well.
 
 Returns a listener of the language. Without a host, it listens on every address of the host: it is
-bound to `::`, which accepts IPv4 clients as well, or to `0.0.0.0` if there is no IPv6. Port 0
-chooses a free port. The address can be used again as soon as the program has ended
-(SO_REUSEADDR). If the kernel has no Multipath TCP, the result is a TCP listener.
+bound to ::, which accepts IPv4 clients as well, or to 0.0.0.0 if there is no IPv6. Port 0 chooses
+a free port. The address can be used again as soon as the program has ended (SO_REUSEADDR). If the
+kernel has no Multipath TCP, the result is a TCP listener.
 
 The network namespace decides what manages the subflows of an accepted connection: the value of
 `net.mptcp.path_manager` when the client connects. If it is `userspace`, the kernel accepts

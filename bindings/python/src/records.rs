@@ -644,8 +644,7 @@ impl Event {
         self.0.denies_initial_address.to_py(py)
     }
 
-    /// Whether the library found the event out after a loss, instead of the kernel reporting
-    /// it.
+    /// Whether the library derived the event after a loss, instead of the kernel reporting it.
     #[getter]
     fn is_resync<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_resync.to_py(py)

@@ -18,6 +18,8 @@ use crate::sys::path_manager::PathManagerSocket;
 use crate::sys::{cache, fork, mptcp, socket};
 use crate::table::{Type, Typed, operation, options};
 
+const OPERATION: &str = "announce";
+
 options! {
     /// Options of `announce`.
     pub struct Announce {
@@ -72,7 +74,6 @@ operation! {
 }
 
 fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<Announced> {
-    const OPERATION: &str = "announce";
     if ip.is_unspecified() || ip.is_multicast() {
         return Err(Error::argument(OPERATION, format!("{ip} is not an address of an interface"))
             .with_remedy("Announce an address of this host: ip address."));
@@ -119,7 +120,6 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
 /// Listens on the interface that owns the address. Otherwise the answers would leave by the default
 /// route, with an address of another interface, and the first strict router would drop them.
 fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> Result<OwnedFd> {
-    const OPERATION: &str = "announce";
     let options = Listen::new().backlog(backlog).only_v6(address.is_ipv6());
     let remote = socket::peer_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?;
     let interface = interface_of(sock, address.ip(), remote, OPERATION)?;
@@ -136,7 +136,6 @@ fn send(
     token: u32,
     local: &mut LocalEnd,
 ) -> Result<Box<dyn Withdraw>> {
-    const OPERATION: &str = "announce";
     const TRIES: usize = 8;
     let mut last = Error::new(ErrorKind::InvalidArgument, OPERATION);
     for _ in 0..TRIES {
@@ -191,7 +190,6 @@ pub struct Announced {
 impl Announced {
     /// Opens the listener that the peer connects to if a port is announced.
     fn listen(&mut self, sock: BorrowedFd<'_>, port: u16, backlog: u32) -> Result<()> {
-        const OPERATION: &str = "announce";
         let ip = self.local.ip;
         // If the announcement has no port, the peer uses the port of this end of the connection.
         let own = if ip.is_ipv6() && !mptcp::tells_v6_ports(sock) {
@@ -251,7 +249,7 @@ impl Announced {
                 Ok(other) => reset_on_close(&other),
                 Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => return Ok(count),
                 Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
-                Err(error) => return Err(Error::from_io("announce", &error)),
+                Err(error) => return Err(Error::from_io(OPERATION, &error)),
             }
         }
         Ok(self.backlog)
@@ -271,8 +269,8 @@ impl Announced {
             return Ok(());
         }
         withdrawal.withdraw().map_err(|refused| match refused.why {
-            Why::Invalid => refused.during("announce").with_kind(ErrorKind::Closed),
-            _ => refused.during("announce"),
+            Why::Invalid => refused.during(OPERATION).with_kind(ErrorKind::Closed),
+            _ => refused.during(OPERATION),
         })
     }
 }

@@ -347,7 +347,7 @@ module Subflows
     #   Whether the peer accepts no further subflow to its initial address.
     #   @return [Boolean]
     # @!attribute [r] is_resync
-    #   Whether the library found the event out after a loss, instead of the kernel reporting it.
+    #   Whether the library derived the event after a loss, instead of the kernel reporting it.
     #   @return [Boolean]
 
     # The names of the fields, in order.

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use super::OPERATION;
 use super::options::{CARRIED, Opt, REFUSED, Set};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::socket;
@@ -13,19 +14,14 @@ const LONGEST: usize = 64;
 type Value = ([u8; LONGEST], usize);
 
 /// Copies every option that was set on `old` to `new`, and verifies it by reading back.
-pub(crate) fn carry(
-    old: BorrowedFd<'_>,
-    new: BorrowedFd<'_>,
-    family: i32,
-    operation: &'static str,
-) -> Result<()> {
+pub(super) fn carry(old: BorrowedFd<'_>, new: BorrowedFd<'_>, family: i32) -> Result<()> {
     let fresh = socket::new(family, libc::SOCK_STREAM, libc::IPPROTO_TCP)
-        .map_err(|error| Error::from_io(operation, &error))?;
+        .map_err(|error| Error::from_io(OPERATION, &error))?;
     let fresh = fresh.as_fd();
     let applies = |opt: &&Opt| opt.level != libc::IPPROTO_IPV6 || family == libc::AF_INET6;
     for opt in REFUSED.iter().filter(applies) {
         if read(old, opt) != read(fresh, opt) {
-            return Err(refusal(opt, operation));
+            return Err(refusal(opt));
         }
     }
     // Each option with its value on the old socket, and its default on the new one.
@@ -46,14 +42,14 @@ pub(crate) fn carry(
         let got = value_now(was_set, opt, default);
         // The value was not set if both sockets have their defaults, which differ for some options.
         if wanted != got && (wanted != read(fresh, opt) || got != default) {
-            return Err(refusal(opt, operation));
+            return Err(refusal(opt));
         }
     }
     Ok(())
 }
 
-fn refusal(opt: &Opt, operation: &'static str) -> Error {
-    Error::new(ErrorKind::Unsupported, operation)
+fn refusal(opt: &Opt) -> Error {
+    Error::new(ErrorKind::Unsupported, OPERATION)
         .detail(format!("{} was set, and a Multipath TCP socket cannot have it", opt.name))
         .with_remedy(format!("Do not set {} on this socket, or use plain TCP.", opt.name))
 }

@@ -65,13 +65,13 @@ fn upgrade_fd(sock: BorrowedFd<'_>) -> Result<()> {
             return Err(used("the socket is a Multipath TCP socket in use"));
         }
     }
-    watch::refuse_watched(sock, OPERATION)?;
+    watch::refuse_watched(sock)?;
     let family = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
     let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(no_socket)?;
     if socket::namespace_cookie(sock) != socket::namespace_cookie(new.as_fd()) {
         return Err(Error::new(ErrorKind::OtherNamespace, OPERATION));
     }
-    carry::carry(sock, new.as_fd(), family, OPERATION)?;
+    carry::carry(sock, new.as_fd(), family)?;
     socket::copy_status_flags(sock, new.as_fd()).map_err(failed)?;
     let signals = socket::signals(sock).map_err(failed)?;
     socket::set_signals(new.as_fd(), &signals).map_err(failed)?;

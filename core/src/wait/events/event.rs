@@ -82,7 +82,7 @@ record! {
         is_server: bool,
         /// Whether the peer accepts no further subflow to its initial address.
         denies_initial_address: bool,
-        /// Whether the library found the event out after a loss, instead of the kernel reporting it.
+        /// Whether the library derived the event after a loss, instead of the kernel reporting it.
         is_resync: bool,
     }
 }

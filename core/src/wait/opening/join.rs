@@ -19,9 +19,8 @@ use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::uapi::pm;
 
 use super::plan::Plan;
-use super::rest;
+use super::{OPERATION, rest};
 
-const OPERATION: &str = "open";
 /// The interval between two polls of a subflow that is joining, at first and at most.
 const POLL_MIN: Duration = Duration::from_micros(200);
 const POLL_MAX: Duration = Duration::from_millis(20);

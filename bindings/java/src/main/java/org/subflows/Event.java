@@ -111,7 +111,7 @@ public final class Event extends Row {
     }
 
     /**
-     * Whether the library found the event out after a loss, instead of the kernel reporting it.
+     * Whether the library derived the event after a loss, instead of the kernel reporting it.
      */
     public boolean isResync() {
         return word(17) != 0;

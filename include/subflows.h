@@ -91,98 +91,98 @@
 #define SUBFLOWS_CAPABILITY_HAS_CAUSE (UINT64_C(1) << 0)
 #define SUBFLOWS_CAPABILITY_HAS_REMEDY (UINT64_C(1) << 1)
 
-/** Which kind of address a socket has. */
+/** The address family of a socket. */
 enum subflows_family {
   /** IPv4. */
   SUBFLOWS_FAMILY_V4 = 4,
-  /** IPv6; unless told otherwise, such a socket speaks with IPv4 hosts as well. */
+  /** IPv6. The socket also reaches IPv4 hosts, unless IPV6_V6ONLY is set on it. */
   SUBFLOWS_FAMILY_V6 = 6,
 };
 
-/** What a stream socket is. */
+/** The state of a stream socket. */
 enum subflows_state {
-  /** A Multipath TCP socket that has no connection yet. */
+  /** A Multipath TCP socket without a connection. */
   SUBFLOWS_STATE_UNCONNECTED = 0,
   /** A Multipath TCP socket that listens. */
   SUBFLOWS_STATE_LISTENING = 1,
-  /** A Multipath TCP socket whose connection is being set up. */
+  /** A Multipath TCP socket whose connection is being established. */
   SUBFLOWS_STATE_CONNECTING = 2,
-  /** A Multipath TCP connection, also when one direction of it is closed. */
+  /** A Multipath TCP connection, also if one direction of it is closed. */
   SUBFLOWS_STATE_MPTCP = 3,
-  /** A connection that was to be Multipath TCP and is plain TCP. */
+  /** A connection that fell back from Multipath TCP to plain TCP. */
   SUBFLOWS_STATE_FELL_BACK = 4,
-  /** A TCP socket, also one accepted from a client that does not speak Multipath TCP. */
+  /** A TCP socket, also one that was accepted from a client without Multipath TCP. */
   SUBFLOWS_STATE_TCP = 5,
   /**
-   * A Multipath TCP connection that is over: closed by both ends, or reset. One that was refused
-   * may leave its socket unconnected, as the kernel does.
+   * A Multipath TCP connection that has ended: closed by both ends, or reset. After a refused
+   * connection the kernel may leave the socket SUBFLOWS_STATE_UNCONNECTED instead.
    */
   SUBFLOWS_STATE_CLOSED = 6,
 };
 
-/** Who decides about the subflows of a connection. */
+/** What manages the subflows of a connection. */
 enum subflows_path_manager {
-  /** This kernel does not tell, or there is no Multipath TCP connection. */
+  /** Unknown: this kernel does not report it, or there is no Multipath TCP connection. */
   SUBFLOWS_PATH_MANAGER_UNKNOWN = 0,
-  /** The kernel, by its endpoints and limits (`ip mptcp`). */
+  /** The kernel, by the configured endpoints and limits (`ip mptcp`). */
   SUBFLOWS_PATH_MANAGER_KERNEL = 1,
-  /** The application: control was taken. */
+  /** The application, which took control. */
   SUBFLOWS_PATH_MANAGER_USERSPACE = 2,
 };
 
-/** The TCP state of a subflow; numbers as in the kernel. */
+/** The TCP state of a subflow. The numbers are those of the kernel. */
 enum subflows_subflow_state {
-  /** A state that this library does not know. */
+  /** A state that this version of the library does not know. */
   SUBFLOWS_SUBFLOW_STATE_UNKNOWN = 0,
   /** Open. */
   SUBFLOWS_SUBFLOW_STATE_ESTABLISHED = 1,
-  /** We sent the first segment. */
+  /** This end has sent the first segment. */
   SUBFLOWS_SUBFLOW_STATE_SYN_SENT = 2,
-  /** The peer sent the first segment. */
+  /** The peer has sent the first segment. */
   SUBFLOWS_SUBFLOW_STATE_SYN_RECEIVED = 3,
-  /** We closed; the peer has not acknowledged it. */
+  /** This end has closed, and the peer has not acknowledged it. */
   SUBFLOWS_SUBFLOW_STATE_FIN_WAIT1 = 4,
-  /** We closed; the peer acknowledged it. */
+  /** This end has closed, and the peer has acknowledged it. */
   SUBFLOWS_SUBFLOW_STATE_FIN_WAIT2 = 5,
-  /** Closed by both; strays are awaited. */
+  /** Both ends have closed; late segments are still awaited. */
   SUBFLOWS_SUBFLOW_STATE_TIME_WAIT = 6,
   /** Closed. */
   SUBFLOWS_SUBFLOW_STATE_CLOSED = 7,
-  /** The peer closed. */
+  /** The peer has closed. */
   SUBFLOWS_SUBFLOW_STATE_CLOSE_WAIT = 8,
-  /** The peer closed, then we did. */
+  /** The peer has closed, and then this end. */
   SUBFLOWS_SUBFLOW_STATE_LAST_ACK = 9,
-  /** Both closed at once. */
+  /** Both ends have closed at the same time. */
   SUBFLOWS_SUBFLOW_STATE_CLOSING = 11,
 };
 
-/** What happened; numbers as in the kernel's `enum mptcp_event_type`. */
+/** The kind of an event. The numbers are those of the kernel's `enum mptcp_event_type`. */
 enum subflows_event_kind {
-  /** Something that this library does not know. */
+  /** An event that this version of the library does not know. */
   SUBFLOWS_EVENT_KIND_UNKNOWN = 0,
-  /** A connection is being made. */
+  /** A connection is being established. */
   SUBFLOWS_EVENT_KIND_CREATED = 1,
   /** A connection is ready for more subflows. */
   SUBFLOWS_EVENT_KIND_ESTABLISHED = 2,
-  /** A connection is over. The kernel does not tell this in every case: see subflows_events(). */
+  /** A connection has ended. The kernel does not report every end: see subflows_events(). */
   SUBFLOWS_EVENT_KIND_CLOSED = 3,
   /** The peer announced an address. */
   SUBFLOWS_EVENT_KIND_ADDRESS_ANNOUNCED = 6,
   /** The peer withdrew an address. */
   SUBFLOWS_EVENT_KIND_ADDRESS_REMOVED = 7,
-  /** A subflow was answered; it may still be taken back. */
+  /** The peer has answered a subflow, and may still reject it. */
   SUBFLOWS_EVENT_KIND_SUBFLOW_ESTABLISHED = 10,
-  /** A subflow is gone. */
+  /** A subflow has ended. */
   SUBFLOWS_EVENT_KIND_SUBFLOW_CLOSED = 11,
-  /** The peer changed what it wants to be backup. */
+  /** The peer asked to use a subflow as backup, or as a regular one again. */
   SUBFLOWS_EVENT_KIND_SUBFLOW_PRIORITY = 13,
-  /** A listener was made. */
+  /** A socket has begun to listen. */
   SUBFLOWS_EVENT_KIND_LISTENER_CREATED = 15,
-  /** A listener is gone. */
+  /** A socket has stopped listening. */
   SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
   /**
-   * Events were lost, because more came than were read. What follows with `is_resync` brings the
-   * reader back to the kernel's state.
+   * Events were lost, because the program read them too slowly. The events with `is_resync` that
+   * follow report what changed meanwhile.
    */
   SUBFLOWS_EVENT_KIND_LOST = 255,
 };
@@ -190,33 +190,36 @@ enum subflows_event_kind {
 /** What kind of error it is. Functions that fail return the negative number. */
 enum subflows_error_kind {
   /**
-   * The connection is plain TCP. Ask subflows_status() whether it fell back; such a connection
-   * has one path and keeps it.
+   * The connection is plain TCP. Call subflows_status() to see whether it fell back: a plain TCP
+   * connection has one path only.
    */
   SUBFLOWS_E_NOT_MPTCP = 1,
-  /** The socket is not connected. Connect it first. */
+  /** The socket is not connected. Connect the socket first. */
   SUBFLOWS_E_NOT_CONNECTED = 2,
   /**
-   * The connection is not ready for more subflows. Send or receive something first: the first
-   * byte acknowledged makes it ready.
+   * The connection is not ready for more subflows. Send or receive data first: the connection is
+   * ready when the first byte is acknowledged.
    */
   SUBFLOWS_E_NOT_READY = 3,
   /**
-   * The kernel's path manager is in charge of this connection. Take control before connecting
-   * (subflows_connect() with control, or subflows_take_control()).
+   * The kernel's path manager manages this connection. Take control before connecting:
+   * subflows_connect() with control, or subflows_take_control().
    */
   SUBFLOWS_E_NOT_CONTROLLED = 4,
   /**
-   * Not permitted. Run it with CAP_NET_ADMIN: as root, in a service with
+   * Not permitted. Run the program with CAP_NET_ADMIN: as root, in a service with
    * AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
    * +net_admin.
    */
   SUBFLOWS_E_NOT_PERMITTED = 5,
-  /** The socket is in the wrong state for this. Ask subflows_status() for its state. */
+  /**
+   * The socket is in the wrong state for this call. Call subflows_status() for the state of the
+   * socket.
+   */
   SUBFLOWS_E_INVALID_STATE = 6,
-  /** An argument is not valid. Correct the argument. */
+  /** An argument is not valid. See the documentation of the call for the values that it accepts. */
   SUBFLOWS_E_INVALID_ARGUMENT = 7,
-  /** There is no such subflow. Ask subflows_list() for the live ones. */
+  /** No live subflow has this id. Call subflows_list() for the ids of the live subflows. */
   SUBFLOWS_E_NO_SUCH_SUBFLOW = 8,
   /** The peer refused. Check that the address and the port are those of the peer's listener. */
   SUBFLOWS_E_REFUSED = 9,
@@ -232,15 +235,15 @@ enum subflows_error_kind {
    * mptcp limits set subflows N.
    */
   SUBFLOWS_E_PEER_LIMIT = 12,
-  /** The time ran out. Check that packets pass on that path, or allow more time. */
+  /** The timeout expired. Check that packets pass on that path, or use a longer timeout. */
   SUBFLOWS_E_TIMED_OUT = 13,
   /** The connection is closed. Open a new connection. */
   SUBFLOWS_E_CLOSED = 14,
-  /** Not supported here. Ask subflows_capabilities() what this kernel can do. */
+  /** Not supported by this kernel. Call subflows_capabilities() for what this kernel supports. */
   SUBFLOWS_E_UNSUPPORTED = 15,
-  /** Somebody else is using it. Try again. */
+  /** Another process or thread is using what the call needs. Call again after a second. */
   SUBFLOWS_E_BUSY = 16,
-  /** The system reported an error. Look up its number with `errno -l`. */
+  /** The system reported an error. Look up the error number: errno -l. */
   SUBFLOWS_E_OS = 17,
   /**
    * The socket belongs to another network namespace. Call from a thread in the socket's
@@ -289,79 +292,84 @@ struct subflows_error {
   int32_t number;
 };
 
-/** How to connect. */
+/** Options of subflows_connect(). */
 struct subflows_connect_options {
-  /** The local address to connect from; port 0 leaves the port to the kernel. NULL: not given. */
+  /**
+   * The local address to connect from. With port 0 the kernel chooses the port. NULL: not given.
+   */
   const struct sockaddr *local;
-  /** The interface to leave by (SO_BINDTODEVICE). NULL: not given. */
+  /** The interface to connect by, by name (SO_BINDTOIFINDEX). NULL: not given. */
   const char *interface;
   /** The size of what `local` points to. */
   socklen_t local_length;
   /**
-   * How long to try. Without, the kernel decides (about two minutes). In milliseconds; 0 as if
-   * not given.
+   * The timeout for each address. Without it, the kernel gives up after about two minutes. In
+   * milliseconds; 0 as if not given.
    */
   uint32_t timeout_ms;
   /**
-   * Take control of the connection's paths before connecting: see subflows_take_control(). Fails
-   * with the remedy where that is not possible. Not the default, because a connection under the
-   * application's control ignores the endpoints that the administrator or NetworkManager
-   * configured, and would lose the paths that they give.
+   * Whether to take control of the connection before connecting: see subflows_take_control().
+   * The call fails if that is not possible. This is not the default, because a controlled
+   * connection ignores the endpoints that the administrator or NetworkManager configured, and so
+   * gets no subflows from them.
    */
   bool control;
   /** Zero. */
   uint8_t reserved_1[7];
 };
 
-/** How to listen. */
+/** Options of subflows_listen(). */
 struct subflows_listen_options {
-  /** Accept only what comes in by this interface (SO_BINDTODEVICE). NULL: not given. */
+  /**
+   * The interface whose connections are accepted, by name (SO_BINDTOIFINDEX). Without it, those
+   * of every interface. NULL: not given.
+   */
   const char *interface;
   /**
-   * How many connections may wait to be accepted; the kernel's limit is `net.core.somaxconn`. 0
+   * The number of connections that may wait to be accepted, at most `net.core.somaxconn`. 0
    * stands for 4096.
    */
   uint32_t backlog;
-  /** An IPv6 listener leaves IPv4 alone. */
+  /** Whether an IPv6 listener accepts IPv6 connections only. */
   bool only_v6;
   /** Zero. */
   uint8_t reserved_1[3];
 };
 
-/** What a socket is at this moment. */
+/** The state of a socket at the time of the call. */
 struct subflows_status {
   /** Which of the members are there that may be absent: SUBFLOWS_STATUS_HAS_*. */
   uint64_t present;
-  /** What it is. An enum subflows_state. */
+  /** The state of the socket. An enum subflows_state. */
   int32_t state;
-  /** Who decides about its subflows. An enum subflows_path_manager. */
+  /** What manages the subflows of the connection. An enum subflows_path_manager. */
   int32_t path_manager;
   /**
-   * The local token, by which `ss -M` and the kernel's events name the connection; absent while
-   * there is none. Present where SUBFLOWS_STATUS_HAS_TOKEN is.
+   * The local token, by which `ss -M` and the kernel's events identify the connection; absent
+   * without a connection. Present where SUBFLOWS_STATUS_HAS_TOKEN is.
    */
   uint32_t token;
   /**
-   * Whether subflows may be opened now: the peer has shown that it speaks Multipath TCP, and
-   * neither direction is closed.
+   * Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
+   * is closed.
    */
   bool is_ready;
   /** Zero. */
   uint8_t reserved_1[3];
 };
 
-/** The counters of a connection as a whole. What this kernel does not count is absent. */
+/** The counters of a connection as a whole. A counter that this kernel does not have is absent. */
 struct subflows_info {
   /** Which of the members are there that may be absent: SUBFLOWS_INFO_HAS_*. */
   uint64_t present;
-  /** The sequence number of the next byte to be written. */
+  /** The sequence number of the next byte that the application writes. */
   uint64_t write_sequence;
   /** The first sequence number that the peer has not acknowledged. */
   uint64_t unacknowledged_sequence;
-  /** The next sequence number expected from the peer. */
+  /** The next sequence number that is expected from the peer. */
   uint64_t receive_sequence;
   /**
-   * Data sent again on another subflow. In bytes. Since Linux 6.5. Present where
+   * Data retransmitted on another subflow. In bytes. Since Linux 6.5. Present where
    * SUBFLOWS_INFO_HAS_BYTES_RETRANSMITTED is.
    */
   uint64_t bytes_retransmitted;
@@ -372,25 +380,25 @@ struct subflows_info {
    */
   uint64_t bytes_received;
   /**
-   * Data acknowledged by the peer. In bytes. Since Linux 6.5. Present where
+   * Data that the peer acknowledged. In bytes. Since Linux 6.5. Present where
    * SUBFLOWS_INFO_HAS_BYTES_ACKNOWLEDGED is.
    */
   uint64_t bytes_acknowledged;
   /**
-   * The local token, by which `ss -M` and the kernel's events name the connection; 0 while there
-   * is no connection.
+   * The local token, by which `ss -M` and the kernel's events identify the connection; 0 without
+   * a connection.
    */
   uint32_t token;
   /**
-   * How many subflows are alive, the initial one included. Of a socket, the true number; of a
-   * connection that was looked up or listed, the kernel's count, which starts again at 256 and
-   * is absent before Linux 6.8. Before 6.5 also absent for a socket of another network
-   * namespace. Present where SUBFLOWS_INFO_HAS_SUBFLOWS is.
+   * The number of live subflows, including the initial one. For a socket this is the true
+   * number, absent before Linux 6.5 for a socket of another network namespace. In a record of
+   * subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
+   * 256 and is absent before Linux 6.8. Present where SUBFLOWS_INFO_HAS_SUBFLOWS is.
    */
   uint32_t subflows;
   /**
-   * Times that data had to be sent again on another subflow in a row. Since Linux 6.5. Present
-   * where SUBFLOWS_INFO_HAS_RETRANSMITS is.
+   * The number of consecutive times that data was retransmitted on another subflow. Since Linux
+   * 6.5. Present where SUBFLOWS_INFO_HAS_RETRANSMITS is.
    */
   uint32_t retransmits;
   /**
@@ -409,50 +417,50 @@ struct subflows_info {
    */
   uint32_t last_acknowledgement_ms;
   /**
-   * The most extra subflows that the kernel's path manager allows; absent where the application
-   * is in control. Present where SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is.
+   * The number of additional subflows that the kernel's path manager allows; absent if the
+   * application controls the connection. Present where SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is.
    */
   uint8_t subflows_max;
-  /** How many addresses we announced. */
+  /** The number of addresses that this end announced. */
   uint8_t addresses_announced;
-  /** How many announced addresses of the peer we accepted. */
+  /** The number of announced addresses of the peer that this end accepted. */
   uint8_t addresses_accepted;
-  /** The peer has shown its key: Multipath TCP is spoken by both ends. */
+  /** Whether this end has received the peer's key, so that both ends use Multipath TCP. */
   bool is_remote_key_received;
-  /** Data carry a checksum (RFC 8684, section 3.3.1). */
+  /** Whether data carries a checksum (RFC 8684, section 3.3.1). */
   bool is_checksum_enabled;
   /** Zero. */
   uint8_t reserved_1[3];
 };
 
-/** One live subflow of a connection: one path, and how it fares. */
+/** One live subflow of a connection: its path and its counters. */
 struct subflows_subflow {
   /** Which of the members are there that may be absent: SUBFLOWS_SUBFLOW_HAS_*. */
   uint64_t present;
-  /** The local end. IPv4 on an IPv6 socket is given as IPv4. */
+  /** The local end; of IPv4 on an IPv6 socket, the IPv4 address. */
   struct sockaddr_storage local;
   /** The remote end. */
   struct sockaddr_storage remote;
   /**
-   * The rate at which data is paced out; absent where nothing limits it. In bytes per second.
-   * Present where SUBFLOWS_SUBFLOW_HAS_PACING_RATE is.
+   * Rate to which sending is paced; absent if it is not limited. In bytes per second. Present
+   * where SUBFLOWS_SUBFLOW_HAS_PACING_RATE is.
    */
   uint64_t pacing_rate;
-  /** The rate at which data was lately delivered. In bytes per second. */
+  /** Recent rate at which data was delivered. In bytes per second. */
   uint64_t delivery_rate;
-  /** Data sent, sent again included. In bytes. */
+  /** Data sent, including retransmissions. In bytes. */
   uint64_t bytes_sent;
   /** Data that the peer acknowledged. In bytes. */
   uint64_t bytes_acknowledged;
   /** Data received. In bytes. */
   uint64_t bytes_received;
-  /** Data sent again. In bytes. */
+  /** Data retransmitted. In bytes. */
   uint64_t bytes_retransmitted;
   /** Time spent sending, since the subflow was opened. In microseconds. */
   uint64_t busy_us;
   /**
-   * Names the subflow on this end while the connection lives; the initial one is 1 on Linux 6.5
-   * and newer. Never used twice, and not the address id of RFC 8684.
+   * The id of the subflow on this end. An id is not used again while the connection lives. On
+   * Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
    */
   uint32_t id;
   /** The TCP state. An enum subflows_subflow_state. */
@@ -461,7 +469,7 @@ struct subflows_subflow {
   uint32_t rtt_us;
   /** Mean deviation of the round-trip time. In microseconds. */
   uint32_t rtt_deviation_us;
-  /** Least round-trip time seen lately. In microseconds. */
+  /** Minimum of the recent round-trip times. In microseconds. */
   uint32_t rtt_min_us;
   /** Retransmission timeout. In microseconds. */
   uint32_t rto_us;
@@ -469,7 +477,7 @@ struct subflows_subflow {
   uint32_t congestion_window;
   /** Slow start threshold. In segments. */
   uint32_t slow_start_threshold;
-  /** The most data in one segment that we send. In bytes. */
+  /** Maximum size of the data in a sent segment. In bytes. */
   uint32_t segment_size;
   /** Data written and not yet sent. In bytes. */
   uint32_t bytes_not_sent;
@@ -477,11 +485,11 @@ struct subflows_subflow {
   uint32_t segments_sent;
   /** Segments received. In segments. */
   uint32_t segments_received;
-  /** Segments sent again since the subflow was opened. In segments. */
+  /** Segments retransmitted since the subflow was opened. In segments. */
   uint32_t segments_retransmitted;
   /** Segments sent and not yet acknowledged. In segments. */
   uint32_t segments_unacknowledged;
-  /** Segments thought lost. In segments. */
+  /** Segments that the kernel considers lost. In segments. */
   uint32_t segments_lost;
   /** Time since data was last sent. In milliseconds. */
   uint32_t last_data_sent_ms;
@@ -489,13 +497,13 @@ struct subflows_subflow {
   uint32_t last_data_received_ms;
   /** Time since an acknowledgement was last received. In milliseconds. */
   uint32_t last_acknowledgement_ms;
-  /** Timeouts in a row for the oldest unacknowledged segment. */
+  /** Consecutive retransmission timeouts of the oldest unacknowledged segment. */
   uint8_t retransmits;
   /** Zero. */
   uint8_t reserved_1[7];
 };
 
-/** What the kernel's socket table knows of one subflow, beside what subflows_list() tells. */
+/** The entry of one subflow in the kernel's socket table: what subflows_list() does not report. */
 struct subflows_details {
   /** Which of the members are there that may be absent: SUBFLOWS_DETAILS_HAS_*. */
   uint64_t present;
@@ -503,33 +511,33 @@ struct subflows_details {
   struct sockaddr_storage local;
   /** The remote end. */
   struct sockaddr_storage remote;
-  /** The cookie by which `ss -e` (as `sk:`) names the subflow's socket. */
+  /** The kernel's cookie of the subflow's socket, as `ss -e` prints it (`sk:`). */
   uint64_t cookie;
-  /** Data sent, sent again included. In bytes. */
+  /** Data sent, including retransmissions. In bytes. */
   uint64_t bytes_sent;
   /** Data received. In bytes. */
   uint64_t bytes_received;
-  /** Data sent again. In bytes. */
+  /** Data retransmitted. In bytes. */
   uint64_t bytes_retransmitted;
   /** The TCP state. An enum subflows_subflow_state. */
   int32_t state;
   /**
-   * The index of the interface that it is bound to; absent where the routing table decides.
-   * Present where SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX is.
+   * The index of the interface that the subflow is bound to; absent if the routing table
+   * decides. Present where SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX is.
    */
   uint32_t interface_index;
   /** Smoothed round-trip time. In microseconds. */
   uint32_t rtt_us;
   /**
-   * Both ends have acknowledged the subflow: it carries data. For the initial one this is so
-   * once the first data is acknowledged.
+   * Whether both ends have acknowledged the subflow, so that it carries data. The initial
+   * subflow has joined when the first data is acknowledged.
    */
   bool is_joined;
-  /** It is not the initial subflow. */
+  /** Whether it is another subflow than the initial one. */
   bool is_additional;
-  /** We asked the peer to send here only when no other path works. */
+  /** Whether this end asked the peer to use the subflow as backup. */
   bool is_backup;
-  /** The peer asked us to send here only when no other path works. */
+  /** Whether the peer asked this end to use the subflow as backup. */
   bool is_remote_backup;
   /** The address id of the local address (RFC 8684, section 3.2). */
   uint8_t local_address_id;
@@ -537,53 +545,63 @@ struct subflows_details {
   uint8_t remote_address_id;
   /** The name of that interface. Present where SUBFLOWS_DETAILS_HAS_INTERFACE is. */
   char interface[16];
-  /** The congestion control. Present where SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL is. */
+  /**
+   * The name of the congestion control. Present where SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL
+   * is.
+   */
   char congestion_control[16];
   /** Zero. */
   uint8_t reserved_1[6];
 };
 
-/** How to open a subflow: from where, to where, and for what. */
+/** Options of subflows_open(): the two ends of the subflow, its priority and the timeout. */
 struct subflows_open_options {
   /**
-   * The local address to open it from. Without, an address of `interface`; without both, the
-   * address of the initial subflow. NULL: not given.
+   * The local address. Without it, an address of `interface`; without both, the address of the
+   * initial subflow. NULL: not given.
    */
   const struct sockaddr *local;
-  /** The interface to send by, by name. Without, the one that owns `local`. NULL: not given. */
+  /**
+   * The interface to send by, by name. Without it, the one that owns the local address. NULL:
+   * not given.
+   */
   const char *interface;
   /**
-   * The remote end. Without, the peer's address as it was connected to; a port of 0 stands for
-   * the port that was connected to. NULL: not given.
+   * The remote end. Without it, the peer's end of the connection; with port 0, the peer's port
+   * of the connection. NULL: not given.
    */
   const struct sockaddr *remote;
   /** The size of what `local` points to. */
   socklen_t local_length;
   /** The size of what `remote` points to. */
   socklen_t remote_length;
-  /** How long to try until it is usable. In milliseconds; 0 stands for 5000. */
+  /** The timeout until the subflow is usable. In milliseconds; 0 stands for 5000. */
   uint32_t timeout_ms;
-  /** The local port; 0 chooses a free one from the ephemeral range. */
+  /** The local port. 0 chooses a free one from the ephemeral range. */
   uint16_t local_port;
-  /** Ask the peer to use it as backup only, from the start. */
+  /** Whether to ask the peer to use the subflow as backup from the start. */
   bool backup;
   /**
-   * Leave the choice of the interface to the routing table, instead of sending by the one that
-   * owns the local address. Strict routers drop what leaves by another: only for hosts whose
-   * routing rules look at the source address.
+   * Whether to leave the choice of the interface to the routing table, instead of sending by the
+   * one that owns the local address. Set this only on a host whose routing rules depend on the
+   * source address: strict routers drop packets that leave by another interface than the one
+   * that owns their source address.
    */
   bool unbound;
 };
 
-/** Which address to announce, and how. */
+/** Options of subflows_announce(). */
 struct subflows_announce_options {
-  /** How many strangers may wait at the listener to be turned away. 0 stands for 128. */
+  /**
+   * The number of connections of other hosts that may wait at the listener until
+   * subflows_announced_turn_away() resets them. 0 stands for 128.
+   */
   uint32_t backlog;
   /**
-   * The port that the peer should connect to; 0 chooses a free one. With one, a listener is kept
-   * there, on the interface that owns the address: the peer needs it to join us. Without, the
-   * peer uses the port that this end of the connection has, and something must be listening
-   * there: right for a server.
+   * The port that the peer connects to; 0 chooses a free one. The library then listens on it, on
+   * the interface that owns the address, because the peer can only join where a socket listens.
+   * Without it, the peer uses the port of this end of the connection, on which the program must
+   * already listen, as a server does.
    */
   uint16_t port;
   /** Whether `port` is given. */
@@ -592,23 +610,23 @@ struct subflows_announce_options {
   uint8_t reserved_1[1];
 };
 
-/** A local address that a connection knows under an address id. */
+/** A local address of a connection, with its address id. */
 struct subflows_address {
   /** Which members are there that may be absent: none may yet. */
   uint64_t present;
   /** The address. */
   struct sockaddr_storage ip;
-  /** How many live subflows use it under this id. */
+  /** The number of live subflows that use it with this id. */
   uint32_t subflows;
-  /** The port; 0 where it is not bound to one. */
+  /** The port; 0 if the address is not bound to one. */
   uint16_t port;
   /** The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow. */
   uint8_t id;
-  /** The peer was told of it, by subflows_announce() or by an endpoint. */
+  /** Whether it was announced to the peer, by subflows_announce() or by an endpoint. */
   bool is_announced;
 };
 
-/** Something that happened. What does not belong to its kind is absent. */
+/** An event. A field that does not belong to its kind is absent. */
 struct subflows_event {
   /** Which of the members are there that may be absent: SUBFLOWS_EVENT_HAS_*. */
   uint64_t present;
@@ -619,13 +637,13 @@ struct subflows_event {
    * SUBFLOWS_EVENT_HAS_REMOTE is.
    */
   struct sockaddr_storage remote;
-  /** What happened. An enum subflows_event_kind. */
+  /** The kind of the event. An enum subflows_event_kind. */
   int32_t kind;
   /** The local token of the connection. Present where SUBFLOWS_EVENT_HAS_TOKEN is. */
   uint32_t token;
   /**
-   * Why the peer reset it (RFC 8684, section 3.6). Present where SUBFLOWS_EVENT_HAS_RESET_REASON
-   * is.
+   * The reason of the peer's reset (RFC 8684, section 3.6). Present where
+   * SUBFLOWS_EVENT_HAS_RESET_REASON is.
    */
   uint32_t reset_reason;
   /**
@@ -640,37 +658,37 @@ struct subflows_event {
    */
   uint8_t remote_address_id;
   /**
-   * The peer asked us to use the subflow as backup only. Present where
+   * Whether the peer asked this end to use the subflow as backup. Present where
    * SUBFLOWS_EVENT_HAS_IS_REMOTE_BACKUP is.
    */
   bool is_remote_backup;
   /**
-   * Why a subflow is gone, as an error number (errno). Present where SUBFLOWS_EVENT_HAS_ERROR
+   * Why a subflow has ended, as an error number (errno). Present where SUBFLOWS_EVENT_HAS_ERROR
    * is.
    */
   uint8_t error;
-  /** This end accepted the connection. */
+  /** Whether this end accepted the connection. */
   bool is_server;
-  /** The peer wants no subflow to its initial address. */
+  /** Whether the peer accepts no further subflow to its initial address. */
   bool denies_initial_address;
-  /** Told not by the kernel at the time, but found out after a loss. */
+  /** Whether the library derived the event after a loss, instead of the kernel reporting it. */
   bool is_resync;
   /** Zero. */
   uint8_t reserved_1[1];
 };
 
-/** What to list of each connection. */
+/** Options of subflows_connections(). */
 struct subflows_connections_options {
   /**
-   * Its subflows as well. Takes several times as long: the kernel is asked for every TCP socket
-   * of the namespace.
+   * Whether to list the subflows of each connection as well. This takes several times as long,
+   * because the kernel then lists every TCP socket of the namespace.
    */
   bool subflows;
   /** Zero. */
   uint8_t reserved_1[7];
 };
 
-/** One Multipath TCP connection of the network namespace, whoever owns it. */
+/** A Multipath TCP connection of the network namespace, of any process. */
 struct subflows_connection {
   /** Which of the members are there that may be absent: SUBFLOWS_CONNECTION_HAS_*. */
   uint64_t present;
@@ -678,14 +696,14 @@ struct subflows_connection {
   struct sockaddr_storage local;
   /** The remote end of the initial subflow. */
   struct sockaddr_storage remote;
-  /** The sequence number of the next byte to be written. */
+  /** The sequence number of the next byte that the application writes. */
   uint64_t info_write_sequence;
   /** The first sequence number that the peer has not acknowledged. */
   uint64_t info_unacknowledged_sequence;
-  /** The next sequence number expected from the peer. */
+  /** The next sequence number that is expected from the peer. */
   uint64_t info_receive_sequence;
   /**
-   * Data sent again on another subflow. In bytes. Since Linux 6.5. Present where
+   * Data retransmitted on another subflow. In bytes. Since Linux 6.5. Present where
    * SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RETRANSMITTED is.
    */
   uint64_t info_bytes_retransmitted;
@@ -700,37 +718,37 @@ struct subflows_connection {
    */
   uint64_t info_bytes_received;
   /**
-   * Data acknowledged by the peer. In bytes. Since Linux 6.5. Present where
+   * Data that the peer acknowledged. In bytes. Since Linux 6.5. Present where
    * SUBFLOWS_CONNECTION_HAS_INFO_BYTES_ACKNOWLEDGED is.
    */
   uint64_t info_bytes_acknowledged;
-  /** The local token, by which `ss -M` and the kernel's events name it. */
+  /** The local token, by which `ss -M` and the kernel's events identify it. */
   uint32_t token;
   /** The state of the connection as a whole. An enum subflows_subflow_state. */
   int32_t state;
-  /** The inode of its socket, as in /proc/PID/fd; 0 where no process holds it any more. */
+  /** The inode of its socket, as in /proc/PID/fd; 0 if no process holds the socket any more. */
   uint32_t inode;
-  /** The user who made the socket. */
+  /** The id of the user who created the socket. */
   uint32_t uid;
   /** Data received and not yet read. In bytes. */
   uint32_t receive_queue;
   /** Data written and not yet acknowledged. In bytes. */
   uint32_t send_queue;
   /**
-   * The local token, by which `ss -M` and the kernel's events name the connection; 0 while there
-   * is no connection.
+   * The local token, by which `ss -M` and the kernel's events identify the connection; 0 without
+   * a connection.
    */
   uint32_t info_token;
   /**
-   * How many subflows are alive, the initial one included. Of a socket, the true number; of a
-   * connection that was looked up or listed, the kernel's count, which starts again at 256 and
-   * is absent before Linux 6.8. Before 6.5 also absent for a socket of another network
-   * namespace. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is.
+   * The number of live subflows, including the initial one. For a socket this is the true
+   * number, absent before Linux 6.5 for a socket of another network namespace. In a record of
+   * subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
+   * 256 and is absent before Linux 6.8. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is.
    */
   uint32_t info_subflows;
   /**
-   * Times that data had to be sent again on another subflow in a row. Since Linux 6.5. Present
-   * where SUBFLOWS_CONNECTION_HAS_INFO_RETRANSMITS is.
+   * The number of consecutive times that data was retransmitted on another subflow. Since Linux
+   * 6.5. Present where SUBFLOWS_CONNECTION_HAS_INFO_RETRANSMITS is.
    */
   uint32_t info_retransmits;
   /**
@@ -749,38 +767,39 @@ struct subflows_connection {
    */
   uint32_t info_last_acknowledgement_ms;
   /**
-   * The most extra subflows that the kernel's path manager allows; absent where the application
-   * is in control. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is.
+   * The number of additional subflows that the kernel's path manager allows; absent if the
+   * application controls the connection. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX
+   * is.
    */
   uint8_t info_subflows_max;
-  /** How many addresses we announced. */
+  /** The number of addresses that this end announced. */
   uint8_t info_addresses_announced;
-  /** How many announced addresses of the peer we accepted. */
+  /** The number of announced addresses of the peer that this end accepted. */
   uint8_t info_addresses_accepted;
-  /** The peer has shown its key: Multipath TCP is spoken by both ends. */
+  /** Whether this end has received the peer's key, so that both ends use Multipath TCP. */
   bool info_is_remote_key_received;
-  /** Data carry a checksum (RFC 8684, section 3.3.1). */
+  /** Whether data carries a checksum (RFC 8684, section 3.3.1). */
   bool info_is_checksum_enabled;
   /** Zero. */
   uint8_t reserved_1[3];
 };
 
-/** One thing that this kernel and this process can or cannot do. */
+/** A capability of this kernel and this process. */
 struct subflows_capability {
   /** Which of the members are there that may be absent: SUBFLOWS_CAPABILITY_HAS_*. */
   uint64_t present;
-  /** Its name. */
+  /** The name of the capability. */
   const char *name;
-  /** What it is good for. */
+  /** What it makes possible. */
   const char *purpose;
-  /** Why it is not. Present where SUBFLOWS_CAPABILITY_HAS_CAUSE is. */
+  /** Why it is not available. Present where SUBFLOWS_CAPABILITY_HAS_CAUSE is. */
   const char *cause;
   /**
-   * What to do about it; often one command to run. Present where SUBFLOWS_CAPABILITY_HAS_REMEDY
-   * is.
+   * What makes it available; often a command to run. Present where
+   * SUBFLOWS_CAPABILITY_HAS_REMEDY is.
    */
   const char *remedy;
-  /** Whether it is there. */
+  /** Whether it is available. */
   bool is_available;
   /** Zero. */
   uint8_t reserved_1[7];

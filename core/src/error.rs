@@ -1,7 +1,7 @@
-//! What can go wrong, as things that a caller can act on.
+//! The errors of this library.
 //!
-//! Every [`Error`] says what was being done (`operation`), what went wrong (`kind`), why (the
-//! kernel's own words and number, where it gave some) and what to do about it (`remedy`).
+//! An [`Error`] names the call that failed (`operation`), what happened (`kind`), why (the kernel's
+//! error number and text, if there are any) and what to do about it (`remedy`).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,29 +13,29 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Declares the table of kinds: number, name, what happened, what to do.
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $name:ident = $code:literal, $what:literal, $remedy:literal;)*) => {
-        /// The kinds of error. A number is never used twice, in any version.
+        /// The kind of an error. The number of a kind never changes and is never used again.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind { $($(#[doc = $doc])* $name = $code),* }
 
         impl ErrorKind {
-            /// Every kind, in order of its number.
+            /// Every kind, in the order of the numbers.
             pub const ALL: &'static [ErrorKind] = &[$(ErrorKind::$name),*];
-            /// The name, the same in every language.
+            /// Returns the name of the kind, in camel case.
             pub const fn name(self) -> &'static str {
                 match self { $(ErrorKind::$name => stringify!($name)),* }
             }
-            /// What happened, in one clause.
+            /// Returns what happened, as a clause.
             pub const fn what(self) -> &'static str {
                 match self { $(ErrorKind::$name => $what),* }
             }
-            /// What usually helps, in one sentence.
+            /// Returns what usually helps, as a sentence.
             pub const fn remedy(self) -> &'static str {
                 match self { $(ErrorKind::$name => $remedy),* }
             }
-            /// The number: positive, stable.
+            /// Returns the number of the kind: positive, and the same in every version.
             pub const fn code(self) -> i32 { self as i32 }
-            /// The kind with that number.
+            /// Returns the kind with that number, or `None` if there is none.
             pub const fn from_code(code: i32) -> Option<ErrorKind> {
                 match code { $($code => Some(ErrorKind::$name),)* _ => None }
             }
@@ -44,64 +44,65 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The connection is plain TCP: it never was Multipath TCP, or it fell back.
+    /// The connection is plain TCP: it never was Multipath TCP, or it fell back to TCP.
     NotMptcp = 1, "the connection is plain TCP",
-        "Ask `status` whether it fell back; such a connection has one path and keeps it.";
+        "Call `status` to see whether it fell back: a plain TCP connection has one path only.";
     /// The socket has no connection yet.
     NotConnected = 2, "the socket is not connected",
-        "Connect it first.";
-    /// The peer has not yet shown that it speaks Multipath TCP, and nothing is on its way.
+        "Connect the socket first.";
+    /// The peer has not yet confirmed Multipath TCP, and no data is on its way that would make it.
     NotReady = 3, "the connection is not ready for more subflows",
-        "Send or receive something first: the first byte acknowledged makes it ready.";
-    /// The kernel's own path manager decides about this connection's subflows.
-    NotControlled = 4, "the kernel's path manager is in charge of this connection",
-        "Take control before connecting (`connect` with control, or `take_control`).";
-    /// The process lacks the right to steer connections.
+        "Send or receive data first: the connection is ready when the first byte is acknowledged.";
+    /// The kernel's path manager manages the subflows of this connection.
+    NotControlled = 4, "the kernel's path manager manages this connection",
+        "Take control before connecting: `connect` with control, or `take_control`.";
+    /// The process lacks the privilege to change subflows.
     NotPermitted = 5, "not permitted",
-        "Run it with CAP_NET_ADMIN: as root, in a service with AmbientCapabilities=CAP_NET_ADMIN, or \
-         by setpriv --inh-caps +net_admin --ambient-caps +net_admin.";
-    /// The socket is in a state in which this cannot be done.
-    InvalidState = 6, "the socket is in the wrong state for this",
-        "Ask `status` for its state.";
-    /// An argument cannot be right.
+        "Run the program with CAP_NET_ADMIN: as root, in a service with \
+         AmbientCapabilities=CAP_NET_ADMIN, or by \
+         setpriv --inh-caps +net_admin --ambient-caps +net_admin.";
+    /// The socket is in a state in which the call is not possible.
+    InvalidState = 6, "the socket is in the wrong state for this call",
+        "Call `status` for the state of the socket.";
+    /// An argument is not valid.
     InvalidArgument = 7, "an argument is not valid",
-        "Correct the argument.";
+        "See the documentation of the call for the values that it accepts.";
     /// No live subflow has this id.
-    NoSuchSubflow = 8, "there is no such subflow",
-        "Ask `list` for the live ones.";
-    /// The other end refused.
+    NoSuchSubflow = 8, "no live subflow has this id",
+        "Call `list` for the ids of the live subflows.";
+    /// The peer refused the connection or the subflow.
     Refused = 9, "the peer refused",
         "Check that the address and the port are those of the peer's listener.";
-    /// No route leads there.
+    /// There is no route to the address.
     Unreachable = 10, "the address cannot be reached",
         "Check the routes of the interface: ip route get REMOTE from LOCAL.";
-    /// The local address is not ours, or its port is taken.
+    /// The local address does not belong to this host, or its port is in use.
     AddressNotAvailable = 11, "the local address is not available",
         "Use an address of this host: ip address.";
-    /// The other end accepts no further subflow.
+    /// The peer accepts no further subflow.
     PeerLimit = 12, "the peer accepts no further subflow",
         "Close another subflow, or raise the peer's limit: ip mptcp limits set subflows N.";
-    /// The time ran out.
-    TimedOut = 13, "the time ran out",
-        "Check that packets pass on that path, or allow more time.";
+    /// The timeout expired.
+    TimedOut = 13, "the timeout expired",
+        "Check that packets pass on that path, or use a longer timeout.";
     /// The connection is closed, or one direction of it is.
     Closed = 14, "the connection is closed",
         "Open a new connection.";
-    /// This kernel or this build does not have it.
-    Unsupported = 15, "not supported here",
-        "Ask `capabilities` what this kernel can do.";
-    /// Somebody else is holding what is needed.
-    Busy = 16, "somebody else is using it",
-        "Try again.";
-    /// An error of the system that has no kind of its own; see its number.
+    /// This kernel does not support the call.
+    Unsupported = 15, "not supported by this kernel",
+        "Call `capabilities` for what this kernel supports.";
+    /// Another process or thread is using what the call needs.
+    Busy = 16, "another process or thread is using what the call needs",
+        "Call again after a second.";
+    /// The system reported an error that has no kind of its own: see the error number.
     Os = 17, "the system reported an error",
-        "Look up its number with `errno -l`.";
+        "Look up the error number: errno -l.";
     /// The socket belongs to another network namespace than the calling thread.
     OtherNamespace = 18, "the socket belongs to another network namespace",
         "Call from a thread in the socket's namespace (setns, or nsenter --net).";
 }
 
-/// An error: what was done, what happened, why, and what to do.
+/// An error: the call that failed, what happened, why, and what to do about it.
 #[derive(Clone, Debug)]
 pub struct Error {
     inner: Box<Inner>,
@@ -124,12 +125,12 @@ impl Error {
         Error { inner: Box::new(inner) }
     }
 
-    /// As [`os`](Self::os), for what the standard library reports.
+    /// As [`os`](Self::os), for an error of the standard library.
     pub(crate) fn from_io(operation: &'static str, error: &io::Error) -> Self {
         Error::os(operation, error.raw_os_error().unwrap_or(0))
     }
 
-    /// An error that the kernel reported: the kind follows from the number.
+    /// Returns the error for an error number of the kernel, which decides the kind.
     pub(crate) fn os(operation: &'static str, errno: i32) -> Self {
         let kind = match errno {
             libc::EPERM | libc::EACCES | libc::EROFS => ErrorKind::NotPermitted,
@@ -150,7 +151,7 @@ impl Error {
         let error = Error::new(kind, operation).errno(errno);
         match errno {
             libc::EADDRINUSE => error.with_remedy(
-                "Choose another port, or 0 for a free one: ss -tln shows those taken.",
+                "Choose another port, or 0 for a free one: ss -tln lists the ports in use.",
             ),
             libc::ENODEV => error.with_remedy("List the interfaces: ip link."),
             _ => error,
@@ -181,51 +182,52 @@ impl Error {
         self
     }
 
-    /// The same cause under another kind, for a caller that knows more than the number says.
+    /// Changes the kind, for a caller that knows more than the error number says.
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.inner.kind = kind;
         self
     }
 
-    /// The same error, told by the verb that the caller used.
+    /// Changes the operation to the one that the caller of the library used.
     pub(crate) fn during(mut self, operation: &'static str) -> Self {
         self.inner.operation = operation;
         self
     }
 
-    /// What kind of error it is.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// The kernel's number, where it gave one.
+    /// Returns the error number (errno) of the system, if it reported one.
     pub fn raw_os_error(&self) -> Option<i32> {
         self.inner.errno
     }
 
-    /// Which call failed.
+    /// Returns the name of the call that failed.
     pub fn operation(&self) -> &'static str {
         self.inner.operation
     }
 
-    /// The kernel's own words (its extended acknowledgement), where it gave some. For people to
-    /// read: the wording changes between kernels.
+    /// Returns the kernel's own message (its extended acknowledgement), if it sent one.
+    ///
+    /// The message is for people: its wording changes between kernel versions.
     pub fn kernel_text(&self) -> Option<&str> {
         self.inner.kernel_text.as_deref()
     }
 
-    /// What exactly was wrong, where more is known than the kind says.
+    /// Returns what exactly was wrong, if more is known than the kind says.
     pub fn detail_text(&self) -> Option<&str> {
         self.inner.detail.as_deref()
     }
 
-    /// What to do about it, in one sentence.
+    /// Returns what to do about the error, as a sentence.
     pub fn remedy(&self) -> &str {
         self.inner.remedy.as_deref().unwrap_or(self.inner.kind.remedy())
     }
 }
 
-/// What was done, what happened and why, and what to do; by `{:#}` without what to do.
+/// The call, what happened and why, and the remedy. With `{:#}`, the remedy is left out.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.inner;
@@ -247,8 +249,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// `io::ErrorKind` then says what it says for the same failure of a plain socket. The error itself,
-/// with the kernel's number, is inside ([`io::Error::get_ref`]).
+/// Has the `io::ErrorKind` that the standard library uses for the same failure of a plain socket. The
+/// [`Error`], with the kernel's error number, is inside: see [`io::Error::get_ref`].
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {

@@ -1,9 +1,9 @@
-//! The kernel's own verbs, by token: a thin typed layer that keeps the kernel's words.
+//! The kernel's path manager commands and events, by token: a thin typed layer.
 //!
-//! For programs that manage connections which are not theirs, or that want exactly one kernel
-//! command and nothing around it. Programs that hold the socket are better served by the safe
-//! verbs at the root of this crate, which choose address ids, interfaces and ports, and which wait
-//! until a subflow is usable.
+//! Each method sends one command of the kernel and reports the kernel's answer. Use it to manage
+//! connections of other programs, or to send exactly one command. A program that holds the socket
+//! should use the functions at the root of this crate: they choose address ids, interfaces and ports,
+//! and they wait until a subflow is usable.
 //!
 //! ```no_run
 //! use std::net::{IpAddr, SocketAddr};

@@ -1,14 +1,14 @@
-//! Short names that the kernel gives.
+//! Short names of the kernel.
 
 use std::fmt;
 use std::ops::Deref;
 
 use crate::table::{Readable, Type, Typed, Value};
 
-/// A name of at most 15 bytes, as the kernel gives to interfaces and congestion controls.
+/// A name of at most 15 bytes, such as that of an interface or of a congestion control.
 ///
 /// ```
-/// assert_eq!(&*subflows::Name::from("wwan0"), "wwan0");
+/// assert_eq!(&*subflows::KernelName::from("wwan0"), "wwan0");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KernelName {
@@ -17,24 +17,23 @@ pub struct KernelName {
 }
 
 impl KernelName {
-    /// How many bytes a name takes, the zero that ends it in C included (`IFNAMSIZ`,
-    /// `TCP_CA_NAME_MAX`).
+    /// The size of a name in C in bytes, with the zero that ends it (`IFNAMSIZ`, `TCP_CA_NAME_MAX`).
     pub const ROOM: usize = 16;
 
-    /// The name's bytes, and zeroes.
+    /// Returns the bytes of the name, followed by zeroes.
     pub fn bytes(&self) -> [u8; KernelName::ROOM] {
         self.bytes
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
-        // What was put in was text, cut between two characters.
+        // The bytes are those of a text that was cut between two characters.
         std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
     }
 }
 
 impl From<&str> for KernelName {
-    /// What is longer than the kernel allows is cut.
+    /// Cuts a text that is longer than 15 bytes.
     fn from(text: &str) -> Self {
         let fits = |end: &usize| *end < KernelName::ROOM;
         let ends = text.char_indices().map(|(start, c)| start + c.len_utf8());

@@ -1,4 +1,4 @@
-//! See and steer the subflows of Multipath TCP connections, on stock Linux kernels.
+//! Lists, opens and closes the subflows of Multipath TCP connections, on stock Linux kernels.
 //!
 //! ```no_run
 //! use subflows::{Connect, Open};
@@ -14,15 +14,17 @@
 //! # }
 //! ```
 //!
-//! A *socket* is anything with a descriptor: it is borrowed for the call and never closed. The
-//! verbs keep no state: everything can be asked again from the kernel. What lives longer (an
-//! announced address, a stream of events, a pending open) is a value with an owner.
+//! A *socket* is any value with a descriptor. The library borrows it for the call and never closes
+//! it. The library keeps no state of its own: it reads everything from the kernel again. An announced
+//! address ([`Announced`]), a stream of events ([`Events`]) and a pending open ([`Opening`]) are values
+//! that the caller owns.
 //!
-//! Reading needs no privilege. Acting needs `CAP_NET_ADMIN` over the network namespace, and for
-//! most verbs a connection that the application controls; see [`take_control`]. What this kernel
-//! and this process can do is told by [`capabilities`].
+//! Reading requires no privilege. Changing subflows requires `CAP_NET_ADMIN` over the network
+//! namespace, and in most cases a connection that the application controls: see [`take_control`].
+//! [`capabilities`] reports what this kernel and this process can do.
 //!
-//! Two layers are public: the safe verbs here, and the kernel's own by token in [`kernel`].
+//! The crate has two public layers: the safe functions here, which take a socket, and the kernel's
+//! commands in [`kernel`], which take a token.
 
 mod door;
 mod error;
@@ -69,7 +71,7 @@ pub use wait::connecting::{Connect, Connecting};
 pub use wait::events::{Event, EventKind, Events};
 pub use wait::opening::{Open, Opening};
 
-/// The README's examples compile.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Every public operation, in one table.
+//! The lists of every public operation, record, options struct and enumeration.
 
 use crate::table::{EnumerationTable, Operation, OptionsTable, RecordTable};
 use crate::verb::{
@@ -6,7 +6,7 @@ use crate::verb::{
     listen, open, set_backup, socket, status, take_control, upgrade,
 };
 
-/// Every operation that each language offers, in the order in which people meet them.
+/// Every operation, in the order in which a program usually needs them. Every language has all.
 pub const OPERATIONS: &[Operation] = &[
     socket::SOCKET,
     connect::CONNECT,

@@ -1,11 +1,10 @@
-//! Core describes itself: what a record, an enumeration, an options struct and an operation look
-//! like to a program that wants to list them.
+//! Descriptions of this library's records, enumerations, options and operations, as data.
 //!
 //! The language bindings, the command's JSON and the tables in the documentation are derived from
 //! these descriptions, so that a field has one name, one unit and one sentence everywhere.
 //!
-//! [`Type`], [`Unit`] and [`Value`] are exhaustive on purpose: whoever maps them to a language is told
-//! by the compiler of a type that was added.
+//! [`Type`], [`Unit`] and [`Value`] are exhaustive on purpose: when a type is added, code that maps
+//! them to a language does not compile until it maps the new one.
 //!
 //! ```
 //! use subflows::table::{Record, Unit};
@@ -21,24 +20,24 @@ use std::time::Duration;
 
 pub(crate) use declare::{enumeration, operation, options, record, reflect, requirements, unit};
 
-/// The type of a field, an argument or a result, in terms that every language can map.
+/// The type of a field, an argument or a result, in terms that every language has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// Nothing is returned.
     Nothing,
-    /// Unsigned, 8 bits.
+    /// An unsigned integer of 8 bits.
     U8,
-    /// Unsigned, 16 bits.
+    /// An unsigned integer of 16 bits.
     U16,
-    /// Unsigned, 32 bits.
+    /// An unsigned integer of 32 bits.
     U32,
-    /// Unsigned, 64 bits.
+    /// An unsigned integer of 64 bits.
     U64,
     /// True or false.
     Bool,
     /// Text in UTF-8.
     Text,
-    /// A short name of the kernel's: at most 15 bytes of UTF-8.
+    /// A short name of the kernel: at most 15 bytes of UTF-8.
     Name,
     /// An IP address without a port.
     Ip,
@@ -46,28 +45,28 @@ pub enum Type {
     Address,
     /// A span of time.
     Duration,
-    /// Whatever the language calls a socket; borrowed for the call.
+    /// A socket of the language, borrowed for the call.
     Socket,
-    /// A stream socket that the library made and the caller owns.
+    /// A stream socket that the library created and that the caller owns.
     NewSocket,
-    /// A handle with an owner, by name.
+    /// A handle that the caller owns, with its name.
     Handle(&'static str),
-    /// One of a closed list, by the enumeration's name.
+    /// An enumeration, with its name.
     Enum(&'static str),
-    /// A record, by name.
+    /// A record, with its name.
     Record(&'static str),
-    /// An options struct, by name.
+    /// An options struct, with its name.
     Options(&'static str),
-    /// Present or absent.
+    /// A value of that type, or none.
     Optional(&'static Type),
-    /// Any number of.
+    /// Any number of values of that type.
     List(&'static Type),
 }
 
-/// The unit in which a number is counted.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// A plain number or not a number.
+    /// No unit, or not a number.
     None,
     /// Bytes.
     Bytes,
@@ -96,13 +95,13 @@ pub enum Value<'a> {
     Address(SocketAddr),
     /// A span of time.
     Duration(Duration),
-    /// A name of an enumeration and its number.
+    /// A value of an enumeration: its name and its number.
     Enum(&'static str, i32),
     /// A record inside the record.
     Record(&'a dyn Reflect),
     /// A list of records.
     List(&'a dyn ReflectList),
-    /// The kernel does not know this field.
+    /// The field has no value.
     Absent,
 }
 
@@ -115,43 +114,45 @@ pub struct Field {
     pub ty: Type,
     /// The unit.
     pub unit: Unit,
-    /// The first Linux release that has it; empty where every supported one has.
+    /// The first Linux version that has it; empty if every supported version has it.
     pub since: &'static str,
-    /// What it means.
+    /// Its documentation.
     pub doc: &'static str,
 }
 
-/// A record, as every language shows it.
+/// The description of a record.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordTable {
     /// The name, in camel case.
     pub name: &'static str,
-    /// What it describes.
+    /// Its documentation.
     pub doc: &'static str,
     /// Its fields, in order.
     pub fields: &'static [Field],
 }
 
-/// An options struct, as every language shows it. Zero, false and absent are every default, or stand
-/// for it: a language without defaults can say nothing by zero.
+/// The description of an options struct.
+///
+/// Every default is zero, false or absent, or is what zero is taken to mean: in C, an option that was
+/// not set is zero.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionsTable {
     /// The name, in camel case.
     pub name: &'static str,
-    /// What it is for.
+    /// Its documentation.
     pub doc: &'static str,
     /// Its fields, in order; the optional ones first.
     pub fields: &'static [Field],
-    /// One with the defaults.
+    /// Returns the options with every default.
     pub defaults: fn() -> Box<dyn Reflect>,
 }
 
-/// An enumeration, as every language shows it.
+/// The description of an enumeration.
 #[derive(Clone, Copy, Debug)]
 pub struct EnumerationTable {
     /// The name, in camel case.
     pub name: &'static str,
-    /// What it tells.
+    /// Its documentation.
     pub doc: &'static str,
     /// Its values, in order.
     pub variants: &'static [Variant],
@@ -164,87 +165,87 @@ pub struct Variant {
     pub name: &'static str,
     /// The number, which never changes.
     pub number: i32,
-    /// What it means.
+    /// Its documentation.
     pub doc: &'static str,
 }
 
-/// Which right an operation needs.
+/// The privilege that an operation requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privilege {
-    /// None at all.
+    /// None.
     Nothing,
     /// `CAP_NET_ADMIN` over the network namespace, or a broker that has it.
     NetAdmin,
-    /// None, unless an option asks for control.
+    /// None, unless the option `control` is set.
     NetAdminForControl,
 }
 
-/// One public function, as every language shows it.
+/// The description of a public function.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
     /// The name, in snake case.
     pub name: &'static str,
-    /// The arguments: name and type.
+    /// The name and the type of each argument.
     pub arguments: &'static [(&'static str, Type)],
-    /// What it gives.
+    /// The type of the result.
     pub result: Type,
-    /// Which right it requires.
+    /// The privilege that it requires.
     pub privilege: Privilege,
-    /// What it requires together with that right; empty if nothing.
+    /// What it requires together with that privilege; empty if nothing.
     pub requires: &'static str,
     /// The oldest Linux version on which it works; empty if it works on any.
     pub since: &'static str,
-    /// What that kernel must have been built or loaded with; empty if nothing.
+    /// The kernel's build option or module that it requires; empty if none.
     pub with: &'static str,
-    /// All of this in one sentence.
+    /// The requirements in one sentence.
     pub requirements: &'static str,
-    /// The kinds of error it can give, beside `InvalidArgument` and `Os`.
+    /// The kinds of error that it reports, other than `InvalidArgument` and `Os`.
     pub errors: &'static [crate::ErrorKind],
-    /// What it does.
+    /// Its documentation.
     pub doc: &'static str,
 }
 
-/// A type with a place in the tables.
+/// A type that the tables can describe.
 pub trait Typed {
-    /// Its description.
+    /// The description of the type.
     const TYPE: Type;
 }
 
 /// A type whose values can be read through [`Value`].
 pub trait Readable: Typed {
-    /// The value, borrowed.
+    /// Returns the value, borrowed from `self`.
     fn value(&self) -> Value<'_>;
 }
 
-/// What a record says of itself.
+/// A record: a struct whose fields can be listed.
 pub trait Record: Reflect {
-    /// The record's name.
+    /// The name of the record.
     const NAME: &'static str;
-    /// What it describes.
+    /// The documentation of the record.
     const DOC: &'static str;
-    /// Its fields, in order.
+    /// The fields, in order.
     const FIELDS: &'static [Field];
 }
 
 /// A record whose type is not known at compile time.
 pub trait Reflect {
-    /// The record's name.
+    /// Returns the name of the record.
     fn name(&self) -> &'static str;
-    /// Its fields, in order.
+    /// Returns the fields, in order.
     fn fields(&self) -> &'static [Field];
-    /// The value of the field with that index; `Absent` past the end.
+    /// Returns the value of the field with that index, or `Absent` past the end.
     fn get(&self, index: usize) -> Value<'_>;
 }
 
 /// A list of records whose type is not known at compile time.
 pub trait ReflectList {
-    /// How many there are.
+    /// Returns the number of records.
     fn len(&self) -> usize;
-    /// Whether there are none.
+    /// Reports whether the list is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// The record at that place.
+    /// Returns the record with that index, or `None` past the end.
     fn at(&self, index: usize) -> Option<&dyn Reflect>;
 }
 

@@ -1,4 +1,4 @@
-//! The waits of this library on a tokio runtime (feature `tokio`). No thread is used.
+//! The waits of this library on a tokio runtime (feature `tokio`). No thread is started.
 //!
 //! ```no_run
 //! use subflows::{Connect, Open};
@@ -41,9 +41,9 @@ pub async fn connect(address: SocketAddr, options: &Connect) -> Result<TcpStream
             .map_err(|error| Error::from_io(OPERATION, &error))?;
         let ready = watched.writable();
         match connecting.deadline() {
-            // At the deadline `advance` says so.
+            // At the deadline, `advance` fails.
             Some(deadline) => drop(tokio::time::timeout_at(deadline.into(), ready).await),
-            None => drop(ready.await.map_err(|error| Error::from_io(OPERATION, &error))?),
+            None => ready.await.map(drop).map_err(|error| Error::from_io(OPERATION, &error))?,
         }
     }
     let stream = connecting.finish()?;
@@ -61,7 +61,8 @@ pub fn listen(address: SocketAddr, options: &Listen) -> Result<TcpListener> {
     TcpListener::from_std(listener).map_err(|error| Error::from_io("listen", &error))
 }
 
-/// Opens a subflow as [`crate::open`] does. Dropped before it ends, nothing is left of it.
+/// Opens a subflow as [`crate::open`] does. If the future is dropped before it ends, the half-open
+/// subflow is closed.
 ///
 /// # Errors
 /// As [`crate::open`].
@@ -75,12 +76,12 @@ pub async fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
         let deadline = opening.deadline();
         let watched = watch(opening.fd()?, Interest::READABLE)
             .map_err(|error| Error::from_io(OPERATION, &error))?;
-        // At the deadline `advance` says so.
+        // At the deadline, `advance` fails.
         drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
     }
 }
 
-/// The next event of a stream, as [`Events::next`] gives it; `None` when the time is up.
+/// Returns the next event of a stream, as [`Events::next`] does; `None` when the timeout expires.
 ///
 /// # Errors
 /// As [`Events::next`].

@@ -63,3 +63,12 @@ fn every_floor_is_there() {
         assert!(root.join(floor).join("mod.rs").is_file(), "{floor}");
     }
 }
+
+/// So that a door can be a process of its own, which gets nothing but bytes and descriptors.
+#[test]
+fn the_trait_of_doors_names_no_type_of_sys() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let text = fs::read_to_string(root.join("door/mod.rs")).unwrap();
+    let names: Vec<&str> = used(&text).map(|(_, name, _)| name).collect();
+    assert!(!names.is_empty() && !names.contains(&"sys"), "{names:?}");
+}

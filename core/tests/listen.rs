@@ -96,3 +96,21 @@ fn a_port_that_one_family_has_taken_is_refused() {
         assert_eq!(refused.kind(), ErrorKind::AddressNotAvailable);
     }
 }
+
+#[test]
+fn a_name_that_no_interface_can_have_is_named() {
+    let long = Listen::new().interface("a-name-of-16-byt");
+    let refused = [
+        subflows::listen("127.0.0.1:0", &long).map(drop),
+        subflows::connect("127.0.0.1:1", &Connect::new().interface("a-name-of-16-byt")).map(drop),
+    ];
+    for refused in refused {
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+        assert!(refused.to_string().contains("at most 15 bytes"), "{refused}");
+    }
+    let unknown =
+        subflows::listen("127.0.0.1:0", &Listen::new().interface("none-such")).unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::AddressNotAvailable);
+    assert!(unknown.to_string().contains("\"none-such\""), "{unknown}");
+}

@@ -16,26 +16,27 @@ use crate::failure::Failure;
 /// What kind of error it is. Functions that fail return the negative number.
 #[repr(C)]
 pub enum subflows_error_kind {
-    /// The connection is plain TCP. Ask subflows_status() whether it fell back; such a connection
-    /// has one path and keeps it.
+    /// The connection is plain TCP. Call subflows_status() to see whether it fell back: a plain TCP
+    /// connection has one path only.
     SUBFLOWS_E_NOT_MPTCP = 1,
-    /// The socket is not connected. Connect it first.
+    /// The socket is not connected. Connect the socket first.
     SUBFLOWS_E_NOT_CONNECTED = 2,
-    /// The connection is not ready for more subflows. Send or receive something first: the first
-    /// byte acknowledged makes it ready.
+    /// The connection is not ready for more subflows. Send or receive data first: the connection is
+    /// ready when the first byte is acknowledged.
     SUBFLOWS_E_NOT_READY = 3,
-    /// The kernel's path manager is in charge of this connection. Take control before connecting
-    /// (subflows_connect() with control, or subflows_take_control()).
+    /// The kernel's path manager manages this connection. Take control before connecting:
+    /// subflows_connect() with control, or subflows_take_control().
     SUBFLOWS_E_NOT_CONTROLLED = 4,
-    /// Not permitted. Run it with CAP_NET_ADMIN: as root, in a service with
+    /// Not permitted. Run the program with CAP_NET_ADMIN: as root, in a service with
     /// AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
     /// +net_admin.
     SUBFLOWS_E_NOT_PERMITTED = 5,
-    /// The socket is in the wrong state for this. Ask subflows_status() for its state.
+    /// The socket is in the wrong state for this call. Call subflows_status() for the state of the
+    /// socket.
     SUBFLOWS_E_INVALID_STATE = 6,
-    /// An argument is not valid. Correct the argument.
+    /// An argument is not valid. See the documentation of the call for the values that it accepts.
     SUBFLOWS_E_INVALID_ARGUMENT = 7,
-    /// There is no such subflow. Ask subflows_list() for the live ones.
+    /// No live subflow has this id. Call subflows_list() for the ids of the live subflows.
     SUBFLOWS_E_NO_SUCH_SUBFLOW = 8,
     /// The peer refused. Check that the address and the port are those of the peer's listener.
     SUBFLOWS_E_REFUSED = 9,
@@ -47,15 +48,15 @@ pub enum subflows_error_kind {
     /// The peer accepts no further subflow. Close another subflow, or raise the peer's limit: ip
     /// mptcp limits set subflows N.
     SUBFLOWS_E_PEER_LIMIT = 12,
-    /// The time ran out. Check that packets pass on that path, or allow more time.
+    /// The timeout expired. Check that packets pass on that path, or use a longer timeout.
     SUBFLOWS_E_TIMED_OUT = 13,
     /// The connection is closed. Open a new connection.
     SUBFLOWS_E_CLOSED = 14,
-    /// Not supported here. Ask subflows_capabilities() what this kernel can do.
+    /// Not supported by this kernel. Call subflows_capabilities() for what this kernel supports.
     SUBFLOWS_E_UNSUPPORTED = 15,
-    /// Somebody else is using it. Try again.
+    /// Another process or thread is using what the call needs. Call again after a second.
     SUBFLOWS_E_BUSY = 16,
-    /// The system reported an error. Look up its number with `errno -l`.
+    /// The system reported an error. Look up the error number: errno -l.
     SUBFLOWS_E_OS = 17,
     /// The socket belongs to another network namespace. Call from a thread in the socket's
     /// namespace (setns, or nsenter --net).
@@ -64,119 +65,119 @@ pub enum subflows_error_kind {
     SUBFLOWS_E_PANIC = 255,
 }
 
-/// Which kind of address a socket has.
+/// The address family of a socket.
 #[repr(C)]
 pub enum subflows_family {
     /// IPv4.
     SUBFLOWS_FAMILY_V4 = 4,
-    /// IPv6; unless told otherwise, such a socket speaks with IPv4 hosts as well.
+    /// IPv6. The socket also reaches IPv4 hosts, unless IPV6_V6ONLY is set on it.
     SUBFLOWS_FAMILY_V6 = 6,
 }
 
-/// What a stream socket is.
+/// The state of a stream socket.
 #[repr(C)]
 pub enum subflows_state {
-    /// A Multipath TCP socket that has no connection yet.
+    /// A Multipath TCP socket without a connection.
     SUBFLOWS_STATE_UNCONNECTED = 0,
     /// A Multipath TCP socket that listens.
     SUBFLOWS_STATE_LISTENING = 1,
-    /// A Multipath TCP socket whose connection is being set up.
+    /// A Multipath TCP socket whose connection is being established.
     SUBFLOWS_STATE_CONNECTING = 2,
-    /// A Multipath TCP connection, also when one direction of it is closed.
+    /// A Multipath TCP connection, also if one direction of it is closed.
     SUBFLOWS_STATE_MPTCP = 3,
-    /// A connection that was to be Multipath TCP and is plain TCP.
+    /// A connection that fell back from Multipath TCP to plain TCP.
     SUBFLOWS_STATE_FELL_BACK = 4,
-    /// A TCP socket, also one accepted from a client that does not speak Multipath TCP.
+    /// A TCP socket, also one that was accepted from a client without Multipath TCP.
     SUBFLOWS_STATE_TCP = 5,
-    /// A Multipath TCP connection that is over: closed by both ends, or reset. One that was refused
-    /// may leave its socket unconnected, as the kernel does.
+    /// A Multipath TCP connection that has ended: closed by both ends, or reset. After a refused
+    /// connection the kernel may leave the socket SUBFLOWS_STATE_UNCONNECTED instead.
     SUBFLOWS_STATE_CLOSED = 6,
 }
 
-/// Who decides about the subflows of a connection.
+/// What manages the subflows of a connection.
 #[repr(C)]
 pub enum subflows_path_manager {
-    /// This kernel does not tell, or there is no Multipath TCP connection.
+    /// Unknown: this kernel does not report it, or there is no Multipath TCP connection.
     SUBFLOWS_PATH_MANAGER_UNKNOWN = 0,
-    /// The kernel, by its endpoints and limits (`ip mptcp`).
+    /// The kernel, by the configured endpoints and limits (`ip mptcp`).
     SUBFLOWS_PATH_MANAGER_KERNEL = 1,
-    /// The application: control was taken.
+    /// The application, which took control.
     SUBFLOWS_PATH_MANAGER_USERSPACE = 2,
 }
 
-/// The TCP state of a subflow; numbers as in the kernel.
+/// The TCP state of a subflow. The numbers are those of the kernel.
 #[repr(C)]
 pub enum subflows_subflow_state {
-    /// A state that this library does not know.
+    /// A state that this version of the library does not know.
     SUBFLOWS_SUBFLOW_STATE_UNKNOWN = 0,
     /// Open.
     SUBFLOWS_SUBFLOW_STATE_ESTABLISHED = 1,
-    /// We sent the first segment.
+    /// This end has sent the first segment.
     SUBFLOWS_SUBFLOW_STATE_SYN_SENT = 2,
-    /// The peer sent the first segment.
+    /// The peer has sent the first segment.
     SUBFLOWS_SUBFLOW_STATE_SYN_RECEIVED = 3,
-    /// We closed; the peer has not acknowledged it.
+    /// This end has closed, and the peer has not acknowledged it.
     SUBFLOWS_SUBFLOW_STATE_FIN_WAIT1 = 4,
-    /// We closed; the peer acknowledged it.
+    /// This end has closed, and the peer has acknowledged it.
     SUBFLOWS_SUBFLOW_STATE_FIN_WAIT2 = 5,
-    /// Closed by both; strays are awaited.
+    /// Both ends have closed; late segments are still awaited.
     SUBFLOWS_SUBFLOW_STATE_TIME_WAIT = 6,
     /// Closed.
     SUBFLOWS_SUBFLOW_STATE_CLOSED = 7,
-    /// The peer closed.
+    /// The peer has closed.
     SUBFLOWS_SUBFLOW_STATE_CLOSE_WAIT = 8,
-    /// The peer closed, then we did.
+    /// The peer has closed, and then this end.
     SUBFLOWS_SUBFLOW_STATE_LAST_ACK = 9,
-    /// Both closed at once.
+    /// Both ends have closed at the same time.
     SUBFLOWS_SUBFLOW_STATE_CLOSING = 11,
 }
 
-/// What happened; numbers as in the kernel's `enum mptcp_event_type`.
+/// The kind of an event. The numbers are those of the kernel's `enum mptcp_event_type`.
 #[repr(C)]
 pub enum subflows_event_kind {
-    /// Something that this library does not know.
+    /// An event that this version of the library does not know.
     SUBFLOWS_EVENT_KIND_UNKNOWN = 0,
-    /// A connection is being made.
+    /// A connection is being established.
     SUBFLOWS_EVENT_KIND_CREATED = 1,
     /// A connection is ready for more subflows.
     SUBFLOWS_EVENT_KIND_ESTABLISHED = 2,
-    /// A connection is over. The kernel does not tell this in every case: see subflows_events().
+    /// A connection has ended. The kernel does not report every end: see subflows_events().
     SUBFLOWS_EVENT_KIND_CLOSED = 3,
     /// The peer announced an address.
     SUBFLOWS_EVENT_KIND_ADDRESS_ANNOUNCED = 6,
     /// The peer withdrew an address.
     SUBFLOWS_EVENT_KIND_ADDRESS_REMOVED = 7,
-    /// A subflow was answered; it may still be taken back.
+    /// The peer has answered a subflow, and may still reject it.
     SUBFLOWS_EVENT_KIND_SUBFLOW_ESTABLISHED = 10,
-    /// A subflow is gone.
+    /// A subflow has ended.
     SUBFLOWS_EVENT_KIND_SUBFLOW_CLOSED = 11,
-    /// The peer changed what it wants to be backup.
+    /// The peer asked to use a subflow as backup, or as a regular one again.
     SUBFLOWS_EVENT_KIND_SUBFLOW_PRIORITY = 13,
-    /// A listener was made.
+    /// A socket has begun to listen.
     SUBFLOWS_EVENT_KIND_LISTENER_CREATED = 15,
-    /// A listener is gone.
+    /// A socket has stopped listening.
     SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
-    /// Events were lost, because more came than were read. What follows with `is_resync` brings the
-    /// reader back to the kernel's state.
+    /// Events were lost, because the program read them too slowly. The events with `is_resync` that
+    /// follow report what changed meanwhile.
     SUBFLOWS_EVENT_KIND_LOST = 255,
 }
 
 pub const SUBFLOWS_STATUS_HAS_TOKEN: u64 = 1;
-/// What a socket is at this moment.
+/// The state of a socket at the time of the call.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_status {
     /// Which of the members are there that may be absent: SUBFLOWS_STATUS_HAS_*.
     pub present: u64,
-    /// What it is. An enum subflows_state.
+    /// The state of the socket. An enum subflows_state.
     pub state: i32,
-    /// Who decides about its subflows. An enum subflows_path_manager.
+    /// What manages the subflows of the connection. An enum subflows_path_manager.
     pub path_manager: i32,
-    /// The local token, by which `ss -M` and the kernel's events name the connection; absent while
-    /// there is none. Present where SUBFLOWS_STATUS_HAS_TOKEN is.
+    /// The local token, by which `ss -M` and the kernel's events identify the connection; absent
+    /// without a connection. Present where SUBFLOWS_STATUS_HAS_TOKEN is.
     pub token: u32,
-    /// Whether subflows may be opened now: the peer has shown that it speaks Multipath TCP, and
-    /// neither direction is closed.
+    /// Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
+    /// is closed.
     pub is_ready: Flag,
     /// Zero.
     pub reserved_1: [u8; 3],
@@ -217,38 +218,38 @@ pub const SUBFLOWS_INFO_HAS_LAST_DATA_SENT_MS: u64 = 64;
 pub const SUBFLOWS_INFO_HAS_LAST_DATA_RECEIVED_MS: u64 = 128;
 pub const SUBFLOWS_INFO_HAS_LAST_ACKNOWLEDGEMENT_MS: u64 = 256;
 pub const SUBFLOWS_INFO_HAS_SUBFLOWS_MAX: u64 = 512;
-/// The counters of a connection as a whole. What this kernel does not count is absent.
+/// The counters of a connection as a whole. A counter that this kernel does not have is absent.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_info {
     /// Which of the members are there that may be absent: SUBFLOWS_INFO_HAS_*.
     pub present: u64,
-    /// The sequence number of the next byte to be written.
+    /// The sequence number of the next byte that the application writes.
     pub write_sequence: u64,
     /// The first sequence number that the peer has not acknowledged.
     pub unacknowledged_sequence: u64,
-    /// The next sequence number expected from the peer.
+    /// The next sequence number that is expected from the peer.
     pub receive_sequence: u64,
-    /// Data sent again on another subflow. In bytes. Since Linux 6.5. Present where
+    /// Data retransmitted on another subflow. In bytes. Since Linux 6.5. Present where
     /// SUBFLOWS_INFO_HAS_BYTES_RETRANSMITTED is.
     pub bytes_retransmitted: u64,
     /// Data sent. In bytes. Since Linux 6.5. Present where SUBFLOWS_INFO_HAS_BYTES_SENT is.
     pub bytes_sent: u64,
     /// Data received. In bytes. Since Linux 6.5. Present where SUBFLOWS_INFO_HAS_BYTES_RECEIVED is.
     pub bytes_received: u64,
-    /// Data acknowledged by the peer. In bytes. Since Linux 6.5. Present where
+    /// Data that the peer acknowledged. In bytes. Since Linux 6.5. Present where
     /// SUBFLOWS_INFO_HAS_BYTES_ACKNOWLEDGED is.
     pub bytes_acknowledged: u64,
-    /// The local token, by which `ss -M` and the kernel's events name the connection; 0 while there
-    /// is no connection.
+    /// The local token, by which `ss -M` and the kernel's events identify the connection; 0 without
+    /// a connection.
     pub token: u32,
-    /// How many subflows are alive, the initial one included. Of a socket, the true number; of a
-    /// connection that was looked up or listed, the kernel's count, which starts again at 256 and
-    /// is absent before Linux 6.8. Before 6.5 also absent for a socket of another network
-    /// namespace. Present where SUBFLOWS_INFO_HAS_SUBFLOWS is.
+    /// The number of live subflows, including the initial one. For a socket this is the true
+    /// number, absent before Linux 6.5 for a socket of another network namespace. In a record of
+    /// subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
+    /// 256 and is absent before Linux 6.8. Present where SUBFLOWS_INFO_HAS_SUBFLOWS is.
     pub subflows: u32,
-    /// Times that data had to be sent again on another subflow in a row. Since Linux 6.5. Present
-    /// where SUBFLOWS_INFO_HAS_RETRANSMITS is.
+    /// The number of consecutive times that data was retransmitted on another subflow. Since Linux
+    /// 6.5. Present where SUBFLOWS_INFO_HAS_RETRANSMITS is.
     pub retransmits: u32,
     /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present where
     /// SUBFLOWS_INFO_HAS_LAST_DATA_SENT_MS is.
@@ -259,16 +260,16 @@ pub struct subflows_info {
     /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present where
     /// SUBFLOWS_INFO_HAS_LAST_ACKNOWLEDGEMENT_MS is.
     pub last_acknowledgement_ms: u32,
-    /// The most extra subflows that the kernel's path manager allows; absent where the application
-    /// is in control. Present where SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is.
+    /// The number of additional subflows that the kernel's path manager allows; absent if the
+    /// application controls the connection. Present where SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is.
     pub subflows_max: u8,
-    /// How many addresses we announced.
+    /// The number of addresses that this end announced.
     pub addresses_announced: u8,
-    /// How many announced addresses of the peer we accepted.
+    /// The number of announced addresses of the peer that this end accepted.
     pub addresses_accepted: u8,
-    /// The peer has shown its key: Multipath TCP is spoken by both ends.
+    /// Whether this end has received the peer's key, so that both ends use Multipath TCP.
     pub is_remote_key_received: Flag,
-    /// Data carry a checksum (RFC 8684, section 3.3.1).
+    /// Whether data carries a checksum (RFC 8684, section 3.3.1).
     pub is_checksum_enabled: Flag,
     /// Zero.
     pub reserved_1: [u8; 3],
@@ -328,33 +329,33 @@ const _: () = {
 };
 
 pub const SUBFLOWS_SUBFLOW_HAS_PACING_RATE: u64 = 1;
-/// One live subflow of a connection: one path, and how it fares.
+/// One live subflow of a connection: its path and its counters.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_subflow {
     /// Which of the members are there that may be absent: SUBFLOWS_SUBFLOW_HAS_*.
     pub present: u64,
-    /// The local end. IPv4 on an IPv6 socket is given as IPv4.
+    /// The local end; of IPv4 on an IPv6 socket, the IPv4 address.
     pub local: sockaddr_storage,
     /// The remote end.
     pub remote: sockaddr_storage,
-    /// The rate at which data is paced out; absent where nothing limits it. In bytes per second.
-    /// Present where SUBFLOWS_SUBFLOW_HAS_PACING_RATE is.
+    /// Rate to which sending is paced; absent if it is not limited. In bytes per second. Present
+    /// where SUBFLOWS_SUBFLOW_HAS_PACING_RATE is.
     pub pacing_rate: u64,
-    /// The rate at which data was lately delivered. In bytes per second.
+    /// Recent rate at which data was delivered. In bytes per second.
     pub delivery_rate: u64,
-    /// Data sent, sent again included. In bytes.
+    /// Data sent, including retransmissions. In bytes.
     pub bytes_sent: u64,
     /// Data that the peer acknowledged. In bytes.
     pub bytes_acknowledged: u64,
     /// Data received. In bytes.
     pub bytes_received: u64,
-    /// Data sent again. In bytes.
+    /// Data retransmitted. In bytes.
     pub bytes_retransmitted: u64,
     /// Time spent sending, since the subflow was opened. In microseconds.
     pub busy_us: u64,
-    /// Names the subflow on this end while the connection lives; the initial one is 1 on Linux 6.5
-    /// and newer. Never used twice, and not the address id of RFC 8684.
+    /// The id of the subflow on this end. An id is not used again while the connection lives. On
+    /// Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
     pub id: u32,
     /// The TCP state. An enum subflows_subflow_state.
     pub state: i32,
@@ -362,7 +363,7 @@ pub struct subflows_subflow {
     pub rtt_us: u32,
     /// Mean deviation of the round-trip time. In microseconds.
     pub rtt_deviation_us: u32,
-    /// Least round-trip time seen lately. In microseconds.
+    /// Minimum of the recent round-trip times. In microseconds.
     pub rtt_min_us: u32,
     /// Retransmission timeout. In microseconds.
     pub rto_us: u32,
@@ -370,7 +371,7 @@ pub struct subflows_subflow {
     pub congestion_window: u32,
     /// Slow start threshold. In segments.
     pub slow_start_threshold: u32,
-    /// The most data in one segment that we send. In bytes.
+    /// Maximum size of the data in a sent segment. In bytes.
     pub segment_size: u32,
     /// Data written and not yet sent. In bytes.
     pub bytes_not_sent: u32,
@@ -378,11 +379,11 @@ pub struct subflows_subflow {
     pub segments_sent: u32,
     /// Segments received. In segments.
     pub segments_received: u32,
-    /// Segments sent again since the subflow was opened. In segments.
+    /// Segments retransmitted since the subflow was opened. In segments.
     pub segments_retransmitted: u32,
     /// Segments sent and not yet acknowledged. In segments.
     pub segments_unacknowledged: u32,
-    /// Segments thought lost. In segments.
+    /// Segments that the kernel considers lost. In segments.
     pub segments_lost: u32,
     /// Time since data was last sent. In milliseconds.
     pub last_data_sent_ms: u32,
@@ -390,7 +391,7 @@ pub struct subflows_subflow {
     pub last_data_received_ms: u32,
     /// Time since an acknowledgement was last received. In milliseconds.
     pub last_acknowledgement_ms: u32,
-    /// Timeouts in a row for the oldest unacknowledged segment.
+    /// Consecutive retransmission timeouts of the oldest unacknowledged segment.
     pub retransmits: u8,
     /// Zero.
     pub reserved_1: [u8; 7],
@@ -472,7 +473,7 @@ const _: () = {
 pub const SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX: u64 = 1;
 pub const SUBFLOWS_DETAILS_HAS_INTERFACE: u64 = 2;
 pub const SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL: u64 = 4;
-/// What the kernel's socket table knows of one subflow, beside what subflows_list() tells.
+/// The entry of one subflow in the kernel's socket table: what subflows_list() does not report.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_details {
@@ -482,29 +483,29 @@ pub struct subflows_details {
     pub local: sockaddr_storage,
     /// The remote end.
     pub remote: sockaddr_storage,
-    /// The cookie by which `ss -e` (as `sk:`) names the subflow's socket.
+    /// The kernel's cookie of the subflow's socket, as `ss -e` prints it (`sk:`).
     pub cookie: u64,
-    /// Data sent, sent again included. In bytes.
+    /// Data sent, including retransmissions. In bytes.
     pub bytes_sent: u64,
     /// Data received. In bytes.
     pub bytes_received: u64,
-    /// Data sent again. In bytes.
+    /// Data retransmitted. In bytes.
     pub bytes_retransmitted: u64,
     /// The TCP state. An enum subflows_subflow_state.
     pub state: i32,
-    /// The index of the interface that it is bound to; absent where the routing table decides.
-    /// Present where SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX is.
+    /// The index of the interface that the subflow is bound to; absent if the routing table
+    /// decides. Present where SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX is.
     pub interface_index: u32,
     /// Smoothed round-trip time. In microseconds.
     pub rtt_us: u32,
-    /// Both ends have acknowledged the subflow: it carries data. For the initial one this is so
-    /// once the first data is acknowledged.
+    /// Whether both ends have acknowledged the subflow, so that it carries data. The initial
+    /// subflow has joined when the first data is acknowledged.
     pub is_joined: Flag,
-    /// It is not the initial subflow.
+    /// Whether it is another subflow than the initial one.
     pub is_additional: Flag,
-    /// We asked the peer to send here only when no other path works.
+    /// Whether this end asked the peer to use the subflow as backup.
     pub is_backup: Flag,
-    /// The peer asked us to send here only when no other path works.
+    /// Whether the peer asked this end to use the subflow as backup.
     pub is_remote_backup: Flag,
     /// The address id of the local address (RFC 8684, section 3.2).
     pub local_address_id: u8,
@@ -512,7 +513,8 @@ pub struct subflows_details {
     pub remote_address_id: u8,
     /// The name of that interface. Present where SUBFLOWS_DETAILS_HAS_INTERFACE is.
     pub interface: [c_char; 16],
-    /// The congestion control. Present where SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL is.
+    /// The name of the congestion control. Present where SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL
+    /// is.
     pub congestion_control: [c_char; 16],
     /// Zero.
     pub reserved_1: [u8; 6],
@@ -569,7 +571,7 @@ const _: () = {
     assert!(size_of::<subflows_details>() == 352);
 };
 
-/// A local address that a connection knows under an address id.
+/// A local address of a connection, with its address id.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_address {
@@ -577,13 +579,13 @@ pub struct subflows_address {
     pub present: u64,
     /// The address.
     pub ip: sockaddr_storage,
-    /// How many live subflows use it under this id.
+    /// The number of live subflows that use it with this id.
     pub subflows: u32,
-    /// The port; 0 where it is not bound to one.
+    /// The port; 0 if the address is not bound to one.
     pub port: u16,
     /// The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow.
     pub id: u8,
-    /// The peer was told of it, by subflows_announce() or by an endpoint.
+    /// Whether it was announced to the peer, by subflows_announce() or by an endpoint.
     pub is_announced: Flag,
 }
 
@@ -621,7 +623,7 @@ pub const SUBFLOWS_EVENT_HAS_LOCAL_ADDRESS_ID: u64 = 32;
 pub const SUBFLOWS_EVENT_HAS_REMOTE_ADDRESS_ID: u64 = 64;
 pub const SUBFLOWS_EVENT_HAS_IS_REMOTE_BACKUP: u64 = 128;
 pub const SUBFLOWS_EVENT_HAS_ERROR: u64 = 256;
-/// Something that happened. What does not belong to its kind is absent.
+/// An event. A field that does not belong to its kind is absent.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_event {
@@ -632,12 +634,12 @@ pub struct subflows_event {
     /// The remote end, or the address that the peer announced. Present where
     /// SUBFLOWS_EVENT_HAS_REMOTE is.
     pub remote: sockaddr_storage,
-    /// What happened. An enum subflows_event_kind.
+    /// The kind of the event. An enum subflows_event_kind.
     pub kind: i32,
     /// The local token of the connection. Present where SUBFLOWS_EVENT_HAS_TOKEN is.
     pub token: u32,
-    /// Why the peer reset it (RFC 8684, section 3.6). Present where SUBFLOWS_EVENT_HAS_RESET_REASON
-    /// is.
+    /// The reason of the peer's reset (RFC 8684, section 3.6). Present where
+    /// SUBFLOWS_EVENT_HAS_RESET_REASON is.
     pub reset_reason: u32,
     /// The index of the interface that the subflow is bound to. Present where
     /// SUBFLOWS_EVENT_HAS_INTERFACE_INDEX is.
@@ -646,17 +648,17 @@ pub struct subflows_event {
     pub local_address_id: u8,
     /// The address id of the remote address. Present where SUBFLOWS_EVENT_HAS_REMOTE_ADDRESS_ID is.
     pub remote_address_id: u8,
-    /// The peer asked us to use the subflow as backup only. Present where
+    /// Whether the peer asked this end to use the subflow as backup. Present where
     /// SUBFLOWS_EVENT_HAS_IS_REMOTE_BACKUP is.
     pub is_remote_backup: Flag,
-    /// Why a subflow is gone, as an error number (errno). Present where SUBFLOWS_EVENT_HAS_ERROR
+    /// Why a subflow has ended, as an error number (errno). Present where SUBFLOWS_EVENT_HAS_ERROR
     /// is.
     pub error: u8,
-    /// This end accepted the connection.
+    /// Whether this end accepted the connection.
     pub is_server: Flag,
-    /// The peer wants no subflow to its initial address.
+    /// Whether the peer accepts no further subflow to its initial address.
     pub denies_initial_address: Flag,
-    /// Told not by the kernel at the time, but found out after a loss.
+    /// Whether the library derived the event after a loss, instead of the kernel reporting it.
     pub is_resync: Flag,
     /// Zero.
     pub reserved_1: [u8; 1],
@@ -715,7 +717,7 @@ pub const SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_SENT_MS: u64 = 64;
 pub const SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_RECEIVED_MS: u64 = 128;
 pub const SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS: u64 = 256;
 pub const SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX: u64 = 512;
-/// One Multipath TCP connection of the network namespace, whoever owns it.
+/// A Multipath TCP connection of the network namespace, of any process.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_connection {
@@ -725,13 +727,13 @@ pub struct subflows_connection {
     pub local: sockaddr_storage,
     /// The remote end of the initial subflow.
     pub remote: sockaddr_storage,
-    /// The sequence number of the next byte to be written.
+    /// The sequence number of the next byte that the application writes.
     pub info_write_sequence: u64,
     /// The first sequence number that the peer has not acknowledged.
     pub info_unacknowledged_sequence: u64,
-    /// The next sequence number expected from the peer.
+    /// The next sequence number that is expected from the peer.
     pub info_receive_sequence: u64,
-    /// Data sent again on another subflow. In bytes. Since Linux 6.5. Present where
+    /// Data retransmitted on another subflow. In bytes. Since Linux 6.5. Present where
     /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RETRANSMITTED is.
     pub info_bytes_retransmitted: u64,
     /// Data sent. In bytes. Since Linux 6.5. Present where SUBFLOWS_CONNECTION_HAS_INFO_BYTES_SENT
@@ -740,31 +742,31 @@ pub struct subflows_connection {
     /// Data received. In bytes. Since Linux 6.5. Present where
     /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RECEIVED is.
     pub info_bytes_received: u64,
-    /// Data acknowledged by the peer. In bytes. Since Linux 6.5. Present where
+    /// Data that the peer acknowledged. In bytes. Since Linux 6.5. Present where
     /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_ACKNOWLEDGED is.
     pub info_bytes_acknowledged: u64,
-    /// The local token, by which `ss -M` and the kernel's events name it.
+    /// The local token, by which `ss -M` and the kernel's events identify it.
     pub token: u32,
     /// The state of the connection as a whole. An enum subflows_subflow_state.
     pub state: i32,
-    /// The inode of its socket, as in /proc/PID/fd; 0 where no process holds it any more.
+    /// The inode of its socket, as in /proc/PID/fd; 0 if no process holds the socket any more.
     pub inode: u32,
-    /// The user who made the socket.
+    /// The id of the user who created the socket.
     pub uid: u32,
     /// Data received and not yet read. In bytes.
     pub receive_queue: u32,
     /// Data written and not yet acknowledged. In bytes.
     pub send_queue: u32,
-    /// The local token, by which `ss -M` and the kernel's events name the connection; 0 while there
-    /// is no connection.
+    /// The local token, by which `ss -M` and the kernel's events identify the connection; 0 without
+    /// a connection.
     pub info_token: u32,
-    /// How many subflows are alive, the initial one included. Of a socket, the true number; of a
-    /// connection that was looked up or listed, the kernel's count, which starts again at 256 and
-    /// is absent before Linux 6.8. Before 6.5 also absent for a socket of another network
-    /// namespace. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is.
+    /// The number of live subflows, including the initial one. For a socket this is the true
+    /// number, absent before Linux 6.5 for a socket of another network namespace. In a record of
+    /// subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
+    /// 256 and is absent before Linux 6.8. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is.
     pub info_subflows: u32,
-    /// Times that data had to be sent again on another subflow in a row. Since Linux 6.5. Present
-    /// where SUBFLOWS_CONNECTION_HAS_INFO_RETRANSMITS is.
+    /// The number of consecutive times that data was retransmitted on another subflow. Since Linux
+    /// 6.5. Present where SUBFLOWS_CONNECTION_HAS_INFO_RETRANSMITS is.
     pub info_retransmits: u32,
     /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present where
     /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_SENT_MS is.
@@ -775,16 +777,17 @@ pub struct subflows_connection {
     /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present where
     /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS is.
     pub info_last_acknowledgement_ms: u32,
-    /// The most extra subflows that the kernel's path manager allows; absent where the application
-    /// is in control. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is.
+    /// The number of additional subflows that the kernel's path manager allows; absent if the
+    /// application controls the connection. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX
+    /// is.
     pub info_subflows_max: u8,
-    /// How many addresses we announced.
+    /// The number of addresses that this end announced.
     pub info_addresses_announced: u8,
-    /// How many announced addresses of the peer we accepted.
+    /// The number of announced addresses of the peer that this end accepted.
     pub info_addresses_accepted: u8,
-    /// The peer has shown its key: Multipath TCP is spoken by both ends.
+    /// Whether this end has received the peer's key, so that both ends use Multipath TCP.
     pub info_is_remote_key_received: Flag,
-    /// Data carry a checksum (RFC 8684, section 3.3.1).
+    /// Whether data carries a checksum (RFC 8684, section 3.3.1).
     pub info_is_checksum_enabled: Flag,
     /// Zero.
     pub reserved_1: [u8; 3],
@@ -865,22 +868,22 @@ const _: () = {
 
 pub const SUBFLOWS_CAPABILITY_HAS_CAUSE: u64 = 1;
 pub const SUBFLOWS_CAPABILITY_HAS_REMEDY: u64 = 2;
-/// One thing that this kernel and this process can or cannot do.
+/// A capability of this kernel and this process.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_capability {
     /// Which of the members are there that may be absent: SUBFLOWS_CAPABILITY_HAS_*.
     pub present: u64,
-    /// Its name.
+    /// The name of the capability.
     pub name: *const c_char,
-    /// What it is good for.
+    /// What it makes possible.
     pub purpose: *const c_char,
-    /// Why it is not. Present where SUBFLOWS_CAPABILITY_HAS_CAUSE is.
+    /// Why it is not available. Present where SUBFLOWS_CAPABILITY_HAS_CAUSE is.
     pub cause: *const c_char,
-    /// What to do about it; often one command to run. Present where SUBFLOWS_CAPABILITY_HAS_REMEDY
-    /// is.
+    /// What makes it available; often a command to run. Present where
+    /// SUBFLOWS_CAPABILITY_HAS_REMEDY is.
     pub remedy: *const c_char,
-    /// Whether it is there.
+    /// Whether it is available.
     pub is_available: Flag,
     /// Zero.
     pub reserved_1: [u8; 7],
@@ -913,23 +916,23 @@ const _: () = {
     assert!(size_of::<subflows_capability>() == 48);
 };
 
-/// How to connect.
+/// Options of subflows_connect().
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_connect_options {
-    /// The local address to connect from; port 0 leaves the port to the kernel. NULL: not given.
+    /// The local address to connect from. With port 0 the kernel chooses the port. NULL: not given.
     pub local: *const sockaddr,
-    /// The interface to leave by (SO_BINDTODEVICE). NULL: not given.
+    /// The interface to connect by, by name (SO_BINDTOIFINDEX). NULL: not given.
     pub interface: *const c_char,
     /// The size of what `local` points to.
     pub local_length: socklen_t,
-    /// How long to try. Without, the kernel decides (about two minutes). In milliseconds; 0 as if
-    /// not given.
+    /// The timeout for each address. Without it, the kernel gives up after about two minutes. In
+    /// milliseconds; 0 as if not given.
     pub timeout_ms: u32,
-    /// Take control of the connection's paths before connecting: see subflows_take_control(). Fails
-    /// with the remedy where that is not possible. Not the default, because a connection under the
-    /// application's control ignores the endpoints that the administrator or NetworkManager
-    /// configured, and would lose the paths that they give.
+    /// Whether to take control of the connection before connecting: see subflows_take_control().
+    /// The call fails if that is not possible. This is not the default, because a controlled
+    /// connection ignores the endpoints that the administrator or NetworkManager configured, and so
+    /// gets no subflows from them.
     pub control: Flag,
     /// Zero.
     pub reserved_1: [u8; 7],
@@ -958,16 +961,17 @@ const _: () = {
     assert!(size_of::<subflows_connect_options>() == 32);
 };
 
-/// How to listen.
+/// Options of subflows_listen().
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_listen_options {
-    /// Accept only what comes in by this interface (SO_BINDTODEVICE). NULL: not given.
+    /// The interface whose connections are accepted, by name (SO_BINDTOIFINDEX). Without it, those
+    /// of every interface. NULL: not given.
     pub interface: *const c_char,
-    /// How many connections may wait to be accepted; the kernel's limit is `net.core.somaxconn`. 0
+    /// The number of connections that may wait to be accepted, at most `net.core.somaxconn`. 0
     /// stands for 4096.
     pub backlog: u32,
-    /// An IPv6 listener leaves IPv4 alone.
+    /// Whether an IPv6 listener accepts IPv6 connections only.
     pub only_v6: Flag,
     /// Zero.
     pub reserved_1: [u8; 3],
@@ -995,31 +999,33 @@ const _: () = {
     assert!(size_of::<subflows_listen_options>() == 16);
 };
 
-/// How to open a subflow: from where, to where, and for what.
+/// Options of subflows_open(): the two ends of the subflow, its priority and the timeout.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_open_options {
-    /// The local address to open it from. Without, an address of `interface`; without both, the
-    /// address of the initial subflow. NULL: not given.
+    /// The local address. Without it, an address of `interface`; without both, the address of the
+    /// initial subflow. NULL: not given.
     pub local: *const sockaddr,
-    /// The interface to send by, by name. Without, the one that owns `local`. NULL: not given.
+    /// The interface to send by, by name. Without it, the one that owns the local address. NULL:
+    /// not given.
     pub interface: *const c_char,
-    /// The remote end. Without, the peer's address as it was connected to; a port of 0 stands for
-    /// the port that was connected to. NULL: not given.
+    /// The remote end. Without it, the peer's end of the connection; with port 0, the peer's port
+    /// of the connection. NULL: not given.
     pub remote: *const sockaddr,
     /// The size of what `local` points to.
     pub local_length: socklen_t,
     /// The size of what `remote` points to.
     pub remote_length: socklen_t,
-    /// How long to try until it is usable. In milliseconds; 0 stands for 5000.
+    /// The timeout until the subflow is usable. In milliseconds; 0 stands for 5000.
     pub timeout_ms: u32,
-    /// The local port; 0 chooses a free one from the ephemeral range.
+    /// The local port. 0 chooses a free one from the ephemeral range.
     pub local_port: u16,
-    /// Ask the peer to use it as backup only, from the start.
+    /// Whether to ask the peer to use the subflow as backup from the start.
     pub backup: Flag,
-    /// Leave the choice of the interface to the routing table, instead of sending by the one that
-    /// owns the local address. Strict routers drop what leaves by another: only for hosts whose
-    /// routing rules look at the source address.
+    /// Whether to leave the choice of the interface to the routing table, instead of sending by the
+    /// one that owns the local address. Set this only on a host whose routing rules depend on the
+    /// source address: strict routers drop packets that leave by another interface than the one
+    /// that owns their source address.
     pub unbound: Flag,
 }
 
@@ -1055,16 +1061,17 @@ const _: () = {
     assert!(size_of::<subflows_open_options>() == 40);
 };
 
-/// Which address to announce, and how.
+/// Options of subflows_announce().
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_announce_options {
-    /// How many strangers may wait at the listener to be turned away. 0 stands for 128.
+    /// The number of connections of other hosts that may wait at the listener until
+    /// subflows_announced_turn_away() resets them. 0 stands for 128.
     pub backlog: u32,
-    /// The port that the peer should connect to; 0 chooses a free one. With one, a listener is kept
-    /// there, on the interface that owns the address: the peer needs it to join us. Without, the
-    /// peer uses the port that this end of the connection has, and something must be listening
-    /// there: right for a server.
+    /// The port that the peer connects to; 0 chooses a free one. The library then listens on it, on
+    /// the interface that owns the address, because the peer can only join where a socket listens.
+    /// Without it, the peer uses the port of this end of the connection, on which the program must
+    /// already listen, as a server does.
     pub port: u16,
     /// Whether `port` is given.
     pub has_port: Flag,
@@ -1093,12 +1100,12 @@ const _: () = {
     assert!(size_of::<subflows_announce_options>() == 8);
 };
 
-/// What to list of each connection.
+/// Options of subflows_connections().
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_connections_options {
-    /// Its subflows as well. Takes several times as long: the kernel is asked for every TCP socket
-    /// of the namespace.
+    /// Whether to list the subflows of each connection as well. This takes several times as long,
+    /// because the kernel then lists every TCP socket of the namespace.
     pub subflows: Flag,
     /// Zero.
     pub reserved_1: [u8; 7],

@@ -2,61 +2,63 @@
 
 macro_rules! doc {
     (socket) => {
-        r#"Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has
-none, or it is switched off or forbidden (`status` then says so).
+        r#"Creates a Multipath TCP socket, unconnected and unbound.
 
-It is closed on exec.
+If the kernel has no Multipath TCP, or if it is switched off or denied by a security policy, the
+socket is a TCP socket: `status` reports which. The socket is closed on exec.
 
 Requires no privilege; Linux 5.6 or newer."#
     };
     (connect) => {
-        r#"Connects by Multipath TCP, or by plain TCP where either end has none.
+        r#"Connects by Multipath TCP, or by plain TCP if one end has no Multipath TCP.
 
-The result is the language's own socket, in blocking mode. Each address that a name resolves to is
-tried in turn, with the whole timeout each.
+Returns a socket of the language, in blocking mode. The addresses of a name are tried in turn,
+each with the whole timeout.
 
 Requires no privilege, or what `take_control` requires if `control` of `connect` is set; Linux 5.6
 or newer.
 
 Raises:
 
-- `RefusedError`, `UnreachableError`, `TimedOutError`, `AddressNotAvailableError` as connect(2)
-  and bind(2) say.
-- `NotPermittedError`, `BusyError`, `UnsupportedError` as `take_control` says, when control is
+- `RefusedError`, `UnreachableError`, `TimedOutError`, `AddressNotAvailableError`: those of
+  connect(2) and bind(2).
+- `NotPermittedError`, `BusyError`, `UnsupportedError`: those of `take_control`, if control is
   asked for."#
     };
     (listen) => {
-        r#"Listens for Multipath TCP connections; plain TCP clients are accepted as well.
+        r#"Listens for Multipath TCP connections, and accepts plain TCP clients as well.
 
-The result is the language's own listener. Without a host (in Rust: `listen_any`) it is bound to
-`::`, which accepts IPv4 clients as well, or to `0.0.0.0` if there is no IPv6. The address may be
-taken again at once after the program ends (SO_REUSEADDR). Where the kernel has no Multipath TCP
-it is a TCP listener. Who manages the paths of accepted connections is decided by the network
-namespace (`net.mptcp.path_manager`) when a client connects: there is nothing to set here. Where
-that is `userspace`, the kernel takes further subflows of clients only while some program of the
-host follows `events`.
+Returns a listener of the language. Without a host, it listens on every address of the host: it is
+bound to ::, which accepts IPv4 clients as well, or to 0.0.0.0 if there is no IPv6. Port 0 chooses
+a free port. The address can be used again as soon as the program has ended (SO_REUSEADDR). If the
+kernel has no Multipath TCP, the result is a TCP listener.
+
+The network namespace decides what manages the subflows of an accepted connection: the value of
+`net.mptcp.path_manager` when the client connects. If it is `userspace`, the kernel accepts
+further subflows of clients only while a program of this host follows `events`, in any network
+namespace.
 
 Requires no privilege; Linux 5.6 or newer.
 
 Raises:
 
-`AddressNotAvailableError` where the address is not ours or is taken; `NotPermittedError` for a
-port below 1024 without the right."#
+`AddressNotAvailableError` if the address does not belong to this host, or is in use;
+`NotPermittedError` for a port below 1024 without the privilege."#
     };
     (upgrade) => {
         r#"Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
 
-A new socket is put over the descriptor (dup3). Options that were set are carried and read back;
-the descriptor's flags and signals (F_SETOWN, F_SETSIG) stay. A socket that is Multipath TCP
-already is left as it is.
+The library replaces the socket under the descriptor by a new one (dup3). It copies the options
+that were set and reads them back. The flags of the descriptor and its signals (F_SETOWN,
+F_SETSIG) stay. A socket that is Multipath TCP already is not changed.
 
-Do it before anything watches the socket: what another descriptor, an epoll set of this process or
-io_uring holds, still is the old socket. The first two are found and refused; io_uring and other
-processes cannot be seen. What no program can read back from a TCP socket is not carried and
-cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME
-on the default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
-IP_IPSEC_POLICY with their IPv6 counterparts. Set these after it. An option that requires a
-privilege to be set (SO_MARK) requires it again.
+Call it before the socket is watched: another descriptor of the socket, an epoll set and io_uring
+keep the old socket. The call fails if this process has another descriptor or an epoll set with
+the socket; it cannot see io_uring and other processes. Options that a program cannot read from a
+TCP socket are not copied, and do not make the call fail: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and
+_EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
+IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set these
+after the call. An option that requires a privilege to be set (SO_MARK) requires it again.
 
 Requires no privilege; Linux 5.6 or newer.
 
@@ -64,29 +66,31 @@ Raises:
 
 - `InvalidStateError` for a socket that is bound, connecting, connected or listening, or that an
   epoll set or another descriptor of this process still holds.
-- `UnsupportedError` where an option was set that Multipath TCP does not have (it is named), and
-  where there is no Multipath TCP to be had.
-- `OtherNamespaceError` from another network namespace: there the new socket would be.
+- `UnsupportedError` if an option was set that Multipath TCP does not have (the message names it),
+  or if the kernel has no Multipath TCP.
+- `OtherNamespaceError` from another network namespace, to which the new socket would belong.
 
 The socket is as it was after every error."#
     };
     (take_control) => {
-        r#"Hands the path management of one connection to the application, before it is connected.
+        r#"Gives the application control of the subflows of one connection, before it is connected.
 
-`open`, `set_backup` and `announce` need it. The namespace's default stays as it was, whatever
-happens to this process: it is switched for about a microsecond and back, by a helper process that
-survives us. Sockets that other programs make in that microsecond, and connections that the host
-accepts in it, are under application control for their life; a namespace whose
-`net.mptcp.path_manager` is `userspace` has no such window, and nothing is written there. Bound
-address and port, congestion control, buffers and other options stay.
+`open`, `set_backup` and `announce` require it. The kernel has no socket option for it, so the
+library sets `net.mptcp.path_manager` of the network namespace to `userspace` for about a
+microsecond. A helper process restores it, also if this process is killed. A socket that another
+program creates in that microsecond, and a connection that the host accepts in it, is also under
+application control, for as long as it exists. If the setting is `userspace` already, the library
+changes nothing. The socket keeps its bound address and port, congestion control, buffer sizes and
+other options.
 
-A controlled connection ignores the endpoints configured with `ip mptcp`, and those that the peer
-announces: it has the paths that the application opens, and no others. Those that the peer opens
-it takes only while some program of this host follows events, in whatever namespace (`events`; an
-announced address does so too).
+A controlled connection ignores the endpoints that are configured with `ip mptcp`, and the
+addresses that the peer announces: it has no other subflows than those that one of the two
+applications opens. It accepts subflows that the peer opens only while a program of this host
+follows events, in any network namespace: see `events`. An announced address follows events too.
 
-Waits at most one second for others that are doing the same. On the accepting side there is
-nothing to take: the namespace's setting at the time of the handshake decides.
+The call waits at most one second for other processes that take control at the same time. It is
+not possible for an accepted connection: the namespace's setting at the time of its handshake
+decides.
 
 Requires `CAP_NET_ADMIN` and a writable `/proc/sys/net`, unless the namespace is set to
 `userspace` already; Linux 5.19 or newer.
@@ -95,16 +99,16 @@ Raises:
 
 - `InvalidStateError` for a socket that is listening, connecting or connected.
 - `NotMptcpError` for a TCP socket.
-- `NotPermittedError` without the right, or in a container whose `/proc/sys` is read-only.
-- `BusyError` where another process held the lock all the time.
+- `NotPermittedError` without the privilege, or in a container whose `/proc/sys` is read-only.
+- `BusyError` if another process holds the lock for a second.
 - `OtherNamespaceError` from another network namespace; `UnsupportedError` before Linux 5.19."#
     };
     (status) => {
-        r#"Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back, plain TCP,
-or closed.
+        r#"Reports the state of a socket: unconnected, listening, connecting, Multipath TCP, fallen back,
+plain TCP, or closed.
 
-Fallback can come late, so ask again rather than remember. The answer has the same meaning for
-IPv4 and IPv6, for the side that connected and the side that accepted.
+A connection can fall back late, so do not keep the answer: call it again. The answer has the same
+meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
 
 Requires no privilege; Linux 5.16 or newer."#
     };
@@ -122,9 +126,9 @@ Raises:
     (list) => {
         r#"Lists the live subflows of a connection, in the order in which they were opened.
 
-A subflow that is being opened is listed with the state `SYN_SENT`; closed ones are not listed,
-not even the initial one, which the kernel keeps. Without a connection the list is empty. One
-system call and one allocation; several before Linux 6.5.
+A subflow that is being opened is listed with the state `SYN_SENT`. Closed subflows are not
+listed, not even the initial one, which the kernel keeps. Without a connection the list is empty.
+The call makes one system call and one allocation; before Linux 6.5, several.
 
 Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag` before 6.5.
 
@@ -134,24 +138,24 @@ Raises:
 another network namespace."#
     };
     (details) => {
-        r#"Tells what `list` does not: backup in either direction, address ids, whether the subflow is fully
+        r#"Reports what `list` does not: backup in each direction, address ids, whether the subflow has
 joined, its interface and its congestion control.
 
 Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
 
 Raises:
 
-`NoSuchSubflowError` where no live subflow has that id; `ClosedError` where the connection is
-over; `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
+`NoSuchSubflowError` if no live subflow has that id; `ClosedError` if the connection has ended;
+`NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
 namespace."#
     };
     (open) => {
-        r#"Opens one more subflow of a connection and waits until it is usable.
+        r#"Opens a further subflow of a connection and waits until it is usable.
 
-Usable means fully joined: both ends have acknowledged it, and it carries data. A connection
-becomes ready for this when its first byte is acknowledged; while data is on its way the call
-waits for that, and fails at once where nothing is. A connection that fails to open a subflow goes
-on as before.
+A subflow is usable when it has joined: both ends have acknowledged it, and it carries data. A
+connection is ready for further subflows when its first byte is acknowledged. If data is on its
+way, the call waits for that; otherwise it fails at once. If the subflow cannot be opened, the
+connection stays as it was.
 
 If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms after
 it has joined (longer on a busy host, at most half a second), and joins as a backup until then:
@@ -163,77 +167,80 @@ Requires `CAP_NET_ADMIN` and a connection that the application controls (`contro
 
 Raises:
 
-- `NotConnectedError`, `ClosedError`, `NotMptcpError`: there is no connection to add to.
-- `NotReadyError`: send or receive something first.
-- `NotControlledError`, `NotPermittedError`, `OtherNamespaceError`: not ours to steer, or not from
-  here.
-- `AddressNotAvailableError`, `InvalidArgumentError`: the local end, or the two together, cannot
-  be.
-- `UnreachableError`, `RefusedError`, `TimedOutError`: the network or the peer's host says no, or
-  nothing.
-- `PeerLimitError`: the peer took the subflow back, because it accepts no more."#
+- `NotConnectedError`, `ClosedError`, `NotMptcpError`: the socket has no Multipath TCP connection.
+- `NotReadyError`: no data has been acknowledged yet. Send or receive data first.
+- `NotControlledError`: the kernel's path manager manages the connection.
+- `NotPermittedError` without the privilege; `OtherNamespaceError` from another network namespace.
+- `AddressNotAvailableError`, `InvalidArgumentError`: the local address, or this pair of
+  addresses, cannot be used.
+- `UnreachableError`, `RefusedError`, `TimedOutError`: the network or the peer rejected the
+  subflow, or did not answer.
+- `PeerLimitError`: the peer answered and then reset the subflow, because it accepts no more."#
     };
     (close) => {
         r#"Closes one subflow and leaves the connection open.
 
-Data that was on its way there is sent again on the others. Works for the initial subflow, for one
-that is still being opened, and also for connections under the kernel's path manager, where the
-peer sees a reset. When it returns, `list` no longer shows the subflow.
+Data that was sent on the subflow and not acknowledged is sent again on the others. The initial
+subflow can be closed, and so can one that is still being opened. If the kernel's path manager
+manages the connection, the peer sees a reset. After the return, `list` no longer shows the
+subflow.
 
 Requires `CAP_NET_ADMIN`; Linux 5.19 or newer, with `CONFIG_INET_DIAG_DESTROY` and the module
 `tcp_diag` for connections that the kernel manages.
 
 Raises:
 
-- `NoSuchSubflowError` where no live subflow has that id, also after it was closed once.
-- `InvalidStateError` for the last subflow that works, also while another one is still being
-  joined: see `close` with `force`. Two threads that each close one of two subflows at the same
-  time are not held up: the kernel has no such check.
-- `ClosedError` where the connection is over; `NotMptcpError` for plain TCP and after fallback.
-- `NotPermittedError` without the right; `OtherNamespaceError` from another network namespace.
+- `NoSuchSubflowError` if no live subflow has that id, also after it was closed once.
+- `InvalidStateError` for the last subflow that works, also while another one is still joining:
+  see `close` with `force`. If two threads each close one of two subflows at the same time, both
+  succeed: the kernel has no such check.
+- `ClosedError` if the connection has ended; `NotMptcpError` for plain TCP and after fallback.
+- `NotPermittedError` without the privilege; `OtherNamespaceError` from another network namespace.
 - `UnsupportedError` for a connection under the kernel's path manager on a kernel without
   `CONFIG_INET_DIAG_DESTROY`."#
     };
     (set_backup) => {
-        r#"Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
+        r#"Marks a subflow as backup, or as a regular one again, for both ends (MP_PRIO).
 
-A backup carries data only while no other subflow can. The peer decides about its own sending;
-Linux complies. It is told by one segment that is not sent again when it is lost: ask again where
-its sending does not change. `details` tells what was asked.
+A backup carries data only while no other subflow can. This end follows the mark at once. The peer
+decides itself; Linux complies. The request is one segment, which is not sent again if it is lost:
+if the peer's sending does not change, call it again. `details` reports the marks.
 
 Requires `CAP_NET_ADMIN` and a connection that the application controls; Linux 5.19 or newer.
 
 Raises:
 
-`NoSuchSubflowError` where no live subflow has that id; `NotControlledError` under the kernel's
-path manager; `ClosedError` where the connection is over; `NotMptcpError` for plain TCP and after
-fallback; `NotPermittedError` without the right; `OtherNamespaceError` from another network
-namespace."#
+`NoSuchSubflowError` if no live subflow has that id; `NotControlledError` if the kernel's path
+manager manages the connection; `ClosedError` if the connection has ended; `NotMptcpError` for
+plain TCP and after fallback; `NotPermittedError` without the privilege; `OtherNamespaceError`
+from another network namespace."#
     };
     (announce) => {
-        r#"Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+        r#"Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
 
-The result owns the announcement: dropped or closed, the address is withdrawn, and subflows that
-use it are closed. With a port it keeps a listener for the peer; call `Announced.turn_away` when
-its descriptor becomes readable, and strangers who connect there are reset.
+The result owns the announcement. When it is closed or dropped, the address is withdrawn and the
+subflows that use it are closed. If a port is announced, the result also owns a listener for the
+peer. When the listener's descriptor becomes readable, another host has connected to it: call
+`Announced.turn_away`, which resets such connections.
 
 Requires `CAP_NET_ADMIN` and a connection that the application controls; Linux 5.19 or newer.
 
 Raises:
 
-- `NotConnectedError`, `ClosedError`, `NotMptcpError`: there is no peer to tell.
-- `NotReadyError`: send or receive something first.
-- `NotControlledError`, `NotPermittedError`, `OtherNamespaceError`: not ours to steer, or not from
-  here.
-- `AddressNotAvailableError` for a port that is taken, or an address with one that is not ours.
-- `UnsupportedError` for IPv6 with a port that was not left to us, beside TCP timestamps."#
+- `NotConnectedError`, `ClosedError`, `NotMptcpError`: the socket has no Multipath TCP connection.
+- `NotReadyError`: no data has been acknowledged yet. Send or receive data first.
+- `NotControlledError`: the kernel's path manager manages the connection.
+- `NotPermittedError` without the privilege; `OtherNamespaceError` from another network namespace.
+- `AddressNotAvailableError` if the port is in use, or if a port is announced with an address that
+  does not belong to this host.
+- `UnsupportedError` for IPv6 with another port than 0 if TCP timestamps are on."#
     };
     (addresses) => {
-        r#"Lists the local addresses that a connection knows: those that its live subflows use, and those
-that were announced or used before. In the order of their address ids.
+        r#"Lists the local addresses of a connection, in the order of their address ids.
 
-What the peer announced is told by events only. Announced addresses that no subflow uses are told
-since Linux 6.10, for controlled connections.
+The list has the addresses that live subflows use, and those that were announced or used before.
+Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for controlled
+connections. Addresses that the peer announced are reported by events only.
 
 Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
 
@@ -243,55 +250,57 @@ Raises:
 namespace."#
     };
     (events) => {
-        r#"Follows what happens to one connection, from now on.
+        r#"Follows the events of one connection, from now on.
 
-Reading slower than events come loses some (the kernel keeps about 256): the stream then gives
-`LOST`, followed by events marked `is_resync` for every subflow that came or went meanwhile. The
-kernel does not tell the end of every connection: one that times out ends silently, so ask
-`status` as well. The stream has no end of its own: after `CLOSED` nothing more comes, however
-long it is waited for. Our own `set_backup` is told to the peer only.
+If the program reads too slowly, events are lost: the kernel keeps about 256. The stream then
+returns `LOST`, and an event with `is_resync` for each subflow that was opened or closed
+meanwhile. The kernel does not report the end of every connection: no event comes for one that
+times out, so call `status` as well. The stream does not end with its connection: after `CLOSED`
+no further event comes. A `set_backup` of this end causes an event on the peer only.
 
 Requires `CAP_NET_ADMIN`; Linux 5.16 or newer.
 
 Raises:
 
-`NotConnectedError` before connect was called; `ClosedError` where the connection is over;
-`NotMptcpError` for plain TCP and after fallback; `NotPermittedError` without the right;
+`NotConnectedError` before connect(2) was called; `ClosedError` if the connection has ended;
+`NotMptcpError` for plain TCP and after fallback; `NotPermittedError` without the privilege;
 `OtherNamespaceError` from another network namespace."#
     };
     (connections) => {
         r#"Lists every Multipath TCP connection of the calling thread's network namespace, on request with
 its subflows.
 
-Connections come in the kernel's order. The list is not taken at one moment: what opens or closes
-meanwhile may be in it or not.
+The connections are in the kernel's order. The list is not a snapshot: a connection that opens or
+closes during the call may be in it or not.
 
 Requires no privilege; Linux 5.9 or newer, with the module `mptcp_diag`, and `tcp_diag` if
 subflows are asked for.
 
 Raises:
 
-`UnsupportedError` where the kernel has no `mptcp_diag`; in containers, which may not load
-modules, the host has to."#
+`UnsupportedError` if the kernel has no `mptcp_diag`. A container may not load modules: load it on
+the host."#
     };
     (connection) => {
         r#"Looks up one connection of the calling thread's network namespace by its local token, in constant
 time, without its subflows.
 
-Tokens are unique on a host. A thread that has moved to another network namespace may still be
-told about a connection of the one that it has left.
+Tokens are unique on a host. In a thread that has moved to another network namespace, the call may
+still find a connection of the namespace that the thread has left.
 
 Requires no privilege; Linux 5.9 or newer, with the module `mptcp_diag`.
 
 Raises:
 
-`ClosedError` where no connection has that token; `UnsupportedError` where the kernel has no
+`ClosedError` if no connection has that token; `UnsupportedError` if the kernel has no
 `mptcp_diag`."#
     };
     (capabilities) => {
-        r#"Tells what this kernel and this process can do, each "no" with its cause and a remedy.
+        r#"Reports what this kernel and this process can do. A capability that is not available has a cause
+and a remedy.
 
-Found by trying, without side effects, in the calling thread's network namespace.
+The library tries each capability, without side effects, in the calling thread's network
+namespace.
 
 Requires no privilege."#
     };
@@ -299,46 +308,49 @@ Requires no privilege."#
 
 macro_rules! options {
     (connect) => {
-        r#"- `local`: The local address to connect from; port 0 leaves the port to the kernel.
-- `interface`: The interface to leave by (SO_BINDTODEVICE).
-- `timeout`: How long to try. Without, the kernel decides (about two minutes). In seconds.
-- `control`: Take control of the connection's paths before connecting: see `take_control`. Fails
-  with the remedy where that is not possible. Not the default, because a connection under the
-  application's control ignores the endpoints that the administrator or NetworkManager configured,
-  and would lose the paths that they give."#
+        r#"- `local`: The local address to connect from. With port 0 the kernel chooses the port.
+- `interface`: The interface to connect by, by name (SO_BINDTOIFINDEX).
+- `timeout`: The timeout for each address. Without it, the kernel gives up after about two
+  minutes. In seconds.
+- `control`: Whether to take control of the connection before connecting: see `take_control`. The
+  call fails if that is not possible. This is not the default, because a controlled connection
+  ignores the endpoints that the administrator or NetworkManager configured, and so gets no
+  subflows from them."#
     };
     (listen) => {
-        r#"- `interface`: Accept only what comes in by this interface (SO_BINDTODEVICE).
-- `backlog`: How many connections may wait to be accepted; the kernel's limit is
-  `net.core.somaxconn`.
-- `only_v6`: An IPv6 listener leaves IPv4 alone."#
+        r#"- `interface`: The interface whose connections are accepted, by name (SO_BINDTOIFINDEX). Without
+  it, those of every interface.
+- `backlog`: The number of connections that may wait to be accepted, at most `net.core.somaxconn`.
+- `only_v6`: Whether an IPv6 listener accepts IPv6 connections only."#
     };
     (open) => {
-        r#"- `local`: The local address to open it from. Without, an address of `interface`; without both,
-  the address of the initial subflow.
-- `interface`: The interface to send by, by name. Without, the one that owns `local`.
-- `remote`: The remote end. Without, the peer's address as it was connected to; a port of 0 stands
-  for the port that was connected to.
-- `local_port`: The local port; 0 chooses a free one from the ephemeral range.
-- `backup`: Ask the peer to use it as backup only, from the start.
-- `timeout`: How long to try until it is usable. In seconds.
-- `unbound`: Leave the choice of the interface to the routing table, instead of sending by the one
-  that owns the local address. Strict routers drop what leaves by another: only for hosts whose
-  routing rules look at the source address."#
+        r#"- `local`: The local address. Without it, an address of `interface`; without both, the address of
+  the initial subflow.
+- `interface`: The interface to send by, by name. Without it, the one that owns the local address.
+- `remote`: The remote end. Without it, the peer's end of the connection; with port 0, the peer's
+  port of the connection.
+- `local_port`: The local port. 0 chooses a free one from the ephemeral range.
+- `backup`: Whether to ask the peer to use the subflow as backup from the start.
+- `timeout`: The timeout until the subflow is usable. In seconds.
+- `unbound`: Whether to leave the choice of the interface to the routing table, instead of sending
+  by the one that owns the local address. Set this only on a host whose routing rules depend on
+  the source address: strict routers drop packets that leave by another interface than the one
+  that owns their source address."#
     };
     (close) => {
         r#"- `force`: Do so even to the last subflow that works. The connection then has no path, until
   another is opened."#
     };
     (announce) => {
-        r#"- `port`: The port that the peer should connect to; 0 chooses a free one. With one, a listener is
-  kept there, on the interface that owns the address: the peer needs it to join us. Without, the
-  peer uses the port that this end of the connection has, and something must be listening there:
-  right for a server.
-- `backlog`: How many strangers may wait at the listener to be turned away."#
+        r#"- `port`: The port that the peer connects to; 0 chooses a free one. The library then listens on
+  it, on the interface that owns the address, because the peer can only join where a socket
+  listens. Without it, the peer uses the port of this end of the connection, on which the program
+  must already listen, as a server does.
+- `backlog`: The number of connections of other hosts that may wait at the listener until
+  `Announced.turn_away` resets them."#
     };
     (connections) => {
-        r#"- `subflows`: Its subflows as well. Takes several times as long: the kernel is asked for every TCP
-  socket of the namespace."#
+        r#"- `subflows`: Whether to list the subflows of each connection as well. This takes several times as
+  long, because the kernel then lists every TCP socket of the namespace."#
     };
 }

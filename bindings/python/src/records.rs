@@ -6,34 +6,34 @@ use pyo3::types::PyDict;
 
 use crate::convert::{ToPy, asdict, fields_of, represent};
 
-/// What a socket is at this moment.
+/// The state of a socket at the time of the call.
 #[pyclass(frozen, eq, module = "subflows")]
 #[derive(Clone, PartialEq)]
 pub struct Status(pub(crate) subflows::Status);
 
 #[pymethods]
 impl Status {
-    /// What it is.
+    /// The state of the socket.
     #[getter]
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.state.to_py(py)
     }
 
-    /// Whether subflows may be opened now: the peer has shown that it speaks Multipath TCP, and
-    /// neither direction is closed.
+    /// Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no
+    /// direction is closed.
     #[getter]
     fn is_ready<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_ready.to_py(py)
     }
 
-    /// Who decides about its subflows.
+    /// What manages the subflows of the connection.
     #[getter]
     fn path_manager<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.path_manager.to_py(py)
     }
 
-    /// The local token, by which `ss -M` and the kernel's events name the connection; absent
-    /// while there is none.
+    /// The local token, by which `ss -M` and the kernel's events identify the connection;
+    /// absent without a connection.
     #[getter]
     fn token<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.token.to_py(py)
@@ -55,61 +55,61 @@ impl ToPy for subflows::Status {
     }
 }
 
-/// The counters of a connection as a whole. What this kernel does not count is absent.
+/// The counters of a connection as a whole. A counter that this kernel does not have is absent.
 #[pyclass(frozen, eq, module = "subflows")]
 #[derive(Clone, PartialEq)]
 pub struct Info(pub(crate) subflows::Info);
 
 #[pymethods]
 impl Info {
-    /// The local token, by which `ss -M` and the kernel's events name the connection; 0 while
-    /// there is no connection.
+    /// The local token, by which `ss -M` and the kernel's events identify the connection; 0
+    /// without a connection.
     #[getter]
     fn token<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.token.to_py(py)
     }
 
-    /// How many subflows are alive, the initial one included. Of a socket, the true number; of
-    /// a connection that was looked up or listed, the kernel's count, which starts again at 256
-    /// and is absent before Linux 6.8. Before 6.5 also absent for a socket of another network
-    /// namespace.
+    /// The number of live subflows, including the initial one. For a socket this is the true
+    /// number, absent before Linux 6.5 for a socket of another network namespace. In a record
+    /// of `connection` and `connections` it is the kernel's counter, which wraps at 256 and is
+    /// absent before Linux 6.8.
     #[getter]
     fn subflows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows.to_py(py)
     }
 
-    /// The most extra subflows that the kernel's path manager allows; absent where the
-    /// application is in control.
+    /// The number of additional subflows that the kernel's path manager allows; absent if the
+    /// application controls the connection.
     #[getter]
     fn subflows_max<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows_max.to_py(py)
     }
 
-    /// How many addresses we announced.
+    /// The number of addresses that this end announced.
     #[getter]
     fn addresses_announced<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.addresses_announced.to_py(py)
     }
 
-    /// How many announced addresses of the peer we accepted.
+    /// The number of announced addresses of the peer that this end accepted.
     #[getter]
     fn addresses_accepted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.addresses_accepted.to_py(py)
     }
 
-    /// The peer has shown its key: Multipath TCP is spoken by both ends.
+    /// Whether this end has received the peer's key, so that both ends use Multipath TCP.
     #[getter]
     fn is_remote_key_received<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_remote_key_received.to_py(py)
     }
 
-    /// Data carry a checksum (RFC 8684, section 3.3.1).
+    /// Whether data carries a checksum (RFC 8684, section 3.3.1).
     #[getter]
     fn is_checksum_enabled<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_checksum_enabled.to_py(py)
     }
 
-    /// The sequence number of the next byte to be written.
+    /// The sequence number of the next byte that the application writes.
     #[getter]
     fn write_sequence<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.write_sequence.to_py(py)
@@ -121,19 +121,20 @@ impl Info {
         self.0.unacknowledged_sequence.to_py(py)
     }
 
-    /// The next sequence number expected from the peer.
+    /// The next sequence number that is expected from the peer.
     #[getter]
     fn receive_sequence<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.receive_sequence.to_py(py)
     }
 
-    /// Times that data had to be sent again on another subflow in a row. None before Linux 6.5.
+    /// The number of consecutive times that data was retransmitted on another subflow. None
+    /// before Linux 6.5.
     #[getter]
     fn retransmits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.retransmits.to_py(py)
     }
 
-    /// Data sent again on another subflow. In bytes. None before Linux 6.5.
+    /// Data retransmitted on another subflow. In bytes. None before Linux 6.5.
     #[getter]
     fn bytes_retransmitted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.bytes_retransmitted.to_py(py)
@@ -151,7 +152,7 @@ impl Info {
         self.0.bytes_received.to_py(py)
     }
 
-    /// Data acknowledged by the peer. In bytes. None before Linux 6.5.
+    /// Data that the peer acknowledged. In bytes. None before Linux 6.5.
     #[getter]
     fn bytes_acknowledged<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.bytes_acknowledged.to_py(py)
@@ -191,21 +192,22 @@ impl ToPy for subflows::Info {
     }
 }
 
-/// One live subflow of a connection: one path, and how it fares.
+/// One live subflow of a connection: its path and its counters.
 #[pyclass(frozen, eq, module = "subflows")]
 #[derive(Clone, PartialEq)]
 pub struct Subflow(pub(crate) subflows::Subflow);
 
 #[pymethods]
 impl Subflow {
-    /// Names the subflow on this end while the connection lives; the initial one is 1 on Linux
-    /// 6.5 and newer. Never used twice, and not the address id of RFC 8684.
+    /// The id of the subflow on this end. An id is not used again while the connection lives.
+    /// On Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC
+    /// 8684.
     #[getter]
     fn id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.id.to_py(py)
     }
 
-    /// The local end. IPv4 on an IPv6 socket is given as IPv4.
+    /// The local end; of IPv4 on an IPv6 socket, the IPv4 address.
     #[getter]
     fn local<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.local.to_py(py)
@@ -235,7 +237,7 @@ impl Subflow {
         self.0.rtt_deviation_us.to_py(py)
     }
 
-    /// Least round-trip time seen lately. In microseconds.
+    /// Minimum of the recent round-trip times. In microseconds.
     #[getter]
     fn rtt_min_us<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.rtt_min_us.to_py(py)
@@ -259,26 +261,25 @@ impl Subflow {
         self.0.slow_start_threshold.to_py(py)
     }
 
-    /// The most data in one segment that we send. In bytes.
+    /// Maximum size of the data in a sent segment. In bytes.
     #[getter]
     fn segment_size<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.segment_size.to_py(py)
     }
 
-    /// The rate at which data is paced out; absent where nothing limits it. In bytes per
-    /// second.
+    /// Rate to which sending is paced; absent if it is not limited. In bytes per second.
     #[getter]
     fn pacing_rate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.pacing_rate.to_py(py)
     }
 
-    /// The rate at which data was lately delivered. In bytes per second.
+    /// Recent rate at which data was delivered. In bytes per second.
     #[getter]
     fn delivery_rate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.delivery_rate.to_py(py)
     }
 
-    /// Data sent, sent again included. In bytes.
+    /// Data sent, including retransmissions. In bytes.
     #[getter]
     fn bytes_sent<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.bytes_sent.to_py(py)
@@ -296,7 +297,7 @@ impl Subflow {
         self.0.bytes_received.to_py(py)
     }
 
-    /// Data sent again. In bytes.
+    /// Data retransmitted. In bytes.
     #[getter]
     fn bytes_retransmitted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.bytes_retransmitted.to_py(py)
@@ -320,7 +321,7 @@ impl Subflow {
         self.0.segments_received.to_py(py)
     }
 
-    /// Segments sent again since the subflow was opened. In segments.
+    /// Segments retransmitted since the subflow was opened. In segments.
     #[getter]
     fn segments_retransmitted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.segments_retransmitted.to_py(py)
@@ -332,13 +333,13 @@ impl Subflow {
         self.0.segments_unacknowledged.to_py(py)
     }
 
-    /// Segments thought lost. In segments.
+    /// Segments that the kernel considers lost. In segments.
     #[getter]
     fn segments_lost<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.segments_lost.to_py(py)
     }
 
-    /// Timeouts in a row for the oldest unacknowledged segment.
+    /// Consecutive retransmission timeouts of the oldest unacknowledged segment.
     #[getter]
     fn retransmits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.retransmits.to_py(py)
@@ -384,7 +385,7 @@ impl ToPy for subflows::Subflow {
     }
 }
 
-/// What the kernel's socket table knows of one subflow, beside what `list` tells.
+/// The entry of one subflow in the kernel's socket table: what `list` does not report.
 #[pyclass(frozen, eq, module = "subflows")]
 #[derive(Clone, PartialEq)]
 pub struct Details(pub(crate) subflows::Details);
@@ -409,26 +410,26 @@ impl Details {
         self.0.state.to_py(py)
     }
 
-    /// Both ends have acknowledged the subflow: it carries data. For the initial one this is so
-    /// once the first data is acknowledged.
+    /// Whether both ends have acknowledged the subflow, so that it carries data. The initial
+    /// subflow has joined when the first data is acknowledged.
     #[getter]
     fn is_joined<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_joined.to_py(py)
     }
 
-    /// It is not the initial subflow.
+    /// Whether it is another subflow than the initial one.
     #[getter]
     fn is_additional<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_additional.to_py(py)
     }
 
-    /// We asked the peer to send here only when no other path works.
+    /// Whether this end asked the peer to use the subflow as backup.
     #[getter]
     fn is_backup<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_backup.to_py(py)
     }
 
-    /// The peer asked us to send here only when no other path works.
+    /// Whether the peer asked this end to use the subflow as backup.
     #[getter]
     fn is_remote_backup<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_remote_backup.to_py(py)
@@ -446,7 +447,8 @@ impl Details {
         self.0.remote_address_id.to_py(py)
     }
 
-    /// The index of the interface that it is bound to; absent where the routing table decides.
+    /// The index of the interface that the subflow is bound to; absent if the routing table
+    /// decides.
     #[getter]
     fn interface_index<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.interface_index.to_py(py)
@@ -458,13 +460,13 @@ impl Details {
         self.0.interface.to_py(py)
     }
 
-    /// The congestion control.
+    /// The name of the congestion control.
     #[getter]
     fn congestion_control<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.congestion_control.to_py(py)
     }
 
-    /// The cookie by which `ss -e` (as `sk:`) names the subflow's socket.
+    /// The kernel's cookie of the subflow's socket, as `ss -e` prints it (`sk:`).
     #[getter]
     fn cookie<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.cookie.to_py(py)
@@ -476,7 +478,7 @@ impl Details {
         self.0.rtt_us.to_py(py)
     }
 
-    /// Data sent, sent again included. In bytes.
+    /// Data sent, including retransmissions. In bytes.
     #[getter]
     fn bytes_sent<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.bytes_sent.to_py(py)
@@ -488,7 +490,7 @@ impl Details {
         self.0.bytes_received.to_py(py)
     }
 
-    /// Data sent again. In bytes.
+    /// Data retransmitted. In bytes.
     #[getter]
     fn bytes_retransmitted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.bytes_retransmitted.to_py(py)
@@ -510,7 +512,7 @@ impl ToPy for subflows::Details {
     }
 }
 
-/// A local address that a connection knows under an address id.
+/// A local address of a connection, with its address id.
 #[pyclass(frozen, eq, module = "subflows")]
 #[derive(Clone, PartialEq)]
 pub struct Address(pub(crate) subflows::Address);
@@ -529,19 +531,19 @@ impl Address {
         self.0.ip.to_py(py)
     }
 
-    /// The port; 0 where it is not bound to one.
+    /// The port; 0 if the address is not bound to one.
     #[getter]
     fn port<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.port.to_py(py)
     }
 
-    /// The peer was told of it, by `announce` or by an endpoint.
+    /// Whether it was announced to the peer, by `announce` or by an endpoint.
     #[getter]
     fn is_announced<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_announced.to_py(py)
     }
 
-    /// How many live subflows use it under this id.
+    /// The number of live subflows that use it with this id.
     #[getter]
     fn subflows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows.to_py(py)
@@ -563,14 +565,14 @@ impl ToPy for subflows::Address {
     }
 }
 
-/// Something that happened. What does not belong to its kind is absent.
+/// An event. A field that does not belong to its kind is absent.
 #[pyclass(frozen, eq, module = "subflows")]
 #[derive(Clone, PartialEq)]
 pub struct Event(pub(crate) subflows::Event);
 
 #[pymethods]
 impl Event {
-    /// What happened.
+    /// The kind of the event.
     #[getter]
     fn kind<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.kind.to_py(py)
@@ -606,19 +608,19 @@ impl Event {
         self.0.remote_address_id.to_py(py)
     }
 
-    /// The peer asked us to use the subflow as backup only.
+    /// Whether the peer asked this end to use the subflow as backup.
     #[getter]
     fn is_remote_backup<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_remote_backup.to_py(py)
     }
 
-    /// Why a subflow is gone, as an error number (errno).
+    /// Why a subflow has ended, as an error number (errno).
     #[getter]
     fn error<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.error.to_py(py)
     }
 
-    /// Why the peer reset it (RFC 8684, section 3.6).
+    /// The reason of the peer's reset (RFC 8684, section 3.6).
     #[getter]
     fn reset_reason<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.reset_reason.to_py(py)
@@ -630,19 +632,19 @@ impl Event {
         self.0.interface_index.to_py(py)
     }
 
-    /// This end accepted the connection.
+    /// Whether this end accepted the connection.
     #[getter]
     fn is_server<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_server.to_py(py)
     }
 
-    /// The peer wants no subflow to its initial address.
+    /// Whether the peer accepts no further subflow to its initial address.
     #[getter]
     fn denies_initial_address<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.denies_initial_address.to_py(py)
     }
 
-    /// Told not by the kernel at the time, but found out after a loss.
+    /// Whether the library derived the event after a loss, instead of the kernel reporting it.
     #[getter]
     fn is_resync<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_resync.to_py(py)
@@ -664,14 +666,14 @@ impl ToPy for subflows::Event {
     }
 }
 
-/// One Multipath TCP connection of the network namespace, whoever owns it.
+/// A Multipath TCP connection of the network namespace, of any process.
 #[pyclass(frozen, eq, module = "subflows")]
 #[derive(Clone, PartialEq)]
 pub struct Connection(pub(crate) subflows::Connection);
 
 #[pymethods]
 impl Connection {
-    /// The local token, by which `ss -M` and the kernel's events name it.
+    /// The local token, by which `ss -M` and the kernel's events identify it.
     #[getter]
     fn token<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.token.to_py(py)
@@ -695,13 +697,13 @@ impl Connection {
         self.0.remote.to_py(py)
     }
 
-    /// The inode of its socket, as in /proc/PID/fd; 0 where no process holds it any more.
+    /// The inode of its socket, as in /proc/PID/fd; 0 if no process holds the socket any more.
     #[getter]
     fn inode<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.inode.to_py(py)
     }
 
-    /// The user who made the socket.
+    /// The id of the user who created the socket.
     #[getter]
     fn uid<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.uid.to_py(py)
@@ -719,13 +721,13 @@ impl Connection {
         self.0.send_queue.to_py(py)
     }
 
-    /// Its counters.
+    /// The counters of the connection.
     #[getter]
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.info.to_py(py)
     }
 
-    /// Its subflows, where they were asked for (`subflows` of `connections`); otherwise empty.
+    /// Its subflows; empty unless `subflows` of `connections` is set.
     #[getter]
     fn subflows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows.to_py(py)
@@ -747,38 +749,38 @@ impl ToPy for subflows::Connection {
     }
 }
 
-/// One thing that this kernel and this process can or cannot do.
+/// A capability of this kernel and this process.
 #[pyclass(frozen, eq, module = "subflows")]
 #[derive(Clone, PartialEq)]
 pub struct Capability(pub(crate) subflows::Capability);
 
 #[pymethods]
 impl Capability {
-    /// Its name.
+    /// The name of the capability.
     #[getter]
     fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.name.to_py(py)
     }
 
-    /// What it is good for.
+    /// What it makes possible.
     #[getter]
     fn purpose<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.purpose.to_py(py)
     }
 
-    /// Whether it is there.
+    /// Whether it is available.
     #[getter]
     fn is_available<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_available.to_py(py)
     }
 
-    /// Why it is not.
+    /// Why it is not available.
     #[getter]
     fn cause<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.cause.to_py(py)
     }
 
-    /// What to do about it; often one command to run.
+    /// What makes it available; often a command to run.
     #[getter]
     fn remedy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.remedy.to_py(py)

@@ -6,19 +6,19 @@ OPERATIONS = {
   socket: {
     positional: %i[family],
     keywords: {},
-    sentence: "Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none, or it is switched off or forbidden ({status} then says so).",
+    sentence: "Creates a Multipath TCP socket, unconnected and unbound.",
     requirements: "Requires no privilege; Linux 5.6 or newer."
   },
   connect: {
     positional: %i[host port],
     keywords: { local: nil, interface: nil, timeout: nil, control: false },
-    sentence: "Connects by Multipath TCP, or by plain TCP where either end has none.",
+    sentence: "Connects by Multipath TCP, or by plain TCP if one end has no Multipath TCP.",
     requirements: "Requires no privilege, or what {take_control} requires if +control+ of {connect} is set; Linux 5.6 or newer."
   },
   listen: {
     positional: %i[host port],
     keywords: { interface: nil, backlog: 4096, only_v6: false },
-    sentence: "Listens for Multipath TCP connections; plain TCP clients are accepted as well.",
+    sentence: "Listens for Multipath TCP connections, and accepts plain TCP clients as well.",
     requirements: "Requires no privilege; Linux 5.6 or newer."
   },
   upgrade: {
@@ -30,13 +30,13 @@ OPERATIONS = {
   take_control: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Hands the path management of one connection to the application, before it is connected.",
+    sentence: "Gives the application control of the subflows of one connection, before it is connected.",
     requirements: "Requires `CAP_NET_ADMIN` and a writable `/proc/sys/net`, unless the namespace is set to `userspace` already; Linux 5.19 or newer."
   },
   status: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back, plain TCP, or closed.",
+    sentence: "Reports the state of a socket: unconnected, listening, connecting, Multipath TCP, fallen back, plain TCP, or closed.",
     requirements: "Requires no privilege; Linux 5.16 or newer."
   },
   info: {
@@ -54,13 +54,13 @@ OPERATIONS = {
   details: {
     positional: %i[sock id],
     keywords: {},
-    sentence: "Tells what {list} does not: backup in either direction, address ids, whether the subflow is fully joined, its interface and its congestion control.",
+    sentence: "Reports what {list} does not: backup in each direction, address ids, whether the subflow has joined, its interface and its congestion control.",
     requirements: "Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`."
   },
   open: {
     positional: %i[sock],
     keywords: { local: nil, interface: nil, remote: nil, local_port: 0, backup: false, timeout: 5.0, unbound: false },
-    sentence: "Opens one more subflow of a connection and waits until it is usable.",
+    sentence: "Opens a further subflow of a connection and waits until it is usable.",
     requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls (+control+ of {connect}, {take_control}, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer."
   },
   close: {
@@ -72,25 +72,25 @@ OPERATIONS = {
   set_backup: {
     positional: %i[sock id backup],
     keywords: {},
-    sentence: "Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.",
+    sentence: "Marks a subflow as backup, or as a regular one again, for both ends (MP_PRIO).",
     requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls; Linux 5.19 or newer."
   },
   announce: {
     positional: %i[sock address],
     keywords: { port: nil, backlog: 128 },
-    sentence: "Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).",
+    sentence: "Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.",
     requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls; Linux 5.19 or newer."
   },
   addresses: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Lists the local addresses that a connection knows: those that its live subflows use, and those that were announced or used before.",
+    sentence: "Lists the local addresses of a connection, in the order of their address ids.",
     requirements: "Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`."
   },
   events: {
     positional: %i[sock],
     keywords: {},
-    sentence: "Follows what happens to one connection, from now on.",
+    sentence: "Follows the events of one connection, from now on.",
     requirements: "Requires `CAP_NET_ADMIN`; Linux 5.16 or newer."
   },
   connections: {
@@ -108,7 +108,7 @@ OPERATIONS = {
   capabilities: {
     positional: %i[],
     keywords: {},
-    sentence: "Tells what this kernel and this process can do, each \"no\" with its cause and a remedy.",
+    sentence: "Reports what this kernel and this process can do.",
     requirements: "Requires no privilege."
   }
 }.freeze

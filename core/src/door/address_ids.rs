@@ -1,4 +1,4 @@
-//! Address ids that are free on a connection.
+//! Address ids that no subflow of a connection uses.
 
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
@@ -15,63 +15,86 @@ use crate::sys::cache::{self, QueryError};
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 use crate::sys::random;
 
-/// The kernel counts the subflows of a connection from here (`msk->subflow_id`). Before Linux 6.5 it
-/// does not tell; the initial one then has another id.
+/// The id of the initial subflow: the kernel counts from here (`msk->subflow_id`). Before Linux 6.5 the
+/// kernel reports no ids, and the initial subflow has another one.
 const INITIAL: u32 = 1;
-/// The local addresses that the kernel knows by token.
+
+/// Returns the local addresses that the kernel has for the connection with that token.
 pub(crate) fn known_addresses(
     sock: BorrowedFd<'_>,
     token: u32,
 ) -> std::result::Result<Vec<LocalAddress>, QueryError> {
-    // Before Linux 6.10 nobody tells. A clash of ids is then refused by the kernel, and another
-    // try takes another id.
+    // Before Linux 6.10 the kernel does not report them. It then rejects an id that is in use, and the
+    // next try uses another id.
     if !addresses_by_token(sock) {
         return Ok(Vec::new());
     }
     cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| netlink.addresses(token))
 }
 
-/// An address id that nothing on this connection goes by.
+/// An address id that no live subflow of a connection uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnusedId {
+    pub(crate) id: u8,
+    /// Whether the kernel still keeps the id for an address that was used before.
+    is_kept: bool,
+}
+
+impl UnusedId {
+    /// Makes the id usable: if the kernel keeps it for an earlier address, the kernel forgets that one.
+    pub(crate) fn claim(
+        self,
+        door: &dyn Door,
+        sock: BorrowedFd<'_>,
+        token: u32,
+        operation: &'static str,
+    ) -> Result<()> {
+        if !self.is_kept {
+            return Ok(());
+        }
+        match door.remove(sock, token, self.id) {
+            // Another thread has just done so. If the reason is another one, the next command fails.
+            Err(refused) if refused.why == Why::Invalid => Ok(()),
+            removed => removed.map_err(|refused| refused.during(operation)),
+        }
+    }
+}
+
+/// Chooses an address id that nothing on this connection uses.
 ///
-/// The kernel's own list does not say: closing a subflow by command, or failing to open one, drops
-/// the oldest entry of that address, whichever port it was for. So the live subflows are asked too.
+/// The kernel's own list is not enough. When a subflow is closed by a command, or cannot be opened, the
+/// kernel drops its oldest entry of that address, for whichever port. So the ids of the live subflows
+/// are read too.
 pub(crate) fn unused_id(
-    door: &dyn Door,
     sock: BorrowedFd<'_>,
     token: u32,
     known: &[LocalAddress],
     operation: &'static str,
-) -> Result<u8> {
+) -> Result<UnusedId> {
     let live = local_address_ids(sock, token, &list_fd(sock, operation)?)
         .map_err(|error| query_error(operation, error))?;
     let is_used = |id: u8| live.contains(&id) || known.iter().any(|known| known.id == id);
     if let Some(id) = free_id(is_used) {
-        return Ok(id);
+        return Ok(UnusedId { id, is_kept: false });
     }
-    // The kernel forgets an id when its subflow is closed by command, and keeps it when the peer
-    // closed it or when opening failed later. Once all are used up, one of those is given back.
+    // The kernel forgets an id when its subflow is closed by a command. It keeps the id when the peer
+    // closed the subflow, or when opening failed later. Once all ids are used, one of these is reused.
     let stale = known.iter().find(|known| !known.is_announced && !live.contains(&known.id));
-    let Some(stale) = stale else {
-        return Err(Error::new(ErrorKind::InvalidState, operation)
+    stale.map(|stale| UnusedId { id: stale.id, is_kept: true }).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidState, operation)
             .detail("all 255 address ids of this connection are in use")
-            .with_remedy("Close a subflow, or withdraw an address, first."));
-    };
-    match door.remove(sock, token, stale.id) {
-        // Another thread has just given it back; whatever else this means, the next command tells.
-        Err(refused) if refused.why == Why::Invalid => {}
-        given_back => given_back.map_err(|refused| refused.during(operation))?,
-    }
-    Ok(stale.id)
+            .with_remedy("Close a subflow or withdraw an address first.")
+    })
 }
 
-/// The address ids that these subflows go by on this end.
+/// Returns the local address ids of these subflows.
 fn local_address_ids(
     sock: BorrowedFd<'_>,
     token: u32,
     subflows: &[Subflow],
 ) -> std::result::Result<HashSet<u8>, QueryError> {
     let mut ids = HashSet::new();
-    // The initial one goes by 0, which is nobody else's.
+    // The initial subflow has address id 0, which no other subflow has.
     for subflow in subflows.iter().filter(|subflow| subflow.id != INITIAL) {
         match diag_subflow::find(
             sock,
@@ -80,7 +103,7 @@ fn local_address_ids(
             diag_subflow::Depth::Shallow,
         ) {
             Ok(entry) => _ = ids.insert(entry.local_address_id),
-            // Closed meanwhile.
+            // The subflow was closed since it was listed.
             Err(error) if error.is(libc::ENOENT) => {}
             Err(error) => return Err(error),
         }
@@ -88,10 +111,10 @@ fn local_address_ids(
     Ok(ids)
 }
 
-/// Any id but 0, which is the initial subflow's, and those in use.
+/// Returns an id that is not in use and not 0, the id of the initial subflow.
 ///
-/// Ids follow each other, so that one that was given back is not used again at once: the peer may
-/// still be closing the subflows that went by it.
+/// The ids are used in turn, so that one that has become free is not used again at once: the peer may
+/// still be closing its subflows.
 fn free_id(is_used: impl Fn(u8) -> bool) -> Option<u8> {
     static NEXT: OnceLock<AtomicU8> = OnceLock::new();
     let next = NEXT.get_or_init(|| AtomicU8::new(random::number() as u8));
@@ -104,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_that_was_given_back_is_not_used_at_once() {
+    fn an_id_that_became_free_is_not_used_at_once() {
         let ids: HashSet<u8> = (0..32).filter_map(|_| free_id(|_| false)).collect();
         assert!(ids.len() >= 31, "{ids:?}");
     }
@@ -113,7 +136,7 @@ mod tests {
     fn an_id_is_free_until_all_are_used() {
         let mut used = HashSet::new();
         for _ in 0..255 {
-            let id = free_id(|id| used.contains(&id)).expect("one is free");
+            let id = free_id(|id| used.contains(&id)).expect("an id is free");
             assert!(id != 0 && used.insert(id));
         }
         assert_eq!(free_id(|id| used.contains(&id)), None);

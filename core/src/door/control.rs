@@ -1,10 +1,10 @@
-//! What is checked before a door takes control of a socket.
+//! The checks before a door takes control of a socket.
 
 use std::os::fd::BorrowedFd;
 
 use super::Door;
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::socket_state::{Observed, Phase, observe};
+use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::socket;
 
@@ -15,29 +15,31 @@ pub(crate) fn take_control_fd(door: &dyn Door, sock: BorrowedFd<'_>) -> Result<(
             .detail(what)
             .with_remedy("Take control of the socket before it connects."))
     };
-    match observe(sock, OPERATION)? {
-        Observed::Mptcp(_, Phase::Unconnected | Phase::Closed) => {}
-        Observed::Mptcp(_, Phase::Listening) => {
+    match state_of(sock, OPERATION)? {
+        SocketState::Mptcp(_, MptcpState::Unconnected | MptcpState::Closed) => {}
+        SocketState::Mptcp(_, MptcpState::Listening) => {
             return Err(Error::new(ErrorKind::InvalidState, OPERATION)
-                .detail("a listening socket has no paths of its own")
+                .detail("a listening socket has no subflows")
                 .with_remedy(
-                    "To control accepted connections, set the namespace: \
+                    "To control accepted connections, run: \
                      sysctl net.mptcp.path_manager=userspace.",
                 ));
         }
-        Observed::Mptcp(_, Phase::Connecting) => return wrong("the socket is connecting"),
-        Observed::Mptcp(..) => return wrong("the socket is connected"),
-        Observed::FellBack => return wrong("the connection fell back to plain TCP"),
-        Observed::Tcp if is_in_use(sock) => return wrong("the socket is in use, by plain TCP"),
-        Observed::Tcp => {
+        SocketState::Mptcp(_, MptcpState::Connecting) => return wrong("the socket is connecting"),
+        SocketState::Mptcp(..) => return wrong("the socket is connected"),
+        SocketState::FellBack => return wrong("the connection fell back to plain TCP"),
+        SocketState::Tcp if is_in_use(sock) => {
+            return wrong("the socket is a plain TCP socket in use");
+        }
+        SocketState::Tcp => {
             return Err(Error::new(ErrorKind::NotMptcp, OPERATION)
-                .with_remedy("Make it Multipath TCP first: `socket`, or `upgrade`."));
+                .with_remedy("Create the socket with `socket`, or call `upgrade` first."));
         }
     }
     door.take_control(sock).map_err(|refused| refused.during(OPERATION))
 }
 
-/// Whether a TCP socket is past the point where `upgrade` could change it.
+/// Reports whether a TCP socket is in use, so that `upgrade` cannot change it any more.
 fn is_in_use(sock: BorrowedFd<'_>) -> bool {
     socket::tcp_state(sock)
         .is_ok_and(|state| SubflowState::from_kernel(state) != SubflowState::Closed)

@@ -1,14 +1,16 @@
-//! The direct door: this process has the right itself.
+//! The direct door: this process acts itself, with its own privilege.
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use super::{Answer, Door, Missing, Right, SubflowSocket, Withdraw, path_manager, rights};
+use super::{
+    Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, path_manager, rights,
+};
 use crate::error::{Error, ErrorKind};
 use crate::shared::path_manager::PathManager;
-use crate::shared::socket_state::{must_be_here, query_error};
+use crate::shared::socket_state::{query_error, require_same_namespace};
 use crate::sys::cache::{self, Cached, QueryError};
 use crate::sys::event::KernelEvents;
 use crate::sys::netlink::NetlinkError;
@@ -17,9 +19,9 @@ use crate::sys::sock_diag::SockDiag;
 use crate::sys::take_over::{self, Failure, TakeOver};
 use crate::sys::{mptcp, namespace};
 
-/// How long others may hold the lock before we give up.
+/// How long to wait for another process that holds the lock.
 const LOCK_BOUND: Duration = Duration::from_secs(1);
-/// How often somebody else may disturb the switch, or win the race for it.
+/// How many times another program may change the setting before the act fails.
 const TAKE_OVER_TRIES: usize = 16;
 
 #[derive(Debug)]
@@ -28,19 +30,21 @@ pub(crate) struct Direct;
 impl Door for Direct {
     fn take_control(&self, sock: BorrowedFd<'_>) -> Answer {
         const OPERATION: &str = "take_control";
-        // The switch that is written is the one of the thread's namespace. A kept netlink socket may
-        // be of the namespace that the thread has left, and does not notice.
-        must_be_here(sock, OPERATION)?;
+        // The setting that is written is the one of the thread's namespace. A cached netlink socket may
+        // be of a namespace that the thread has left, so that it does not show the difference.
+        require_same_namespace(sock, OPERATION)?;
         let limit = cache::with_socket_for(sock, PathManagerSocket::subflows_max)
             .map_err(|error| query_error(OPERATION, error))?;
-        // A kernel that reports the same limits under either path manager cannot be asked: there
-        // the switch, which stood while the socket took it, is all the proof that can be had.
-        let tells = crate::shared::path_manager::addresses_by_token(sock);
+        // On older kernels a socket reports the same limits under either path manager. There is then no
+        // other proof than the setting, which was `userspace` while the socket copied it.
+        let can_verify = crate::shared::path_manager::addresses_by_token(sock);
         for _ in 0..TAKE_OVER_TRIES {
             match take_over::attempt(sock, LOCK_BOUND)
-                .map_err(|failure| explain(OPERATION, failure))?
+                .map_err(|failure| take_control_error(OPERATION, failure))?
             {
-                TakeOver::Already | TakeOver::Switched if !tells || is_taken_over(sock, limit) => {
+                TakeOver::Already | TakeOver::Switched
+                    if !can_verify || is_taken_over(sock, limit) =>
+                {
                     return Ok(());
                 }
                 _ => {}
@@ -55,11 +59,11 @@ impl Door for Direct {
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: &LocalAddress,
+        local: LocalEnd,
         remote: SocketAddr,
     ) -> Answer {
         act("SUBFLOW_CREATE", sock, |netlink: &mut PathManagerSocket| {
-            netlink.create(token, local, remote)
+            netlink.create(token, &address(local), remote)
         })
     }
 
@@ -84,7 +88,10 @@ impl Door for Direct {
             refused.map(|error| match error.kind() {
                 ErrorKind::Unsupported => error
                     .detail("this kernel cannot close a subflow that its own path manager opened")
-                    .with_remedy("Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control."),
+                    .with_remedy(
+                        "Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control of the \
+                         connection before it connects.",
+                    ),
                 _ => error,
             })
         })
@@ -108,20 +115,21 @@ impl Door for Direct {
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: LocalAddress,
+        local: LocalEnd,
     ) -> Answer<Box<dyn Withdraw>> {
+        let local = LocalAddress { is_announced: true, ..address(local) };
         act("ANNOUNCE", sock, |netlink: &mut PathManagerSocket| netlink.announce(token, &local))?;
-        // The cached socket, which has just been used, says that this thread is in the right place.
+        // The command has just succeeded, so this thread is in the socket's network namespace.
         let netlink =
             PathManagerSocket::open().map_err(|refusal| query_error("ANNOUNCE", refusal.into()))?;
-        Ok(Box::new(Announcement { netlink, token, local }))
+        Ok(Box::new(DirectWithdraw { netlink, token, local }))
     }
 
     fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
         act("REMOVE", sock, |netlink: &mut PathManagerSocket| netlink.remove(token, id))
     }
 
-    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents> {
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd> {
         const OPERATION: &str = "events";
         let events = KernelEvents::subscribe()
             .map_err(|refusal| query_error(OPERATION, QueryError::Netlink(refusal)))?;
@@ -131,7 +139,7 @@ impl Door for Direct {
         if elsewhere {
             return Err(Error::new(ErrorKind::OtherNamespace, OPERATION).into());
         }
-        Ok(events)
+        Ok(events.into())
     }
 
     fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager {
@@ -143,19 +151,25 @@ impl Door for Direct {
     }
 }
 
+/// A local end as the path manager's commands describe it.
+fn address(local: LocalEnd) -> LocalAddress {
+    let LocalEnd { ip, port, id, interface, is_backup } = local;
+    LocalAddress { port, interface, is_backup, ..LocalAddress::new(ip, id) }
+}
+
 #[derive(Debug)]
-struct Announcement {
+struct DirectWithdraw {
     netlink: PathManagerSocket,
     token: u32,
     local: LocalAddress,
 }
 
-impl Withdraw for Announcement {
+impl Withdraw for DirectWithdraw {
     fn withdraw(&mut self) -> Answer {
-        let Announcement { netlink, token, local } = self;
+        let DirectWithdraw { netlink, token, local } = self;
         let withdrawn = match netlink.remove(*token, local.id) {
-            // The kernel forgets an announced address when a subflow from it is closed by command,
-            // and then refuses to withdraw it: told once more, it knows.
+            // The kernel forgets an announced address when a subflow from it is closed by a command,
+            // and then refuses to withdraw it: the address has to be announced once more.
             Err(refusal) if refusal.errno == libc::EINVAL => {
                 netlink.announce(*token, local).and_then(|()| netlink.remove(*token, local.id))
             }
@@ -173,8 +187,8 @@ fn act<C: Cached>(
     cache::with_socket_for(sock, ask).map_err(|error| query_error(command, error).into())
 }
 
-/// A subflow of an IPv6 socket to an IPv4 host is known to the kernel by v4-mapped addresses where
-/// it is the initial one, and by IPv4 ones where it was opened later.
+/// Runs a command for a subflow with these ends, in both spellings of an IPv4 address on an IPv6 socket:
+/// the kernel knows the initial subflow by v4-mapped addresses, and a later one by IPv4 addresses.
 fn in_either_family(
     local: SocketAddr,
     remote: SocketAddr,
@@ -188,37 +202,38 @@ fn in_either_family(
             let mapped = |v4: std::net::SocketAddrV4| {
                 SocketAddr::V6(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0))
             };
-            // Where neither is known, the first refusal is the one about what was asked.
+            // If the kernel knows neither, the first refusal is about the caller's addresses.
             ask(mapped(local), mapped(remote)).map_err(|_| refusal)
         }
         (answer, _, _) => answer,
     }
 }
 
-/// The limits that a socket reports are those of the kernel's path manager, and 0 under another.
-/// Where the namespace's limit is 0 as well, nothing can be seen before the socket connects.
+/// Reports whether the socket has the userspace path manager. A socket reports the limits of the kernel's
+/// path manager, and 0 under another one. If the namespace's limit is 0 as well, the two cannot be
+/// distinguished before the socket connects.
 fn is_taken_over(sock: BorrowedFd<'_>, limit: u32) -> bool {
     limit == 0 || mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_subflows_max == 0)
 }
 
-fn explain(operation: &'static str, failure: Failure) -> Error {
+fn take_control_error(operation: &'static str, failure: Failure) -> Error {
     let os = |error: io::Error| Error::from_io(operation, &error);
     match failure {
         Failure::Busy => Error::new(ErrorKind::Busy, operation)
             .detail("another process holds the lock on the network namespace")
             .with_remedy(
-                "Find it with `lslocks` (its file is the namespace, net:[...]) and end it.",
+                "Find the process by the command lslocks, which shows the namespace as net:[...], \
+                 and end it.",
             ),
         Failure::UnknownPathManager(name) => Error::new(ErrorKind::InvalidState, operation)
-            .detail(format!("net.mptcp.path_manager is {name:?}, which is left alone"))
+            .detail(format!(
+                "net.mptcp.path_manager is {name:?}, which the library does not change"
+            ))
             .with_remedy("Set it to kernel or userspace: sysctl net.mptcp.path_manager=kernel."),
         Failure::Switch(error) => match error.raw_os_error() {
             Some(libc::EROFS) => os(error)
-                .detail("net.mptcp.path_manager cannot be written: /proc/sys is read-only here")
-                .with_remedy(
-                    "Start the container with --sysctl net.mptcp.path_manager=userspace, or run \
-                     the broker of its network namespace.",
-                ),
+                .detail("net.mptcp.path_manager cannot be written: /proc/sys is read-only")
+                .with_remedy("Start the container with --sysctl net.mptcp.path_manager=userspace."),
             Some(libc::ENOENT) => os(error)
                 .with_kind(ErrorKind::Unsupported)
                 .detail("this kernel has no userspace path manager")
@@ -226,8 +241,8 @@ fn explain(operation: &'static str, failure: Failure) -> Error {
             _ => os(error).detail("net.mptcp.path_manager cannot be written"),
         },
         Failure::Stuck(error) => os(error)
-            .detail("net.mptcp.path_manager was set to userspace and cannot be set back")
-            .with_remedy("Set it back: sysctl net.mptcp.path_manager=kernel."),
+            .detail("net.mptcp.path_manager was set to userspace and cannot be restored")
+            .with_remedy("Restore it: sysctl net.mptcp.path_manager=kernel."),
         Failure::Os(error) => os(error),
     }
 }

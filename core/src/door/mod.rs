@@ -1,12 +1,14 @@
-//! How a privileged act is done. The verbs above know *that* it is done, not by whom.
+//! Doors: the ways in which a privileged act is done. The verbs above do not know which process does it.
 //!
-//! One door is built: *direct*, by this process itself. The other, *broker*, passes the socket to
-//! a small privileged service; it will implement the same trait. A verb or a wait chooses a door
-//! once and holds it, so that what one door began is undone by the same one.
+//! One door exists: *direct*, in which this process acts itself. Another one, *broker*, which passes
+//! the socket to a small privileged service, will implement the same trait: the trait uses only types
+//! that can be sent to another process. A verb or a wait chooses a door once and keeps it, so that
+//! the door that began an act also undoes it.
 
 pub(crate) mod address_ids;
 pub(crate) mod control;
 mod direct;
+pub(crate) mod events;
 pub(crate) mod path_manager;
 #[cfg(test)]
 pub(crate) mod recorder;
@@ -14,33 +16,51 @@ mod refused;
 mod rights;
 
 use std::fmt::Debug;
-use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 pub(crate) use refused::{Refused, Why};
 pub(crate) use rights::{Missing, Right};
 
 use crate::shared::path_manager::PathManager;
-use crate::sys::event::KernelEvents;
-use crate::sys::path_manager::LocalAddress;
 
-/// What a door answers.
+/// The result of an act.
 pub(crate) type Answer<T = ()> = Result<T, Refused>;
 
-/// A subflow by what names its socket on this host.
+/// The local end of a subflow to open, or an address to announce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LocalEnd {
+    pub(crate) ip: IpAddr,
+    /// The port; 0 in an announcement without one.
+    pub(crate) port: u16,
+    /// The address id (RFC 8684, section 3.2).
+    pub(crate) id: u8,
+    /// The index of the interface to send by; 0 leaves the choice to the routing table.
+    pub(crate) interface: u32,
+    /// Whether the peer is asked to use the subflow as backup.
+    pub(crate) is_backup: bool,
+}
+
+impl LocalEnd {
+    pub(crate) fn new(ip: IpAddr) -> LocalEnd {
+        LocalEnd { ip, port: 0, id: 0, interface: 0, is_backup: false }
+    }
+}
+
+/// What identifies the socket of a subflow on this host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SubflowSocket {
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
-    /// The index of the interface that it is bound to, or 0.
+    /// The index of the interface that it is bound to; 0 if it is not bound.
     pub(crate) interface: u32,
     pub(crate) cookie: u64,
 }
 
-/// What needs a privilege. Every act names the socket that it is about: holding it is the right
-/// to steer it.
+/// The acts that require a privilege. Each act takes the socket that it changes: a process may change the
+/// connections whose sockets it holds.
 pub(crate) trait Door: Debug + Send + Sync {
-    /// Makes an unconnected socket take the userspace path manager.
+    /// Gives an unconnected socket the userspace path manager.
     fn take_control(&self, sock: BorrowedFd<'_>) -> Answer;
 
     /// Sends the first segment of a new subflow.
@@ -48,7 +68,7 @@ pub(crate) trait Door: Debug + Send + Sync {
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: &LocalAddress,
+        local: LocalEnd,
         remote: SocketAddr,
     ) -> Answer;
 
@@ -64,7 +84,7 @@ pub(crate) trait Door: Debug + Send + Sync {
     /// Resets a subflow of any connection.
     fn abort(&self, sock: BorrowedFd<'_>, subflow: SubflowSocket) -> Answer;
 
-    /// Asks the peer to treat a subflow as backup, or no longer.
+    /// Asks the peer to use a subflow as backup, or as a regular one again.
     fn set_backup(
         &self,
         sock: BorrowedFd<'_>,
@@ -73,35 +93,36 @@ pub(crate) trait Door: Debug + Send + Sync {
         backup: bool,
     ) -> Answer;
 
-    /// Announces an address to the peer; returns what takes that back.
+    /// Announces an address to the peer. Returns what withdraws it.
     fn announce(
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: LocalAddress,
+        local: LocalEnd,
     ) -> Answer<Box<dyn Withdraw>>;
 
-    /// Frees an address id that no subflow uses.
+    /// Makes the kernel forget an address id that no subflow uses.
     fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer;
 
-    /// Opens the stream of events of the socket's namespace, or of the caller's without one.
-    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents>;
+    /// Opens a socket that receives the path manager's events of the socket's namespace, or of the
+    /// caller's namespace without a socket. Read it by [`follow`](events::follow).
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd>;
 
-    /// Who manages the paths of the connection with that token, on kernels that answer only to those
-    /// who may act (before Linux 6.10).
+    /// Returns what manages the subflows of the connection with that token, on kernels that answer only
+    /// a privileged process (before Linux 6.10).
     fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager;
 
-    /// Whether such acts are possible here, found out without doing one.
+    /// Checks whether such acts are possible here, without doing one.
     fn check(&self, right: Right) -> Result<(), Missing>;
 }
 
-/// The way back from an announcement. It stands by itself: the socket may be gone by then, and the
-/// thread in another network namespace.
+/// Withdraws an announced address. It does not use the socket of the connection, which may be closed by
+/// then, and works from any network namespace.
 pub(crate) trait Withdraw: Debug + Send + Sync {
     fn withdraw(&mut self) -> Answer;
 }
 
-/// The door for a new verb or wait.
+/// Returns the door for a new verb or wait.
 pub(crate) fn choose() -> &'static dyn Door {
     &direct::Direct
 }

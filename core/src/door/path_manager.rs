@@ -1,4 +1,4 @@
-//! Who manages the paths of a connection: the kernel, or the application.
+//! Finding out what manages the subflows of a connection: the kernel, or the application.
 
 use std::os::fd::BorrowedFd;
 
@@ -9,14 +9,14 @@ use crate::sys::mptcp::RawInfo;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::PathManagerSocket;
 
-/// Who manages the paths, by what this kernel answers.
+/// Returns what manages the subflows of a connection, by the ways that this kernel has.
 pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &RawInfo) -> PathManager {
     let token = info.raw.mptcpi_token;
     match (token != 0, addresses_by_token(sock)) {
         (true, true) => asked(sock, |netlink| netlink.addresses(token).map(drop)),
-        // Before Linux 6.10 only a command tells, and only to who may give it.
+        // Before Linux 6.10 only the answer to a privileged command shows it.
         (true, false) => door.path_manager(sock, token),
-        // The limits are those of the kernel's path manager, and 0 on a socket that has another.
+        // A socket reports the limits of the kernel's path manager, and 0 under another one.
         (false, true) if info.raw.mptcpi_subflows_max > 0 => PathManager::Kernel,
         (false, true) => match cache::with_socket_for(sock, PathManagerSocket::subflows_max) {
             Ok(limit) if limit > 0 => PathManager::Userspace,
@@ -26,7 +26,7 @@ pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &RawInfo
     }
 }
 
-/// Asks something that the kernel refuses by `EINVAL` about connections that it manages itself.
+/// Asks a question that the kernel answers with `EINVAL` for a connection that it manages itself.
 pub(super) fn asked(
     sock: BorrowedFd<'_>,
     question: impl FnOnce(&mut PathManagerSocket) -> Result<(), NetlinkError>,

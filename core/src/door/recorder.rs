@@ -1,13 +1,11 @@
-//! A door for tests: it writes down what it is asked, and has it done by the door that is open.
+//! A door for tests: it records each act and passes it to the chosen door.
 
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
-use super::{Answer, Door, Missing, Right, SubflowSocket, Withdraw, choose};
+use super::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, choose};
 use crate::shared::path_manager::PathManager;
-use crate::sys::event::KernelEvents;
-use crate::sys::path_manager::LocalAddress;
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -16,7 +14,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Never freed: what is opened by a door holds it for as long as the program runs.
+    /// Never freed: a door lives as long as the program.
     pub(crate) fn new() -> &'static Recorder {
         Box::leak(Box::new(Recorder { acts: Mutex::default(), door: choose() }))
     }
@@ -25,7 +23,7 @@ impl Recorder {
         self.acts.lock().unwrap().clone()
     }
 
-    fn note(&self, act: &'static str) -> &'static dyn Door {
+    fn record(&self, act: &'static str) -> &'static dyn Door {
         self.acts.lock().unwrap().push(act);
         self.door
     }
@@ -33,17 +31,17 @@ impl Recorder {
 
 impl Door for Recorder {
     fn take_control(&self, sock: BorrowedFd<'_>) -> Answer {
-        self.note("take_control").take_control(sock)
+        self.record("take_control").take_control(sock)
     }
 
     fn create(
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: &LocalAddress,
+        local: LocalEnd,
         remote: SocketAddr,
     ) -> Answer {
-        self.note("create").create(sock, token, local, remote)
+        self.record("create").create(sock, token, local, remote)
     }
 
     fn destroy(
@@ -53,11 +51,11 @@ impl Door for Recorder {
         local: SocketAddr,
         remote: SocketAddr,
     ) -> Answer {
-        self.note("destroy").destroy(sock, token, local, remote)
+        self.record("destroy").destroy(sock, token, local, remote)
     }
 
     fn abort(&self, sock: BorrowedFd<'_>, subflow: SubflowSocket) -> Answer {
-        self.note("abort").abort(sock, subflow)
+        self.record("abort").abort(sock, subflow)
     }
 
     fn set_backup(
@@ -67,31 +65,31 @@ impl Door for Recorder {
         ends: (SocketAddr, SocketAddr),
         backup: bool,
     ) -> Answer {
-        self.note("set_backup").set_backup(sock, token, ends, backup)
+        self.record("set_backup").set_backup(sock, token, ends, backup)
     }
 
     fn announce(
         &self,
         sock: BorrowedFd<'_>,
         token: u32,
-        local: LocalAddress,
+        local: LocalEnd,
     ) -> Answer<Box<dyn Withdraw>> {
-        self.note("announce").announce(sock, token, local)
+        self.record("announce").announce(sock, token, local)
     }
 
     fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
-        self.note("remove").remove(sock, token, id)
+        self.record("remove").remove(sock, token, id)
     }
 
-    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<KernelEvents> {
-        self.note("events").events(sock)
+    fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd> {
+        self.record("events").events(sock)
     }
 
     fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager {
-        self.note("path_manager").path_manager(sock, token)
+        self.record("path_manager").path_manager(sock, token)
     }
 
     fn check(&self, right: Right) -> Result<(), Missing> {
-        self.note("check").check(right)
+        self.record("check").check(right)
     }
 }

@@ -1,24 +1,24 @@
-//! Why a door did not do what it was asked.
+//! Why a door refused an act.
 
 use crate::error::Error;
 
-/// What the caller of a door decides by.
+/// The reasons that make a caller try another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
     /// The local port is in use.
     PortTaken,
-    /// The connection takes no subflow yet, or no longer.
+    /// The connection accepts no subflow yet, or no longer.
     NotReady,
-    /// Something that was named is not so: the address id is taken, no subflow has these ends, the
-    /// connection is over or under the kernel's path manager.
+    /// The kernel rejected the arguments: the address id is in use, no subflow has these ends, the
+    /// connection has ended, or the kernel's path manager manages it.
     Invalid,
-    /// The subflow is gone.
+    /// The subflow has ended.
     Gone,
-    /// Anything else: the error says what.
+    /// Another reason: see the error.
     Other,
 }
 
-/// A refusal, and the error to report if the caller has no other way.
+/// A refusal, with the error to report if the caller has no other way.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) why: Why,
@@ -26,7 +26,7 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    /// The error, as one of that verb.
+    /// Returns the error, as one of that operation.
     pub(crate) fn during(self, operation: &'static str) -> Error {
         self.error.during(operation)
     }

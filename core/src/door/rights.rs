@@ -1,4 +1,4 @@
-//! What this process may do by itself, found out by trying, without side effects.
+//! What this process may do itself, found out by trials without side effects.
 
 use crate::error::ErrorKind;
 use crate::sys::event::KernelEvents;
@@ -8,12 +8,12 @@ use crate::sys::sock_diag::SockDiag;
 use crate::sys::take_over::{self, PathManagerSwitch};
 use crate::sys::uapi::pm;
 
-/// A group of acts that need the same.
+/// A group of acts with the same requirements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {
     /// The kernel has a userspace path manager.
     Userspace,
-    /// Open, prioritise, announce.
+    /// Open subflows, set their priority, announce addresses.
     Steer,
     /// Take control of a socket.
     TakeControl,
@@ -59,7 +59,10 @@ fn not_permitted() -> Checked {
 
 fn path_manager() -> Checked<PathManagerSocket> {
     PathManagerSocket::open().map_err(|refusal| {
-        Missing::new(format!("no path manager to talk to: {refusal}"), "use Linux 5.7 or newer")
+        Missing::new(
+            format!("the kernel's path manager does not answer: {refusal}"),
+            "use Linux 5.7 or newer",
+        )
     })
 }
 
@@ -67,7 +70,7 @@ fn has_userspace() -> Checked {
     if path_manager()?.has_command(pm::CMD_SUBFLOW_CREATE) {
         return Ok(());
     }
-    no("this kernel has only its own", "use Linux 5.19 or newer")
+    no("this kernel has no userspace path manager", "use Linux 5.19 or newer")
 }
 
 fn may_steer() -> Checked {
@@ -85,7 +88,7 @@ fn may_take_control() -> Checked {
         Ok(PathManagerSwitch::Userspace) => return Ok(()),
         Ok(PathManagerSwitch::Other(name)) => {
             return no(
-                format!("net.mptcp.path_manager is {name:?}, which is left alone"),
+                format!("net.mptcp.path_manager is {name:?}, which the library does not change"),
                 "sysctl net.mptcp.path_manager=kernel",
             );
         }
@@ -94,7 +97,7 @@ fn may_take_control() -> Checked {
     match take_over::may_write_switch() {
         Ok(()) => Ok(()),
         Err(error) if error.raw_os_error() == Some(libc::EROFS) => no(
-            "/proc/sys is read-only here, as containers have it",
+            "/proc/sys is read-only, as in most containers",
             "start the container with --sysctl net.mptcp.path_manager=userspace",
         ),
         Err(error) => no(
@@ -105,14 +108,14 @@ fn may_take_control() -> Checked {
 }
 
 fn may_close_any() -> Checked {
-    // The kernel looks for the socket first and for the right later, so that naming none does not
-    // tell whether we may.
+    // The kernel looks for the socket first and checks the privilege later, so that a question about
+    // no socket does not show the privilege.
     may_steer()?;
     match SockDiag::open().and_then(|mut diag| diag.may_destroy()) {
         Ok(()) => Ok(()),
         Err(NetlinkError { errno: libc::EPERM, .. }) => not_permitted(),
         Err(refusal) => no(
-            format!("this kernel does not: {refusal}"),
+            format!("this kernel cannot close them: {refusal}"),
             "use a kernel with CONFIG_INET_DIAG_DESTROY",
         ),
     }
@@ -123,7 +126,7 @@ fn may_follow() -> Checked {
         Ok(_) => Ok(()),
         Err(NetlinkError { errno: libc::EPERM, .. }) => not_permitted(),
         Err(refusal) => {
-            no(format!("this kernel does not tell: {refusal}"), "use Linux 5.12 or newer")
+            no(format!("this kernel does not report events: {refusal}"), "use Linux 5.12 or newer")
         }
     }
 }

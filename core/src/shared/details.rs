@@ -11,7 +11,7 @@ use crate::sys::uapi::diag;
 use crate::table::record;
 
 record! {
-    /// What the kernel's socket table knows of one subflow, beside what `list` tells.
+    /// The entry of one subflow in the kernel's socket table: what `list` does not report.
     pub struct Details {
         /// The local end.
         local: SocketAddr,
@@ -19,47 +19,48 @@ record! {
         remote: SocketAddr,
         /// The TCP state.
         state: SubflowState,
-        /// Both ends have acknowledged the subflow: it carries data. For the initial one this is
-        /// so once the first data is acknowledged.
+        /// Whether both ends have acknowledged the subflow, so that it carries data. The initial
+        /// subflow has joined when the first data is acknowledged.
         is_joined: bool,
-        /// It is not the initial subflow.
+        /// Whether it is another subflow than the initial one.
         is_additional: bool,
-        /// We asked the peer to send here only when no other path works.
+        /// Whether this end asked the peer to use the subflow as backup.
         is_backup: bool,
-        /// The peer asked us to send here only when no other path works.
+        /// Whether the peer asked this end to use the subflow as backup.
         is_remote_backup: bool,
         /// The address id of the local address (RFC 8684, section 3.2).
         local_address_id: u8,
         /// The address id of the remote address.
         remote_address_id: u8,
-        /// The index of the interface that it is bound to; absent where the routing table decides.
+        /// The index of the interface that the subflow is bound to; absent if the routing table
+        /// decides.
         interface_index: Option<u32>,
         /// The name of that interface.
         interface: Option<KernelName>,
-        /// The congestion control.
+        /// The name of the congestion control.
         congestion_control: Option<KernelName>,
-        /// The cookie by which `ss -e` (as `sk:`) names the subflow's socket.
+        /// The kernel's cookie of the subflow's socket, as `ss -e` prints it (`sk:`).
         cookie: u64,
         /// Smoothed round-trip time.
         rtt_us: u32 [Microseconds],
-        /// Data sent, sent again included.
+        /// Data sent, including retransmissions.
         bytes_sent: u64 [Bytes],
         /// Data received.
         bytes_received: u64 [Bytes],
-        /// Data sent again.
+        /// Data retransmitted.
         bytes_retransmitted: u64 [Bytes],
     }
 }
 
 impl Details {
-    /// Adds the name of the interface. It is asked of a socket in the subflow's network namespace:
-    /// the calling thread may be in another.
+    /// Adds the name of the interface, by a socket in the subflow's network namespace: the calling
+    /// thread may be in another.
     pub(crate) fn name_interface(&mut self, sock: BorrowedFd<'_>) {
         self.interface = self.interface_index.and_then(|index| interface::name(sock, index).ok());
     }
 }
 
-/// The record of one subflow, without the name of its interface.
+/// Makes the record of one subflow, without the name of its interface.
 pub(crate) fn from_raw(entry: DiagSubflow) -> Details {
     Details {
         local: entry.head.local,

@@ -1,4 +1,4 @@
-//! One subflow as `sock_diag` knows it: what `MPTCP_FULL_INFO` does not tell.
+//! One subflow in `sock_diag`, which reports what `MPTCP_FULL_INFO` does not.
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
@@ -12,9 +12,9 @@ use crate::sys::sock_diag::SockDiag;
 
 /// Finds the subflow of the connection with that token that has these ends.
 ///
-/// A subflow that is bound to an interface is found only by naming it, and which one it is bound
-/// to is told by nobody: first it is looked for unbound, then on each interface that owns the
-/// local address, then in the whole table.
+/// The kernel finds a subflow that is bound to an interface only if the question names the interface,
+/// and does not report which one that is. So the subflow is looked for unbound, then on each interface
+/// that owns the local address, then in the whole table.
 pub(crate) fn find(
     sock: BorrowedFd<'_>,
     token: u32,
@@ -37,7 +37,7 @@ pub(crate) fn find(
     find_in_table(sock, token, (local, remote))
 }
 
-/// Finds the subflow with these ends, bound to that interface or to none.
+/// Finds the subflow with these ends that is bound to that interface, or to none if it is 0.
 pub(crate) fn find_on(
     sock: BorrowedFd<'_>,
     token: u32,
@@ -48,7 +48,8 @@ pub(crate) fn find_on(
     let entry = cache::with_socket_for(sock, |diag: &mut SockDiag| {
         diag.subflow(local, remote, interface, depth)
     })?;
-    // The kernel also finds what else may answer between these ends, such as a listener.
+    // The kernel also finds other sockets that would receive a segment between these ends, such as
+    // a listener.
     if entry.token == token { Ok(entry) } else { Err(NetlinkError::new(libc::ENOENT).into()) }
 }
 
@@ -60,7 +61,8 @@ fn find_in_table(
     let mut found = None;
     cache::with_socket_for(sock, |diag: &mut SockDiag| {
         diag.subflows(|entry| {
-            let is_it = same(entry.head.local, local) && same(entry.head.remote, remote);
+            let is_it =
+                is_same_end(entry.head.local, local) && is_same_end(entry.head.remote, remote);
             if entry.token == token && is_it {
                 found = Some(entry);
             }
@@ -69,8 +71,8 @@ fn find_in_table(
     found.ok_or_else(|| NetlinkError::new(libc::ENOENT).into())
 }
 
-/// Whether two addresses are the same end: scopes are told by some interfaces and not by others.
-pub(crate) fn same(a: SocketAddr, b: SocketAddr) -> bool {
+/// Compares two addresses without the scope, which not every interface of the kernel reports.
+pub(crate) fn is_same_end(a: SocketAddr, b: SocketAddr) -> bool {
     a.ip() == b.ip() && a.port() == b.port()
 }
 

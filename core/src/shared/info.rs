@@ -7,42 +7,42 @@ use crate::sys::uapi::mptcp_info;
 use crate::table::record;
 
 record! {
-    /// The counters of a connection as a whole. What this kernel does not count is absent.
+    /// The counters of a connection as a whole. A counter that this kernel does not have is absent.
     pub struct Info {
-        /// The local token, by which `ss -M` and the kernel's events name the connection; 0 while
-        /// there is no connection.
+        /// The local token, by which `ss -M` and the kernel's events identify the connection; 0
+        /// without a connection.
         token: u32,
-        /// How many subflows are alive, the initial one included. Of a socket, the true number;
-        /// of a connection that was looked up or listed, the kernel's count, which starts again
-        /// at 256 and is absent before Linux 6.8. Before 6.5 also absent for a socket of another
-        /// network namespace.
+        /// The number of live subflows, including the initial one. For a socket this is the true
+        /// number, absent before Linux 6.5 for a socket of another network namespace. In a record of
+        /// `connection` and `connections` it is the kernel's counter, which wraps at 256 and is
+        /// absent before Linux 6.8.
         subflows: Option<u32>,
-        /// The most extra subflows that the kernel's path manager allows; absent where the
-        /// application is in control.
+        /// The number of additional subflows that the kernel's path manager allows; absent if the
+        /// application controls the connection.
         subflows_max: Option<u8>,
-        /// How many addresses we announced.
+        /// The number of addresses that this end announced.
         addresses_announced: u8,
-        /// How many announced addresses of the peer we accepted.
+        /// The number of announced addresses of the peer that this end accepted.
         addresses_accepted: u8,
-        /// The peer has shown its key: Multipath TCP is spoken by both ends.
+        /// Whether this end has received the peer's key, so that both ends use Multipath TCP.
         is_remote_key_received: bool,
-        /// Data carry a checksum (RFC 8684, section 3.3.1).
+        /// Whether data carries a checksum (RFC 8684, section 3.3.1).
         is_checksum_enabled: bool,
-        /// The sequence number of the next byte to be written.
+        /// The sequence number of the next byte that the application writes.
         write_sequence: u64,
         /// The first sequence number that the peer has not acknowledged.
         unacknowledged_sequence: u64,
-        /// The next sequence number expected from the peer.
+        /// The next sequence number that is expected from the peer.
         receive_sequence: u64,
-        /// Times that data had to be sent again on another subflow in a row.
+        /// The number of consecutive times that data was retransmitted on another subflow.
         retransmits: Option<u32> ["6.5"],
-        /// Data sent again on another subflow.
+        /// Data retransmitted on another subflow.
         bytes_retransmitted: Option<u64> [Bytes "6.5"],
         /// Data sent.
         bytes_sent: Option<u64> [Bytes "6.5"],
         /// Data received.
         bytes_received: Option<u64> [Bytes "6.5"],
-        /// Data acknowledged by the peer.
+        /// Data that the peer acknowledged.
         bytes_acknowledged: Option<u64> [Bytes "6.5"],
         /// Time since data was last sent.
         last_data_sent_ms: Option<u32> [Milliseconds "6.10"],
@@ -55,20 +55,21 @@ record! {
 
 const FLAG_REMOTE_KEY_RECEIVED: u32 = 2;
 
-/// The kernel counts live subflows in 8 bits, and separately how many it keeps, closed ones
-/// included, in 32: the true number is the nearest to the latter that ends in the former.
+/// Returns the true number of live subflows. The kernel counts live subflows in 8 bits (`total`), and in
+/// 32 bits those that it keeps, including closed ones (`kept`): the result is the number next to
+/// `kept` whose low 8 bits are `total`.
 pub(crate) fn unwrapped(total: u8, kept: u32) -> u32 {
-    // Nearest, and not below: for a moment the kernel may count one that it does not keep yet.
+    // On either side of `kept`: for a moment the kernel counts a subflow that it does not keep yet.
     let distance = total.wrapping_sub(kept as u8) as i8;
     kept.saturating_add_signed(distance.into())
 }
 
-/// Live subflows as the kernel counts them; before Linux 6.8 it does not.
+/// Returns the kernel's counter of live subflows, or `None` before Linux 6.8.
 pub(crate) fn wrapping_total(info: &mptcp::RawInfo) -> Option<u8> {
     info.since(offset_of!(mptcp_info, mptcpi_subflows_total), info.raw.mptcpi_subflows_total)
 }
 
-/// The record of what the kernel told, with the number of subflows where the caller knows it.
+/// Makes the record, with the number of subflows if the caller knows it.
 pub(crate) fn from_raw(info: &mptcp::RawInfo, subflows: Option<u32>) -> Info {
     let raw = &info.raw;
     macro_rules! since {
@@ -78,7 +79,7 @@ pub(crate) fn from_raw(info: &mptcp::RawInfo, subflows: Option<u32>) -> Info {
     }
     Info {
         token: raw.mptcpi_token,
-        // The initial subflow of a connection that is being set up is not one yet, though counted.
+        // While the connection is being set up, the kernel counts its initial subflow already.
         subflows: subflows.map(|count| if raw.mptcpi_rcv_nxt == 0 { 0 } else { count }),
         subflows_max: Some(raw.mptcpi_subflows_max).filter(|max| *max != 0),
         addresses_announced: raw.mptcpi_add_addr_signal,
@@ -99,8 +100,7 @@ pub(crate) fn from_raw(info: &mptcp::RawInfo, subflows: Option<u32>) -> Info {
     }
 }
 
-/// The kernel's count for a connection that is known by its token only: it wraps at 256, and is
-/// then given as what it is.
+/// Returns the kernel's counter of live subflows, which wraps at 256.
 pub(crate) fn subflows_total(info: &mptcp::RawInfo) -> Option<u32> {
     wrapping_total(info).map(u32::from)
 }

@@ -1,25 +1,27 @@
-//! Making a listener.
+//! Making a listening socket.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::{Error, Result};
+use crate::shared::interface::index_of;
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
 use crate::sys::socket;
 use crate::table::options;
 
 options! {
-    /// How to listen.
+    /// Options of `listen`.
     pub struct Listen {
-        maybe {
-            /// Accept only what comes in by this interface (SO_BINDTODEVICE).
+        optional {
+            /// The interface whose connections are accepted, by name (SO_BINDTOIFINDEX). Without it,
+            /// those of every interface.
             interface: String,
         }
-        set {
-            /// How many connections may wait to be accepted; the kernel's limit is
+        default {
+            /// The number of connections that may wait to be accepted, at most
             /// `net.core.somaxconn`.
             backlog: u32 = 4096,
-            /// An IPv6 listener leaves IPv4 alone.
+            /// Whether an IPv6 listener accepts IPv6 connections only.
             only_v6: bool = false,
         }
     }
@@ -27,8 +29,8 @@ options! {
 
 /// Listens on every local address: on `::` for both families, or on `0.0.0.0` if the host has no IPv6.
 ///
-/// Only a missing address family leads to `0.0.0.0`: if the port of `::` is taken, an IPv4 listener
-/// would miss the clients of the other family without a word.
+/// Only a missing address family leads to `0.0.0.0`. If the port of `::` is in use, a listener on
+/// `0.0.0.0` would miss the IPv6 clients, and the caller would not know.
 pub(crate) fn listen_on_any(port: u16, options: &Listen) -> Result<OwnedFd> {
     let lacks_ipv6 = |error: &Error| error.raw_os_error() == Some(libc::EAFNOSUPPORT);
     match listen_on((Ipv6Addr::UNSPECIFIED, port).into(), options) {
@@ -40,19 +42,31 @@ pub(crate) fn listen_on_any(port: u16, options: &Listen) -> Result<OwnedFd> {
 }
 
 pub(crate) fn listen_on(local: SocketAddr, options: &Listen) -> Result<OwnedFd> {
-    const OPERATION: &str = "listen";
-    let failed = |error: std::io::Error| Error::from_io(OPERATION, &error);
-    let listener = new_socket(local.into(), OPERATION)?;
+    let interface =
+        options.interface.as_deref().map(|name| index_of(name, "listen")).transpose()?;
+    listen_by(interface.unwrap_or(0), local, options, "listen")
+}
+
+/// Listens on one address, by the interface with that index, or by any if it is 0. The interface of
+/// the options is not read.
+pub(crate) fn listen_by(
+    interface: u32,
+    local: SocketAddr,
+    options: &Listen,
+    operation: &'static str,
+) -> Result<OwnedFd> {
+    let failed = |error: std::io::Error| Error::from_io(operation, &error);
+    let listener = new_socket(local.into(), operation)?;
     let sock = listener.as_fd();
     socket::set_i32(sock, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1).map_err(failed)?;
     if local.is_ipv6() {
         let only = i32::from(options.only_v6);
         socket::set_i32(sock, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, only).map_err(failed)?;
     }
-    if let Some(interface) = &options.interface {
-        bind_to_interface(sock, interface, OPERATION)?;
+    if interface != 0 {
+        bind_to_interface(sock, interface, operation)?;
     }
-    bind(sock, local, OPERATION)?;
+    bind(sock, local, operation)?;
     let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
     socket::listen(sock, backlog).map_err(failed)?;
     Ok(listener)

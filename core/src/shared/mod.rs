@@ -1,4 +1,4 @@
-//! What more than one verb needs: readings of the kernel, with their records, and small steps.
+//! What more than one verb needs: what is read from the kernel, its records, and small steps.
 
 pub(crate) mod details;
 pub(crate) mod diag_subflow;

@@ -1,4 +1,4 @@
-//! Making a socket and binding it, for the verbs that connect and listen.
+//! Making and binding a socket, for the verbs that connect and listen.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -8,11 +8,11 @@ use crate::sys::socket;
 use crate::table::enumeration;
 
 enumeration! {
-    /// Which kind of address a socket has.
+    /// The address family of a socket.
     pub enum Family {
         /// IPv4.
         V4 = 4,
-        /// IPv6; unless told otherwise, such a socket speaks with IPv4 hosts as well.
+        /// IPv6. The socket also reaches IPv4 hosts, unless IPV6_V6ONLY is set on it.
         V6 = 6,
     }
 }
@@ -41,18 +41,19 @@ pub(crate) fn resolve(
     operation: &'static str,
 ) -> Result<Vec<SocketAddr>> {
     let found = address.to_socket_addrs().map_err(|error| {
-        Error::argument(operation, format!("the address does not resolve: {error}"))
-            .with_remedy("Give HOST:PORT, with a host that resolves.")
+        Error::argument(operation, format!("the address cannot be resolved: {error}"))
+            .with_remedy("Pass HOST:PORT with a host name that resolves, or an IP address.")
     })?;
     Ok(found.collect())
 }
 
 pub(crate) fn bind(sock: BorrowedFd<'_>, local: SocketAddr, operation: &'static str) -> Result<()> {
     socket::bind(sock, local).map_err(|error| {
-        let error = Error::from_io(operation, &error).detail(format!("cannot use {local}"));
+        let error = Error::from_io(operation, &error).detail(format!("cannot bind to {local}"));
         match error.kind() {
-            ErrorKind::NotPermitted => error
-                .with_remedy("Use a port above 1023, or give the program CAP_NET_BIND_SERVICE."),
+            ErrorKind::NotPermitted => error.with_remedy(
+                "Use a port above 1023, or run the program with CAP_NET_BIND_SERVICE.",
+            ),
             _ => error,
         }
     })
@@ -60,12 +61,11 @@ pub(crate) fn bind(sock: BorrowedFd<'_>, local: SocketAddr, operation: &'static 
 
 pub(crate) fn bind_to_interface(
     sock: BorrowedFd<'_>,
-    interface: &str,
+    index: u32,
     operation: &'static str,
 ) -> Result<()> {
-    let set =
-        socket::set_bytes(sock, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes());
-    set.map_err(|error| {
-        Error::from_io(operation, &error).detail(format!("cannot use the interface {interface:?}"))
+    let index = i32::try_from(index).unwrap_or(i32::MAX);
+    socket::set_i32(sock, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, index).map_err(|error| {
+        Error::from_io(operation, &error).detail(format!("cannot bind to interface {index}"))
     })
 }

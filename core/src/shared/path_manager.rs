@@ -1,4 +1,4 @@
-//! Who manages the paths of a connection: the kernel, or the application.
+//! What manages the subflows of a connection: the kernel, or the application.
 
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
@@ -9,18 +9,19 @@ use crate::sys::without::is_without;
 use crate::table::enumeration;
 
 enumeration! {
-    /// Who decides about the subflows of a connection.
+    /// What manages the subflows of a connection.
     pub enum PathManager {
-        /// This kernel does not tell, or there is no Multipath TCP connection.
+        /// Unknown: this kernel does not report it, or there is no Multipath TCP connection.
         Unknown = 0,
-        /// The kernel, by its endpoints and limits (`ip mptcp`).
+        /// The kernel, by the configured endpoints and limits (`ip mptcp`).
         Kernel = 1,
-        /// The application: control was taken.
+        /// The application, which took control.
         Userspace = 2,
     }
 }
 
-/// Asked once: a kernel does not change its mind.
+/// Reports whether this kernel lists the addresses of one connection (Linux 6.10). Asked once per
+/// process.
 pub(crate) fn addresses_by_token(sock: BorrowedFd<'_>) -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     if let Some(answer) = ANSWER.get() {

@@ -1,4 +1,4 @@
-//! Source ports: one from the namespace's ephemeral range, beside those that are reserved.
+//! Source ports: from the namespace's ephemeral range, without the reserved ones.
 
 use std::cell::RefCell;
 use std::fs;
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::sys::{namespace, random};
 
-/// How long what the namespace's settings said is taken for true.
+/// How long the namespace's settings are used before they are read again.
 const FRESH: Duration = Duration::from_secs(1);
-/// How often chance may hit a reserved port. Then the kernel decides whether it can be had.
+/// How many random ports may be reserved ones before one of them is used all the same.
 const TRIES: usize = 64;
 
 struct Settings {
@@ -20,7 +20,7 @@ struct Settings {
     reserved: Vec<RangeInclusive<u16>>,
 }
 
-/// A port that may be free: whether it is, the kernel says.
+/// Chooses a random port, which may be in use: the kernel decides when it is bound.
 pub(crate) fn ephemeral(sock: BorrowedFd<'_>) -> u16 {
     thread_local! {
         static SETTINGS: RefCell<Option<Settings>> = const { RefCell::new(None) };
@@ -28,15 +28,15 @@ pub(crate) fn ephemeral(sock: BorrowedFd<'_>) -> u16 {
     let namespace = namespace::cookie(sock).unwrap_or(0);
     let is_fresh =
         |settings: &&Settings| settings.namespace == namespace && settings.read.elapsed() < FRESH;
-    let lent = SETTINGS.try_with(|slot| {
+    let chosen = SETTINGS.try_with(|slot| {
         let mut slot = slot.borrow_mut();
         match slot.as_ref().filter(is_fresh) {
             Some(settings) => settings.choose(),
             None => slot.insert(Settings::read(namespace)).choose(),
         }
     });
-    // The thread ends: for this once.
-    lent.unwrap_or_else(|_| Settings::read(namespace).choose())
+    // While the thread ends, its cache is gone: the settings are read for this call only.
+    chosen.unwrap_or_else(|_| Settings::read(namespace).choose())
 }
 
 impl Settings {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_of_ports_is_read_or_refused() {
+    fn a_range_of_ports_is_read_or_rejected() {
         assert_eq!(parse_range("32768\t60999\n"), Some(32_768..=60_999));
         assert_eq!(parse_range("0 1"), None);
         assert_eq!(parse_range("5 4"), None);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_ports_are_left_alone() {
+    fn reserved_ports_are_not_chosen() {
         assert_eq!(parse_reserved("8080,9000-9100\n"), [8080..=8080, 9000..=9100]);
         assert_eq!(parse_reserved("\n"), []);
         let (range, reserved) = (1000..=1003, vec![1000..=1001, 1003..=1003]);

@@ -1,12 +1,12 @@
-//! Whether a connection takes further subflows.
+//! Whether a connection accepts further subflows.
 
 use std::os::fd::BorrowedFd;
 
 use crate::shared::diag_subflow;
 use crate::shared::subflow::list_fd;
 
-/// The connection is fully established when one of its subflows is: the initial one by the first
-/// data acknowledged, a further one by its handshake.
+/// Reports whether the connection is fully established, which it is when one of its subflows is: the
+/// initial one when its first data is acknowledged, another one by its handshake.
 pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
     let Ok(subflows) = list_fd(sock, "status") else { return false };
     subflows.iter().any(|subflow| {

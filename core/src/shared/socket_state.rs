@@ -1,4 +1,4 @@
-//! In which state a socket is, as every verb needs to know before it answers "no".
+//! The state of a socket, and the errors that follow from it.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -10,19 +10,19 @@ use crate::sys::mptcp::{self, RawInfo};
 use crate::sys::sock_diag::SockDiag;
 use crate::sys::{namespace, poll, socket};
 
-/// What a socket turned out to be.
-pub(crate) enum Observed {
-    /// Never was Multipath TCP.
+/// The protocol of a socket, and its state if that is Multipath TCP.
+pub(crate) enum SocketState {
+    /// A TCP socket.
     Tcp,
-    /// Was to be Multipath TCP, and is plain TCP now.
+    /// A Multipath TCP socket whose connection fell back to plain TCP.
     FellBack,
-    /// Is Multipath TCP.
-    Mptcp(RawInfo, Phase),
+    /// A Multipath TCP socket.
+    Mptcp(RawInfo, MptcpState),
 }
 
-/// How far a Multipath TCP socket has come.
+/// The state of a Multipath TCP socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(crate) enum MptcpState {
     Unconnected,
     Listening,
     Connecting,
@@ -32,30 +32,30 @@ pub(crate) enum Phase {
     Closed,
 }
 
-/// Looks at a socket.
-pub(crate) fn observe(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Observed> {
+/// Reads the state of a socket.
+pub(crate) fn state_of(sock: BorrowedFd<'_>, operation: &'static str) -> Result<SocketState> {
     match mptcp::info(sock) {
-        Ok(info) => Ok(Observed::Mptcp(info, phase(sock, &info))),
-        Err(error) => observe_tcp(sock, operation, &error),
+        Ok(info) => Ok(SocketState::Mptcp(info, mptcp_state(sock, &info))),
+        Err(error) => state_without_mptcp(sock, operation, &error),
     }
 }
 
-/// The errors that the kernel gives for a socket that is not Multipath TCP: one for IPv4, the
-/// other for IPv6.
-pub(crate) fn says_not_mptcp(error: &io::Error) -> bool {
+/// Whether this is the error of an `SOL_MPTCP` option on a socket that is not Multipath TCP: the kernel
+/// reports one for IPv4 and another for IPv6.
+pub(crate) fn is_not_mptcp(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOPROTOOPT))
 }
 
-fn observe_tcp(
+fn state_without_mptcp(
     sock: BorrowedFd<'_>,
     operation: &'static str,
     error: &io::Error,
-) -> Result<Observed> {
+) -> Result<SocketState> {
     let errno = error.raw_os_error().unwrap_or(0);
-    if !says_not_mptcp(error) {
+    if !is_not_mptcp(error) {
         return Err(match errno {
             libc::EBADF | libc::ENOTSOCK => {
-                Error::argument(operation, "this descriptor is no open socket").errno(errno)
+                Error::argument(operation, "this descriptor is not an open socket").errno(errno)
             }
             _ => Error::os(operation, errno),
         });
@@ -67,73 +67,78 @@ fn observe_tcp(
             .with_remedy("Pass a stream socket of IPv4 or IPv6."));
     }
     match option(libc::SO_PROTOCOL) {
-        socket::MPTCP => Ok(Observed::FellBack),
-        _ => Ok(Observed::Tcp),
+        socket::MPTCP => Ok(SocketState::FellBack),
+        _ => Ok(SocketState::Tcp),
     }
 }
 
-/// Turns the error of a `getsockopt(SOL_MPTCP)` into ours.
-pub(crate) fn explain(sock: BorrowedFd<'_>, operation: &'static str, error: &io::Error) -> Error {
-    match observe_tcp(sock, operation, error) {
-        Ok(Observed::FellBack) => Error::new(ErrorKind::NotMptcp, operation)
+/// Returns the error for a failed `getsockopt(SOL_MPTCP)`.
+pub(crate) fn not_mptcp_error(
+    sock: BorrowedFd<'_>,
+    operation: &'static str,
+    error: &io::Error,
+) -> Error {
+    match state_without_mptcp(sock, operation, error) {
+        Ok(SocketState::FellBack) => Error::new(ErrorKind::NotMptcp, operation)
             .detail("the connection fell back to plain TCP"),
         Ok(_) => Error::new(ErrorKind::NotMptcp, operation),
         Err(error) => error,
     }
 }
 
-fn phase(sock: BorrowedFd<'_>, info: &RawInfo) -> Phase {
+fn mptcp_state(sock: BorrowedFd<'_>, info: &RawInfo) -> MptcpState {
     if socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|on| on != 0) {
-        return Phase::Listening;
+        return MptcpState::Listening;
     }
     let token = info.raw.mptcpi_token;
     if token == 0 {
-        return if was_shut(sock) { Phase::Closed } else { Phase::Unconnected };
+        return if was_shut(sock) { MptcpState::Closed } else { MptcpState::Unconnected };
     }
     match cache::with_socket_for(sock, |diag: &mut SockDiag| diag.connection(token)) {
         Ok(connection) => match SubflowState::from_kernel(connection.head.state) {
-            SubflowState::SynSent => Phase::Connecting,
-            SubflowState::Closed => Phase::Closed,
-            SubflowState::Established => Phase::Connected,
-            _ => Phase::HalfClosed,
+            SubflowState::SynSent => MptcpState::Connecting,
+            SubflowState::Closed => MptcpState::Closed,
+            SubflowState::Established => MptcpState::Connected,
+            _ => MptcpState::HalfClosed,
         },
-        // It is gone; or there is no sock_diag for Multipath TCP here, which is the same answer; or
-        // another namespace. The first subflow and poll tell nearly as much.
-        Err(_) => phase_without_diag(sock),
+        // The connection is gone, or the kernel has no sock_diag for Multipath TCP, which is the same
+        // answer, or the socket is of another namespace. The initial subflow and poll show nearly as
+        // much.
+        Err(_) => mptcp_state_without_diag(sock),
     }
 }
 
-fn phase_without_diag(sock: BorrowedFd<'_>) -> Phase {
+fn mptcp_state_without_diag(sock: BorrowedFd<'_>) -> MptcpState {
     let initial = socket::tcp_state(sock).map(SubflowState::from_kernel);
     if matches!(initial, Ok(SubflowState::SynSent)) {
-        return Phase::Connecting;
+        return MptcpState::Connecting;
     }
     match poll::now(sock, libc::POLLRDHUP) {
-        Ok(events) if events & libc::POLLHUP != 0 => Phase::Closed,
-        Ok(events) if events & libc::POLLRDHUP != 0 => Phase::HalfClosed,
-        _ => Phase::Connected,
+        Ok(events) if events & libc::POLLHUP != 0 => MptcpState::Closed,
+        Ok(events) if events & libc::POLLRDHUP != 0 => MptcpState::HalfClosed,
+        _ => MptcpState::Connected,
     }
 }
 
-/// An unconnected socket and one whose connection is gone both have no token; only the latter
-/// reports that its receiving side is shut.
+/// Reports whether the connection of a socket without a token is gone. An unconnected socket has no token
+/// either, but only one whose connection is gone has its receiving side shut.
 fn was_shut(sock: BorrowedFd<'_>) -> bool {
     poll::now(sock, libc::POLLRDHUP).is_ok_and(|events| events & libc::POLLRDHUP != 0)
 }
 
-/// Why a verb on one subflow found none.
+/// Returns the error of a verb that found no subflow with that id.
 pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id: u32) -> Error {
-    match observe(sock, operation) {
-        Ok(Observed::Mptcp(_, Phase::Closed)) => Error::new(ErrorKind::Closed, operation),
-        Ok(Observed::Tcp | Observed::FellBack) => Error::new(ErrorKind::NotMptcp, operation),
+    match state_of(sock, operation) {
+        Ok(SocketState::Mptcp(_, MptcpState::Closed)) => Error::new(ErrorKind::Closed, operation),
+        Ok(SocketState::Tcp | SocketState::FellBack) => Error::new(ErrorKind::NotMptcp, operation),
         Err(error) => error,
-        Ok(Observed::Mptcp(..)) => Error::new(ErrorKind::NoSuchSubflow, operation)
+        Ok(SocketState::Mptcp(..)) => Error::new(ErrorKind::NoSuchSubflow, operation)
             .detail(format!("this connection has no live subflow with id {id}")),
     }
 }
 
-/// Refuses a socket of another network namespace than the one in which the thread is now.
-pub(crate) fn must_be_here(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
+/// Fails if the socket is of another network namespace than the calling thread.
+pub(crate) fn require_same_namespace(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
     match namespace::is_here(sock) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::new(ErrorKind::OtherNamespace, operation)),
@@ -141,7 +146,7 @@ pub(crate) fn must_be_here(sock: BorrowedFd<'_>, operation: &'static str) -> Res
     }
 }
 
-/// Turns a failed question to netlink into our error.
+/// Returns the error for a failed query by netlink.
 pub(crate) fn query_error(operation: &'static str, error: QueryError) -> Error {
     match error {
         QueryError::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
@@ -149,23 +154,23 @@ pub(crate) fn query_error(operation: &'static str, error: QueryError) -> Error {
     }
 }
 
-/// Why this socket takes no subflow, where its own state says so.
-pub(crate) fn why_not(sock: BorrowedFd<'_>, operation: &'static str) -> Option<Error> {
+/// Returns why subflows of this socket cannot be changed, if its state is the reason.
+pub(crate) fn unsteerable_reason(sock: BorrowedFd<'_>, operation: &'static str) -> Option<Error> {
     let error = |kind| Error::new(kind, operation);
-    Some(match observe(sock, operation) {
-        Ok(Observed::Mptcp(_, Phase::Connecting | Phase::Connected)) => return None,
-        Ok(Observed::Mptcp(_, Phase::Unconnected)) => error(ErrorKind::NotConnected),
-        Ok(Observed::Mptcp(_, Phase::Listening)) => error(ErrorKind::NotConnected)
+    Some(match state_of(sock, operation) {
+        Ok(SocketState::Mptcp(_, MptcpState::Connecting | MptcpState::Connected)) => return None,
+        Ok(SocketState::Mptcp(_, MptcpState::Unconnected)) => error(ErrorKind::NotConnected),
+        Ok(SocketState::Mptcp(_, MptcpState::Listening)) => error(ErrorKind::NotConnected)
             .detail("a listening socket has no connection")
-            .with_remedy("Use a socket that it accepted."),
-        Ok(Observed::Mptcp(_, Phase::HalfClosed)) => error(ErrorKind::Closed)
+            .with_remedy("Use a socket that `accept` returned."),
+        Ok(SocketState::Mptcp(_, MptcpState::HalfClosed)) => error(ErrorKind::Closed)
             .detail("one direction of the connection is closed")
-            .with_remedy("Open subflows before either end shuts its side down."),
-        Ok(Observed::Mptcp(_, Phase::Closed)) => error(ErrorKind::Closed),
-        Ok(Observed::FellBack) => {
+            .with_remedy("Open subflows before either end calls shutdown(2)."),
+        Ok(SocketState::Mptcp(_, MptcpState::Closed)) => error(ErrorKind::Closed),
+        Ok(SocketState::FellBack) => {
             error(ErrorKind::NotMptcp).detail("the connection fell back to plain TCP")
         }
-        Ok(Observed::Tcp) => error(ErrorKind::NotMptcp),
+        Ok(SocketState::Tcp) => error(ErrorKind::NotMptcp),
         Err(error) => error,
     })
 }

@@ -1,11 +1,11 @@
-//! The live subflows of a connection, as the kernel lists them.
+//! The live subflows of a connection.
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 use crate::error::Result;
 use crate::shared::diag_subflow;
-use crate::shared::socket_state::{explain, no_such_subflow, query_error, says_not_mptcp};
+use crate::shared::socket_state::{is_not_mptcp, no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::before_6_5;
 use crate::sys::mptcp::{self, RawSubflow};
@@ -13,12 +13,12 @@ use crate::sys::uapi::tcp_info;
 use crate::table::record;
 
 record! {
-    /// One live subflow of a connection: one path, and how it fares.
+    /// One live subflow of a connection: its path and its counters.
     pub struct Subflow {
-        /// Names the subflow on this end while the connection lives; the initial one is 1 on
-        /// Linux 6.5 and newer. Never used twice, and not the address id of RFC 8684.
+        /// The id of the subflow on this end. An id is not used again while the connection lives. On
+        /// Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
         id: u32,
-        /// The local end. IPv4 on an IPv6 socket is given as IPv4.
+        /// The local end; of IPv4 on an IPv6 socket, the IPv4 address.
         local: SocketAddr,
         /// The remote end.
         remote: SocketAddr,
@@ -28,7 +28,7 @@ record! {
         rtt_us: u32 [Microseconds],
         /// Mean deviation of the round-trip time.
         rtt_deviation_us: u32 [Microseconds],
-        /// Least round-trip time seen lately.
+        /// Minimum of the recent round-trip times.
         rtt_min_us: u32 [Microseconds],
         /// Retransmission timeout.
         rto_us: u32 [Microseconds],
@@ -36,19 +36,19 @@ record! {
         congestion_window: u32 [Segments],
         /// Slow start threshold.
         slow_start_threshold: u32 [Segments],
-        /// The most data in one segment that we send.
+        /// Maximum size of the data in a sent segment.
         segment_size: u32 [Bytes],
-        /// The rate at which data is paced out; absent where nothing limits it.
+        /// Rate to which sending is paced; absent if it is not limited.
         pacing_rate: Option<u64> [BytesPerSecond],
-        /// The rate at which data was lately delivered.
+        /// Recent rate at which data was delivered.
         delivery_rate: u64 [BytesPerSecond],
-        /// Data sent, sent again included.
+        /// Data sent, including retransmissions.
         bytes_sent: u64 [Bytes],
         /// Data that the peer acknowledged.
         bytes_acknowledged: u64 [Bytes],
         /// Data received.
         bytes_received: u64 [Bytes],
-        /// Data sent again.
+        /// Data retransmitted.
         bytes_retransmitted: u64 [Bytes],
         /// Data written and not yet sent.
         bytes_not_sent: u32 [Bytes],
@@ -56,13 +56,13 @@ record! {
         segments_sent: u32 [Segments],
         /// Segments received.
         segments_received: u32 [Segments],
-        /// Segments sent again since the subflow was opened.
+        /// Segments retransmitted since the subflow was opened.
         segments_retransmitted: u32 [Segments],
         /// Segments sent and not yet acknowledged.
         segments_unacknowledged: u32 [Segments],
-        /// Segments thought lost.
+        /// Segments that the kernel considers lost.
         segments_lost: u32 [Segments],
-        /// Timeouts in a row for the oldest unacknowledged segment.
+        /// Consecutive retransmission timeouts of the oldest unacknowledged segment.
         retransmits: u8,
         /// Time since data was last sent.
         last_data_sent_ms: u32 [Milliseconds],
@@ -83,7 +83,7 @@ fn from_raw(id: u32, local: SocketAddr, remote: SocketAddr, tcp: &tcp_info) -> S
         state: SubflowState::from_kernel(tcp.tcpi_state),
         rtt_us: tcp.tcpi_rtt,
         rtt_deviation_us: tcp.tcpi_rttvar,
-        // The kernel says "none yet" by the greatest number, for both of these.
+        // The largest number means that the kernel has measured none yet.
         rtt_min_us: if tcp.tcpi_min_rtt == u32::MAX { tcp.tcpi_rtt } else { tcp.tcpi_min_rtt },
         rto_us: tcp.tcpi_rto,
         congestion_window: tcp.tcpi_snd_cwnd,
@@ -118,13 +118,13 @@ pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<V
         };
         match mptcp::full_info(sock, Vec::with_capacity, push) {
             Ok(subflows) => subflows,
-            // Before Linux 6.5 the option is unknown, which is the same error as "not Multipath
-            // TCP": the older way then tells the two apart.
-            Err(error) if says_not_mptcp(&error) => list_before_6_5(sock, operation)?,
-            Err(error) => return Err(explain(sock, operation, &error)),
+            // Before Linux 6.5 the option is unknown, which is the same error as for a socket that is
+            // not Multipath TCP. Only the older way distinguishes the two.
+            Err(error) if is_not_mptcp(&error) => list_before_6_5(sock, operation)?,
+            Err(error) => return Err(not_mptcp_error(sock, operation, &error)),
         }
     };
-    // The initial subflow of a connection that is being set up is not one yet.
+    // While the connection is being set up, its initial subflow is not listed.
     if let [only] = &subflows[..] {
         if only.state == SubflowState::SynSent && only.bytes_sent == 0 && is_initial(sock) {
             subflows.clear();
@@ -133,7 +133,7 @@ pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<V
     Ok(subflows)
 }
 
-/// Whether the connection itself is still being set up: then the peer's key is not known.
+/// Reports whether the connection itself is still being set up: the peer's key is then unknown.
 fn is_initial(sock: BorrowedFd<'_>) -> bool {
     mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_rcv_nxt == 0)
 }
@@ -145,13 +145,13 @@ fn list_before_6_5(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<
         subflows.push(from_raw(raw.id, raw.local, raw.remote, raw.tcp));
     })
     .map_err(|failure| match failure {
-        before_6_5::Failure::Option(error) => explain(sock, operation, &error),
+        before_6_5::Failure::Option(error) => not_mptcp_error(sock, operation, &error),
         before_6_5::Failure::SockDiag(error) => query_error(operation, error),
     })?;
     Ok(subflows)
 }
 
-/// The live subflow with that id, or why there is none.
+/// Finds the live subflow with that id.
 pub(crate) fn find(sock: BorrowedFd<'_>, id: u32, operation: &'static str) -> Result<Subflow> {
     list_fd(sock, operation)?
         .into_iter()

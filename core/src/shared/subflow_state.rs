@@ -3,29 +3,29 @@
 use crate::table::enumeration;
 
 enumeration! {
-    /// The TCP state of a subflow; numbers as in the kernel.
+    /// The TCP state of a subflow. The numbers are those of the kernel.
     pub enum SubflowState {
-        /// A state that this library does not know.
+        /// A state that this version of the library does not know.
         Unknown = 0,
         /// Open.
         Established = 1,
-        /// We sent the first segment.
+        /// This end has sent the first segment.
         SynSent = 2,
-        /// The peer sent the first segment.
+        /// The peer has sent the first segment.
         SynReceived = 3,
-        /// We closed; the peer has not acknowledged it.
+        /// This end has closed, and the peer has not acknowledged it.
         FinWait1 = 4,
-        /// We closed; the peer acknowledged it.
+        /// This end has closed, and the peer has acknowledged it.
         FinWait2 = 5,
-        /// Closed by both; strays are awaited.
+        /// Both ends have closed; late segments are still awaited.
         TimeWait = 6,
         /// Closed.
         Closed = 7,
-        /// The peer closed.
+        /// The peer has closed.
         CloseWait = 8,
-        /// The peer closed, then we did.
+        /// The peer has closed, and then this end.
         LastAck = 9,
-        /// Both closed at once.
+        /// Both ends have closed at the same time.
         Closing = 11,
     }
 }

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::genl;
 use super::netlink::{Attributes, Messages, Netlink, NetlinkError, number};
@@ -56,6 +56,15 @@ impl KernelEvents {
         Ok(KernelEvents { netlink: PathManagerSocket::subscribe()?, buffer: Vec::new() })
     }
 
+    /// Reads the events of a socket that has subscribed already, in this process or in another.
+    ///
+    /// # Errors
+    /// `EPROTOTYPE` if the descriptor is not a socket of generic netlink.
+    pub(crate) fn from_fd(fd: OwnedFd) -> Result<Self, NetlinkError> {
+        let netlink = Netlink::from_fd(fd, libc::NETLINK_GENERIC)?;
+        Ok(KernelEvents { netlink, buffer: Vec::new() })
+    }
+
     /// Reads pending events, without waiting, and calls `each` with each. Returns false if there
     /// were none.
     ///
@@ -82,6 +91,12 @@ impl KernelEvents {
             // allows.
             let _ = super::socket::set_i32(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes);
         }
+    }
+}
+
+impl From<KernelEvents> for OwnedFd {
+    fn from(events: KernelEvents) -> OwnedFd {
+        events.netlink.into()
     }
 }
 
@@ -169,6 +184,16 @@ mod tests {
         assert!(parse_event(2, &new).unwrap().is_server);
         let event = parse_event(2, &neither).unwrap();
         assert!(!event.is_server && event.denies_initial_address);
+    }
+
+    #[test]
+    fn only_a_socket_of_generic_netlink_has_events() {
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!(KernelEvents::from_fd(other.into()).unwrap_err().errno, libc::EPROTOTYPE);
+        let route = Netlink::bare(libc::NETLINK_ROUTE).unwrap();
+        assert_eq!(KernelEvents::from_fd(route.into()).unwrap_err().errno, libc::EPROTOTYPE);
+        let generic = Netlink::bare(libc::NETLINK_GENERIC).unwrap();
+        assert!(KernelEvents::from_fd(generic.into()).is_ok());
     }
 
     proptest::proptest! {

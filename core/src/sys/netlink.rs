@@ -227,6 +227,18 @@ impl Netlink {
         Ok(Netlink { fd, sequence: 0, buffer: Vec::new(), is_interrupted: false })
     }
 
+    /// Takes over a netlink socket that was opened elsewhere.
+    ///
+    /// # Errors
+    /// `EPROTOTYPE` if the descriptor is not a netlink socket of that protocol.
+    pub(crate) fn from_fd(fd: OwnedFd, protocol: i32) -> io::Result<Netlink> {
+        let option = |name| socket::get_i32(fd.as_fd(), libc::SOL_SOCKET, name);
+        if option(libc::SO_DOMAIN)? != libc::AF_NETLINK || option(libc::SO_PROTOCOL)? != protocol {
+            return Err(io::Error::from_raw_os_error(libc::EPROTOTYPE));
+        }
+        Ok(Netlink { fd, sequence: 0, buffer: Vec::new(), is_interrupted: false })
+    }
+
     /// Gives the socket an address, without which it receives no multicast. Only before the first
     /// request: the kernel gives an address to a socket that sends, and that one cannot be changed.
     pub(crate) fn bind(&self) -> io::Result<()> {
@@ -306,6 +318,12 @@ impl Netlink {
 impl AsFd for Netlink {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+impl From<Netlink> for OwnedFd {
+    fn from(netlink: Netlink) -> OwnedFd {
+        netlink.fd
     }
 }
 

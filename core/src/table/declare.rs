@@ -1,6 +1,6 @@
-//! The macros by which an item and its row in the tables are declared in one go.
+//! Macros that declare an item together with its description in the tables.
 
-/// Gives the unit of a field: `[Bytes]`, or none.
+/// Expands to the unit of a field: `[Bytes]`, or none.
 macro_rules! unit {
     () => {
         $crate::table::Unit::None
@@ -10,7 +10,7 @@ macro_rules! unit {
     };
 }
 
-/// Lets a struct be read field by field.
+/// Implements reading a struct field by field.
 macro_rules! reflect {
     ($name:ident, $fields:expr, [$($field:ident,)*]) => {
         impl $crate::table::Reflect for $name {
@@ -25,7 +25,7 @@ macro_rules! reflect {
     };
 }
 
-/// Declares a record: the struct, its documentation and its list of fields.
+/// Declares a record: the struct, its documentation and the description of its fields.
 macro_rules! record {
     (
         $(#[doc = $doc:literal])*
@@ -64,7 +64,7 @@ macro_rules! record {
             }),*];
         }
         impl $name {
-            /// What it says of itself.
+            /// The description of this type.
             pub const TABLE: $crate::table::RecordTable = $crate::table::RecordTable {
                 name: <Self as $crate::table::Record>::NAME,
                 doc: <Self as $crate::table::Record>::DOC,
@@ -75,7 +75,7 @@ macro_rules! record {
     };
 }
 
-/// Declares an enumeration whose numbers are part of the interface.
+/// Declares an enumeration. Its numbers are part of the interface.
 macro_rules! enumeration {
     (
         $(#[doc = $doc:literal])*
@@ -86,7 +86,7 @@ macro_rules! enumeration {
         #[non_exhaustive]
         pub enum $name { $($(#[doc = $variant_doc])* $variant = $number),* }
         impl $name {
-            /// What it says of itself.
+            /// The description of this type.
             pub const TABLE: $crate::table::EnumerationTable = $crate::table::EnumerationTable {
                 name: stringify!($name),
                 doc: concat!($($doc, "\n"),*),
@@ -96,7 +96,7 @@ macro_rules! enumeration {
                     doc: concat!($($variant_doc, "\n"),*),
                 }),*],
             };
-            /// The name, as this enumeration spells it.
+            /// Returns the name of the value, in camel case.
             pub const fn name(self) -> &'static str {
                 match self { $($name::$variant => stringify!($variant)),* }
             }
@@ -117,79 +117,79 @@ macro_rules! enumeration {
     };
 }
 
-/// Declares an options struct: fields that may stay unset (`maybe`, whose setters convert, and
-/// `exact`, whose setters take a literal number), fields with a default (`set`), and a setter for
-/// each.
+/// Declares an options struct with a setter for each field. The setters of `optional` fields convert
+/// their argument. Those of `optional_number` fields do not, so that they accept a literal number.
+/// The fields of `default` have a default.
 macro_rules! options {
     (
         $(#[doc = $doc:literal])*
         pub struct $name:ident {
-            maybe { $($(#[doc = $m_doc:literal])* $maybe:ident : $m_type:ty),* $(,)? }
-            $(exact { $($(#[doc = $e_doc:literal])* $exact:ident : $e_type:ty),* $(,)? })?
-            set { $($(#[doc = $s_doc:literal])* $set:ident : $s_type:ty = $default:expr),* $(,)? }
+            optional { $($(#[doc = $o_doc:literal])* $optional:ident : $o_type:ty),* $(,)? }
+            $(optional_number { $($(#[doc = $n_doc:literal])* $number:ident : $n_type:ty),* $(,)? })?
+            default { $($(#[doc = $d_doc:literal])* $field:ident : $d_type:ty = $default:expr),* $(,)? }
         }
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
-            $($(#[doc = $m_doc])* pub $maybe: Option<$m_type>,)*
-            $($($(#[doc = $e_doc])* pub $exact: Option<$e_type>,)*)?
-            $($(#[doc = $s_doc])* pub $set: $s_type,)*
+            $($(#[doc = $o_doc])* pub $optional: Option<$o_type>,)*
+            $($($(#[doc = $n_doc])* pub $number: Option<$n_type>,)*)?
+            $($(#[doc = $d_doc])* pub $field: $d_type,)*
         }
         impl Default for $name {
-            fn default() -> Self { $name { $($maybe: None,)* $($($exact: None,)*)? $($set: $default),* } }
+            fn default() -> Self { $name { $($optional: None,)* $($($number: None,)*)? $($field: $default),* } }
         }
         impl $name {
-            /// The defaults.
+            /// Returns the options with every default.
             #[must_use]
             pub fn new() -> Self { Self::default() }
             $(
-                $(#[doc = $m_doc])*
+                $(#[doc = $o_doc])*
                 #[must_use]
-                pub fn $maybe(mut self, $maybe: impl Into<$m_type>) -> Self {
-                    self.$maybe = Some($maybe.into());
+                pub fn $optional(mut self, $optional: impl Into<$o_type>) -> Self {
+                    self.$optional = Some($optional.into());
                     self
                 }
             )*
             $($(
-                $(#[doc = $e_doc])*
+                $(#[doc = $n_doc])*
                 #[must_use]
-                pub fn $exact(mut self, $exact: $e_type) -> Self {
-                    self.$exact = Some($exact);
+                pub fn $number(mut self, $number: $n_type) -> Self {
+                    self.$number = Some($number);
                     self
                 }
             )*)?
             $(
-                $(#[doc = $s_doc])*
+                $(#[doc = $d_doc])*
                 #[must_use]
-                pub fn $set(mut self, $set: $s_type) -> Self {
-                    self.$set = $set;
+                pub fn $field(mut self, $field: $d_type) -> Self {
+                    self.$field = $field;
                     self
                 }
             )*
             /// The fields, in order; the optional ones first.
             pub const FIELDS: &'static [$crate::table::Field] = &[
                 $($crate::table::Field {
-                    name: stringify!($maybe),
-                    ty: $crate::table::Type::Optional(&<$m_type as $crate::table::Typed>::TYPE),
+                    name: stringify!($optional),
+                    ty: $crate::table::Type::Optional(&<$o_type as $crate::table::Typed>::TYPE),
                     unit: $crate::table::Unit::None,
                     since: "",
-                    doc: concat!($($m_doc, "\n"),*),
+                    doc: concat!($($o_doc, "\n"),*),
                 },)*
                 $($($crate::table::Field {
-                    name: stringify!($exact),
-                    ty: $crate::table::Type::Optional(&<$e_type as $crate::table::Typed>::TYPE),
+                    name: stringify!($number),
+                    ty: $crate::table::Type::Optional(&<$n_type as $crate::table::Typed>::TYPE),
                     unit: $crate::table::Unit::None,
                     since: "",
-                    doc: concat!($($e_doc, "\n"),*),
+                    doc: concat!($($n_doc, "\n"),*),
                 },)*)?
                 $($crate::table::Field {
-                    name: stringify!($set),
-                    ty: <$s_type as $crate::table::Typed>::TYPE,
+                    name: stringify!($field),
+                    ty: <$d_type as $crate::table::Typed>::TYPE,
                     unit: $crate::table::Unit::None,
                     since: "",
-                    doc: concat!($($s_doc, "\n"),*),
+                    doc: concat!($($d_doc, "\n"),*),
                 },)*
             ];
         }
@@ -197,7 +197,7 @@ macro_rules! options {
             const TYPE: $crate::table::Type = $crate::table::Type::Options(stringify!($name));
         }
         impl $name {
-            /// What it says of itself.
+            /// The description of this type.
             pub const TABLE: $crate::table::OptionsTable = $crate::table::OptionsTable {
                 name: stringify!($name),
                 doc: concat!($($doc, "\n"),*),
@@ -205,11 +205,11 @@ macro_rules! options {
                 defaults: || Box::new(Self::default()),
             };
         }
-        $crate::table::reflect!($name, Self::FIELDS, [$($maybe,)* $($($exact,)*)? $($set,)*]);
+        $crate::table::reflect!($name, Self::FIELDS, [$($optional,)* $($($number,)*)? $($field,)*]);
     };
 }
 
-/// Says in one sentence what an operation requires.
+/// Expands to one sentence with the requirements of an operation.
 macro_rules! requirements {
     ($privilege:ident [$($also:literal)?] [$($since:literal $($with:literal)?)?]) => {
         concat!(
@@ -226,7 +226,7 @@ macro_rules! requirements {
 
 /// Declares a public function together with its row in [`OPERATIONS`](crate::OPERATIONS).
 ///
-/// After the result, the row says what the operation requires, and which errors it can give:
+/// After the result, the row lists what the operation requires and which errors it reports:
 /// `requires PRIVILEGE and "something else", since "5.19" with "a module", [Errors]`.
 macro_rules! operation {
     (

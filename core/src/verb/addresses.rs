@@ -1,4 +1,4 @@
-//! The local addresses that a connection knows.
+//! The local addresses of a connection.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::shared::diag_subflow;
-use crate::shared::socket_state::{explain, query_error};
+use crate::shared::socket_state::{not_mptcp_error, query_error};
 use crate::shared::subflow::list_fd;
 use crate::sys::cache;
 use crate::sys::mptcp;
@@ -14,31 +14,31 @@ use crate::sys::path_manager::PathManagerSocket;
 use crate::table::{Type, Typed, operation, record};
 
 record! {
-    /// A local address that a connection knows under an address id.
+    /// A local address of a connection, with its address id.
     pub struct Address {
         /// The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow.
         id: u8,
         /// The address.
         ip: IpAddr,
-        /// The port; 0 where it is not bound to one.
+        /// The port; 0 if the address is not bound to one.
         port: u16,
-        /// The peer was told of it, by `announce` or by an endpoint.
+        /// Whether it was announced to the peer, by `announce` or by an endpoint.
         is_announced: bool,
-        /// How many live subflows use it under this id.
+        /// The number of live subflows that use it with this id.
         subflows: u32,
     }
 }
 
 operation! {
-    /// Lists the local addresses that a connection knows: those that its live subflows use, and
-    /// those that were announced or used before. In the order of their address ids.
+    /// Lists the local addresses of a connection, in the order of their address ids.
     ///
-    /// What the peer announced is told by events only. Announced addresses that no subflow uses
-    /// are told since Linux 6.10, for controlled connections.
+    /// The list has the addresses that live subflows use, and those that were announced or used
+    /// before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
+    /// controlled connections. Addresses that the peer announced are reported by events only.
     ///
     /// # Errors
-    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket;
-    /// `OtherNamespace` from another network namespace.
+    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for a descriptor that is not a
+    /// stream socket; `OtherNamespace` from another network namespace.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -58,14 +58,14 @@ operation! {
 
 fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
     const OPERATION: &str = "addresses";
-    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let token = info.raw.mptcpi_token;
     let mut known = BTreeMap::<(u8, IpAddr), Address>::new();
     for subflow in list_fd(sock, OPERATION)? {
         let ends = (subflow.local, subflow.remote);
         let entry = match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
             Ok(entry) => entry,
-            // One that sock_diag no longer knows was closed in between.
+            // The subflow was closed since it was listed.
             Err(error) if error.is(libc::ENOENT) => continue,
             Err(error) => return Err(query_error(OPERATION, error)),
         };
@@ -74,11 +74,11 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
         known.entry((id, ip)).or_insert_with(fresh).subflows += 1;
     }
     if crate::shared::path_manager::addresses_by_token(sock) {
-        // Refused for a connection under the kernel's path manager: it has endpoints instead.
-        let told = cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| {
+        // The kernel refuses this for a connection that it manages itself, which has endpoints instead.
+        let listed = cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| {
             netlink.addresses(token)
         });
-        for local in told.unwrap_or_default() {
+        for local in listed.unwrap_or_default() {
             let (id, ip) = (local.id, local.ip);
             let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };
             let address = known.entry((id, ip)).or_insert_with(fresh);
@@ -90,7 +90,7 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
 }
 
 impl Address {
-    /// Address and port together.
+    /// Returns the address with its port.
     pub fn socket_address(&self) -> SocketAddr {
         SocketAddr::new(self.ip, self.port)
     }

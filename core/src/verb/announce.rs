@@ -1,54 +1,60 @@
-//! Telling the peer of a local address.
+//! Announcing a local address to the peer.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::door::address_ids::unused_id;
+use crate::door::events::follow;
 use crate::door::path_manager::path_manager;
-use crate::door::{self, Door, Why, Withdraw};
+use crate::door::{self, Door, LocalEnd, Why, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::interface::interface_of;
-use crate::shared::listener::{Listen, listen_on};
+use crate::shared::listener::{Listen, listen_by};
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
-use crate::shared::socket_state::{Observed, Phase, explain, observe};
+use crate::shared::socket_state::{MptcpState, SocketState, not_mptcp_error, state_of};
 use crate::sys::event::KernelEvents;
-use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
-use crate::sys::{cache, fcntl, fork, interface, mptcp, socket};
+use crate::sys::path_manager::PathManagerSocket;
+use crate::sys::{cache, fcntl, fork, mptcp, socket};
 use crate::table::{Type, Typed, operation, options};
 
+const OPERATION: &str = "announce";
+
 options! {
-    /// Which address to announce, and how.
+    /// Options of `announce`.
     pub struct Announce {
-        maybe {}
-        exact {
-            /// The port that the peer should connect to; 0 chooses a free one. With one, a
-            /// listener is kept there, on the interface that owns the address: the peer needs it
-            /// to join us. Without, the peer uses the port that this end of the connection has,
-            /// and something must be listening there: right for a server.
+        optional {}
+        optional_number {
+            /// The port that the peer connects to; 0 chooses a free one. The library then listens on
+            /// it, on the interface that owns the address, because the peer can only join where a
+            /// socket listens. Without it, the peer uses the port of this end of the connection, on
+            /// which the program must already listen, as a server does.
             port: u16,
         }
-        set {
-            /// How many strangers may wait at the listener to be turned away.
+        default {
+            /// The number of connections of other hosts that may wait at the listener until
+            /// `Announced::turn_away` resets them.
             backlog: u32 = 128,
         }
     }
 }
 
 operation! {
-    /// Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+    /// Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
     ///
-    /// The result owns the announcement: dropped or closed, the address is withdrawn, and subflows
-    /// that use it are closed. With a port it keeps a listener for the peer; call
-    /// [`Announced::turn_away`] when its descriptor becomes readable, and strangers who connect
-    /// there are reset.
+    /// The result owns the announcement. When it is closed or dropped, the address is withdrawn and the
+    /// subflows that use it are closed. If a port is announced, the result also owns a listener for the
+    /// peer. When the listener's descriptor becomes readable, another host has connected to it: call
+    /// [`Announced::turn_away`], which resets such connections.
     ///
     /// # Errors
-    /// - `NotConnected`, `Closed`, `NotMptcp`: there is no peer to tell.
-    /// - `NotReady`: send or receive something first.
-    /// - `NotControlled`, `NotPermitted`, `OtherNamespace`: not ours to steer, or not from here.
-    /// - `AddressNotAvailable` for a port that is taken, or an address with one that is not ours.
-    /// - `Unsupported` for IPv6 with a port that was not left to us, beside TCP timestamps.
+    /// - `NotConnected`, `Closed`, `NotMptcp`: the socket has no Multipath TCP connection.
+    /// - `NotReady`: no data has been acknowledged yet. Send or receive data first.
+    /// - `NotControlled`: the kernel's path manager manages the connection.
+    /// - `NotPermitted` without the privilege; `OtherNamespace` from another network namespace.
+    /// - `AddressNotAvailable` if the port is in use, or if a port is announced with an address that
+    ///   does not belong to this host.
+    /// - `Unsupported` for IPv6 with another port than 0 if TCP timestamps are on.
     ///
     /// ```no_run
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;
@@ -68,77 +74,68 @@ operation! {
 }
 
 fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<Announced> {
-    const OPERATION: &str = "announce";
     if ip.is_unspecified() || ip.is_multicast() {
-        return Err(Error::argument(OPERATION, format!("{ip} is no address of an interface"))
+        return Err(Error::argument(OPERATION, format!("{ip} is not an address of an interface"))
             .with_remedy("Announce an address of this host: ip address."));
     }
-    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let error = |kind| Error::new(kind, OPERATION);
-    match observe(sock, OPERATION)? {
-        Observed::Mptcp(_, Phase::Connected) => {}
-        Observed::Mptcp(_, Phase::Connecting) => return Err(error(ErrorKind::NotReady)),
-        Observed::Mptcp(_, Phase::Unconnected | Phase::Listening) => {
+    match state_of(sock, OPERATION)? {
+        SocketState::Mptcp(_, MptcpState::Connected) => {}
+        SocketState::Mptcp(_, MptcpState::Connecting) => return Err(error(ErrorKind::NotReady)),
+        SocketState::Mptcp(_, MptcpState::Unconnected | MptcpState::Listening) => {
             return Err(error(ErrorKind::NotConnected));
         }
-        Observed::Mptcp(..) => return Err(error(ErrorKind::Closed)),
-        Observed::Tcp | Observed::FellBack => return Err(error(ErrorKind::NotMptcp)),
+        SocketState::Mptcp(..) => return Err(error(ErrorKind::Closed)),
+        SocketState::Tcp | SocketState::FellBack => return Err(error(ErrorKind::NotMptcp)),
     }
     let door = door::choose();
     if path_manager(door, sock, &info) == PathManager::Kernel {
         return Err(error(ErrorKind::NotControlled));
     }
     let token = info.raw.mptcpi_token;
-    let mut local = LocalAddress::new(ip, 0);
-    local.is_announced = true;
-    let ear = door.events(Some(sock)).map_err(|refused| refused.during(OPERATION))?;
-    ear.set_buffer(0);
-    // Only now: of a connection in another namespace, or in another's hands, it would say "not yet".
+    let events = follow(door, Some(sock), OPERATION)?;
+    events.set_buffer(0);
+    // Checked last, because the answer is also no for a connection of another network namespace, and for
+    // one that the kernel manages.
     if !is_ready(sock, token) {
         return Err(error(ErrorKind::NotReady));
     }
     let mut announced = Announced {
-        local,
+        local: LocalEnd::new(ip),
         address: SocketAddr::new(ip, 0),
         listener: None,
         backlog: options.backlog as usize,
         generation: fork::generation(),
-        _ear: ear,
-        way_back: None,
+        _events: events,
+        withdrawal: None,
     };
     if let Some(port) = options.port {
         announced.listen(sock, port, options.backlog)?;
     }
-    announced.way_back = Some(tell(door, sock, token, &mut announced.local)?);
+    announced.withdrawal = Some(send(door, sock, token, &mut announced.local)?);
     Ok(announced)
 }
 
-/// A listener that answers by the interface that owns the address: by the default route the answer
-/// would leave with another interface's address, and the first strict router would drop it.
+/// Listens on the interface that owns the address. Otherwise the answers would leave by the default
+/// route, with an address of another interface, and the first strict router would drop them.
 fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> Result<OwnedFd> {
-    const OPERATION: &str = "announce";
-    let mut options = Listen::new().backlog(backlog).only_v6(address.is_ipv6());
+    let options = Listen::new().backlog(backlog).only_v6(address.is_ipv6());
     let remote = socket::peer_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?;
-    let index = interface_of(sock, address.ip(), remote, OPERATION)?;
-    if index != 0 {
-        let name = interface::name(sock, index);
-        let name = name.map_err(|error| Error::from_io(OPERATION, &error))?;
-        options.interface = Some(name.to_string());
-    }
-    let listener = listen_on(address, &options).map_err(|error| error.during(OPERATION))?;
-    // Two who turn strangers away at once must not wait for each other's.
+    let interface = interface_of(sock, address.ip(), remote, OPERATION)?;
+    let listener = listen_by(interface, address, &options, OPERATION)?;
+    // Two threads may reset connections at the same time, and neither may block in accept.
     fcntl::set_nonblocking(listener.as_fd(), true).map_err(|e| Error::from_io(OPERATION, &e))?;
     Ok(listener)
 }
 
-/// Announces under an id that is free, again where somebody took it in between.
-fn tell(
+/// Announces the address with an unused id. Tries again if another thread has used the id meanwhile.
+fn send(
     door: &dyn Door,
     sock: BorrowedFd<'_>,
     token: u32,
-    local: &mut LocalAddress,
+    local: &mut LocalEnd,
 ) -> Result<Box<dyn Withdraw>> {
-    const OPERATION: &str = "announce";
     const TRIES: usize = 8;
     let mut last = Error::new(ErrorKind::InvalidArgument, OPERATION);
     for _ in 0..TRIES {
@@ -150,14 +147,21 @@ fn tell(
         local.id = match same {
             Some(same) if same.is_announced => {
                 return Err(Error::new(ErrorKind::InvalidState, OPERATION)
-                    .detail(format!("{} is announced already, as address {}", local.ip, same.id))
+                    .detail(format!(
+                        "{} is already announced, with address id {}",
+                        local.ip, same.id
+                    ))
                     .with_remedy("Withdraw it first, or announce it with another port."));
             }
             Some(same) => same.id,
-            None => unused_id(door, sock, token, &known, OPERATION)?,
+            None => {
+                let unused = unused_id(sock, token, &known, OPERATION)?;
+                unused.claim(door, sock, token, OPERATION)?;
+                unused.id
+            }
         };
         match door.announce(sock, token, *local) {
-            Ok(way_back) => return Ok(way_back),
+            Ok(withdrawal) => return Ok(withdrawal),
             Err(refused) if refused.why == Why::Invalid => {
                 last = refused.during(OPERATION).with_kind(ErrorKind::InvalidArgument);
             }
@@ -167,43 +171,42 @@ fn tell(
     Err(last)
 }
 
-/// An address that the peer was told of. Dropped, it is withdrawn.
+/// An announced address. When the value is dropped, the address is withdrawn.
+///
+/// Made by [`announce`].
 #[derive(Debug)]
 pub struct Announced {
-    local: LocalAddress,
+    local: LocalEnd,
     address: SocketAddr,
     listener: Option<OwnedFd>,
     backlog: usize,
-    /// A fork of the process that announced has a copy of this, and nothing to withdraw.
+    /// A fork of the process has a copy of this value, and must not withdraw the address.
     generation: u64,
-    /// Never read. The kernel takes subflows that come to a controlled connection only while
-    /// somebody follows events (`mptcp_userspace_pm_active` in `net/mptcp/pm_userspace.c`).
-    _ear: KernelEvents,
-    /// Used once, when the address has been announced.
-    way_back: Option<Box<dyn Withdraw>>,
+    /// Never read. The kernel accepts subflows that the peer opens to a controlled connection only while
+    /// a process follows events (`mptcp_userspace_pm_active` in `net/mptcp/pm_userspace.c`).
+    _events: KernelEvents,
+    /// Taken when the address is withdrawn.
+    withdrawal: Option<Box<dyn Withdraw>>,
 }
 
 impl Announced {
-    /// Opens the listener that a peer needs who is told of a port.
+    /// Opens the listener that the peer connects to if a port is announced.
     fn listen(&mut self, sock: BorrowedFd<'_>, port: u16, backlog: u32) -> Result<()> {
-        const OPERATION: &str = "announce";
         let ip = self.local.ip;
-        // Told without a port, the peer takes the one that it knows this end of the connection by.
-        let own = match ip.is_ipv6() && !mptcp::can_announce_v6_port(sock) {
-            true => {
-                Some(socket::local_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?.port())
-            }
-            false => None,
+        // If the announcement has no port, the peer uses the port of this end of the connection.
+        let own = if ip.is_ipv6() && !mptcp::can_announce_v6_port(sock) {
+            let local = socket::local_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?;
+            Some(local.port())
+        } else {
+            None
         };
         if own.is_some_and(|own| port != 0 && port != own) {
             return Err(Error::new(ErrorKind::Unsupported, OPERATION)
                 .detail(
-                    "beside TCP timestamps this kernel has no room for an IPv6 address and a port",
+                    "with TCP timestamps, an announcement of this kernel has no room for an IPv6 \
+                     address and a port",
                 )
-                .with_remedy(
-                    "Leave the choice of the port to us (0), or switch net.ipv4.tcp_timestamps \
-                     off.",
-                ));
+                .with_remedy("Pass port 0, or run sysctl net.ipv4.tcp_timestamps=0."));
         }
         let listener = listen_for_peer(sock, SocketAddr::new(ip, own.unwrap_or(port)), backlog)?;
         let bound =
@@ -214,59 +217,62 @@ impl Announced {
         Ok(())
     }
 
-    /// The address id that the peer knows it by.
+    /// Returns the address id with which it was announced.
     pub fn id(&self) -> u8 {
         self.local.id
     }
 
-    /// The address; its port is 0 where none was announced.
+    /// Returns the address and the port; the port is 0 if none was announced.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The listener, which becomes readable when a stranger has connected. A peer that joins us
-    /// does not show here.
+    /// Returns the descriptor of the listener, or `None` if no port was announced.
+    ///
+    /// It becomes readable when another host has connected to the listener: call
+    /// [`turn_away`](Self::turn_away) then. It does not become readable when the peer joins.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.listener.as_ref().map(AsFd::as_fd)
     }
 
-    /// Resets every stranger who waits at the listener; gives how many. Never waits.
+    /// Resets the connections of other hosts that wait at the listener, and returns their number. Never
+    /// waits.
     ///
-    /// Where nobody calls this, strangers wait, up to the backlog; beyond it the listener answers
-    /// nobody, the peer neither.
+    /// If the program does not call this, such connections fill the backlog. Once it is full, the
+    /// listener answers no host, including the peer.
     ///
     /// # Errors
-    /// `Os` where the process has too many descriptors.
+    /// `Os` if the process has too many open descriptors.
     pub fn turn_away(&self) -> Result<usize> {
         let Some(listener) = &self.listener else { return Ok(0) };
-        // More than may wait at once have come meanwhile: the descriptor is readable again.
+        // If more connections come meanwhile, the descriptor is readable again after the return.
         for count in 0..=self.backlog {
             match socket::accept_now(listener.as_fd()) {
-                Ok(stranger) => reset_on_close(&stranger),
+                Ok(other) => reset_on_close(&other),
                 Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => return Ok(count),
                 Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
-                Err(error) => return Err(Error::from_io("announce", &error)),
+                Err(error) => return Err(Error::from_io(OPERATION, &error)),
             }
         }
         Ok(self.backlog)
     }
 
-    /// Withdraws the address and closes its subflows.
+    /// Withdraws the address and closes the subflows that use it.
     ///
     /// # Errors
-    /// `Closed` where the connection is over: there was nothing left to withdraw.
+    /// `Closed` if the connection has ended, so that there is nothing to withdraw.
     pub fn withdraw(mut self) -> Result<()> {
         self.end()
     }
 
     fn end(&mut self) -> Result<()> {
-        let Some(mut way_back) = self.way_back.take() else { return Ok(()) };
+        let Some(mut withdrawal) = self.withdrawal.take() else { return Ok(()) };
         if self.generation != fork::generation() {
             return Ok(());
         }
-        way_back.withdraw().map_err(|refused| match refused.why {
-            Why::Invalid => refused.during("announce").with_kind(ErrorKind::Closed),
-            _ => refused.during("announce"),
+        withdrawal.withdraw().map_err(|refused| match refused.why {
+            Why::Invalid => refused.during(OPERATION).with_kind(ErrorKind::Closed),
+            _ => refused.during(OPERATION),
         })
     }
 }
@@ -277,9 +283,9 @@ impl Drop for Announced {
     }
 }
 
-/// A stranger learns at once that nobody is here.
-fn reset_on_close(stranger: &OwnedFd) {
+/// Makes the close of a connection a reset, which the other host notices at once.
+fn reset_on_close(sock: &OwnedFd) {
     let linger = [1i32.to_ne_bytes(), 0i32.to_ne_bytes()].concat();
-    // Where it fails, the stranger sees an orderly end instead.
-    let _ = socket::set_bytes(stranger.as_fd(), libc::SOL_SOCKET, libc::SO_LINGER, &linger);
+    // If this fails, the other host sees an orderly end instead.
+    let _ = socket::set_bytes(sock.as_fd(), libc::SOL_SOCKET, libc::SO_LINGER, &linger);
 }

@@ -12,28 +12,30 @@ use crate::sys::socket;
 use crate::table::{Type, Typed, operation, record};
 
 record! {
-    /// One thing that this kernel and this process can or cannot do.
+    /// A capability of this kernel and this process.
     pub struct Capability {
-        /// Its name.
+        /// The name of the capability.
         name: String,
-        /// What it is good for.
+        /// What it makes possible.
         purpose: String,
-        /// Whether it is there.
+        /// Whether it is available.
         is_available: bool,
-        /// Why it is not.
+        /// Why it is not available.
         cause: Option<String>,
-        /// What to do about it; often one command to run.
+        /// What makes it available; often a command to run.
         remedy: Option<String>,
     }
 }
 
 operation! {
-    /// Tells what this kernel and this process can do, each "no" with its cause and a remedy.
+    /// Reports what this kernel and this process can do. A capability that is not available has a cause
+    /// and a remedy.
     ///
-    /// Found by trying, without side effects, in the calling thread's network namespace.
+    /// The library tries each capability, without side effects, in the calling thread's network
+    /// namespace.
     ///
     /// # Errors
-    /// None today.
+    /// None at present.
     ///
     /// ```
     /// for capability in subflows::capabilities()? {
@@ -47,20 +49,20 @@ operation! {
             ("mptcp", "make Multipath TCP sockets", has_mptcp),
             ("info", "read a connection's counters and subflows", has_info),
             ("full_info", "list subflows in one call, with ids that start at 1", has_full_info),
-            ("connections", "list every connection and look one up", has_connections),
-            ("userspace_path_manager", "open subflows by program", || may(Right::Userspace)),
-            ("steer", "open, prioritise, announce", || may(Right::Steer)),
-            ("take_control", "choose who manages a connection's paths", || may(Right::TakeControl)),
+            ("connections", "list every connection, or look one up", has_connections),
+            ("userspace_path_manager", "let a program manage subflows", || may(Right::Userspace)),
+            ("steer", "open subflows, set their priority, announce addresses", || may(Right::Steer)),
+            ("take_control", "take control of a connection", || may(Right::TakeControl)),
             ("close_any", "close subflows that the kernel's path manager opened", || {
                 may(Right::CloseAny)
             }),
-            ("events", "follow what happens", || may(Right::Follow)),
+            ("events", "follow the events of connections", || may(Right::Follow)),
         ];
         Ok(checks.into_iter().map(|(name, purpose, check)| answer(name, purpose, check())).collect())
     }
 }
 
-/// Its name, what it is good for, and how to find out.
+/// The name, what it makes possible, and the check.
 type Check = (&'static str, &'static str, fn() -> Answer);
 type Answer = std::result::Result<(), Missing>;
 
@@ -87,21 +89,22 @@ fn may(right: Right) -> Answer {
 fn has_mptcp() -> Answer {
     match socket::new(libc::AF_INET, libc::SOCK_STREAM, socket::MPTCP) {
         Ok(_) => Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {
-            no("it is switched off in this network namespace", "sysctl net.mptcp.enabled=1")
-        }
+        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => no(
+            "Multipath TCP is switched off in this network namespace",
+            "sysctl net.mptcp.enabled=1",
+        ),
         Err(error) if socket::is_forbidden(&error) => no(
-            format!("a security policy forbids it to this process: {error}"),
-            "allow socket(2) with protocol 262 in its seccomp filter or SELinux policy",
+            format!("a security policy denies Multipath TCP to this process: {error}"),
+            "allow socket(2) with protocol 262 in the seccomp filter or SELinux policy",
         ),
         Err(error) => no(
-            format!("this kernel has none: {error}"),
+            format!("this kernel has no Multipath TCP: {error}"),
             "use Linux 5.6 or newer, with CONFIG_MPTCP",
         ),
     }
 }
 
-/// A throwaway Multipath TCP socket to ask things of.
+/// Makes a Multipath TCP socket for a check.
 fn sample() -> std::result::Result<std::os::fd::OwnedFd, Missing> {
     has_mptcp()?;
     new_socket(Family::V4, "capabilities")
@@ -111,19 +114,21 @@ fn sample() -> std::result::Result<std::os::fd::OwnedFd, Missing> {
 fn has_info() -> Answer {
     match mptcp::info(sample()?.as_fd()) {
         Ok(_) => Ok(()),
-        Err(error) => no(format!("this kernel does not tell: {error}"), "use Linux 5.16 or newer"),
+        Err(error) => {
+            no(format!("this kernel does not report them: {error}"), "use Linux 5.16 or newer")
+        }
     }
 }
 
 fn has_full_info() -> Answer {
     let sock = sample()?;
     if before_6_5::is_simulated() {
-        return no("switched off by SUBFLOWS_WITHOUT", "unset SUBFLOWS_WITHOUT");
+        return no("switched off by the variable SUBFLOWS_WITHOUT", "unset SUBFLOWS_WITHOUT");
     }
     match mptcp::info_and_count(sock.as_fd()) {
         Ok(_) => Ok(()),
         Err(error) => no(
-            format!("this kernel does not tell: {error}; several calls are used instead"),
+            format!("this kernel does not report them at once, so several calls are used: {error}"),
             "use Linux 6.5 or newer",
         ),
     }

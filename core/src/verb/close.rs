@@ -7,7 +7,7 @@ use crate::door::{self, Answer, SubflowSocket, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow;
 use crate::shared::path_manager::PathManager;
-use crate::shared::socket_state::{explain, no_such_subflow, query_error};
+use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::QueryError;
@@ -18,17 +18,18 @@ use crate::table::{Type, operation};
 operation! {
     /// Closes one subflow and leaves the connection open.
     ///
-    /// Data that was on its way there is sent again on the others. Works for the initial subflow,
-    /// for one that is still being opened, and also for connections under the kernel's path
-    /// manager, where the peer sees a reset. When it returns, `list` no longer shows the subflow.
+    /// Data that was sent on the subflow and not acknowledged is sent again on the others. The
+    /// initial subflow can be closed, and so can one that is still being opened. If the kernel's path
+    /// manager manages the connection, the peer sees a reset. After the return, `list` no longer shows
+    /// the subflow.
     ///
     /// # Errors
-    /// - `NoSuchSubflow` where no live subflow has that id, also after it was closed once.
-    /// - `InvalidState` for the last subflow that works, also while another one is still being
-    ///   joined: see [`force_close`]. Two threads that each close one of two subflows at the same
-    ///   time are not held up: the kernel has no such check.
-    /// - `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback.
-    /// - `NotPermitted` without the right; `OtherNamespace` from another network namespace.
+    /// - `NoSuchSubflow` if no live subflow has that id, also after it was closed once.
+    /// - `InvalidState` for the last subflow that works, also while another one is still joining: see
+    ///   [`force_close`]. If two threads each close one of two subflows at the same time, both
+    ///   succeed: the kernel has no such check.
+    /// - `Closed` if the connection has ended; `NotMptcp` for plain TCP and after fallback.
+    /// - `NotPermitted` without the privilege; `OtherNamespace` from another network namespace.
     /// - `Unsupported` for a connection under the kernel's path manager on a kernel without
     ///   `CONFIG_INET_DIAG_DESTROY`.
     ///
@@ -53,7 +54,7 @@ operation! {
 
 /// Closes one subflow as [`close`] does, even if it is the last one that works.
 ///
-/// The connection then has no path: unless another subflow is opened, it dies after
+/// The connection then has no path. Unless another subflow is opened, the connection ends after
 /// `net.mptcp.close_timeout`. In other languages this is `close` with `force`.
 ///
 /// # Errors
@@ -68,29 +69,30 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
     let Some(subflow) = subflows.iter().find(|subflow| subflow.id == id) else {
         return Err(no_such_subflow(sock, OPERATION, id));
     };
-    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let token = info.raw.mptcpi_token;
     // A subflow that is still being opened, or that the peer has closed, carries nothing.
     let is_other = |other: &&Subflow| other.id != id && other.state == SubflowState::Established;
     let others: Vec<&Subflow> = subflows.iter().filter(is_other).collect();
     let is_last = match is_any_joined(sock, token, &others, subflow) {
         Ok(is_any) => !is_any,
-        // Force needs no more than the TCP state.
+        // With force, the TCP state is enough.
         Err(_) if force => others.is_empty(),
         Err(error) => return Err(query_error(OPERATION, error)),
     };
     if is_last && !force {
         return Err(Error::new(ErrorKind::InvalidState, OPERATION)
-            .detail(match others.is_empty() {
-                true => "this is the connection's last subflow",
-                false => "this is the last subflow that works: no other has been joined yet",
+            .detail(if others.is_empty() {
+                "this is the last subflow of the connection"
+            } else {
+                "this is the last subflow that works: no other one has joined yet"
             })
-            .with_remedy("Close the socket, open another subflow first, or force it."));
+            .with_remedy("Open another subflow first, close the socket, or close with force."));
     }
     let door = door::choose();
     let controlled = path_manager(door, sock, &info) != PathManager::Kernel;
-    // If the path manager destroys the last subflow that works, the connection never ends, although
-    // nothing is left of it. After an abort it times out as its peer does.
+    // If the path manager's command closes the last subflow that works, the connection never ends,
+    // although it has no subflow. After an abort the connection times out, as the peer's does.
     if controlled && !is_last {
         match door.destroy(sock, token, subflow.local, subflow.remote) {
             Err(refused) if refused.why == Why::Invalid => {}
@@ -107,8 +109,8 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
     closed(sock, id, door.abort(sock, SubflowSocket { local, remote, interface, cookie }))
 }
 
-/// Whether one of these subflows, which are established, is joined as well: until then the peer may
-/// take it back. `known` is another subflow of the connection.
+/// Reports whether one of these established subflows has joined: before that the peer can still reset it.
+/// `known` is another subflow of the connection.
 fn is_any_joined(
     sock: BorrowedFd<'_>,
     token: u32,
@@ -124,16 +126,16 @@ fn is_any_joined(
         match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
             Ok(entry) if entry.is_joined() && subflow.id != known.id => return Ok(true),
             Ok(_) => has_table = true,
-            // It was closed meanwhile.
+            // The subflow was closed since it was listed.
             Err(error) if error.is(libc::ENOENT) => {}
             Err(error) => return Err(error),
         }
     }
-    // A kernel without tcp_diag finds no subflow at all. The TCP state is then all that is known.
+    // A kernel without tcp_diag finds no subflow. Nothing more than the TCP state is known then.
     Ok(!has_table)
 }
 
-/// A subflow that was gone already is reported as every verb reports it.
+/// Reports a subflow that had already ended in the way that every verb does.
 fn closed(sock: BorrowedFd<'_>, id: u32, answer: Answer) -> Result<()> {
     answer.map_err(|refused| match refused.why {
         Why::Gone => no_such_subflow(sock, "close", id),

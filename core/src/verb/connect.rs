@@ -8,16 +8,16 @@ use crate::table::{Type, Typed, operation};
 use crate::wait::connecting::{Connect, Connecting};
 
 operation! {
-    /// Connects by Multipath TCP, or by plain TCP where either end has none.
+    /// Connects by Multipath TCP, or by plain TCP if one end has no Multipath TCP.
     ///
-    /// The result is the language's own socket, in blocking mode. Each address that a name
-    /// resolves to is tried in turn, with the whole timeout each.
+    /// Returns a socket of the language, in blocking mode. The addresses of a name are tried in turn,
+    /// each with the whole timeout.
     ///
     /// # Errors
-    /// - `Refused`, `Unreachable`, `TimedOut`, `AddressNotAvailable` as connect(2) and bind(2) say.
-    /// - `NotPermitted`, `Busy`, `Unsupported` as [`take_control`](crate::take_control) says, when
+    /// - `Refused`, `Unreachable`, `TimedOut`, `AddressNotAvailable`: those of connect(2) and bind(2).
+    /// - `NotPermitted`, `Busy`, `Unsupported`: those of [`take_control`](crate::take_control), if
     ///   control is asked for.
-    /// - `InvalidArgument` where the name does not resolve.
+    /// - `InvalidArgument` if the name cannot be resolved.
     ///
     /// ```
     /// use subflows::{Connect, Listen};

@@ -15,9 +15,9 @@ use crate::sys::sock_diag::{RawConnection, SockDiag};
 use crate::table::{Type, Typed, operation, options, record};
 
 record! {
-    /// One Multipath TCP connection of the network namespace, whoever owns it.
+    /// A Multipath TCP connection of the network namespace, of any process.
     pub struct Connection {
-        /// The local token, by which `ss -M` and the kernel's events name it.
+        /// The local token, by which `ss -M` and the kernel's events identify it.
         token: u32,
         /// The state of the connection as a whole.
         state: SubflowState,
@@ -25,17 +25,17 @@ record! {
         local: SocketAddr,
         /// The remote end of the initial subflow.
         remote: SocketAddr,
-        /// The inode of its socket, as in /proc/PID/fd; 0 where no process holds it any more.
+        /// The inode of its socket, as in /proc/PID/fd; 0 if no process holds the socket any more.
         inode: u32,
-        /// The user who made the socket.
+        /// The id of the user who created the socket.
         uid: u32,
         /// Data received and not yet read.
         receive_queue: u32 [Bytes],
         /// Data written and not yet acknowledged.
         send_queue: u32 [Bytes],
-        /// Its counters.
+        /// The counters of the connection.
         info: Info,
-        /// Its subflows, where they were asked for (`ConnectionsOptions::subflows`); otherwise empty.
+        /// Its subflows; empty unless `ConnectionsOptions::subflows` is set.
         subflows: Vec<Details>,
     }
 }
@@ -56,12 +56,12 @@ fn from_raw(raw: &RawConnection) -> Connection {
 }
 
 options! {
-    /// What to list of each connection.
+    /// Options of `connections`.
     pub struct ConnectionsOptions {
-        maybe {}
-        set {
-            /// Its subflows as well. Takes several times as long: the kernel is asked for every
-            /// TCP socket of the namespace.
+        optional {}
+        default {
+            /// Whether to list the subflows of each connection as well. This takes several times as
+            /// long, because the kernel then lists every TCP socket of the namespace.
             subflows: bool = false,
         }
     }
@@ -71,12 +71,12 @@ operation! {
     /// Lists every Multipath TCP connection of the calling thread's network namespace, on request
     /// with its subflows.
     ///
-    /// Connections come in the kernel's order. The list is not taken at one moment: what opens or
-    /// closes meanwhile may be in it or not.
+    /// The connections are in the kernel's order. The list is not a snapshot: a connection that opens
+    /// or closes during the call may be in it or not.
     ///
     /// # Errors
-    /// `Unsupported` where the kernel has no `mptcp_diag`; in containers, which may not load
-    /// modules, the host has to.
+    /// `Unsupported` if the kernel has no `mptcp_diag`. A container may not load modules: load it on
+    /// the host.
     ///
     /// ```
     /// use subflows::ConnectionsOptions;
@@ -118,12 +118,11 @@ operation! {
     /// Looks up one connection of the calling thread's network namespace by its local token, in
     /// constant time, without its subflows.
     ///
-    /// Tokens are unique on a host. A thread that has moved to another network namespace may still
-    /// be told about a connection of the one that it has left.
+    /// Tokens are unique on a host. In a thread that has moved to another network namespace, the call
+    /// may still find a connection of the namespace that the thread has left.
     ///
     /// # Errors
-    /// `Closed` where no connection has that token; `Unsupported` where the kernel has no
-    /// `mptcp_diag`.
+    /// `Closed` if no connection has that token; `Unsupported` if the kernel has no `mptcp_diag`.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -141,16 +140,16 @@ operation! {
             .map(|raw| from_raw(&raw))
             .map_err(|refusal| match refusal.errno {
                 libc::ENOENT if has_mptcp_diag() => Error::new(ErrorKind::Closed, "connection")
-                    .detail(format!("no connection here has the token {token:08x}"))
-                    .with_remedy("Tokens are those of `ss -M` in the same network namespace."),
+                    .detail(format!("no connection has the token {token:08x}"))
+                    .with_remedy("List the tokens in this network namespace: ss -M."),
                 _ => refused("connection", refusal),
             })
     }
 }
 
-/// Without the module the kernel answers a look-up as if there were no such socket; a dump tells. It
-/// takes long where there are many connections, and one that was answered is enough: a module that is
-/// missing may come, and one that is there stays.
+/// Reports whether the kernel has the module. Without it, the kernel answers a look-up as if there were no
+/// such socket, and only a dump shows the difference. A dump takes long if there are many connections.
+/// One success is enough: the module stays loaded.
 fn has_mptcp_diag() -> bool {
     static ANSWERED: OnceLock<()> = OnceLock::new();
     if ANSWERED.get().is_some() {

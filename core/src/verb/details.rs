@@ -1,20 +1,20 @@
-//! What `list` does not say of one subflow.
+//! What `list` does not report of one subflow.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::shared::details::{Details, from_raw};
-use crate::shared::socket_state::{explain, no_such_subflow, query_error};
+use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::{diag_subflow, subflow};
 use crate::sys::mptcp;
 use crate::table::{Type, Typed, operation};
 
 operation! {
-    /// Tells what `list` does not: backup in either direction, address ids, whether the subflow
-    /// is fully joined, its interface and its congestion control.
+    /// Reports what `list` does not: backup in each direction, address ids, whether the subflow has
+    /// joined, its interface and its congestion control.
     ///
     /// # Errors
-    /// `NoSuchSubflow` where no live subflow has that id; `Closed` where the connection is over;
+    /// `NoSuchSubflow` if no live subflow has that id; `Closed` if the connection has ended;
     /// `NotMptcp` for plain TCP and after fallback; `OtherNamespace` from another network
     /// namespace.
     ///
@@ -37,7 +37,7 @@ operation! {
 
 fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
     let subflow = subflow::find(sock, id, "details")?;
-    let info = mptcp::info(sock).map_err(|error| explain(sock, "details", &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, "details", &error))?;
     let ends = (subflow.local, subflow.remote);
     match diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Deep) {
         Ok(entry) => {

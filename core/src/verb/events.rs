@@ -1,9 +1,9 @@
-//! Following what happens to one connection.
+//! Following the events of one connection.
 
 use std::os::fd::AsFd;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::socket_state::{Observed, Phase, explain, observe};
+use crate::shared::socket_state::{MptcpState, SocketState, not_mptcp_error, state_of};
 use crate::sys::mptcp;
 use crate::table::{Type, operation};
 use crate::wait::events::Events;
@@ -11,18 +11,19 @@ use crate::wait::events::Events;
 const OPERATION: &str = "events";
 
 operation! {
-    /// Follows what happens to one connection, from now on.
+    /// Follows the events of one connection, from now on.
     ///
-    /// Reading slower than events come loses some (the kernel keeps about 256): the stream then
-    /// gives `Lost`, followed by events marked `is_resync` for every subflow that came or went
-    /// meanwhile. The kernel does not tell the end of every connection: one that times out ends
-    /// silently, so ask `status` as well. The stream has no end of its own: after
-    /// `EventKind::Closed` nothing more comes, however long it is waited for. Our own `set_backup`
-    /// is told to the peer only.
+    /// If the program reads too slowly, events are lost: the kernel keeps about 256. The stream then
+    /// returns `Lost`, and an event with `is_resync` for each subflow that was opened or closed
+    /// meanwhile. The kernel does not report the end of every connection: no event comes for one that
+    /// times out, so call `status` as well. The stream does not end with its connection: after
+    /// `EventKind::Closed` no further event comes. A `set_backup` of this end causes an event on the
+    /// peer only.
     ///
     /// # Errors
-    /// `NotConnected` before connect was called; `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback;
-    /// `NotPermitted` without the right; `OtherNamespace` from another network namespace.
+    /// `NotConnected` before connect(2) was called; `Closed` if the connection has ended; `NotMptcp`
+    /// for plain TCP and after fallback; `NotPermitted` without the privilege; `OtherNamespace` from
+    /// another network namespace.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -39,9 +40,9 @@ operation! {
         [NotConnected Closed NotMptcp NotPermitted OtherNamespace];
     pub fn events(sock: &impl AsFd) -> Result<Events> {
         let sock = sock.as_fd();
-        let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
-        match observe(sock, OPERATION)? {
-            Observed::Mptcp(_, Phase::Closed) => Err(Error::new(ErrorKind::Closed, OPERATION)),
+        let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
+        match state_of(sock, OPERATION)? {
+            SocketState::Mptcp(_, MptcpState::Closed) => Err(Error::new(ErrorKind::Closed, OPERATION)),
             _ if info.raw.mptcpi_token == 0 => Err(Error::new(ErrorKind::NotConnected, OPERATION)),
             _ => Events::open(Some(sock), Some(info.raw.mptcpi_token)),
         }

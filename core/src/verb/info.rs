@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{ErrorKind, Result};
 use crate::shared::info::{Info, from_raw, subflows_total, unwrapped, wrapping_total};
-use crate::shared::socket_state::explain;
+use crate::shared::socket_state::not_mptcp_error;
 use crate::shared::subflow::list_fd;
 use crate::sys::{before_6_5, mptcp};
 use crate::table::{Type, Typed, operation};
@@ -16,7 +16,8 @@ operation! {
     /// On a socket without a connection the counters are 0.
     ///
     /// # Errors
-    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket.
+    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for a descriptor that is not a
+    /// stream socket.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -32,15 +33,15 @@ operation! {
     }
 }
 
-/// Whether the last connection asked about was under the kernel's path manager: the next one
-/// probably is too. A wrong guess costs a system call and changes no answer.
+/// Whether the kernel's path manager managed the last connection that was read: it probably manages the
+/// next one too. A wrong guess costs a system call and changes no answer.
 static EXPECT_LIMITED: AtomicBool = AtomicBool::new(true);
 
 fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
     if EXPECT_LIMITED.load(Ordering::Relaxed) {
-        let info = mptcp::info(sock).map_err(|error| explain(sock, "info", &error))?;
-        // The kernel's path manager, which reports limits, never comes near 256 subflows, where
-        // the counter wraps.
+        let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, "info", &error))?;
+        // The counter wraps at 256 subflows. A connection with limits, which the kernel's path manager
+        // manages, never has nearly as many.
         if let (Some(total), 1..) = (subflows_total(&info), info.raw.mptcpi_subflows_max) {
             return Ok(from_raw(&info, Some(total)));
         }
@@ -54,10 +55,10 @@ fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
             }
         }
     }
-    let info = mptcp::info(sock).map_err(|error| explain(sock, "info", &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, "info", &error))?;
     let subflows = match list_fd(sock, "info") {
         Ok(subflows) => Some(subflows.len() as u32),
-        // Counting them takes `sock_diag` then; the counters do not.
+        // Only the number of subflows requires `sock_diag` here. The counters do not.
         Err(error) if error.kind() == ErrorKind::OtherNamespace => None,
         Err(error) => return Err(error),
     };

@@ -9,13 +9,13 @@ use crate::table::{Type, Typed, operation};
 operation! {
     /// Lists the live subflows of a connection, in the order in which they were opened.
     ///
-    /// A subflow that is being opened is listed with the state `SynSent`; closed ones are not
+    /// A subflow that is being opened is listed with the state `SynSent`. Closed subflows are not
     /// listed, not even the initial one, which the kernel keeps. Without a connection the list is
-    /// empty. One system call and one allocation; several before Linux 6.5.
+    /// empty. The call makes one system call and one allocation; before Linux 6.5, several.
     ///
     /// # Errors
-    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for what is no stream socket;
-    /// before Linux 6.5 `OtherNamespace` from another network namespace.
+    /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for a descriptor that is not a
+    /// stream socket; before Linux 6.5 `OtherNamespace` from another network namespace.
     ///
     /// ```
     /// use subflows::{Connect, Listen};

@@ -8,25 +8,29 @@ use crate::shared::new_socket::resolve;
 use crate::table::{Type, Typed, operation};
 
 operation! {
-    /// Listens for Multipath TCP connections; plain TCP clients are accepted as well.
+    /// Listens for Multipath TCP connections, and accepts plain TCP clients as well.
     ///
-    /// The result is the language's own listener. Without a host (in Rust: [`listen_any`]) it is bound
-    /// to `::`, which accepts IPv4 clients as well, or to `0.0.0.0` if there is no IPv6. The address
-    /// may be taken again at once after the program ends (SO_REUSEADDR). Where the kernel has no
-    /// Multipath TCP it is a TCP listener. Who manages the paths of accepted connections is decided
-    /// by the network namespace (`net.mptcp.path_manager`) when a client connects: there is nothing
-    /// to set here. Where that is `userspace`, the kernel takes further subflows of clients only
-    /// while some program of the host follows [`events`](crate::events).
+    /// Returns a listener of the language. Without a host, it listens on every address of the host: it
+    /// is bound to ::, which accepts IPv4 clients as well, or to 0.0.0.0 if there is no IPv6. Port
+    /// 0 chooses a free port. The address can be used again as soon as the program has ended
+    /// (SO_REUSEADDR). If the kernel has no Multipath TCP, the result is a TCP listener.
+    ///
+    /// The network namespace decides what manages the subflows of an accepted connection: the value of
+    /// `net.mptcp.path_manager` when the client connects. If it is `userspace`, the kernel accepts
+    /// further subflows of clients only while a program of this host follows
+    /// [`events`](crate::events), in any network namespace.
     ///
     /// # Errors
-    /// `AddressNotAvailable` where the address is not ours or is taken; `NotPermitted` for a port
-    /// below 1024 without the right; `InvalidArgument` where the name does not resolve.
+    /// `AddressNotAvailable` if the address does not belong to this host, or is in use; `NotPermitted`
+    /// for a port below 1024 without the privilege; `InvalidArgument` if the name cannot be resolved.
     ///
     /// ```
     /// let listener = subflows::listen("[::1]:0", &subflows::Listen::new())?;
     /// assert_eq!(subflows::status(&listener)?.state, subflows::State::Listening);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// [`listen_any`] listens without a host.
     row LISTEN(address: Type::Address, options: Listen::TYPE) -> Type::NewSocket,
         requires Nothing, since "5.6",
         [AddressNotAvailable NotPermitted];
@@ -38,19 +42,19 @@ operation! {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| Error::argument("listen", "the name has no address")))
+        Err(last.unwrap_or_else(|| Error::argument("listen", "the host name has no address")))
     }
 }
 
-/// Listens on every local address, for clients of IPv6 and of IPv4.
+/// Listens on every address of the host, for IPv6 and IPv4 clients.
 ///
-/// As [`listen`] with a host that is left out. The listener is bound to `::` and accepts clients of
-/// both families; with [`only_v6`](Listen::only_v6) it accepts IPv6 clients only. If the host has no
-/// IPv6, the listener is bound to `0.0.0.0`. Port 0 chooses a free port.
+/// This is [`listen`] without a host. The listener is bound to `::` and accepts clients of both
+/// families; with [`only_v6`](Listen::only_v6), IPv6 clients only. If the host has no IPv6, the listener
+/// is bound to `0.0.0.0`. Port 0 chooses a free port.
 ///
 /// # Errors
-/// As [`listen`]. If the port is taken in either family: `AddressNotAvailable`. With `only_v6` on a
-/// host without IPv6: `Os`.
+/// As [`listen`]; `AddressNotAvailable` also if the port is in use in one family only; `Os` with
+/// `only_v6` on a host without IPv6.
 ///
 /// ```
 /// let listener = subflows::listen_any(0, &subflows::Listen::new())?;

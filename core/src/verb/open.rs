@@ -1,4 +1,4 @@
-//! Opening one more subflow.
+//! Opening a further subflow.
 
 use std::os::fd::AsFd;
 
@@ -8,12 +8,12 @@ use crate::table::{Type, Typed, operation};
 use crate::wait::opening::{Open, Opening};
 
 operation! {
-    /// Opens one more subflow of a connection and waits until it is usable.
+    /// Opens a further subflow of a connection and waits until it is usable.
     ///
-    /// Usable means fully joined: both ends have acknowledged it, and it carries data. A
-    /// connection becomes ready for this when its first byte is acknowledged; while data is on its
-    /// way the call waits for that, and fails at once where nothing is. A connection that fails to
-    /// open a subflow goes on as before.
+    /// A subflow is usable when it has joined: both ends have acknowledged it, and it carries data. A
+    /// connection is ready for further subflows when its first byte is acknowledged. If data is on its
+    /// way, the call waits for that; otherwise it fails at once. If the subflow cannot be opened, the
+    /// connection stays as it was.
     ///
     /// If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms
     /// after it has joined (longer on a busy host, at most half a second), and joins as a backup until
@@ -21,12 +21,15 @@ operation! {
     /// is locked.
     ///
     /// # Errors
-    /// - `NotConnected`, `Closed`, `NotMptcp`: there is no connection to add to.
-    /// - `NotReady`: send or receive something first.
-    /// - `NotControlled`, `NotPermitted`, `OtherNamespace`: not ours to steer, or not from here.
-    /// - `AddressNotAvailable`, `InvalidArgument`: the local end, or the two together, cannot be.
-    /// - `Unreachable`, `Refused`, `TimedOut`: the network or the peer's host says no, or nothing.
-    /// - `PeerLimit`: the peer took the subflow back, because it accepts no more.
+    /// - `NotConnected`, `Closed`, `NotMptcp`: the socket has no Multipath TCP connection.
+    /// - `NotReady`: no data has been acknowledged yet. Send or receive data first.
+    /// - `NotControlled`: the kernel's path manager manages the connection.
+    /// - `NotPermitted` without the privilege; `OtherNamespace` from another network namespace.
+    /// - `AddressNotAvailable`, `InvalidArgument`: the local address, or this pair of addresses, cannot
+    ///   be used.
+    /// - `Unreachable`, `Refused`, `TimedOut`: the network or the peer rejected the subflow, or did not
+    ///   answer.
+    /// - `PeerLimit`: the peer answered and then reset the subflow, because it accepts no more.
     ///
     /// ```no_run
     /// use std::time::Duration;

@@ -6,22 +6,23 @@ use crate::door::path_manager::path_manager;
 use crate::door::{self, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::path_manager::PathManager;
-use crate::shared::socket_state::{explain, no_such_subflow};
+use crate::shared::socket_state::{no_such_subflow, not_mptcp_error};
 use crate::shared::subflow;
 use crate::sys::mptcp;
 use crate::table::{Type, operation};
 
 operation! {
-    /// Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
+    /// Marks a subflow as backup, or as a regular one again, for both ends (MP_PRIO).
     ///
-    /// A backup carries data only while no other subflow can. The peer decides about its own
-    /// sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-    /// ask again where its sending does not change. `details` tells what was asked.
+    /// A backup carries data only while no other subflow can. This end follows the mark at once. The
+    /// peer decides itself; Linux complies. The request is one segment, which is not sent again if it
+    /// is lost: if the peer's sending does not change, call it again. `details` reports the marks.
     ///
     /// # Errors
-    /// `NoSuchSubflow` where no live subflow has that id; `NotControlled` under the kernel's path
-    /// manager; `Closed` where the connection is over; `NotMptcp` for plain TCP and after fallback;
-    /// `NotPermitted` without the right; `OtherNamespace` from another network namespace.
+    /// `NoSuchSubflow` if no live subflow has that id; `NotControlled` if the kernel's path manager
+    /// manages the connection; `Closed` if the connection has ended; `NotMptcp` for plain TCP and
+    /// after fallback; `NotPermitted` without the privilege; `OtherNamespace` from another network
+    /// namespace.
     ///
     /// ```no_run
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;
@@ -40,14 +41,14 @@ operation! {
 fn set_backup_fd(sock: BorrowedFd<'_>, id: u32, backup: bool) -> Result<()> {
     const OPERATION: &str = "set_backup";
     let subflow = subflow::find(sock, id, OPERATION)?;
-    let info = mptcp::info(sock).map_err(|error| explain(sock, OPERATION, &error))?;
+    let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let door = door::choose();
     if path_manager(door, sock, &info) == PathManager::Kernel {
         return Err(Error::new(ErrorKind::NotControlled, OPERATION));
     }
     let ends = (subflow.local, subflow.remote);
     door.set_backup(sock, info.raw.mptcpi_token, ends, backup).map_err(|refused| {
-        // What was wrong with the command can only be that the subflow is gone.
+        // The only thing that can be wrong with the command is that the subflow has ended.
         match refused.why {
             Why::Invalid | Why::Gone => no_such_subflow(sock, OPERATION, id),
             _ => refused.during(OPERATION),

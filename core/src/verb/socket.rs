@@ -1,4 +1,4 @@
-//! Making a Multipath TCP socket.
+//! Creating a Multipath TCP socket.
 
 use std::os::fd::OwnedFd;
 
@@ -7,13 +7,13 @@ use crate::shared::new_socket::{Family, new_socket};
 use crate::table::{Type, Typed, operation};
 
 operation! {
-    /// Makes a stream socket, unconnected and unbound: Multipath TCP, or plain TCP where the
-    /// kernel has none, or it is switched off or forbidden (`status` then says so).
+    /// Creates a Multipath TCP socket, unconnected and unbound.
     ///
-    /// It is closed on exec.
+    /// If the kernel has no Multipath TCP, or if it is switched off or denied by a security policy, the
+    /// socket is a TCP socket: `status` reports which. The socket is closed on exec.
     ///
     /// # Errors
-    /// What socket(2) says, for example `Os` where the process has too many descriptors.
+    /// Those of socket(2), for example `Os` if the process has too many open descriptors.
     ///
     /// ```
     /// let sock = subflows::socket(subflows::Family::V6)?;

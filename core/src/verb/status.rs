@@ -1,4 +1,4 @@
-//! What a socket is at this moment.
+//! The state of a socket.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -7,55 +7,55 @@ use crate::door::path_manager::path_manager;
 use crate::error::Result;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
-use crate::shared::socket_state::{Observed, Phase, observe};
+use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::table::{Type, Typed, enumeration, operation, record};
 
 enumeration! {
-    /// What a stream socket is.
+    /// The state of a stream socket.
     pub enum State {
-        /// A Multipath TCP socket that has no connection yet.
+        /// A Multipath TCP socket without a connection.
         Unconnected = 0,
         /// A Multipath TCP socket that listens.
         Listening = 1,
-        /// A Multipath TCP socket whose connection is being set up.
+        /// A Multipath TCP socket whose connection is being established.
         Connecting = 2,
-        /// A Multipath TCP connection, also when one direction of it is closed.
+        /// A Multipath TCP connection, also if one direction of it is closed.
         Mptcp = 3,
-        /// A connection that was to be Multipath TCP and is plain TCP.
+        /// A connection that fell back from Multipath TCP to plain TCP.
         FellBack = 4,
-        /// A TCP socket, also one accepted from a client that does not speak Multipath TCP.
+        /// A TCP socket, also one that was accepted from a client without Multipath TCP.
         Tcp = 5,
-        /// A Multipath TCP connection that is over: closed by both ends, or reset. One that was
-        /// refused may leave its socket unconnected, as the kernel does.
+        /// A Multipath TCP connection that has ended: closed by both ends, or reset. After a refused
+        /// connection the kernel may leave the socket `Unconnected` instead.
         Closed = 6,
     }
 }
 
 record! {
-    /// What a socket is at this moment.
+    /// The state of a socket at the time of the call.
     pub struct Status {
-        /// What it is.
+        /// The state of the socket.
         state: State,
-        /// Whether subflows may be opened now: the peer has shown that it speaks Multipath TCP,
-        /// and neither direction is closed.
+        /// Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
+        /// is closed.
         is_ready: bool,
-        /// Who decides about its subflows.
+        /// What manages the subflows of the connection.
         path_manager: PathManager,
-        /// The local token, by which `ss -M` and the kernel's events name the connection; absent
-        /// while there is none.
+        /// The local token, by which `ss -M` and the kernel's events identify the connection; absent
+        /// without a connection.
         token: Option<u32>,
     }
 }
 
 operation! {
-    /// Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back,
+    /// Reports the state of a socket: unconnected, listening, connecting, Multipath TCP, fallen back,
     /// plain TCP, or closed.
     ///
-    /// Fallback can come late, so ask again rather than remember. The answer has the same meaning
-    /// for IPv4 and IPv6, for the side that connected and the side that accepted.
+    /// A connection can fall back late, so do not keep the answer: call it again. The answer has the
+    /// same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
     ///
     /// # Errors
-    /// `InvalidArgument` for what is no stream socket of IPv4 or IPv6; never for one that is.
+    /// `InvalidArgument` for a descriptor that is not a stream socket of IPv4 or IPv6.
     ///
     /// ```
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -69,23 +69,23 @@ operation! {
 }
 
 fn status_fd(sock: BorrowedFd<'_>) -> Result<Status> {
-    let (info, phase) = match observe(sock, "status")? {
-        Observed::Tcp => return Ok(bare(State::Tcp)),
-        Observed::FellBack => return Ok(bare(State::FellBack)),
-        Observed::Mptcp(info, phase) => (info, phase),
+    let (info, phase) = match state_of(sock, "status")? {
+        SocketState::Tcp => return Ok(bare(State::Tcp)),
+        SocketState::FellBack => return Ok(bare(State::FellBack)),
+        SocketState::Mptcp(info, phase) => (info, phase),
     };
     let state = match phase {
-        Phase::Unconnected => State::Unconnected,
-        Phase::Listening => State::Listening,
-        Phase::Connecting => State::Connecting,
-        Phase::Connected | Phase::HalfClosed => State::Mptcp,
-        Phase::Closed => return Ok(bare(State::Closed)),
+        MptcpState::Unconnected => State::Unconnected,
+        MptcpState::Listening => State::Listening,
+        MptcpState::Connecting => State::Connecting,
+        MptcpState::Connected | MptcpState::HalfClosed => State::Mptcp,
+        MptcpState::Closed => return Ok(bare(State::Closed)),
     };
     Ok(Status {
         state,
-        is_ready: phase == Phase::Connected && is_ready(sock, info.raw.mptcpi_token),
+        is_ready: phase == MptcpState::Connected && is_ready(sock, info.raw.mptcpi_token),
         path_manager: match phase {
-            Phase::Listening => PathManager::Unknown,
+            MptcpState::Listening => PathManager::Unknown,
             _ => path_manager(door::choose(), sock, &info),
         },
         token: Some(info.raw.mptcpi_token).filter(|token| *token != 0),

@@ -1,4 +1,4 @@
-//! Taking control: who decides about the paths of a connection.
+//! Taking control of the subflows of a connection.
 
 use std::os::fd::AsFd;
 
@@ -8,28 +8,31 @@ use crate::error::Result;
 use crate::table::{Type, operation};
 
 operation! {
-    /// Hands the path management of one connection to the application, before it is connected.
+    /// Gives the application control of the subflows of one connection, before it is connected.
     ///
-    /// `open`, `set_backup` and `announce` need it. The namespace's default stays as it was,
-    /// whatever happens to this process: it is switched for about a microsecond and back, by a
-    /// helper process that survives us. Sockets that other programs make in that microsecond, and
-    /// connections that the host accepts in it, are under application control for their life; a
-    /// namespace whose `net.mptcp.path_manager` is `userspace` has no such window, and nothing is
-    /// written there. Bound address and port, congestion control, buffers and other options stay.
+    /// `open`, `set_backup` and `announce` require it. The kernel has no socket option for it, so the
+    /// library sets `net.mptcp.path_manager` of the network namespace to `userspace` for about a
+    /// microsecond. A helper process restores it, also if this process is killed. A socket that another
+    /// program creates in that microsecond, and a connection that the host accepts in it, is also under
+    /// application control, for as long as it exists. If the setting is `userspace` already, the
+    /// library changes nothing. The socket keeps its bound address and port, congestion control,
+    /// buffer sizes and other options.
     ///
-    /// A controlled connection ignores the endpoints configured with `ip mptcp`, and those that
-    /// the peer announces: it has the paths that the application opens, and no others. Those that
-    /// the peer opens it takes only while some program of this host follows events, in whatever
-    /// namespace ([`events`](crate::events); an announced address does so too).
+    /// A controlled connection ignores the endpoints that are configured with `ip mptcp`, and the
+    /// addresses that the peer announces: it has no other subflows than those that one of the two
+    /// applications opens. It accepts subflows that the peer opens only while a program of this host
+    /// follows events, in any network namespace: see [`events`](crate::events). An announced address
+    /// follows events too.
     ///
-    /// Waits at most one second for others that are doing the same. On the accepting side there is
-    /// nothing to take: the namespace's setting at the time of the handshake decides.
+    /// The call waits at most one second for other processes that take control at the same time. It is
+    /// not possible for an accepted connection: the namespace's setting at the time of its handshake
+    /// decides.
     ///
     /// # Errors
     /// - `InvalidState` for a socket that is listening, connecting or connected.
     /// - `NotMptcp` for a TCP socket.
-    /// - `NotPermitted` without the right, or in a container whose `/proc/sys` is read-only.
-    /// - `Busy` where another process held the lock all the time.
+    /// - `NotPermitted` without the privilege, or in a container whose `/proc/sys` is read-only.
+    /// - `Busy` if another process holds the lock for a second.
     /// - `OtherNamespace` from another network namespace; `Unsupported` before Linux 5.19.
     ///
     /// ```no_run

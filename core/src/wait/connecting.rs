@@ -1,4 +1,4 @@
-//! A connection that is being made.
+//! A connection that is being established.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::door;
 use crate::door::control::take_control_fd;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::interface::index_of;
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
 use crate::sys::{fcntl, poll, socket};
 use crate::table::options;
@@ -16,45 +17,45 @@ use crate::table::options;
 const OPERATION: &str = "connect";
 
 options! {
-    /// How to connect.
+    /// Options of `connect`.
     pub struct Connect {
-        maybe {
-            /// The local address to connect from; port 0 leaves the port to the kernel.
+        optional {
+            /// The local address to connect from. With port 0 the kernel chooses the port.
             local: SocketAddr,
-            /// The interface to leave by (SO_BINDTODEVICE).
+            /// The interface to connect by, by name (SO_BINDTOIFINDEX).
             interface: String,
-            /// How long to try. Without, the kernel decides (about two minutes).
+            /// The timeout for each address. Without it, the kernel gives up after about two minutes.
             timeout: Duration,
         }
-        set {
-            /// Take control of the connection's paths before connecting: see `take_control`. Fails
-            /// with the remedy where that is not possible. Not the default, because a connection
-            /// under the application's control ignores the endpoints that the administrator or
-            /// NetworkManager configured, and would lose the paths that they give.
+        default {
+            /// Whether to take control of the connection before connecting: see `take_control`. The
+            /// call fails if that is not possible. This is not the default, because a controlled
+            /// connection ignores the endpoints that the administrator or NetworkManager configured,
+            /// and so gets no subflows from them.
             control: bool = false,
         }
     }
 }
 
-/// A connection that is being made: a wait that the caller steps.
+/// A connection that is being established, for a caller with an event loop of its own.
 ///
-/// Poll [`fd`](Self::fd) for writability until [`deadline`](Self::deadline), call
-/// [`advance`](Self::advance) until it says true, then [`finish`](Self::finish).
+/// Poll [`fd`](Self::fd) for writability until [`deadline`](Self::deadline), then call
+/// [`advance`](Self::advance). Repeat until it returns true, then call [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Connecting {
     options: Connect,
     attempt: Attempt,
-    /// The addresses that have not been tried.
+    /// The addresses that have not been tried yet.
     others: VecDeque<SocketAddr>,
 }
 
 impl Connecting {
-    /// Starts to connect to the first of these addresses; never waits for the network.
+    /// Starts to connect to the first of these addresses. Never waits for the network.
     ///
-    /// An address that fails is followed by the next one, with the whole timeout.
+    /// If an address fails, the next one is tried, with the whole timeout.
     ///
     /// # Errors
-    /// As [`connect`](crate::connect), if every address fails at once: the error of the last one.
+    /// As [`connect`](crate::connect) for the last address, if every address fails at once;
     /// `InvalidArgument` if there is no address.
     pub fn begin(remotes: &[SocketAddr], options: &Connect) -> Result<Connecting> {
         let mut others = remotes.iter().copied().collect();
@@ -63,21 +64,21 @@ impl Connecting {
         Ok(Connecting { options: options.clone(), attempt, others })
     }
 
-    /// The descriptor to poll for writability. It changes when the next address is tried: ask again
-    /// after each [`advance`](Self::advance).
+    /// Returns the descriptor to poll for writability. It changes when the next address is tried, so get
+    /// it again after each [`advance`](Self::advance).
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.attempt.sock.as_fd()
     }
 
-    /// When to stop waiting for the present address.
+    /// Returns when the timeout of the present address expires; `None` without a timeout.
     pub fn deadline(&self) -> Option<Instant> {
         self.attempt.deadline
     }
 
-    /// Looks whether the connection is made, without waiting.
+    /// Returns true if the connection is established. Never waits.
     ///
     /// # Errors
-    /// As [`connect`](crate::connect), when the last address has failed; the wait is then of no use.
+    /// As [`connect`](crate::connect), when the last address has failed. Drop the value then.
     pub fn advance(&mut self) -> Result<bool> {
         match self.attempt.is_connected() {
             Ok(is_connected) => Ok(is_connected),
@@ -88,10 +89,11 @@ impl Connecting {
         }
     }
 
-    /// Waits for something to happen, at most until the deadline; a signal ends the wait too.
+    /// Waits until [`advance`](Self::advance) has something to do, at most until the deadline. A signal
+    /// ends the wait too.
     ///
     /// # Errors
-    /// What poll(2) says.
+    /// Those of poll(2).
     pub fn wait(&self) -> Result<()> {
         match poll::until(self.fd(), libc::POLLOUT, self.deadline()) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
@@ -101,16 +103,16 @@ impl Connecting {
         }
     }
 
-    /// The connected socket, in blocking mode.
+    /// Returns the connected socket, in blocking mode.
     ///
     /// # Errors
-    /// `InvalidState` before [`advance`](Self::advance) said true.
+    /// `InvalidState` before [`advance`](Self::advance) has returned true.
     pub fn finish(self) -> Result<TcpStream> {
         let Attempt { sock, is_done, .. } = self.attempt;
         if !is_done {
             return Err(Error::new(ErrorKind::InvalidState, OPERATION)
-                .detail("the connection is still being made")
-                .with_remedy("Call `advance` until it says so."));
+                .detail("the connection is not established yet")
+                .with_remedy("Call `advance` until it returns true."));
         }
         fcntl::set_nonblocking(sock.as_fd(), false)
             .map_err(|error| Error::from_io(OPERATION, &error))?;
@@ -128,8 +130,8 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Starts with the first address that does not fail at once. `failure` is why the address before
-    /// failed.
+    /// Starts with the first address that does not fail at once. `failure` is the error of the address
+    /// before.
     fn first(
         addresses: &mut VecDeque<SocketAddr>,
         options: &Connect,
@@ -147,7 +149,7 @@ impl Attempt {
     fn begin(remote: SocketAddr, options: &Connect) -> Result<Attempt> {
         let sock = new_socket(remote.into(), OPERATION)?;
         if let Some(interface) = &options.interface {
-            bind_to_interface(sock.as_fd(), interface, OPERATION)?;
+            bind_to_interface(sock.as_fd(), index_of(interface, OPERATION)?, OPERATION)?;
         }
         if let Some(local) = options.local {
             bind(sock.as_fd(), local, OPERATION)?;
@@ -155,8 +157,8 @@ impl Attempt {
         if options.control {
             take_control_fd(door::choose(), sock.as_fd()).map_err(|error| match error.kind() {
                 ErrorKind::NotMptcp => Error::new(ErrorKind::Unsupported, OPERATION)
-                    .detail("there is no Multipath TCP here to take control of")
-                    .with_remedy("sysctl net.mptcp.enabled=1, on a kernel with CONFIG_MPTCP."),
+                    .detail("the kernel has no Multipath TCP, or it is switched off")
+                    .with_remedy("Run sysctl net.mptcp.enabled=1, on a kernel with CONFIG_MPTCP."),
                 _ => error.during(OPERATION),
             })?;
         }
@@ -184,7 +186,7 @@ impl Attempt {
             }
         } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(Error::new(ErrorKind::TimedOut, OPERATION)
-                .detail(format!("no answer from {} in time", self.remote)));
+                .detail(format!("{} did not answer in time", self.remote)));
         }
         Ok(self.is_done)
     }
@@ -195,7 +197,7 @@ fn failed(error: &io::Error, remote: SocketAddr) -> Error {
     match error.kind() {
         ErrorKind::Refused => error.detail(format!("{remote} refused the connection")),
         ErrorKind::Unreachable => error.detail(format!("{remote} cannot be reached")),
-        ErrorKind::TimedOut => error.detail(format!("no answer from {remote}")),
+        ErrorKind::TimedOut => error.detail(format!("{remote} did not answer")),
         _ => error,
     }
 }

@@ -3,4 +3,4 @@
 pub(crate) mod connecting;
 pub(crate) mod events;
 pub(crate) mod opening;
-mod waker;
+mod wake_fd;

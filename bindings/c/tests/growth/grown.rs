@@ -31,7 +31,7 @@ const ADDITIONS: [(&str, &str, &str); 4] = [
     ),
     (
         CORE[2],
-        "            /// Ask the peer to use it as backup only, from the start.\n",
+        "            /// Whether to ask the peer to use the subflow as backup from the start.\n",
         "            /// How much it matters.\n            urgency: u32 = 0,\n",
     ),
     (

@@ -6,86 +6,86 @@ import enum
 
 
 class State(enum.IntEnum):
-    """What a stream socket is."""
+    """The state of a stream socket."""
 
     UNCONNECTED = 0
-    """A Multipath TCP socket that has no connection yet."""
+    """A Multipath TCP socket without a connection."""
     LISTENING = 1
     """A Multipath TCP socket that listens."""
     CONNECTING = 2
-    """A Multipath TCP socket whose connection is being set up."""
+    """A Multipath TCP socket whose connection is being established."""
     MPTCP = 3
-    """A Multipath TCP connection, also when one direction of it is closed."""
+    """A Multipath TCP connection, also if one direction of it is closed."""
     FELL_BACK = 4
-    """A connection that was to be Multipath TCP and is plain TCP."""
+    """A connection that fell back from Multipath TCP to plain TCP."""
     TCP = 5
-    """A TCP socket, also one accepted from a client that does not speak Multipath TCP."""
+    """A TCP socket, also one that was accepted from a client without Multipath TCP."""
     CLOSED = 6
-    """A Multipath TCP connection that is over: closed by both ends, or reset. One that was refused may leave its socket unconnected, as the kernel does."""
+    """A Multipath TCP connection that has ended: closed by both ends, or reset. After a refused connection the kernel may leave the socket `UNCONNECTED` instead."""
 
 
 class PathManager(enum.IntEnum):
-    """Who decides about the subflows of a connection."""
+    """What manages the subflows of a connection."""
 
     UNKNOWN = 0
-    """This kernel does not tell, or there is no Multipath TCP connection."""
+    """Unknown: this kernel does not report it, or there is no Multipath TCP connection."""
     KERNEL = 1
-    """The kernel, by its endpoints and limits (`ip mptcp`)."""
+    """The kernel, by the configured endpoints and limits (`ip mptcp`)."""
     USERSPACE = 2
-    """The application: control was taken."""
+    """The application, which took control."""
 
 
 class SubflowState(enum.IntEnum):
-    """The TCP state of a subflow; numbers as in the kernel."""
+    """The TCP state of a subflow. The numbers are those of the kernel."""
 
     UNKNOWN = 0
-    """A state that this library does not know."""
+    """A state that this version of the library does not know."""
     ESTABLISHED = 1
     """Open."""
     SYN_SENT = 2
-    """We sent the first segment."""
+    """This end has sent the first segment."""
     SYN_RECEIVED = 3
-    """The peer sent the first segment."""
+    """The peer has sent the first segment."""
     FIN_WAIT1 = 4
-    """We closed; the peer has not acknowledged it."""
+    """This end has closed, and the peer has not acknowledged it."""
     FIN_WAIT2 = 5
-    """We closed; the peer acknowledged it."""
+    """This end has closed, and the peer has acknowledged it."""
     TIME_WAIT = 6
-    """Closed by both; strays are awaited."""
+    """Both ends have closed; late segments are still awaited."""
     CLOSED = 7
     """Closed."""
     CLOSE_WAIT = 8
-    """The peer closed."""
+    """The peer has closed."""
     LAST_ACK = 9
-    """The peer closed, then we did."""
+    """The peer has closed, and then this end."""
     CLOSING = 11
-    """Both closed at once."""
+    """Both ends have closed at the same time."""
 
 
 class EventKind(enum.IntEnum):
-    """What happened; numbers as in the kernel's `enum mptcp_event_type`."""
+    """The kind of an event. The numbers are those of the kernel's `enum mptcp_event_type`."""
 
     UNKNOWN = 0
-    """Something that this library does not know."""
+    """An event that this version of the library does not know."""
     CREATED = 1
-    """A connection is being made."""
+    """A connection is being established."""
     ESTABLISHED = 2
     """A connection is ready for more subflows."""
     CLOSED = 3
-    """A connection is over. The kernel does not tell this in every case: see `events`."""
+    """A connection has ended. The kernel does not report every end: see `events`."""
     ADDRESS_ANNOUNCED = 6
     """The peer announced an address."""
     ADDRESS_REMOVED = 7
     """The peer withdrew an address."""
     SUBFLOW_ESTABLISHED = 10
-    """A subflow was answered; it may still be taken back."""
+    """The peer has answered a subflow, and may still reject it."""
     SUBFLOW_CLOSED = 11
-    """A subflow is gone."""
+    """A subflow has ended."""
     SUBFLOW_PRIORITY = 13
-    """The peer changed what it wants to be backup."""
+    """The peer asked to use a subflow as backup, or as a regular one again."""
     LISTENER_CREATED = 15
-    """A listener was made."""
+    """A socket has begun to listen."""
     LISTENER_CLOSED = 16
-    """A listener is gone."""
+    """A socket has stopped listening."""
     LOST = 255
-    """Events were lost, because more came than were read. What follows with `is_resync` brings the reader back to the kernel's state."""
+    """Events were lost, because the program read them too slowly. The events with `is_resync` that follow report what changed meanwhile."""

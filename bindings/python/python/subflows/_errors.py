@@ -27,7 +27,7 @@ class SubflowsError(OSError):
 class NotMptcpError(SubflowsError):
     """The connection is plain TCP.
 
-    Ask `status` whether it fell back; such a connection has one path and keeps it.
+    Call `status` to see whether it fell back: a plain TCP connection has one path only.
     """
 
     kind = "NotMptcp"
@@ -36,7 +36,7 @@ class NotMptcpError(SubflowsError):
 class NotConnectedError(SubflowsError):
     """The socket is not connected.
 
-    Connect it first.
+    Connect the socket first.
     """
 
     kind = "NotConnected"
@@ -45,16 +45,16 @@ class NotConnectedError(SubflowsError):
 class NotReadyError(SubflowsError):
     """The connection is not ready for more subflows.
 
-    Send or receive something first: the first byte acknowledged makes it ready.
+    Send or receive data first: the connection is ready when the first byte is acknowledged.
     """
 
     kind = "NotReady"
 
 
 class NotControlledError(SubflowsError):
-    """The kernel's path manager is in charge of this connection.
+    """The kernel's path manager manages this connection.
 
-    Take control before connecting (`connect` with control, or `take_control`).
+    Take control before connecting: `connect` with control, or `take_control`.
     """
 
     kind = "NotControlled"
@@ -63,17 +63,18 @@ class NotControlledError(SubflowsError):
 class NotPermittedError(SubflowsError, PermissionError):
     """Not permitted.
 
-    Run it with CAP_NET_ADMIN: as root, in a service with AmbientCapabilities=CAP_NET_ADMIN, or
-    by setpriv --inh-caps +net_admin --ambient-caps +net_admin.
+    Run the program with CAP_NET_ADMIN: as root, in a service with
+    AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
+    +net_admin.
     """
 
     kind = "NotPermitted"
 
 
 class InvalidStateError(SubflowsError):
-    """The socket is in the wrong state for this.
+    """The socket is in the wrong state for this call.
 
-    Ask `status` for its state.
+    Call `status` for the state of the socket.
     """
 
     kind = "InvalidState"
@@ -82,16 +83,16 @@ class InvalidStateError(SubflowsError):
 class InvalidArgumentError(SubflowsError, ValueError):
     """An argument is not valid.
 
-    Correct the argument.
+    See the documentation of the call for the values that it accepts.
     """
 
     kind = "InvalidArgument"
 
 
 class NoSuchSubflowError(SubflowsError, LookupError):
-    """There is no such subflow.
+    """No live subflow has this id.
 
-    Ask `list` for the live ones.
+    Call `list` for the ids of the live subflows.
     """
 
     kind = "NoSuchSubflow"
@@ -134,9 +135,9 @@ class PeerLimitError(SubflowsError, ConnectionRefusedError):
 
 
 class TimedOutError(SubflowsError, TimeoutError):
-    """The time ran out.
+    """The timeout expired.
 
-    Check that packets pass on that path, or allow more time.
+    Check that packets pass on that path, or use a longer timeout.
     """
 
     kind = "TimedOut"
@@ -152,18 +153,18 @@ class ClosedError(SubflowsError, ConnectionAbortedError):
 
 
 class UnsupportedError(SubflowsError):
-    """Not supported here.
+    """Not supported by this kernel.
 
-    Ask `capabilities` what this kernel can do.
+    Call `capabilities` for what this kernel supports.
     """
 
     kind = "Unsupported"
 
 
 class BusyError(SubflowsError, BlockingIOError):
-    """Somebody else is using it.
+    """Another process or thread is using what the call needs.
 
-    Try again.
+    Call again after a second.
     """
 
     kind = "Busy"
@@ -172,7 +173,7 @@ class BusyError(SubflowsError, BlockingIOError):
 class OsError(SubflowsError):
     """The system reported an error.
 
-    Look up its number with `errno -l`.
+    Look up the error number: errno -l.
     """
 
     kind = "Os"

@@ -1,70 +1,67 @@
-//! Carrying the options of a TCP socket over to the Multipath TCP socket that takes its place.
+//! Copying the options of a TCP socket to the Multipath TCP socket that replaces it.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use super::OPERATION;
 use super::options::{CARRIED, Opt, REFUSED, Set};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::socket;
 
-/// Longer than any option whose value is carried.
+/// Longer than the value of every option that is copied.
 const LONGEST: usize = 64;
 
-/// The bytes of an option, behind which there are zeroes, and how many they are.
+/// The bytes of an option, followed by zeroes, and their number.
 type Value = ([u8; LONGEST], usize);
 
-/// Carries every option of `old` that was changed to `new`, and proves it by reading back.
-pub(crate) fn carry(
-    old: BorrowedFd<'_>,
-    new: BorrowedFd<'_>,
-    family: i32,
-    operation: &'static str,
-) -> Result<()> {
+/// Copies every option that was set on `old` to `new`, and verifies it by reading back.
+pub(super) fn carry(old: BorrowedFd<'_>, new: BorrowedFd<'_>, family: i32) -> Result<()> {
     let fresh = socket::new(family, libc::SOCK_STREAM, libc::IPPROTO_TCP)
-        .map_err(|error| Error::from_io(operation, &error))?;
+        .map_err(|error| Error::from_io(OPERATION, &error))?;
     let fresh = fresh.as_fd();
     let applies = |opt: &&Opt| opt.level != libc::IPPROTO_IPV6 || family == libc::AF_INET6;
     for opt in REFUSED.iter().filter(applies) {
         if read(old, opt) != read(fresh, opt) {
-            return Err(refusal(opt, operation));
+            return Err(refusal(opt));
         }
     }
-    let compared = |opt| (opt, read(old, opt), read(new, opt));
-    let carried: Vec<_> = CARRIED.iter().filter(applies).map(compared).collect();
-    // To set one can change others: from then on the new socket is asked again.
+    // Each option with its value on the old socket, and its default on the new one.
+    let values = |opt| (opt, read(old, opt), read(new, opt));
+    let carried: Vec<_> = CARRIED.iter().filter(applies).map(values).collect();
+    // Setting one option can change others. Once one is set, the defaults are read again.
     let mut was_set = false;
-    let now = |was_set, opt, untouched| if was_set { read(new, opt) } else { untouched };
-    for (opt, wanted, untouched) in &carried {
-        if *wanted != now(was_set, opt, *untouched) {
+    let value_now = |was_set, opt, default| if was_set { read(new, opt) } else { default };
+    for (opt, wanted, default) in &carried {
+        if *wanted != value_now(was_set, opt, *default) {
             if let Some((value, length)) = wanted {
                 set(new, opt, &value[..*length]);
                 was_set = true;
             }
         }
     }
-    for (opt, wanted, untouched) in carried {
-        let got = now(was_set, opt, untouched);
-        // A default that differs between the two protocols is not something that was set.
-        if wanted != got && (wanted != read(fresh, opt) || got != untouched) {
-            return Err(refusal(opt, operation));
+    for (opt, wanted, default) in carried {
+        let got = value_now(was_set, opt, default);
+        // The value was not set if both sockets have their defaults, which differ for some options.
+        if wanted != got && (wanted != read(fresh, opt) || got != default) {
+            return Err(refusal(opt));
         }
     }
     Ok(())
 }
 
-fn refusal(opt: &Opt, operation: &'static str) -> Error {
-    Error::new(ErrorKind::Unsupported, operation)
-        .detail(format!("{} was set, and Multipath TCP cannot take it over", opt.name))
-        .with_remedy(format!("Leave {} as it is, or use plain TCP.", opt.name))
+fn refusal(opt: &Opt) -> Error {
+    Error::new(ErrorKind::Unsupported, OPERATION)
+        .detail(format!("{} was set, and a Multipath TCP socket cannot have it", opt.name))
+        .with_remedy(format!("Do not set {} on this socket, or use plain TCP.", opt.name))
 }
 
-/// `None` where the socket does not have the option, or does not show it.
+/// Returns the value of an option, or `None` if the socket does not have it or does not report it.
 fn read(sock: BorrowedFd<'_>, opt: &Opt) -> Option<Value> {
     let mut value = [0u8; LONGEST];
     let length = socket::get_bytes(sock, opt.level, opt.number, &mut value).ok()?;
     Some((value, length))
 }
 
-/// Whether it worked, reading back will tell.
+/// Sets an option. A failure shows when the option is read back.
 fn set(sock: BorrowedFd<'_>, opt: &Opt, value: &[u8]) {
     let number = <[u8; 4]>::try_from(value).map_or(0, i32::from_ne_bytes);
     match opt.set {
@@ -83,13 +80,13 @@ fn set(sock: BorrowedFd<'_>, opt: &Opt, value: &[u8]) {
     }
 }
 
-/// Makes a buffer's size read as `size`.
+/// Sets the size of a buffer so that it is read back as `size`.
 fn set_size(sock: BorrowedFd<'_>, name: i32, size: i32) {
     let force = match name {
         libc::SO_SNDBUF => libc::SO_SNDBUFFORCE,
         _ => libc::SO_RCVBUFFORCE,
     };
-    // What was set with the right to exceed the limit can be set again only with it.
+    // A size over the limit was set with a privilege, and can be set again only with it.
     if socket::set_i32(sock, libc::SOL_SOCKET, force, size / 2).is_err() {
         let _ = socket::set_i32(sock, libc::SOL_SOCKET, name, size / 2);
     }

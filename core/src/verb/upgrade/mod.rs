@@ -1,4 +1,4 @@
-//! Turning a TCP socket that a program has made into a Multipath TCP one, under its descriptor.
+//! Making a TCP socket of a program a Multipath TCP socket, under the same descriptor.
 
 mod carry;
 mod options;
@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::socket_state::{Observed, Phase, observe};
+use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::{fcntl, namespace, socket};
 use crate::table::{Type, operation};
@@ -18,32 +18,33 @@ const OPERATION: &str = "upgrade";
 operation! {
     /// Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
     ///
-    /// A new socket is put over the descriptor (dup3). Options that were set are carried and read
-    /// back; the descriptor's flags and signals (F_SETOWN, F_SETSIG) stay. A socket that is
-    /// Multipath TCP already is left as it is.
+    /// The library replaces the socket under the descriptor by a new one (dup3). It copies the options
+    /// that were set and reads them back. The flags of the descriptor and its signals (F_SETOWN,
+    /// F_SETSIG) stay. A socket that is Multipath TCP already is not changed.
     ///
-    /// Do it before anything watches the socket: what another descriptor, an epoll set of this
-    /// process or io_uring holds, still is the old socket. The first two are found and refused;
-    /// io_uring and other processes cannot be seen. What no program can read back from a TCP
-    /// socket is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and
-    /// _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
-    /// IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-    /// these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
+    /// Call it before the socket is watched: another descriptor of the socket, an epoll set and
+    /// io_uring keep the old socket. The call fails if this process has another descriptor or an epoll
+    /// set with the socket; it cannot see io_uring and other processes. Options that a program cannot
+    /// read from a TCP socket are not copied, and do not make the call fail: TCP_MD5SIG,
+    /// SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock,
+    /// IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6
+    /// counterparts. Set these after the call. An option that requires a privilege to be set (SO_MARK)
+    /// requires it again.
     ///
     /// # Errors
     /// - `InvalidState` for a socket that is bound, connecting, connected or listening, or that an
     ///   epoll set or another descriptor of this process still holds.
-    /// - `Unsupported` where an option was set that Multipath TCP does not have (it is named), and
-    ///   where there is no Multipath TCP to be had.
-    /// - `OtherNamespace` from another network namespace: there the new socket would be.
-    /// - `InvalidArgument` for what is no stream socket of IPv4 or IPv6.
+    /// - `Unsupported` if an option was set that Multipath TCP does not have (the message names it), or
+    ///   if the kernel has no Multipath TCP.
+    /// - `OtherNamespace` from another network namespace, to which the new socket would belong.
+    /// - `InvalidArgument` for a descriptor that is not a stream socket of IPv4 or IPv6.
     ///
     /// The socket is as it was after every error.
     ///
     /// ```
     /// use std::os::fd::{AsFd, FromRawFd, OwnedFd};
     ///
-    /// // SAFETY: a new descriptor, owned by nobody else.
+    /// // SAFETY: a new descriptor that nothing else owns.
     /// let sock = unsafe { OwnedFd::from_raw_fd(libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0)) };
     /// subflows::upgrade(&sock)?;
     /// assert_eq!(subflows::status(&sock)?.state, subflows::State::Unconnected);
@@ -57,20 +58,20 @@ operation! {
 }
 
 fn upgrade_fd(sock: BorrowedFd<'_>) -> Result<()> {
-    match observe(sock, OPERATION)? {
-        Observed::Mptcp(_, Phase::Unconnected | Phase::Closed) => return Ok(()),
-        Observed::Tcp => refuse_used(sock)?,
-        Observed::Mptcp(..) | Observed::FellBack => {
-            return Err(used("it is Multipath TCP, and in use"));
+    match state_of(sock, OPERATION)? {
+        SocketState::Mptcp(_, MptcpState::Unconnected | MptcpState::Closed) => return Ok(()),
+        SocketState::Tcp => refuse_used(sock)?,
+        SocketState::Mptcp(..) | SocketState::FellBack => {
+            return Err(used("the socket is a Multipath TCP socket in use"));
         }
     }
-    watch::refuse_watched(sock, OPERATION)?;
+    watch::refuse_watched(sock)?;
     let family = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
     let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(no_socket)?;
     if namespace::cookie(sock) != namespace::cookie(new.as_fd()) {
         return Err(Error::new(ErrorKind::OtherNamespace, OPERATION));
     }
-    carry::carry(sock, new.as_fd(), family, OPERATION)?;
+    carry::carry(sock, new.as_fd(), family)?;
     fcntl::copy_status_flags(sock, new.as_fd()).map_err(failed)?;
     let signals = fcntl::signals(sock).map_err(failed)?;
     fcntl::set_signals(new.as_fd(), &signals).map_err(failed)?;
@@ -87,15 +88,16 @@ fn no_socket(error: io::Error) -> Error {
     if !socket::lacks_mptcp(&error) {
         return failed(error);
     }
-    let (why, remedy) = match socket::is_forbidden(&error) {
-        true => (
-            "a security policy forbids Multipath TCP to this process",
-            "Allow socket(2) with protocol 262 in its seccomp filter or SELinux policy.",
-        ),
-        false => (
+    let (why, remedy) = if socket::is_forbidden(&error) {
+        (
+            "a security policy denies Multipath TCP to this process",
+            "Allow socket(2) with protocol 262 in the seccomp filter or SELinux policy.",
+        )
+    } else {
+        (
             "this kernel has no Multipath TCP, or it is switched off",
-            "sysctl net.mptcp.enabled=1, on Linux 5.6 or newer.",
-        ),
+            "Run sysctl net.mptcp.enabled=1, on Linux 5.6 or newer.",
+        )
     };
     failed(error).with_kind(ErrorKind::Unsupported).detail(why).with_remedy(remedy)
 }
@@ -103,7 +105,7 @@ fn no_socket(error: io::Error) -> Error {
 fn used(what: &'static str) -> Error {
     Error::new(ErrorKind::InvalidState, OPERATION)
         .detail(what)
-        .with_remedy("Upgrade a socket right after it is made, before bind, connect and listen.")
+        .with_remedy("Upgrade a socket right after socket(2), before bind, connect and listen.")
 }
 
 fn refuse_used(sock: BorrowedFd<'_>) -> Result<()> {

@@ -1,18 +1,19 @@
-//! The options of a TCP socket: those that `upgrade` carries over, and those that it must refuse.
+//! The options of a TCP socket: those that `upgrade` copies, and those for which it fails.
 //!
-//! Together they are all that a program can set on an unconnected TCP socket and read back (Linux
-//! 6.18). What a Multipath TCP socket takes: `net/mptcp/sockopt.c`, `mptcp_setsockopt`.
+//! Together they are every option that a program can set on an unconnected TCP socket and read back
+//! (Linux 6.18). For those that a Multipath TCP socket accepts, see `mptcp_setsockopt` in
+//! `net/mptcp/sockopt.c`.
 
 use libc::{IPPROTO_IP as IP, IPPROTO_IPV6 as IPV6, IPPROTO_TCP as TCP, SOL_SOCKET as SOCKET};
 
-/// How an option is set again from what was read.
+/// How an option is set from the value that was read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Set {
-    /// By the same bytes.
+    /// To the same bytes.
     Same,
-    /// The kernel doubles a buffer's size when it is set.
+    /// To half the size: the kernel doubles the size of a buffer when it is set.
     Half,
-    /// By setting the sizes of those buffers again whose size was set.
+    /// By setting the size of each buffer whose size was set.
     Sizes,
 }
 
@@ -42,7 +43,7 @@ macro_rules! options {
     (@ $set:ident) => { Set::$set };
 }
 
-/// Carried, and read back; in this order, because some change others.
+/// The options that are copied and read back, in this order, because some change others.
 pub(super) const CARRIED: &[Opt] = options! {
     SOCKET SO_DEBUG = libc::SO_DEBUG;
     SOCKET SO_REUSEADDR = libc::SO_REUSEADDR;
@@ -52,11 +53,11 @@ pub(super) const CARRIED: &[Opt] = options! {
     SOCKET SO_MARK = libc::SO_MARK;
     SOCKET SO_RCVTIMEO = libc::SO_RCVTIMEO;
     SOCKET SO_SNDTIMEO = libc::SO_SNDTIMEO;
-    // Makes room for what it asks for, until a size is set.
+    // Enlarges the buffer to that value, unless the buffer's size is set.
     SOCKET SO_RCVLOWAT = libc::SO_RCVLOWAT;
     SOCKET SO_SNDBUF = libc::SO_SNDBUF, Half;
     SOCKET SO_RCVBUF = libc::SO_RCVBUF, Half;
-    // Which of the two sizes were set.
+    // Which of the two sizes were set by the program.
     SOCKET SO_BUF_LOCK = libc::SO_BUF_LOCK, Sizes;
     SOCKET SO_BINDTOIFINDEX = libc::SO_BINDTOIFINDEX;
     // The same by name, for kernels before 5.1.
@@ -94,7 +95,7 @@ pub(super) const CARRIED: &[Opt] = options! {
     TCP TCP_FASTOPEN_CONNECT = libc::TCP_FASTOPEN_CONNECT;
 };
 
-/// Multipath TCP does not have these, or takes them and forgets them: refused where changed.
+/// The options that Multipath TCP does not have, or accepts and ignores. If one was set, `upgrade` fails.
 pub(super) const REFUSED: &[Opt] = options! {
     SOCKET SO_DONTROUTE = libc::SO_DONTROUTE;
     SOCKET SO_BROADCAST = libc::SO_BROADCAST;
@@ -102,7 +103,7 @@ pub(super) const REFUSED: &[Opt] = options! {
     SOCKET SO_NO_CHECK = libc::SO_NO_CHECK;
     SOCKET SO_ATTACH_FILTER = libc::SO_ATTACH_FILTER;
     SOCKET SO_LOCK_FILTER = libc::SO_LOCK_FILTER;
-    // Received ones are told, those of sending are not.
+    // Multipath TCP reports timestamps of received data, and none of sent data.
     SOCKET SO_TIMESTAMPING = libc::SO_TIMESTAMPING;
     SOCKET SO_RXQ_OVFL = libc::SO_RXQ_OVFL;
     SOCKET SO_WIFI_STATUS = libc::SO_WIFI_STATUS;

@@ -1,23 +1,24 @@
-//! Who else in this process holds a socket: other descriptors, and epoll sets.
+//! Finding the other descriptors and the epoll sets of this process that hold a socket.
 
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use super::OPERATION;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::socket;
 
-/// Refuses a socket that somebody would go on using as the old one.
-pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
-    let inode = socket::inode(sock).map_err(|error| Error::from_io(operation, &error))?;
+/// Fails if another descriptor or an epoll set of this process would keep the old socket.
+pub(super) fn refuse_watched(sock: BorrowedFd<'_>) -> Result<()> {
+    let inode = socket::inode(sock).map_err(|error| Error::from_io(OPERATION, &error))?;
     let own = sock.as_raw_fd().to_string();
     let link = format!("socket:[{inode}]");
     let held = |what: String| {
-        Err(Error::new(ErrorKind::InvalidState, operation)
+        Err(Error::new(ErrorKind::InvalidState, OPERATION)
             .detail(what)
-            .with_remedy("Upgrade the socket before it is duplicated or registered anywhere."))
+            .with_remedy("Upgrade the socket before dup(2) and epoll_ctl(2)."))
     };
     let entries =
-        fs::read_dir("/proc/thread-self/fd").map_err(|error| Error::from_io(operation, &error))?;
+        fs::read_dir("/proc/thread-self/fd").map_err(|error| Error::from_io(OPERATION, &error))?;
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Ok(target) = fs::read_link(entry.path()) else { continue };
@@ -26,13 +27,16 @@ pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> R
             return held(format!("descriptor {} is the same socket", name.to_string_lossy()));
         }
         if target == "anon_inode:[eventpoll]" && watches(&name.to_string_lossy(), inode) {
-            return held(format!("the epoll set {} watches it", name.to_string_lossy()));
+            return held(format!(
+                "the epoll set with descriptor {} watches the socket",
+                name.to_string_lossy()
+            ));
         }
     }
     Ok(())
 }
 
-/// An epoll set lists what it watches as `tfd: … ino:HEX …`.
+/// Reports whether an epoll set watches the inode: /proc lists each watched file as `tfd: … ino:HEX …`.
 fn watches(epoll: &str, inode: u64) -> bool {
     let Ok(text) = fs::read_to_string(format!("/proc/thread-self/fdinfo/{epoll}")) else {
         return false;

@@ -1,4 +1,4 @@
-//! Something that happened.
+//! The record of an event.
 
 use std::net::SocketAddr;
 
@@ -7,32 +7,32 @@ use crate::sys::uapi::pm;
 use crate::table::{enumeration, record};
 
 enumeration! {
-    /// What happened; numbers as in the kernel's `enum mptcp_event_type`.
+    /// The kind of an event. The numbers are those of the kernel's `enum mptcp_event_type`.
     pub enum EventKind {
-        /// Something that this library does not know.
+        /// An event that this version of the library does not know.
         Unknown = 0,
-        /// A connection is being made.
+        /// A connection is being established.
         Created = 1,
         /// A connection is ready for more subflows.
         Established = 2,
-        /// A connection is over. The kernel does not tell this in every case: see [`events`](crate::events).
+        /// A connection has ended. The kernel does not report every end: see [`events`](crate::events).
         Closed = 3,
         /// The peer announced an address.
         AddressAnnounced = 6,
         /// The peer withdrew an address.
         AddressRemoved = 7,
-        /// A subflow was answered; it may still be taken back.
+        /// The peer has answered a subflow, and may still reject it.
         SubflowEstablished = 10,
-        /// A subflow is gone.
+        /// A subflow has ended.
         SubflowClosed = 11,
-        /// The peer changed what it wants to be backup.
+        /// The peer asked to use a subflow as backup, or as a regular one again.
         SubflowPriority = 13,
-        /// A listener was made.
+        /// A socket has begun to listen.
         ListenerCreated = 15,
-        /// A listener is gone.
+        /// A socket has stopped listening.
         ListenerClosed = 16,
-        /// Events were lost, because more came than were read. What follows with `is_resync`
-        /// brings the reader back to the kernel's state.
+        /// Events were lost, because the program read them too slowly. The events with `is_resync`
+        /// that follow report what changed meanwhile.
         Lost = 255,
     }
 }
@@ -56,9 +56,9 @@ impl EventKind {
 }
 
 record! {
-    /// Something that happened. What does not belong to its kind is absent.
+    /// An event. A field that does not belong to its kind is absent.
     pub struct Event {
-        /// What happened.
+        /// The kind of the event.
         kind: EventKind,
         /// The local token of the connection.
         token: Option<u32>,
@@ -70,19 +70,19 @@ record! {
         local_address_id: Option<u8>,
         /// The address id of the remote address.
         remote_address_id: Option<u8>,
-        /// The peer asked us to use the subflow as backup only.
+        /// Whether the peer asked this end to use the subflow as backup.
         is_remote_backup: Option<bool>,
-        /// Why a subflow is gone, as an error number (errno).
+        /// Why a subflow has ended, as an error number (errno).
         error: Option<u8>,
-        /// Why the peer reset it (RFC 8684, section 3.6).
+        /// The reason of the peer's reset (RFC 8684, section 3.6).
         reset_reason: Option<u32>,
         /// The index of the interface that the subflow is bound to.
         interface_index: Option<u32>,
-        /// This end accepted the connection.
+        /// Whether this end accepted the connection.
         is_server: bool,
-        /// The peer wants no subflow to its initial address.
+        /// Whether the peer accepts no further subflow to its initial address.
         denies_initial_address: bool,
-        /// Told not by the kernel at the time, but found out after a loss.
+        /// Whether the library derived the event after a loss, instead of the kernel reporting it.
         is_resync: bool,
     }
 }

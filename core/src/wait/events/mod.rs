@@ -1,14 +1,14 @@
 //! A stream of events: of one connection, or of the network namespace.
 
 mod event;
+mod resync;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::door;
+use crate::door::{self, events::follow};
 use crate::error::{Error, Result};
 use crate::shared::socket_state::query_error;
 use crate::shared::subflow::list_fd;
@@ -19,36 +19,28 @@ use crate::sys::netlink::NetlinkError;
 use crate::sys::poll;
 use crate::sys::sock_diag::{RawConnection, SockDiag};
 pub use event::{Event, EventKind};
+use resync::{Ends, Known, Open, ends};
 
 const OPERATION: &str = "events";
 
-/// A subflow by the ends that every source tells alike.
-type Ends = (u32, (IpAddr, u16), (IpAddr, u16));
-
-fn ends(token: u32, local: SocketAddr, remote: SocketAddr) -> Ends {
-    (token, (local.ip(), local.port()), (remote.ip(), remote.port()))
-}
-
 /// A stream of events: of one connection, or of the network namespace.
+///
+/// Made by [`events`](crate::events) or [`of_namespace`](Self::of_namespace).
 #[derive(Debug)]
 pub struct Events {
     stream: KernelEvents,
-    /// Kept open, because the reader may be in another network namespace by the time of a loss.
+    /// Kept open, because the thread may be in another network namespace when events are lost.
     diag: SockDiag,
     token: Option<u32>,
     queue: VecDeque<Event>,
-    /// The connections and the subflows that the reader knows to be open.
-    connections: HashSet<u32>,
-    known: HashSet<Ends>,
-    /// Those of them that the last resync told: the kernel may tell them once more.
-    resynced: HashSet<Ends>,
-    /// Those whose end the last resync told: likewise.
-    buried: HashSet<Ends>,
+    known: Known,
     is_lossy: bool,
 }
 
 impl Events {
-    /// Follows every connection and listener of the calling thread's network namespace.
+    /// Follows every connection and every listener of the calling thread's network namespace.
+    ///
+    /// Requires `CAP_NET_ADMIN`.
     ///
     /// # Errors
     /// `NotPermitted` without `CAP_NET_ADMIN`.
@@ -57,51 +49,49 @@ impl Events {
     }
 
     pub(crate) fn open(sock: Option<BorrowedFd<'_>>, token: Option<u32>) -> Result<Events> {
-        let stream = door::choose().events(sock).map_err(|refused| refused.during(OPERATION))?;
+        let stream = follow(door::choose(), sock, OPERATION)?;
         let diag = SockDiag::open().map_err(refused)?;
         let mut events = Events {
             stream,
             diag,
             token,
             queue: VecDeque::new(),
-            connections: HashSet::new(),
-            known: HashSet::new(),
-            resynced: HashSet::new(),
-            buried: HashSet::new(),
+            known: Known::default(),
             is_lossy: false,
         };
-        // What is open already is no news, and is missed if it closes while events are lost.
-        match (sock, token) {
+        // What is open already is not reported. Its end is, also if it comes while events are lost.
+        events.known = match (sock, token) {
             (Some(sock), Some(token)) => {
                 let open = list_fd(sock, OPERATION)?.into_iter().filter(|s| is_open(s.state));
-                events.known = open.map(|s| ends(token, s.local, s.remote)).collect();
-                events.connections.insert(token);
+                let subflows = open.map(|s| ends(token, s.local, s.remote)).collect();
+                Known::new([token].into(), subflows)
             }
             _ => {
-                events.known = events.open_subflows().map_err(refused)?;
-                events.connections =
-                    events.open_connections().map_err(refused)?.into_keys().collect();
+                let subflows = events.open_subflows().map_err(refused)?;
+                let connections = events.open_connections().map_err(refused)?;
+                Known::new(connections.into_keys().collect(), subflows)
             }
-        }
+        };
         Ok(events)
     }
 
-    /// Becomes readable when events wait. Take them with [`try_next`](Self::try_next) until it
-    /// gives none: some may be out of the descriptor already.
+    /// Returns a descriptor that becomes readable when there are events. Then call
+    /// [`try_next`](Self::try_next) until it returns `None`: the stream may have read several events
+    /// from the descriptor already.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
 
-    /// How many bytes of events the kernel keeps for us; by default about 256 events' worth. More
-    /// than `net.core.rmem_max` needs `CAP_NET_ADMIN`.
+    /// Sets the size of the kernel's buffer for unread events, in bytes. The default is enough for about
+    /// 256 events. More than `net.core.rmem_max` requires `CAP_NET_ADMIN`.
     pub fn set_buffer(&self, bytes: u32) {
         self.stream.set_buffer(i32::try_from(bytes).unwrap_or(i32::MAX));
     }
 
-    /// The next event that is there now.
+    /// Returns the next event, or `None` if there is none now. Never waits.
     ///
     /// # Errors
-    /// What the kernel says to reading; loss is an event and no error.
+    /// The kernel's error for reading. Lost events are not an error: see [`EventKind::Lost`].
     pub fn try_next(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.queue.pop_front() {
@@ -113,8 +103,8 @@ impl Events {
         }
     }
 
-    /// Waits for the next event: at most that long, or without a limit if `timeout` is `None`.
-    /// Returns `None` when the time is up or a signal came.
+    /// Waits for the next event, at most for `timeout`, or without a limit if it is `None`. Returns `None`
+    /// when the timeout expires or a signal arrives.
     ///
     /// # Errors
     /// As [`try_next`](Self::try_next).
@@ -135,17 +125,17 @@ impl Events {
         }
     }
 
-    /// Reads one datagram into the queue; false where nothing more can come of reading now.
+    /// Reads one datagram into the queue. Returns false if there is nothing to read now.
     fn read(&mut self) -> Result<bool> {
         let mut received = Vec::new();
         match self.stream.take(|event| received.push(event)) {
             Ok(true) => {
                 for event in received {
-                    self.note(&event);
+                    self.record(&event);
                 }
                 Ok(true)
             }
-            // The kernel tells a loss before it hands out what it kept from before the loss.
+            // The kernel reports a loss before it hands out the events from before the loss.
             Err(refusal) if refusal.errno == libc::ENOBUFS => {
                 self.queue.push_back(Event::of(EventKind::Lost, self.token));
                 self.is_lossy = true;
@@ -161,91 +151,24 @@ impl Events {
         }
     }
 
-    fn note(&mut self, event: &KernelEvent) {
+    fn record(&mut self, event: &KernelEvent) {
         if self.token.is_some() && event.token != self.token {
             return;
         }
-        let told = Event::from_kernel(event);
-        let ends = match (event.token, event.local, event.remote) {
-            (Some(token), Some(local), Some(remote)) => Some(ends(token, local, remote)),
-            _ => None,
-        };
-        match (told.kind, ends) {
-            (EventKind::Created | EventKind::Established, Some(ends)) => {
-                self.known.insert(ends);
-                let is_known = !self.connections.insert(ends.0);
-                // A resync has told it as established.
-                if self.resynced.contains(&ends) && is_known {
-                    return;
-                }
-            }
-            (EventKind::SubflowEstablished, Some(ends)) => {
-                self.known.insert(ends);
-                self.buried.remove(&ends);
-                if self.resynced.remove(&ends) {
-                    return;
-                }
-            }
-            (EventKind::SubflowClosed, Some(ends)) => {
-                self.resynced.remove(&ends);
-                // One that is not known may have failed before it was open: that is news.
-                if !self.known.remove(&ends) && self.buried.remove(&ends) {
-                    return;
-                }
-            }
-            (EventKind::Closed, _) => {
-                self.known.retain(|(token, ..)| Some(*token) != event.token);
-                if event.token.is_some_and(|token| !self.connections.remove(&token)) {
-                    return;
-                }
-            }
-            _ => {}
+        let event = Event::from_kernel(event);
+        if self.known.record(&event) {
+            self.queue.push_back(event);
         }
-        self.queue.push_back(told);
     }
 
-    /// Tells what changed while events were lost: the difference between what the reader knows and
-    /// what the kernel has.
+    /// Reports what changed while events were lost.
     fn resync(&mut self) -> std::result::Result<(), NetlinkError> {
-        let (open, connections) = (self.open_subflows()?, self.open_connections()?);
-        // What came before an earlier resync has been read by now.
-        self.resynced.clear();
-        self.buried.clear();
-        for (token, initial) in &connections {
-            if self.connections.contains(token) || self.token.is_some() {
-                continue;
-            }
-            self.tell_again(EventKind::Established, *token, Some(*initial));
-            self.known.insert(*initial);
-            self.resynced.insert(*initial);
-        }
-        for ends in self.known.difference(&open).copied().collect::<Vec<_>>() {
-            self.tell_again(EventKind::SubflowClosed, ends.0, Some(ends));
-            self.buried.insert(ends);
-        }
-        for ends in open.difference(&self.known).copied().collect::<Vec<_>>() {
-            self.tell_again(EventKind::SubflowEstablished, ends.0, Some(ends));
-            self.resynced.insert(ends);
-        }
-        let gone = |token: &u32| !connections.contains_key(token);
-        for token in self.connections.iter().copied().filter(gone).collect::<Vec<_>>() {
-            self.tell_again(EventKind::Closed, token, None);
-        }
-        self.known = open;
-        self.connections = connections.into_keys().collect();
+        let open = Open { subflows: self.open_subflows()?, connections: self.open_connections()? };
+        self.queue.extend(self.known.resync(open, self.token.is_none()));
         Ok(())
     }
 
-    fn tell_again(&mut self, kind: EventKind, token: u32, ends: Option<Ends>) {
-        self.queue.push_back(Event {
-            local: ends.map(|(_, local, _)| SocketAddr::from(local)),
-            remote: ends.map(|(.., remote)| SocketAddr::from(remote)),
-            is_resync: true,
-            ..Event::of(kind, Some(token))
-        });
-    }
-
-    /// The connections that the kernel has, each with its initial ends; of a stream that follows one
+    /// Returns the connections that the kernel has, each with its initial subflow. For a stream of one
     /// connection, at most that one.
     fn open_connections(&mut self) -> std::result::Result<HashMap<u32, Ends>, NetlinkError> {
         let mut connections = HashMap::new();
@@ -262,7 +185,7 @@ impl Events {
         Ok(connections)
     }
 
-    /// What the kernel has: subflows that were answered.
+    /// Returns the subflows that the kernel has and that the peer has answered.
     fn open_subflows(&mut self) -> std::result::Result<HashSet<Ends>, NetlinkError> {
         let (mut open, ours) = (HashSet::new(), self.token);
         self.diag.subflows(|entry| {
@@ -275,7 +198,7 @@ impl Events {
     }
 }
 
-/// One that the peer has closed carries our data until we close it too.
+/// A subflow that the peer has closed still carries this end's data.
 fn is_open(state: SubflowState) -> bool {
     matches!(state, SubflowState::Established | SubflowState::CloseWait)
 }

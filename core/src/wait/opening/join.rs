@@ -1,9 +1,9 @@
-//! A subflow whose first segment is sent, until it is usable or gone.
+//! Waiting for a subflow whose first segment has been sent, until it is usable or has ended.
 //!
-//! "Established" is not usable: the kernel says so when the peer has answered, and the peer may
-//! still take the subflow back, or never see our third segment. Usable is a subflow that
-//! `sock_diag` shows as fully established. No event tells that moment, so it is looked for; the
-//! events tell when to look, and why a subflow is gone.
+//! An established subflow is not usable yet: the kernel reports it as established when the peer has
+//! answered. The peer can still reset it, or never receive the third segment of the handshake. A
+//! subflow is usable when `sock_diag` shows it as fully established. No event reports that moment, so
+//! the library polls for it. The events show when to begin polling, and why a subflow has ended.
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
@@ -11,37 +11,36 @@ use std::time::{Duration, Instant};
 
 use crate::door::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::diag_subflow::{self, same};
-use crate::shared::socket_state::{query_error, why_not};
+use crate::shared::diag_subflow::{self, is_same_end};
+use crate::shared::socket_state::{query_error, unsteerable_reason};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::sys::cache::QueryError;
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::uapi::pm;
 
 use super::plan::Plan;
-use super::rest;
+use super::{OPERATION, rest};
 
-const OPERATION: &str = "open";
-/// Between two looks at a subflow that is being joined: first, and at most.
-const FIRST_LOOK: Duration = Duration::from_micros(200);
-const LAST_LOOK: Duration = Duration::from_millis(20);
-/// How long after a subflow is gone the event may come that says why: a worker of the kernel sends
-/// it, which waits its turn on a busy machine.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// The interval between two polls of a subflow that is joining, at first and at most.
+const POLL_MIN: Duration = Duration::from_micros(200);
+const POLL_MAX: Duration = Duration::from_millis(20);
+/// How long to wait for the event with the reason after a subflow has ended. A worker thread of the
+/// kernel sends it, which may have to wait for a processor on a busy machine.
+const REASON_GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Join {
     door: &'static dyn Door,
     plan: Plan,
-    next_look: Duration,
+    next_poll: Duration,
     /// The peer has answered the first segment.
     is_answered: bool,
-    /// Until when the joined subflow is not yet used: see [`rest`].
+    /// Until when the joined subflow is held back: see [`rest`].
     rest_until: Option<Instant>,
-    /// Since when it is no longer in the socket table.
+    /// Since when the subflow is no longer in the socket table.
     gone_since: Option<Instant>,
     /// The event that ended it.
-    farewell: Option<KernelEvent>,
+    closing_event: Option<KernelEvent>,
 }
 
 impl Join {
@@ -49,30 +48,30 @@ impl Join {
         Join {
             door,
             plan,
-            next_look: FIRST_LOOK,
+            next_poll: POLL_MIN,
             is_answered: false,
             rest_until: None,
             gone_since: None,
-            farewell: None,
+            closing_event: None,
         }
     }
 
-    /// Until when it is held back although it has joined.
+    /// Returns until when the joined subflow is held back; `None` before it has joined.
     pub(crate) fn rest_until(&self) -> Option<Instant> {
         self.rest_until
     }
 
-    pub(crate) fn next_look(&self) -> Duration {
-        self.next_look
+    pub(crate) fn next_poll(&self) -> Duration {
+        self.next_poll
     }
 
-    /// The two ends, which are known from the start: the port was chosen.
+    /// The two ends. They are known from the start, because the library chose the port.
     pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
         (SocketAddr::new(self.plan.local.ip, self.plan.local.port), self.plan.remote)
     }
 
-    /// Looks whether it is usable, or gone.
-    pub(crate) fn look(
+    /// Returns the subflow if it is usable, or why it has ended.
+    pub(crate) fn poll(
         &mut self,
         sock: BorrowedFd<'_>,
         events: &mut KernelEvents,
@@ -95,49 +94,52 @@ impl Join {
                             return Ok(Some(subflow));
                         }
                         self.read(events)?;
-                        self.next_look = rest.max(FIRST_LOOK);
+                        self.next_poll = rest.max(POLL_MIN);
                         return Ok(None);
                     }
                 }
                 self.read(events)?;
-                // Until the peer answers, an event will tell; after that nothing does.
-                self.next_look = match self.is_answered {
-                    true => (self.next_look * 3 / 2).min(LAST_LOOK),
-                    false => LAST_LOOK,
+                // An event reports the peer's answer. Nothing reports what comes after it.
+                self.next_poll = if self.is_answered {
+                    (self.next_poll * 3 / 2).min(POLL_MAX)
+                } else {
+                    POLL_MAX
                 };
-                // A connection that is closed takes no subflow any more, and no event tells.
-                if self.next_look == LAST_LOOK {
-                    if let Some(why) = why_not(sock, OPERATION) {
+                // If the connection is closed, the subflow never joins, and no event reports it.
+                if self.next_poll == POLL_MAX {
+                    if let Some(why) = unsteerable_reason(sock, OPERATION) {
                         return Err(why);
                     }
                 }
             }
-            Err(error) if error.is(libc::ENOENT) => self.miss(events)?,
+            Err(error) if error.is(libc::ENOENT) => self.not_found(events)?,
             Err(error) => return Err(query_error(OPERATION, error)),
         }
-        match &self.farewell {
-            Some(event) => Err(why_not(sock, OPERATION).unwrap_or_else(|| self.explain(event))),
+        match &self.closing_event {
+            Some(event) => {
+                Err(unsteerable_reason(sock, OPERATION).unwrap_or_else(|| self.join_error(event)))
+            }
             None => match self.gone_since {
                 None => Ok(None),
-                // Where the whole connection is over, no event will come.
-                Some(since) => match why_not(sock, OPERATION) {
+                // If the whole connection has ended, no event comes.
+                Some(since) => match unsteerable_reason(sock, OPERATION) {
                     Some(why) => Err(why),
-                    None if since.elapsed() > LAST_WORDS => Err(self.taken_back(None)),
+                    None if since.elapsed() > REASON_GRACE => Err(self.reset_by_peer(None)),
                     None => Ok(None),
                 },
             },
         }
     }
 
-    /// For how much longer a subflow that has joined is held back.
+    /// Returns for how much longer a subflow that has joined is held back.
     fn rest(&mut self, joined: &Subflow) -> Duration {
         let now = Instant::now();
         let until = *self.rest_until.get_or_insert_with(|| now + rest::after_joining(joined));
         until.saturating_duration_since(now)
     }
 
-    /// Ends the priority that was asked for to hold the subflow back. Returns false if the subflow
-    /// has ended in the meantime: the next look finds out why.
+    /// Makes a subflow that was held back a regular one. Returns false if the subflow has ended in the
+    /// meantime: the next poll finds out why.
     fn release(&mut self, sock: BorrowedFd<'_>) -> Result<bool> {
         if !self.plan.is_held_back {
             return Ok(true);
@@ -150,7 +152,7 @@ impl Join {
         }
     }
 
-    /// Whether a refusal for that reason means that the subflow has ended.
+    /// Reports whether a refusal for that reason means that the subflow has ended.
     fn is_gone(&self, sock: BorrowedFd<'_>, why: Why) -> bool {
         let (token, interface) = (self.plan.token, self.plan.local.interface);
         let shallow = diag_subflow::Depth::Shallow;
@@ -158,7 +160,7 @@ impl Join {
             && diag_subflow::find_on(sock, token, self.ends(), interface, shallow).is_err()
     }
 
-    /// Reads what the kernel told meanwhile about this subflow.
+    /// Reads the events, and keeps those of this subflow.
     fn read(&mut self, events: &mut KernelEvents) -> Result<()> {
         let ((local, remote), token) = (self.ends(), self.plan.token);
         let mut is_answered = false;
@@ -166,74 +168,77 @@ impl Join {
             let more = events.take(|event| {
                 let ends = event.local.zip(event.remote);
                 let is_ours = event.token == Some(token)
-                    && ends.is_some_and(|(l, r)| same(l, local) && same(r, remote));
+                    && ends.is_some_and(|(l, r)| is_same_end(l, local) && is_same_end(r, remote));
                 match event.kind {
                     pm::EVENT_SUB_ESTABLISHED if is_ours => is_answered = true,
-                    pm::EVENT_SUB_CLOSED if is_ours => self.farewell = Some(event),
+                    pm::EVENT_SUB_CLOSED if is_ours => self.closing_event = Some(event),
                     _ => {}
                 }
             });
             match more {
                 Ok(true) => {}
                 Ok(false) => break,
-                // Lost events cost us the reason at worst: the socket table has the outcome.
+                // If events are lost, only the reason may be: the socket table has the outcome.
                 Err(refusal) if refusal.errno == libc::ENOBUFS => {}
                 Err(refusal) => return Err(query_error(OPERATION, QueryError::Netlink(refusal))),
             }
         }
         if is_answered && !self.is_answered {
             self.is_answered = true;
-            self.next_look = FIRST_LOOK;
+            self.next_poll = POLL_MIN;
         }
         Ok(())
     }
 
-    /// It is not in the socket table: the event that says why may be a moment behind.
-    fn miss(&mut self, events: &mut KernelEvents) -> Result<()> {
-        self.next_look = match self.gone_since {
-            None => FIRST_LOOK,
-            Some(_) => (self.next_look * 3 / 2).min(LAST_LOOK),
+    /// The subflow is not in the socket table. The event with the reason may come a moment later.
+    fn not_found(&mut self, events: &mut KernelEvents) -> Result<()> {
+        self.next_poll = match self.gone_since {
+            None => POLL_MIN,
+            Some(_) => (self.next_poll * 3 / 2).min(POLL_MAX),
         };
         self.gone_since.get_or_insert_with(Instant::now);
         self.read(events)
     }
 
-    /// Why the peer or the network ended the subflow.
-    fn explain(&self, event: &KernelEvent) -> Error {
+    /// The error for a subflow that the peer or the network ended.
+    fn join_error(&self, event: &KernelEvent) -> Error {
         let remote = self.plan.remote;
         match event.error.map_or(0, i32::from) {
-            0 | libc::ECONNRESET => self.taken_back(event.reset_reason),
+            0 | libc::ECONNRESET => self.reset_by_peer(event.reset_reason),
             libc::ECONNREFUSED => Error::os(OPERATION, libc::ECONNREFUSED)
                 .detail(format!("{remote} refused the subflow")),
-            errno => Error::os(OPERATION, errno).detail(format!("no subflow to {remote}")),
+            errno => Error::os(OPERATION, errno).detail(format!("the subflow to {remote} failed")),
         }
     }
 
-    /// The peer reset the subflow, before or after it had answered.
-    fn taken_back(&self, reason: Option<u32>) -> Error {
+    /// The error for a subflow that the peer reset, before or after its answer.
+    fn reset_by_peer(&self, reason: Option<u32>) -> Error {
         let remote = self.plan.remote;
-        let told = reason
+        let reason_text = reason
             .map_or(String::new(), |reason| format!(" (reason {reason} of RFC 8684, section 3.6)"));
-        // A limit is told as "lack of resources", as "prohibited", or by no reason at all.
+        // A peer that has reached its limit sends the reason "lack of resources" or "administratively
+        // prohibited", or none.
         if self.is_answered && matches!(reason, None | Some(0 | 2 | 3)) {
             Error::new(ErrorKind::PeerLimit, OPERATION)
-                .detail(format!("{remote} answered, then took the subflow back{told}"))
+                .detail(format!("{remote} answered the subflow, then reset it{reason_text}"))
         } else {
             Error::new(ErrorKind::Refused, OPERATION)
-                .detail(format!("{remote} reset the subflow{told}"))
+                .detail(format!("{remote} reset the subflow{reason_text}"))
         }
     }
 
     pub(crate) fn timed_out(&self) -> Error {
         let Plan { local, remote, .. } = &self.plan;
-        Error::new(ErrorKind::TimedOut, OPERATION).detail(match self.is_answered {
-            true => format!("{remote} answered, but did not acknowledge the subflow in time"),
-            false => format!("no answer from {remote} to {} in time", local.ip),
+        Error::new(ErrorKind::TimedOut, OPERATION).detail(if self.is_answered {
+            format!("{remote} answered, but did not acknowledge the subflow in time")
+        } else {
+            format!("{remote} did not answer {} in time", local.ip)
         })
     }
 }
 
 fn listed(sock: BorrowedFd<'_>, local: SocketAddr, remote: SocketAddr) -> Result<Option<Subflow>> {
     let mut subflows = list_fd(sock, OPERATION)?.into_iter();
-    Ok(subflows.find(|subflow| same(subflow.local, local) && same(subflow.remote, remote)))
+    Ok(subflows
+        .find(|subflow| is_same_end(subflow.local, local) && is_same_end(subflow.remote, remote)))
 }

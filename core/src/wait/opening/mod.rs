@@ -1,5 +1,6 @@
-//! A subflow that is being opened.
+//! Opening a subflow, as a wait that the caller steps.
 
+mod ends;
 mod join;
 mod plan;
 mod rest;
@@ -9,98 +10,102 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use crate::door::events::follow;
 use crate::door::path_manager::path_manager;
 use crate::door::{self, Door, Refused, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{
-    Observed, Phase, explain, must_be_here, observe, query_error, why_not,
+    MptcpState, SocketState, not_mptcp_error, query_error, require_same_namespace, state_of,
+    unsteerable_reason,
 };
 use crate::shared::subflow::Subflow;
 use crate::sys::event::KernelEvents;
 use crate::sys::mptcp::{self, RawInfo};
 use crate::sys::{fork, poll};
 use crate::table::options;
-use crate::wait::waker::Waker;
+use crate::wait::wake_fd::WakeFd;
 use join::Join;
 use plan::{Plan, plan};
 
 const OPERATION: &str = "open";
-/// How often a port may turn out to be taken.
+/// How many ports are tried that turn out to be in use.
 const PORT_TRIES: usize = 64;
-/// How often an address id may turn out to be taken.
+/// How many address ids are tried that turn out to be in use.
 const ID_TRIES: usize = 8;
-/// Between two tries while the connection is not ready: an event usually comes first.
-const READY_LOOK: Duration = Duration::from_millis(20);
+/// The time between two tries while the connection is not ready. An event usually comes first.
+const READY_POLL: Duration = Duration::from_millis(20);
 
 options! {
-    /// How to open a subflow: from where, to where, and for what.
+    /// Options of `open`: the two ends of the subflow, its priority and the timeout.
     pub struct Open {
-        maybe {
-            /// The local address to open it from. Without, an address of `interface`; without
-            /// both, the address of the initial subflow.
+        optional {
+            /// The local address. Without it, an address of `interface`; without both, the address of
+            /// the initial subflow.
             local: IpAddr,
-            /// The interface to send by, by name. Without, the one that owns `local`.
+            /// The interface to send by, by name. Without it, the one that owns the local address.
             interface: String,
-            /// The remote end. Without, the peer's address as it was connected to; a port of 0
-            /// stands for the port that was connected to.
+            /// The remote end. Without it, the peer's end of the connection; with port 0, the peer's
+            /// port of the connection.
             remote: SocketAddr,
         }
-        set {
-            /// The local port; 0 chooses a free one from the ephemeral range.
+        default {
+            /// The local port. 0 chooses a free one from the ephemeral range.
             local_port: u16 = 0,
-            /// Ask the peer to use it as backup only, from the start.
+            /// Whether to ask the peer to use the subflow as backup from the start.
             backup: bool = false,
-            /// How long to try until it is usable.
+            /// The timeout until the subflow is usable.
             timeout: Duration = Duration::from_secs(5),
-            /// Leave the choice of the interface to the routing table, instead of sending by the
-            /// one that owns the local address. Strict routers drop what leaves by another: only
-            /// for hosts whose routing rules look at the source address.
+            /// Whether to leave the choice of the interface to the routing table, instead of sending
+            /// by the one that owns the local address. Set this only on a host whose routing rules
+            /// depend on the source address: strict routers drop packets that leave by another
+            /// interface than the one that owns their source address.
             unbound: bool = false,
         }
     }
 }
 
-/// A subflow that is being opened: a wait that the caller steps.
+/// A subflow that is being opened, for a caller with an event loop of its own.
 ///
-/// Poll [`fd`](Self::fd) for readability until [`deadline`](Self::deadline) and call
-/// [`advance`](Self::advance), until it gives the subflow or an error. Dropped before that, the
-/// half-open subflow is closed again.
+/// Poll [`fd`](Self::fd) for readability until [`deadline`](Self::deadline), then call
+/// [`advance`](Self::advance). Repeat until it returns the subflow or an error. If the value is dropped
+/// before that, the half-open subflow is closed.
 ///
-/// It owns what it opens on: a reference to a socket, or a duplicate of its descriptor if it is to
-/// outlive the socket.
+/// The value owns `S`: a reference to a socket, or a duplicate of the socket's descriptor if the value
+/// is to outlive the socket.
 #[derive(Debug)]
 pub struct Opening<S: AsFd> {
     sock: S,
-    /// What it began is undone by the same door.
+    /// The door that began the subflow also undoes it.
     door: &'static dyn Door,
     token: u32,
     options: Open,
     events: KernelEvents,
     deadline: Instant,
     last_try: Instant,
-    waker: Option<Waker>,
+    wake_fd: Option<WakeFd>,
     stage: Stage,
-    /// A fork of the process has a copy of this, and nothing to undo.
+    /// A fork of the process has a copy of this value, and must not undo anything.
     generation: u64,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// The connection is not ready, and what will make it so is on its way.
+    /// The connection is not ready, and data is on its way that will make it ready.
     Waiting,
-    /// The first segment is sent.
+    /// The first segment has been sent.
     Joining(Box<Join>),
-    /// Told to the caller, or failed: there is nothing to undo.
-    Over,
+    /// The caller has the subflow or an error: there is nothing to undo.
+    Done,
 }
 
 impl<S: AsFd> Opening<S> {
-    /// Checks everything, sends the first segment, and waits for nothing.
+    /// Starts to open a subflow: checks the socket and the options, and sends the first segment. Never
+    /// waits.
     ///
     /// # Errors
-    /// As [`open`](crate::open), for what is known at once.
+    /// As [`open`](crate::open), without those that need an answer of the network.
     pub fn begin(sock: S, options: &Open) -> Result<Opening<S>> {
         Opening::begin_by(door::choose(), sock, options)
     }
@@ -108,14 +113,14 @@ impl<S: AsFd> Opening<S> {
     fn begin_by(door: &'static dyn Door, sock: S, options: &Open) -> Result<Opening<S>> {
         let fd = sock.as_fd();
         let deadline = poll::deadline_in(options.timeout);
-        let info = mptcp::info(fd).map_err(|error| explain(fd, OPERATION, &error))?;
+        let info = mptcp::info(fd).map_err(|error| not_mptcp_error(fd, OPERATION, &error))?;
         let token = info.raw.mptcpi_token;
         if token == 0 {
             let not_connected = || Error::new(ErrorKind::NotConnected, OPERATION);
-            return Err(why_not(fd, OPERATION).unwrap_or_else(not_connected));
+            return Err(unsteerable_reason(fd, OPERATION).unwrap_or_else(not_connected));
         }
-        // Subscribed before anything is sent, so that no answer is missed.
-        let events = door.events(Some(fd)).map_err(|refused| refused.during(OPERATION))?;
+        // Subscribe before the first segment is sent, so that no answer is missed.
+        let events = follow(door, Some(fd), OPERATION)?;
         let options = options.clone();
         let mut opening = Opening {
             sock,
@@ -125,7 +130,7 @@ impl<S: AsFd> Opening<S> {
             events,
             deadline,
             last_try: Instant::now(),
-            waker: None,
+            wake_fd: None,
             stage: Stage::Waiting,
             generation: fork::generation(),
         };
@@ -133,32 +138,32 @@ impl<S: AsFd> Opening<S> {
         Ok(opening)
     }
 
-    /// What it opens on.
+    /// Returns the socket, as it was passed to [`begin`](Self::begin).
     pub fn socket(&self) -> &S {
         &self.sock
     }
 
-    /// The descriptor to poll for readability. Made on the first call, which is why it can fail.
+    /// Returns the descriptor to poll for readability. The first call creates it.
     ///
     /// # Errors
-    /// `Os` where the process has too many descriptors.
+    /// `Os` if the process has too many open descriptors.
     pub fn fd(&mut self) -> Result<BorrowedFd<'_>> {
-        let waker = match self.waker.take() {
-            Some(waker) => waker,
+        let wake_fd = match self.wake_fd.take() {
+            Some(wake_fd) => wake_fd,
             None => {
-                let waker = Waker::new(self.events.as_fd())
+                let wake_fd = WakeFd::new(self.events.as_fd())
                     .map_err(|error| Error::from_io(OPERATION, &error))?;
-                // What happened before the first wait must not be waited for.
-                waker.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
-                waker
+                // The first wait must also end if its event came before.
+                wake_fd.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
+                wake_fd
             }
         };
-        let waker: &Waker = self.waker.insert(waker);
-        Ok(waker.as_fd())
+        let wake_fd: &WakeFd = self.wake_fd.insert(wake_fd);
+        Ok(wake_fd.as_fd())
     }
 
-    /// When it gives up: later than the timeout, by at most half a second, if the subflow has joined
-    /// but is still held back.
+    /// Returns when the attempt gives up. That is at most half a second after the timeout, if the subflow
+    /// has joined but is still held back.
     pub fn deadline(&self) -> Instant {
         match &self.stage {
             Stage::Joining(join) => self.deadline.max(join.rest_until().unwrap_or(self.deadline)),
@@ -166,31 +171,32 @@ impl<S: AsFd> Opening<S> {
         }
     }
 
-    /// Looks whether the subflow is usable, without waiting.
+    /// Returns the subflow if it is usable, or `None` if it is not yet. Never waits.
     ///
     /// # Errors
-    /// As [`open`](crate::open). Nothing is left of the attempt then.
+    /// As [`open`](crate::open). The half-open subflow is then closed.
     pub fn advance(&mut self) -> Result<Option<Subflow>> {
-        if let Some(waker) = &self.waker {
-            waker.clear();
+        if let Some(wake_fd) = &self.wake_fd {
+            wake_fd.clear();
         }
         let result = self.step();
         match &result {
             Ok(None) => {
-                if let Some(waker) = &self.waker {
-                    waker.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
+                if let Some(wake_fd) = &self.wake_fd {
+                    wake_fd.set(self.pause()).map_err(|error| Error::from_io(OPERATION, &error))?;
                 }
             }
-            Ok(Some(_)) => self.stage = Stage::Over,
+            Ok(Some(_)) => self.stage = Stage::Done,
             Err(_) => self.undo(),
         }
         result
     }
 
-    /// Waits for something to happen, at most until the deadline; a signal ends the wait too.
+    /// Waits until [`advance`](Self::advance) has something to do, at most until the deadline. A signal
+    /// ends the wait too.
     ///
     /// # Errors
-    /// What poll(2) says.
+    /// Those of poll(2).
     pub fn wait(&mut self) -> Result<()> {
         let deadline = self.deadline();
         match poll::until(self.fd()?, libc::POLLIN, Some(deadline)) {
@@ -201,34 +207,34 @@ impl<S: AsFd> Opening<S> {
         }
     }
 
-    /// Gives up: the half-open subflow is closed, the connection goes on.
+    /// Gives up and closes the half-open subflow. The connection stays open.
     pub fn cancel(mut self) {
         self.undo();
     }
 
-    /// How long until it is worth another look, if no event comes first.
+    /// How long to wait before the next step, if no event comes first.
     fn pause(&self) -> Duration {
         match &self.stage {
-            Stage::Joining(join) => join.next_look(),
-            _ => READY_LOOK,
+            Stage::Joining(join) => join.next_poll(),
+            _ => READY_POLL,
         }
     }
 
     fn step(&mut self) -> Result<Option<Subflow>> {
         let now = Instant::now();
-        if matches!(self.stage, Stage::Over) {
+        if matches!(self.stage, Stage::Done) {
             return Err(Error::new(ErrorKind::InvalidState, OPERATION)
-                .detail("this attempt is over, and its outcome was told")
-                .with_remedy("Begin another."));
+                .detail("this attempt has already finished")
+                .with_remedy("Begin a new one: Opening::begin."));
         }
         if matches!(self.stage, Stage::Waiting) && self.may_be_ready(now)? {
             self.last_try = now;
-            // Interfaces and ports are chosen by what the thread's namespace has.
-            must_be_here(self.sock.as_fd(), OPERATION)?;
+            // Interfaces and ports are chosen in the thread's network namespace.
+            require_same_namespace(self.sock.as_fd(), OPERATION)?;
             self.stage = self.create()?;
         }
         if let Stage::Joining(join) = &mut self.stage {
-            if let Some(subflow) = join.look(self.sock.as_fd(), &mut self.events)? {
+            if let Some(subflow) = join.poll(self.sock.as_fd(), &mut self.events)? {
                 return Ok(Some(subflow));
             }
         }
@@ -239,42 +245,46 @@ impl<S: AsFd> Opening<S> {
             Stage::Joining(join) => join.timed_out(),
             _ => Error::new(ErrorKind::TimedOut, OPERATION)
                 .detail("the connection did not become ready in time")
-                .with_remedy("Check that its initial subflow works."),
+                .with_remedy("Check that data arrives on the connection: ss -tin."),
         })
     }
 
-    /// Whether something happened to this connection since the last try, or time has passed: the
-    /// events of others come by as well.
+    /// Reports whether an event of this connection came since the last try, or [`READY_POLL`] has passed.
+    /// The descriptor also receives the events of other connections.
     fn may_be_ready(&mut self, now: Instant) -> Result<bool> {
         let token = self.token;
-        let mut has_news = now >= self.last_try + READY_LOOK;
+        let mut has_news = now >= self.last_try + READY_POLL;
         loop {
             match self.events.take(|event| has_news |= event.token == Some(token)) {
                 Ok(true) => {}
                 Ok(false) => return Ok(has_news),
-                // Among those that were lost may have been ours.
+                // An event of this connection may be among those that were lost.
                 Err(refusal) if refusal.errno == libc::ENOBUFS => has_news = true,
                 Err(refusal) => return Err(query_error(OPERATION, refusal.into())),
             }
         }
     }
 
-    /// Asks the kernel to send the first segment, again where the port or the id was taken.
+    /// Makes the kernel send the first segment. Tries again if the port or the address id is in use.
     fn create(&mut self) -> Result<Stage> {
-        let mut plan = match plan(self.sock.as_fd(), self.token, &self.options, OPERATION) {
+        let mut plan = match plan(self.sock.as_fd(), self.token, &self.options) {
             Ok(plan) => plan,
-            Err(error) => return self.unplanned(error),
+            Err(error) => return self.plan_failed(error),
         };
         let (mut ports, mut ids) = (PORT_TRIES, ID_TRIES);
         let sock = self.sock.as_fd();
         let refused: Refused = loop {
-            plan.choose(self.door, sock, OPERATION)?;
-            match self.door.create(sock, self.token, &plan.local, plan.remote) {
+            if let Some(id) = plan.choose(sock)? {
+                id.claim(self.door, sock, self.token, OPERATION)?;
+            }
+            match self.door.create(sock, self.token, plan.local, plan.remote) {
                 Ok(()) => return Ok(Stage::Joining(Box::new(Join::new(self.door, plan)))),
                 Err(refused) => match refused.why {
                     Why::PortTaken if !plan.is_port_given && ports > 0 => ports -= 1,
-                    // Also the answer for an id that somebody else took in between.
-                    Why::Invalid if ids > 0 && why_not(sock, OPERATION).is_none() => ids -= 1,
+                    // Also the answer for an id that another thread has used in the meantime.
+                    Why::Invalid if ids > 0 && unsteerable_reason(sock, OPERATION).is_none() => {
+                        ids -= 1
+                    }
                     _ => break refused,
                 },
             }
@@ -282,17 +292,18 @@ impl<S: AsFd> Opening<S> {
         let why = refused.why;
         let error = refused.during(OPERATION);
         match why {
-            Why::NotReady => self.not_yet(error),
+            Why::NotReady => self.not_ready(error),
             Why::Invalid => {
-                Err(why_not(sock, OPERATION).unwrap_or_else(|| self.invalid(&plan, error)))
+                Err(unsteerable_reason(sock, OPERATION)
+                    .unwrap_or_else(|| self.rejected(&plan, error)))
             }
             _ => Err(error),
         }
     }
 
-    /// The kernel found something wrong with the command, and the connection is not over.
-    fn invalid(&self, plan: &Plan, error: Error) -> Error {
-        // Before Linux 6.10 this is the first that is heard of it.
+    /// The error of a command that the kernel rejected, although the connection has not ended.
+    fn rejected(&self, plan: &Plan, error: Error) -> Error {
+        // Before Linux 6.10 nothing has shown this earlier.
         let sock = self.sock.as_fd();
         let manager = mptcp::info(sock).map(|info| path_manager(self.door, sock, &info));
         if matches!(manager, Ok(PathManager::Kernel)) {
@@ -301,46 +312,50 @@ impl<S: AsFd> Opening<S> {
         let (from, to) = (plan.local.ip, plan.remote);
         error
             .with_kind(ErrorKind::InvalidArgument)
-            .detail(format!("the kernel takes no subflow from {from} to {to}"))
-            .with_remedy("Use addresses of the socket's own family, and routable ones.")
+            .detail(format!("the kernel rejects a subflow from {from} to {to}"))
+            .with_remedy(
+                "Use addresses of the socket's family for which there is a route: \
+                 ip route get REMOTE from LOCAL.",
+            )
     }
 
-    /// A connection that is being made has no peer yet to plan for.
-    fn unplanned(&self, error: Error) -> Result<Stage> {
+    /// Waits if planning failed because the connection is still being established.
+    fn plan_failed(&self, error: Error) -> Result<Stage> {
         if error.kind() != ErrorKind::NotConnected {
             return Err(error);
         }
-        match observe(self.sock.as_fd(), OPERATION) {
-            Ok(Observed::Mptcp(_, Phase::Connecting)) => Ok(Stage::Waiting),
-            _ => Err(why_not(self.sock.as_fd(), OPERATION).unwrap_or(error)),
+        match state_of(self.sock.as_fd(), OPERATION) {
+            Ok(SocketState::Mptcp(_, MptcpState::Connecting)) => Ok(Stage::Waiting),
+            _ => Err(unsteerable_reason(self.sock.as_fd(), OPERATION).unwrap_or(error)),
         }
     }
 
-    /// The connection does not take subflows now: for good, or until data has come through.
-    fn not_yet(&self, error: Error) -> Result<Stage> {
-        if let Some(why) = why_not(self.sock.as_fd(), OPERATION) {
+    /// Waits if the connection will accept subflows later. Fails if it never will, or if nothing is on
+    /// its way that would make it ready.
+    fn not_ready(&self, error: Error) -> Result<Stage> {
+        if let Some(why) = unsteerable_reason(self.sock.as_fd(), OPERATION) {
             return Err(why);
         }
-        match observe(self.sock.as_fd(), OPERATION)? {
-            Observed::Mptcp(_, Phase::Connecting) => Ok(Stage::Waiting),
-            Observed::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
-            // It became ready between the two questions.
-            Observed::Mptcp(..) if is_ready(self.sock.as_fd(), self.token) => Ok(Stage::Waiting),
-            // Or was refused or closed meanwhile.
-            _ => Err(why_not(self.sock.as_fd(), OPERATION)
+        match state_of(self.sock.as_fd(), OPERATION)? {
+            SocketState::Mptcp(_, MptcpState::Connecting) => Ok(Stage::Waiting),
+            SocketState::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
+            // It became ready since the command.
+            SocketState::Mptcp(..) if is_ready(self.sock.as_fd(), self.token) => Ok(Stage::Waiting),
+            // Or it was refused or closed in the meantime.
+            _ => Err(unsteerable_reason(self.sock.as_fd(), OPERATION)
                 .unwrap_or_else(|| error.with_kind(ErrorKind::NotReady))),
         }
     }
 
-    /// Closes what was begun.
+    /// Closes the half-open subflow.
     fn undo(&mut self) {
         let is_ours = self.generation == fork::generation();
         if let (Stage::Joining(join), true) = (&self.stage, is_ours) {
             let (local, remote) = join.ends();
-            // Where it is gone already, there is nothing to close.
+            // If it has ended already, there is nothing to close.
             let _ = self.door.destroy(self.sock.as_fd(), self.token, local, remote);
         }
-        self.stage = Stage::Over;
+        self.stage = Stage::Done;
     }
 }
 
@@ -350,7 +365,7 @@ impl<S: AsFd> Drop for Opening<S> {
     }
 }
 
-/// Data that was sent and not yet acknowledged will, once it is, make the connection ready.
+/// Reports whether sent data is unacknowledged: its acknowledgement makes the connection ready.
 fn is_data_on_its_way(info: &RawInfo) -> bool {
     info.raw.mptcpi_write_seq != info.raw.mptcpi_snd_una
 }
@@ -366,7 +381,7 @@ mod tests {
     use crate::door::recorder::Recorder;
     use crate::{Connect, Listen};
 
-    /// A connection that takes further subflows, and its server with the listener that they need.
+    /// A connection that accepts further subflows, and its server with the listener that they need.
     fn connected(net: &Net) -> (TcpStream, (TcpStream, TcpListener)) {
         let address = (net.paths[0].server_v4, 0);
         let listener = net.server.run(|| crate::listen(address, &Listen::new())).unwrap();
@@ -382,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn one_door_does_all_that_an_opening_asks() {
+    fn one_door_does_every_act_of_an_opening() {
         if !ready() {
             return;
         }

@@ -46,7 +46,7 @@ const RESTLESS: Duration = Duration::from_millis(1);
 /// round-trip time of an accepted connection up to a whole millisecond.
 const NEAR: Duration = Duration::from_millis(2);
 
-/// How long a subflow that has just joined is to be held back.
+/// Returns how long to hold back a subflow that has just joined.
 pub(crate) fn after_joining(joined: &Subflow) -> Duration {
     if round_trip(joined) > RESTLESS {
         return Duration::ZERO;
@@ -54,12 +54,12 @@ pub(crate) fn after_joining(joined: &Subflow) -> Duration {
     REST.mul_f64((load::per_processor() / BUSY).max(1.0)).min(LONGEST)
 }
 
-/// Whether a further subflow of the connection with these subflows may have to be held back.
+/// Reports whether a further subflow of the connection with these subflows may have to be held back.
 pub(crate) fn is_needed(live: &[Subflow]) -> bool {
     live.iter().any(|subflow| round_trip(subflow) <= NEAR)
 }
 
-/// The least that was measured: a busy machine makes single measurements too long.
+/// Returns the least round-trip time: on a busy machine, single measurements are too long.
 fn round_trip(subflow: &Subflow) -> Duration {
     Duration::from_micros(subflow.rtt_us.min(subflow.rtt_min_us).into())
 }

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A local address that a connection knows under an address id.
+ * A local address of a connection, with its address id.
  */
 public final class Address extends Row {
     private static final int WIDTH = 8;
@@ -38,21 +38,21 @@ public final class Address extends Row {
     }
 
     /**
-     * The port; 0 where it is not bound to one.
+     * The port; 0 if the address is not bound to one.
      */
     public int port() {
         return (int) word(5);
     }
 
     /**
-     * The peer was told of it, by {@code announce} or by an endpoint.
+     * Whether it was announced to the peer, by {@code announce} or by an endpoint.
      */
     public boolean isAnnounced() {
         return word(6) != 0;
     }
 
     /**
-     * How many live subflows use it under this id.
+     * The number of live subflows that use it with this id.
      */
     public long subflows() {
         return word(7);

@@ -3,7 +3,7 @@ package org.subflows;
 
 
 /**
- * Which address to announce, and how.
+ * Options of {@code announce}.
  *
  * <p>Immutable: each method gives a new one.
  */
@@ -23,27 +23,28 @@ public final class AnnounceOptions extends Options {
     }
 
     /**
-     * The port that the peer should connect to; 0 chooses a free one. With one, a listener is kept
-     * there, on the interface that owns the address: the peer needs it to join us. Without, the
-     * peer uses the port that this end of the connection has, and something must be listening
-     * there: right for a server.
+     * The port that the peer connects to; 0 chooses a free one. The library then listens on it, on
+     * the interface that owns the address, because the peer can only join where a socket listens.
+     * Without it, the peer uses the port of this end of the connection, on which the program must
+     * already listen, as a server does.
      */
     public static AnnounceOptions atPort(int port) {
         return DEFAULTS.port(port);
     }
 
     /**
-     * The port that the peer should connect to; 0 chooses a free one. With one, a listener is kept
-     * there, on the interface that owns the address: the peer needs it to join us. Without, the
-     * peer uses the port that this end of the connection has, and something must be listening
-     * there: right for a server.
+     * The port that the peer connects to; 0 chooses a free one. The library then listens on it, on
+     * the interface that owns the address, because the peer can only join where a socket listens.
+     * Without it, the peer uses the port of this end of the connection, on which the program must
+     * already listen, as a server does.
      */
     public AnnounceOptions port(int port) {
         return new AnnounceOptions(with(0, inRange(port, 0xffff, "port")));
     }
 
     /**
-     * How many strangers may wait at the listener to be turned away.
+     * The number of connections of other hosts that may wait at the listener until {@code
+     * Announced.turnAway} resets them.
      */
     public AnnounceOptions backlog(int backlog) {
         return new AnnounceOptions(with(1, inRange(backlog, Integer.MAX_VALUE, "backlog")));

@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * One thing that this kernel and this process can or cannot do.
+ * A capability of this kernel and this process.
  */
 public final class Capability extends Row {
     private static final int WIDTH = 6;
@@ -24,35 +24,35 @@ public final class Capability extends Row {
     }
 
     /**
-     * Its name.
+     * The name of the capability.
      */
     public String name() {
         return text(1);
     }
 
     /**
-     * What it is good for.
+     * What it makes possible.
      */
     public String purpose() {
         return text(2);
     }
 
     /**
-     * Whether it is there.
+     * Whether it is available.
      */
     public boolean isAvailable() {
         return word(3) != 0;
     }
 
     /**
-     * Why it is not.
+     * Why it is not available.
      */
     public Optional<String> cause() {
         return has(0) ? Optional.of(text(4)) : Optional.empty();
     }
 
     /**
-     * What to do about it; often one command to run.
+     * What makes it available; often a command to run.
      */
     public Optional<String> remedy() {
         return has(1) ? Optional.of(text(5)) : Optional.empty();

@@ -5,7 +5,7 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 
 /**
- * How to connect.
+ * Options of {@code connect}.
  *
  * <p>Immutable: each method gives a new one.
  */
@@ -25,51 +25,51 @@ public final class ConnectOptions extends Options {
     }
 
     /**
-     * Take control of the connection's paths before connecting: see {@code takeControl}. Fails
-     * with the remedy where that is not possible. Not the default, because a connection under the
-     * application's control ignores the endpoints that the administrator or NetworkManager
-     * configured, and would lose the paths that they give.
+     * Whether to take control of the connection before connecting: see {@code takeControl}. The
+     * call fails if that is not possible. This is not the default, because a controlled connection
+     * ignores the endpoints that the administrator or NetworkManager configured, and so gets no
+     * subflows from them.
      */
     public static ConnectOptions controlled() {
         return DEFAULTS.control();
     }
 
     /**
-     * The local address to connect from; port 0 leaves the port to the kernel.
+     * The local address to connect from. With port 0 the kernel chooses the port.
      */
     public ConnectOptions local(InetSocketAddress local) {
         return new ConnectOptions(with(0, local));
     }
 
     /**
-     * The interface to leave by (SO_BINDTODEVICE).
+     * The interface to connect by, by name (SO_BINDTOIFINDEX).
      */
     public ConnectOptions networkInterface(String networkInterface) {
         return new ConnectOptions(with(1, networkInterface));
     }
 
     /**
-     * How long to try. Without, the kernel decides (about two minutes).
+     * The timeout for each address. Without it, the kernel gives up after about two minutes.
      */
     public ConnectOptions timeout(Duration timeout) {
         return new ConnectOptions(with(2, timeout));
     }
 
     /**
-     * Take control of the connection's paths before connecting: see {@code takeControl}. Fails
-     * with the remedy where that is not possible. Not the default, because a connection under the
-     * application's control ignores the endpoints that the administrator or NetworkManager
-     * configured, and would lose the paths that they give.
+     * Whether to take control of the connection before connecting: see {@code takeControl}. The
+     * call fails if that is not possible. This is not the default, because a controlled connection
+     * ignores the endpoints that the administrator or NetworkManager configured, and so gets no
+     * subflows from them.
      */
     public ConnectOptions control() {
         return control(true);
     }
 
     /**
-     * Take control of the connection's paths before connecting: see {@code takeControl}. Fails
-     * with the remedy where that is not possible. Not the default, because a connection under the
-     * application's control ignores the endpoints that the administrator or NetworkManager
-     * configured, and would lose the paths that they give.
+     * Whether to take control of the connection before connecting: see {@code takeControl}. The
+     * call fails if that is not possible. This is not the default, because a controlled connection
+     * ignores the endpoints that the administrator or NetworkManager configured, and so gets no
+     * subflows from them.
      */
     public ConnectOptions control(boolean control) {
         return new ConnectOptions(with(3, control));

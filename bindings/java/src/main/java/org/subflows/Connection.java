@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One Multipath TCP connection of the network namespace, whoever owns it.
+ * A Multipath TCP connection of the network namespace, of any process.
  */
 public final class Connection extends Row {
     private static final int WIDTH = 33;
@@ -24,7 +24,7 @@ public final class Connection extends Row {
     }
 
     /**
-     * The local token, by which {@code ss -M} and the kernel's events name it.
+     * The local token, by which {@code ss -M} and the kernel's events identify it.
      */
     public long token() {
         return word(1);
@@ -52,14 +52,14 @@ public final class Connection extends Row {
     }
 
     /**
-     * The inode of its socket, as in /proc/PID/fd; 0 where no process holds it any more.
+     * The inode of its socket, as in /proc/PID/fd; 0 if no process holds the socket any more.
      */
     public long inode() {
         return word(9);
     }
 
     /**
-     * The user who made the socket.
+     * The id of the user who created the socket.
      */
     public long uid() {
         return word(10);
@@ -80,15 +80,14 @@ public final class Connection extends Row {
     }
 
     /**
-     * Its counters.
+     * The counters of the connection.
      */
     public Info info() {
         return new Info(words(), at(13));
     }
 
     /**
-     * Its subflows, where they were asked for ({@code ConnectionsOptions.subflows}); otherwise
-     * empty.
+     * Its subflows; empty unless {@code ConnectionsOptions.subflows} is set.
      */
     public List<Details> subflows() {
         return Details.all(words(), at(32));

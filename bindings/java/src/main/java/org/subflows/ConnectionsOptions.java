@@ -3,7 +3,7 @@ package org.subflows;
 
 
 /**
- * What to list of each connection.
+ * Options of {@code connections}.
  *
  * <p>Immutable: each method gives a new one.
  */
@@ -23,24 +23,24 @@ public final class ConnectionsOptions extends Options {
     }
 
     /**
-     * Its subflows as well. Takes several times as long: the kernel is asked for every TCP socket
-     * of the namespace.
+     * Whether to list the subflows of each connection as well. This takes several times as long,
+     * because the kernel then lists every TCP socket of the namespace.
      */
     public static ConnectionsOptions withSubflows() {
         return DEFAULTS.subflows();
     }
 
     /**
-     * Its subflows as well. Takes several times as long: the kernel is asked for every TCP socket
-     * of the namespace.
+     * Whether to list the subflows of each connection as well. This takes several times as long,
+     * because the kernel then lists every TCP socket of the namespace.
      */
     public ConnectionsOptions subflows() {
         return subflows(true);
     }
 
     /**
-     * Its subflows as well. Takes several times as long: the kernel is asked for every TCP socket
-     * of the namespace.
+     * Whether to list the subflows of each connection as well. This takes several times as long,
+     * because the kernel then lists every TCP socket of the namespace.
      */
     public ConnectionsOptions subflows(boolean subflows) {
         return new ConnectionsOptions(with(0, subflows));

@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * What the kernel's socket table knows of one subflow, beside what {@code list} tells.
+ * The entry of one subflow in the kernel's socket table: what {@code list} does not report.
  */
 public final class Details extends Row {
     private static final int WIDTH = 22;
@@ -48,29 +48,29 @@ public final class Details extends Row {
     }
 
     /**
-     * Both ends have acknowledged the subflow: it carries data. For the initial one this is so
-     * once the first data is acknowledged.
+     * Whether both ends have acknowledged the subflow, so that it carries data. The initial
+     * subflow has joined when the first data is acknowledged.
      */
     public boolean isJoined() {
         return word(8) != 0;
     }
 
     /**
-     * It is not the initial subflow.
+     * Whether it is another subflow than the initial one.
      */
     public boolean isAdditional() {
         return word(9) != 0;
     }
 
     /**
-     * We asked the peer to send here only when no other path works.
+     * Whether this end asked the peer to use the subflow as backup.
      */
     public boolean isBackup() {
         return word(10) != 0;
     }
 
     /**
-     * The peer asked us to send here only when no other path works.
+     * Whether the peer asked this end to use the subflow as backup.
      */
     public boolean isRemoteBackup() {
         return word(11) != 0;
@@ -91,7 +91,8 @@ public final class Details extends Row {
     }
 
     /**
-     * The index of the interface that it is bound to; absent where the routing table decides.
+     * The index of the interface that the subflow is bound to; absent if the routing table
+     * decides.
      */
     public OptionalLong interfaceIndex() {
         return has(0) ? OptionalLong.of(word(14)) : OptionalLong.empty();
@@ -105,14 +106,14 @@ public final class Details extends Row {
     }
 
     /**
-     * The congestion control.
+     * The name of the congestion control.
      */
     public Optional<String> congestionControl() {
         return has(2) ? Optional.of(text(16)) : Optional.empty();
     }
 
     /**
-     * The cookie by which {@code ss -e} (as {@code sk:}) names the subflow's socket.
+     * The kernel's cookie of the subflow's socket, as {@code ss -e} prints it ({@code sk:}).
      */
     public long cookie() {
         return word(17);
@@ -126,7 +127,7 @@ public final class Details extends Row {
     }
 
     /**
-     * Data sent, sent again included. In bytes.
+     * Data sent, including retransmissions. In bytes.
      */
     public long bytesSent() {
         return word(19);
@@ -140,7 +141,7 @@ public final class Details extends Row {
     }
 
     /**
-     * Data sent again. In bytes.
+     * Data retransmitted. In bytes.
      */
     public long bytesRetransmitted() {
         return word(21);

@@ -6,40 +6,41 @@ package org.subflows;
  */
 public enum ErrorKind {
     /**
-     * The connection is plain TCP. Ask {@code status} whether it fell back; such a connection has
-     * one path and keeps it.
+     * The connection is plain TCP. Call {@code status} to see whether it fell back: a plain TCP
+     * connection has one path only.
      */
     NOT_MPTCP(1),
     /**
-     * The socket is not connected. Connect it first.
+     * The socket is not connected. Connect the socket first.
      */
     NOT_CONNECTED(2),
     /**
-     * The connection is not ready for more subflows. Send or receive something first: the first
-     * byte acknowledged makes it ready.
+     * The connection is not ready for more subflows. Send or receive data first: the connection is
+     * ready when the first byte is acknowledged.
      */
     NOT_READY(3),
     /**
-     * The kernel's path manager is in charge of this connection. Take control before connecting
-     * ({@code connect} with control, or {@code takeControl}).
+     * The kernel's path manager manages this connection. Take control before connecting: {@code
+     * connect} with control, or {@code takeControl}.
      */
     NOT_CONTROLLED(4),
     /**
-     * Not permitted. Run it with CAP_NET_ADMIN: as root, in a service with
+     * Not permitted. Run the program with CAP_NET_ADMIN: as root, in a service with
      * AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
      * +net_admin.
      */
     NOT_PERMITTED(5),
     /**
-     * The socket is in the wrong state for this. Ask {@code status} for its state.
+     * The socket is in the wrong state for this call. Call {@code status} for the state of the
+     * socket.
      */
     INVALID_STATE(6),
     /**
-     * An argument is not valid. Correct the argument.
+     * An argument is not valid. See the documentation of the call for the values that it accepts.
      */
     INVALID_ARGUMENT(7),
     /**
-     * There is no such subflow. Ask {@code list} for the live ones.
+     * No live subflow has this id. Call {@code list} for the ids of the live subflows.
      */
     NO_SUCH_SUBFLOW(8),
     /**
@@ -61,7 +62,7 @@ public enum ErrorKind {
      */
     PEER_LIMIT(12),
     /**
-     * The time ran out. Check that packets pass on that path, or allow more time.
+     * The timeout expired. Check that packets pass on that path, or use a longer timeout.
      */
     TIMED_OUT(13),
     /**
@@ -69,15 +70,15 @@ public enum ErrorKind {
      */
     CLOSED(14),
     /**
-     * Not supported here. Ask {@code capabilities} what this kernel can do.
+     * Not supported by this kernel. Call {@code capabilities} for what this kernel supports.
      */
     UNSUPPORTED(15),
     /**
-     * Somebody else is using it. Try again.
+     * Another process or thread is using what the call needs. Call again after a second.
      */
     BUSY(16),
     /**
-     * The system reported an error. Look up its number with {@code errno -l}.
+     * The system reported an error. Look up the error number: errno -l.
      */
     OS(17),
     /**

@@ -9,7 +9,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * Something that happened. What does not belong to its kind is absent.
+ * An event. A field that does not belong to its kind is absent.
  */
 public final class Event extends Row {
     private static final int WIDTH = 18;
@@ -27,7 +27,7 @@ public final class Event extends Row {
     }
 
     /**
-     * What happened.
+     * The kind of the event.
      */
     public EventKind kind() {
         return EventKind.of(word(1));
@@ -69,21 +69,21 @@ public final class Event extends Row {
     }
 
     /**
-     * The peer asked us to use the subflow as backup only.
+     * Whether the peer asked this end to use the subflow as backup.
      */
     public Optional<Boolean> isRemoteBackup() {
         return has(5) ? Optional.of(word(11) != 0) : Optional.empty();
     }
 
     /**
-     * Why a subflow is gone, as an error number (errno).
+     * Why a subflow has ended, as an error number (errno).
      */
     public OptionalInt error() {
         return has(6) ? OptionalInt.of((int) word(12)) : OptionalInt.empty();
     }
 
     /**
-     * Why the peer reset it (RFC 8684, section 3.6).
+     * The reason of the peer's reset (RFC 8684, section 3.6).
      */
     public OptionalLong resetReason() {
         return has(7) ? OptionalLong.of(word(13)) : OptionalLong.empty();
@@ -97,21 +97,21 @@ public final class Event extends Row {
     }
 
     /**
-     * This end accepted the connection.
+     * Whether this end accepted the connection.
      */
     public boolean isServer() {
         return word(15) != 0;
     }
 
     /**
-     * The peer wants no subflow to its initial address.
+     * Whether the peer accepts no further subflow to its initial address.
      */
     public boolean deniesInitialAddress() {
         return word(16) != 0;
     }
 
     /**
-     * Told not by the kernel at the time, but found out after a loss.
+     * Whether the library derived the event after a loss, instead of the kernel reporting it.
      */
     public boolean isResync() {
         return word(17) != 0;

@@ -2,15 +2,15 @@
 package org.subflows;
 
 /**
- * What happened; numbers as in the kernel's {@code enum mptcp_event_type}.
+ * The kind of an event. The numbers are those of the kernel's {@code enum mptcp_event_type}.
  */
 public enum EventKind {
     /**
-     * Something that this library does not know.
+     * An event that this version of the library does not know.
      */
     UNKNOWN(0),
     /**
-     * A connection is being made.
+     * A connection is being established.
      */
     CREATED(1),
     /**
@@ -18,7 +18,7 @@ public enum EventKind {
      */
     ESTABLISHED(2),
     /**
-     * A connection is over. The kernel does not tell this in every case: see {@code events}.
+     * A connection has ended. The kernel does not report every end: see {@code events}.
      */
     CLOSED(3),
     /**
@@ -30,28 +30,28 @@ public enum EventKind {
      */
     ADDRESS_REMOVED(7),
     /**
-     * A subflow was answered; it may still be taken back.
+     * The peer has answered a subflow, and may still reject it.
      */
     SUBFLOW_ESTABLISHED(10),
     /**
-     * A subflow is gone.
+     * A subflow has ended.
      */
     SUBFLOW_CLOSED(11),
     /**
-     * The peer changed what it wants to be backup.
+     * The peer asked to use a subflow as backup, or as a regular one again.
      */
     SUBFLOW_PRIORITY(13),
     /**
-     * A listener was made.
+     * A socket has begun to listen.
      */
     LISTENER_CREATED(15),
     /**
-     * A listener is gone.
+     * A socket has stopped listening.
      */
     LISTENER_CLOSED(16),
     /**
-     * Events were lost, because more came than were read. What follows with {@code isResync}
-     * brings the reader back to the kernel's state.
+     * Events were lost, because the program read them too slowly. The events with {@code isResync}
+     * that follow report what changed meanwhile.
      */
     LOST(255);
 

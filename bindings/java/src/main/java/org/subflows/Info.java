@@ -9,7 +9,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * The counters of a connection as a whole. What this kernel does not count is absent.
+ * The counters of a connection as a whole. A counter that this kernel does not have is absent.
  */
 public final class Info extends Row {
     private static final int WIDTH = 19;
@@ -27,61 +27,61 @@ public final class Info extends Row {
     }
 
     /**
-     * The local token, by which {@code ss -M} and the kernel's events name the connection; 0 while
-     * there is no connection.
+     * The local token, by which {@code ss -M} and the kernel's events identify the connection; 0
+     * without a connection.
      */
     public long token() {
         return word(1);
     }
 
     /**
-     * How many subflows are alive, the initial one included. Of a socket, the true number; of a
-     * connection that was looked up or listed, the kernel's count, which starts again at 256 and
-     * is absent before Linux 6.8. Before 6.5 also absent for a socket of another network
-     * namespace.
+     * The number of live subflows, including the initial one. For a socket this is the true
+     * number, absent before Linux 6.5 for a socket of another network namespace. In a record of
+     * {@code connection} and {@code connections} it is the kernel's counter, which wraps at 256
+     * and is absent before Linux 6.8.
      */
     public OptionalLong subflows() {
         return has(0) ? OptionalLong.of(word(2)) : OptionalLong.empty();
     }
 
     /**
-     * The most extra subflows that the kernel's path manager allows; absent where the application
-     * is in control.
+     * The number of additional subflows that the kernel's path manager allows; absent if the
+     * application controls the connection.
      */
     public OptionalInt subflowsMax() {
         return has(1) ? OptionalInt.of((int) word(3)) : OptionalInt.empty();
     }
 
     /**
-     * How many addresses we announced.
+     * The number of addresses that this end announced.
      */
     public int addressesAnnounced() {
         return (int) word(4);
     }
 
     /**
-     * How many announced addresses of the peer we accepted.
+     * The number of announced addresses of the peer that this end accepted.
      */
     public int addressesAccepted() {
         return (int) word(5);
     }
 
     /**
-     * The peer has shown its key: Multipath TCP is spoken by both ends.
+     * Whether this end has received the peer's key, so that both ends use Multipath TCP.
      */
     public boolean isRemoteKeyReceived() {
         return word(6) != 0;
     }
 
     /**
-     * Data carry a checksum (RFC 8684, section 3.3.1).
+     * Whether data carries a checksum (RFC 8684, section 3.3.1).
      */
     public boolean isChecksumEnabled() {
         return word(7) != 0;
     }
 
     /**
-     * The sequence number of the next byte to be written.
+     * The sequence number of the next byte that the application writes.
      */
     public long writeSequence() {
         return word(8);
@@ -95,21 +95,22 @@ public final class Info extends Row {
     }
 
     /**
-     * The next sequence number expected from the peer.
+     * The next sequence number that is expected from the peer.
      */
     public long receiveSequence() {
         return word(10);
     }
 
     /**
-     * Times that data had to be sent again on another subflow in a row. Absent before Linux 6.5.
+     * The number of consecutive times that data was retransmitted on another subflow. Absent
+     * before Linux 6.5.
      */
     public OptionalLong retransmits() {
         return has(2) ? OptionalLong.of(word(11)) : OptionalLong.empty();
     }
 
     /**
-     * Data sent again on another subflow. In bytes. Absent before Linux 6.5.
+     * Data retransmitted on another subflow. In bytes. Absent before Linux 6.5.
      */
     public OptionalLong bytesRetransmitted() {
         return has(3) ? OptionalLong.of(word(12)) : OptionalLong.empty();
@@ -130,7 +131,7 @@ public final class Info extends Row {
     }
 
     /**
-     * Data acknowledged by the peer. In bytes. Absent before Linux 6.5.
+     * Data that the peer acknowledged. In bytes. Absent before Linux 6.5.
      */
     public OptionalLong bytesAcknowledged() {
         return has(6) ? OptionalLong.of(word(15)) : OptionalLong.empty();

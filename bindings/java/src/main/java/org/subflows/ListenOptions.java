@@ -3,7 +3,7 @@ package org.subflows;
 
 
 /**
- * How to listen.
+ * Options of {@code listen}.
  *
  * <p>Immutable: each method gives a new one.
  */
@@ -23,29 +23,29 @@ public final class ListenOptions extends Options {
     }
 
     /**
-     * Accept only what comes in by this interface (SO_BINDTODEVICE).
+     * The interface whose connections are accepted, by name (SO_BINDTOIFINDEX). Without it, those
+     * of every interface.
      */
     public ListenOptions networkInterface(String networkInterface) {
         return new ListenOptions(with(0, networkInterface));
     }
 
     /**
-     * How many connections may wait to be accepted; the kernel's limit is {@code
-     * net.core.somaxconn}.
+     * The number of connections that may wait to be accepted, at most {@code net.core.somaxconn}.
      */
     public ListenOptions backlog(int backlog) {
         return new ListenOptions(with(1, inRange(backlog, Integer.MAX_VALUE, "backlog")));
     }
 
     /**
-     * An IPv6 listener leaves IPv4 alone.
+     * Whether an IPv6 listener accepts IPv6 connections only.
      */
     public ListenOptions onlyV6() {
         return onlyV6(true);
     }
 
     /**
-     * An IPv6 listener leaves IPv4 alone.
+     * Whether an IPv6 listener accepts IPv6 connections only.
      */
     public ListenOptions onlyV6(boolean onlyV6) {
         return new ListenOptions(with(2, onlyV6));

@@ -6,7 +6,7 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 
 /**
- * How to open a subflow: from where, to where, and for what.
+ * Options of {@code open}: the two ends of the subflow, its priority and the timeout.
  *
  * <p>Immutable: each method gives a new one.
  */
@@ -26,84 +26,86 @@ public final class OpenOptions extends Options {
     }
 
     /**
-     * The interface to send by, by name. Without, the one that owns {@code local}.
+     * The interface to send by, by name. Without it, the one that owns the local address.
      */
     public static OpenOptions via(String networkInterface) {
         return DEFAULTS.networkInterface(networkInterface);
     }
 
     /**
-     * The local address to open it from. Without, an address of {@code networkInterface}; without
-     * both, the address of the initial subflow.
+     * The local address. Without it, an address of {@code networkInterface}; without both, the
+     * address of the initial subflow.
      */
     public static OpenOptions from(InetAddress local) {
         return DEFAULTS.local(local);
     }
 
     /**
-     * The local address to open it from. Without, an address of {@code networkInterface}; without
-     * both, the address of the initial subflow.
+     * The local address. Without it, an address of {@code networkInterface}; without both, the
+     * address of the initial subflow.
      */
     public OpenOptions local(InetAddress local) {
         return new OpenOptions(with(0, local));
     }
 
     /**
-     * The interface to send by, by name. Without, the one that owns {@code local}.
+     * The interface to send by, by name. Without it, the one that owns the local address.
      */
     public OpenOptions networkInterface(String networkInterface) {
         return new OpenOptions(with(1, networkInterface));
     }
 
     /**
-     * The remote end. Without, the peer's address as it was connected to; a port of 0 stands for
-     * the port that was connected to.
+     * The remote end. Without it, the peer's end of the connection; with port 0, the peer's port
+     * of the connection.
      */
     public OpenOptions remote(InetSocketAddress remote) {
         return new OpenOptions(with(2, remote));
     }
 
     /**
-     * The local port; 0 chooses a free one from the ephemeral range.
+     * The local port. 0 chooses a free one from the ephemeral range.
      */
     public OpenOptions localPort(int localPort) {
         return new OpenOptions(with(3, inRange(localPort, 0xffff, "localPort")));
     }
 
     /**
-     * Ask the peer to use it as backup only, from the start.
+     * Whether to ask the peer to use the subflow as backup from the start.
      */
     public OpenOptions backup() {
         return backup(true);
     }
 
     /**
-     * Ask the peer to use it as backup only, from the start.
+     * Whether to ask the peer to use the subflow as backup from the start.
      */
     public OpenOptions backup(boolean backup) {
         return new OpenOptions(with(4, backup));
     }
 
     /**
-     * How long to try until it is usable.
+     * The timeout until the subflow is usable.
      */
     public OpenOptions timeout(Duration timeout) {
         return new OpenOptions(with(5, timeout));
     }
 
     /**
-     * Leave the choice of the interface to the routing table, instead of sending by the one that
-     * owns the local address. Strict routers drop what leaves by another: only for hosts whose
-     * routing rules look at the source address.
+     * Whether to leave the choice of the interface to the routing table, instead of sending by the
+     * one that owns the local address. Set this only on a host whose routing rules depend on the
+     * source address: strict routers drop packets that leave by another interface than the one
+     * that owns their source address.
      */
     public OpenOptions unbound() {
         return unbound(true);
     }
 
     /**
-     * Leave the choice of the interface to the routing table, instead of sending by the one that
-     * owns the local address. Strict routers drop what leaves by another: only for hosts whose
-     * routing rules look at the source address.
+     * Whether to leave the choice of the interface to the routing table, instead of sending by the
+     * one that owns the local address. Set this only on a host whose routing rules depend on the
+     * source address: strict routers drop packets that leave by another interface than the one
+     * that owns their source address.
      */
     public OpenOptions unbound(boolean unbound) {
         return new OpenOptions(with(6, unbound));

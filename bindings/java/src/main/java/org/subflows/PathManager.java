@@ -2,19 +2,19 @@
 package org.subflows;
 
 /**
- * Who decides about the subflows of a connection.
+ * What manages the subflows of a connection.
  */
 public enum PathManager {
     /**
-     * This kernel does not tell, or there is no Multipath TCP connection.
+     * Unknown: this kernel does not report it, or there is no Multipath TCP connection.
      */
     UNKNOWN(0),
     /**
-     * The kernel, by its endpoints and limits ({@code ip mptcp}).
+     * The kernel, by the configured endpoints and limits ({@code ip mptcp}).
      */
     KERNEL(1),
     /**
-     * The application: control was taken.
+     * The application, which took control.
      */
     USERSPACE(2);
 

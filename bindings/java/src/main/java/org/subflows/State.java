@@ -2,11 +2,11 @@
 package org.subflows;
 
 /**
- * What a stream socket is.
+ * The state of a stream socket.
  */
 public enum State {
     /**
-     * A Multipath TCP socket that has no connection yet.
+     * A Multipath TCP socket without a connection.
      */
     UNCONNECTED(0),
     /**
@@ -14,24 +14,24 @@ public enum State {
      */
     LISTENING(1),
     /**
-     * A Multipath TCP socket whose connection is being set up.
+     * A Multipath TCP socket whose connection is being established.
      */
     CONNECTING(2),
     /**
-     * A Multipath TCP connection, also when one direction of it is closed.
+     * A Multipath TCP connection, also if one direction of it is closed.
      */
     MPTCP(3),
     /**
-     * A connection that was to be Multipath TCP and is plain TCP.
+     * A connection that fell back from Multipath TCP to plain TCP.
      */
     FELL_BACK(4),
     /**
-     * A TCP socket, also one accepted from a client that does not speak Multipath TCP.
+     * A TCP socket, also one that was accepted from a client without Multipath TCP.
      */
     TCP(5),
     /**
-     * A Multipath TCP connection that is over: closed by both ends, or reset. One that was refused
-     * may leave its socket unconnected, as the kernel does.
+     * A Multipath TCP connection that has ended: closed by both ends, or reset. After a refused
+     * connection the kernel may leave the socket {@code UNCONNECTED} instead.
      */
     CLOSED(6),
     /**

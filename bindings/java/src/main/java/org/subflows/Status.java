@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 
 /**
- * What a socket is at this moment.
+ * The state of a socket at the time of the call.
  */
 public final class Status extends Row {
     private static final int WIDTH = 5;
@@ -24,30 +24,30 @@ public final class Status extends Row {
     }
 
     /**
-     * What it is.
+     * The state of the socket.
      */
     public State state() {
         return State.of(word(1));
     }
 
     /**
-     * Whether subflows may be opened now: the peer has shown that it speaks Multipath TCP, and
-     * neither direction is closed.
+     * Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
+     * is closed.
      */
     public boolean isReady() {
         return word(2) != 0;
     }
 
     /**
-     * Who decides about its subflows.
+     * What manages the subflows of the connection.
      */
     public PathManager pathManager() {
         return PathManager.of(word(3));
     }
 
     /**
-     * The local token, by which {@code ss -M} and the kernel's events name the connection; absent
-     * while there is none.
+     * The local token, by which {@code ss -M} and the kernel's events identify the connection;
+     * absent without a connection.
      */
     public OptionalLong token() {
         return has(0) ? OptionalLong.of(word(4)) : OptionalLong.empty();

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 
 /**
- * One live subflow of a connection: one path, and how it fares.
+ * One live subflow of a connection: its path and its counters.
  */
 public final class Subflow extends Row {
     private static final int WIDTH = 33;
@@ -26,15 +26,15 @@ public final class Subflow extends Row {
     }
 
     /**
-     * Names the subflow on this end while the connection lives; the initial one is 1 on Linux 6.5
-     * and newer. Never used twice, and not the address id of RFC 8684.
+     * The id of the subflow on this end. An id is not used again while the connection lives. On
+     * Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
      */
     public long id() {
         return word(1);
     }
 
     /**
-     * The local end. IPv4 on an IPv6 socket is given as IPv4.
+     * The local end; of IPv4 on an IPv6 socket, the IPv4 address.
      */
     public InetSocketAddress local() {
         return address(2);
@@ -69,7 +69,7 @@ public final class Subflow extends Row {
     }
 
     /**
-     * Least round-trip time seen lately.
+     * Minimum of the recent round-trip times.
      */
     public Duration rttMin() {
         return micros(11);
@@ -97,28 +97,28 @@ public final class Subflow extends Row {
     }
 
     /**
-     * The most data in one segment that we send. In bytes.
+     * Maximum size of the data in a sent segment. In bytes.
      */
     public long segmentSize() {
         return word(15);
     }
 
     /**
-     * The rate at which data is paced out; absent where nothing limits it. In bytes per second.
+     * Rate to which sending is paced; absent if it is not limited. In bytes per second.
      */
     public OptionalLong pacingRate() {
         return has(0) ? OptionalLong.of(word(16)) : OptionalLong.empty();
     }
 
     /**
-     * The rate at which data was lately delivered. In bytes per second.
+     * Recent rate at which data was delivered. In bytes per second.
      */
     public long deliveryRate() {
         return word(17);
     }
 
     /**
-     * Data sent, sent again included. In bytes.
+     * Data sent, including retransmissions. In bytes.
      */
     public long bytesSent() {
         return word(18);
@@ -139,7 +139,7 @@ public final class Subflow extends Row {
     }
 
     /**
-     * Data sent again. In bytes.
+     * Data retransmitted. In bytes.
      */
     public long bytesRetransmitted() {
         return word(21);
@@ -167,7 +167,7 @@ public final class Subflow extends Row {
     }
 
     /**
-     * Segments sent again since the subflow was opened. In segments.
+     * Segments retransmitted since the subflow was opened. In segments.
      */
     public long segmentsRetransmitted() {
         return word(25);
@@ -181,14 +181,14 @@ public final class Subflow extends Row {
     }
 
     /**
-     * Segments thought lost. In segments.
+     * Segments that the kernel considers lost. In segments.
      */
     public long segmentsLost() {
         return word(27);
     }
 
     /**
-     * Timeouts in a row for the oldest unacknowledged segment.
+     * Consecutive retransmission timeouts of the oldest unacknowledged segment.
      */
     public int retransmits() {
         return (int) word(28);

@@ -2,11 +2,11 @@
 package org.subflows;
 
 /**
- * The TCP state of a subflow; numbers as in the kernel.
+ * The TCP state of a subflow. The numbers are those of the kernel.
  */
 public enum SubflowState {
     /**
-     * A state that this library does not know.
+     * A state that this version of the library does not know.
      */
     UNKNOWN(0),
     /**
@@ -14,23 +14,23 @@ public enum SubflowState {
      */
     ESTABLISHED(1),
     /**
-     * We sent the first segment.
+     * This end has sent the first segment.
      */
     SYN_SENT(2),
     /**
-     * The peer sent the first segment.
+     * The peer has sent the first segment.
      */
     SYN_RECEIVED(3),
     /**
-     * We closed; the peer has not acknowledged it.
+     * This end has closed, and the peer has not acknowledged it.
      */
     FIN_WAIT1(4),
     /**
-     * We closed; the peer acknowledged it.
+     * This end has closed, and the peer has acknowledged it.
      */
     FIN_WAIT2(5),
     /**
-     * Closed by both; strays are awaited.
+     * Both ends have closed; late segments are still awaited.
      */
     TIME_WAIT(6),
     /**
@@ -38,15 +38,15 @@ public enum SubflowState {
      */
     CLOSED(7),
     /**
-     * The peer closed.
+     * The peer has closed.
      */
     CLOSE_WAIT(8),
     /**
-     * The peer closed, then we did.
+     * The peer has closed, and then this end.
      */
     LAST_ACK(9),
     /**
-     * Both closed at once.
+     * Both ends have closed at the same time.
      */
     CLOSING(11);
 

@@ -21,17 +21,18 @@ public abstract class Verbs {
     /**
      * Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
      *
-     * <p>A new socket is put over the descriptor (dup3). Options that were set are carried and
-     * read back; the descriptor's flags and signals (F_SETOWN, F_SETSIG) stay. A socket that is
-     * Multipath TCP already is left as it is.
+     * <p>The library replaces the socket under the descriptor by a new one (dup3). It copies the
+     * options that were set and reads them back. The flags of the descriptor and its signals
+     * (F_SETOWN, F_SETSIG) stay. A socket that is Multipath TCP already is not changed.
      *
-     * <p>Do it before anything watches the socket: what another descriptor, an epoll set of this
-     * process or io_uring holds, still is the old socket. The first two are found and refused;
-     * io_uring and other processes cannot be seen. What no program can read back from a TCP socket
-     * is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF,
-     * SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
-     * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-     * these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
+     * <p>Call it before the socket is watched: another descriptor of the socket, an epoll set and
+     * io_uring keep the old socket. The call fails if this process has another descriptor or an
+     * epoll set with the socket; it cannot see io_uring and other processes. Options that a
+     * program cannot read from a TCP socket are not copied, and do not make the call fail:
+     * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
+     * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
+     * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
+     * requires a privilege to be set (SO_MARK) requires it again.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -44,17 +45,18 @@ public abstract class Verbs {
     /**
      * Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
      *
-     * <p>A new socket is put over the descriptor (dup3). Options that were set are carried and
-     * read back; the descriptor's flags and signals (F_SETOWN, F_SETSIG) stay. A socket that is
-     * Multipath TCP already is left as it is.
+     * <p>The library replaces the socket under the descriptor by a new one (dup3). It copies the
+     * options that were set and reads them back. The flags of the descriptor and its signals
+     * (F_SETOWN, F_SETSIG) stay. A socket that is Multipath TCP already is not changed.
      *
-     * <p>Do it before anything watches the socket: what another descriptor, an epoll set of this
-     * process or io_uring holds, still is the old socket. The first two are found and refused;
-     * io_uring and other processes cannot be seen. What no program can read back from a TCP socket
-     * is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF,
-     * SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
-     * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-     * these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
+     * <p>Call it before the socket is watched: another descriptor of the socket, an epoll set and
+     * io_uring keep the old socket. The call fails if this process has another descriptor or an
+     * epoll set with the socket; it cannot see io_uring and other processes. Options that a
+     * program cannot read from a TCP socket are not copied, and do not make the call fail:
+     * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
+     * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
+     * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
+     * requires a privilege to be set (SO_MARK) requires it again.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -67,17 +69,18 @@ public abstract class Verbs {
     /**
      * Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
      *
-     * <p>A new socket is put over the descriptor (dup3). Options that were set are carried and
-     * read back; the descriptor's flags and signals (F_SETOWN, F_SETSIG) stay. A socket that is
-     * Multipath TCP already is left as it is.
+     * <p>The library replaces the socket under the descriptor by a new one (dup3). It copies the
+     * options that were set and reads them back. The flags of the descriptor and its signals
+     * (F_SETOWN, F_SETSIG) stay. A socket that is Multipath TCP already is not changed.
      *
-     * <p>Do it before anything watches the socket: what another descriptor, an epoll set of this
-     * process or io_uring holds, still is the old socket. The first two are found and refused;
-     * io_uring and other processes cannot be seen. What no program can read back from a TCP socket
-     * is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF,
-     * SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
-     * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-     * these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
+     * <p>Call it before the socket is watched: another descriptor of the socket, an epoll set and
+     * io_uring keep the old socket. The call fails if this process has another descriptor or an
+     * epoll set with the socket; it cannot see io_uring and other processes. Options that a
+     * program cannot read from a TCP socket are not copied, and do not make the call fail:
+     * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
+     * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
+     * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
+     * requires a privilege to be set (SO_MARK) requires it again.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -90,17 +93,18 @@ public abstract class Verbs {
     /**
      * Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
      *
-     * <p>A new socket is put over the descriptor (dup3). Options that were set are carried and
-     * read back; the descriptor's flags and signals (F_SETOWN, F_SETSIG) stay. A socket that is
-     * Multipath TCP already is left as it is.
+     * <p>The library replaces the socket under the descriptor by a new one (dup3). It copies the
+     * options that were set and reads them back. The flags of the descriptor and its signals
+     * (F_SETOWN, F_SETSIG) stay. A socket that is Multipath TCP already is not changed.
      *
-     * <p>Do it before anything watches the socket: what another descriptor, an epoll set of this
-     * process or io_uring holds, still is the old socket. The first two are found and refused;
-     * io_uring and other processes cannot be seen. What no program can read back from a TCP socket
-     * is not carried and cannot be refused: TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF,
-     * SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
-     * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set
-     * these after it. An option that requires a privilege to be set (SO_MARK) requires it again.
+     * <p>Call it before the socket is watched: another descriptor of the socket, an epoll set and
+     * io_uring keep the old socket. The call fails if this process has another descriptor or an
+     * epoll set with the socket; it cannot see io_uring and other processes. Options that a
+     * program cannot read from a TCP socket are not copied, and do not make the call fail:
+     * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
+     * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
+     * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
+     * requires a privilege to be set (SO_MARK) requires it again.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -111,23 +115,25 @@ public abstract class Verbs {
     }
 
     /**
-     * Hands the path management of one connection to the application, before it is connected.
+     * Gives the application control of the subflows of one connection, before it is connected.
      *
-     * <p>{@code open}, {@code setBackup} and {@code announce} need it. The namespace's default
-     * stays as it was, whatever happens to this process: it is switched for about a microsecond
-     * and back, by a helper process that survives us. Sockets that other programs make in that
-     * microsecond, and connections that the host accepts in it, are under application control for
-     * their life; a namespace whose {@code net.mptcp.path_manager} is {@code userspace} has no
-     * such window, and nothing is written there. Bound address and port, congestion control,
-     * buffers and other options stay.
+     * <p>{@code open}, {@code setBackup} and {@code announce} require it. The kernel has no socket
+     * option for it, so the library sets {@code net.mptcp.path_manager} of the network namespace
+     * to {@code userspace} for about a microsecond. A helper process restores it, also if this
+     * process is killed. A socket that another program creates in that microsecond, and a
+     * connection that the host accepts in it, is also under application control, for as long as it
+     * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
+     * keeps its bound address and port, congestion control, buffer sizes and other options.
      *
-     * <p>A controlled connection ignores the endpoints configured with {@code ip mptcp}, and those
-     * that the peer announces: it has the paths that the application opens, and no others. Those
-     * that the peer opens it takes only while some program of this host follows events, in
-     * whatever namespace ({@code events}; an announced address does so too).
+     * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
+     * and the addresses that the peer announces: it has no other subflows than those that one of
+     * the two applications opens. It accepts subflows that the peer opens only while a program of
+     * this host follows events, in any network namespace: see {@code events}. An announced address
+     * follows events too.
      *
-     * <p>Waits at most one second for others that are doing the same. On the accepting side there
-     * is nothing to take: the namespace's setting at the time of the handshake decides.
+     * <p>The call waits at most one second for other processes that take control at the same time.
+     * It is not possible for an accepted connection: the namespace's setting at the time of its
+     * handshake decides.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a writable {@code /proc/sys/net}, unless the namespace
      * is set to {@code userspace} already; Linux 5.19 or newer.
@@ -140,23 +146,25 @@ public abstract class Verbs {
     }
 
     /**
-     * Hands the path management of one connection to the application, before it is connected.
+     * Gives the application control of the subflows of one connection, before it is connected.
      *
-     * <p>{@code open}, {@code setBackup} and {@code announce} need it. The namespace's default
-     * stays as it was, whatever happens to this process: it is switched for about a microsecond
-     * and back, by a helper process that survives us. Sockets that other programs make in that
-     * microsecond, and connections that the host accepts in it, are under application control for
-     * their life; a namespace whose {@code net.mptcp.path_manager} is {@code userspace} has no
-     * such window, and nothing is written there. Bound address and port, congestion control,
-     * buffers and other options stay.
+     * <p>{@code open}, {@code setBackup} and {@code announce} require it. The kernel has no socket
+     * option for it, so the library sets {@code net.mptcp.path_manager} of the network namespace
+     * to {@code userspace} for about a microsecond. A helper process restores it, also if this
+     * process is killed. A socket that another program creates in that microsecond, and a
+     * connection that the host accepts in it, is also under application control, for as long as it
+     * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
+     * keeps its bound address and port, congestion control, buffer sizes and other options.
      *
-     * <p>A controlled connection ignores the endpoints configured with {@code ip mptcp}, and those
-     * that the peer announces: it has the paths that the application opens, and no others. Those
-     * that the peer opens it takes only while some program of this host follows events, in
-     * whatever namespace ({@code events}; an announced address does so too).
+     * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
+     * and the addresses that the peer announces: it has no other subflows than those that one of
+     * the two applications opens. It accepts subflows that the peer opens only while a program of
+     * this host follows events, in any network namespace: see {@code events}. An announced address
+     * follows events too.
      *
-     * <p>Waits at most one second for others that are doing the same. On the accepting side there
-     * is nothing to take: the namespace's setting at the time of the handshake decides.
+     * <p>The call waits at most one second for other processes that take control at the same time.
+     * It is not possible for an accepted connection: the namespace's setting at the time of its
+     * handshake decides.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a writable {@code /proc/sys/net}, unless the namespace
      * is set to {@code userspace} already; Linux 5.19 or newer.
@@ -169,23 +177,25 @@ public abstract class Verbs {
     }
 
     /**
-     * Hands the path management of one connection to the application, before it is connected.
+     * Gives the application control of the subflows of one connection, before it is connected.
      *
-     * <p>{@code open}, {@code setBackup} and {@code announce} need it. The namespace's default
-     * stays as it was, whatever happens to this process: it is switched for about a microsecond
-     * and back, by a helper process that survives us. Sockets that other programs make in that
-     * microsecond, and connections that the host accepts in it, are under application control for
-     * their life; a namespace whose {@code net.mptcp.path_manager} is {@code userspace} has no
-     * such window, and nothing is written there. Bound address and port, congestion control,
-     * buffers and other options stay.
+     * <p>{@code open}, {@code setBackup} and {@code announce} require it. The kernel has no socket
+     * option for it, so the library sets {@code net.mptcp.path_manager} of the network namespace
+     * to {@code userspace} for about a microsecond. A helper process restores it, also if this
+     * process is killed. A socket that another program creates in that microsecond, and a
+     * connection that the host accepts in it, is also under application control, for as long as it
+     * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
+     * keeps its bound address and port, congestion control, buffer sizes and other options.
      *
-     * <p>A controlled connection ignores the endpoints configured with {@code ip mptcp}, and those
-     * that the peer announces: it has the paths that the application opens, and no others. Those
-     * that the peer opens it takes only while some program of this host follows events, in
-     * whatever namespace ({@code events}; an announced address does so too).
+     * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
+     * and the addresses that the peer announces: it has no other subflows than those that one of
+     * the two applications opens. It accepts subflows that the peer opens only while a program of
+     * this host follows events, in any network namespace: see {@code events}. An announced address
+     * follows events too.
      *
-     * <p>Waits at most one second for others that are doing the same. On the accepting side there
-     * is nothing to take: the namespace's setting at the time of the handshake decides.
+     * <p>The call waits at most one second for other processes that take control at the same time.
+     * It is not possible for an accepted connection: the namespace's setting at the time of its
+     * handshake decides.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a writable {@code /proc/sys/net}, unless the namespace
      * is set to {@code userspace} already; Linux 5.19 or newer.
@@ -198,23 +208,25 @@ public abstract class Verbs {
     }
 
     /**
-     * Hands the path management of one connection to the application, before it is connected.
+     * Gives the application control of the subflows of one connection, before it is connected.
      *
-     * <p>{@code open}, {@code setBackup} and {@code announce} need it. The namespace's default
-     * stays as it was, whatever happens to this process: it is switched for about a microsecond
-     * and back, by a helper process that survives us. Sockets that other programs make in that
-     * microsecond, and connections that the host accepts in it, are under application control for
-     * their life; a namespace whose {@code net.mptcp.path_manager} is {@code userspace} has no
-     * such window, and nothing is written there. Bound address and port, congestion control,
-     * buffers and other options stay.
+     * <p>{@code open}, {@code setBackup} and {@code announce} require it. The kernel has no socket
+     * option for it, so the library sets {@code net.mptcp.path_manager} of the network namespace
+     * to {@code userspace} for about a microsecond. A helper process restores it, also if this
+     * process is killed. A socket that another program creates in that microsecond, and a
+     * connection that the host accepts in it, is also under application control, for as long as it
+     * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
+     * keeps its bound address and port, congestion control, buffer sizes and other options.
      *
-     * <p>A controlled connection ignores the endpoints configured with {@code ip mptcp}, and those
-     * that the peer announces: it has the paths that the application opens, and no others. Those
-     * that the peer opens it takes only while some program of this host follows events, in
-     * whatever namespace ({@code events}; an announced address does so too).
+     * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
+     * and the addresses that the peer announces: it has no other subflows than those that one of
+     * the two applications opens. It accepts subflows that the peer opens only while a program of
+     * this host follows events, in any network namespace: see {@code events}. An announced address
+     * follows events too.
      *
-     * <p>Waits at most one second for others that are doing the same. On the accepting side there
-     * is nothing to take: the namespace's setting at the time of the handshake decides.
+     * <p>The call waits at most one second for other processes that take control at the same time.
+     * It is not possible for an accepted connection: the namespace's setting at the time of its
+     * handshake decides.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a writable {@code /proc/sys/net}, unless the namespace
      * is set to {@code userspace} already; Linux 5.19 or newer.
@@ -227,11 +239,11 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back,
-     * plain TCP, or closed.
+     * Reports the state of a socket: unconnected, listening, connecting, Multipath TCP, fallen
+     * back, plain TCP, or closed.
      *
-     * <p>Fallback can come late, so ask again rather than remember. The answer has the same
-     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted.
+     * <p>A connection can fall back late, so do not keep the answer: call it again. The answer has
+     * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
      */
@@ -240,11 +252,11 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back,
-     * plain TCP, or closed.
+     * Reports the state of a socket: unconnected, listening, connecting, Multipath TCP, fallen
+     * back, plain TCP, or closed.
      *
-     * <p>Fallback can come late, so ask again rather than remember. The answer has the same
-     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted.
+     * <p>A connection can fall back late, so do not keep the answer: call it again. The answer has
+     * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
      */
@@ -253,11 +265,11 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back,
-     * plain TCP, or closed.
+     * Reports the state of a socket: unconnected, listening, connecting, Multipath TCP, fallen
+     * back, plain TCP, or closed.
      *
-     * <p>Fallback can come late, so ask again rather than remember. The answer has the same
-     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted.
+     * <p>A connection can fall back late, so do not keep the answer: call it again. The answer has
+     * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
      */
@@ -266,11 +278,11 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back,
-     * plain TCP, or closed.
+     * Reports the state of a socket: unconnected, listening, connecting, Multipath TCP, fallen
+     * back, plain TCP, or closed.
      *
-     * <p>Fallback can come late, so ask again rather than remember. The answer has the same
-     * meaning for IPv4 and IPv6, for the side that connected and the side that accepted.
+     * <p>A connection can fall back late, so do not keep the answer: call it again. The answer has
+     * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
      */
@@ -333,9 +345,9 @@ public abstract class Verbs {
     /**
      * Lists the live subflows of a connection, in the order in which they were opened.
      *
-     * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}; closed ones are
-     * not listed, not even the initial one, which the kernel keeps. Without a connection the list
-     * is empty. One system call and one allocation; several before Linux 6.5.
+     * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}. Closed subflows
+     * are not listed, not even the initial one, which the kernel keeps. Without a connection the
+     * list is empty. The call makes one system call and one allocation; before Linux 6.5, several.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag} before 6.5.
      *
@@ -348,9 +360,9 @@ public abstract class Verbs {
     /**
      * Lists the live subflows of a connection, in the order in which they were opened.
      *
-     * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}; closed ones are
-     * not listed, not even the initial one, which the kernel keeps. Without a connection the list
-     * is empty. One system call and one allocation; several before Linux 6.5.
+     * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}. Closed subflows
+     * are not listed, not even the initial one, which the kernel keeps. Without a connection the
+     * list is empty. The call makes one system call and one allocation; before Linux 6.5, several.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag} before 6.5.
      *
@@ -363,9 +375,9 @@ public abstract class Verbs {
     /**
      * Lists the live subflows of a connection, in the order in which they were opened.
      *
-     * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}; closed ones are
-     * not listed, not even the initial one, which the kernel keeps. Without a connection the list
-     * is empty. One system call and one allocation; several before Linux 6.5.
+     * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}. Closed subflows
+     * are not listed, not even the initial one, which the kernel keeps. Without a connection the
+     * list is empty. The call makes one system call and one allocation; before Linux 6.5, several.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag} before 6.5.
      *
@@ -378,9 +390,9 @@ public abstract class Verbs {
     /**
      * Lists the live subflows of a connection, in the order in which they were opened.
      *
-     * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}; closed ones are
-     * not listed, not even the initial one, which the kernel keeps. Without a connection the list
-     * is empty. One system call and one allocation; several before Linux 6.5.
+     * <p>A subflow that is being opened is listed with the state {@code SYN_SENT}. Closed subflows
+     * are not listed, not even the initial one, which the kernel keeps. Without a connection the
+     * list is empty. The call makes one system call and one allocation; before Linux 6.5, several.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag} before 6.5.
      *
@@ -391,8 +403,8 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells what {@code list} does not: backup in either direction, address ids, whether the
-     * subflow is fully joined, its interface and its congestion control.
+     * Reports what {@code list} does not: backup in each direction, address ids, whether the
+     * subflow has joined, its interface and its congestion control.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -403,8 +415,8 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells what {@code list} does not: backup in either direction, address ids, whether the
-     * subflow is fully joined, its interface and its congestion control.
+     * Reports what {@code list} does not: backup in each direction, address ids, whether the
+     * subflow has joined, its interface and its congestion control.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -415,8 +427,8 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells what {@code list} does not: backup in either direction, address ids, whether the
-     * subflow is fully joined, its interface and its congestion control.
+     * Reports what {@code list} does not: backup in each direction, address ids, whether the
+     * subflow has joined, its interface and its congestion control.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -427,8 +439,8 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells what {@code list} does not: backup in either direction, address ids, whether the
-     * subflow is fully joined, its interface and its congestion control.
+     * Reports what {@code list} does not: backup in each direction, address ids, whether the
+     * subflow has joined, its interface and its congestion control.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -439,12 +451,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Opens one more subflow of a connection and waits until it is usable.
+     * Opens a further subflow of a connection and waits until it is usable.
      *
-     * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
-     * connection becomes ready for this when its first byte is acknowledged; while data is on its
-     * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before.
+     * <p>A subflow is usable when it has joined: both ends have acknowledged it, and it carries
+     * data. A connection is ready for further subflows when its first byte is acknowledged. If
+     * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
+     * cannot be opened, the connection stays as it was.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -464,12 +476,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Opens one more subflow of a connection and waits until it is usable.
+     * Opens a further subflow of a connection and waits until it is usable.
      *
-     * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
-     * connection becomes ready for this when its first byte is acknowledged; while data is on its
-     * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before.
+     * <p>A subflow is usable when it has joined: both ends have acknowledged it, and it carries
+     * data. A connection is ready for further subflows when its first byte is acknowledged. If
+     * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
+     * cannot be opened, the connection stays as it was.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -489,12 +501,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Opens one more subflow of a connection and waits until it is usable.
+     * Opens a further subflow of a connection and waits until it is usable.
      *
-     * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
-     * connection becomes ready for this when its first byte is acknowledged; while data is on its
-     * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before.
+     * <p>A subflow is usable when it has joined: both ends have acknowledged it, and it carries
+     * data. A connection is ready for further subflows when its first byte is acknowledged. If
+     * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
+     * cannot be opened, the connection stays as it was.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -514,12 +526,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Opens one more subflow of a connection and waits until it is usable.
+     * Opens a further subflow of a connection and waits until it is usable.
      *
-     * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
-     * connection becomes ready for this when its first byte is acknowledged; while data is on its
-     * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before.
+     * <p>A subflow is usable when it has joined: both ends have acknowledged it, and it carries
+     * data. A connection is ready for further subflows when its first byte is acknowledged. If
+     * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
+     * cannot be opened, the connection stays as it was.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -539,12 +551,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Opens one more subflow of a connection and waits until it is usable.
+     * Opens a further subflow of a connection and waits until it is usable.
      *
-     * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
-     * connection becomes ready for this when its first byte is acknowledged; while data is on its
-     * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before.
+     * <p>A subflow is usable when it has joined: both ends have acknowledged it, and it carries
+     * data. A connection is ready for further subflows when its first byte is acknowledged. If
+     * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
+     * cannot be opened, the connection stays as it was.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -564,12 +576,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Opens one more subflow of a connection and waits until it is usable.
+     * Opens a further subflow of a connection and waits until it is usable.
      *
-     * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
-     * connection becomes ready for this when its first byte is acknowledged; while data is on its
-     * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before.
+     * <p>A subflow is usable when it has joined: both ends have acknowledged it, and it carries
+     * data. A connection is ready for further subflows when its first byte is acknowledged. If
+     * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
+     * cannot be opened, the connection stays as it was.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -589,12 +601,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Opens one more subflow of a connection and waits until it is usable.
+     * Opens a further subflow of a connection and waits until it is usable.
      *
-     * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
-     * connection becomes ready for this when its first byte is acknowledged; while data is on its
-     * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before.
+     * <p>A subflow is usable when it has joined: both ends have acknowledged it, and it carries
+     * data. A connection is ready for further subflows when its first byte is acknowledged. If
+     * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
+     * cannot be opened, the connection stays as it was.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -614,12 +626,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Opens one more subflow of a connection and waits until it is usable.
+     * Opens a further subflow of a connection and waits until it is usable.
      *
-     * <p>Usable means fully joined: both ends have acknowledged it, and it carries data. A
-     * connection becomes ready for this when its first byte is acknowledged; while data is on its
-     * way the call waits for that, and fails at once where nothing is. A connection that fails to
-     * open a subflow goes on as before.
+     * <p>A subflow is usable when it has joined: both ends have acknowledged it, and it carries
+     * data. A connection is ready for further subflows when its first byte is acknowledged. If
+     * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
+     * cannot be opened, the connection stays as it was.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -641,10 +653,10 @@ public abstract class Verbs {
     /**
      * Closes one subflow and leaves the connection open.
      *
-     * <p>Data that was on its way there is sent again on the others. Works for the initial
-     * subflow, for one that is still being opened, and also for connections under the kernel's
-     * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow.
+     * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
+     * initial subflow can be closed, and so can one that is still being opened. If the kernel's
+     * path manager manages the connection, the peer sees a reset. After the return, {@code list}
+     * no longer shows the subflow.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -660,10 +672,10 @@ public abstract class Verbs {
     /**
      * Closes one subflow and leaves the connection open.
      *
-     * <p>Data that was on its way there is sent again on the others. Works for the initial
-     * subflow, for one that is still being opened, and also for connections under the kernel's
-     * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow.
+     * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
+     * initial subflow can be closed, and so can one that is still being opened. If the kernel's
+     * path manager manages the connection, the peer sees a reset. After the return, {@code list}
+     * no longer shows the subflow.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -679,10 +691,10 @@ public abstract class Verbs {
     /**
      * Closes one subflow and leaves the connection open.
      *
-     * <p>Data that was on its way there is sent again on the others. Works for the initial
-     * subflow, for one that is still being opened, and also for connections under the kernel's
-     * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow.
+     * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
+     * initial subflow can be closed, and so can one that is still being opened. If the kernel's
+     * path manager manages the connection, the peer sees a reset. After the return, {@code list}
+     * no longer shows the subflow.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -698,10 +710,10 @@ public abstract class Verbs {
     /**
      * Closes one subflow and leaves the connection open.
      *
-     * <p>Data that was on its way there is sent again on the others. Works for the initial
-     * subflow, for one that is still being opened, and also for connections under the kernel's
-     * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow.
+     * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
+     * initial subflow can be closed, and so can one that is still being opened. If the kernel's
+     * path manager manages the connection, the peer sees a reset. After the return, {@code list}
+     * no longer shows the subflow.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -717,10 +729,10 @@ public abstract class Verbs {
     /**
      * Closes one subflow and leaves the connection open.
      *
-     * <p>Data that was on its way there is sent again on the others. Works for the initial
-     * subflow, for one that is still being opened, and also for connections under the kernel's
-     * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow.
+     * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
+     * initial subflow can be closed, and so can one that is still being opened. If the kernel's
+     * path manager manages the connection, the peer sees a reset. After the return, {@code list}
+     * no longer shows the subflow.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -736,10 +748,10 @@ public abstract class Verbs {
     /**
      * Closes one subflow and leaves the connection open.
      *
-     * <p>Data that was on its way there is sent again on the others. Works for the initial
-     * subflow, for one that is still being opened, and also for connections under the kernel's
-     * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow.
+     * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
+     * initial subflow can be closed, and so can one that is still being opened. If the kernel's
+     * path manager manages the connection, the peer sees a reset. After the return, {@code list}
+     * no longer shows the subflow.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -755,10 +767,10 @@ public abstract class Verbs {
     /**
      * Closes one subflow and leaves the connection open.
      *
-     * <p>Data that was on its way there is sent again on the others. Works for the initial
-     * subflow, for one that is still being opened, and also for connections under the kernel's
-     * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow.
+     * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
+     * initial subflow can be closed, and so can one that is still being opened. If the kernel's
+     * path manager manages the connection, the peer sees a reset. After the return, {@code list}
+     * no longer shows the subflow.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -774,10 +786,10 @@ public abstract class Verbs {
     /**
      * Closes one subflow and leaves the connection open.
      *
-     * <p>Data that was on its way there is sent again on the others. Works for the initial
-     * subflow, for one that is still being opened, and also for connections under the kernel's
-     * path manager, where the peer sees a reset. When it returns, {@code list} no longer shows the
-     * subflow.
+     * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
+     * initial subflow can be closed, and so can one that is still being opened. If the kernel's
+     * path manager manages the connection, the peer sees a reset. After the return, {@code list}
+     * no longer shows the subflow.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -791,11 +803,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
+     * Marks a subflow as backup, or as a regular one again, for both ends (MP_PRIO).
      *
-     * <p>A backup carries data only while no other subflow can. The peer decides about its own
-     * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-     * ask again where its sending does not change. {@code details} tells what was asked.
+     * <p>A backup carries data only while no other subflow can. This end follows the mark at once.
+     * The peer decides itself; Linux complies. The request is one segment, which is not sent again
+     * if it is lost: if the peer's sending does not change, call it again. {@code details} reports
+     * the marks.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -808,11 +821,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
+     * Marks a subflow as backup, or as a regular one again, for both ends (MP_PRIO).
      *
-     * <p>A backup carries data only while no other subflow can. The peer decides about its own
-     * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-     * ask again where its sending does not change. {@code details} tells what was asked.
+     * <p>A backup carries data only while no other subflow can. This end follows the mark at once.
+     * The peer decides itself; Linux complies. The request is one segment, which is not sent again
+     * if it is lost: if the peer's sending does not change, call it again. {@code details} reports
+     * the marks.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -825,11 +839,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
+     * Marks a subflow as backup, or as a regular one again, for both ends (MP_PRIO).
      *
-     * <p>A backup carries data only while no other subflow can. The peer decides about its own
-     * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-     * ask again where its sending does not change. {@code details} tells what was asked.
+     * <p>A backup carries data only while no other subflow can. This end follows the mark at once.
+     * The peer decides itself; Linux complies. The request is one segment, which is not sent again
+     * if it is lost: if the peer's sending does not change, call it again. {@code details} reports
+     * the marks.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -842,11 +857,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Asks the peer to use a subflow as backup only, or no longer (MP_PRIO), and does so itself.
+     * Marks a subflow as backup, or as a regular one again, for both ends (MP_PRIO).
      *
-     * <p>A backup carries data only while no other subflow can. The peer decides about its own
-     * sending; Linux complies. It is told by one segment that is not sent again when it is lost:
-     * ask again where its sending does not change. {@code details} tells what was asked.
+     * <p>A backup carries data only while no other subflow can. This end follows the mark at once.
+     * The peer decides itself; Linux complies. The request is one segment, which is not sent again
+     * if it is lost: if the peer's sending does not change, call it again. {@code details} reports
+     * the marks.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -859,12 +875,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+     * Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
      *
-     * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
-     * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset.
+     * <p>The result owns the announcement. When it is closed or dropped, the address is withdrawn
+     * and the subflows that use it are closed. If a port is announced, the result also owns a
+     * listener for the peer. When the listener's descriptor becomes readable, another host has
+     * connected to it: call {@code Announced.turnAway}, which resets such connections.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -877,12 +893,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+     * Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
      *
-     * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
-     * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset.
+     * <p>The result owns the announcement. When it is closed or dropped, the address is withdrawn
+     * and the subflows that use it are closed. If a port is announced, the result also owns a
+     * listener for the peer. When the listener's descriptor becomes readable, another host has
+     * connected to it: call {@code Announced.turnAway}, which resets such connections.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -895,12 +911,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+     * Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
      *
-     * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
-     * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset.
+     * <p>The result owns the announcement. When it is closed or dropped, the address is withdrawn
+     * and the subflows that use it are closed. If a port is announced, the result also owns a
+     * listener for the peer. When the listener's descriptor becomes readable, another host has
+     * connected to it: call {@code Announced.turnAway}, which resets such connections.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -913,12 +929,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+     * Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
      *
-     * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
-     * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset.
+     * <p>The result owns the announcement. When it is closed or dropped, the address is withdrawn
+     * and the subflows that use it are closed. If a port is announced, the result also owns a
+     * listener for the peer. When the listener's descriptor becomes readable, another host has
+     * connected to it: call {@code Announced.turnAway}, which resets such connections.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -931,12 +947,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+     * Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
      *
-     * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
-     * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset.
+     * <p>The result owns the announcement. When it is closed or dropped, the address is withdrawn
+     * and the subflows that use it are closed. If a port is announced, the result also owns a
+     * listener for the peer. When the listener's descriptor becomes readable, another host has
+     * connected to it: call {@code Announced.turnAway}, which resets such connections.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -949,12 +965,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+     * Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
      *
-     * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
-     * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset.
+     * <p>The result owns the announcement. When it is closed or dropped, the address is withdrawn
+     * and the subflows that use it are closed. If a port is announced, the result also owns a
+     * listener for the peer. When the listener's descriptor becomes readable, another host has
+     * connected to it: call {@code Announced.turnAway}, which resets such connections.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -967,12 +983,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+     * Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
      *
-     * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
-     * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset.
+     * <p>The result owns the announcement. When it is closed or dropped, the address is withdrawn
+     * and the subflows that use it are closed. If a port is announced, the result also owns a
+     * listener for the peer. When the listener's descriptor becomes readable, another host has
+     * connected to it: call {@code Announced.turnAway}, which resets such connections.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -985,12 +1001,12 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells the peer of one more local address, so that it can open subflows to it (ADD_ADDR).
+     * Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
      *
-     * <p>The result owns the announcement: dropped or closed, the address is withdrawn, and
-     * subflows that use it are closed. With a port it keeps a listener for the peer; call {@code
-     * Announced.turnAway} when its descriptor becomes readable, and strangers who connect there
-     * are reset.
+     * <p>The result owns the announcement. When it is closed or dropped, the address is withdrawn
+     * and the subflows that use it are closed. If a port is announced, the result also owns a
+     * listener for the peer. When the listener's descriptor becomes readable, another host has
+     * connected to it: call {@code Announced.turnAway}, which resets such connections.
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls; Linux 5.19
      * or newer.
@@ -1003,11 +1019,11 @@ public abstract class Verbs {
     }
 
     /**
-     * Lists the local addresses that a connection knows: those that its live subflows use, and
-     * those that were announced or used before. In the order of their address ids.
+     * Lists the local addresses of a connection, in the order of their address ids.
      *
-     * <p>What the peer announced is told by events only. Announced addresses that no subflow uses
-     * are told since Linux 6.10, for controlled connections.
+     * <p>The list has the addresses that live subflows use, and those that were announced or used
+     * before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
+     * controlled connections. Addresses that the peer announced are reported by events only.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -1018,11 +1034,11 @@ public abstract class Verbs {
     }
 
     /**
-     * Lists the local addresses that a connection knows: those that its live subflows use, and
-     * those that were announced or used before. In the order of their address ids.
+     * Lists the local addresses of a connection, in the order of their address ids.
      *
-     * <p>What the peer announced is told by events only. Announced addresses that no subflow uses
-     * are told since Linux 6.10, for controlled connections.
+     * <p>The list has the addresses that live subflows use, and those that were announced or used
+     * before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
+     * controlled connections. Addresses that the peer announced are reported by events only.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -1033,11 +1049,11 @@ public abstract class Verbs {
     }
 
     /**
-     * Lists the local addresses that a connection knows: those that its live subflows use, and
-     * those that were announced or used before. In the order of their address ids.
+     * Lists the local addresses of a connection, in the order of their address ids.
      *
-     * <p>What the peer announced is told by events only. Announced addresses that no subflow uses
-     * are told since Linux 6.10, for controlled connections.
+     * <p>The list has the addresses that live subflows use, and those that were announced or used
+     * before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
+     * controlled connections. Addresses that the peer announced are reported by events only.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -1048,11 +1064,11 @@ public abstract class Verbs {
     }
 
     /**
-     * Lists the local addresses that a connection knows: those that its live subflows use, and
-     * those that were announced or used before. In the order of their address ids.
+     * Lists the local addresses of a connection, in the order of their address ids.
      *
-     * <p>What the peer announced is told by events only. Announced addresses that no subflow uses
-     * are told since Linux 6.10, for controlled connections.
+     * <p>The list has the addresses that live subflows use, and those that were announced or used
+     * before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
+     * controlled connections. Addresses that the peer announced are reported by events only.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -1063,14 +1079,14 @@ public abstract class Verbs {
     }
 
     /**
-     * Follows what happens to one connection, from now on.
+     * Follows the events of one connection, from now on.
      *
-     * <p>Reading slower than events come loses some (the kernel keeps about 256): the stream then
-     * gives {@code LOST}, followed by events marked {@code isResync} for every subflow that came
-     * or went meanwhile. The kernel does not tell the end of every connection: one that times out
-     * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
-     * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only.
+     * <p>If the program reads too slowly, events are lost: the kernel keeps about 256. The stream
+     * then returns {@code LOST}, and an event with {@code isResync} for each subflow that was
+     * opened or closed meanwhile. The kernel does not report the end of every connection: no event
+     * comes for one that times out, so call {@code status} as well. The stream does not end with
+     * its connection: after {@code CLOSED} no further event comes. A {@code setBackup} of this end
+     * causes an event on the peer only.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
@@ -1081,14 +1097,14 @@ public abstract class Verbs {
     }
 
     /**
-     * Follows what happens to one connection, from now on.
+     * Follows the events of one connection, from now on.
      *
-     * <p>Reading slower than events come loses some (the kernel keeps about 256): the stream then
-     * gives {@code LOST}, followed by events marked {@code isResync} for every subflow that came
-     * or went meanwhile. The kernel does not tell the end of every connection: one that times out
-     * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
-     * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only.
+     * <p>If the program reads too slowly, events are lost: the kernel keeps about 256. The stream
+     * then returns {@code LOST}, and an event with {@code isResync} for each subflow that was
+     * opened or closed meanwhile. The kernel does not report the end of every connection: no event
+     * comes for one that times out, so call {@code status} as well. The stream does not end with
+     * its connection: after {@code CLOSED} no further event comes. A {@code setBackup} of this end
+     * causes an event on the peer only.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
@@ -1099,14 +1115,14 @@ public abstract class Verbs {
     }
 
     /**
-     * Follows what happens to one connection, from now on.
+     * Follows the events of one connection, from now on.
      *
-     * <p>Reading slower than events come loses some (the kernel keeps about 256): the stream then
-     * gives {@code LOST}, followed by events marked {@code isResync} for every subflow that came
-     * or went meanwhile. The kernel does not tell the end of every connection: one that times out
-     * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
-     * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only.
+     * <p>If the program reads too slowly, events are lost: the kernel keeps about 256. The stream
+     * then returns {@code LOST}, and an event with {@code isResync} for each subflow that was
+     * opened or closed meanwhile. The kernel does not report the end of every connection: no event
+     * comes for one that times out, so call {@code status} as well. The stream does not end with
+     * its connection: after {@code CLOSED} no further event comes. A {@code setBackup} of this end
+     * causes an event on the peer only.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
@@ -1117,14 +1133,14 @@ public abstract class Verbs {
     }
 
     /**
-     * Follows what happens to one connection, from now on.
+     * Follows the events of one connection, from now on.
      *
-     * <p>Reading slower than events come loses some (the kernel keeps about 256): the stream then
-     * gives {@code LOST}, followed by events marked {@code isResync} for every subflow that came
-     * or went meanwhile. The kernel does not tell the end of every connection: one that times out
-     * ends silently, so ask {@code status} as well. The stream has no end of its own: after {@code
-     * CLOSED} nothing more comes, however long it is waited for. Our own {@code setBackup} is told
-     * to the peer only.
+     * <p>If the program reads too slowly, events are lost: the kernel keeps about 256. The stream
+     * then returns {@code LOST}, and an event with {@code isResync} for each subflow that was
+     * opened or closed meanwhile. The kernel does not report the end of every connection: no event
+     * comes for one that times out, so call {@code status} as well. The stream does not end with
+     * its connection: after {@code CLOSED} no further event comes. A {@code setBackup} of this end
+     * causes an event on the peer only.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
@@ -1138,8 +1154,8 @@ public abstract class Verbs {
      * Lists every Multipath TCP connection of the calling thread's network namespace, on request
      * with its subflows.
      *
-     * <p>Connections come in the kernel's order. The list is not taken at one moment: what opens
-     * or closes meanwhile may be in it or not.
+     * <p>The connections are in the kernel's order. The list is not a snapshot: a connection that
+     * opens or closes during the call may be in it or not.
      *
      * <p>Requires no privilege; Linux 5.9 or newer, with the module {@code mptcp_diag}, and {@code
      * tcp_diag} if subflows are asked for.
@@ -1154,8 +1170,8 @@ public abstract class Verbs {
      * Lists every Multipath TCP connection of the calling thread's network namespace, on request
      * with its subflows.
      *
-     * <p>Connections come in the kernel's order. The list is not taken at one moment: what opens
-     * or closes meanwhile may be in it or not.
+     * <p>The connections are in the kernel's order. The list is not a snapshot: a connection that
+     * opens or closes during the call may be in it or not.
      *
      * <p>Requires no privilege; Linux 5.9 or newer, with the module {@code mptcp_diag}, and {@code
      * tcp_diag} if subflows are asked for.
@@ -1170,8 +1186,8 @@ public abstract class Verbs {
      * Looks up one connection of the calling thread's network namespace by its local token, in
      * constant time, without its subflows.
      *
-     * <p>Tokens are unique on a host. A thread that has moved to another network namespace may
-     * still be told about a connection of the one that it has left.
+     * <p>Tokens are unique on a host. In a thread that has moved to another network namespace, the
+     * call may still find a connection of the namespace that the thread has left.
      *
      * <p>Requires no privilege; Linux 5.9 or newer, with the module {@code mptcp_diag}.
      *
@@ -1182,9 +1198,11 @@ public abstract class Verbs {
     }
 
     /**
-     * Tells what this kernel and this process can do, each "no" with its cause and a remedy.
+     * Reports what this kernel and this process can do. A capability that is not available has a
+     * cause and a remedy.
      *
-     * <p>Found by trying, without side effects, in the calling thread's network namespace.
+     * <p>The library tries each capability, without side effects, in the calling thread's network
+     * namespace.
      *
      * <p>Requires no privilege.
      */

@@ -13,7 +13,7 @@ use crate::convert::{
 };
 use crate::failure::Failure;
 
-/// What kind of error it is. Functions that fail return the negative number.
+/// The kinds of error. A function that fails returns the negative number.
 #[repr(C)]
 pub enum subflows_error_kind {
     /// The connection is plain TCP. Ask subflows_status() whether it fell back; such a connection
@@ -60,7 +60,7 @@ pub enum subflows_error_kind {
     /// The socket belongs to another network namespace. Call from a thread in the socket's
     /// namespace (setns, or nsenter --net).
     SUBFLOWS_E_OTHER_NAMESPACE = 18,
-    /// A bug in this library: it has stopped in the middle of the call.
+    /// A bug in this library stopped the call.
     SUBFLOWS_E_PANIC = 255,
 }
 
@@ -166,14 +166,14 @@ pub const SUBFLOWS_STATUS_HAS_TOKEN: u64 = 1;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_status {
-    /// Which of the members are there that may be absent: SUBFLOWS_STATUS_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_STATUS_HAS_*.
     pub present: u64,
-    /// What it is. An enum subflows_state.
+    /// What it is. A value of enum subflows_state.
     pub state: i32,
-    /// Who decides about its subflows. An enum subflows_path_manager.
+    /// Who decides about its subflows. A value of enum subflows_path_manager.
     pub path_manager: i32,
     /// The local token, by which `ss -M` and the kernel's events name the connection; absent while
-    /// there is none. Present where SUBFLOWS_STATUS_HAS_TOKEN is.
+    /// there is none. Present if SUBFLOWS_STATUS_HAS_TOKEN is set.
     pub token: u32,
     /// Whether subflows may be opened now: the peer has shown that it speaks Multipath TCP, and
     /// neither direction is closed.
@@ -221,7 +221,7 @@ pub const SUBFLOWS_INFO_HAS_SUBFLOWS_MAX: u64 = 512;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_info {
-    /// Which of the members are there that may be absent: SUBFLOWS_INFO_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_INFO_HAS_*.
     pub present: u64,
     /// The sequence number of the next byte to be written.
     pub write_sequence: u64,
@@ -229,15 +229,16 @@ pub struct subflows_info {
     pub unacknowledged_sequence: u64,
     /// The next sequence number expected from the peer.
     pub receive_sequence: u64,
-    /// Data sent again on another subflow. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_INFO_HAS_BYTES_RETRANSMITTED is.
+    /// Data sent again on another subflow. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_INFO_HAS_BYTES_RETRANSMITTED is set.
     pub bytes_retransmitted: u64,
-    /// Data sent. In bytes. Since Linux 6.5. Present where SUBFLOWS_INFO_HAS_BYTES_SENT is.
+    /// Data sent. In bytes. Since Linux 6.5. Present if SUBFLOWS_INFO_HAS_BYTES_SENT is set.
     pub bytes_sent: u64,
-    /// Data received. In bytes. Since Linux 6.5. Present where SUBFLOWS_INFO_HAS_BYTES_RECEIVED is.
+    /// Data received. In bytes. Since Linux 6.5. Present if SUBFLOWS_INFO_HAS_BYTES_RECEIVED is
+    /// set.
     pub bytes_received: u64,
-    /// Data acknowledged by the peer. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_INFO_HAS_BYTES_ACKNOWLEDGED is.
+    /// Data acknowledged by the peer. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_INFO_HAS_BYTES_ACKNOWLEDGED is set.
     pub bytes_acknowledged: u64,
     /// The local token, by which `ss -M` and the kernel's events name the connection; 0 while there
     /// is no connection.
@@ -245,22 +246,22 @@ pub struct subflows_info {
     /// How many subflows are alive, the initial one included. Of a socket, the true number; of a
     /// connection that was looked up or listed, the kernel's count, which starts again at 256 and
     /// is absent before Linux 6.8. Before 6.5 also absent for a socket of another network
-    /// namespace. Present where SUBFLOWS_INFO_HAS_SUBFLOWS is.
+    /// namespace. Present if SUBFLOWS_INFO_HAS_SUBFLOWS is set.
     pub subflows: u32,
     /// Times that data had to be sent again on another subflow in a row. Since Linux 6.5. Present
-    /// where SUBFLOWS_INFO_HAS_RETRANSMITS is.
+    /// if SUBFLOWS_INFO_HAS_RETRANSMITS is set.
     pub retransmits: u32,
-    /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_INFO_HAS_LAST_DATA_SENT_MS is.
+    /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_INFO_HAS_LAST_DATA_SENT_MS is set.
     pub last_data_sent_ms: u32,
-    /// Time since data was last received. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_INFO_HAS_LAST_DATA_RECEIVED_MS is.
+    /// Time since data was last received. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_INFO_HAS_LAST_DATA_RECEIVED_MS is set.
     pub last_data_received_ms: u32,
-    /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_INFO_HAS_LAST_ACKNOWLEDGEMENT_MS is.
+    /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_INFO_HAS_LAST_ACKNOWLEDGEMENT_MS is set.
     pub last_acknowledgement_ms: u32,
     /// The most extra subflows that the kernel's path manager allows; absent where the application
-    /// is in control. Present where SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is.
+    /// is in control. Present if SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
     pub subflows_max: u8,
     /// How many addresses we announced.
     pub addresses_announced: u8,
@@ -332,14 +333,14 @@ pub const SUBFLOWS_SUBFLOW_HAS_PACING_RATE: u64 = 1;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_subflow {
-    /// Which of the members are there that may be absent: SUBFLOWS_SUBFLOW_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_SUBFLOW_HAS_*.
     pub present: u64,
     /// The local end. IPv4 on an IPv6 socket is given as IPv4.
     pub local: sockaddr_storage,
     /// The remote end.
     pub remote: sockaddr_storage,
     /// The rate at which data is paced out; absent where nothing limits it. In bytes per second.
-    /// Present where SUBFLOWS_SUBFLOW_HAS_PACING_RATE is.
+    /// Present if SUBFLOWS_SUBFLOW_HAS_PACING_RATE is set.
     pub pacing_rate: u64,
     /// The rate at which data was lately delivered. In bytes per second.
     pub delivery_rate: u64,
@@ -356,7 +357,7 @@ pub struct subflows_subflow {
     /// Names the subflow on this end while the connection lives; the initial one is 1 on Linux 6.5
     /// and newer. Never used twice, and not the address id of RFC 8684.
     pub id: u32,
-    /// The TCP state. An enum subflows_subflow_state.
+    /// The TCP state. A value of enum subflows_subflow_state.
     pub state: i32,
     /// Smoothed round-trip time. In microseconds.
     pub rtt_us: u32,
@@ -476,7 +477,7 @@ pub const SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL: u64 = 4;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_details {
-    /// Which of the members are there that may be absent: SUBFLOWS_DETAILS_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_DETAILS_HAS_*.
     pub present: u64,
     /// The local end.
     pub local: sockaddr_storage,
@@ -490,10 +491,10 @@ pub struct subflows_details {
     pub bytes_received: u64,
     /// Data sent again. In bytes.
     pub bytes_retransmitted: u64,
-    /// The TCP state. An enum subflows_subflow_state.
+    /// The TCP state. A value of enum subflows_subflow_state.
     pub state: i32,
     /// The index of the interface that it is bound to; absent where the routing table decides.
-    /// Present where SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX is.
+    /// Present if SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX is set.
     pub interface_index: u32,
     /// Smoothed round-trip time. In microseconds.
     pub rtt_us: u32,
@@ -510,9 +511,9 @@ pub struct subflows_details {
     pub local_address_id: u8,
     /// The address id of the remote address.
     pub remote_address_id: u8,
-    /// The name of that interface. Present where SUBFLOWS_DETAILS_HAS_INTERFACE is.
+    /// The name of that interface. Present if SUBFLOWS_DETAILS_HAS_INTERFACE is set.
     pub interface: [c_char; 16],
-    /// The congestion control. Present where SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL is.
+    /// The congestion control. Present if SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL is set.
     pub congestion_control: [c_char; 16],
     /// Zero.
     pub reserved_1: [u8; 6],
@@ -573,7 +574,7 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_address {
-    /// Which members are there that may be absent: none may yet.
+    /// Bit mask of the optional members that are set. There are none yet.
     pub present: u64,
     /// The address.
     pub ip: sockaddr_storage,
@@ -625,32 +626,33 @@ pub const SUBFLOWS_EVENT_HAS_ERROR: u64 = 256;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_event {
-    /// Which of the members are there that may be absent: SUBFLOWS_EVENT_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_EVENT_HAS_*.
     pub present: u64,
-    /// The local end. Present where SUBFLOWS_EVENT_HAS_LOCAL is.
+    /// The local end. Present if SUBFLOWS_EVENT_HAS_LOCAL is set.
     pub local: sockaddr_storage,
-    /// The remote end, or the address that the peer announced. Present where
-    /// SUBFLOWS_EVENT_HAS_REMOTE is.
+    /// The remote end, or the address that the peer announced. Present if SUBFLOWS_EVENT_HAS_REMOTE
+    /// is set.
     pub remote: sockaddr_storage,
-    /// What happened. An enum subflows_event_kind.
+    /// What happened. A value of enum subflows_event_kind.
     pub kind: i32,
-    /// The local token of the connection. Present where SUBFLOWS_EVENT_HAS_TOKEN is.
+    /// The local token of the connection. Present if SUBFLOWS_EVENT_HAS_TOKEN is set.
     pub token: u32,
-    /// Why the peer reset it (RFC 8684, section 3.6). Present where SUBFLOWS_EVENT_HAS_RESET_REASON
-    /// is.
+    /// Why the peer reset it (RFC 8684, section 3.6). Present if SUBFLOWS_EVENT_HAS_RESET_REASON is
+    /// set.
     pub reset_reason: u32,
-    /// The index of the interface that the subflow is bound to. Present where
-    /// SUBFLOWS_EVENT_HAS_INTERFACE_INDEX is.
+    /// The index of the interface that the subflow is bound to. Present if
+    /// SUBFLOWS_EVENT_HAS_INTERFACE_INDEX is set.
     pub interface_index: u32,
-    /// The address id of the local address. Present where SUBFLOWS_EVENT_HAS_LOCAL_ADDRESS_ID is.
+    /// The address id of the local address. Present if SUBFLOWS_EVENT_HAS_LOCAL_ADDRESS_ID is set.
     pub local_address_id: u8,
-    /// The address id of the remote address. Present where SUBFLOWS_EVENT_HAS_REMOTE_ADDRESS_ID is.
+    /// The address id of the remote address. Present if SUBFLOWS_EVENT_HAS_REMOTE_ADDRESS_ID is
+    /// set.
     pub remote_address_id: u8,
-    /// The peer asked us to use the subflow as backup only. Present where
-    /// SUBFLOWS_EVENT_HAS_IS_REMOTE_BACKUP is.
+    /// The peer asked us to use the subflow as backup only. Present if
+    /// SUBFLOWS_EVENT_HAS_IS_REMOTE_BACKUP is set.
     pub is_remote_backup: Flag,
-    /// Why a subflow is gone, as an error number (errno). Present where SUBFLOWS_EVENT_HAS_ERROR
-    /// is.
+    /// Why a subflow is gone, as an error number (errno). Present if SUBFLOWS_EVENT_HAS_ERROR is
+    /// set.
     pub error: u8,
     /// This end accepted the connection.
     pub is_server: Flag,
@@ -719,7 +721,7 @@ pub const SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX: u64 = 512;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_connection {
-    /// Which of the members are there that may be absent: SUBFLOWS_CONNECTION_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_CONNECTION_HAS_*.
     pub present: u64,
     /// The local end of the initial subflow.
     pub local: sockaddr_storage,
@@ -731,21 +733,21 @@ pub struct subflows_connection {
     pub info_unacknowledged_sequence: u64,
     /// The next sequence number expected from the peer.
     pub info_receive_sequence: u64,
-    /// Data sent again on another subflow. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RETRANSMITTED is.
+    /// Data sent again on another subflow. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RETRANSMITTED is set.
     pub info_bytes_retransmitted: u64,
-    /// Data sent. In bytes. Since Linux 6.5. Present where SUBFLOWS_CONNECTION_HAS_INFO_BYTES_SENT
-    /// is.
+    /// Data sent. In bytes. Since Linux 6.5. Present if SUBFLOWS_CONNECTION_HAS_INFO_BYTES_SENT is
+    /// set.
     pub info_bytes_sent: u64,
-    /// Data received. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RECEIVED is.
+    /// Data received. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RECEIVED is set.
     pub info_bytes_received: u64,
-    /// Data acknowledged by the peer. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_ACKNOWLEDGED is.
+    /// Data acknowledged by the peer. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_ACKNOWLEDGED is set.
     pub info_bytes_acknowledged: u64,
     /// The local token, by which `ss -M` and the kernel's events name it.
     pub token: u32,
-    /// The state of the connection as a whole. An enum subflows_subflow_state.
+    /// The state of the connection as a whole. A value of enum subflows_subflow_state.
     pub state: i32,
     /// The inode of its socket, as in /proc/PID/fd; 0 where no process holds it any more.
     pub inode: u32,
@@ -761,22 +763,22 @@ pub struct subflows_connection {
     /// How many subflows are alive, the initial one included. Of a socket, the true number; of a
     /// connection that was looked up or listed, the kernel's count, which starts again at 256 and
     /// is absent before Linux 6.8. Before 6.5 also absent for a socket of another network
-    /// namespace. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is.
+    /// namespace. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is set.
     pub info_subflows: u32,
     /// Times that data had to be sent again on another subflow in a row. Since Linux 6.5. Present
-    /// where SUBFLOWS_CONNECTION_HAS_INFO_RETRANSMITS is.
+    /// if SUBFLOWS_CONNECTION_HAS_INFO_RETRANSMITS is set.
     pub info_retransmits: u32,
-    /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_SENT_MS is.
+    /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_SENT_MS is set.
     pub info_last_data_sent_ms: u32,
-    /// Time since data was last received. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_RECEIVED_MS is.
+    /// Time since data was last received. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_RECEIVED_MS is set.
     pub info_last_data_received_ms: u32,
-    /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS is.
+    /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS is set.
     pub info_last_acknowledgement_ms: u32,
     /// The most extra subflows that the kernel's path manager allows; absent where the application
-    /// is in control. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is.
+    /// is in control. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is set.
     pub info_subflows_max: u8,
     /// How many addresses we announced.
     pub info_addresses_announced: u8,
@@ -869,16 +871,16 @@ pub const SUBFLOWS_CAPABILITY_HAS_REMEDY: u64 = 2;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_capability {
-    /// Which of the members are there that may be absent: SUBFLOWS_CAPABILITY_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_CAPABILITY_HAS_*.
     pub present: u64,
     /// Its name.
     pub name: *const c_char,
     /// What it is good for.
     pub purpose: *const c_char,
-    /// Why it is not. Present where SUBFLOWS_CAPABILITY_HAS_CAUSE is.
+    /// Why it is not. Present if SUBFLOWS_CAPABILITY_HAS_CAUSE is set.
     pub cause: *const c_char,
-    /// What to do about it; often one command to run. Present where SUBFLOWS_CAPABILITY_HAS_REMEDY
-    /// is.
+    /// What to do about it; often one command to run. Present if SUBFLOWS_CAPABILITY_HAS_REMEDY is
+    /// set.
     pub remedy: *const c_char,
     /// Whether it is there.
     pub is_available: Flag,
@@ -917,14 +919,14 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_connect_options {
-    /// The local address to connect from; port 0 leaves the port to the kernel. NULL: not given.
+    /// The local address to connect from; port 0 leaves the port to the kernel. NULL if not given.
     pub local: *const sockaddr,
-    /// The interface to leave by (SO_BINDTODEVICE). NULL: not given.
+    /// The interface to leave by (SO_BINDTODEVICE). NULL if not given.
     pub interface: *const c_char,
-    /// The size of what `local` points to.
+    /// The size of the address that `local` points to.
     pub local_length: socklen_t,
-    /// How long to try. Without, the kernel decides (about two minutes). In milliseconds; 0 as if
-    /// not given.
+    /// How long to try. Without, the kernel decides (about two minutes). In milliseconds; 0 if not
+    /// given.
     pub timeout_ms: u32,
     /// Take control of the connection's paths before connecting: see subflows_take_control(). Fails
     /// with the remedy where that is not possible. Not the default, because a connection under the
@@ -962,10 +964,10 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_listen_options {
-    /// Accept only what comes in by this interface (SO_BINDTODEVICE). NULL: not given.
+    /// Accept only what comes in by this interface (SO_BINDTODEVICE). NULL if not given.
     pub interface: *const c_char,
     /// How many connections may wait to be accepted; the kernel's limit is `net.core.somaxconn`. 0
-    /// stands for 4096.
+    /// means 4096.
     pub backlog: u32,
     /// An IPv6 listener leaves IPv4 alone.
     pub only_v6: Flag,
@@ -1000,18 +1002,18 @@ const _: () = {
 #[derive(Clone, Copy)]
 pub struct subflows_open_options {
     /// The local address to open it from. Without, an address of `interface`; without both, the
-    /// address of the initial subflow. NULL: not given.
+    /// address of the initial subflow. NULL if not given.
     pub local: *const sockaddr,
-    /// The interface to send by, by name. Without, the one that owns `local`. NULL: not given.
+    /// The interface to send by, by name. Without, the one that owns `local`. NULL if not given.
     pub interface: *const c_char,
     /// The remote end. Without, the peer's address as it was connected to; a port of 0 stands for
-    /// the port that was connected to. NULL: not given.
+    /// the port that was connected to. NULL if not given.
     pub remote: *const sockaddr,
-    /// The size of what `local` points to.
+    /// The size of the address that `local` points to.
     pub local_length: socklen_t,
-    /// The size of what `remote` points to.
+    /// The size of the address that `remote` points to.
     pub remote_length: socklen_t,
-    /// How long to try until it is usable. In milliseconds; 0 stands for 5000.
+    /// How long to try until it is usable. In milliseconds; 0 means 5000.
     pub timeout_ms: u32,
     /// The local port; 0 chooses a free one from the ephemeral range.
     pub local_port: u16,
@@ -1059,7 +1061,7 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_announce_options {
-    /// How many strangers may wait at the listener to be turned away. 0 stands for 128.
+    /// How many strangers may wait at the listener to be turned away. 0 means 128.
     pub backlog: u32,
     /// The port that the peer should connect to; 0 chooses a free one. With one, a listener is kept
     /// there, on the interface that owns the address: the peer needs it to join us. Without, the
@@ -1120,11 +1122,11 @@ const _: () = {
     assert!(size_of::<subflows_connections_options>() == 8);
 };
 
-/// What failed last in this thread. The texts stay until the next failure in it.
+/// What failed last in this thread. The texts stay valid until the next failure in it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_error {
-    /// Which members are there that may be absent: none may yet.
+    /// Bit mask of the optional members that are set. There are none yet.
     pub present: u64,
     /// The call that failed, without its prefix: "open".
     pub operation: *const c_char,
@@ -1132,13 +1134,13 @@ pub struct subflows_error {
     pub message: *const c_char,
     /// What to do about it, in one sentence.
     pub remedy: *const c_char,
-    /// What exactly was wrong, where more is known; or NULL.
+    /// What exactly was wrong; NULL if no more is known.
     pub detail: *const c_char,
-    /// The kernel's own words, which change; or NULL.
+    /// The kernel's text, which may change in any version; or NULL.
     pub kernel_text: *const c_char,
-    /// What kind it is: an enum subflows_error_kind, positive.
+    /// The kind of error: a value of enum subflows_error_kind, positive.
     pub kind: i32,
-    /// The kernel's number, as in errno; 0 where it gave none.
+    /// The kernel's error number, as in errno; 0 if there is none.
     pub number: i32,
 }
 

@@ -1,4 +1,4 @@
-//! The addresses of a host and a service, as getaddrinfo(3) knows them.
+//! The addresses of a host and a service, as getaddrinfo(3) returns them.
 
 use std::ffi::c_char;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -26,7 +26,7 @@ pub(crate) fn any_address(service: *const c_char) -> Result<[SocketAddr; 2], Fai
     Ok([(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()])
 }
 
-/// The port of a service: its number, or the number that its name stands for.
+/// The port of a service, which is given by its number or its name.
 fn port(service: *const c_char) -> Result<u16, Failure> {
     let service =
         text(service, "service")?.ok_or_else(|| Failure::argument("`service` is NULL"))?;

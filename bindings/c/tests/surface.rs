@@ -10,6 +10,7 @@ use std::process::Command;
 use common::{library, root, run};
 use subflows::table::Operation;
 use subflows::{ErrorKind, OPERATIONS};
+use subflows_generate::c::names;
 use subflows_generate::signature::{self, Given, Parameter, Scalar, Taken};
 use subflows_generate::words;
 
@@ -30,7 +31,7 @@ impl Declared {
         let is_part = |c: char| !c.is_ascii_uppercase() && c != '_';
         let named = self.comment.split(is_part).map(|word| {
             let word = word.strip_prefix("SUBFLOWS_E_").unwrap_or(word);
-            ErrorKind::ALL.iter().find(|kind| words::c_kind(kind.name())[11..] == *word)
+            ErrorKind::ALL.iter().find(|kind| names::c_kind(kind.name())[11..] == *word)
         });
         named.flatten().map(|kind| kind.name()).collect()
     }
@@ -113,7 +114,7 @@ fn every_operation_is_there_in_cores_words() {
             wrong.push(format!("{name} is missing"));
             continue;
         };
-        let core = normal(&words::for_c(&words::first_sentence(operation.doc)));
+        let core = normal(&names::for_c(&words::first_sentence(operation.doc)));
         if function.first_sentence() != core {
             wrong.push(format!("{name} says: {}\n  core says: {core}", function.first_sentence()));
         }
@@ -147,7 +148,7 @@ fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -
                 wanted.extend((!has_own).then(|| format!("int {name}")));
             }
             Taken::Options(table) => {
-                let options = words::c_options(table.name);
+                let options = names::c_options(table.name);
                 wanted
                     .extend([format!("const struct {options} *{name}"), "size_t size".to_owned()]);
             }
@@ -182,20 +183,20 @@ fn result(operation: &Operation, function: &Declared) -> Vec<String> {
     match signature::result(operation) {
         Given::Nothing | Given::Socket => Vec::new(),
         Given::Record(record) => {
-            let record = words::c_record(record.name);
+            let record = names::c_record(record.name);
             let out = record.trim_start_matches("subflows_");
             let size =
                 if has_options { format!("size_t {out}_size") } else { "size_t size".to_owned() };
             vec![format!("struct {record} *{out}"), size]
         }
         Given::Handle(handle) => {
-            let handle = words::c_record(handle);
+            let handle = names::c_record(handle);
             vec![format!("struct {handle} **{}", handle.trim_start_matches("subflows_"))]
         }
         // What has no bound is taken one by one.
         Given::List(_) if function.parameters.last() == Some(&handle()) => vec![handle()],
         Given::List(record) => {
-            let record = words::c_record(record.name);
+            let record = names::c_record(record.name);
             let last = function.parameters.iter().rev().nth(2).map_or("", |p| p);
             let out = last.rsplit('*').next().unwrap_or("").to_owned();
             vec![format!("struct {record} *{out}"), "size_t room".into(), "size_t size".into()]

@@ -1,6 +1,5 @@
 //! Names and sentences, turned from Rust's habits into those of others.
 
-use heck::{ToShoutySnakeCase, ToSnakeCase};
 use subflows::table::{
     EnumerationTable, Field, Operation, OptionsTable, Privilege, RecordTable, Type, Unit, Variant,
 };
@@ -8,29 +7,9 @@ use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
 use crate::signature;
 
-/// The C name of a record.
-pub fn c_record(name: &str) -> String {
-    format!("subflows_{}", name.to_snake_case())
-}
-
 /// What an options struct is for: its name without `Options`, which not every one has.
 pub fn options_stem(name: &str) -> &str {
     name.strip_suffix("Options").unwrap_or(name)
-}
-
-/// The C name of an options struct.
-pub fn c_options(name: &str) -> String {
-    format!("subflows_{}_options", options_stem(name).to_snake_case())
-}
-
-/// The C constant of an error kind.
-pub fn c_kind(name: &str) -> String {
-    format!("SUBFLOWS_E_{}", name.to_shouty_snake_case())
-}
-
-/// The C constant of a value of an enumeration.
-pub fn c_variant(enumeration: &str, variant: &str) -> String {
-    format!("SUBFLOWS_{}_{}", enumeration.to_shouty_snake_case(), variant.to_shouty_snake_case())
 }
 
 /// The lines of a documentation comment, without its examples and its list of errors.
@@ -195,23 +174,6 @@ pub fn spelled(text: &str, spell: impl Fn(Word<'_>) -> String) -> String {
         .collect()
 }
 
-/// A sentence for C programmers: what stands in backticks is named as C knows it.
-pub fn for_c(text: &str) -> String {
-    spelled(text, |word| match word {
-        Word::Operation(name) => format!("subflows_{name}()"),
-        Word::Kind(kind) => c_kind(kind.name()),
-        Word::Value(table, variant) => c_variant(table.name, variant.name),
-        Word::Option(table, _, field) => {
-            format!("`{}` of struct {}", field.name, c_options(table.name))
-        }
-        Word::Switched(switch, name) => format!("subflows_{switch}_{name}()"),
-        Word::Method(handle, method) => format!("{}_{method}()", c_record(handle)),
-        Word::Record(record) => format!("struct {}", c_record(record.name)),
-        Word::Field(field) => format!("`{}`", field.name),
-        Word::Other(word) => format!("`{word}`"),
-    })
-}
-
 /// What an operation requires, for a table: the right, and since which Linux.
 pub fn requirements(operation: &Operation) -> (String, String) {
     let right = match operation.privilege {
@@ -246,10 +208,6 @@ mod tests {
     #[test]
     fn links_become_names() {
         assert_eq!(unlinked("see [`open`](crate::open) and [`X`]."), "see `open` and `X`.");
-        assert_eq!(for_c("see `open`"), "see subflows_open()");
-        assert_eq!(for_c("fails with `NotReady`"), "fails with SUBFLOWS_E_NOT_READY");
-        assert_eq!(for_c("(`Connect::control`)"), "(`control` of struct subflows_connect_options)");
-        assert_eq!(for_c("call `Announced::turn_away`"), "call subflows_announced_turn_away()");
     }
 
     #[test]

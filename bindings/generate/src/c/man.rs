@@ -99,6 +99,9 @@ fn paragraphs<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut paragraphs = vec![String::new()];
     for line in lines {
         let text = line.trim().trim_start_matches('*').trim();
+        if text.starts_with("- ") {
+            paragraphs.push(String::new());
+        }
         match (text.is_empty(), paragraphs.last_mut()) {
             (true, _) => paragraphs.push(String::new()),
             (false, Some(last)) => {
@@ -197,10 +200,13 @@ fn members(roff: &mut Roff, ty: &Item) {
 
 fn body(roff: &mut Roff, paragraphs: &[String]) {
     for (index, paragraph) in paragraphs.iter().enumerate() {
-        if index > 0 {
+        let item = paragraph.strip_prefix("- ");
+        if item.is_some() {
+            roff.control("IP", ["-", "2"]);
+        } else if index > 0 {
             roff.control("PP", []);
         }
-        roff.text(inline(paragraph));
+        roff.text(inline(item.unwrap_or(paragraph)));
     }
 }
 

@@ -161,8 +161,8 @@ fn lowercase_first(text: &str) -> String {
     chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
 }
 
-/// The structs that these functions take or fill, and the enumerations that they speak of. Structs of
-/// which only the name is known are left out.
+/// The structs that these functions take or fill, and the enumerations that they speak of. Structs
+/// of which only the name is known are left out.
 fn types<'a>(functions: &[&Item], items: &'a [Item]) -> Vec<&'a Item> {
     let mut text: String = functions.iter().map(|item| item.text()).collect();
     let of_kind = |kind: &'static str, text: &str, end: &str| -> Vec<&'a Item> {

@@ -160,8 +160,8 @@ fn error() -> Described {
     }
 }
 
-/// The members of a record. A record inside it is flattened, with its name before each field. A list
-/// has a function of its own.
+/// The members of a record. A record inside it is flattened, with its name before each field. A
+/// list has a function of its own.
 fn record_members(record: &RecordTable, prefix: &str, path: &str) -> Vec<Member> {
     let mut members = Vec::new();
     for signature::Member { field, held, is_optional } in signature::members(record) {

@@ -1,4 +1,5 @@
-//! C: the mirror structs in Rust, the list of the interface, the header, the linker's map, the manual.
+//! C: the mirror structs in Rust, the list of the interface, the header, the linker's map, the
+//! manual.
 
 mod abi;
 mod comments;

@@ -858,16 +858,17 @@ int subflows_connect(const char *host,
 /**
  * Listens for Multipath TCP connections; plain TCP clients are accepted as well.
  *
- * The result is the language's own listener. The address may be taken again at once after the
- * program ends (SO_REUSEADDR). Where the kernel has no Multipath TCP it is a TCP listener. Who
- * manages the paths of accepted connections is decided by the network namespace
- * (`net.mptcp.path_manager`) when a client connects: there is nothing to set here. Where that is
- * `userspace`, the kernel takes further subflows of clients only while some program of the host
- * follows subflows_events().
+ * The result is the language's own listener. Without a host (in Rust: `listen_any`) it is bound to
+ * `::`, which accepts IPv4 clients as well, or to `0.0.0.0` if there is no IPv6. The address may be
+ * taken again at once after the program ends (SO_REUSEADDR). Where the kernel has no Multipath TCP
+ * it is a TCP listener. Who manages the paths of accepted connections is decided by the network
+ * namespace (`net.mptcp.path_manager`) when a client connects: there is nothing to set here. Where
+ * that is `userspace`, the kernel takes further subflows of clients only while some program of the
+ * host follows subflows_events().
  *
- * If `host` is NULL, it listens on every address, of both families if the host has IPv6. If
- * `service` is "0", it chooses a free port, which getsockname() returns. Fails with
- * SUBFLOWS_E_INVALID_ARGUMENT if the name does not resolve.
+ * If `host` is NULL or "", it listens on every local address, for IPv6 and IPv4 clients, or for
+ * IPv4 clients if the host has no IPv6. If `service` is "0", it chooses a free port, which
+ * getsockname() returns. Fails with SUBFLOWS_E_INVALID_ARGUMENT if the name does not resolve.
  *
  * Returns a descriptor, which is closed on exec and which the caller closes, or a negative error:
  * SUBFLOWS_E_ADDRESS_NOT_AVAILABLE where the address is not ours or is taken;

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use subflows::{Connect, Connecting, Family, Listen};
 
 use crate::entry::*;
-use crate::resolve::{any_address, resolve};
+use crate::resolve::{any_host, port, resolve};
 
 /// `family` is AF_INET or AF_INET6.
 #[unsafe(no_mangle)]
@@ -42,9 +42,9 @@ pub unsafe extern "C" fn subflows_connect(
     })
 }
 
-/// If `host` is NULL, it listens on every address, of both families if the host has IPv6. If
-/// `service` is "0", it chooses a free port, which getsockname() returns. Fails with
-/// SUBFLOWS_E_INVALID_ARGUMENT if the name does not resolve.
+/// If `host` is NULL or "", it listens on every local address, for IPv6 and IPv4 clients, or for IPv4
+/// clients if the host has no IPv6. If `service` is "0", it chooses a free port, which getsockname()
+/// returns. Fails with SUBFLOWS_E_INVALID_ARGUMENT if the name does not resolve.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_listen(
     host: *const c_char,
@@ -55,9 +55,8 @@ pub unsafe extern "C" fn subflows_listen(
     guard("listen", || {
         // SAFETY: `options` has `size` bytes.
         let options: Listen = unsafe { read(options, size) }?;
-        let listener: TcpListener = if host.is_null() {
-            let [both, v4] = any_address(service)?;
-            subflows::listen(both, &options).or_else(|_| subflows::listen(v4, &options))?
+        let listener: TcpListener = if any_host(host)? {
+            subflows::listen_any(port(service)?, &options)?
         } else {
             subflows::listen(&*resolve(host, service)?, &options)?
         };

@@ -32,3 +32,8 @@ fn a_connection_is_made_without_a_handle() {
 fn a_daemon_loses_the_end_of_its_logs() {
     is_mended("a_daemon_loses_the_end_of_its_logs");
 }
+
+#[test]
+fn every_address_is_half_of_them() {
+    is_mended("every_address_is_half_of_them");
+}

@@ -104,7 +104,7 @@ impl From<BorrowError> for Failure {
         match error {
             BorrowError::LookUp(failure) => failure,
             BorrowError::NoHolder(_) => Failure::new(ErrorKind::InvalidState, text).remedy(
-                "Its program has closed it, or has not accepted it yet: only `subflows list` works.",
+                "Its program has closed it, or has not accepted it yet. Use `subflows list`.",
             ),
             BorrowError::NotPermitted { .. } => Failure::new(ErrorKind::NotPermitted, text).remedy(
                 "Run it as root (sudo subflows ...), or as that user. If the program has \
@@ -114,7 +114,7 @@ impl From<BorrowError> for Failure {
                 "Run it in the container of the process, or on the host in the network namespace \
                  of the process: sudo nsenter --target PID --net subflows ...",
             ),
-            BorrowError::Os(_, error) if error.raw_os_error() == Some(Errno::NOSYS.raw_os_error()) => {
+            BorrowError::Os(_, error) if Errno::from_io_error(&error) == Some(Errno::NOSYS) => {
                 Failure::new(ErrorKind::Unsupported, text).remedy("Use Linux 5.6 or newer.")
             }
             BorrowError::Os(_, error) => Failure::system(text, &error),

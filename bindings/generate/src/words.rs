@@ -1,4 +1,4 @@
-//! Names and sentences, turned from Rust's habits into those of others.
+//! The documentation of core's items as text for other languages.
 
 use subflows::table::{
     EnumerationTable, Field, Operation, OptionsTable, Privilege, RecordTable, Type, Unit, Variant,
@@ -7,7 +7,7 @@ use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
 use crate::signature;
 
-/// What an options struct is for: its name without `Options`, which not every one has.
+/// The name of an options struct without `Options`, which not every such name ends with.
 pub fn options_stem(name: &str) -> &str {
     name.strip_suffix("Options").unwrap_or(name)
 }
@@ -23,8 +23,9 @@ pub fn prose(doc: &str) -> Vec<String> {
     prose
 }
 
-/// Which errors an operation gives, and when: paragraphs, or items of a list. What every operation
-/// can give is left out, and what only Rust's function can, which resolves names itself.
+/// The errors of an operation, and when they occur: paragraphs, or items of a list. Errors that
+/// every operation can return are left out, and those of Rust's function alone, which resolves
+/// names itself.
 pub fn errors(operation: &Operation) -> Vec<String> {
     let lines = operation.doc.lines().map(str::trim);
     let lines = lines.skip_while(|line| *line != "# Errors").skip(1);
@@ -73,7 +74,7 @@ pub fn first_sentence(doc: &str) -> String {
     }
 }
 
-/// Rust's links to other items, as their names alone: "[`x`](y)" becomes "`x`".
+/// Replaces Rust's links to other items by their names: "[`x`](y)" becomes "`x`".
 fn unlinked(line: &str) -> String {
     let mut text = line.to_owned();
     while let Some(start) = text.find("[`") {
@@ -89,19 +90,18 @@ fn unlinked(line: &str) -> String {
     text
 }
 
-/// What a word in backticks names, in Rust's spelling.
+/// The item that a word in backticks names, in Rust's spelling.
 #[derive(Clone, Copy)]
 pub enum Word<'a> {
     /// An operation.
     Operation(&'static str),
     /// A kind of error.
     Kind(ErrorKind),
-    /// A value of an enumeration. One that several enumerations have is named by the sentence
-    /// around it.
+    /// A value of an enumeration. If several enumerations have it, the first in the list is taken.
     Value(&'static EnumerationTable, &'static Variant),
     /// An option, and the operation that takes it.
     Option(&'static OptionsTable, &'static str, &'static Field),
-    /// An operation that does more if it is asked to: the switch, and the operation.
+    /// An operation with a switch: the switch, and the operation.
     Switched(&'static str, &'static str),
     /// A method of a handle.
     Method(&'static str, &'a str),
@@ -109,12 +109,12 @@ pub enum Word<'a> {
     Record(&'static RecordTable),
     /// A field of a record or of options.
     Field(&'static Field),
-    /// Something else: it is spelled the same in every language.
+    /// Another word, which every language spells the same.
     Other(&'a str),
 }
 
 impl<'a> Word<'a> {
-    /// What that word names.
+    /// The item that the word names.
     pub fn of(word: &'a str) -> Word<'a> {
         if let Some(operation) = OPERATIONS.iter().find(|operation| operation.name == word) {
             return Word::Operation(operation.name);
@@ -174,7 +174,7 @@ pub fn spelled(text: &str, spell: impl Fn(Word<'_>) -> String) -> String {
         .collect()
 }
 
-/// What an operation requires, for a table: the right, and since which Linux.
+/// What an operation requires, for a table: the privilege, and the first Linux version.
 pub fn requirements(operation: &Operation) -> (String, String) {
     let right = match operation.privilege {
         Privilege::Nothing => "no privilege",
@@ -189,7 +189,7 @@ pub fn requirements(operation: &Operation) -> (String, String) {
     (joined(right, " and ", operation.requires), joined(since, ", with ", operation.with))
 }
 
-/// The unit of a field, in words; nothing for plain numbers.
+/// The unit of a field; `None` for plain numbers.
 pub fn unit(unit: Unit) -> Option<&'static str> {
     match unit {
         Unit::Bytes => Some("bytes"),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn no_path_of_rusts_is_left() {
+    fn no_rust_path_is_left() {
         let of_fields = |fields: &'static [Field]| fields.iter().map(|field| field.doc);
         let records = RECORDS.iter().flat_map(|r| of_fields(r.fields).chain([r.doc]));
         let options = OPTIONS.iter().flat_map(|o| of_fields(o.fields).chain([o.doc]));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn examples_and_errors_are_no_prose() {
+    fn examples_and_errors_are_not_prose() {
         let doc = " Does it.\n More. And more.\n\n # Errors\n none\n";
         assert_eq!(prose(doc), ["Does it.", "More. And more."]);
         assert_eq!(first_sentence(doc), "Does it.");

@@ -327,8 +327,8 @@ macro_rules! options {
   routing rules look at the source address."#
     };
     (close) => {
-        r#"- `force`: Do so even to the last subflow that works. The connection then has no path, until
-  another is opened."#
+        r#"- `force`: Close the subflow even if it is the last one that works. The connection then has no
+  path until another subflow is opened."#
     };
     (announce) => {
         r#"- `port`: The port that the peer should connect to; 0 chooses a free one. With one, a listener is

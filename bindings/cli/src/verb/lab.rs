@@ -44,8 +44,8 @@ Examples:
   subflows lab --join --server 'iperf3 -s' wifi:20mbit lte:20mbit -- \\
       sh -c 'mptcpize run iperf3 -R -c $SUBFLOWS_LAB_SERVER'
 
-Exit status: that of COMMAND, or 128 + N if signal N ended it; 125 if the network cannot be made, 126
-if COMMAND cannot be executed, 127 if it does not exist, 2 for a usage error.";
+Exit status: that of COMMAND, or 128 + N if signal N ended it; 125 if the network cannot be made,
+126 if COMMAND cannot be executed, 127 if it does not exist, 2 for a usage error.";
 
 /// Run a command on a network of its own, with paths of given delay, rate and loss
 ///
@@ -128,7 +128,8 @@ impl Lab {
         if self.command.is_empty() {
             for (path, spec) in net.paths.iter().zip(&self.paths) {
                 let (local, remote) = (path.client_v4, path.server_v4);
-                note(format_args!("{}: {local} -> {remote}, {}", spec.name, properties(&spec.options)));
+                let properties = properties(&spec.options);
+                note(format_args!("{}: {local} -> {remote}, {properties}", spec.name));
             }
             note("this shell runs on the client; exit it to remove the network");
         }

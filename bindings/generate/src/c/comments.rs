@@ -91,9 +91,9 @@ fn returns(operation: &Operation, declaration: &str) -> String {
                 .to_owned()
         }
         (Given::List(_), Some(out), _) => format!(
-            "With a `room` of 0, `{out}` may be NULL, and the call only counts. Fills at most `room` \
-             elements of `size` bytes at `{out}`, and returns how many there are, which may be more \
-             than `room`, or a negative error"
+            "With a `room` of 0, `{out}` may be NULL, and the call only counts. Fills at most \
+             `room` elements of `size` bytes at `{out}`, and returns how many there are, which may \
+             be more than `room`, or a negative error"
         ),
         (Given::Record(_), _, [.., out, size]) => {
             let (out, size) = (name(out), name(size));

@@ -6,7 +6,7 @@ use subflows::{ENUMERATIONS, ErrorKind};
 use super::abi::Abi;
 use super::names;
 
-/// Constants by the names that they had in earlier versions, and by those that they have now.
+/// Constants that were renamed: the former name, and the current one.
 pub(super) const FORMER_NAMES: [(&str, &str); 1] =
     [("SUBFLOWS_SUBFLOW_STATE_CLOSE", "SUBFLOWS_SUBFLOW_STATE_CLOSED")];
 

@@ -43,7 +43,7 @@ fn tidy(text: &str) -> String {
         if is_bit(line) {
             let (name, number) = line.rsplit_once(' ').unwrap_or((line, ""));
             let bit = number.parse::<u64>().map_or(0, u64::trailing_zeros);
-            // Between bits of one struct stands nothing.
+            // No empty line between the bits of one struct.
             if tidied.last().is_some_and(String::is_empty) && is_bit(before_last(&tidied)) {
                 let owner = |line: &str| line.split("_HAS_").next().map(str::to_owned);
                 if owner(before_last(&tidied)) == owner(line) {
@@ -74,7 +74,7 @@ fn tidy_comment(first: &str, comment: &[&str]) -> Vec<String> {
     [first.to_owned()].into_iter().chain(text).chain([format!("{indent} */")]).collect()
 }
 
-/// Programs that use a name of an earlier version still compile.
+/// Definitions with which programs that use a name of an earlier version still compile.
 fn former_names() -> String {
     let defines = FORMER_NAMES.map(|(former, name)| format!("#define {former} {name}"));
     format!("\n/* Names of earlier versions. */\n{}", defines.join("\n"))

@@ -37,14 +37,17 @@ pub extern "C" fn subflows_announced_id(announced: Option<&mut subflows_announce
 
 /// Writes the address to `address`. Its port is 0 if none was announced.
 #[unsafe(no_mangle)]
-pub extern "C" fn subflows_announced_address(
+pub unsafe extern "C" fn subflows_announced_address(
     announced: Option<&mut subflows_announced>,
-    address: Option<&mut MaybeUninit<sockaddr_storage>>,
+    address: *mut sockaddr_storage,
 ) -> c_int {
     guard("announce", || {
-        let address = address.ok_or_else(|| Failure::argument("`address` is NULL"))?;
+        if address.is_null() {
+            return Err(Failure::argument("`address` is NULL"));
+        }
         let announced = handle::open(announced)?.0.address();
-        address.write(announced.to_c(&mut StringArena::default()));
+        // SAFETY: `address` has room for a struct sockaddr_storage, perhaps not aligned.
+        unsafe { address.write_unaligned(announced.to_c(&mut StringArena::default())) };
         Ok(0)
     })
 }

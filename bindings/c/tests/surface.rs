@@ -1,4 +1,4 @@
-//! Without these, a function is declared and not there, there and not declared, or described in
+//! Without these, a function is declared but not exported, exported but not declared, or described in
 //! other words than those of core's table.
 
 mod common;
@@ -26,13 +26,13 @@ struct Declared {
 }
 
 impl Declared {
-    /// The kinds that its comment names, with their prefix or without.
+    /// The kinds of error that its comment names.
     fn kinds(&self) -> BTreeSet<&'static str> {
         let is_part = |c: char| !c.is_ascii_uppercase() && c != '_';
-        let named = self.comment.split(is_part).map(|word| {
-            let word = word.strip_prefix("SUBFLOWS_E_").unwrap_or(word);
-            ErrorKind::ALL.iter().find(|kind| names::c_kind(kind.name())[11..] == *word)
-        });
+        let named = self
+            .comment
+            .split(is_part)
+            .map(|word| ErrorKind::ALL.iter().find(|kind| names::c_kind(kind.name()) == *word));
         named.flatten().map(|kind| kind.name()).collect()
     }
 

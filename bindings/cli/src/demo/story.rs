@@ -113,7 +113,7 @@ pub(super) fn make(
             let options = subflows::Open::new().interface(second).timeout(OPEN_TIMEOUT);
             let opened = subflows::open(sock, &options)?;
             let took = units::duration(begun.elapsed());
-            let text = format!("subflow {} joined after {took}: both wires are in use", opened.id);
+            let text = format!("subflow {} joined in {took}: both wires in use", opened.id);
             (format!("open({second})"), text)
         }
         Act::Demote => {

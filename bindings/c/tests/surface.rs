@@ -1,5 +1,5 @@
-//! Without these, a function is declared but not exported, exported but not declared, or described in
-//! other words than those of core's table.
+//! Without these, a function is declared but not exported, exported but not declared, or described
+//! in other words than those of core's table.
 
 mod common;
 
@@ -14,13 +14,13 @@ use subflows_generate::c::names;
 use subflows_generate::signature::{self, Given, Parameter, Scalar, Taken};
 use subflows_generate::words;
 
-/// What every exported symbol is marked with.
+/// The version of every exported symbol.
 const NODE: &str = "SUBFLOWS_0";
 
 /// A function as the header declares it.
 struct Declared {
     name: String,
-    /// Each as it is written: `struct subflows_info *info`.
+    /// As in the header: `struct subflows_info *info`.
     parameters: Vec<String>,
     comment: String,
 }
@@ -41,7 +41,7 @@ impl Declared {
     }
 }
 
-/// Without what C and Rust write differently.
+/// Without the differences between C and Rust.
 fn normal(sentence: &str) -> String {
     sentence.replace(['`', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -77,7 +77,7 @@ fn header() -> Vec<Declared> {
     declared
 }
 
-/// The names that the loader offers, each with its version.
+/// The exported symbols, each with its version.
 fn exported(library: &Path) -> BTreeSet<String> {
     let mut nm = Command::new("nm");
     let output = run(nm.args(["-D", "--defined-only", "--with-symbol-versions"]).arg(library));
@@ -127,14 +127,14 @@ fn every_operation_is_there_in_cores_words() {
 fn errors(operation: &Operation, function: &Declared) -> Option<String> {
     let row: BTreeSet<_> = operation.errors.iter().map(|kind| kind.name()).collect();
     let mut named = function.kinds();
-    // Every operation can give these.
+    // Every operation can return these.
     for kind in [ErrorKind::InvalidArgument, ErrorKind::Os] {
         named.remove(kind.name());
     }
     (named != row).then(|| format!("{} names {named:?}, and core {row:?}", function.name))
 }
 
-/// The parameters that the row stands for, as C has them.
+/// The parameters of the row in C.
 fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -> Option<String> {
     let mut wanted = Vec::new();
     for Parameter { name, taken } in signature::parameters(operation) {
@@ -193,7 +193,7 @@ fn result(operation: &Operation, function: &Declared) -> Vec<String> {
             let handle = names::c_record(handle);
             vec![format!("struct {handle} **{}", handle.trim_start_matches("subflows_"))]
         }
-        // What has no bound is taken one by one.
+        // The records of an unbounded list are taken one by one, from a handle.
         Given::List(_) if function.parameters.last() == Some(&handle()) => vec![handle()],
         Given::List(record) => {
             let record = names::c_record(record.name);

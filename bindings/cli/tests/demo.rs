@@ -1,4 +1,4 @@
-//! `subflows demo`: it tells its story to the end, and the data arrives.
+//! `subflows demo`: all steps are taken, and the data arrives.
 
 mod common;
 
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use common::*;
 use subflows_lab::{ready, skip};
 
-/// Small enough to be quick, large enough to take a second at the wires' rates.
+/// Small enough to be quick, large enough to take a second at the rates of the wires.
 const SIZE: &str = "24MiB";
 const BYTES: u64 = 24 << 20;
 const LONGEST: Duration = Duration::from_secs(45);
 
 #[test]
-fn the_story_ends_well() {
+fn the_demonstration_succeeds() {
     if !ready() {
         return;
     }

@@ -33,7 +33,7 @@ public final class FallbackReport {
             case MPTCP:
                 return "Multipath TCP";
             case FELL_BACK:
-                return "plain TCP: the server or a middlebox does not speak Multipath TCP";
+                return "plain TCP: the server or a middlebox does not support Multipath TCP";
             case TCP:
                 return "plain TCP: this kernel has no Multipath TCP, or it is switched off";
             default:

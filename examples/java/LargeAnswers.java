@@ -48,7 +48,7 @@ public final class LargeAnswers {
         }
     }
 
-    /** Null, where the client speaks plain TCP: it has one path, and tells of no other. */
+    /** Null for a client with plain TCP: it has one path, and announces no address. */
     private static Events eventsOf(Socket client) throws SubflowsException {
         try {
             return Subflows.events(client);

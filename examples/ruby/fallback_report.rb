@@ -13,7 +13,7 @@ $stdout.sync = true
 def verdict(socket)
   case Subflows.status(socket).state
   when :mptcp then "Multipath TCP"
-  when :fell_back then "plain TCP: the server or a middlebox does not speak Multipath TCP"
+  when :fell_back then "plain TCP: the server or a middlebox does not support Multipath TCP"
   when :tcp then "plain TCP: this kernel has no Multipath TCP, or it is switched off"
   else "the connection is closed"
   end

@@ -30,8 +30,8 @@ end
 
 # The address that the client has announced since the last call.
 def last_announced(events)
-  told = events.each(timeout: 0).select { |event| event.kind == :address_announced }
-  told.last&.remote
+  announced = events.each(timeout: 0).select { |event| event.kind == :address_announced }
+  announced.last&.remote
 end
 
 def second_path(client, interface, remote)

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn verdict(stream: &std::net::TcpStream) -> subflows::Result<&'static str> {
     Ok(match subflows::status(stream)?.state {
         State::Mptcp => "Multipath TCP",
-        State::FellBack => "plain TCP: the server or a middlebox does not speak Multipath TCP",
+        State::FellBack => "plain TCP: the server or a middlebox does not support Multipath TCP",
         State::Tcp => "plain TCP: this kernel has no Multipath TCP, or it is switched off",
         _ => "the connection is closed",
     })

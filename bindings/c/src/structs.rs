@@ -145,7 +145,7 @@ pub(crate) unsafe fn read<O: Default, C: FromC<O>>(
             .with_remedy("Leave it zero, or use the library that the program was built with."));
     }
     let mut copy = MaybeUninit::<C>::zeroed();
-    // SAFETY: `known` is at most as long as the copy, which is ours.
+    // SAFETY: `known` is at most as long as the copy, which this function owns.
     unsafe { copy.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(known.as_ptr(), known.len()) };
     // SAFETY: an options struct consists of integers, flags of one byte and pointers, for which any
     // bytes are valid.

@@ -81,11 +81,11 @@ impl Sink {
     pub(super) fn start(mut stream: TcpStream) -> io::Result<Sink> {
         stream.set_read_timeout(Some(PATIENCE))?;
         let received = Arc::new(AtomicU64::new(0));
-        let (tell, end) = mpsc::channel();
+        let (sender, end) = mpsc::channel();
         let counter = Arc::clone(&received);
         let read = move || {
             // If the receiver is gone, the result is not needed any more.
-            let _ = tell.send(receive(&mut stream, &counter));
+            let _ = sender.send(receive(&mut stream, &counter));
         };
         thread::Builder::new().name("sink".to_owned()).spawn(read)?;
         Ok(Sink { received, end })

@@ -39,7 +39,10 @@ impl Output {
     /// Reports that a verb without a result has succeeded: by a line for people, `null` for
     /// programs.
     pub(crate) fn done(&mut self, text: impl std::fmt::Display) -> Result<(), Failure> {
-        Ok(if self.is_json { self.json(&Value::Null)? } else { self.line(text)? })
+        if self.is_json {
+            return Ok(self.json(&Value::Null)?);
+        }
+        Ok(self.line(text)?)
     }
 
     /// Prints a JSON document: indented on a terminal, else on one line, for tools that read lines.

@@ -1,19 +1,19 @@
 /*
- * Says whether a server, and everything on the way to it, speaks Multipath TCP; where not, what
- * can be done about it.
+ * Reports whether the server, and every host on the path to it, supports Multipath TCP, and what to
+ * do if not.
  *
  *   cc -std=c11 fallback.c -o fallback $(pkg-config --cflags --libs subflows)
  *   ./fallback HOST PORT
  *
- * Needs no privilege, and a server that sends something.
+ * Requires no privilege. The server must send at least one byte.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <subflows.h>
 #include <unistd.h>
 
-/* Says what failed last, and what to do about it. */
-static int complain(void)
+/* Prints what failed last, and what to do about it. */
+static int print_error(void)
 {
     struct subflows_error error;
     subflows_last_error(&error, sizeof error);
@@ -21,18 +21,19 @@ static int complain(void)
     return EXIT_FAILURE;
 }
 
-/* Each "no" of this kernel and this process, with its cause and a remedy. */
-static void print_lacks(void)
+/* Each capability that is missing here, with its cause and a remedy. */
+static void print_missing(void)
 {
     struct subflows_capabilities *capabilities;
-    struct subflows_capability lack;
+    struct subflows_capability capability;
     if (subflows_capabilities(&capabilities) < 0) {
-        complain();
+        print_error();
         return;
     }
-    while (subflows_capabilities_next(capabilities, &lack, sizeof lack) > 0)
-        if (!lack.is_available)
-            printf("  cannot %s: %s. %s\n", lack.purpose, lack.cause, lack.remedy);
+    while (subflows_capabilities_next(capabilities, &capability, sizeof capability) > 0)
+        if (!capability.is_available)
+            printf("  cannot %s: %s. %s\n", capability.purpose, capability.cause,
+                   capability.remedy);
     subflows_capabilities_close(capabilities);
 }
 
@@ -40,7 +41,7 @@ static void report(const char *when, int fd)
 {
     struct subflows_status status;
     if (subflows_status(fd, &status, sizeof status) < 0) {
-        complain();
+        print_error();
         return;
     }
     printf("%s: %s\n", when, subflows_state_name(status.state));
@@ -50,16 +51,16 @@ static void report(const char *when, int fd)
                              : "  Further paths can be opened after the first byte.");
         break;
     case SUBFLOWS_STATE_FELL_BACK:
-        puts("  Plain TCP, one path: the server or a middlebox does not speak Multipath TCP.\n"
-             "  On the server: sysctl net.mptcp.enabled, and a server program that asks for it\n"
-             "  (mptcpize run PROGRAM). If both are there, try by another network.");
+        puts("  Plain TCP, one path: the server or a middlebox does not support Multipath TCP.\n"
+             "  On the server, set sysctl net.mptcp.enabled=1 and start the program with\n"
+             "  mptcpize run PROGRAM. If that does not help, try another network.");
         break;
     case SUBFLOWS_STATE_TCP:
-        puts("  Plain TCP, one path: this side does not speak Multipath TCP.");
-        print_lacks();
+        puts("  Plain TCP, one path: this host does not support Multipath TCP.");
+        print_missing();
         break;
     default:
-        puts("  The connection is over. Connect again.");
+        puts("  The connection has ended. Connect again.");
     }
     fflush(stdout);
 }
@@ -73,10 +74,10 @@ int main(int count, char **arguments)
     struct subflows_connect_options options = { .timeout_ms = 10000 };
     int fd = subflows_connect(arguments[1], arguments[2], &options, sizeof options);
     if (fd < 0)
-        return complain();
+        return print_error();
     report("after the handshake", fd);
 
-    /* Some middleboxes strip the options of data segments only: ask again. */
+    /* Some middleboxes strip the options of data segments only: check again. */
     char byte;
     if (read(fd, &byte, 1) == 1)
         report("after the first byte", fd);

@@ -4,7 +4,7 @@
  *   cc -std=c11 paths.c -o paths $(pkg-config --cflags --libs subflows)
  *   ./paths HOST PORT INTERFACE
  *
- * Needs CAP_NET_ADMIN, a second interface that leads to the server, and a server that speaks
+ * Requires CAP_NET_ADMIN, a second interface with a route to the server, and a server that speaks
  * Multipath TCP, sends as soon as it is connected, and closes.
  */
 #define _DEFAULT_SOURCE /* For getnameinfo() under -std=c11. */
@@ -18,8 +18,8 @@
 
 enum { PATHS_MAX = 8 };
 
-/* Says what failed last, and what to do about it. */
-static int complain(void)
+/* Prints what failed last, and what to do about it. */
+static int print_error(void)
 {
     struct subflows_error error;
     subflows_last_error(&error, sizeof error);
@@ -54,12 +54,12 @@ static int print_paths(int fd)
 static int download(int fd, const char *interface)
 {
     static char buffer[64 * 1024];
-    /* A connection takes further paths once a first byte has come through. */
+    /* A connection accepts further subflows as soon as its first byte has arrived. */
     ssize_t length = read(fd, buffer, sizeof buffer);
 
     struct subflows_open_options second = { .interface = interface };
     if (length > 0 && subflows_open(fd, &second, sizeof second, NULL, 0) < 0)
-        complain(); /* The download goes on over the first. */
+        print_error(); /* The download goes on over the first path. */
 
     unsigned long long received = 0;
     while (length > 0) {
@@ -73,7 +73,7 @@ static int download(int fd, const char *interface)
     printf("%llu bytes\n", received);
     int result = print_paths(fd);
     if (result < 0)
-        complain();
+        print_error();
     return result;
 }
 
@@ -83,11 +83,11 @@ int main(int count, char **arguments)
         fprintf(stderr, "usage: %s HOST PORT INTERFACE\n", arguments[0]);
         return EXIT_FAILURE;
     }
-    /* Control: we decide about the paths of this connection, not the kernel. */
+    /* Control: this program, not the kernel, decides about the paths of the connection. */
     struct subflows_connect_options options = { .control = true };
     int fd = subflows_connect(arguments[1], arguments[2], &options, sizeof options);
     if (fd < 0)
-        return complain();
+        return print_error();
     int result = download(fd, arguments[3]);
     close(fd);
     return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,9 +1,9 @@
-// The download of paths.c in C++17: what is opened closes itself, what fails is thrown.
+// The download of paths.c in C++17: destructors close what is open, exceptions report failures.
 //
 //   c++ -std=c++17 paths.cpp -o paths $(pkg-config --cflags --libs subflows)
 //   ./paths HOST PORT INTERFACE
 //
-// Needs CAP_NET_ADMIN, a second interface that leads to the server, and a server that speaks
+// Requires CAP_NET_ADMIN, a second interface with a route to the server, and a server that speaks
 // Multipath TCP, sends as soon as it is connected, and closes.
 #include <netdb.h>
 #include <netinet/in.h>
@@ -43,7 +43,7 @@ struct Socket {
 
 std::vector<subflows_subflow> list(const Socket &socket) {
     std::vector<subflows_subflow> paths(check(subflows_list(socket.fd, nullptr, 0, 0)));
-    // They may be more by now, or less.
+    // Their number may have changed since the first call.
     const std::size_t count =
         check(subflows_list(socket.fd, paths.data(), paths.size(), sizeof paths[0]));
     paths.resize(std::min(count, paths.size()));
@@ -67,7 +67,7 @@ void download(const Socket &socket, const char *interface) {
     while (const ssize_t length = read(socket.fd, buffer.data(), buffer.size())) {
         if (length < 0)
             throw std::system_error(errno, std::generic_category(), "read");
-        // A connection takes further paths once a first byte has come through.
+        // A connection accepts further subflows as soon as its first byte has arrived.
         if (received == 0) {
             subflows_open_options second{};
             second.interface = interface;

@@ -1,12 +1,12 @@
 /*
  * A download that opens a second path after 1 MiB and survives the loss of its first, which it
- * drops when nothing comes by it any more. Prints a checksum of all that came.
+ * closes when it receives no more data over it. Prints a checksum of the data.
  *
  *   cc -std=c11 second_path.c -o second_path $(pkg-config --cflags --libs subflows)
  *   ./second_path HOST PORT INTERFACE
  *
- * Needs CAP_NET_ADMIN, a second interface that leads to the server, and a server that speaks
- * Multipath TCP, sends as soon as it is connected, and closes. Pull the first cable meanwhile.
+ * Requires CAP_NET_ADMIN, a second interface with a route to the server, and a server that speaks
+ * Multipath TCP, sends as soon as it is connected, and closes. Pull the first cable during it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@
 
 enum { LOOK_EVERY = 1 << 20, SILENT_MS = 500 };
 
-/* Says what failed last, and what to do about it. */
-static int complain(void)
+/* Prints what failed last, and what to do about it. */
+static int print_error(void)
 {
     struct subflows_error error;
     subflows_last_error(&error, sizeof error);
@@ -25,26 +25,26 @@ static int complain(void)
     return EXIT_FAILURE;
 }
 
-static void say(const char *what, const struct subflows_subflow *path)
+static void print_path(const char *what, const struct subflows_subflow *path)
 {
     printf("%s path %" PRIu32 ", round trip %" PRIu32 " us\n", what, path->id, path->rtt_us);
     fflush(stdout);
 }
 
-/* The kernel sends again what was lost with a path; to drop it saves it the trouble of trying. */
-static void drop_first_when_silent(int fd)
+/* The kernel resends lost data over the other path, but tries the first until it is closed. */
+static void close_first_when_silent(int fd)
 {
     struct subflows_subflow paths[2]; /* In the order in which they were opened. */
     int count = subflows_list(fd, paths, 2, sizeof paths[0]);
     if (count < 0)
-        complain();
+        print_error();
     if (count < 2 || paths[0].last_data_received_ms < SILENT_MS ||
         paths[1].last_data_received_ms >= SILENT_MS)
         return;
     if (subflows_close(fd, paths[0].id) < 0)
-        complain();
+        print_error();
     else
-        say("dropped", &paths[0]);
+        print_path("dropped", &paths[0]);
 }
 
 static int download(int fd, const char *interface)
@@ -61,17 +61,17 @@ static int download(int fd, const char *interface)
             continue;
         next_look = received + LOOK_EVERY;
         if (has_second) {
-            drop_first_when_silent(fd);
+            close_first_when_silent(fd);
             continue;
         }
         struct subflows_open_options options = { .interface = interface };
         struct subflows_subflow second;
         if (subflows_open(fd, &options, sizeof options, &second, sizeof second) < 0) {
-            complain(); /* The download goes on over the first, and tries again later. */
+            print_error(); /* The download goes on over the first path, and tries again later. */
             continue;
         }
         has_second = true;
-        say("opened", &second);
+        print_path("opened", &second);
     }
     if (length < 0) {
         perror("read");
@@ -90,7 +90,7 @@ int main(int count, char **arguments)
     struct subflows_connect_options options = { .control = true };
     int fd = subflows_connect(arguments[1], arguments[2], &options, sizeof options);
     if (fd < 0)
-        return complain();
+        return print_error();
     int result = download(fd, arguments[3]);
     close(fd);
     return result;

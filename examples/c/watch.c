@@ -1,11 +1,11 @@
 /*
- * A server that tells what happens to the paths of its clients, in one epoll loop: the listener,
- * the connections and their events. What the clients send is thrown away.
+ * A server that reports what happens to the paths of its clients, in one epoll loop: the listener,
+ * the connections and their events. It discards the data of the clients.
  *
  *   cc -std=c11 watch.c -o watch $(pkg-config --cflags --libs subflows)
  *   ./watch ADDRESS PORT CLIENTS
  *
- * Serves that many clients and ends. Needs CAP_NET_ADMIN, for the events.
+ * Ends after CLIENTS clients. Requires CAP_NET_ADMIN, for the events.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,11 +16,11 @@
 
 struct client {
     int fd;
-    struct subflows_events *events; /* NULL where the client has one path only. */
+    struct subflows_events *events; /* NULL if the client uses plain TCP. */
 };
 
-/* Says what failed last, and what to do about it. */
-static int complain(void)
+/* Prints what failed last, and what to do about it. */
+static int print_error(void)
 {
     struct subflows_error error;
     subflows_last_error(&error, sizeof error);
@@ -45,12 +45,12 @@ static void greet(int epoll, int listener)
     if (result == 0)
         watch(epoll, subflows_events_fd(client->events), client);
     else if (result != -SUBFLOWS_E_NOT_MPTCP)
-        complain();
+        print_error();
     printf("client %d: %s\n", client->fd, result == 0 ? "accepted" : "one path only");
     watch(epoll, client->fd, client);
 }
 
-/* Tells the events and throws away what came; false when the client has gone. */
+/* Prints the events and discards the data. Returns false if the client has closed. */
 static bool serve(const struct client *client)
 {
     struct subflows_event event;
@@ -59,7 +59,7 @@ static bool serve(const struct client *client)
            (taken = subflows_events_next(client->events, &event, sizeof event, 0)) > 0)
         printf("client %d: %s\n", client->fd, subflows_event_kind_name(event.kind));
     if (taken < 0)
-        complain();
+        print_error();
     char buffer[4096];
     ssize_t length = recv(client->fd, buffer, sizeof buffer, MSG_DONTWAIT);
     return length > 0 || (length < 0 && errno == EAGAIN);
@@ -81,12 +81,12 @@ int main(int count, char **arguments)
     }
     int listener = subflows_listen(arguments[1], arguments[2], NULL, 0);
     if (listener < 0)
-        return complain();
-    setvbuf(stdout, NULL, _IOLBF, 0); /* Each line at once, also into a pipe. */
+        return print_error();
+    setvbuf(stdout, NULL, _IOLBF, 0); /* Print each line at once, also to a pipe. */
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     watch(epoll, listener, NULL);
 
-    struct epoll_event ready; /* One at a time: it cannot be of a client that has just gone. */
+    struct epoll_event ready; /* One at a time, so that it is not that of a freed client. */
     for (int rest = atoi(arguments[3]); rest > 0 && epoll_wait(epoll, &ready, 1, -1) == 1;) {
         if (ready.data.ptr == NULL) {
             greet(epoll, listener);

@@ -47,7 +47,7 @@ public final class Download {
             Subflow path = Subflows.open(socket, OpenOptions.via(networkInterface));
             System.out.println("opened " + path.local().getAddress().getHostAddress());
         } catch (SubflowsException error) {
-            // Without a second path the download goes on over the first.
+            // If the second path cannot be opened, the download goes on over the first.
             System.err.println(error.getMessage());
         }
     }

@@ -19,14 +19,14 @@ import org.subflows.SubflowsException;
 /**
  * A server that opens a second path for large answers, and closes it after them.
  *
- * <p>java -cp subflows.jar LargeAnswers.java ADDRESS PORT INTERFACE CLIENTS serves that many
- * clients and ends. Each line of a client's is a number of bytes, and is answered by as many. The
- * second path leads by the interface to an address that the client has announced, with a port:
- * without that, nobody listens at its side. To a client behind a NAT the server would announce its
- * own, and the client would open.
+ * <p>java -cp subflows.jar LargeAnswers.java ADDRESS PORT INTERFACE CLIENTS ends after CLIENTS
+ * clients. Each line that a client sends is a number of bytes, and the server answers with as many.
+ * The second path goes over the interface to an address that the client has announced with a port:
+ * without a port, no program listens there. If the client is behind a NAT, the server would have to
+ * announce its own address, and the client to open the subflow.
  *
- * <p>With CAP_NET_ADMIN, and with {@code sysctl net.mptcp.path_manager=userspace}, by which this
- * program controls what it accepts.
+ * <p>Requires CAP_NET_ADMIN, and {@code sysctl net.mptcp.path_manager=userspace}, so that this
+ * program controls the connections that it accepts.
  */
 public final class LargeAnswers {
     private static final int LARGE = 1 << 20;
@@ -48,7 +48,7 @@ public final class LargeAnswers {
         }
     }
 
-    /** Null, where the client speaks plain TCP: it has one path, and tells of no other. */
+    /** Null for a client with plain TCP: it has one path, and announces no address. */
     private static Events eventsOf(Socket client) throws SubflowsException {
         try {
             return Subflows.events(client);
@@ -70,7 +70,7 @@ public final class LargeAnswers {
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             int size = Integer.parseInt(line);
             if (extra.isPresent()) {
-                // Who asks again has the whole answer: nothing is on its way over this path.
+                // A new request means that the client has the whole answer: this path is idle.
                 Subflows.close(client, extra.get().id());
                 extra = Optional.empty();
             }
@@ -86,7 +86,7 @@ public final class LargeAnswers {
         }
     }
 
-    /** The address of which the client has told since this was asked last. */
+    /** The address that the client has announced since the last call. */
     private static Optional<InetSocketAddress> lastAnnounced(Events events) throws IOException {
         Optional<InetSocketAddress> last = Optional.empty();
         for (Optional<Event> event = events.poll(); event.isPresent(); event = events.poll()) {
@@ -103,7 +103,7 @@ public final class LargeAnswers {
         try {
             return Optional.of(Subflows.open(client, options.timeout(Duration.ofSeconds(1))));
         } catch (SubflowsException error) {
-            // Without a second path the answer goes over the first.
+            // If the second path cannot be opened, the answer uses the first.
             System.err.println(error.getMessage());
             return Optional.empty();
         }

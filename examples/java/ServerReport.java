@@ -8,10 +8,10 @@ import org.subflows.Subflow;
 import org.subflows.Subflows;
 
 /**
- * A server that reports its clients' paths: one line for each path, when a client has spoken.
+ * A server that reports its clients' paths: one line for each path, when the client has sent data.
  *
- * <p>java -cp subflows.jar ServerReport.java ADDRESS PORT CLIENTS serves that many clients and ends.
- * Needs no privilege.
+ * <p>java -cp subflows.jar ServerReport.java ADDRESS PORT CLIENTS ends after CLIENTS clients.
+ * Requires no privilege.
  */
 public final class ServerReport {
     public static void main(String[] arguments) throws IOException {

@@ -16,7 +16,7 @@ def open_second_path(sock: socket.socket, interface: str) -> None:
         path = subflows.open(sock, interface=interface)
         print(f"opened {path.local[0]} -> {path.remote[0]}", flush=True)
     except subflows.SubflowsError as error:
-        # Without a second path the download goes on over the first.
+        # If the second path cannot be opened, the download goes on over the first.
         print(error, file=sys.stderr)
 
 
@@ -24,7 +24,7 @@ def main(host: str, port: str, interface: str, name: str) -> None:
     received = 0
     has_second_path = False
     with subflows.connect((host, int(port)), control=True) as sock, open(name, "wb") as file:
-        # Nothing here knows on which path the bytes come, or that one of them is gone.
+        # This code does not know over which path the bytes arrive, or that one path has failed.
         while data := sock.recv(64 * 1024):
             file.write(data)
             received += len(data)

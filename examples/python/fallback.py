@@ -1,6 +1,6 @@
-"""Says whether a server, and everything on the way to it, speaks Multipath TCP.
+"""Reports whether the server, and every host on the path to it, supports Multipath TCP.
 
-python3 fallback.py HOST PORT. The server must send something. Needs no privilege.
+python3 fallback.py HOST PORT. The server must send at least one byte. Requires no privilege.
 """
 
 import socket
@@ -11,7 +11,7 @@ from subflows import State
 
 VERDICTS = {
     State.MPTCP: "Multipath TCP",
-    State.FELL_BACK: "plain TCP: the server, or a middlebox on the way, does not speak Multipath TCP",
+    State.FELL_BACK: "plain TCP: the server, or a middlebox on the path, does not support Multipath TCP",
     State.TCP: "plain TCP: this kernel has no Multipath TCP, or net.mptcp.enabled is 0",
     State.CLOSED: "the connection is closed",
 }
@@ -27,7 +27,7 @@ def main(host: str, port: str) -> None:
     with subflows.connect((host, int(port)), timeout=10) as sock:
         print(f"after the handshake: {verdict(sock)}", flush=True)
 
-        # Some middleboxes strip the options of data segments only: ask again.
+        # Some middleboxes strip the options of data segments only: check again.
         sock.settimeout(10)
         sock.recv(1)
         print(f"after the first byte: {verdict(sock)}")

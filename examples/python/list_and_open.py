@@ -1,6 +1,6 @@
-"""Connect, open a second path over an interface, look at both, close it again.
+"""Connect, open a second path over an interface, list both, close it again.
 
-python3 list_and_open.py HOST PORT INTERFACE, with CAP_NET_ADMIN. The server must send something.
+python3 list_and_open.py HOST PORT INTERFACE, with CAP_NET_ADMIN. The server must send at least one byte.
 """
 
 import sys
@@ -9,16 +9,16 @@ import subflows
 
 
 def main(host: str, port: str, interface: str) -> None:
-    # Control: we decide about its paths, not the kernel.
+    # Control: this program, not the kernel, decides about its paths.
     with subflows.connect((host, int(port)), control=True) as sock:
-        # A connection takes further paths once a first byte has come through.
+        # A connection accepts further subflows as soon as its first byte has arrived.
         sock.recv(1)
 
         extra = subflows.open(sock, interface=interface)
         for path in subflows.list(sock):
             print(f"{path.id}: {path.local[0]} -> {path.remote[0]}, {path.rtt_us / 1000} ms")
 
-        # This closes the path. The connection, and the socket, go on.
+        # This closes the path. The connection and the socket stay open.
         subflows.close(sock, extra.id)
         print(f"{len(subflows.list(sock))} left")
 

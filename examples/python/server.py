@@ -1,4 +1,4 @@
-"""An asyncio server that reports its clients' paths: whenever one has sent a line, one line for each path.
+"""An asyncio server that reports its clients' paths: for each line that a client sends, one line for each path.
 
 python3 server.py HOST PORT. Needs no privilege.
 """
@@ -18,14 +18,14 @@ def report(writer: asyncio.StreamWriter) -> None:
         print(f"{client}: one path only ({state.name})", flush=True)
         return
     for path in subflows.list(sock):
-        # The client asked us to use it only when no other works.
+        # The client asked this end to use it as backup only.
         is_backup = subflows.details(sock, path.id).is_remote_backup
         words = f"{path.local[0]} <- {path.remote[0]}, {path.bytes_received} bytes"
         print(f"{client}: {words}{', backup' if is_backup else ''}", flush=True)
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    # What the server says first makes the connection ready for the client's further paths.
+    # The server's first bytes make the connection ready for further subflows of the client.
     writer.write(b"hello\n")
     try:
         while await reader.readline():

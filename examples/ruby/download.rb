@@ -17,7 +17,7 @@ def open_second_path(socket, interface)
   path = Subflows.open(socket, interface: interface)
   puts "opened #{path.local.inspect_sockaddr} -> #{path.remote.inspect_sockaddr}"
 rescue Subflows::Error => error
-  # Without a second path the download goes on over the first.
+  # If the second path cannot be opened, the download goes on over the first.
   warn error.message
 end
 

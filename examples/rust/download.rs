@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .fold(checksum, |sum, byte| sum.rotate_left(5).wrapping_add(u64::from(*byte)));
         if !has_second && received >= SECOND_PATH_AFTER {
             has_second = true;
-            // Without a second path the download goes on over the first.
+            // If the second path cannot be opened, the download goes on over the first.
             match subflows::open(&stream, &Open::new().interface(interface.as_str())) {
                 Ok(path) => println!("opened {} -> {}", path.local, path.remote),
                 Err(error) => eprintln!("{error}"),

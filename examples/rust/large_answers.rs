@@ -1,12 +1,13 @@
 //! A server that opens a second path for large answers, and closes it after them.
 //!
-//! `large_answers ADDRESS:PORT INTERFACE CLIENTS` serves that many clients and ends. Each line of a
-//! client's is a number of bytes, and is answered by as many. The second path leads by the interface
-//! to an address that the client has announced, with a port: without that, nobody listens at its
-//! side. To a client behind a NAT the server would announce its own, and the client would open.
+//! `large_answers ADDRESS:PORT INTERFACE CLIENTS` ends after CLIENTS clients. Each line that a
+//! client sends is a number of bytes, and the server answers with as many. The second path goes
+//! over the interface to an address that the client has announced with a port: without a port, no
+//! program listens there. If the client is behind a NAT, the server would have to announce its own
+//! address, and the client to open the subflow.
 //!
-//! With CAP_NET_ADMIN, and with `sysctl net.mptcp.path_manager=userspace`, by which this program
-//! controls what it accepts.
+//! Requires CAP_NET_ADMIN, and `sysctl net.mptcp.path_manager=userspace`, so that this program
+//! controls the connections that it accepts.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn serve(mut stream: TcpStream, interface: &str) -> Result<(), Box<dyn Error>> {
     let mut events = match subflows::events(&stream) {
-        // A client of plain TCP has one path, and tells of no other.
+        // A client with plain TCP has one path, and announces no address.
         Err(error) if error.kind() == ErrorKind::NotMptcp => None,
         events => Some(events?),
     };
@@ -45,7 +46,7 @@ fn serve(mut stream: TcpStream, interface: &str) -> Result<(), Box<dyn Error>> {
     for line in BufReader::new(stream.try_clone()?).lines() {
         let size: usize = line?.parse()?;
         if let Some(path) = extra.take() {
-            // Who asks again has the whole answer: nothing is on its way over this path.
+            // A new request means that the client has the whole answer: this path is idle.
             subflows::close(&stream, path.id)?;
         }
         if let Some(events) = &mut events {
@@ -60,7 +61,7 @@ fn serve(mut stream: TcpStream, interface: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The address of which the client has told since this was asked last.
+/// The address that the client has announced since the last call.
 fn last_announced(events: &mut Events) -> subflows::Result<Option<SocketAddr>> {
     let mut last = None;
     while let Some(event) = events.try_next()? {
@@ -73,6 +74,6 @@ fn last_announced(events: &mut Events) -> subflows::Result<Option<SocketAddr>> {
 
 fn second_path(stream: &TcpStream, interface: &str, remote: SocketAddr) -> Option<Subflow> {
     let options = Open::new().interface(interface).remote(remote).timeout(Duration::from_secs(1));
-    // Without a second path the answer goes over the first.
+    // If the second path cannot be opened, the answer uses the first.
     subflows::open(stream, &options).inspect_err(|error| eprintln!("{error}")).ok()
 }

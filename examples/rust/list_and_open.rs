@@ -1,6 +1,6 @@
-//! Connect, look at the paths, open a second one over an interface, close it again.
+//! Connect, list the paths, open a second one over an interface, close it again.
 //!
-//! `list_and_open HOST:PORT INTERFACE`, with CAP_NET_ADMIN. The server must send something.
+//! `list_and_open HOST:PORT INTERFACE`, with CAP_NET_ADMIN. The server must send at least one byte.
 
 use std::error::Error;
 use std::io::Read;
@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut stream = subflows::connect(server, &Connect::new().control(true))?;
 
-    // A connection takes further subflows once a first byte has come through.
+    // A connection accepts further subflows as soon as its first byte has arrived.
     stream.read_exact(&mut [0])?;
 
     let extra = subflows::open(&stream, &Open::new().interface(interface))?;

@@ -1,6 +1,6 @@
-//! A server that reports its clients' paths: one line for each path, when a client has spoken.
+//! A server that reports its clients' paths: one line for each path, when the client has sent data.
 //!
-//! `server_report ADDRESS:PORT CLIENTS` serves that many clients and ends. Needs no privilege.
+//! `server_report ADDRESS:PORT CLIENTS` ends after CLIENTS clients. Requires no privilege.
 
 use std::error::Error;
 use std::io::{Read, Write};

@@ -1,6 +1,6 @@
-//! What the verbs cost through C beside what they cost in Rust, measured in the same run.
+//! What the operations cost through C, compared with Rust, measured in the same run.
 //!
-//! `cargo bench -p subflows-c` writes the table to `target/benchmarks-c.md`. Needs root, or
+//! `cargo bench -p subflows-c` writes the table to `target/benchmarks-c.md`. Requires root, or
 //! `unshare -Urn`.
 #![allow(missing_docs)]
 
@@ -16,7 +16,7 @@ use libloading::{Library, Symbol};
 use subflows::{Connect, Listen, Open};
 use subflows_lab::Net;
 
-/// Sizes of the structs as `abi.txt` has them at least; larger ones are zeroed behind that.
+/// Sizes of the structs, at least as large as in `abi.txt`; the library fills the rest with zero.
 const INFO: usize = 512;
 const SUBFLOW: usize = 512;
 
@@ -46,7 +46,7 @@ fn measure(c: &mut Criterion, library: &Library) {
     subflows::open(&client, &second).expect("open");
     let fd = client.as_raw_fd();
 
-    // SAFETY: the library is ours, and the header says that this is the function's type.
+    // SAFETY: the function has this type in the header of the library.
     let info: Symbol<'_, Info> = unsafe { library.get(b"subflows_info") }.expect("a symbol");
     let (mut out, size) = ([0u8; INFO], size_of_struct("subflows_info"));
     assert!(size <= INFO);
@@ -85,12 +85,11 @@ fn report() {
         "\n| through C | in C | in Rust | ratio | bar | |\n|---|---|---|---|---|---|\n",
     );
     for (name, group) in [("info", "C info"), ("list of two", "C list")] {
-        let (ours, other) = (median(group, "C"), median(group, "Rust"));
-        let ratio = ours / other;
+        let (c, rust) = (median(group, "C"), median(group, "Rust"));
+        let ratio = c / rust;
         let verdict = if ratio <= 1.1 { "holds" } else { "**missed**" };
-        table += &format!(
-            "| {name} | {ours:.0} ns | {other:.0} ns | {ratio:.2} | ≤ 1.1 | {verdict} |\n"
-        );
+        table +=
+            &format!("| {name} | {c:.0} ns | {rust:.0} ns | {ratio:.2} | ≤ 1.1 | {verdict} |\n");
     }
     print!("{table}");
     let program = env::current_exe().expect("the program's path");
@@ -107,7 +106,7 @@ fn main() {
     let folder = env!("CARGO_TARGET_TMPDIR");
     let built = Command::new(format!("{here}/link")).arg(folder).status().expect("link");
     assert!(built.success());
-    // SAFETY: the library is ours; what it does when loaded is what Rust's runtime does.
+    // SAFETY: loading this library runs only the initialization of Rust's runtime.
     let library = unsafe { Library::new(format!("{folder}/libsubflows.so.0")) }.expect("loads");
     let mut criterion = Criterion::default().configure_from_args().without_plots();
     measure(&mut criterion, &library);

@@ -1,15 +1,10 @@
 //! The Multipath TCP connections of the network namespace.
 
-use std::ffi::c_int;
 use std::vec;
 
 use subflows::{Connection, ConnectionsOptions};
 
-use crate::failure::Failure;
-use crate::guard::guard;
-use crate::handle::{hand_out, handle, take_back};
-use crate::mirror::{subflows_connection, subflows_connections_options, subflows_details};
-use crate::structs::{check_size, fill, fill_array, read};
+use crate::entry::*;
 
 /// A list of connections, and how far it has been read.
 pub struct subflows_connections {
@@ -17,97 +12,68 @@ pub struct subflows_connections {
     current: Option<Connection>,
 }
 
-/// Lists every Multipath TCP connection of the calling thread's network namespace, on request with
-/// its subflows.
-///
-/// Take them with subflows_connections_next(). They come in the kernel's order, and the list is not
-/// taken at one moment: what opens or closes meanwhile may be in it or not. Options may be NULL.
-/// Returns 0 and a handle in `connections`, or a negative error: UNSUPPORTED where the kernel has no
-/// mptcp_diag, which in a container the host has to load.
-///
-/// # Safety
-/// `options` leads to `size` bytes, and `connections` to a pointer.
+/// Take them with subflows_connections_next().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_connections(
     options: *const subflows_connections_options,
     size: usize,
-    connections: *mut *mut subflows_connections,
+    connections: Option<&mut MaybeUninit<Box<subflows_connections>>>,
 ) -> c_int {
     guard("connections", || {
-        // SAFETY: the caller's promise.
+        // SAFETY: `options` has `size` bytes.
         let options: ConnectionsOptions = unsafe { read(options, size) }?;
-        let rest = subflows::connections(&options)?.into_iter();
-        // SAFETY: the caller's promise.
-        unsafe { hand_out(connections, subflows_connections { rest, current: None }) }.map(|()| 0)
+        hand_out(connections, || {
+            let rest = subflows::connections(&options)?.into_iter();
+            Ok(subflows_connections { rest, current: None })
+        })
     })
 }
 
-/// Takes the next connection: 1 and `connection` is filled, 0 at the end, or a negative error.
-///
-/// # Safety
-/// `connections` is an open handle, and `connection` leads to `size` bytes.
+/// Takes the next connection: fills `connection` and returns 1, or returns 0 at the end of the
+/// list, or a negative error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_connections_next(
-    connections: *mut subflows_connections,
+    connections: Option<&mut subflows_connections>,
     connection: *mut subflows_connection,
     size: usize,
 ) -> c_int {
     guard("connections", || {
-        check_size(connection, size)?;
-        // SAFETY: the caller's promise.
-        let list = unsafe { handle(connections) }?;
+        // SAFETY: `connection` has `size` bytes.
+        let out = unsafe { Out::new(connection, size) }?;
+        let list = handle::open(connections)?;
         list.current = list.rest.next();
         let Some(current) = &list.current else { return Ok(0) };
-        // SAFETY: the caller's promise.
-        unsafe { fill(connection, size, current) }.map(|()| 1)
+        out.fill(current);
+        Ok(1)
     })
 }
 
-/// Tells the subflows of the connection that was taken last, where they were asked for.
+/// Reports the subflows of the connection that was taken last, if the options asked for subflows.
 ///
-/// Fills as many of the `room` elements of `size` bytes at `details` as there are, and returns how
-/// many there are; or a negative error: INVALID_STATE before the first connection was taken.
-///
-/// # Safety
-/// `connections` is an open handle, and `details` leads to `room` elements of `size` bytes.
+/// Fills at most `room` elements of `size` bytes at `details`, and returns how many subflows there
+/// are, or a negative error: SUBFLOWS_E_INVALID_STATE before the first connection was taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_connections_subflows(
-    connections: *mut subflows_connections,
+    connections: Option<&mut subflows_connections>,
     details: *mut subflows_details,
     room: usize,
     size: usize,
 ) -> c_int {
     guard("connections", || {
-        // SAFETY: the caller's promise.
-        let current = &unsafe { handle(connections) }?.current;
-        let current = current.as_ref().ok_or(Failure::State("no connection was taken"))?;
-        // SAFETY: the caller's promise.
-        unsafe { fill_array(details, room, size, &current.subflows) }
+        // SAFETY: `details` has `room` elements of `size` bytes.
+        let out = unsafe { Out::array(details, room, size) }?;
+        let current = handle::open(connections)?.current.as_ref();
+        let current = current.ok_or(Failure::State("no connection has been taken yet"))?;
+        Ok(out.fill_all(&current.subflows))
     })
 }
 
-/// Closes the list; NULL is nothing.
-///
-/// # Safety
-/// `connections` is an open handle, or NULL.
+/// Closes the handle. Does nothing if it is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn subflows_connections_close(connections: *mut subflows_connections) {
-    guard("connections", || {
-        // SAFETY: the caller's promise.
-        drop(unsafe { take_back(connections) });
-        Ok(0)
-    });
+pub extern "C" fn subflows_connections_close(connections: Option<Box<subflows_connections>>) {
+    handle::close("connections", connections);
 }
 
-/// Looks up one connection of the calling thread's network namespace by its local token, in
-/// constant time, without its subflows.
-///
-/// Returns 0, or a negative error: CLOSED where no connection has that token; UNSUPPORTED where the
-/// kernel has no mptcp_diag. A thread that has moved to another network namespace may still be told
-/// about a connection of the one that it has left.
-///
-/// # Safety
-/// `connection` leads to `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_connection(
     token: u32,
@@ -115,9 +81,8 @@ pub unsafe extern "C" fn subflows_connection(
     size: usize,
 ) -> c_int {
     guard("connection", || {
-        check_size(connection, size)?;
-        let found = subflows::connection(token)?;
-        // SAFETY: the caller's promise.
-        unsafe { fill(connection, size, &found) }.map(|()| 0)
+        // SAFETY: `connection` has `size` bytes.
+        let out = unsafe { Out::new(connection, size) }?;
+        Ok(out.fill(&subflows::connection(token)?))
     })
 }

@@ -30,7 +30,7 @@ impl StringArena {
     }
 
     fn keep(&mut self, text: &str) -> *const c_char {
-        // No text of core's contains a zero.
+        // Texts of core do not contain a zero.
         let text = CString::new(text).unwrap_or_default();
         let pointer = text.as_ptr();
         self.0.push(text);
@@ -43,7 +43,7 @@ pub(crate) trait FromC<O> {
     fn read(&self) -> Result<O, Failure>;
 }
 
-/// `bool`, as C passes it in memory: whatever byte is there is no error.
+/// `bool`, as C passes it in memory: any byte is valid.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct Flag(u8);
@@ -54,7 +54,7 @@ impl Flag {
     }
 }
 
-/// A value of core's as C has it.
+/// A value of core as C has it.
 pub(crate) trait ToC {
     type C;
     fn to_c(&self, strings: &mut StringArena) -> Self::C;
@@ -135,20 +135,20 @@ impl ToC for SocketAddr {
 
 fn storage<T: Copy>(address: T) -> sockaddr_storage {
     const { assert!(size_of::<T>() <= size_of::<sockaddr_storage>()) };
-    // SAFETY: integers all, which may be zero.
+    // SAFETY: it consists of integers, which may be zero.
     let mut storage: sockaddr_storage = unsafe { std::mem::zeroed() };
     let into: *mut sockaddr_storage = &mut storage;
-    // SAFETY: it is large enough, as just asserted, and aligned for every socket address.
+    // SAFETY: it is large enough, as asserted above, and aligned for every socket address.
     unsafe { into.cast::<T>().write(address) };
     storage
 }
 
-/// Collects which members are there.
+/// Collects which optional members are present.
 #[derive(Default)]
 pub(crate) struct Presence(pub(crate) u64);
 
 impl Presence {
-    /// The value, noted under that bit, or zero.
+    /// The value, with its bit set, or zero.
     pub(crate) fn of<T: ToC>(
         &mut self,
         bit: u32,
@@ -160,7 +160,7 @@ impl Presence {
                 self.0 |= 1 << bit;
                 value.to_c(strings)
             }
-            // SAFETY: what `ToC` gives consists of integers, arrays of them and pointers.
+            // SAFETY: the types of `ToC` consist of integers, arrays of integers and pointers.
             None => unsafe { std::mem::zeroed() },
         }
     }
@@ -168,16 +168,17 @@ impl Presence {
 
 /// A text that C passed, or `None` for NULL.
 pub(crate) fn text(given: *const c_char, name: &str) -> Result<Option<String>, Failure> {
-    /// No name of a host or an interface comes near.
+    /// Far longer than any name of a host or an interface.
     const LONGEST: usize = 4096;
     if given.is_null() {
         return Ok(None);
     }
-    // SAFETY: it leads to a text that ends with a zero, by the caller's promise; no further than
-    // that is looked.
+    // SAFETY: it points to a text that ends with a zero, as the caller promised; strnlen reads no
+    // further.
     let length = unsafe { libc::strnlen(given, LONGEST) };
     if length == LONGEST {
-        return Err(Failure::argument(format!("`{name}` is too long")));
+        let text = format!("`{name}` has {LONGEST} bytes or more");
+        return Err(Failure::argument(text));
     }
     // SAFETY: the zero was found.
     let text = unsafe { CStr::from_ptr(given) };
@@ -194,32 +195,31 @@ pub(crate) fn address(
     if given.is_null() {
         return Ok(None);
     }
-    let wrong = || Failure::argument(format!("`{name}` is no address of IPv4 or IPv6"));
     let room = length as usize;
-    if room < size_of::<libc::sa_family_t>() {
-        return Err(wrong());
-    }
-    // SAFETY: so many bytes may be read, by the caller's promise; they need not be aligned.
-    let family = unsafe { given.cast::<libc::sa_family_t>().read_unaligned() };
-    match i32::from(family) {
-        libc::AF_INET if room >= size_of::<sockaddr_in>() => {
-            // SAFETY: as above, for the whole of it.
-            let v4 = unsafe { given.cast::<sockaddr_in>().read_unaligned() };
+    let family = read_address::<libc::sa_family_t>(given, room).map(i32::from);
+    let address = match family {
+        Some(libc::AF_INET) => read_address(given, room).map(|v4: sockaddr_in| {
             let ip = v4.sin_addr.s_addr.to_ne_bytes().into();
-            Ok(Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into()))
-        }
-        libc::AF_INET6 if room >= size_of::<sockaddr_in6>() => {
-            // SAFETY: as above, for the whole of it.
-            let v6 = unsafe { given.cast::<sockaddr_in6>().read_unaligned() };
+            SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into()
+        }),
+        Some(libc::AF_INET6) => read_address(given, room).map(|v6: sockaddr_in6| {
             let (port, flow) = (u16::from_be(v6.sin6_port), u32::from_be(v6.sin6_flowinfo));
-            let ip = v6.sin6_addr.s6_addr.into();
-            Ok(Some(SocketAddrV6::new(ip, port, flow, v6.sin6_scope_id).into()))
-        }
-        _ => Err(wrong()),
-    }
+            SocketAddrV6::new(v6.sin6_addr.s6_addr.into(), port, flow, v6.sin6_scope_id).into()
+        }),
+        _ => None,
+    };
+    let wrong = || Failure::argument(format!("`{name}` is not an IPv4 or IPv6 address"));
+    address.map(Some).ok_or_else(wrong)
 }
 
-/// An address of which the port does not count.
+/// The beginning of an address as a struct, if the address is long enough.
+fn read_address<T: Copy>(given: *const sockaddr, room: usize) -> Option<T> {
+    // SAFETY: `room` bytes may be read, as the caller promised; they need not be aligned, and the
+    // structs of addresses consist of integers.
+    (room >= size_of::<T>()).then(|| unsafe { given.cast::<T>().read_unaligned() })
+}
+
+/// An address whose port does not count.
 pub(crate) fn ip(
     given: *const sockaddr,
     length: socklen_t,
@@ -228,7 +228,7 @@ pub(crate) fn ip(
     Ok(address(given, length, name)?.map(|address| address.ip()))
 }
 
-/// A span in milliseconds; 0 is none.
+/// A duration in milliseconds; 0 means that none was given.
 pub(crate) fn duration(milliseconds: u32) -> Option<Duration> {
     (milliseconds != 0).then(|| Duration::from_millis(milliseconds.into()))
 }

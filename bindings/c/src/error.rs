@@ -1,29 +1,25 @@
 //! What failed last in a thread, and the names of error kinds.
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString};
 use std::ptr::null;
 
 use subflows::ErrorKind;
 
 use crate::convert::{CStruct, StringArena};
-use crate::guard::guard;
+use crate::entry::*;
 use crate::last_error::{LastError, c_text, last_error};
-use crate::mirror::subflows_error;
-use crate::structs::fill;
 
-/// Tells what failed last in this thread.
+/// Reports what failed last in this thread.
 ///
-/// Fills `error`, of `size` bytes. Returns 0, or SUBFLOWS_E_INVALID_ARGUMENT (negative) for NULL.
-/// Where nothing has failed yet, and in the last moments of a thread that ends, everything is zero
-/// and NULL. A call that succeeds changes nothing.
-///
-/// # Safety
-/// `error` leads to `size` bytes.
+/// Fills `error`, of `size` bytes. Returns 0, or SUBFLOWS_E_INVALID_ARGUMENT (negative) if `error`
+/// is NULL. If nothing has failed yet, and in the last moments of a thread that ends, every member
+/// is zero or NULL. A call that succeeds does not change the last failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_last_error(error: *mut subflows_error, size: usize) -> c_int {
     guard("last_error", || {
-        // SAFETY: the caller's promise.
-        last_error(|last| unsafe { fill(error, size, &last) }).map(|()| 0)
+        // SAFETY: `error` has `size` bytes.
+        let mut out = Some(unsafe { Out::new(error, size) }?);
+        Ok(last_error(|last| out.take().map_or(0, |out| out.fill(&last))))
     })
 }
 
@@ -44,7 +40,7 @@ impl CStruct<Option<&LastError>> for subflows_error {
     }
 }
 
-/// The name of an error kind: "NotReady" for SUBFLOWS_E_NOT_READY, positive or negative.
+/// Returns the name of an error kind, positive or negative: "NotReady" for SUBFLOWS_E_NOT_READY.
 ///
 /// Never NULL: "Unknown" for a number of a later version, and "Ok" for 0. The text is constant.
 #[unsafe(no_mangle)]

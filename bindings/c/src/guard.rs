@@ -8,14 +8,31 @@ use crate::cancel::uncancelled;
 use crate::failure::Failure;
 use crate::last_error::remember;
 
+/// What an entry returns if it succeeds.
+pub(crate) trait Success {
+    fn number(self) -> c_int;
+}
+
+impl Success for c_int {
+    fn number(self) -> c_int {
+        self
+    }
+}
+
+impl Success for () {
+    fn number(self) -> c_int {
+        0
+    }
+}
+
 /// Runs an entry, and returns its number, or the negative number of its failure, which is
 /// remembered. The calling thread is not cancelled during the call.
-pub(crate) fn guard(
+pub(crate) fn guard<T: Success>(
     operation: &'static str,
-    entry: impl FnOnce() -> Result<c_int, Failure>,
+    entry: impl FnOnce() -> Result<T, Failure>,
 ) -> c_int {
     let mut entry = Some(entry);
-    let mut once = || entry.take().map_or(Err(Failure::Panic), |entry| entry());
+    let mut once = || entry.take().map_or(Err(Failure::Panic), |entry| entry().map(T::number));
     run(operation, &mut once)
 }
 

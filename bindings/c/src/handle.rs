@@ -1,37 +1,34 @@
 //! Handles: values of this library that C keeps a pointer to.
+//!
+//! The parameter of an entry states what its caller promises. `Option<&mut T>` is an open handle
+//! that no other thread uses during the call, or NULL; `Option<Box<T>>` also is one that the caller
+//! does not use again.
 
-use std::ffi::c_void;
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
 
 use crate::failure::Failure;
+use crate::guard::guard;
 
-/// Hands out a handle.
-///
-/// # Safety
-/// `out` is null or leads to a pointer that may be written.
-pub(crate) unsafe fn hand_out<T>(out: *mut *mut T, value: T) -> Result<(), Failure> {
-    if out.is_null() {
-        return Err(Failure::argument("the pointer to the handle is NULL"));
-    }
-    // SAFETY: the caller's promise; it is not null.
-    unsafe { out.write(Box::into_raw(Box::new(value))) };
-    Ok(())
+/// Makes a value and writes a handle to it. Makes nothing if `out` is NULL.
+pub(crate) fn hand_out<T>(
+    out: Option<&mut MaybeUninit<Box<T>>>,
+    make: impl FnOnce() -> Result<T, Failure>,
+) -> Result<c_int, Failure> {
+    let out = out.ok_or_else(|| Failure::argument("the pointer to the handle is NULL"))?;
+    out.write(Box::new(make()?));
+    Ok(0)
 }
 
-/// Borrows a handle.
-///
-/// # Safety
-/// `handle` is null or came from [`hand_out`], is not closed, and no other thread uses it now.
-pub(crate) unsafe fn handle<'call, T>(handle: *mut T) -> Result<&'call mut T, Failure> {
-    // SAFETY: the caller's promise.
-    unsafe { handle.as_mut() }.ok_or_else(|| Failure::argument("the handle is NULL"))
+/// The handle, or the failure for NULL.
+pub(crate) fn open<H>(handle: Option<H>) -> Result<H, Failure> {
+    handle.ok_or_else(|| Failure::argument("the handle is NULL"))
 }
 
-/// Takes a handle back. Returns `None` for NULL.
-///
-/// # Safety
-/// As [`handle`]; it is not used after this.
-pub(crate) unsafe fn take_back<T>(handle: *mut T) -> Option<Box<T>> {
-    let is_one = !handle.cast::<c_void>().is_null();
-    // SAFETY: it came from `Box::into_raw`, by the caller's promise.
-    is_one.then(|| unsafe { Box::from_raw(handle) })
+/// Closes a handle. Does nothing if it is NULL.
+pub(crate) fn close<T>(operation: &'static str, handle: Option<Box<T>>) {
+    guard(operation, || {
+        drop(handle);
+        Ok(0)
+    });
 }

@@ -52,7 +52,7 @@ pub(crate) fn remember(operation: &'static str, failure: Failure) -> c_int {
             operation,
             &format!("{operation}: stopped by a bug in libsubflows"),
             None,
-            "Report it with what was written to standard error.",
+            "Report it together with the message on standard error.",
         ),
     };
     let code = last.code;

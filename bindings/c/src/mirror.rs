@@ -13,7 +13,7 @@ use crate::convert::{
 };
 use crate::failure::Failure;
 
-/// What kind of error it is. Functions that fail return the negative number.
+/// The kinds of error. A function that fails returns the negative number.
 #[repr(C)]
 pub enum subflows_error_kind {
     /// The connection is plain TCP. Call subflows_status() to see whether it fell back: a plain TCP
@@ -61,7 +61,7 @@ pub enum subflows_error_kind {
     /// The socket belongs to another network namespace. Call from a thread in the socket's
     /// namespace (setns, or nsenter --net).
     SUBFLOWS_E_OTHER_NAMESPACE = 18,
-    /// A bug in this library: it has stopped in the middle of the call.
+    /// A bug in this library stopped the call.
     SUBFLOWS_E_PANIC = 255,
 }
 
@@ -167,14 +167,14 @@ pub const SUBFLOWS_STATUS_HAS_TOKEN: u64 = 1;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_status {
-    /// Which of the members are there that may be absent: SUBFLOWS_STATUS_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_STATUS_HAS_*.
     pub present: u64,
-    /// The state of the socket. An enum subflows_state.
+    /// The state of the socket. A value of enum subflows_state.
     pub state: i32,
-    /// What manages the subflows of the connection. An enum subflows_path_manager.
+    /// What manages the subflows of the connection. A value of enum subflows_path_manager.
     pub path_manager: i32,
     /// The local token, by which `ss -M` and the kernel's events identify the connection; absent
-    /// without a connection. Present where SUBFLOWS_STATUS_HAS_TOKEN is.
+    /// without a connection. Present if SUBFLOWS_STATUS_HAS_TOKEN is set.
     pub token: u32,
     /// Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
     /// is closed.
@@ -222,7 +222,7 @@ pub const SUBFLOWS_INFO_HAS_SUBFLOWS_MAX: u64 = 512;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_info {
-    /// Which of the members are there that may be absent: SUBFLOWS_INFO_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_INFO_HAS_*.
     pub present: u64,
     /// The sequence number of the next byte that the application writes.
     pub write_sequence: u64,
@@ -230,15 +230,16 @@ pub struct subflows_info {
     pub unacknowledged_sequence: u64,
     /// The next sequence number that is expected from the peer.
     pub receive_sequence: u64,
-    /// Data retransmitted on another subflow. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_INFO_HAS_BYTES_RETRANSMITTED is.
+    /// Data retransmitted on another subflow. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_INFO_HAS_BYTES_RETRANSMITTED is set.
     pub bytes_retransmitted: u64,
-    /// Data sent. In bytes. Since Linux 6.5. Present where SUBFLOWS_INFO_HAS_BYTES_SENT is.
+    /// Data sent. In bytes. Since Linux 6.5. Present if SUBFLOWS_INFO_HAS_BYTES_SENT is set.
     pub bytes_sent: u64,
-    /// Data received. In bytes. Since Linux 6.5. Present where SUBFLOWS_INFO_HAS_BYTES_RECEIVED is.
+    /// Data received. In bytes. Since Linux 6.5. Present if SUBFLOWS_INFO_HAS_BYTES_RECEIVED is
+    /// set.
     pub bytes_received: u64,
-    /// Data that the peer acknowledged. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_INFO_HAS_BYTES_ACKNOWLEDGED is.
+    /// Data that the peer acknowledged. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_INFO_HAS_BYTES_ACKNOWLEDGED is set.
     pub bytes_acknowledged: u64,
     /// The local token, by which `ss -M` and the kernel's events identify the connection; 0 without
     /// a connection.
@@ -246,22 +247,22 @@ pub struct subflows_info {
     /// The number of live subflows, including the initial one. For a socket this is the true
     /// number, absent before Linux 6.5 for a socket of another network namespace. In a record of
     /// subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
-    /// 256 and is absent before Linux 6.8. Present where SUBFLOWS_INFO_HAS_SUBFLOWS is.
+    /// 256 and is absent before Linux 6.8. Present if SUBFLOWS_INFO_HAS_SUBFLOWS is set.
     pub subflows: u32,
     /// The number of consecutive times that data was retransmitted on another subflow. Since Linux
-    /// 6.5. Present where SUBFLOWS_INFO_HAS_RETRANSMITS is.
+    /// 6.5. Present if SUBFLOWS_INFO_HAS_RETRANSMITS is set.
     pub retransmits: u32,
-    /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_INFO_HAS_LAST_DATA_SENT_MS is.
+    /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_INFO_HAS_LAST_DATA_SENT_MS is set.
     pub last_data_sent_ms: u32,
-    /// Time since data was last received. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_INFO_HAS_LAST_DATA_RECEIVED_MS is.
+    /// Time since data was last received. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_INFO_HAS_LAST_DATA_RECEIVED_MS is set.
     pub last_data_received_ms: u32,
-    /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_INFO_HAS_LAST_ACKNOWLEDGEMENT_MS is.
+    /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_INFO_HAS_LAST_ACKNOWLEDGEMENT_MS is set.
     pub last_acknowledgement_ms: u32,
     /// The number of additional subflows that the kernel's path manager allows; absent if the
-    /// application controls the connection. Present where SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is.
+    /// application controls the connection. Present if SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
     pub subflows_max: u8,
     /// The number of addresses that this end announced.
     pub addresses_announced: u8,
@@ -333,14 +334,14 @@ pub const SUBFLOWS_SUBFLOW_HAS_PACING_RATE: u64 = 1;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_subflow {
-    /// Which of the members are there that may be absent: SUBFLOWS_SUBFLOW_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_SUBFLOW_HAS_*.
     pub present: u64,
     /// The local end; of IPv4 on an IPv6 socket, the IPv4 address.
     pub local: sockaddr_storage,
     /// The remote end.
     pub remote: sockaddr_storage,
-    /// Rate to which sending is paced; absent if it is not limited. In bytes per second. Present
-    /// where SUBFLOWS_SUBFLOW_HAS_PACING_RATE is.
+    /// Rate to which sending is paced; absent if it is not limited. In bytes per second. Present if
+    /// SUBFLOWS_SUBFLOW_HAS_PACING_RATE is set.
     pub pacing_rate: u64,
     /// Recent rate at which data was delivered. In bytes per second.
     pub delivery_rate: u64,
@@ -357,7 +358,7 @@ pub struct subflows_subflow {
     /// The id of the subflow on this end. An id is not used again while the connection lives. On
     /// Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
     pub id: u32,
-    /// The TCP state. An enum subflows_subflow_state.
+    /// The TCP state. A value of enum subflows_subflow_state.
     pub state: i32,
     /// Smoothed round-trip time. In microseconds.
     pub rtt_us: u32,
@@ -477,7 +478,7 @@ pub const SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL: u64 = 4;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_details {
-    /// Which of the members are there that may be absent: SUBFLOWS_DETAILS_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_DETAILS_HAS_*.
     pub present: u64,
     /// The local end.
     pub local: sockaddr_storage,
@@ -491,10 +492,10 @@ pub struct subflows_details {
     pub bytes_received: u64,
     /// Data retransmitted. In bytes.
     pub bytes_retransmitted: u64,
-    /// The TCP state. An enum subflows_subflow_state.
+    /// The TCP state. A value of enum subflows_subflow_state.
     pub state: i32,
     /// The index of the interface that the subflow is bound to; absent if the routing table
-    /// decides. Present where SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX is.
+    /// decides. Present if SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX is set.
     pub interface_index: u32,
     /// Smoothed round-trip time. In microseconds.
     pub rtt_us: u32,
@@ -511,10 +512,10 @@ pub struct subflows_details {
     pub local_address_id: u8,
     /// The address id of the remote address.
     pub remote_address_id: u8,
-    /// The name of that interface. Present where SUBFLOWS_DETAILS_HAS_INTERFACE is.
+    /// The name of that interface. Present if SUBFLOWS_DETAILS_HAS_INTERFACE is set.
     pub interface: [c_char; 16],
-    /// The name of the congestion control. Present where SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL
-    /// is.
+    /// The name of the congestion control. Present if SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL is
+    /// set.
     pub congestion_control: [c_char; 16],
     /// Zero.
     pub reserved_1: [u8; 6],
@@ -575,7 +576,7 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_address {
-    /// Which members are there that may be absent: none may yet.
+    /// Bit mask of the optional members that are set. There are none yet.
     pub present: u64,
     /// The address.
     pub ip: sockaddr_storage,
@@ -627,32 +628,33 @@ pub const SUBFLOWS_EVENT_HAS_ERROR: u64 = 256;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_event {
-    /// Which of the members are there that may be absent: SUBFLOWS_EVENT_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_EVENT_HAS_*.
     pub present: u64,
-    /// The local end. Present where SUBFLOWS_EVENT_HAS_LOCAL is.
+    /// The local end. Present if SUBFLOWS_EVENT_HAS_LOCAL is set.
     pub local: sockaddr_storage,
-    /// The remote end, or the address that the peer announced. Present where
-    /// SUBFLOWS_EVENT_HAS_REMOTE is.
+    /// The remote end, or the address that the peer announced. Present if SUBFLOWS_EVENT_HAS_REMOTE
+    /// is set.
     pub remote: sockaddr_storage,
-    /// The kind of the event. An enum subflows_event_kind.
+    /// The kind of the event. A value of enum subflows_event_kind.
     pub kind: i32,
-    /// The local token of the connection. Present where SUBFLOWS_EVENT_HAS_TOKEN is.
+    /// The local token of the connection. Present if SUBFLOWS_EVENT_HAS_TOKEN is set.
     pub token: u32,
-    /// The reason of the peer's reset (RFC 8684, section 3.6). Present where
-    /// SUBFLOWS_EVENT_HAS_RESET_REASON is.
+    /// The reason of the peer's reset (RFC 8684, section 3.6). Present if
+    /// SUBFLOWS_EVENT_HAS_RESET_REASON is set.
     pub reset_reason: u32,
-    /// The index of the interface that the subflow is bound to. Present where
-    /// SUBFLOWS_EVENT_HAS_INTERFACE_INDEX is.
+    /// The index of the interface that the subflow is bound to. Present if
+    /// SUBFLOWS_EVENT_HAS_INTERFACE_INDEX is set.
     pub interface_index: u32,
-    /// The address id of the local address. Present where SUBFLOWS_EVENT_HAS_LOCAL_ADDRESS_ID is.
+    /// The address id of the local address. Present if SUBFLOWS_EVENT_HAS_LOCAL_ADDRESS_ID is set.
     pub local_address_id: u8,
-    /// The address id of the remote address. Present where SUBFLOWS_EVENT_HAS_REMOTE_ADDRESS_ID is.
+    /// The address id of the remote address. Present if SUBFLOWS_EVENT_HAS_REMOTE_ADDRESS_ID is
+    /// set.
     pub remote_address_id: u8,
-    /// Whether the peer asked this end to use the subflow as backup. Present where
-    /// SUBFLOWS_EVENT_HAS_IS_REMOTE_BACKUP is.
+    /// Whether the peer asked this end to use the subflow as backup. Present if
+    /// SUBFLOWS_EVENT_HAS_IS_REMOTE_BACKUP is set.
     pub is_remote_backup: Flag,
-    /// Why a subflow has ended, as an error number (errno). Present where SUBFLOWS_EVENT_HAS_ERROR
-    /// is.
+    /// Why a subflow has ended, as an error number (errno). Present if SUBFLOWS_EVENT_HAS_ERROR is
+    /// set.
     pub error: u8,
     /// Whether this end accepted the connection.
     pub is_server: Flag,
@@ -721,7 +723,7 @@ pub const SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX: u64 = 512;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_connection {
-    /// Which of the members are there that may be absent: SUBFLOWS_CONNECTION_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_CONNECTION_HAS_*.
     pub present: u64,
     /// The local end of the initial subflow.
     pub local: sockaddr_storage,
@@ -733,21 +735,21 @@ pub struct subflows_connection {
     pub info_unacknowledged_sequence: u64,
     /// The next sequence number that is expected from the peer.
     pub info_receive_sequence: u64,
-    /// Data retransmitted on another subflow. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RETRANSMITTED is.
+    /// Data retransmitted on another subflow. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RETRANSMITTED is set.
     pub info_bytes_retransmitted: u64,
-    /// Data sent. In bytes. Since Linux 6.5. Present where SUBFLOWS_CONNECTION_HAS_INFO_BYTES_SENT
-    /// is.
+    /// Data sent. In bytes. Since Linux 6.5. Present if SUBFLOWS_CONNECTION_HAS_INFO_BYTES_SENT is
+    /// set.
     pub info_bytes_sent: u64,
-    /// Data received. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RECEIVED is.
+    /// Data received. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_RECEIVED is set.
     pub info_bytes_received: u64,
-    /// Data that the peer acknowledged. In bytes. Since Linux 6.5. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_ACKNOWLEDGED is.
+    /// Data that the peer acknowledged. In bytes. Since Linux 6.5. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_BYTES_ACKNOWLEDGED is set.
     pub info_bytes_acknowledged: u64,
     /// The local token, by which `ss -M` and the kernel's events identify it.
     pub token: u32,
-    /// The state of the connection as a whole. An enum subflows_subflow_state.
+    /// The state of the connection as a whole. A value of enum subflows_subflow_state.
     pub state: i32,
     /// The inode of its socket, as in /proc/PID/fd; 0 if no process holds the socket any more.
     pub inode: u32,
@@ -763,23 +765,23 @@ pub struct subflows_connection {
     /// The number of live subflows, including the initial one. For a socket this is the true
     /// number, absent before Linux 6.5 for a socket of another network namespace. In a record of
     /// subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
-    /// 256 and is absent before Linux 6.8. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is.
+    /// 256 and is absent before Linux 6.8. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is set.
     pub info_subflows: u32,
     /// The number of consecutive times that data was retransmitted on another subflow. Since Linux
-    /// 6.5. Present where SUBFLOWS_CONNECTION_HAS_INFO_RETRANSMITS is.
+    /// 6.5. Present if SUBFLOWS_CONNECTION_HAS_INFO_RETRANSMITS is set.
     pub info_retransmits: u32,
-    /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_SENT_MS is.
+    /// Time since data was last sent. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_SENT_MS is set.
     pub info_last_data_sent_ms: u32,
-    /// Time since data was last received. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_RECEIVED_MS is.
+    /// Time since data was last received. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_DATA_RECEIVED_MS is set.
     pub info_last_data_received_ms: u32,
-    /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present where
-    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS is.
+    /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS is set.
     pub info_last_acknowledgement_ms: u32,
     /// The number of additional subflows that the kernel's path manager allows; absent if the
-    /// application controls the connection. Present where SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX
-    /// is.
+    /// application controls the connection. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is
+    /// set.
     pub info_subflows_max: u8,
     /// The number of addresses that this end announced.
     pub info_addresses_announced: u8,
@@ -872,16 +874,16 @@ pub const SUBFLOWS_CAPABILITY_HAS_REMEDY: u64 = 2;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_capability {
-    /// Which of the members are there that may be absent: SUBFLOWS_CAPABILITY_HAS_*.
+    /// Bit mask of the optional members that are set: SUBFLOWS_CAPABILITY_HAS_*.
     pub present: u64,
     /// The name of the capability.
     pub name: *const c_char,
     /// What it makes possible.
     pub purpose: *const c_char,
-    /// Why it is not available. Present where SUBFLOWS_CAPABILITY_HAS_CAUSE is.
+    /// Why it is not available. Present if SUBFLOWS_CAPABILITY_HAS_CAUSE is set.
     pub cause: *const c_char,
-    /// What makes it available; often a command to run. Present where
-    /// SUBFLOWS_CAPABILITY_HAS_REMEDY is.
+    /// What makes it available; often a command to run. Present if SUBFLOWS_CAPABILITY_HAS_REMEDY
+    /// is set.
     pub remedy: *const c_char,
     /// Whether it is available.
     pub is_available: Flag,
@@ -920,14 +922,15 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_connect_options {
-    /// The local address to connect from. With port 0 the kernel chooses the port. NULL: not given.
+    /// The local address to connect from. With port 0 the kernel chooses the port. NULL if not
+    /// given.
     pub local: *const sockaddr,
-    /// The interface to connect by, by name (SO_BINDTOIFINDEX). NULL: not given.
+    /// The interface to connect by, by name (SO_BINDTOIFINDEX). NULL if not given.
     pub interface: *const c_char,
-    /// The size of what `local` points to.
+    /// The size of the address that `local` points to.
     pub local_length: socklen_t,
     /// The timeout for each address. Without it, the kernel gives up after about two minutes. In
-    /// milliseconds; 0 as if not given.
+    /// milliseconds; 0 if not given.
     pub timeout_ms: u32,
     /// Whether to take control of the connection before connecting: see subflows_take_control().
     /// The call fails if that is not possible. This is not the default, because a controlled
@@ -966,10 +969,10 @@ const _: () = {
 #[derive(Clone, Copy)]
 pub struct subflows_listen_options {
     /// The interface whose connections are accepted, by name (SO_BINDTOIFINDEX). Without it, those
-    /// of every interface. NULL: not given.
+    /// of every interface. NULL if not given.
     pub interface: *const c_char,
     /// The number of connections that may wait to be accepted, at most `net.core.somaxconn`. 0
-    /// stands for 4096.
+    /// means 4096.
     pub backlog: u32,
     /// Whether an IPv6 listener accepts IPv6 connections only.
     pub only_v6: Flag,
@@ -1004,19 +1007,19 @@ const _: () = {
 #[derive(Clone, Copy)]
 pub struct subflows_open_options {
     /// The local address. Without it, an address of `interface`; without both, the address of the
-    /// initial subflow. NULL: not given.
+    /// initial subflow. NULL if not given.
     pub local: *const sockaddr,
-    /// The interface to send by, by name. Without it, the one that owns the local address. NULL:
+    /// The interface to send by, by name. Without it, the one that owns the local address. NULL if
     /// not given.
     pub interface: *const c_char,
     /// The remote end. Without it, the peer's end of the connection; with port 0, the peer's port
-    /// of the connection. NULL: not given.
+    /// of the connection. NULL if not given.
     pub remote: *const sockaddr,
-    /// The size of what `local` points to.
+    /// The size of the address that `local` points to.
     pub local_length: socklen_t,
-    /// The size of what `remote` points to.
+    /// The size of the address that `remote` points to.
     pub remote_length: socklen_t,
-    /// The timeout until the subflow is usable. In milliseconds; 0 stands for 5000.
+    /// The timeout until the subflow is usable. In milliseconds; 0 means 5000.
     pub timeout_ms: u32,
     /// The local port. 0 chooses a free one from the ephemeral range.
     pub local_port: u16,
@@ -1066,7 +1069,7 @@ const _: () = {
 #[derive(Clone, Copy)]
 pub struct subflows_announce_options {
     /// The number of connections of other hosts that may wait at the listener until
-    /// subflows_announced_turn_away() resets them. 0 stands for 128.
+    /// subflows_announced_turn_away() resets them. 0 means 128.
     pub backlog: u32,
     /// The port that the peer connects to; 0 chooses a free one. The library then listens on it, on
     /// the interface that owns the address, because the peer can only join where a socket listens.
@@ -1127,11 +1130,11 @@ const _: () = {
     assert!(size_of::<subflows_connections_options>() == 8);
 };
 
-/// What failed last in this thread. The texts stay until the next failure in it.
+/// What failed last in this thread. The texts stay valid until the next failure in it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_error {
-    /// Which members are there that may be absent: none may yet.
+    /// Bit mask of the optional members that are set. There are none yet.
     pub present: u64,
     /// The call that failed, without its prefix: "open".
     pub operation: *const c_char,
@@ -1139,13 +1142,13 @@ pub struct subflows_error {
     pub message: *const c_char,
     /// What to do about it, in one sentence.
     pub remedy: *const c_char,
-    /// What exactly was wrong, where more is known; or NULL.
+    /// What exactly was wrong; NULL if no more is known.
     pub detail: *const c_char,
-    /// The kernel's own words, which change; or NULL.
+    /// The kernel's text, which may change in any version; or NULL.
     pub kernel_text: *const c_char,
-    /// What kind it is: an enum subflows_error_kind, positive.
+    /// The kind of error: a value of enum subflows_error_kind, positive.
     pub kind: i32,
-    /// The kernel's number, as in errno; 0 where it gave none.
+    /// The kernel's error number, as in errno; 0 if there is none.
     pub number: i32,
 }
 

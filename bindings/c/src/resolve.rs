@@ -1,7 +1,7 @@
-//! The addresses of a host and a service, as getaddrinfo(3) knows them.
+//! The addresses of a host and a service, as getaddrinfo(3) returns them.
 
 use std::ffi::c_char;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::convert::text;
 use crate::failure::Failure;
@@ -19,15 +19,13 @@ pub(crate) fn resolve(
     Ok(found?.collect())
 }
 
-/// What a listener on every address of this host binds to: first of both families, then of IPv4
-/// alone, for a host without IPv6.
-pub(crate) fn any_address(service: *const c_char) -> Result<[SocketAddr; 2], Failure> {
-    let port = port(service)?;
-    Ok([(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()])
+/// Whether a listener's host means every local address: NULL or "".
+pub(crate) fn any_host(host: *const c_char) -> Result<bool, Failure> {
+    Ok(text(host, "host")?.is_none_or(|host| host.is_empty()))
 }
 
-/// The port of a service: its number, or the number that its name stands for.
-fn port(service: *const c_char) -> Result<u16, Failure> {
+/// The port of a service, which is given by its number or its name.
+pub(crate) fn port(service: *const c_char) -> Result<u16, Failure> {
     let service =
         text(service, "service")?.ok_or_else(|| Failure::argument("`service` is NULL"))?;
     service.parse().or_else(|_| port_name::port(&service))

@@ -1,22 +1,8 @@
 //! What a socket is at this moment.
 
-use std::ffi::{c_char, c_int};
+use crate::entry::*;
 
-use crate::descriptor::socket;
-use crate::enum_name::enum_name;
-use crate::guard::guard;
-use crate::mirror::{SUBFLOWS_PATH_MANAGER_NAMES, SUBFLOWS_STATE_NAMES, subflows_status};
-use crate::structs::{check_size, fill};
-
-/// Tells what a socket is: unconnected, listening, connecting, Multipath TCP, fallen back, plain
-/// TCP, or closed.
-///
-/// Fallback can come late, so ask again rather than remember. Returns 0, or
-/// SUBFLOWS_E_INVALID_ARGUMENT (negative) for what is no stream socket of IPv4 or IPv6; never an
-/// error for one that is.
-///
-/// # Safety
-/// `status` leads to `size` bytes.
+/// Fails only if `fd` is not a stream socket of IPv4 or IPv6.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_status(
     fd: c_int,
@@ -24,20 +10,20 @@ pub unsafe extern "C" fn subflows_status(
     size: usize,
 ) -> c_int {
     guard("status", || {
-        check_size(status, size)?;
-        let told = subflows::status(&socket(fd)?)?;
-        // SAFETY: the caller's promise.
-        unsafe { fill(status, size, &told) }.map(|()| 0)
+        // SAFETY: `status` has `size` bytes.
+        let out = unsafe { Out::new(status, size) }?;
+        Ok(out.fill(&subflows::status(&socket(fd)?)?))
     })
 }
 
-/// The name of an enum subflows_state: "Mptcp". Never NULL; "Unknown" for other numbers.
+/// Returns the name of an enum subflows_state: "Mptcp". Never NULL; "Unknown" for other numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_state_name(state: c_int) -> *const c_char {
     enum_name(SUBFLOWS_STATE_NAMES, state)
 }
 
-/// The name of an enum subflows_path_manager: "Userspace". Never NULL; "Unknown" for other numbers.
+/// Returns the name of an enum subflows_path_manager: "Userspace". Never NULL; "Unknown" for other
+/// numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_path_manager_name(path_manager: c_int) -> *const c_char {
     enum_name(SUBFLOWS_PATH_MANAGER_NAMES, path_manager)

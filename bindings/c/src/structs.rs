@@ -1,10 +1,12 @@
 //! The caller's structs: records are filled, options are read, each as far as both sides know it.
 //!
-//! The caller passes the size that its compiler saw, which may be that of an older or a newer
+//! The caller passes the size that its compiler knows, which may be that of an older or a newer
 //! header.
 
 use std::ffi::c_int;
-use std::ptr::NonNull;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::slice;
 
 use crate::convert::{CStruct, FromC, StringArena};
 use crate::failure::Failure;
@@ -13,124 +15,139 @@ use crate::failure::Failure;
 /// what a negative number looks like as a size.
 const LARGEST: usize = 64 * 1024;
 
-/// Fills a struct of the caller's. Members that only the caller knows become zero.
-///
-/// # Safety
-/// `out` is null or leads to `size` bytes that may be written.
-pub(crate) unsafe fn fill<R, M: CStruct<R>>(
-    out: *mut M,
+/// One struct or an array of structs that the caller wants filled. It can be made before anything
+/// is done, so that a wrong argument has no effect.
+pub(crate) struct Out<'call, M> {
+    first: *mut M,
+    room: usize,
     size: usize,
-    record: &R,
-) -> Result<(), Failure> {
-    check_size(out, size)?;
-    // SAFETY: the caller's promise; it is not null.
-    unsafe { put(out.cast(), size, &without_strings::<R, M>(record)) };
-    Ok(())
+    during: PhantomData<&'call mut M>,
 }
 
-/// As [`fill`], for a record with texts, which are kept in `strings`.
-///
-/// # Safety
-/// As [`fill`].
-pub(crate) unsafe fn fill_with_strings<R, M: CStruct<R>>(
-    out: *mut M,
-    size: usize,
-    record: &R,
-    strings: &mut StringArena,
-) -> Result<(), Failure> {
-    check_size(out, size)?;
-    strings.clear();
-    // SAFETY: the caller's promise; it is not null.
-    unsafe { put(out.cast(), size, &M::from_record(record, strings)) };
-    Ok(())
+impl<M> Out<'_, M> {
+    /// One struct of `size` bytes.
+    ///
+    /// # Safety
+    /// `first` is NULL or points to `size` bytes that may be written until the `Out` is dropped.
+    pub(crate) unsafe fn new(first: *mut M, size: usize) -> Result<Self, Failure> {
+        // SAFETY: the caller's promise covers one element.
+        unsafe { Out::array(first, 1, size) }
+    }
+
+    /// As [`Out::new`]; NULL if the caller does not want the result.
+    ///
+    /// # Safety
+    /// As [`Out::new`].
+    pub(crate) unsafe fn if_wanted(first: *mut M, size: usize) -> Result<Option<Self>, Failure> {
+        // SAFETY: as above.
+        (!first.is_null()).then(|| unsafe { Out::new(first, size) }).transpose()
+    }
+
+    /// `room` structs of `size` bytes each. With a room of 0, the pointer and the size do not
+    /// count.
+    ///
+    /// # Safety `first` is NULL or points to `room` elements that may be written until the `Out` is
+    /// dropped.
+    pub(crate) unsafe fn array(first: *mut M, room: usize, size: usize) -> Result<Self, Failure> {
+        if room > 0 && first.is_null() {
+            return Err(Failure::argument("the pointer to the result is NULL"));
+        }
+        // The smallest struct that reports anything is the presence word.
+        if room > 0 && (size < size_of::<u64>() || !is_size_of_struct::<M>(size)) {
+            return Err(Failure::argument(format!(
+                "{size} is not a size of this struct; pass its sizeof"
+            )));
+        }
+        Ok(Out { first, room, size, during: PhantomData })
+    }
+
+    /// Fills the struct, and returns 0. Members that only the caller knows become zero.
+    pub(crate) fn fill<R>(mut self, record: &R) -> c_int
+    where
+        M: CStruct<R>,
+    {
+        self.put(0, &without_strings(record));
+        0
+    }
+
+    /// As [`Out::fill`], for a record with texts, which are kept in `strings`.
+    pub(crate) fn fill_with_strings<R>(mut self, record: &R, strings: &mut StringArena)
+    where
+        M: CStruct<R>,
+    {
+        strings.clear();
+        self.put(0, &M::from_record(record, strings));
+    }
+
+    /// Fills the array as far as there is room, and returns how many records there are.
+    pub(crate) fn fill_all<R>(mut self, records: &[R]) -> c_int
+    where
+        M: CStruct<R>,
+    {
+        for (index, record) in records.iter().take(self.room).enumerate() {
+            self.put(index, &without_strings(record));
+        }
+        c_int::try_from(records.len()).unwrap_or(c_int::MAX)
+    }
+
+    fn put(&mut self, index: usize, value: &M) {
+        assert!(index < self.room);
+        let element = self.first.cast::<MaybeUninit<u8>>().wrapping_add(index * self.size);
+        // SAFETY: the element is one of `room`, each of `size` bytes, as the constructor's caller
+        // promised.
+        let element = unsafe { slice::from_raw_parts_mut(element, self.size) };
+        let value: *const M = value;
+        // SAFETY: the value is borrowed, and a C struct of `mirror.rs` has no padding.
+        let value = unsafe { slice::from_raw_parts(value.cast::<u8>(), size_of::<M>()) };
+        let (known, unknown) = element.split_at_mut(self.size.min(value.len()));
+        known.iter_mut().zip(value).for_each(|(to, from)| _ = to.write(*from));
+        unknown.iter_mut().for_each(|to| _ = to.write(0));
+    }
 }
 
 /// The C struct of a record without texts.
 fn without_strings<R, M: CStruct<R>>(record: &R) -> M {
     let mut strings = StringArena::default();
     let filled = M::from_record(record, &mut strings);
-    // The arena ends here: a record with texts needs `fill_with_strings`.
+    // The arena ends here.
     assert!(strings.is_empty(), "a record with texts needs an owner for them");
     filled
 }
 
-/// Whether a struct of that size ends in the middle of a member, which no `sizeof` returns. Half a
-/// pointer must not be followed.
-fn is_cut<M>(size: usize) -> bool {
-    size % align_of::<M>() != 0
+/// Whether a struct of a newer or an older version may have that size. No `sizeof` ends in the
+/// middle of a member: half a pointer must not be followed.
+fn is_size_of_struct<M>(size: usize) -> bool {
+    size <= LARGEST && size % align_of::<M>() == 0
 }
 
-/// Whether a struct of that size can be filled at all: before anything is done.
-pub(crate) fn check_size<M>(out: *mut M, size: usize) -> Result<(), Failure> {
-    if out.is_null() {
-        return Err(Failure::argument("the pointer to the result is NULL"));
-    }
-    // The smallest struct that reports anything is the presence word.
-    if !(size_of::<u64>()..=LARGEST).contains(&size) || is_cut::<M>(size) {
-        return Err(Failure::argument(format!("{size} is no size of this struct")));
-    }
-    Ok(())
-}
-
-/// Fills an array of the caller's, element by element, as far as there is room.
+/// Reads an options struct. NULL means the defaults, and members that the caller does not know are
+/// zero.
 ///
 /// # Safety
-/// `out` leads to `room` elements of `size` bytes that may be written, or is null with `room` 0.
-pub(crate) unsafe fn fill_array<R, M: CStruct<R>>(
-    out: *mut M,
-    room: usize,
-    size: usize,
-    records: &[R],
-) -> Result<c_int, Failure> {
-    if room > 0 {
-        check_size(out, size)?;
-    }
-    for (index, record) in records.iter().take(room).enumerate() {
-        // SAFETY: `index` is less than `room`, which the caller promises.
-        let element = unsafe { out.cast::<u8>().add(index * size) };
-        // SAFETY: as above.
-        unsafe { put(element, size, &without_strings::<R, M>(record)) };
-    }
-    Ok(c_int::try_from(records.len()).unwrap_or(c_int::MAX))
-}
-
-/// # Safety
-/// `out` leads to `size` bytes that may be written.
-unsafe fn put<M: Copy>(out: *mut u8, size: usize, value: &M) {
-    let known = size.min(size_of::<M>());
-    let from: *const M = value;
-    // SAFETY: `known` fits both; a C struct of `mirror.rs` has no padding, and `value` is ours.
-    unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), out, known) };
-    // SAFETY: `known` is at most `size`.
-    let rest = unsafe { out.add(known) };
-    // SAFETY: `rest` is followed by as many bytes of the caller's.
-    unsafe { std::ptr::write_bytes(rest, 0, size - known) };
-}
-
-/// Reads an options struct; NULL stands for the defaults, and what is missing is zero.
-///
-/// # Safety
-/// `options` is null or leads to `size` bytes that may be read, and so do the pointers in it.
-pub(crate) unsafe fn read<O: Default, C: FromC<O> + Copy>(
+/// `options` is NULL or points to `size` bytes that may be read, and so do the pointers in it.
+pub(crate) unsafe fn read<O: Default, C: FromC<O>>(
     options: *const C,
     size: usize,
 ) -> Result<O, Failure> {
-    let Some(given) = NonNull::new(options.cast_mut()) else { return Ok(O::default()) };
-    if size > LARGEST || is_cut::<C>(size) {
-        return Err(Failure::argument(format!("{size} is no size of an options struct")));
+    if options.is_null() {
+        return Ok(O::default());
     }
-    // SAFETY: that many bytes may be read, by the caller's promise.
-    let bytes = unsafe { std::slice::from_raw_parts(given.as_ptr().cast::<u8>(), size) };
-    let known = size.min(size_of::<C>());
-    if bytes[known..].iter().any(|byte| *byte != 0) {
+    if !is_size_of_struct::<C>(size) {
+        return Err(Failure::argument(format!(
+            "{size} is not a size of an options struct; pass its sizeof"
+        )));
+    }
+    // SAFETY: that many bytes may be read, as the caller promised.
+    let bytes = unsafe { slice::from_raw_parts(options.cast::<u8>(), size) };
+    let (known, unknown) = bytes.split_at(size.min(size_of::<C>()));
+    if unknown.iter().any(|byte| *byte != 0) {
         return Err(Failure::argument("an option is set that this version does not know")
             .with_remedy("Leave it zero, or use the library that the program was built with."));
     }
-    // SAFETY: an options struct consists of integers, flags of one byte and pointers: all of them
-    // may be zero.
-    let mut copy: C = unsafe { std::mem::zeroed() };
-    let into: *mut C = &mut copy;
-    // SAFETY: `known` fits both; any bytes are a valid options struct: a flag is a byte.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), into.cast::<u8>(), known) };
-    copy.read()
+    let mut copy = MaybeUninit::<C>::zeroed();
+    // SAFETY: `known` is at most as long as the copy, which this function owns.
+    unsafe { copy.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(known.as_ptr(), known.len()) };
+    // SAFETY: an options struct consists of integers, flags of one byte and pointers, for which any
+    // bytes are valid.
+    unsafe { copy.assume_init() }.read()
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-/// The version of the library, as "0.1.0". The text is constant.
+/// Returns the version of the library, such as "0.1.0". The text is constant.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_version() -> *const c_char {
     const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");

@@ -1,4 +1,5 @@
-//! Without these, a program that cancels one of its threads ends, and a namespace may stay switched.
+//! Without these, a program that cancels one of its threads ends, and a namespace may stay
+//! switched.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! Without these, the examples in C and C++, which people copy, do not compile by the line in their
-//! own head, leak, or do not do what they say.
+//! Without these, the examples in C and C++, which people copy, do not compile with the command in
+//! their first comment, leak memory, or do not do what that comment says.
 
 mod common;
 
@@ -31,7 +31,8 @@ const WAYS: [How; 3] = [How::Plain, How::Valgrind, How::AddressSanitizer];
 /// Valgrind ends a program that makes the kind of child that takes control.
 const WAYS_IN_CONTROL: [How; 2] = [How::Plain, How::AddressSanitizer];
 
-/// The examples, each compiled by the command in its head, in plain and with the sanitizer.
+/// The examples, each compiled with the command in its first comment, with and without the
+/// sanitizer.
 fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -61,7 +62,7 @@ fn sources() -> Vec<PathBuf> {
     sources
 }
 
-/// Runs the command that stands in the source's head, as its reader would.
+/// Runs the command in the first comment of the source, as its reader would.
 fn compile(source: &Path, folder: &Path, flags: &str) {
     let name = source.file_name().unwrap().to_str().unwrap();
     let text = fs::read_to_string(source).unwrap();
@@ -69,7 +70,7 @@ fn compile(source: &Path, folder: &Path, flags: &str) {
     let line = text.lines().find(|line| line.contains("pkg-config")).unwrap_or_default();
     let line = line.trim_start_matches([' ', '*', '/']);
     assert!(line.contains(&format!(" {name} ")), "{name} does not say how it is compiled");
-    // Two are called alike: one is the other in C++.
+    // Two have the same stem: one is the other in C++.
     let line = line.replace(&format!("{name} -o paths "), &format!("{name} -o {name}.out "));
     let stem = source.file_stem().unwrap().to_str().unwrap();
     let line = line.replace(&format!("-o {stem} "), &format!("-o {name}.out "));
@@ -79,8 +80,8 @@ fn compile(source: &Path, folder: &Path, flags: &str) {
     run(&mut shell);
 }
 
-/// A command that runs an example in a namespace. What valgrind or the sanitizer find ends it with
-/// a 9.
+/// A command that runs an example in a namespace. It ends with 9 if valgrind or the sanitizer finds
+/// an error.
 fn example(namespace: &Namespace, name: &str, how: How) -> Command {
     let folder = if how == How::AddressSanitizer { how } else { How::Plain };
     let program = built().join(format!("{folder:?}")).join(format!("{name}.out"));
@@ -88,7 +89,7 @@ fn example(namespace: &Namespace, name: &str, how: How) -> Command {
         How::Valgrind => {
             let mut valgrind = namespace.command("valgrind");
             valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]).arg(program);
-            // What MPTCP_FULL_INFO fills by pointers, valgrind takes for never written.
+            // Valgrind does not see what MPTCP_FULL_INFO writes through pointers.
             valgrind.env("SUBFLOWS_WITHOUT", "full_info");
             valgrind
         }
@@ -99,7 +100,7 @@ fn example(namespace: &Namespace, name: &str, how: How) -> Command {
     command
 }
 
-/// A running example, and what it says.
+/// A running example, and its output.
 struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -117,7 +118,7 @@ impl Running {
         self.lines.next().expect("another line").unwrap()
     }
 
-    /// The line that begins so, after others that are of no interest.
+    /// The next line that contains `words`.
     #[track_caller]
     fn line_with(&mut self, words: &str) -> String {
         let mut before = Vec::new();
@@ -130,7 +131,7 @@ impl Running {
         panic!("no line with {words:?} in {before:?}");
     }
 
-    /// The lines that are left, of a program that ends well.
+    /// The remaining lines of a program that succeeds.
     #[track_caller]
     fn end(mut self) -> Vec<String> {
         let lines = self.lines.by_ref().map(Result::unwrap).collect();
@@ -147,7 +148,7 @@ impl Drop for Running {
     }
 }
 
-/// The example that connects, or what it said instead.
+/// The connection of the example, or its output instead.
 fn accept(listener: &TcpListener, running: &mut Running) -> TcpStream {
     listener.set_nonblocking(true).unwrap();
     let mut stream = None;
@@ -170,7 +171,7 @@ fn listen(net: &Net) -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// The client addresses of what is open in the namespace, as ss sees it.
+/// The local addresses of the open subflows of the namespace, as ss reports them.
 fn open_locals(namespace: &Namespace) -> Vec<IpAddr> {
     let subflows = oracle::ss_subflows(namespace).into_iter();
     let open = subflows.filter(|subflow| subflow.state == "ESTAB");
@@ -184,7 +185,7 @@ fn two_wires() -> Net {
     Net::wires(&[("first", rate), ("second", rate)]).unwrap()
 }
 
-/// Tells who pours to end, also when a test fails.
+/// Dropped, it ends the sending thread, also if a test fails.
 struct Tap(Arc<AtomicBool>);
 
 impl Drop for Tap {
@@ -193,7 +194,7 @@ impl Drop for Tap {
     }
 }
 
-/// Sends until the tap is dropped; gives how much, and its checksum.
+/// Sends until the tap is dropped, and returns the number of bytes and their checksum.
 fn pour(mut stream: TcpStream) -> (Tap, JoinHandle<(u64, u64)>) {
     let is_enough = Arc::new(AtomicBool::new(false));
     let tap = Tap(Arc::clone(&is_enough));
@@ -292,7 +293,7 @@ fn a_download_survives_its_first_cable() {
     }
 }
 
-/// The second path of a client comes and goes; another client has one path only.
+/// The second path of one client is opened and closed; another client has one path only.
 #[test]
 fn a_server_watches_its_clients() {
     if !subflows_lab::ready() {
@@ -330,8 +331,8 @@ fn a_server_watches_its_clients() {
     }
 }
 
-/// What the report says, with a middlebox on the way or without; the server sends a byte when the
-/// first lines are there.
+/// The lines of the report, with or without a middlebox on the path; the server sends a byte after
+/// the first lines.
 fn report(how: How, middlebox: Option<StripMptcp>, switch: &str) -> (String, String, Vec<String>) {
     let net = Net::wires(&[("wire", WireOptions::default())]).unwrap();
     net.client.set_sysctl("net.mptcp.enabled", switch).unwrap();
@@ -378,7 +379,7 @@ fn a_fallback_is_reported() {
     }
 }
 
-/// Nobody there to connect to: an error, with what to do about it, and nothing leaks.
+/// Without a listener: an error with a remedy, and no leak.
 #[test]
 fn what_fails_is_told() {
     if !subflows_lab::ready() {
@@ -401,7 +402,7 @@ fn what_fails_is_told() {
     }
 }
 
-/// Who meets the library first reads them as a whole.
+/// New users read them as a whole.
 #[test]
 fn they_are_short() {
     assert_eq!(sources().len(), 5);

@@ -32,7 +32,7 @@ fn it_compiles_in_every_standard_and_beside_the_kernels() {
     }
 }
 
-/// A compiler that lays a struct out in another way than `abi.txt` says.
+/// A compiler that lays out a struct differently from `abi.txt`.
 #[test]
 fn every_member_stands_where_it_is_promised() {
     let text = std::fs::read_to_string(Path::new(&root()).join("bindings/c/tests/abi.c")).unwrap();

@@ -11,7 +11,7 @@ use common::{compiler, library, program, root, run};
 use echo::{echo, network};
 use subflows_lab::ready;
 
-/// The seed, and for how many seconds, where the run is to be a long one.
+/// The seed or the number of seconds of a longer run.
 fn asked(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().expect("a number"))
 }
@@ -57,7 +57,8 @@ fn nothing_that_is_passed_makes_it_write_out_of_bounds() {
     survives("sanitized", &["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
 }
 
-/// A thread's own data is gone in stages when it ends; the library is called in between.
+/// The data of a thread is destroyed in stages when it ends; the test calls the library between
+/// them.
 #[test]
 fn a_thread_that_ends_still_gets_answers() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Without these, what `make install` puts in place cannot be compiled with, or does not run.
+//! Without these, programs do not compile with the installed library, or do not run.
 
 mod common;
 
@@ -19,7 +19,7 @@ int main(void) {
 }
 ";
 
-/// What `pkg-config` says, word by word.
+/// The words that `pkg-config` prints.
 fn flags(prefix: &Path, arguments: &[&str]) -> Vec<String> {
     let mut command = Command::new("pkg-config");
     let folder = prefix.join("lib/pkgconfig");
@@ -44,7 +44,7 @@ fn into_an_empty_folder_and_out_of_it() {
     let expected = format!("{} InvalidArgument 7\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
 
-    // The archive alone, and everything in one file.
+    // With the archive only, as one file.
     for (name, flag) in [("archive", "-L."), ("wholly", "-static")] {
         let program = folder.path().join(name);
         let mut cc = Command::new("cc");

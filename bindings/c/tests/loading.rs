@@ -1,5 +1,5 @@
-//! Without these, programs start later, a hardened system refuses the library, or a package depends
-//! on what nobody has installed.
+//! Without these, programs start more slowly, a hardened system rejects the library, or a package
+//! depends on libraries that are not installed.
 
 mod common;
 
@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use common::{library, root, run};
 
-/// The C library, the unwinder, and the loader where thread-local storage needs it.
+/// The C library, the unwinder, and the loader if thread-local storage needs it.
 const NEEDED: [&str; 3] = ["libc.so.", "libgcc_s.so.", "ld-linux"];
-/// What Rust 1.85 makes is 60 kB larger than what 1.95 makes.
+/// The output of Rust 1.85 is 60 kB larger than that of 1.95.
 const BYTES_MAX: u64 = 800_000;
 const LOAD_MAX: Duration = Duration::from_millis(1);
-/// Each in a process of its own; the median of them does not see what else the machine does.
+/// Each in a process of its own; the median is independent of the other load of the machine.
 const LOADS: usize = 101;
 
 fn shared() -> PathBuf {
     library().join("libsubflows.so.0").canonicalize().unwrap()
 }
 
-/// What readelf says, line by line.
+/// The lines that readelf prints.
 fn readelf(what: &str) -> Vec<String> {
     let output = run(Command::new("readelf").args(["--wide", what]).arg(shared()));
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
@@ -66,7 +66,7 @@ fn it_needs_what_every_system_has() {
 
 fn compiled(name: &str, out: &Path) -> PathBuf {
     let mut cc = Command::new("gcc");
-    // Pointers to functions out of dlsym() are no ISO C.
+    // Function pointers from dlsym() are not ISO C.
     cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g", "-I"]).arg(root().join("include"));
     cc.arg(root().join("bindings/c/tests").join(name)).arg("-o").arg(out);
     run(cc.args(["-pthread", "-ldl"]));
@@ -89,8 +89,7 @@ fn it_loads_at_once() {
     assert!(median < LOAD_MAX, "{median:?}");
 }
 
-/// What is kept for a thread is let go of when the thread ends, which may be after the library was
-/// unloaded.
+/// The library frees the data of a thread when the thread ends, which may be after it was unloaded.
 #[test]
 fn it_can_be_unloaded_by_a_thread_that_used_it() {
     let folder = tempfile::tempdir().unwrap();

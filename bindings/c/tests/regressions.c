@@ -41,6 +41,35 @@ static void a_connection_is_made_without_a_handle(void) {
     close(listener);
 }
 
+/* With the port taken for IPv4, "every address" became every address of the other family. */
+static void every_address_is_half_of_them(void) {
+    static const char *const every[] = {NULL, ""};
+    for (size_t i = 0; i < sizeof every / sizeof *every; i++) {
+        struct sockaddr_storage bound = {0};
+        socklen_t length = sizeof bound;
+        int listener = subflows_listen(every[i], "0", NULL, 0);
+        CHECK(listener >= 0 && getsockname(listener, (struct sockaddr *)&bound, &length) == 0);
+        /* The addresses of both families have the port in the same place. */
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        v4.sin_port = ((struct sockaddr_in *)&bound)->sin_port;
+        v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        int client = socket(AF_INET, SOCK_STREAM, 0);
+        CHECK(connect(client, (struct sockaddr *)&v4, sizeof v4) == 0);
+        close(client);
+        close(listener);
+
+        char port[8];
+        int taken = socket(AF_INET, SOCK_STREAM, 0);
+        v4.sin_port = 0;
+        length = sizeof v4;
+        CHECK(bind(taken, (struct sockaddr *)&v4, length) == 0 && listen(taken, 1) == 0);
+        CHECK(getsockname(taken, (struct sockaddr *)&v4, &length) == 0);
+        snprintf(port, sizeof port, "%u", ntohs(v4.sin_port));
+        CHECK(subflows_listen(every[i], port, NULL, 0) == -SUBFLOWS_E_ADDRESS_NOT_AVAILABLE);
+        close(taken);
+    }
+}
+
 enum { LOGS = 8 };
 
 /* Closes all that it has, as daemons do, and opens its logs. */
@@ -89,6 +118,7 @@ int main(int argc, char **argv) {
         {"a_service_of_more_than_16_bits_is_cut", a_service_of_more_than_16_bits_is_cut},
         {"half_a_pointer_is_followed", half_a_pointer_is_followed},
         {"a_connection_is_made_without_a_handle", a_connection_is_made_without_a_handle},
+        {"every_address_is_half_of_them", every_address_is_half_of_them},
         {"a_daemon_loses_the_end_of_its_logs", a_daemon_loses_the_end_of_its_logs},
     };
     for (size_t i = 0; argc == 2 && i < sizeof cases / sizeof *cases; i++)

@@ -1,4 +1,5 @@
-//! Without these, a leak, a read of what nobody wrote or a byte beyond a buffer goes unnoticed.
+//! Without these, a leak, a read of uninitialized memory or an access beyond a buffer goes
+//! unnoticed.
 
 mod common;
 #[path = "common/echo.rs"]
@@ -20,7 +21,7 @@ fn compiled(out: &Path, flags: &[&str]) -> PathBuf {
     out.to_owned()
 }
 
-/// Runs what `command` makes of the program, over IPv4 and IPv6.
+/// Runs the program by `command`, over IPv4 and IPv6.
 fn over_both_families(net: &Net, words: &[&str], command: impl Fn(&Namespace) -> Command) {
     let [first, second] = &net.paths[..] else { panic!("two paths") };
     let ends: [(IpAddr, IpAddr); 2] = [
@@ -35,7 +36,7 @@ fn over_both_families(net: &Net, words: &[&str], command: impl Fn(&Namespace) ->
     }
 }
 
-/// What is not used is not checked.
+/// The sanitizers check only the functions that are called.
 #[test]
 fn the_program_uses_everything() {
     let text = std::fs::read_to_string(root().join("bindings/c/tests/everything.c")).unwrap();
@@ -46,8 +47,9 @@ fn the_program_uses_everything() {
     assert!(unused.is_empty(), "{unused:?}");
 }
 
-/// Valgrind does not know the kind of child that taking control makes: everything is controlled
-/// from the start here. What is still reachable at the end is kept on purpose, for each thread.
+/// Valgrind does not support the kind of child process that `take_control` makes, so that the
+/// namespace controls all connections here. Memory that is still reachable at the end is the data
+/// of the threads.
 fn by_valgrind(flags: &[&str], environment: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
     let program = compiled(&folder.path().join("everything"), &[]);
@@ -62,8 +64,7 @@ fn by_valgrind(flags: &[&str], environment: &[(&str, &str)]) {
     });
 }
 
-/// What MPTCP_FULL_INFO fills through pointers, valgrind takes for never written: here it is not
-/// asked for.
+/// Valgrind does not see what MPTCP_FULL_INFO writes through pointers, so that it is not used here.
 #[test]
 fn valgrind_finds_no_use_of_what_was_never_written() {
     if ready() {

@@ -1,5 +1,5 @@
-//! Without these, a function is declared and not there, there and not declared, or described in
-//! other words than those of core's table.
+//! Without these, a function is declared but not exported, exported but not declared, or described
+//! in other words than those of core's table.
 
 mod common;
 
@@ -10,28 +10,29 @@ use std::process::Command;
 use common::{library, root, run};
 use subflows::table::Operation;
 use subflows::{ErrorKind, OPERATIONS};
+use subflows_generate::c::names;
 use subflows_generate::signature::{self, Given, Parameter, Scalar, Taken};
 use subflows_generate::words;
 
-/// What every exported symbol is marked with.
+/// The version of every exported symbol.
 const NODE: &str = "SUBFLOWS_0";
 
 /// A function as the header declares it.
 struct Declared {
     name: String,
-    /// Each as it is written: `struct subflows_info *info`.
+    /// As in the header: `struct subflows_info *info`.
     parameters: Vec<String>,
     comment: String,
 }
 
 impl Declared {
-    /// The kinds that its comment names, with their prefix or without.
+    /// The kinds of error that its comment names.
     fn kinds(&self) -> BTreeSet<&'static str> {
         let is_part = |c: char| !c.is_ascii_uppercase() && c != '_';
-        let named = self.comment.split(is_part).map(|word| {
-            let word = word.strip_prefix("SUBFLOWS_E_").unwrap_or(word);
-            ErrorKind::ALL.iter().find(|kind| words::c_kind(kind.name())[11..] == *word)
-        });
+        let named = self
+            .comment
+            .split(is_part)
+            .map(|word| ErrorKind::ALL.iter().find(|kind| names::c_kind(kind.name()) == *word));
         named.flatten().map(|kind| kind.name()).collect()
     }
 
@@ -40,7 +41,7 @@ impl Declared {
     }
 }
 
-/// Without what C and Rust write differently.
+/// Without the differences between C and Rust.
 fn normal(sentence: &str) -> String {
     sentence.replace(['`', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -76,7 +77,7 @@ fn header() -> Vec<Declared> {
     declared
 }
 
-/// The names that the loader offers, each with its version.
+/// The exported symbols, each with its version.
 fn exported(library: &Path) -> BTreeSet<String> {
     let mut nm = Command::new("nm");
     let output = run(nm.args(["-D", "--defined-only", "--with-symbol-versions"]).arg(library));
@@ -113,7 +114,7 @@ fn every_operation_is_there_in_cores_words() {
             wrong.push(format!("{name} is missing"));
             continue;
         };
-        let core = normal(&words::for_c(&words::first_sentence(operation.doc)));
+        let core = normal(&names::for_c(&words::first_sentence(operation.doc)));
         if function.first_sentence() != core {
             wrong.push(format!("{name} says: {}\n  core says: {core}", function.first_sentence()));
         }
@@ -126,14 +127,14 @@ fn every_operation_is_there_in_cores_words() {
 fn errors(operation: &Operation, function: &Declared) -> Option<String> {
     let row: BTreeSet<_> = operation.errors.iter().map(|kind| kind.name()).collect();
     let mut named = function.kinds();
-    // Every operation can give these.
+    // Every operation can return these.
     for kind in [ErrorKind::InvalidArgument, ErrorKind::Os] {
         named.remove(kind.name());
     }
     (named != row).then(|| format!("{} names {named:?}, and core {row:?}", function.name))
 }
 
-/// The parameters that the row stands for, as C has them.
+/// The parameters of the row in C.
 fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -> Option<String> {
     let mut wanted = Vec::new();
     for Parameter { name, taken } in signature::parameters(operation) {
@@ -147,7 +148,7 @@ fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -
                 wanted.extend((!has_own).then(|| format!("int {name}")));
             }
             Taken::Options(table) => {
-                let options = words::c_options(table.name);
+                let options = names::c_options(table.name);
                 wanted
                     .extend([format!("const struct {options} *{name}"), "size_t size".to_owned()]);
             }
@@ -182,20 +183,20 @@ fn result(operation: &Operation, function: &Declared) -> Vec<String> {
     match signature::result(operation) {
         Given::Nothing | Given::Socket => Vec::new(),
         Given::Record(record) => {
-            let record = words::c_record(record.name);
+            let record = names::c_record(record.name);
             let out = record.trim_start_matches("subflows_");
             let size =
                 if has_options { format!("size_t {out}_size") } else { "size_t size".to_owned() };
             vec![format!("struct {record} *{out}"), size]
         }
         Given::Handle(handle) => {
-            let handle = words::c_record(handle);
+            let handle = names::c_record(handle);
             vec![format!("struct {handle} **{}", handle.trim_start_matches("subflows_"))]
         }
-        // What has no bound is taken one by one.
+        // The records of an unbounded list are taken one by one, from a handle.
         Given::List(_) if function.parameters.last() == Some(&handle()) => vec![handle()],
         Given::List(record) => {
-            let record = words::c_record(record.name);
+            let record = names::c_record(record.name);
             let last = function.parameters.iter().rev().nth(2).map_or("", |p| p);
             let out = last.rsplit('*').next().unwrap_or("").to_owned();
             vec![format!("struct {record} *{out}"), "size_t room".into(), "size_t size".into()]

@@ -1,4 +1,4 @@
-//! The command line, and what happens around a verb.
+//! The command line, and the exit status.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::failure::Exit;
-use crate::output::{Output, complain, note};
+use crate::output::{Output, note, print_error};
 use crate::verb::Verb;
 
 const ABOUT: &str = "See and steer the subflows of Multipath TCP connections";
@@ -14,26 +14,26 @@ const ABOUT: &str = "See and steer the subflows of Multipath TCP connections";
 const EXAMPLES_AND_CODES: &str = "\
 Examples:
   subflows connections                              every connection and its subflows
-  subflows list 4f2a9c01                            the subflows of one, as its process sees them
+  subflows list 4f2a9c01                            the subflows of one connection
   subflows open 4f2a9c01 --interface wwan0 --backup
   subflows set-backup 4f2a9c01 2 no
   subflows close 4f2a9c01 1
-  subflows demo                                     see it work, on a network of its own
+  subflows demo                                     a demonstration on a network of its own
 
 TOKEN is the local token of a connection, in hexadecimal as `subflows connections` and `ss -Mi`
 print it. ID is the number in the first column of `subflows list`.
 
-Rights: `capabilities` and `connections` need none. The verbs that take a TOKEN borrow the socket
-from the process that holds it: for one's own processes that is allowed on most systems, else be
-root. To open, close and set-backup need CAP_NET_ADMIN as well; root has it.
+Privileges: `capabilities` and `connections` require none. The verbs that take a TOKEN borrow the
+socket from the process that holds it. Most systems allow that for your own processes, and require
+root for others. `open`, `close` and `set-backup` also require CAP_NET_ADMIN, which root has.
 
 Exit status:
-  0  done
-  1  the verb failed
-  2  the command line, or what it asks for, makes no sense
+  0  success
+  1  failure
+  2  usage error
   3  not permitted
-  4  there is no such connection or subflow, or no longer
-  `lab` ends as its COMMAND does; see `subflows lab --help`.";
+  4  the connection or the subflow does not exist
+  `lab` returns the exit status of its COMMAND; see `subflows lab --help`.";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -53,34 +53,34 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Reads the command line, does what it says, and tells how it went. Call it first in `main`: the
-/// verbs that bring their own network may have to enter a user namespace, which a process with
-/// threads cannot.
+/// Runs the command line and returns the exit status. Call it first in `main`: `lab` and `demo` may
+/// have to enter a user namespace, which a process with several threads cannot do.
 pub fn run() -> ExitCode {
     run_with(std::env::args_os()).into()
 }
 
-/// As [`run`], with these words for a command line, the command's name first. Gives the exit status;
-/// help and a command line that makes no sense are printed, and are a status as well.
+/// As [`run`], with these words as the command line, the command's name first. Help and usage
+/// errors are printed, and have an exit status as well.
 pub fn run_with<W>(words: impl IntoIterator<Item = W>) -> u8
 where
     W: Into<OsString> + Clone,
 {
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
-        Err(told) => {
-            // Where nothing can be printed, the status still tells.
-            let _ = told.print();
-            return u8::try_from(told.exit_code()).unwrap_or(Exit::Usage.into());
+        Err(error) => {
+            // If it cannot be printed, the exit status is still right.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.into());
         }
     };
     match cli.verb.run(&mut Output::new(cli.json)) {
         Ok(code) => code,
         Err(failure) if failure.is_quiet() => Exit::Done.into(),
         Err(failure) => {
-            match cli.json {
-                true => complain(&failure.json()),
-                false => note(&failure),
+            if cli.json {
+                print_error(&failure.json());
+            } else {
+                note(&failure);
             }
             cli.verb.exit_of(&failure)
         }

@@ -1,11 +1,11 @@
-//! What went wrong, as the command says it: what happened and why, what to do, and a number.
+//! Failures of the command: what happened and why, what to do, and the exit status.
 
 use serde_json::{Value, json};
 use std::fmt;
 use std::io;
 use subflows::{Error, ErrorKind};
 
-/// How the command ends. The numbers are part of its interface; `--help` lists them.
+/// The exit status of the command. The numbers are part of its interface; `--help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {
@@ -13,12 +13,12 @@ pub enum Exit {
     Done = 0,
     /// The verb failed.
     Failed = 1,
-    /// The command line, or what it asks for, makes no sense. Also clap's number for it.
+    /// Usage error: the command line is not valid. clap uses the same number.
     Usage = 2,
-    /// The right to do it is missing.
+    /// Not permitted.
     NotPermitted = 3,
-    /// There is no such connection or subflow, or no longer.
-    NotThere = 4,
+    /// The connection or the subflow does not exist.
+    NotFound = 4,
 }
 
 impl Exit {
@@ -26,7 +26,7 @@ impl Exit {
         match kind {
             ErrorKind::NotPermitted => Exit::NotPermitted,
             ErrorKind::InvalidArgument => Exit::Usage,
-            ErrorKind::NoSuchSubflow | ErrorKind::Closed => Exit::NotThere,
+            ErrorKind::NoSuchSubflow | ErrorKind::Closed => Exit::NotFound,
             _ => Exit::Failed,
         }
     }
@@ -38,7 +38,7 @@ impl From<Exit> for u8 {
     }
 }
 
-/// A verb that did not do what it was asked to.
+/// Why a verb failed.
 #[derive(Clone, Debug)]
 pub struct Failure {
     kind: ErrorKind,
@@ -49,7 +49,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of this kind; `text` says what happened and why, without a full stop.
+    /// A failure of this kind. `text` describes what happened and why, without a full stop.
     pub fn new(kind: ErrorKind, text: impl Into<String>) -> Failure {
         Failure {
             kind,
@@ -60,14 +60,14 @@ impl Failure {
         }
     }
 
-    /// With a better remedy than the kind has; empty where the text says everything.
+    /// Replaces the remedy of the kind. An empty remedy is not printed.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Failure {
         self.remedy = remedy.into();
         self
     }
 
-    /// Something that the system refused, while `what` was being done.
+    /// A failure of the system while doing `what`.
     pub fn system(what: impl fmt::Display, error: &io::Error) -> Failure {
         let kind = match error.kind() {
             io::ErrorKind::PermissionDenied => ErrorKind::NotPermitted,
@@ -79,17 +79,17 @@ impl Failure {
         Failure { errno, ..Failure::new(kind, format!("{what}: {error}")).remedy("") }
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// How the command ends with it.
+    /// The exit status.
     pub fn exit(&self) -> Exit {
         Exit::of(self.kind)
     }
 
-    /// Whether nobody is left to be told: the reader of our output has gone away.
+    /// Whether the command ends without a message, because the reader of its output has gone.
     pub fn is_quiet(&self) -> bool {
         self.is_quiet
     }
@@ -122,7 +122,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         Failure {
             kind: error.kind(),
-            // Core says all of it in one line; the remedy has its own here.
+            // Core writes the remedy on the same line; here it has a line of its own.
             text: format!("{error:#}"),
             remedy: error.remedy().to_owned(),
             errno: error.raw_os_error(),
@@ -131,7 +131,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// An error of our own output.
+/// A failure to write the command's own output.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         let is_quiet = error.kind() == io::ErrorKind::BrokenPipe;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_who_left_is_not_told() {
+    fn a_reader_that_left_gets_no_message() {
         assert!(Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)).is_quiet());
         assert!(!Failure::from(io::Error::from(io::ErrorKind::StorageFull)).is_quiet());
     }

@@ -1,8 +1,8 @@
 //! Core's records as JSON, by the tables in which core describes itself.
 //!
-//! Field names, and with them the units, are core's. Enumerations are written by name, addresses
-//! as text, spans of time in seconds; what this kernel does not tell is `null`. A token is written
-//! as everybody spells it, in hexadecimal digits, so that it can be given back to this command.
+//! Field names, and with them the units, are those of core. Enumerations are written by name,
+//! addresses as text, durations in seconds; a field that this kernel does not report is `null`. A
+//! token is written in hexadecimal digits, as this command and other tools accept it.
 //!
 //! ```
 //! # fn main() -> subflows::Result<()> {
@@ -32,15 +32,15 @@ pub fn list(list: &dyn ReflectList) -> Value {
     (0..list.len()).filter_map(|index| list.at(index)).map(record).collect()
 }
 
-/// What `other` can tell about a record of type `T`: all fields of `T`, those that `other` has
-/// not as `null`.
+/// A record of type `T` with the values that `other` has: all fields of `T`, and `null` for those
+/// that `other` does not have.
 pub fn as_far_as<T: Record>(other: &dyn Reflect) -> Map<String, Value> {
     let mut known = fields(other);
     let field = |name: &str| (name.to_owned(), known.remove(name).unwrap_or(Value::Null));
     T::FIELDS.iter().map(|described| described.name).map(field).collect()
 }
 
-/// The fields of a record, for those who add to them.
+/// The fields of a record, for callers that add fields.
 pub fn fields(record: &dyn Reflect) -> Map<String, Value> {
     let field = |(index, field): (usize, &table::Field)| {
         (field.name.to_owned(), value(field.name, record.get(index)))
@@ -129,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn one_record_told_by_another_has_all_fields() {
-        let told = as_far_as::<subflows::Subflow>(&Sample);
-        assert_eq!(told.len(), subflows::Subflow::FIELDS.len());
-        assert_eq!(told["bytes_sent"], u64::MAX);
-        assert_eq!(told["state"], "Established");
-        assert!(told["id"].is_null());
-        assert!(!told.contains_key("interface"));
+    fn a_record_made_from_another_has_all_fields() {
+        let made = as_far_as::<subflows::Subflow>(&Sample);
+        assert_eq!(made.len(), subflows::Subflow::FIELDS.len());
+        assert_eq!(made["bytes_sent"], u64::MAX);
+        assert_eq!(made["state"], "Established");
+        assert!(made["id"].is_null());
+        assert!(!made.contains_key("interface"));
     }
 }

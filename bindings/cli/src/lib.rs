@@ -8,27 +8,27 @@
 //! ```
 //!
 //! A connection is named by its token, as `ss -Mi` prints it. The verbs work on sockets, so the
-//! command borrows the socket from the process that holds it (module [`holder`]) and calls the
-//! same functions that a program would. What comes out is core's own records: [`json`] turns any of
-//! them into JSON, so that a new field needs no line here. `lab` and `demo` bring a network of
-//! their own, from the crate `subflows-lab`.
+//! command borrows the socket from the process that holds it (module [`borrow_socket`]) and calls
+//! the same functions as a program. The results are core's records: [`json`] converts any record to
+//! JSON, so that a new field needs no line here. `lab` and `demo` make a network of their own with
+//! the crate `subflows-lab`.
 //!
-//! One file per verb, in `src/verb/`: a new one is a file, and two lines in `src/verb/mod.rs`.
+//! Each verb is a file in `src/verb/`, and one line in the list of `src/verb/mod.rs`.
 
 #![forbid(unsafe_code)]
 
-mod children;
+pub mod borrow_socket;
+mod child_process;
 mod command;
 mod demo;
 mod failure;
-pub mod holder;
 pub mod json;
 mod output;
-mod paths;
-mod rights;
+mod row;
 mod table;
 mod token;
 mod units;
+mod user_namespace;
 mod verb;
 
 pub use command::{command, run, run_with};

@@ -1,4 +1,4 @@
-//! The command `subflows`. Everything is in the library, where tests and documentation reach it.
+//! The command `subflows`. All of it is in the library, for tests and documentation.
 
 fn main() -> std::process::ExitCode {
     subflows_cli::run()

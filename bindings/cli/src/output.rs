@@ -1,13 +1,14 @@
-//! Where results go: tables for people or JSON for programs, on standard output.
+//! Printing results: tables for people or JSON for programs, on standard output.
 
 use std::io::{self, IsTerminal, Write};
 
 use anstream::AutoStream;
 use serde_json::Value;
 
+use crate::failure::Failure;
 use crate::table::Table;
 
-/// Standard output, and in which form results are wanted there.
+/// Standard output, and the form of the results.
 pub(crate) struct Output {
     stdout: AutoStream<io::Stdout>,
     is_json: bool,
@@ -15,7 +16,7 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(is_json: bool) -> Output {
-        // Colours only for a terminal, and not where NO_COLOR or TERM=dumb forbid them.
+        // Colours only for a terminal, and not if NO_COLOR is set or TERM is dumb.
         Output { stdout: AutoStream::auto(io::stdout()), is_json }
     }
 
@@ -35,8 +36,16 @@ impl Output {
         self.stdout.flush()
     }
 
-    /// Prints a JSON document: indented on a terminal, else on one line, for tools that go by
-    /// lines.
+    /// Reports that a verb without a result has succeeded: by a line for people, `null` for
+    /// programs.
+    pub(crate) fn done(&mut self, text: impl std::fmt::Display) -> Result<(), Failure> {
+        if self.is_json {
+            return Ok(self.json(&Value::Null)?);
+        }
+        Ok(self.line(text)?)
+    }
+
+    /// Prints a JSON document: indented on a terminal, else on one line, for tools that read lines.
     pub(crate) fn json(&mut self, json: &Value) -> io::Result<()> {
         match io::stdout().is_terminal() {
             true => writeln!(self.stdout, "{json:#}")?,
@@ -46,13 +55,13 @@ impl Output {
     }
 }
 
-/// Says something beside the result, on standard error.
+/// Prints a remark on standard error.
 pub(crate) fn note(text: impl std::fmt::Display) {
-    // Where nobody listens, nobody misses it.
+    // The result is more important than a failure to print this.
     let _ = writeln!(anstream::stderr(), "subflows: {text}");
 }
 
 /// Prints a JSON document on standard error.
-pub(crate) fn complain(json: &Value) {
+pub(crate) fn print_error(json: &Value) {
     let _ = writeln!(io::stderr(), "{json}");
 }

@@ -10,7 +10,7 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 pub(crate) const NOTE: Style = AnsiColor::Yellow.on_default();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// What stands where nothing is known.
+/// What is printed for an unknown value.
 pub(crate) const NOTHING: &str = "-";
 
 /// One cell: text and how it is drawn on a terminal.
@@ -31,21 +31,38 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// Numbers and their units stand right, so that they can be compared; words stand left.
+/// Numbers with their units are aligned to the right, so that they can be compared; words to the
+/// left.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,
     Right,
 }
 
+/// The heading of a column and how its cells are aligned.
+pub(crate) type Column = (&'static str, Align);
+
+/// Columns that several tables have.
+pub(crate) mod column {
+    use super::{Align, Column};
+
+    pub(crate) const ID: Column = ("ID", Align::Right);
+    pub(crate) const LOCAL: Column = ("LOCAL", Align::Left);
+    pub(crate) const REMOTE: Column = ("REMOTE", Align::Left);
+    pub(crate) const RTT: Column = ("RTT", Align::Right);
+    pub(crate) const SENT: Column = ("SENT", Align::Right);
+    pub(crate) const RECEIVED: Column = ("RECEIVED", Align::Right);
+    pub(crate) const STATE: Column = ("STATE", Align::Left);
+}
+
 /// A table that grows row by row and is printed at the end, when all widths are known.
 pub(crate) struct Table {
-    columns: Vec<(&'static str, Align)>,
+    columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
-    pub(crate) fn new(columns: impl IntoIterator<Item = (&'static str, Align)>) -> Table {
+    pub(crate) fn new(columns: impl IntoIterator<Item = Column>) -> Table {
         Table { columns: columns.into_iter().collect(), rows: Vec::new() }
     }
 
@@ -72,28 +89,28 @@ impl Table {
     }
 
     fn print_row(&self, out: &mut impl Write, row: &[Cell], widths: &[usize]) -> io::Result<()> {
-        let mut owed = 0;
+        let mut pending = 0;
         for (index, cell) in row.iter().enumerate() {
             let space = widths[index].saturating_sub(columns(&cell.text));
             let (before, after) = match self.columns[index].1 {
                 Align::Left => (0, space),
                 Align::Right => (space, 0),
             };
-            // Spaces are printed when something follows: no line ends in any.
+            // Spaces are printed only if a cell follows, so that no line ends in spaces.
             if !cell.text.is_empty() {
                 let Cell { text, style } = cell;
-                write!(out, "{:1$}{style}{text}{style:#}", "", owed + before)?;
-                owed = 0;
+                write!(out, "{:1$}{style}{text}{style:#}", "", pending + before)?;
+                pending = 0;
             } else {
-                owed += before;
+                pending += before;
             }
-            owed += after + 2;
+            pending += after + 2;
         }
         writeln!(out)
     }
 }
 
-/// How wide a text is. Names, numbers and addresses have no wide letters.
+/// How wide a text is. Names, numbers and addresses contain no wide characters.
 fn columns(text: &str) -> usize {
     text.chars().count()
 }

@@ -1,4 +1,4 @@
-//! How people write a token.
+//! Tokens, as the command line and the output write them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +20,7 @@ impl FromStr for Token {
 
     fn from_str(text: &str) -> Result<Token, String> {
         let digits = text.strip_prefix("0x").unwrap_or(text);
-        // The number's own parser would take a sign.
+        // The parser of u32 would accept a sign.
         let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         match u32::from_str_radix(digits, 16) {
             Ok(token) if is_hex && token != 0 => Ok(Token(token)),
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_token_is_refused() {
+    fn other_texts_are_not_tokens() {
         for text in ["", "0", "0x", "00000000", "123456789", "+1", "-1", "xyz", "0x0x1", " 1"] {
             assert!(text.parse::<Token>().is_err(), "{text:?}");
         }

@@ -1,4 +1,4 @@
-//! Numbers as people read them: decimal multiples, as rates on a network have them.
+//! Numbers for people, with decimal multiples, as is usual for network rates.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `subflows demo`: it tells its story to the end, and the data arrives.
+//! `subflows demo`: all steps are taken, and the data arrives.
 
 mod common;
 
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use common::*;
 use subflows_lab::{ready, skip};
 
-/// Small enough to be quick, large enough to take a second at the wires' rates.
+/// Small enough to be quick, large enough to take a second at the rates of the wires.
 const SIZE: &str = "24MiB";
 const BYTES: u64 = 24 << 20;
 const LONGEST: Duration = Duration::from_secs(45);
 
 #[test]
-fn the_story_ends_well() {
+fn the_demonstration_succeeds() {
     if !ready() {
         return;
     }
@@ -51,7 +51,7 @@ fn programs_get_the_figures() {
     let chart = folder.file("chart.svg");
     let arguments = ["demo", "--json", "--size", SIZE, "--chart", &chart];
     let run = Run::of(Command::new(SUBFLOWS).args(arguments));
-    assert!(run.stderr.contains("set_backup("), "the story is told beside: {run:?}");
+    assert!(run.stderr.contains("set_backup("), "the steps are on standard error: {run:?}");
     let json = run.json();
     assert_eq!(json["bytes_received"], BYTES);
     assert_eq!(json["is_intact"], true);
@@ -62,12 +62,12 @@ fn programs_get_the_figures() {
     assert_eq!(json["paths"].as_array().unwrap().len(), 2, "{json}");
     for (path, name) in json["paths"].as_array().unwrap().iter().zip(["wifi", "lte"]) {
         assert_eq!(path["name"], name);
-        // Each did its part, and its wire says so too.
+        // Each path carried a part of the data, and the counters of its wire agree.
         let received = path["bytes_received"].as_u64().unwrap();
         assert!(received > BYTES / 20, "{json}");
         assert!(path["wire_bytes"].as_u64().unwrap() > received, "{json}");
     }
-    // With the cable pulled, only the second path is left to carry anything.
+    // With the cable pulled, only the second path carries data.
     let phases = json["phases"].as_array().unwrap();
     let last = phases.last().unwrap();
     assert_eq!(last["bits_per_second"]["wifi"], 0, "{json}");

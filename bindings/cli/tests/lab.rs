@@ -1,4 +1,4 @@
-//! `subflows lab`: the network is as ordered, and the command's end is the lab's.
+//! `subflows lab`: the network has the requested properties, and ends together with the command.
 
 mod common;
 
@@ -13,7 +13,8 @@ use common::*;
 use serde_json::Value;
 use subflows_lab::{ready, skip};
 
-/// Set for the tests below that are no tests but parts of one, run on the lab's two sides.
+/// Set for the functions below that are not tests but parts of one, run on the two sides of the
+/// lab.
 const PART: &str = "SUBFLOWS_TEST_PART";
 const PORT: u16 = 4000;
 
@@ -73,8 +74,8 @@ fn the_shell_is_the_default_and_is_told_where_it_is() {
     assert!(run.stderr.contains("wifi: 10.0.1.1 -> 10.0.1.2, 20.0 ms each way, 50.0 Mbit/s"));
 }
 
-/// A server of our own on the lab's server, a client of our own on the lab's client: the round trip
-/// takes its time, and both paths work at once.
+/// A server and a client of this test on the two sides of the lab: the round-trip time is that of
+/// the wire, and both paths carry data at once.
 #[test]
 fn a_server_is_waited_for_and_the_round_trip_takes_its_time() {
     if !ready() {
@@ -162,7 +163,7 @@ fn a_server_that_never_listens_does_not_hold_up_for_ever() {
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 }
 
-/// What asks the lab to end asks its command, and the lab ends with that.
+/// A signal that asks the lab to end reaches its command, and the lab ends with that.
 #[test]
 fn a_signal_is_passed_on() {
     if !ready() {
@@ -177,7 +178,7 @@ fn a_signal_is_passed_on() {
     let mut stdout = child.stdout.take().unwrap();
     let mut greeting = [0; 5];
     stdout.read_exact(&mut greeting).unwrap();
-    // Ctrl-C is the command's own business.
+    // The command handles Ctrl-C itself.
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let mut rest = String::new();
@@ -199,7 +200,7 @@ fn an_ordinary_user_has_a_lab_too() {
         Run::of(command.current_dir(folder.path()).args(&arguments[1..]))
     };
     if nobody(&["unshare", "-Urn", "true"]).code != Some(0) {
-        // Then at least it says so, and what would help.
+        // It reports that, with a remedy.
         let text = nobody(&[&copy, "lab", "wifi", "--", "true"]).fails(125);
         assert!(text.contains("root"), "{text}");
         return skip("ordinary users may not make user namespaces here");
@@ -210,7 +211,7 @@ fn an_ordinary_user_has_a_lab_too() {
     assert!(run.stdout.contains("wifi@") && run.stdout.contains("net1@"), "{run:?}");
 }
 
-/// Without capabilities, and where the limit of user namespaces is 0.
+/// Without capabilities, and with a limit of 0 user namespaces.
 #[test]
 fn without_user_namespaces_it_says_what_it_needs() {
     if !ready() {

@@ -11,7 +11,7 @@ use subflows::table::Record;
 use subflows::{Connection, Details, Subflow};
 use subflows_lab::{Net, oracle, ready, wait_until};
 
-/// The client's subflows as ss sees them: interface, and whether it is our backup.
+/// The client's subflows as ss reports them: the local address, and whether it is marked as backup.
 fn seen(net: &Net, pair: &Pair) -> Vec<(IpAddr, bool)> {
     let remote = pair.client.peer_addr().unwrap();
     let all = oracle::ss_subflows(&net.client);
@@ -76,7 +76,7 @@ fn every_way_to_name_the_ends_is_understood() {
         let second = SocketAddr::new(net.paths[1].server_ips()[usize::from(to.is_ipv6())], 0);
         let port = remote.port().to_string();
         let local = net.paths[1].client_ip(to).to_string();
-        // The peer listens on one address only: a subflow to another is refused.
+        // The peer listens on one address only, and rejects a subflow to another.
         let [with_port, without] = [remote.to_string(), remote.ip().to_string()];
         for remote in [&with_port, &without] {
             let arguments = ["open", &token, "--local", &local, "--remote", remote, "--json"];
@@ -171,7 +171,7 @@ fn what_is_not_there_is_said() {
         assert!(text.starts_with("subflows: ") && text.contains(other), "{text}");
         assert!(text.contains("namespace"), "no remedy: {text}");
     }
-    // There it is, but not here.
+    // It exists in that namespace, but not in this one.
     assert_eq!(subflows(&net.server, &["list", &token, "--json"]).fails_with(4), "Closed");
     let none = ["close", &token, "77", "--json"];
     assert_eq!(subflows(&net.client, &none).fails_with(4), "NoSuchSubflow");
@@ -212,9 +212,9 @@ fn what_nobody_holds_is_listed_and_left_alone() {
     let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
     let token = pair.token(&net);
     net.paths[0].pull_cable().unwrap();
-    // Its farewell is never answered: the connection lives on without its program.
+    // The peer never answers its FIN: the connection continues without its program.
     drop(pair.client);
-    // Children that other tests are about to start hold everything of this process for a moment.
+    // Children that other tests are starting share the descriptors of this process for a moment.
     let number = u32::from_str_radix(&token, 16).unwrap();
     wait_until(SOON, "the last holder to go", || {
         net.client.run(|| subflows::connection(number)).unwrap().inode == 0
@@ -260,10 +260,10 @@ fn without_the_right_one_may_look_and_not_touch() {
         assert_eq!(run(&json).fails_with(3), "NotPermitted");
     }
     let capabilities = run(&["capabilities"]).ok();
-    assert!(capabilities.contains("because: ") && capabilities.contains("remedy: "));
+    assert!(capabilities.contains("cause: ") && capabilities.contains("remedy: "));
 
-    // Once a process of that user holds the socket too, it may be looked at from inside; to steer
-    // it still takes the capability.
+    // If a process of that user holds the socket as well, it can be borrowed; changing subflows
+    // still requires the capability.
     let mut command = net.client.command("setpriv");
     as_nobody(&mut command, "cat");
     let socket = std::os::fd::OwnedFd::from(pair.client.try_clone().unwrap());
@@ -276,7 +276,7 @@ fn without_the_right_one_may_look_and_not_touch() {
     holder.wait().unwrap();
 }
 
-/// What the README says of setpriv(1), and the remedy of `NotPermitted`.
+/// The README's command with setpriv(1), which is also the remedy of `NotPermitted`.
 #[test]
 fn the_right_that_an_ordinary_user_is_given_suffices() {
     if !ready() || !has_nobody() {

@@ -1,4 +1,4 @@
-//! The command line: what is wrong is said with 2, and who has gone away is not told.
+//! The command line: usage errors end with 2, and a reader that has gone gets no error.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! A module per kind of output, each a pure function of core's tables (and of what must not change:
-//! the list of the C interface, which only grows).
+//! A module for each kind of output, each a pure function of core's tables and of the list of the C
+//! interface, which only grows.
 
 pub mod c;
 pub mod command;
@@ -18,7 +18,7 @@ use std::path::Path;
 use anyhow::Result;
 use output::Output;
 
-/// Everything that is derived, for the repository at `root`.
+/// Every generated file of the repository at `root`.
 pub fn all(root: &Path) -> Result<Vec<Output>> {
     let mut outputs = c::all(root)?;
     outputs.extend(command::all()?);

@@ -1,16 +1,16 @@
-//! Writes everything that can be derived from the tables in which core describes itself.
+//! Writes every file that is generated from the tables in which core describes itself.
 //!
-//! `cargo regen` writes; `cargo regen --check` names what is stale and fails.
+//! `cargo regen` writes; `cargo regen --check` names the stale files and fails if there are any.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Write what is derived from core's tables
+/// Write the files that are generated from core's tables
 #[derive(Parser)]
 struct Arguments {
-    /// Write nothing; name what is stale, and fail where something is
+    /// Write nothing; name the stale files, and fail if there are any
     #[arg(long)]
     check: bool,
 }

@@ -1,28 +1,28 @@
-//! What the generator writes, and how it tells what is stale.
+//! A generated file, and whether the one in the repository is stale.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// A file that is derived, with its path from the root of the repository.
+/// A generated file, with its path from the root of the repository.
 pub struct Output {
     path: PathBuf,
     text: String,
 }
 
 impl Output {
-    /// A file of that text.
+    /// A file with that text.
     pub fn new(path: impl Into<PathBuf>, text: String) -> Output {
         Output { path: path.into(), text }
     }
 
-    /// Where it belongs, from the root.
+    /// Its path from the root.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the file under `root` says something else.
+    /// Whether the file under `root` has another text.
     pub fn is_stale(&self, root: &Path) -> bool {
         fs::read_to_string(root.join(&self.path)).ok().as_deref() != Some(&self.text)
     }

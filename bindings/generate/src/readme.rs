@@ -17,8 +17,8 @@ const END: &str = "<!-- to here -->\n";
 /// `README.md`.
 pub fn readme(root: &Path) -> Result<Output> {
     let text = fs::read_to_string(root.join(PATH))?;
-    let (before, rest) = text.split_once(BEGIN).context("README.md has lost its first comment")?;
-    let (_, after) = rest.split_once(END).context("README.md has lost its last comment")?;
+    let (before, rest) = text.split_once(BEGIN).context("README.md has no first comment")?;
+    let (_, after) = rest.split_once(END).context("README.md has no last comment")?;
     Ok(Output::new(PATH, [before, BEGIN, &table(), END, after].concat()))
 }
 
@@ -26,7 +26,7 @@ fn table() -> String {
     let head = "\n| operation | what it does | requires | Linux |\n|---|---|---|---|\n".to_owned();
     let rows = OPERATIONS.iter().map(|operation| {
         let what = words::first_sentence(operation.doc);
-        // Everything else that it requires is in the reference.
+        // The reference lists everything else that it requires.
         let (right, _) = words::requirements(&Operation { requires: "", ..*operation });
         let since = if operation.since.is_empty() { "any" } else { operation.since };
         format!("| `{}` | {what} | {right} | {since} |\n", operation.name)

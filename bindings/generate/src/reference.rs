@@ -26,7 +26,10 @@ pub fn reference() -> Output {
 }
 
 fn write(text: &mut String) -> std::fmt::Result {
-    writeln!(text, "\n## Operations\n\n| operation | gives | requires | Linux | errors | what |")?;
+    writeln!(
+        text,
+        "\n## Operations\n\n| operation | returns | requires | Linux | errors | what |"
+    )?;
     writeln!(text, "|---|---|---|---|---|---|")?;
     for operation in OPERATIONS {
         let arguments: Vec<_> =

@@ -1,8 +1,7 @@
 //! Operations, records and options in terms that every language has to spell.
 //!
-//! Core's types are sorted here, once, by where they can stand. A type that core does not have yet
-//! is one more [`Scalar`], [`Held`], [`Taken`] or [`Given`], and no language compiles until it
-//! spells that.
+//! Core's types are sorted here, once, by where they can occur. A new type of core is one more
+//! [`Scalar`], [`Held`], [`Taken`] or [`Given`], and no language compiles until it spells that.
 
 use std::time::Duration;
 
@@ -24,13 +23,13 @@ pub enum Scalar {
     Bool,
     /// Text in UTF-8.
     Text,
-    /// A short name of the kernel's.
+    /// A short name of the kernel.
     Name,
     /// An IP address without a port.
     Ip,
     /// An IP address and a port.
     Address,
-    /// A span of time.
+    /// A duration.
     Duration,
     /// One of a closed list, by the enumeration's name.
     Enum(&'static str),
@@ -54,13 +53,13 @@ pub enum Taken {
     Socket,
     /// A value.
     Value(Scalar),
-    /// Something that is done only if it is asked for by name.
+    /// A switch, off unless it is given by name.
     Switch,
-    /// Options, which may be left out: keywords where a language has them.
+    /// Options, which may be left out: keywords if the language has them.
     Options(&'static OptionsTable),
 }
 
-/// What an operation gives.
+/// What an operation returns.
 #[derive(Clone, Copy, Debug)]
 pub enum Given {
     /// Nothing.
@@ -81,7 +80,7 @@ pub struct Member {
     pub field: &'static Field,
     /// Its type.
     pub held: Held,
-    /// The kernel may not know it.
+    /// The kernel may not report it.
     pub is_optional: bool,
 }
 
@@ -101,13 +100,13 @@ pub struct Keyword {
     pub scalar: Scalar,
     /// Absent is one of its values.
     pub is_optional: bool,
-    /// What it is if it is not given.
+    /// Its value if it is not given.
     pub default: Default,
     /// What it means.
     pub doc: &'static str,
 }
 
-/// What an option is if it is not given.
+/// The value of an option that is not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Default {
     /// Absent.
@@ -116,7 +115,7 @@ pub enum Default {
     Number(u64),
     /// True or false.
     Bool(bool),
-    /// A span of time.
+    /// A duration.
     Duration(Duration),
 }
 
@@ -202,7 +201,7 @@ pub fn parameters(operation: &Operation) -> Vec<Parameter> {
     let parameter = |(name, ty): &(&'static str, Type)| {
         let taken = match Kind::of(ty) {
             Kind::Socket => Taken::Socket,
-            // To close the last subflow is asked for by name.
+            // Closing the last subflow has to be requested by name.
             Kind::Value(Scalar::Bool) if *name == "force" => Taken::Switch,
             Kind::Value(scalar) => Taken::Value(scalar),
             Kind::Options(table) => Taken::Options(table),
@@ -213,7 +212,7 @@ pub fn parameters(operation: &Operation) -> Vec<Parameter> {
     operation.arguments.iter().map(parameter).collect()
 }
 
-/// What an operation gives.
+/// What an operation returns.
 pub fn result(operation: &Operation) -> Given {
     match Kind::of(&operation.result) {
         Kind::Nothing => Given::Nothing,
@@ -225,7 +224,7 @@ pub fn result(operation: &Operation) -> Given {
     }
 }
 
-/// What is given by name: options and switches, in order.
+/// The parameters that are given by name: options and switches, in order.
 pub fn keywords(operation: &Operation) -> Vec<Keyword> {
     let of = |parameter: Parameter| match parameter.taken {
         Taken::Socket | Taken::Value(_) => Vec::new(),
@@ -234,8 +233,8 @@ pub fn keywords(operation: &Operation) -> Vec<Keyword> {
             scalar: Scalar::Bool,
             is_optional: false,
             default: Default::Bool(false),
-            doc: "Do so even to the last subflow that works. The connection then has no path, until \
-                  another is opened.",
+            doc: "Close the subflow even if it is the last one that works. The connection then has \
+                  no path until another subflow is opened.",
         }],
         Taken::Options(table) => options(table),
     };

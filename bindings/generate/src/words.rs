@@ -1,6 +1,5 @@
-//! Names and sentences, turned from Rust's habits into those of others.
+//! The documentation of core's items as text for other languages.
 
-use heck::{ToShoutySnakeCase, ToSnakeCase};
 use subflows::table::{
     EnumerationTable, Field, Operation, OptionsTable, Privilege, RecordTable, Type, Unit, Variant,
 };
@@ -8,29 +7,9 @@ use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
 
 use crate::signature;
 
-/// The C name of a record.
-pub fn c_record(name: &str) -> String {
-    format!("subflows_{}", name.to_snake_case())
-}
-
-/// What an options struct is for: its name without `Options`, which not every one has.
+/// The name of an options struct without `Options`, which not every such name ends with.
 pub fn options_stem(name: &str) -> &str {
     name.strip_suffix("Options").unwrap_or(name)
-}
-
-/// The C name of an options struct.
-pub fn c_options(name: &str) -> String {
-    format!("subflows_{}_options", options_stem(name).to_snake_case())
-}
-
-/// The C constant of an error kind.
-pub fn c_kind(name: &str) -> String {
-    format!("SUBFLOWS_E_{}", name.to_shouty_snake_case())
-}
-
-/// The C constant of a value of an enumeration.
-pub fn c_variant(enumeration: &str, variant: &str) -> String {
-    format!("SUBFLOWS_{}_{}", enumeration.to_shouty_snake_case(), variant.to_shouty_snake_case())
 }
 
 /// The lines of a documentation comment, without its examples and its list of errors.
@@ -44,8 +23,9 @@ pub fn prose(doc: &str) -> Vec<String> {
     prose
 }
 
-/// Which errors an operation gives, and when: paragraphs, or items of a list. What every operation
-/// can give is left out, and what only Rust's function can, which resolves names itself.
+/// The errors of an operation, and when they occur: paragraphs, or items of a list. Errors that
+/// every operation can return are left out, and those of Rust's function alone, which resolves
+/// names itself.
 pub fn errors(operation: &Operation) -> Vec<String> {
     let lines = operation.doc.lines().map(str::trim);
     let lines = lines.skip_while(|line| *line != "# Errors").skip(1);
@@ -94,7 +74,7 @@ pub fn first_sentence(doc: &str) -> String {
     }
 }
 
-/// Rust's links to other items, as their names alone: "[`x`](y)" becomes "`x`".
+/// Replaces Rust's links to other items by their names: "[`x`](y)" becomes "`x`".
 fn unlinked(line: &str) -> String {
     let mut text = line.to_owned();
     while let Some(start) = text.find("[`") {
@@ -110,19 +90,18 @@ fn unlinked(line: &str) -> String {
     text
 }
 
-/// What a word in backticks names, in Rust's spelling.
+/// The item that a word in backticks names, in Rust's spelling.
 #[derive(Clone, Copy)]
 pub enum Word<'a> {
     /// An operation.
     Operation(&'static str),
     /// A kind of error.
     Kind(ErrorKind),
-    /// A value of an enumeration. One that several enumerations have is named by the sentence
-    /// around it.
+    /// A value of an enumeration. If several enumerations have it, the first in the list is taken.
     Value(&'static EnumerationTable, &'static Variant),
     /// An option, and the operation that takes it.
     Option(&'static OptionsTable, &'static str, &'static Field),
-    /// An operation that does more if it is asked to: the switch, and the operation.
+    /// An operation with a switch: the switch, and the operation.
     Switched(&'static str, &'static str),
     /// A method of a handle.
     Method(&'static str, &'a str),
@@ -130,12 +109,12 @@ pub enum Word<'a> {
     Record(&'static RecordTable),
     /// A field of a record or of options.
     Field(&'static Field),
-    /// Something else: it is spelled the same in every language.
+    /// Another word, which every language spells the same.
     Other(&'a str),
 }
 
 impl<'a> Word<'a> {
-    /// What that word names.
+    /// The item that the word names.
     pub fn of(word: &'a str) -> Word<'a> {
         if let Some(operation) = OPERATIONS.iter().find(|operation| operation.name == word) {
             return Word::Operation(operation.name);
@@ -195,24 +174,7 @@ pub fn spelled(text: &str, spell: impl Fn(Word<'_>) -> String) -> String {
         .collect()
 }
 
-/// A sentence for C programmers: what stands in backticks is named as C knows it.
-pub fn for_c(text: &str) -> String {
-    spelled(text, |word| match word {
-        Word::Operation(name) => format!("subflows_{name}()"),
-        Word::Kind(kind) => c_kind(kind.name()),
-        Word::Value(table, variant) => c_variant(table.name, variant.name),
-        Word::Option(table, _, field) => {
-            format!("`{}` of struct {}", field.name, c_options(table.name))
-        }
-        Word::Switched(switch, name) => format!("subflows_{switch}_{name}()"),
-        Word::Method(handle, method) => format!("{}_{method}()", c_record(handle)),
-        Word::Record(record) => format!("struct {}", c_record(record.name)),
-        Word::Field(field) => format!("`{}`", field.name),
-        Word::Other(word) => format!("`{word}`"),
-    })
-}
-
-/// What an operation requires, for a table: the right, and since which Linux.
+/// What an operation requires, for a table: the privilege, and the first Linux version.
 pub fn requirements(operation: &Operation) -> (String, String) {
     let right = match operation.privilege {
         Privilege::Nothing => "no privilege",
@@ -227,7 +189,7 @@ pub fn requirements(operation: &Operation) -> (String, String) {
     (joined(right, " and ", operation.requires), joined(since, ", with ", operation.with))
 }
 
-/// The unit of a field, in words; nothing for plain numbers.
+/// The unit of a field; `None` for plain numbers.
 pub fn unit(unit: Unit) -> Option<&'static str> {
     match unit {
         Unit::Bytes => Some("bytes"),
@@ -246,10 +208,6 @@ mod tests {
     #[test]
     fn links_become_names() {
         assert_eq!(unlinked("see [`open`](crate::open) and [`X`]."), "see `open` and `X`.");
-        assert_eq!(for_c("see `open`"), "see subflows_open()");
-        assert_eq!(for_c("fails with `NotReady`"), "fails with SUBFLOWS_E_NOT_READY");
-        assert_eq!(for_c("(`Connect::control`)"), "(`control` of struct subflows_connect_options)");
-        assert_eq!(for_c("call `Announced::turn_away`"), "call subflows_announced_turn_away()");
     }
 
     #[test]
@@ -265,14 +223,16 @@ mod tests {
     }
 
     #[test]
-    fn no_path_of_rusts_is_left() {
+    fn no_rust_path_is_left() {
+        // Unlike the address `::`.
+        let is_path = |word: &str| word.find("::").is_some_and(|at| at > 0);
         let of_fields = |fields: &'static [Field]| fields.iter().map(|field| field.doc);
         let records = RECORDS.iter().flat_map(|r| of_fields(r.fields).chain([r.doc]));
         let options = OPTIONS.iter().flat_map(|o| of_fields(o.fields).chain([o.doc]));
         let operations = OPERATIONS.iter().flat_map(|o| [o.doc, o.requirements]);
         for doc in records.chain(options).chain(operations) {
             spelled(&paragraph(doc), |word| match word {
-                Word::Other(word) if word.contains("::") => panic!("{word}: {doc}"),
+                Word::Other(word) if is_path(word) => panic!("{word}: {doc}"),
                 _ => String::new(),
             });
         }
@@ -287,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn examples_and_errors_are_no_prose() {
+    fn examples_and_errors_are_not_prose() {
         let doc = " Does it.\n More. And more.\n\n # Errors\n none\n";
         assert_eq!(prose(doc), ["Does it.", "More. And more."]);
         assert_eq!(first_sentence(doc), "Does it.");

@@ -338,8 +338,8 @@ macro_rules! options {
   that owns their source address."#
     };
     (close) => {
-        r#"- `force`: Do so even to the last subflow that works. The connection then has no path, until
-  another is opened."#
+        r#"- `force`: Close the subflow even if it is the last one that works. The connection then has no
+  path until another subflow is opened."#
     };
     (announce) => {
         r#"- `port`: The port that the peer connects to; 0 chooses a free one. The library then listens on

@@ -1,4 +1,4 @@
-//! A server in the lab that gives back what it is sent.
+//! A server in the lab that returns the data that it receives.
 #![allow(dead_code, unreachable_pub)]
 
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use subflows::Listen;
 use subflows_lab::{Namespace, Net};
 
-/// Two paths to a server that accepts as many subflows as there may be.
+/// Two paths to a server that accepts as many subflows as possible.
 pub fn network() -> Net {
     let net = Net::two_subnets().unwrap();
     for namespace in [&net.client, &net.server] {
@@ -20,7 +20,7 @@ pub fn network() -> Net {
     net
 }
 
-/// Hands the paths of all connections of this namespace to programs.
+/// Lets programs control all connections of this namespace.
 pub fn userspace(namespace: &Namespace) {
     // The newer name is that of Linux 6.15.
     if namespace.set_sysctl("net.mptcp.path_manager", "userspace").is_err() {
@@ -34,10 +34,10 @@ pub fn echo(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
     let listener = namespace.run(listen).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
-        // One that was gone before it was accepted is no reason to stop.
+        // A connection that was closed before it was accepted is not an error.
         for mut stream in listener.incoming().flatten() {
             thread::spawn(move || {
-                // Nor does one whose paths are all closed ever end.
+                // A connection without subflows does not end.
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
                 let mut buffer = [0; 4096];
                 while let Ok(length @ 1..) = stream.read(&mut buffer) {

@@ -1,4 +1,4 @@
-//! The C library as it is shipped: built and linked once, by the same script as `make install`.
+//! The C library as it is shipped: built and linked once, by the script that `make install` uses.
 #![allow(dead_code, unreachable_pub)]
 
 use std::fs::{self, File};
@@ -35,7 +35,7 @@ pub fn compiler(name: &str, standard: &str) -> Command {
     command
 }
 
-/// Compiles one source into a program that finds the library beside it.
+/// Compiles one source to a program that finds the library in its own folder.
 pub fn program(name: &str, standard: &str, source: &Path, out: &Path) -> PathBuf {
     let mut command = compiler(name, standard);
     command.arg(source).arg("-o").arg(out).arg("-L").arg(library()).arg("-lsubflows");

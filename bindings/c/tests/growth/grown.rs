@@ -9,46 +9,46 @@ use std::sync::OnceLock;
 use crate::common::{root, run};
 
 pub(crate) const ABI: &str = "bindings/c/abi.txt";
-/// What is changed by hand.
+/// The changes that are made by hand.
 pub(crate) const CORE: [&str; 3] =
     ["core/src/shared/subflow.rs", "core/src/verb/set_backup.rs", "core/src/wait/opening/mod.rs"];
 
-/// What is put before which lines of which file of core.
+/// The file of core, a line of its code, and the text to insert after that line.
 const ADDITIONS: [(&str, &str, &str); 4] = [
     (
         CORE[0],
-        "        /// Time spent sending, since the subflow was opened.\n",
+        "        last_acknowledgement_ms: u32 [Milliseconds],\n",
         "        /// Time that the peer's window was full.\n\
          \x20       receiver_limited_us: u64 [Microseconds],\n\
-         \x20       /// Time that our own buffer was full.\n\
+         \x20       /// Time that the send buffer was full.\n\
          \x20       sender_limited_us: Option<u64> [Microseconds \"9.9\"],\n",
     ),
     (
         CORE[0],
-        "        busy_us: tcp.tcpi_busy_time,\n",
+        "        last_acknowledgement_ms: tcp.tcpi_last_ack_recv,\n",
         "        receiver_limited_us: tcp.tcpi_rwnd_limited,\n\
          \x20       sender_limited_us: Some(tcp.tcpi_sndbuf_limited),\n",
     ),
     (
         CORE[2],
-        "            /// Whether to ask the peer to use the subflow as backup from the start.\n",
+        "            local_port: u16 = 0,\n",
         "            /// How much it matters.\n            urgency: u32 = 0,\n",
     ),
     (
         CORE[1],
-        "        set_backup_fd(sock.as_fd(), id, backup)\n",
+        "    pub fn set_backup(sock: &impl AsFd, id: u32, backup: bool) -> Result<()> {\n",
         "        assert!(id != u32::MAX, \"a bug\");\n",
     ),
 ];
 
-/// The copy; what cargo builds of it is kept from run to run.
+/// The copy. The output of cargo is kept between runs.
 pub(crate) struct Grown {
     pub(crate) root: PathBuf,
     target: PathBuf,
     _lock: nix::fcntl::Flock<File>,
 }
 
-/// Made once, and regenerated.
+/// The copy, made once, after `cargo regen`.
 pub(crate) fn grown() -> &'static Grown {
     static GROWN: OnceLock<Grown> = OnceLock::new();
     GROWN.get_or_init(|| {
@@ -64,7 +64,7 @@ pub(crate) fn grown() -> &'static Grown {
     })
 }
 
-/// What belongs to the repository, as it is in the work tree.
+/// The files of the repository, as they are in the work tree.
 fn files() -> BTreeSet<PathBuf> {
     let mut git = Command::new("git");
     git.arg("-C").arg(root()).args(["ls-files", "-z", "--cached", "--others"]);
@@ -74,21 +74,21 @@ fn files() -> BTreeSet<PathBuf> {
     names.filter(|name| root().join(name).is_file()).collect()
 }
 
-/// What a file says in the copy, before anything is regenerated.
+/// The text of a file in the copy, before `cargo regen`.
 fn wanted(name: &Path) -> Vec<u8> {
     let mut text = fs::read(root().join(name)).unwrap();
-    for (file, before, addition) in ADDITIONS {
+    for (file, line, addition) in ADDITIONS {
         if Path::new(file) == name {
             let old = String::from_utf8(text).unwrap();
-            assert_eq!(old.matches(before).count(), 1, "{file} has another shape by now");
-            text = old.replace(before, &format!("{addition}{before}")).into_bytes();
+            assert_eq!(old.matches(line).count(), 1, "{file} has changed: choose another line");
+            text = old.replace(line, &format!("{line}{addition}")).into_bytes();
         }
     }
     text
 }
 
 impl Grown {
-    /// Writes only what is different, so that cargo compiles no more than that.
+    /// Writes only the files that differ, so that cargo compiles only those.
     fn copy(&self) {
         let files = files();
         let derived = subflows_generate::all(&root()).unwrap();
@@ -127,7 +127,7 @@ impl Grown {
         names
     }
 
-    /// What is different from the repository, in order.
+    /// The files that differ from the repository, in order.
     pub(crate) fn changed(&self) -> Vec<PathBuf> {
         let is_same = |name: &PathBuf| {
             fs::read(root().join(name)).ok() == fs::read(self.root.join(name)).ok()
@@ -141,7 +141,7 @@ impl Grown {
         cargo
     }
 
-    /// Compiled quickly: what is asked here is not how quick it is.
+    /// Compiled without optimization: its speed does not matter here.
     fn quickly(&self, command: &mut Command) {
         command.env("CARGO_TARGET_DIR", &self.target).env("CARGO_PROFILE_DEV_DEBUG", "0");
         command.env("CARGO_PROFILE_DIST_LTO", "off").env("CARGO_PROFILE_DIST_OPT_LEVEL", "0");
@@ -154,7 +154,7 @@ impl Grown {
         self.target.join("debug/subflows")
     }
 
-    /// The folder with the library, built and linked as every one is.
+    /// The folder with the library, built and linked by the usual script.
     pub(crate) fn library(&self) -> PathBuf {
         let folder = self.target.join("libsubflows");
         let mut link = Command::new(self.root.join("bindings/c/link"));

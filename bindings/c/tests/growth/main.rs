@@ -1,5 +1,5 @@
-//! Without these, a new field in core reaches some languages and not others, or breaks the programs
-//! that were compiled before it was there.
+//! Without these, a new field in core reaches only some of the languages, or breaks programs that
+//! were compiled before.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -19,7 +19,7 @@ use grown::{CORE, grown};
 use subflows::Connect;
 use subflows_lab::ready;
 
-/// Every struct with its lines, and the lines that belong to none.
+/// Every struct with its lines, and the lines outside of structs.
 fn sections(abi: &str) -> Vec<(&str, Vec<&str>)> {
     let mut sections = vec![("", Vec::new())];
     for line in abi.lines().filter(|line| !line.is_empty()) {
@@ -67,7 +67,7 @@ fn a_new_field_is_everywhere_and_moves_nothing() {
         of(&new) - of(&old)
     };
     assert_eq!(added("subflows_subflow"), 2);
-    // With its filling up.
+    // Together with its reserved members.
     assert_eq!(added("subflows_open_options"), 2);
     assert_eq!(added("subflows_info"), 0);
 }
@@ -136,7 +136,7 @@ fn programs_and_libraries_of_other_ages_understand_each_other() {
     }
 }
 
-/// What the generator says where the list promises what core has not.
+/// The message of the generator if the list promises something that core does not have.
 fn regenerated(edit: impl Fn(String) -> String) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let sources = folder.path().join("bindings/c/src");
@@ -167,7 +167,7 @@ fn what_programs_rely_on_cannot_be_taken_away() {
         assert!(why.contains("the interface only grows"), "{why}");
     }
     let symbol = replaced("symbol subflows_close ", "symbol subflows_shut ");
-    assert!(symbol.contains("subflows_shut is gone"), "{symbol}");
+    assert!(symbol.contains("subflows_shut has been removed"), "{symbol}");
     let constant = replaced("SUBFLOWS_E_BUSY 16", "SUBFLOWS_E_BUSY 160");
     assert!(constant.contains("SUBFLOWS_E_BUSY"), "{constant}");
 }

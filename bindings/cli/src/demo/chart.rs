@@ -19,12 +19,12 @@ const INK: RGBColor = RGBColor(60, 60, 67);
 const PALE: RGBColor = RGBColor(225, 225, 230);
 /// How many rates are drawn.
 const RATES: u32 = 160;
-/// A rate over less than this says more about the moment of looking than about the wire.
+/// A rate over less than this depends more on the time of the reading than on the wire.
 const SHORTEST: Duration = Duration::from_millis(150);
 
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Makes sure that the chart can be written, before the transfer.
+/// Checks before the transfer that the chart can be written.
 pub(super) fn check(file: &Path) -> Result<(), Failure> {
     let is_new = !file.exists();
     fs::OpenOptions::new()
@@ -34,7 +34,7 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
         .and_then(|_| if is_new { fs::remove_file(file) } else { Ok(()) })
         .map_err(|error| {
             Failure::system(format_args!("cannot write the chart {}", file.display()), &error)
-                .remedy("Name a file that can be written: --chart FILE.")
+                .remedy("Pass a file that can be written: --chart FILE.")
         })
 }
 
@@ -65,7 +65,7 @@ fn draw(
     let sum = slices(end).map(|(from, to)| (middle(from, to), history.rate(from, to) / 1e6));
     let sum: Vec<_> = sum.collect();
     let highest = curves.iter().flat_map(|(_, curve)| curve).chain(&sum).map(|(_, rate)| *rate);
-    // Room above the curves for the labels of the steps.
+    // Space above the curves for the labels of the steps.
     let top = highest.fold(1.0, f64::max) * 1.2;
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
@@ -131,7 +131,7 @@ fn draw_steps(
     let marks = steps.iter().filter_map(|step| Some((step.at, step.act.mark()?)));
     for (index, (at, mark)) in marks.enumerate() {
         let x = at.as_secs_f64();
-        // Neighbours stand at two heights, so that close ones do not overlap.
+        // Labels alternate between two heights, so that adjacent ones do not overlap.
         let y = top * if index % 2 == 0 { 0.985 } else { 0.93 };
         let line = DashedLineSeries::new([(x, 0.0), (x, y)], 3, 4, INK.mix(0.6).stroke_width(1));
         chart.draw_series(line)?;
@@ -142,7 +142,7 @@ fn draw_steps(
     Ok(())
 }
 
-/// Both together: what the program gets.
+/// The sum of both: the rate that the program receives.
 fn draw_sum(chart: &mut Chart<'_>, sum: Vec<(f64, f64)>) -> Result<(), Box<dyn std::error::Error>> {
     let style = INK.mix(0.45).stroke_width(1);
     let legend = move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style);
@@ -165,7 +165,7 @@ fn curve(track: &Track, end: Duration) -> Vec<(f64, f64)> {
     curve
 }
 
-/// The whole time in equal parts, a rate of each of which is drawn.
+/// The whole time in equal parts, for each of which one rate is drawn.
 fn slices(end: Duration) -> impl Iterator<Item = (Duration, Duration)> {
     let each = (end / RATES).max(SHORTEST);
     let count = (end.as_secs_f64() / each.as_secs_f64()).ceil() as u32;

@@ -1,4 +1,4 @@
-//! What was seen of the subflows, from the first look to the last.
+//! The history of the subflows, read at intervals.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use subflows_lab::{Bytes, Net};
 use super::NAMES;
 use crate::failure::Failure;
 
-/// So much time the rate of a moment is taken over.
-const MOMENT: Duration = Duration::from_millis(400);
+/// The interval over which the current rate is taken.
+const CURRENT: Duration = Duration::from_millis(400);
 
 /// How many bytes had arrived at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) struct Point {
 
 /// One subflow, from its first to its last appearance in the list.
 pub(super) struct Track {
-    /// Which path it goes by.
+    /// The index of its path.
     pub(super) path: usize,
     pub(super) subflow: Subflow,
     pub(super) details: Option<Details>,
@@ -39,16 +39,16 @@ impl Track {
         rate(&self.points, from, to)
     }
 
-    /// Whether it was there at any time between these two.
+    /// Whether it was open at any time between these two.
     pub(super) fn is_seen_between(&self, from: Duration, to: Duration) -> bool {
         let opened = self.points.first().map_or(to, |point| point.at);
         opened < to && self.closed.is_none_or(|closed| closed > from)
     }
 
-    /// The rate of this moment.
+    /// The current rate.
     pub(super) fn rate_now(&self) -> f64 {
         let now = self.points.last().map_or(Duration::ZERO, |point| point.at);
-        if self.closed.is_none() { self.rate(now.saturating_sub(MOMENT), now) } else { 0.0 }
+        if self.closed.is_none() { self.rate(now.saturating_sub(CURRENT), now) } else { 0.0 }
     }
 }
 
@@ -63,19 +63,19 @@ impl History {
         History { start: Instant::now(), tracks: Vec::new() }
     }
 
-    /// The time since the beginning.
+    /// The time since the start.
     pub(super) fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
-    /// Looks at the subflows of the connection.
-    pub(super) fn look(&mut self, sock: &std::net::TcpStream, net: &Net) -> Result<(), Failure> {
+    /// Reads the subflows of the connection.
+    pub(super) fn read(&mut self, sock: &std::net::TcpStream, net: &Net) -> Result<(), Failure> {
         let listed = subflows::list(sock)?;
         let at = self.now();
         for track in &mut self.tracks {
             if listed.iter().all(|subflow| subflow.id != track.subflow.id) {
                 track.closed.get_or_insert(at);
-                // It receives no more: its line goes on as a flat one.
+                // It receives no more data: its curve continues as a flat line.
                 track.points.push(Point { at, bytes: track.subflow.bytes_received });
             }
         }
@@ -97,7 +97,7 @@ impl History {
         Ok(())
     }
 
-    /// The path that a subflow goes by.
+    /// The subflow of a path.
     pub(super) fn on_path(&self, path: usize) -> Option<&Track> {
         self.tracks.iter().find(|track| track.path == path)
     }
@@ -108,7 +108,7 @@ impl History {
     }
 }
 
-/// What the wires have carried to the client since they were made.
+/// The bytes that each wire has carried to the client since it was made.
 pub(super) fn on_the_wires(net: &Net) -> Vec<u64> {
     let bytes = |path: &subflows_lab::Path| path.bytes().unwrap_or_default();
     net.paths.iter().map(bytes).map(|Bytes { to_client, .. }| to_client).collect()
@@ -122,7 +122,7 @@ fn rate(points: &[Point], from: Duration, to: Duration) -> f64 {
     (bytes_at(points, to) - bytes_at(points, from)).max(0.0) * 8.0 / seconds
 }
 
-/// How many bytes had arrived at a time between two looks: as many as if they came evenly.
+/// How many bytes had arrived at a time, interpolated between two readings.
 fn bytes_at(points: &[Point], at: Duration) -> f64 {
     let next = points.partition_point(|point| point.at <= at);
     match (next.checked_sub(1).map(|index| points[index]), points.get(next)) {

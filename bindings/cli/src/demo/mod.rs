@@ -1,8 +1,8 @@
 //! A demonstration on a network of its own: one connection, two paths, all the verbs.
 //!
-//! The server sends, so that it is the peer who has to comply when the client makes a subflow the
-//! backup. The calling thread makes the steps, from the client's namespace; the data moves on two
-//! other threads. Which step is due is decided by how much has arrived, so that the story is the
+//! The server sends, so that the peer has to comply when the client marks a subflow as backup. The
+//! calling thread takes the steps, in the client's namespace; two other threads send and receive.
+//! The amount of data that has arrived decides which step is due, so that the demonstration is the
 //! same on any machine.
 
 mod chart;
@@ -27,7 +27,7 @@ use screen::Screen;
 use story::{Act, Step};
 use transfer::{Sink, Source};
 
-/// The paths, by their places in the network and in what follows.
+/// The paths, by their indices in the network and in the arrays below.
 const FIRST: usize = 0;
 const SECOND: usize = 1;
 const NAMES: [&str; 2] = ["wifi", "lte"];
@@ -36,13 +36,13 @@ const DELAYS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(
 /// For terminals of 256 colours, and for the chart.
 const COLOURS: [(u8, (u8, u8, u8)); 2] = [(75, (33, 118, 199)), (208, (226, 113, 19))];
 
-/// Between two looks at the subflows.
+/// The interval between two readings of the subflows.
 const TICK: Duration = Duration::from_millis(50);
-/// How long to try to connect.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout of a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Moves `size` bytes, tells the story, draws the chart. The report may still be that the data
-/// arrived damaged.
+/// Transfers `size` bytes, prints the steps, draws the chart. The report may still be that the data
+/// was damaged.
 pub(crate) fn run(size: u64, chart: &Path, is_for_programs: bool) -> Result<Report, Failure> {
     chart::check(chart)?;
     let options = |path: usize| WireOptions {
@@ -55,10 +55,10 @@ pub(crate) fn run(size: u64, chart: &Path, is_for_programs: bool) -> Result<Repo
         Net::wires(&wires).map_err(|error| Failure::system("cannot make the network", &error))?;
     let mut screen = Screen::new(is_for_programs);
     introduce(&mut screen, size, &net)?;
-    meet_the_neighbours(&net)?;
+    resolve_neighbours(&net)?;
     let mut demo = Demo::begin(size, &net, screen)?;
     let result = demo.play();
-    // What stays on the terminal is the story, also where it ends badly.
+    // The steps stay on the terminal, even if the transfer failed.
     demo.screen.settle()?;
     let checksum_received = result?;
     let report = demo.finish(chart, checksum_received)?;
@@ -81,20 +81,21 @@ fn introduce(screen: &mut Screen, size: u64, net: &Net) -> Result<(), Failure> {
     Ok(screen.say("")?)
 }
 
-/// Lets the ends of each wire learn each other's hardware addresses. Without that the first segment
-/// of a subflow waits for it, and its round-trip time, measured once, would be told twice as long.
-fn meet_the_neighbours(net: &Net) -> Result<(), Failure> {
+/// Makes the ends of each wire resolve each other's hardware addresses. Otherwise the first segment
+/// of a subflow waits for that, and the round-trip time that it measures is twice as long.
+fn resolve_neighbours(net: &Net) -> Result<(), Failure> {
     const DISCARD: u16 = 9;
-    let _in_client = net.client.enter().map_err(|error| Failure::system("cannot begin", &error))?;
+    let _in_client = net.client.enter().map_err(|error| Failure::system("cannot start", &error))?;
     for path in &net.paths {
-        let options = Connect::new().interface(path.client_interface.as_str()).timeout(PATIENCE);
-        // Refused, of course: nobody listens there.
+        let options =
+            Connect::new().interface(path.client_interface.as_str()).timeout(CONNECT_TIMEOUT);
+        // It is refused, because no program listens there.
         let _ = subflows::connect((path.server_v4, DISCARD), &options);
     }
     Ok(())
 }
 
-/// A demonstration under way.
+/// A running demonstration.
 struct Demo<'a> {
     net: &'a Net,
     size: u64,
@@ -104,53 +105,53 @@ struct Demo<'a> {
     screen: Screen,
     history: History,
     steps: Vec<Step>,
-    /// Back to where the thread was, when all is over.
+    /// Dropped, it returns the thread to its former namespace.
     _in_client: subflows_lab::Entered,
 }
 
 impl<'a> Demo<'a> {
     /// Starts the server and connects to it.
     fn begin(size: u64, net: &'a Net, mut screen: Screen) -> Result<Demo<'a>, Failure> {
-        let lab = |error| Failure::system("cannot begin", &error);
+        let lab = |error| Failure::system("cannot start", &error);
         let address = SocketAddr::new(net.paths[FIRST].server_v4.into(), 0);
         let listener = net.server.run(|| subflows::listen(address, &Listen::new()))?;
         let source = Source::start(listener, size).map_err(lab)?;
         let _in_client = net.client.enter().map_err(lab)?;
         let mut history = History::new();
-        let options = Connect::new().control(true).timeout(PATIENCE);
+        let options = Connect::new().control(true).timeout(CONNECT_TIMEOUT);
         let sock = subflows::connect(source.address, &options)?;
         let step = Step {
             act: Act::Connect,
             at: history.now(),
             call: "connect(control)".to_owned(),
-            told: format!("by {}; which paths it has is ours to decide", NAMES[FIRST]),
+            text: format!("over {}; the application controls the paths", NAMES[FIRST]),
         };
         screen.step(&step)?;
-        history.look(&sock, net)?;
+        history.read(&sock, net)?;
         let sink = Sink::start(sock.try_clone().map_err(lab)?).map_err(lab)?;
         let steps = vec![step];
         Ok(Demo { net, size, sock, source, sink, screen, history, steps, _in_client })
     }
 
-    /// Makes the steps as the data arrives, and returns its checksum.
+    /// Takes the steps as the data arrives, and returns its checksum.
     fn play(&mut self) -> Result<String, Failure> {
         let mut due = Act::MIDDLE.into_iter().peekable();
         loop {
             if let Some(result) = self.sink.wait(TICK) {
                 let checksum =
                     result.map_err(|error| Failure::system("the transfer failed", &error))?;
-                // Also where it came to an end before its time: the report will tell.
+                // The report shows whether the data is complete.
                 self.note_end();
                 return Ok(checksum);
             }
-            self.history.look(&self.sock, self.net)?;
+            self.history.read(&self.sock, self.net)?;
             let received = self.sink.received();
             let is_due = |(_, percent): &(Act, u64)| received >= self.size / 100 * percent;
             if let Some((act, _)) = due.next_if(is_due) {
                 let step = story::make(act, &self.sock, self.net, &self.history)?;
                 self.screen.step(&step)?;
                 self.steps.push(step);
-                self.history.look(&self.sock, self.net)?;
+                self.history.read(&self.sock, self.net)?;
             }
             if due.peek().is_none() {
                 self.source.release();
@@ -166,11 +167,11 @@ impl<'a> Demo<'a> {
             act: Act::Finish,
             at: self.history.now(),
             call: "done".to_owned(),
-            told: format!("{} have arrived", units::bytes(received)),
+            text: format!("{} received", units::bytes(received)),
         });
     }
 
-    /// Compares, draws, and sums up.
+    /// Compares the checksums, draws the chart, and makes the report.
     fn finish(mut self, chart: &Path, checksum_received: String) -> Result<Report, Failure> {
         if let Some(step) = self.steps.last() {
             self.screen.step(step)?;

@@ -11,10 +11,11 @@ use super::story::Step;
 use super::{DELAYS, NAMES, RATES};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::table::column::{ID, LOCAL, RECEIVED, REMOTE};
 use crate::table::{Align, Cell, GOOD, NOTHING, Table};
 use crate::units;
 
-/// What came of it.
+/// The result of the demonstration.
 pub(crate) struct Report {
     pub(super) size: u64,
     pub(super) received: u64,
@@ -27,7 +28,7 @@ pub(crate) struct Report {
     pub(super) chart: PathBuf,
 }
 
-/// A time between two steps that is told apart.
+/// The time between two steps, with a rate of its own in the report.
 struct Phase {
     name: String,
     from: Duration,
@@ -44,7 +45,7 @@ impl Report {
         self.steps.last().map_or(Duration::ZERO, |step| step.at)
     }
 
-    /// A failure, where the data did not arrive as it was sent.
+    /// Fails if the received data differs from the data that was sent.
     pub(crate) fn verdict(&self) -> Result<(), Failure> {
         if self.is_intact() {
             return Ok(());
@@ -54,7 +55,7 @@ impl Report {
             self.received, self.size, self.checksum_received, self.checksum_sent
         );
         Err(Failure::new(ErrorKind::Os, text)
-            .remedy("This must not happen: please report it, with the kernel's version."))
+            .remedy("This is a bug: report it together with the output of `uname -r`."))
     }
 
     fn phases(&self) -> Vec<Phase> {
@@ -116,10 +117,10 @@ impl Report {
     fn table_of_paths(&self) -> Table {
         let mut table = Table::new([
             ("PATH", Align::Left),
-            ("ID", Align::Right),
-            ("LOCAL", Align::Left),
-            ("REMOTE", Align::Left),
-            ("RECEIVED", Align::Right),
+            ID,
+            LOCAL,
+            REMOTE,
+            RECEIVED,
             ("SHARE", Align::Right),
             ("ON THE WIRE", Align::Right),
         ]);
@@ -138,7 +139,7 @@ impl Report {
         table
     }
 
-    /// The part of what all subflows received: a little of it came twice.
+    /// The part of the bytes that all subflows received; a few of these bytes arrived twice.
     fn share(&self, bytes: u64) -> f64 {
         let all: u64 = self.history.tracks.iter().map(|track| track.subflow.bytes_received).sum();
         if all == 0 { 0.0 } else { bytes as f64 / all as f64 }
@@ -176,7 +177,7 @@ impl Report {
         };
         let step = |step: &Step| {
             let act = step.act.to_string();
-            json!({ "act": act, "at_ms": ms(step.at), "told": step.told })
+            json!({ "act": act, "at_ms": ms(step.at), "told": step.text })
         };
         json!({
             "bytes": self.size,

@@ -1,4 +1,4 @@
-//! What is seen while it runs: the story line by line and, on a terminal, the subflows below it.
+//! The output while it runs: the steps line by line and, on a terminal, the subflows below them.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -19,18 +19,18 @@ const BOLD: Style = Style::new().bold();
 const ALERT: Style = AnsiColor::Yellow.on_default();
 
 const BAR: &str = "  {bar:30.green/238}  {percent:>3} %  {wide_msg}";
-/// A row is drawn as it is given, cut where the terminal ends.
+/// A row is drawn as it is, and cut at the width of the terminal.
 const ROW: &str = "{wide_msg}";
 
-/// The heights of a little chart in one line.
+/// The bars of a chart of one line.
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const SPARKS: u32 = 16;
-/// So many columns do rows with addresses take.
+/// The width of rows with addresses, in columns.
 const WIDE: u16 = 112;
-/// What the little charts call high, in bits per second: the faster wire.
+/// The rate of the highest bar, in bits per second: that of the faster wire.
 const HIGH: f64 = 200e6;
 
-/// Where the story is told.
+/// Where the steps are printed.
 pub(super) struct Screen {
     out: Out,
     has_colours: bool,
@@ -39,12 +39,12 @@ pub(super) struct Screen {
 enum Out {
     /// Lines only.
     Plain(Box<dyn Write>),
-    /// Lines that scroll, and below them what changes.
+    /// Lines that scroll, and below them rows that change.
     Live { all: MultiProgress, rows: Vec<ProgressBar>, bar: ProgressBar },
 }
 
 impl Screen {
-    /// Tells it on standard output, or on standard error where the output is for programs.
+    /// On standard output, or on standard error if the output is for programs.
     pub(super) fn new(is_for_programs: bool) -> Screen {
         let (choice, is_terminal) = match is_for_programs {
             true => (AutoStream::choice(&io::stderr()), io::stderr().is_terminal()),
@@ -78,14 +78,14 @@ impl Screen {
         self.say(&text)
     }
 
-    /// Prints a step of the story.
+    /// Prints a step.
     pub(super) fn step(&mut self, step: &Step) -> io::Result<()> {
         let at = self.paint(FAINT, &format!("{:5.1} s", step.at.as_secs_f64()));
         let call = self.paint(BOLD, &format!("{:<18}", step.call));
-        self.say(&format!("{at}  {call}  {}", step.told))
+        self.say(&format!("{at}  {call}  {}", step.text))
     }
 
-    /// Shows how it stands, where there is a place that can change.
+    /// Updates the rows, on a terminal.
     pub(super) fn update(&mut self, history: &History, received: u64, size: u64, is_pulled: bool) {
         let (has_colours, is_wide) = (self.has_colours, is_wide());
         let Out::Live { all, rows, bar } = &mut self.out else { return };
@@ -110,7 +110,7 @@ impl Screen {
         ));
     }
 
-    /// Takes away what changes; the story stays.
+    /// Removes the rows; the steps stay.
     pub(super) fn settle(&mut self) -> io::Result<()> {
         match &mut self.out {
             Out::Plain(_) => Ok(()),
@@ -130,7 +130,7 @@ fn live(target: ProgressDrawTarget) -> Out {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are constants, and a test renders them.
+    // The templates are constants, and a test checks them.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
@@ -174,12 +174,12 @@ fn line(track: &Track, is_pulled: bool, is_wide: bool, has_colours: bool) -> Str
 
 /// Whether the rows have room for the addresses.
 fn is_wide() -> bool {
-    // Where neither is a terminal, nothing is drawn and it does not matter.
+    // If neither is a terminal, nothing is drawn.
     let size = tcgetwinsize(io::stdout()).or_else(|_| tcgetwinsize(io::stderr()));
     size.is_ok_and(|size| size.ws_col >= WIDE)
 }
 
-/// The rates of the last seconds as a row of little bars.
+/// The rates of the last seconds as a row of bars.
 fn sparks(track: &Track) -> String {
     const EACH: Duration = Duration::from_millis(250);
     let end = track.points.last().map_or(Duration::ZERO, |point| point.at);
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_templates_are_templates() {
+    fn the_templates_are_valid() {
         for template in [BAR, ROW] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }

@@ -1,4 +1,4 @@
-//! What happens to the connection, when, and how it is told.
+//! The steps of the demonstration.
 
 use std::fmt;
 use std::net::TcpStream;
@@ -12,10 +12,10 @@ use super::{FIRST, NAMES, SECOND};
 use crate::failure::Failure;
 use crate::units;
 
-/// How long to try to open the second subflow.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout of the second subflow.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A step of the story.
+/// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Connect,
@@ -28,12 +28,12 @@ pub(super) enum Act {
 }
 
 impl Act {
-    /// What comes after connecting and before the end, and which part of the data, in percent, has
-    /// arrived then. So chosen that each phase takes a few seconds at its own rate.
+    /// The steps between connecting and the end, each with the part of the data that has arrived by
+    /// then, in percent. Each phase takes a few seconds at its own rate.
     pub(super) const MIDDLE: [(Act, u64); 5] =
         [(Act::List, 12), (Act::Open, 26), (Act::Demote, 64), (Act::Pull, 75), (Act::Close, 85)];
 
-    /// The label in the chart, where it has one: the list changes nothing.
+    /// The label in the chart. The list has none, because it changes nothing.
     pub(super) fn mark(self) -> Option<String> {
         let (first, second) = (NAMES[FIRST], NAMES[SECOND]);
         match self {
@@ -45,7 +45,7 @@ impl Act {
         }
     }
 
-    /// What the time from this step to the next is called, where it is told apart.
+    /// The name of the time from this step to the next, if the report has a row for it.
     pub(super) fn phase(self) -> Option<String> {
         let (first, second) = (NAMES[FIRST], NAMES[SECOND]);
         match self {
@@ -74,18 +74,18 @@ impl fmt::Display for Act {
     }
 }
 
-/// A step that was made.
+/// A step that was taken.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) act: Act,
     pub(super) at: Duration,
-    /// What was called, in the words of a program.
+    /// The call, as in a program.
     pub(super) call: String,
-    /// What that means, in one line.
-    pub(super) told: String,
+    /// The result, in one line.
+    pub(super) text: String,
 }
 
-/// Makes one step of the middle. Call it from the client's namespace.
+/// Takes one of the steps of `MIDDLE`. Call it in the client's namespace.
 pub(super) fn make(
     act: Act,
     sock: &TcpStream,
@@ -94,9 +94,9 @@ pub(super) fn make(
 ) -> Result<Step, Failure> {
     let at = history.now();
     let (first, second) = (NAMES[FIRST], NAMES[SECOND]);
-    let (call, told) = match act {
+    let (call, text) = match act {
         Act::List => {
-            let told = match &subflows::list(sock)?[..] {
+            let text = match &subflows::list(sock)?[..] {
                 [only] => format!(
                     "{}: {} → {}, {}",
                     only.id,
@@ -106,42 +106,45 @@ pub(super) fn make(
                 ),
                 others => format!("{} subflows", others.len()),
             };
-            ("list()".to_owned(), told)
+            ("list()".to_owned(), text)
         }
         Act::Open => {
             let begun = Instant::now();
-            let options = subflows::Open::new().interface(second).timeout(PATIENCE);
+            let options = subflows::Open::new().interface(second).timeout(OPEN_TIMEOUT);
             let opened = subflows::open(sock, &options)?;
             let took = units::duration(begun.elapsed());
-            let told = format!("subflow {} joins in {took}: both wires fill", opened.id);
-            (format!("open({second})"), told)
+            let text = format!("subflow {} joined in {took}: both wires in use", opened.id);
+            (format!("open({second})"), text)
         }
         Act::Demote => {
             let id = first_id(history)?;
             subflows::set_backup(sock, id, true)?;
-            let told = format!("{first} becomes the backup: its wire falls silent");
-            (format!("set_backup({id}, yes)"), told)
+            let text = format!("{first} is the backup: its wire is idle");
+            (format!("set_backup({id}, yes)"), text)
         }
         Act::Pull => {
             let failed = |error| Failure::system("cannot pull the cable", &error);
             net.paths[FIRST].pull_cable().map_err(failed)?;
-            ("pull the cable".to_owned(), format!("{first} is unplugged: nobody notices"))
+            ("pull the cable".to_owned(), format!("{first} is unplugged: the transfer goes on"))
         }
         Act::Close => {
             let id = first_id(history)?;
             subflows::close(sock, id)?;
-            let told = format!("{first} is gone; the connection goes on by {second}");
-            (format!("close({id})"), told)
+            let text = format!("{first} is closed: the connection goes on over {second}");
+            (format!("close({id})"), text)
         }
-        Act::Connect | Act::Finish => unreachable!("not in the middle"),
+        Act::Connect | Act::Finish => unreachable!("not in MIDDLE"),
     };
-    Ok(Step { act, at, call, told })
+    Ok(Step { act, at, call, text })
 }
 
 fn first_id(history: &History) -> Result<u32, Failure> {
     let track = history.on_path(FIRST).filter(|track| track.closed.is_none());
     track.map(|track| track.subflow.id).ok_or_else(|| {
-        Failure::new(ErrorKind::NoSuchSubflow, format!("the subflow by {} is gone", NAMES[FIRST]))
+        Failure::new(
+            ErrorKind::NoSuchSubflow,
+            format!("the subflow over {} is closed", NAMES[FIRST]),
+        )
     })
 }
 
@@ -150,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_story_has_an_order() {
+    fn the_steps_are_in_order() {
         let times = Act::MIDDLE.map(|(_, percent)| percent);
         assert!(times.is_sorted() && times.iter().all(|percent| (1..95).contains(percent)));
     }

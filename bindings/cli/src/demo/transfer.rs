@@ -1,4 +1,4 @@
-//! The data: made up on the server, thrown away on the client, summed up on both.
+//! The data: made on the server, discarded on the client, with a checksum on both.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,11 +13,11 @@ use sha2::{Digest, Sha256};
 /// A transfer that makes no progress for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 const CHUNK: usize = 256 << 10;
-/// The part of the data, one of this many, that is sent only when all steps are done: however
-/// small the size or slow the machine, no step comes too late.
+/// The data is divided into this many parts, and the last part is sent only after all steps:
+/// whatever the size and the machine, no step comes too late.
 const HELD_BACK: u64 = 20;
 
-/// The server's end: sends the data to the first client that comes.
+/// The server's end: sends the data to the first client that connects.
 pub(super) struct Source {
     pub(super) address: SocketAddr,
     release: Sender<()>,
@@ -36,9 +36,9 @@ impl Source {
         Ok(Source { address, release, thread })
     }
 
-    /// Lets the last part of the data go.
+    /// Allows the last part of the data to be sent.
     pub(super) fn release(&self) {
-        // One that has ended has failed, and says why at the end.
+        // If the thread has ended, it has failed, and `checksum` returns the reason.
         let _ = self.release.send(());
     }
 
@@ -65,7 +65,7 @@ fn send(mut stream: TcpStream, bytes: u64, released: &Receiver<()>) -> io::Resul
     };
     let last = bytes / HELD_BACK;
     send_part(bytes - last)?;
-    released.recv().map_err(|_| io::Error::other("the demonstration was given up"))?;
+    released.recv().map_err(|_| io::Error::other("the demonstration was abandoned"))?;
     send_part(last)?;
     stream.shutdown(Shutdown::Write)?;
     Ok(hexadecimal(&sum.finalize()))
@@ -81,22 +81,22 @@ impl Sink {
     pub(super) fn start(mut stream: TcpStream) -> io::Result<Sink> {
         stream.set_read_timeout(Some(PATIENCE))?;
         let received = Arc::new(AtomicU64::new(0));
-        let (tell, end) = mpsc::channel();
+        let (sender, end) = mpsc::channel();
         let counter = Arc::clone(&received);
         let read = move || {
-            // Where nobody waits for the end any more, it does not matter.
-            let _ = tell.send(receive(&mut stream, &counter));
+            // If the receiver is gone, the result is not needed any more.
+            let _ = sender.send(receive(&mut stream, &counter));
         };
         thread::Builder::new().name("sink".to_owned()).spawn(read)?;
         Ok(Sink { received, end })
     }
 
-    /// How much has arrived.
+    /// How many bytes have arrived.
     pub(super) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// Waits for the end of the data, at most so long: its checksum.
+    /// Waits for the end of the data, for at most that long, and returns its checksum.
     pub(super) fn wait(&self, timeout: Duration) -> Option<io::Result<String>> {
         self.end.recv_timeout(timeout).ok()
     }
@@ -114,7 +114,7 @@ fn receive(stream: &mut TcpStream, counter: &AtomicU64) -> io::Result<String> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let text = format!("nothing has arrived for {} s", PATIENCE.as_secs());
+                let text = format!("no data has arrived for {} s", PATIENCE.as_secs());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             Err(error) => return Err(error),
@@ -153,13 +153,13 @@ mod tests {
         if !subflows_lab::ready() {
             return;
         }
-        // Where the tests run, not even the loopback interface need be up.
+        // The loopback interface of the tests' namespace may be down.
         let namespace = subflows_lab::Namespace::new().unwrap();
         let _entered = namespace.enter().unwrap();
         let bytes = 3 * CHUNK as u64 + 5;
         let source = Source::start(TcpListener::bind("127.0.0.1:0").unwrap(), bytes).unwrap();
         let sink = Sink::start(TcpStream::connect(source.address).unwrap()).unwrap();
-        assert!(sink.wait(Duration::from_millis(20)).is_none(), "the last part came unasked");
+        assert!(sink.wait(Duration::from_millis(20)).is_none(), "the last part was sent too early");
         source.release();
         let received = sink.wait(PATIENCE).unwrap().unwrap();
         assert_eq!(sink.received(), bytes);

@@ -8,9 +8,9 @@ use crate::json;
 use crate::output::Output;
 use crate::table::{Align, BAD, Cell, FAINT, GOOD, Table};
 
-/// Tell what this kernel and this process can do, and what helps where they cannot
+/// Report what this kernel and this process can do, with a remedy for what they cannot
 ///
-/// What is missing is no error of this verb: it ends with 0 whenever it could tell.
+/// A missing capability is not an error: the exit status is 0.
 #[derive(Args, Debug)]
 pub(crate) struct Capabilities {}
 
@@ -27,16 +27,14 @@ impl Capabilities {
 fn table(capabilities: &[Capability]) -> Table {
     let mut table = Table::new([
         ("CAPABILITY", Align::Left),
-        ("HERE", Align::Left),
-        ("WHAT FOR, AND WHY NOT", Align::Left),
+        ("AVAILABLE", Align::Left),
+        ("PURPOSE, CAUSE, REMEDY", Align::Left),
     ]);
     for capability in capabilities {
-        let here = match capability.is_available {
-            true => Cell::styled("yes", GOOD),
-            false => Cell::styled("no", BAD),
-        };
-        table.row([capability.name.as_str().into(), here, capability.purpose.as_str().into()]);
-        let why = [("because", &capability.cause), ("remedy", &capability.remedy)];
+        let (word, style) = if capability.is_available { ("yes", GOOD) } else { ("no", BAD) };
+        let available = Cell::styled(word, style);
+        table.row([capability.name.as_str().into(), available, capability.purpose.as_str().into()]);
+        let why = [("cause", &capability.cause), ("remedy", &capability.remedy)];
         for (word, text) in why.into_iter().filter_map(|(word, text)| Some((word, text.as_ref()?)))
         {
             table.row(["".into(), "".into(), Cell::styled(format!("{word}: {text}"), FAINT)]);

@@ -6,16 +6,17 @@ use subflows::{Connection, Details};
 use crate::failure::Failure;
 use crate::json;
 use crate::output::{Output, note};
-use crate::paths::{end, nothing, state_of};
+use crate::row::{end, nothing, state_of};
+use crate::table::column::{LOCAL, RECEIVED, REMOTE, RTT, SENT, STATE};
 use crate::table::{Align, Cell, Table};
 use crate::token::Token;
 use crate::units;
 
 /// List every Multipath TCP connection of this network namespace with its subflows
 ///
-/// A line for each connection, and below it one for each of its subflows. The numbers of a
-/// connection are what its programs sent and received; those of its subflows include what had to
-/// be sent again, and so may add up to more.
+/// Prints a line for each connection, followed by a line for each of its subflows. A connection's
+/// byte counts are those of its programs. The byte counts of its subflows include retransmitted
+/// data, so that their sum may be larger.
 #[derive(Args, Debug)]
 pub(crate) struct Connections {}
 
@@ -35,15 +36,8 @@ impl Connections {
 }
 
 fn table(connections: &[Connection]) -> Table {
-    let mut table = Table::new([
-        ("TOKEN", Align::Left),
-        ("LOCAL", Align::Left),
-        ("REMOTE", Align::Left),
-        ("RTT", Align::Right),
-        ("SENT", Align::Right),
-        ("RECEIVED", Align::Right),
-        ("STATE", Align::Left),
-    ]);
+    let token = ("TOKEN", Align::Left);
+    let mut table = Table::new([token, LOCAL, REMOTE, RTT, SENT, RECEIVED, STATE]);
     for connection in connections {
         table.row(connection_row(connection));
         connection.subflows.iter().for_each(|details| table.row(subflow_row(details)));

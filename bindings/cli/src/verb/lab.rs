@@ -12,31 +12,31 @@ use serde_json::{Value, json};
 use subflows::ErrorKind;
 use subflows_lab::{Net, PathSpec, WireOptions};
 
-use crate::children::{self, Server};
+use crate::child_process::{self, Server};
 use crate::failure::Failure;
-use crate::output::{Output, complain, note};
-use crate::rights::{self, Rights};
+use crate::output::{Output, note, print_error};
 use crate::units;
+use crate::user_namespace::{self, Privileges};
 
-/// As with env(1) and timeout(1): we failed; the command cannot be executed; there is none.
+/// As of env(1) and timeout(1): the lab failed, COMMAND cannot be executed, COMMAND does not exist.
 const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// How long a server may take to listen.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 const MORE_HELP: &str = "\
-PATH is NAME[:DELAY][:RATE][:LOSS], the parts after the name in any order:
-  NAME   the client's interface
-  DELAY  one-way, so that a round trip takes twice as long: 20ms, 500us
-  RATE   each direction: 50mbit, 1gbit
-  LOSS   each direction, by chance: 1%, 0.2%
+PATH is NAME[:DELAY][:RATE][:LOSS]; the parts after the name may be in any order:
+  NAME   the name of the client's interface
+  DELAY  the one-way delay, half of the round-trip time: 20ms, 500us
+  RATE   the rate of each direction: 50mbit, 1gbit
+  LOSS   the random loss of each direction: 1%, 0.2%
 
-COMMAND, and the server's, finds in its environment:
+The environment of COMMAND and of the server's COMMAND contains:
   SUBFLOWS_LAB_SERVER     the server's IPv4 address on the first path
   SUBFLOWS_LAB_SERVER6    its IPv6 address there
-  SUBFLOWS_LAB_SERVER_NS  the server's network namespace, to run things there:
+  SUBFLOWS_LAB_SERVER_NS  the server's network namespace, to run commands there:
                           nsenter --net=$SUBFLOWS_LAB_SERVER_NS COMMAND
 
 Examples:
@@ -44,21 +44,21 @@ Examples:
   subflows lab --join --server 'iperf3 -s' wifi:20mbit lte:20mbit -- \\
       sh -c 'mptcpize run iperf3 -R -c $SUBFLOWS_LAB_SERVER'
 
-Exit status: that of COMMAND, 128 + N where signal N ended it; 125 where the network cannot be
-made, 126 where COMMAND cannot be executed, 127 where there is none; 2 for a wrong command line.";
+Exit status: that of COMMAND, or 128 + N if signal N ended it; 125 if the network cannot be made,
+126 if COMMAND cannot be executed, 127 if it does not exist, 2 for a usage error.";
 
 /// Run a command on a network of its own, with paths of given delay, rate and loss
 ///
-/// Makes a client, a server and a wire for each PATH between them, runs COMMAND on the client, and
-/// forgets everything when that ends. Nothing of it is visible from outside. Needs iproute2, and
-/// root or the right to make user namespaces. Congestion control is reno.
+/// Makes a client and a server with a wire between them for each PATH, runs COMMAND on the client,
+/// and removes the network when COMMAND ends. The network is not visible from outside. Requires
+/// iproute2, and root or permission to make user namespaces. The congestion control is reno.
 #[derive(Args, Debug)]
 #[command(after_help = MORE_HELP)]
 pub(crate) struct Lab {
     /// The paths; the client prefers the first
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathSpec>,
-    /// Run this on the server, by sh(1), and end it afterwards. COMMAND starts when it listens
+    /// Run this on the server with sh(1), and end it afterwards. COMMAND starts when it listens
     #[arg(long, value_name = "COMMAND")]
     server: Option<OsString>,
     /// Let the kernel's path manager use all the paths, for every Multipath TCP connection
@@ -74,7 +74,7 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(super) fn run(&self, out: &mut Output) -> Result<u8, Failure> {
-        let rights = rights::to_make_networks()?;
+        let privileges = user_namespace::enter_if_needed()?;
         let failed = |error| Failure::system("cannot make the network", &error);
         let net = Net::from_specs(&self.paths).map_err(failed)?;
         if self.join {
@@ -83,9 +83,10 @@ impl Lab {
         let server_namespace =
             format!("/proc/{}/fd/{}", process::id(), net.server.as_fd().as_raw_fd());
         if !self.quiet {
-            match out.is_json() {
-                true => complain(&self.json(&net, &server_namespace)),
-                false => self.describe(&net, &server_namespace, rights),
+            if out.is_json() {
+                print_error(&self.json(&net, &server_namespace));
+            } else {
+                self.describe(&net, &server_namespace, privileges);
             }
         }
         let variables = [
@@ -99,8 +100,8 @@ impl Lab {
         });
         let _server = server.transpose()?;
         let (mut command, name) = self.command(&net);
-        match children::run(command.envs(variables)) {
-            Ok(status) => Ok(children::exit_code(status)),
+        match child_process::run(command.envs(variables)) {
+            Ok(status) => Ok(child_process::exit_code(status)),
             Err(error) => {
                 let code = match error.kind() {
                     io::ErrorKind::NotFound => NOT_FOUND,
@@ -113,7 +114,7 @@ impl Lab {
         }
     }
 
-    /// What runs on the client, and its name.
+    /// The command that runs on the client, and its name.
     fn command(&self, net: &Net) -> (Command, String) {
         let shell = || vec![std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())];
         let words = if self.command.is_empty() { shell() } else { self.command.clone() };
@@ -122,17 +123,18 @@ impl Lab {
         (command, words[0].to_string_lossy().into_owned())
     }
 
-    /// Tells people where they are: in one line, or in more before a shell.
-    fn describe(&self, net: &Net, server_namespace: &str, rights: Rights) {
+    /// Describes the network for people: in one line, or in several before a shell.
+    fn describe(&self, net: &Net, server_namespace: &str, privileges: Privileges) {
         if self.command.is_empty() {
             for (path, spec) in net.paths.iter().zip(&self.paths) {
                 let (local, remote) = (path.client_v4, path.server_v4);
-                note(format_args!("{}: {local} -> {remote}, {}", spec.name, words(&spec.options)));
+                let properties = properties(&spec.options);
+                note(format_args!("{}: {local} -> {remote}, {properties}", spec.name));
             }
-            note("this shell is on the client; leave it to forget the network");
+            note("this shell runs on the client; exit it to remove the network");
         }
         note(format_args!("server side: nsenter --net={server_namespace} COMMAND"));
-        if rights == Rights::Own && self.command.is_empty() {
+        if privileges == Privileges::OfNamespace && self.command.is_empty() {
             let user = format!("--user=/proc/{}/ns/user", process::id());
             note(format_args!(
                 "  from another terminal: nsenter --preserve-credentials {user} \
@@ -157,7 +159,7 @@ impl Lab {
     }
 }
 
-/// How the command ends when there is no network to run anything in.
+/// The exit status if the network cannot be made.
 pub(super) fn exit_of(failure: &Failure) -> u8 {
     match failure.kind() {
         ErrorKind::InvalidArgument => failure.exit().into(),
@@ -165,18 +167,18 @@ pub(super) fn exit_of(failure: &Failure) -> u8 {
     }
 }
 
-/// Starts the server and waits until it listens, so that the command need not try and try again.
+/// Starts the server and waits until it listens, so that COMMAND does not need to retry.
 fn start(command: &mut Command, net: &Net) -> Result<Server, Failure> {
     let failed = |error| Failure::system("cannot start the server", &error);
     let mut server = Server::start(command).map_err(failed)?;
-    if !server.wait_until(PATIENCE, || net.server.run(does_anybody_listen)).map_err(failed)? {
-        note("the server does not listen to anything; going on without waiting for it");
+    if !server.wait_until(LISTEN_TIMEOUT, || net.server.run(is_listening)).map_err(failed)? {
+        note("the server does not listen on any port; starting COMMAND without waiting for it");
     }
     Ok(server)
 }
 
 /// Whether the calling thread's network namespace has a TCP listener or an open UDP port.
-fn does_anybody_listen() -> bool {
+fn is_listening() -> bool {
     const LISTEN: &str = "0A";
     const UDP_OPEN: &str = "07";
     let tables = [("tcp", LISTEN), ("tcp6", LISTEN), ("udp", UDP_OPEN), ("udp6", UDP_OPEN)];
@@ -190,16 +192,16 @@ fn has_state(table: &str, state: &str) -> bool {
     table.lines().skip(1).any(|line| line.split_whitespace().nth(3) == Some(state))
 }
 
-/// What a wire does, in words.
-fn words(options: &WireOptions) -> String {
-    let mut words = format!("{} each way", units::duration(options.delay));
+/// The properties of a wire as text.
+fn properties(options: &WireOptions) -> String {
+    let mut text = format!("{} each way", units::duration(options.delay));
     if let Some(rate) = options.rate_bits_per_second {
-        words.push_str(&format!(", {}", units::rate(rate as f64)));
+        text.push_str(&format!(", {}", units::rate(rate as f64)));
     }
     if options.loss > 0.0 {
-        words.push_str(&format!(", {}% loss", options.loss * 100.0));
+        text.push_str(&format!(", {}% loss", options.loss * 100.0));
     }
-    words
+    text
 }
 
 #[cfg(test)]
@@ -216,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wire_is_told_in_words() {
+    fn a_wire_is_described() {
         let spec: PathSpec = "lte:60ms:20mbit:1%".parse().unwrap();
-        assert_eq!(words(&spec.options), "60.0 ms each way, 20.0 Mbit/s, 1% loss");
+        assert_eq!(properties(&spec.options), "60.0 ms each way, 20.0 Mbit/s, 1% loss");
         let spec: PathSpec = "lte".parse().unwrap();
-        assert_eq!(words(&spec.options), "0 us each way");
+        assert_eq!(properties(&spec.options), "0 us each way");
     }
 }

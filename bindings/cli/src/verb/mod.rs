@@ -1,57 +1,87 @@
 //! The verbs, one file each.
 //!
-//! A verb is a struct of its arguments, whose documentation is its help, and a function `run` that
-//! does it and prints. To add one: a file here, a variant below, an arm in [`Verb::run`].
+//! A verb is a struct of its arguments, whose documentation is its help, and a function `run`,
+//! which prints the result. To add one: a file here, and a line in the list below.
 
-mod capabilities;
-mod close;
-mod connections;
-mod demo;
-mod lab;
-mod list;
-mod open;
-mod set_backup;
-
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::token::Token;
 
-/// What the command can do. Their help is the documentation of their arguments.
-#[derive(Debug, Subcommand)]
-#[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
-pub(crate) enum Verb {
-    Capabilities(capabilities::Capabilities),
-    Connections(connections::Connections),
-    List(list::List),
-    Open(open::Open),
-    Close(close::Close),
-    SetBackup(set_backup::SetBackup),
-    Lab(lab::Lab),
-    Demo(demo::Demo),
+/// Declares the verbs: the file and its struct.
+macro_rules! verbs {
+    ($($file:ident::$Verb:ident,)*) => {
+        $(mod $file;)*
+
+        /// The verbs. Their help is the documentation of their arguments.
+        #[derive(Debug, Subcommand)]
+        #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
+        pub(crate) enum Verb {
+            $($Verb($file::$Verb),)*
+        }
+
+        impl Verb {
+            /// Runs the verb, and returns the exit status.
+            pub(crate) fn run(&self, out: &mut Output) -> Result<u8, Failure> {
+                match self {
+                    $(Verb::$Verb(verb) => verb.run(out).map(Success::status),)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    capabilities::Capabilities,
+    connections::Connections,
+    list::List,
+    open::Open,
+    close::Close,
+    set_backup::SetBackup,
+    lab::Lab,
+    demo::Demo,
+}
+
+/// What a verb returns if it succeeds: nothing, or an exit status of its own.
+trait Success {
+    fn status(self) -> u8;
+}
+
+impl Success for () {
+    fn status(self) -> u8 {
+        Exit::Done.into()
+    }
+}
+
+impl Success for u8 {
+    fn status(self) -> u8 {
+        self
+    }
 }
 
 impl Verb {
-    /// Does it.
-    pub(crate) fn run(&self, out: &mut Output) -> Result<u8, Failure> {
-        let done = |()| Exit::Done.into();
-        match self {
-            Verb::Capabilities(verb) => verb.run(out).map(done),
-            Verb::Connections(verb) => verb.run(out).map(done),
-            Verb::List(verb) => verb.run(out).map(done),
-            Verb::Open(verb) => verb.run(out).map(done),
-            Verb::Close(verb) => verb.run(out).map(done),
-            Verb::SetBackup(verb) => verb.run(out).map(done),
-            Verb::Lab(verb) => verb.run(out),
-            Verb::Demo(verb) => verb.run(out).map(done),
-        }
-    }
-
-    /// How the command ends when the verb fails like this.
+    /// The exit status if the verb fails.
     pub(crate) fn exit_of(&self, failure: &Failure) -> u8 {
         match self {
             Verb::Lab(_) => lab::exit_of(failure),
             _ => failure.exit().into(),
         }
     }
+}
+
+/// The arguments that name a connection.
+#[derive(Args, Debug)]
+struct OfConnection {
+    /// The connection
+    token: Token,
+}
+
+/// The arguments that name a subflow.
+#[derive(Args, Debug)]
+struct OfSubflow {
+    /// The connection
+    token: Token,
+    /// The subflow, by its number in `subflows list`
+    id: u32,
 }

@@ -2,24 +2,21 @@
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use serde_json::Value;
 
+use super::OfSubflow;
+use crate::borrow_socket::borrow;
 use crate::failure::Failure;
-use crate::holder;
 use crate::output::Output;
-use crate::token::Token;
 
-/// Use a subflow only while no other works, or no longer so
+/// Mark a subflow as backup, or as regular again
 ///
-/// Tells the peer (MP_PRIO) and does so itself: a backup carries data only while no other subflow
-/// can. Needs a connection that its application controls, and CAP_NET_ADMIN.
+/// Asks the peer to do the same (MP_PRIO). A backup carries data only while no other subflow can.
+/// Requires CAP_NET_ADMIN and a connection that its application controls.
 #[derive(Args, Debug)]
 pub(crate) struct SetBackup {
-    /// The connection
-    token: Token,
-    /// The subflow, by its number in `subflows list`
-    id: u32,
-    /// Whether it is a backup from now on
+    #[command(flatten)]
+    of: OfSubflow,
+    /// Whether the subflow is a backup from now on
     #[arg(value_name = "yes|no", action = clap::ArgAction::Set)]
     #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     backup: bool,
@@ -27,12 +24,9 @@ pub(crate) struct SetBackup {
 
 impl SetBackup {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let held = holder::hold(self.token)?;
-        subflows::set_backup(&held, self.id, self.backup)?;
-        if out.is_json() {
-            return Ok(out.json(&Value::Null)?);
-        }
+        let OfSubflow { token, id } = self.of;
+        subflows::set_backup(&borrow(token)?, id, self.backup)?;
         let is = if self.backup { "is now" } else { "is no longer" };
-        Ok(out.line(format_args!("subflow {} of {} {is} a backup", self.id, self.token))?)
+        out.done(format_args!("subflow {id} of {token} {is} a backup"))
     }
 }

@@ -19,13 +19,13 @@ use subflows_lab::{Namespace, Net, skip};
 
 pub const SUBFLOWS: &str = env!("CARGO_BIN_EXE_subflows");
 
-/// Long enough for anything on a busy machine that is not meant to take time.
+/// Long enough, on a busy machine, for everything that should be immediate.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// An ordinary user and group, who owns nothing and may do nothing.
+/// An ordinary user and group without files and privileges.
 const NOBODY: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
 
-/// What came of a run of the command.
+/// The result of a run of the command.
 #[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
@@ -41,14 +41,14 @@ impl Run {
         Run { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
-    /// It ended well; what it printed.
+    /// Checks that it succeeded, and returns its output.
     #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout
     }
 
-    /// It ended well and printed one JSON document on one line.
+    /// Checks that it succeeded and printed one JSON document on one line.
     #[track_caller]
     pub fn json(self) -> Value {
         let text = self.ok();
@@ -56,7 +56,7 @@ impl Run {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// It printed nothing but a message on standard error, and ended with this code.
+    /// Checks that it printed only a message on standard error and ended with this code.
     #[track_caller]
     pub fn fails(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:?}");
@@ -80,7 +80,7 @@ pub fn subflows(namespace: &Namespace, arguments: &[&str]) -> Run {
     Run::of(namespace.command(SUBFLOWS).args(arguments))
 }
 
-/// Whether another user can be had: not where root is only root of a user namespace.
+/// Whether the test may switch to another user: not if it is root only in a user namespace.
 pub fn has_nobody() -> bool {
     let tried = Command::new("setpriv").args(NOBODY).arg("true").stderr(Stdio::null()).status();
     let is_had = tried.is_ok_and(|status| status.success());
@@ -95,7 +95,7 @@ pub fn as_nobody(command: &mut Command, program: impl AsRef<OsStr>) {
     command.args(NOBODY).arg(program);
 }
 
-/// A folder that everybody may write to, with the command in it; vanishes with the value.
+/// A folder that every user may write to, with the command in it; removed with the value.
 pub struct Folder {
     path: PathBuf,
 }
@@ -119,9 +119,9 @@ impl Folder {
         self.path.join(name).into_os_string().into_string().unwrap()
     }
 
-    /// A copy of the command that others may execute, wherever the original lies. Another process
-    /// writes it: a child of another thread's would hold what this one has open for writing, and
-    /// nobody may execute that.
+    /// A copy of the command that other users may execute, wherever the original is. Another
+    /// process writes it: a child that another thread starts would inherit the descriptor that is
+    /// open for writing, and a file that is open for writing cannot be executed.
     pub fn command(&self) -> String {
         let copy = self.file("subflows");
         let status = Command::new("install").args(["--mode=755", SUBFLOWS, &copy]).status();
@@ -136,14 +136,14 @@ impl Drop for Folder {
     }
 }
 
-/// A writing end whose reader has gone away.
+/// The writing end of a pipe whose reader is closed.
 pub fn broken_pipe() -> OwnedFd {
     let (ours, theirs) = UnixStream::pair().unwrap();
     drop(theirs);
     ours.into()
 }
 
-/// A connection that this process holds: another one, as the command sees it.
+/// A connection that this process holds, which is another process for the command.
 pub struct Pair {
     pub client: TcpStream,
     pub server: TcpStream,
@@ -179,20 +179,20 @@ impl Pair {
         assert_eq!(&byte, b"!");
     }
 
-    /// The client's token, as people write it.
+    /// The client's token, as the command line takes it.
     pub fn token(&self, net: &Net) -> String {
         let status = net.client.run(|| subflows::status(&self.client)).unwrap();
         format!("{:08x}", status.token.unwrap())
     }
 }
 
-/// The names of the fields that a JSON object has, in its order.
+/// The names of the fields of a JSON object, in its order.
 #[track_caller]
 pub fn names(json: &Value) -> Vec<&str> {
     json.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-/// The names of the fields in a table of core.
+/// The names of the fields of a record, from core's table.
 pub fn fields(table: &[subflows::table::Field]) -> Vec<&'static str> {
     table.iter().map(|field| field.name).collect()
 }

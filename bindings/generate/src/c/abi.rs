@@ -1,5 +1,5 @@
-//! The C interface as it is promised: where every member stands, every symbol and constant. It only
-//! grows. A struct of a later release has its new members behind all that an older program knows.
+//! The promised C interface: the offset of every member, every symbol and every constant. It only
+//! grows. In a later release, the new members of a struct come after all members of older releases.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,17 +10,17 @@ use super::members::{CType, Described, Kind};
 
 /// The version of new symbols.
 const NODE: &str = "SUBFLOWS_0";
-/// Structs end on this boundary, so that none has room that a later member could slip into.
+/// Structs end on this boundary, so that a later member never falls into padding.
 const ALIGN: usize = 8;
 const HEAD: &str = "\
-# What programs that are built with this header rely on. Append-only: `cargo regen` adds lines and
-# refuses to change one.
+# What programs that are built with this header rely on. Append-only: `cargo regen` adds lines, and
+# fails if a line would change.
 #
-# struct NAME, then its members: offset, size, type, name and, where it may be absent, the bit of
-# the presence word. Offsets are those of 64-bit machines.
+# struct NAME, then its members: offset, size, type, name and, if it is optional, the bit of the
+# presence word. Offsets are those of 64-bit machines.
 ";
 
-/// One member with its place.
+/// One member with its offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Placed {
     pub(super) offset: usize,
@@ -59,7 +59,7 @@ impl Abi {
                 self.constants.push(((*name).to_owned(), number.parse()?));
             }
             [offset, size, ty, name, bit @ ..] => {
-                let (_, members) = self.structs.last_mut().context("a member of no struct")?;
+                let (_, members) = self.structs.last_mut().context("a member without a struct")?;
                 members.push(Placed {
                     offset: offset.parse()?,
                     size: size.parse()?,
@@ -68,12 +68,12 @@ impl Abi {
                     bit: bit.first().map(|bit| bit.parse()).transpose()?,
                 });
             }
-            _ => bail!("not understood: {}", words.join(" ")),
+            _ => bail!("not a line of the list: {}", words.join(" ")),
         }
         Ok(())
     }
 
-    /// The places of a struct's members.
+    /// The members of a struct, in order.
     pub(super) fn members(&self, name: &str) -> &[Placed] {
         let found = self.structs.iter().find(|(known, _)| known == name);
         found.map_or(&[], |(_, members)| members)
@@ -91,7 +91,8 @@ impl Abi {
         self.symbols.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Gives every member of a struct its place; those that have one keep it.
+    /// Adds the members of a struct that are not in the list yet, and checks that the others are
+    /// unchanged.
     pub(super) fn extend(&mut self, described: &Described) -> Result<()> {
         let name = &described.name;
         if !self.structs.iter().any(|(known, _)| known == name) {
@@ -110,7 +111,7 @@ impl Abi {
         for place in places.iter().filter(|place| place.ty != "reserved") {
             let found = wanted.iter().position(|(name, ..)| *name == place.name);
             let Some(at) = found else {
-                bail!("{name} has no member {} any more: the interface only grows", place.name)
+                bail!("{name} has lost its member {}: the interface only grows", place.name)
             };
             let (_, ty, is_optional) = wanted.remove(at);
             ensure!(
@@ -125,7 +126,7 @@ impl Abi {
 
     pub(super) fn add_symbols(&mut self, names: Vec<String>) -> Result<()> {
         for (known, _) in &self.symbols {
-            ensure!(names.contains(known), "{known} is gone: the interface only grows");
+            ensure!(names.contains(known), "{known} has been removed: the interface only grows");
         }
         let is_new = |name: &String| !self.symbols.iter().any(|(known, _)| known == name);
         let new: Vec<String> = names.into_iter().filter(is_new).collect();
@@ -135,7 +136,7 @@ impl Abi {
 
     pub(super) fn add_constants(&mut self, wanted: Vec<(String, i64)>) -> Result<()> {
         for known in &self.constants {
-            ensure!(wanted.contains(known), "{} is gone or has changed its number", known.0);
+            ensure!(wanted.contains(known), "{} was removed or has another number", known.0);
         }
         let new = wanted.into_iter().filter(|constant| !self.constants.contains(constant));
         let new: Vec<_> = new.collect();
@@ -143,7 +144,7 @@ impl Abi {
         Ok(())
     }
 
-    /// The linker's map: what is exported, under which version.
+    /// The linker's map: the exported symbols with their versions.
     pub(super) fn map(&self) -> String {
         let mut nodes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (name, node) in &self.symbols {
@@ -163,11 +164,11 @@ impl Abi {
         map
     }
 
-    /// A C program that does not compile where a compiler places something elsewhere.
+    /// A C program that compiles only if the compiler lays out the structs as promised.
     pub(super) fn check(&self) -> String {
         let mut check = String::from(
             "/* Generated by `cargo regen`, do not edit. */\n\
-             /* Without it, a compiler that lays out a struct in another way goes unnoticed. */\n\
+             /* It compiles only if the compiler lays out every struct as promised. */\n\
              #include <subflows.h>\n#include <stddef.h>\n\n\
              #ifdef __cplusplus\n#define CHECK(what) static_assert(what, #what)\n#else\n\
              #define CHECK(what) _Static_assert(what, #what)\n#endif\n\n",
@@ -189,8 +190,8 @@ fn end(members: &[Placed]) -> usize {
     members.last().map_or(0, |last| last.offset + last.size)
 }
 
-/// Puts new members behind all others, the widest first, so that no room is lost between them, and
-/// fills up what is left: a later member must not stand where an older program has padding.
+/// Puts new members after all others, the widest first, so that there is no padding between them,
+/// and fills the rest: a later member must not be where an older program has padding.
 fn append(places: &mut Vec<Placed>, mut wanted: Vec<(&str, CType, bool)>) {
     if wanted.is_empty() {
         return;

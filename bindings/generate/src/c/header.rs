@@ -1,15 +1,13 @@
-//! `subflows.h`, by cbindgen out of the mirror and of what is written by hand.
+//! `subflows.h`, by cbindgen from the mirror and the hand-written entries.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
-use subflows::OPERATIONS;
-use subflows::table::Operation;
 
-use crate::words;
-
-use super::members::FORMER_NAMES;
+use super::comments;
+use super::constants::FORMER_NAMES;
+use super::names;
 use super::sources::Source;
 
 pub(super) const HEAD: &str = include_str!("head.h");
@@ -26,34 +24,11 @@ pub(super) fn header(sources: &[Source], mirror: &str) -> Result<String> {
     let bindings = builder.generate().context("cbindgen")?;
     let mut text = Vec::new();
     bindings.write(&mut text);
-    Ok(with_requirements(&tidy(&String::from_utf8(text)?)))
+    Ok(comments::completed(&tidy(&String::from_utf8(text)?)))
 }
 
-/// Ends the comment of each operation with what it requires.
-fn with_requirements(text: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for line in text.lines() {
-        let is_end = lines.last().is_some_and(|last| last == " */");
-        if let Some(operation) = operation(line).filter(|_| is_end) {
-            lines.pop();
-            lines.push(" *".to_owned());
-            let sentence = words::for_c(operation.requirements);
-            lines.extend(textwrap::wrap(&sentence, 97).iter().map(|text| format!(" * {text}")));
-            lines.push(" */".to_owned());
-        }
-        lines.push(line.to_owned());
-    }
-    lines.join("\n") + "\n"
-}
-
-/// The operation that a line declares.
-fn operation(line: &str) -> Option<&'static Operation> {
-    let name = line.split_once('(')?.0.rsplit([' ', '*']).next()?.strip_prefix("subflows_")?;
-    OPERATIONS.iter().find(|operation| operation.name == name)
-}
-
-/// What cbindgen writes for every language, as a C programmer writes it: what Rust calls safety is
-/// said by the prototype, a comment of one line stands on one line, and bits stand together.
+/// The output of cbindgen as a C programmer writes it: a comment that fits is on one line, and the
+/// bits of a struct stand together.
 fn tidy(text: &str) -> String {
     let mut tidied: Vec<String> = Vec::new();
     let mut lines = text.lines();
@@ -68,7 +43,7 @@ fn tidy(text: &str) -> String {
         if is_bit(line) {
             let (name, number) = line.rsplit_once(' ').unwrap_or((line, ""));
             let bit = number.parse::<u64>().map_or(0, u64::trailing_zeros);
-            // Between bits of one struct stands nothing.
+            // No empty line between the bits of one struct.
             if tidied.last().is_some_and(String::is_empty) && is_bit(before_last(&tidied)) {
                 let owner = |line: &str| line.split("_HAS_").next().map(str::to_owned);
                 if owner(before_last(&tidied)) == owner(line) {
@@ -89,22 +64,17 @@ fn before_last(lines: &[String]) -> &str {
 
 fn tidy_comment(first: &str, comment: &[&str]) -> Vec<String> {
     let indent = &first[..first.len() - first.trim_start().len()];
-    let is_safety = |line: &&&str| line.trim() == "* # Safety";
-    let mut text: Vec<&str> = comment.iter().take_while(|line| !is_safety(line)).copied().collect();
-    while text.last().is_some_and(|line| line.trim() == "*") {
-        text.pop();
-    }
-    if let [only] = text[..] {
+    if let [only] = comment {
         let line = format!("{indent}/** {} */", only.trim().trim_start_matches("* "));
         if line.len() <= 100 {
             return vec![line];
         }
     }
-    let text = text.into_iter().map(str::to_owned);
+    let text = comment.iter().map(|line| (*line).to_owned());
     [first.to_owned()].into_iter().chain(text).chain([format!("{indent} */")]).collect()
 }
 
-/// Programs that use a name of an earlier version still compile.
+/// Definitions with which programs that use a name of an earlier version still compile.
 fn former_names() -> String {
     let defines = FORMER_NAMES.map(|(former, name)| format!("#define {former} {name}"));
     format!("\n/* Names of earlier versions. */\n{}", defines.join("\n"))
@@ -137,7 +107,7 @@ fn config() -> Config {
     config.export.exclude = vec!["Flag".to_owned()];
     config.export.include = subflows::ENUMERATIONS
         .iter()
-        .map(|enumeration| words::c_record(enumeration.name))
+        .map(|enumeration| names::c_record(enumeration.name))
         .chain(["subflows_error_kind".to_owned()])
         .collect();
     config

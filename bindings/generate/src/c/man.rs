@@ -1,5 +1,5 @@
-//! The manual pages of the C library, out of the header: one per group of functions, a link for
-//! each function, and `subflows(7)` for what concerns all.
+//! The manual pages of the C library, from the header: a page for each group of functions, a link
+//! for each function, and `subflows(7)` for the concepts.
 
 use std::collections::BTreeMap;
 
@@ -99,6 +99,9 @@ fn paragraphs<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut paragraphs = vec![String::new()];
     for line in lines {
         let text = line.trim().trim_start_matches('*').trim();
+        if text.starts_with("- ") {
+            paragraphs.push(String::new());
+        }
         match (text.is_empty(), paragraphs.last_mut()) {
             (true, _) => paragraphs.push(String::new()),
             (false, Some(last)) => {
@@ -144,9 +147,8 @@ fn manual(group: &str, functions: &[&Item], items: &[Item]) -> Roff {
     }
     heading(&mut roff, "RETURN VALUE");
     roff.text([roman(
-        "Functions that can fail return 0 or a positive number, or a negative one of \
-         enum subflows_error_kind: see subflows_error(3). Errors are named here without \
-         SUBFLOWS_E_.",
+        "Functions that can fail return 0 or a positive number on success, and a negative number \
+         of enum subflows_error_kind on failure: see subflows_error(3).",
     )]);
     heading(&mut roff, "SEE ALSO");
     roff.text([bold("subflows"), roman("(3), "), bold("subflows"), roman("(7)")]);
@@ -158,8 +160,8 @@ fn lowercase_first(text: &str) -> String {
     chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
 }
 
-/// The structs that these functions take or fill, and the enumerations that they speak of. Structs of
-/// which only the name is known are left out.
+/// The structs that these functions take or fill, and the enumerations that they mention. Structs
+/// of which only the name is known are left out.
 fn types<'a>(functions: &[&Item], items: &'a [Item]) -> Vec<&'a Item> {
     let mut text: String = functions.iter().map(|item| item.text()).collect();
     let of_kind = |kind: &'static str, text: &str, end: &str| -> Vec<&'a Item> {
@@ -197,14 +199,17 @@ fn members(roff: &mut Roff, ty: &Item) {
 
 fn body(roff: &mut Roff, paragraphs: &[String]) {
     for (index, paragraph) in paragraphs.iter().enumerate() {
-        if index > 0 {
+        let item = paragraph.strip_prefix("- ");
+        if item.is_some() {
+            roff.control("IP", ["-", "2"]);
+        } else if index > 0 {
             roff.control("PP", []);
         }
-        roff.text(inline(paragraph));
+        roff.text(inline(item.unwrap_or(paragraph)));
     }
 }
 
-/// What stands in backticks is set in bold.
+/// Words in backticks are set in bold.
 fn inline(text: &str) -> Vec<Inline> {
     let parts = text.split('`').enumerate();
     parts.map(|(index, part)| if index % 2 == 1 { bold(part) } else { roman(part) }).collect()
@@ -236,7 +241,7 @@ fn library(items: &[Item]) -> Roff {
     roff
 }
 
-/// `subflows(7)`, whose text is written by hand: a line in capitals is a heading.
+/// `subflows(7)`, from a hand-written text: a line in capitals is a heading.
 fn overview() -> Roff {
     let mut roff = titled("subflows", "7");
     for block in OVERVIEW.split("\n\n") {

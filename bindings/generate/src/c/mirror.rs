@@ -1,4 +1,4 @@
-//! The C structs as Rust sees them, and how core's values get in and out.
+//! The C structs in Rust, and the conversions between them and core's values.
 
 use std::fmt::Write;
 
@@ -6,7 +6,9 @@ use anyhow::{Context, Result};
 use subflows::{ENUMERATIONS, ErrorKind, OPTIONS};
 
 use super::abi::{Abi, Placed};
-use super::members::{self, Described, Kind, Member};
+use super::constants;
+use super::members::{Described, Kind, Member};
+use super::names;
 use crate::rust::formatted;
 use crate::signature::{self, Scalar};
 use crate::words;
@@ -56,14 +58,14 @@ fn doc(file: &mut String, indent: &str, text: &str) -> Result<()> {
 }
 
 fn kinds(file: &mut String) -> Result<()> {
-    doc(file, "", "What kind of error it is. Functions that fail return the negative number.")?;
+    doc(file, "", "The kinds of error. A function that fails returns the negative number.")?;
     file.push_str("#[repr(C)]\npub enum subflows_error_kind {\n");
     for kind in ErrorKind::ALL {
-        let text = format!("{}. {}", capitalized(kind.what()), words::for_c(kind.remedy()));
+        let text = format!("{}. {}", capitalized(kind.what()), names::for_c(kind.remedy()));
         doc(file, "    ", &text)?;
-        writeln!(file, "    {} = {},", words::c_kind(kind.name()), kind.code())?;
+        writeln!(file, "    {} = {},", names::c_kind(kind.name()), kind.code())?;
     }
-    doc(file, "    ", "A bug in this library: it has stopped in the middle of the call.")?;
+    doc(file, "    ", "A bug in this library stopped the call.")?;
     file.push_str("    SUBFLOWS_E_PANIC = 255,\n}\n\n");
     Ok(())
 }
@@ -75,11 +77,11 @@ fn capitalized(text: &str) -> String {
 
 fn enumerations(file: &mut String) -> Result<()> {
     for enumeration in ENUMERATIONS {
-        doc(file, "", &words::for_c(&words::paragraph(enumeration.doc)))?;
-        writeln!(file, "#[repr(C)]\npub enum {} {{", words::c_record(enumeration.name))?;
+        doc(file, "", &names::for_c(&words::paragraph(enumeration.doc)))?;
+        writeln!(file, "#[repr(C)]\npub enum {} {{", names::c_record(enumeration.name))?;
         for variant in enumeration.variants {
-            doc(file, "    ", &words::for_c(&words::paragraph(variant.doc)))?;
-            let name = words::c_variant(enumeration.name, variant.name);
+            doc(file, "    ", &names::for_c(&words::paragraph(variant.doc)))?;
+            let name = names::c_variant(enumeration.name, variant.name);
             writeln!(file, "    {name} = {},", variant.number)?;
         }
         file.push_str("}\n\n");
@@ -89,18 +91,18 @@ fn enumerations(file: &mut String) -> Result<()> {
 
 fn declaration(file: &mut String, described: &Described, places: &[Placed]) -> Result<()> {
     for (place, bit) in places.iter().filter_map(|place| Some((place, place.bit?))) {
-        let name = members::presence(&described.name, &place.name);
+        let name = constants::presence(&described.name, &place.name);
         writeln!(file, "pub const {name}: u64 = {};", 1u64 << bit)?;
     }
-    doc(file, "", &words::for_c(&words::paragraph(&described.doc)))?;
+    doc(file, "", &names::for_c(&words::paragraph(&described.doc)))?;
     writeln!(file, "#[repr(C)]\n#[derive(Clone, Copy)]\npub struct {} {{", described.name)?;
     for place in places {
         match member(described, place) {
             Some(member) => {
                 let mut text = member.doc.clone();
                 if place.bit.is_some() {
-                    let bit = members::presence(&described.name, &place.name);
-                    text += &format!(" Present where {bit} is.");
+                    let bit = constants::presence(&described.name, &place.name);
+                    text += &format!(" Present if {bit} is set.");
                 }
                 doc(file, "    ", &text)?;
                 writeln!(file, "    pub {}: {},", place.name, member.ty.rust())?;
@@ -112,8 +114,9 @@ fn declaration(file: &mut String, described: &Described, places: &[Placed]) -> R
             None => {
                 let bits = format!("{}_HAS_*", described.name.to_uppercase());
                 let text = match places.iter().any(|place| place.bit.is_some()) {
-                    true => format!("Which of the members are there that may be absent: {bits}."),
-                    false => "Which members are there that may be absent: none may yet.".to_owned(),
+                    true => format!("Bit mask of the optional members that are set: {bits}."),
+                    false => "Bit mask of the optional members that are set. There are none yet."
+                        .to_owned(),
                 };
                 doc(file, "    ", &text)?;
                 writeln!(file, "    pub present: u64,")?;
@@ -128,7 +131,7 @@ fn member<'a>(described: &'a Described, place: &Placed) -> Option<&'a Member> {
     described.members.iter().find(|member| member.name == place.name)
 }
 
-/// Out of core: each member from its field.
+/// From core: each member from its field.
 fn record(file: &mut String, described: &Described, places: &[Placed]) -> Result<()> {
     let (name, source) = (&described.name, described.source);
     writeln!(file, "impl CStruct<subflows::{source}> for {name} {{")?;
@@ -148,7 +151,7 @@ fn record(file: &mut String, described: &Described, places: &[Placed]) -> Result
         };
         writeln!(file, "            {}: {value},", place.name)?;
     }
-    // Last, when all have been asked.
+    // Last: the other members set the bits.
     file.push_str("            present: present.0,\n        }\n    }\n}\n\n");
     Ok(())
 }
@@ -206,7 +209,7 @@ fn asserts(file: &mut String, described: &Described, places: &[Placed]) -> Resul
 /// The names of all numbers, for `subflows_*_name()`.
 fn names(file: &mut String) -> Result<()> {
     for enumeration in ENUMERATIONS {
-        let name = words::c_record(enumeration.name);
+        let name = names::c_record(enumeration.name);
         writeln!(
             file,
             "pub(crate) const {}_NAMES: &[(i32, &std::ffi::CStr)] = &[",

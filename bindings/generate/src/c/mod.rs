@@ -1,10 +1,14 @@
-//! C: mirror structs in Rust, the list of what is promised, the header, the linker's map.
+//! C: the mirror structs in Rust, the list of the interface, the header, the linker's map, the
+//! manual.
 
 mod abi;
+mod comments;
+mod constants;
 mod header;
 mod man;
 mod members;
 mod mirror;
+pub mod names;
 mod sources;
 
 use std::fs;
@@ -32,7 +36,7 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
     let sources = sources::sources(root, &abi)?;
     let header = header::header(&sources, &mirror)?;
     abi.add_symbols(header::symbols(&header))?;
-    abi.add_constants(members::constants(&abi))?;
+    abi.add_constants(constants::all(&abi))?;
     let mut outputs = man::pages(&sources, &header);
     outputs.extend([
         Output::new(MIRROR, mirror),

@@ -17,7 +17,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The noun that the file is about, which is its name.
+    /// The noun of the file, which is its name.
     pub(super) fn noun(&self) -> String {
         self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
@@ -29,8 +29,8 @@ impl Source {
     }
 }
 
-/// All of them, in the order in which `abi.txt` lists their functions. A file of which `abi.txt`
-/// does not know a function yet is new and comes last.
+/// All of them, in the order in which `abi.txt` lists their functions. A file whose functions are
+/// not in `abi.txt` yet is new, and comes last.
 pub(super) fn sources(root: &Path, abi: &Abi) -> Result<Vec<Source>> {
     let folder = root.join(FOLDER);
     let mut sources = Vec::new();

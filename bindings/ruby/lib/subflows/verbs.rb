@@ -233,8 +233,8 @@ module Subflows
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
-  # @param force [Boolean] Do so even to the last subflow that works. The connection then has no
-  #   path, until another is opened.
+  # @param force [Boolean] Close the subflow even if it is the last one that works. The connection
+  #   then has no path until another subflow is opened.
   # @return [nil]
   # @raise [NoSuchSubflowError, InvalidStateError, ClosedError, NotMptcpError, NotPermittedError,
   #   OtherNamespaceError, UnsupportedError]

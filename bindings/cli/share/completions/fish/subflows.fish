@@ -27,40 +27,40 @@ end
 complete -c subflows -n "__fish_subflows_needs_command" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_needs_command" -s h -l help -d 'Print help'
 complete -c subflows -n "__fish_subflows_needs_command" -s V -l version -d 'Print version'
-complete -c subflows -n "__fish_subflows_needs_command" -f -a "capabilities" -d 'Tell what this kernel and this process can do, and what helps where they cannot'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "capabilities" -d 'Report what this kernel and this process can do, with a remedy for what they cannot'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "connections" -d 'List every Multipath TCP connection of this network namespace with its subflows'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "list" -d 'List the live subflows of one connection'
-complete -c subflows -n "__fish_subflows_needs_command" -f -a "open" -d 'Open one more subflow, and wait until it is usable'
-complete -c subflows -n "__fish_subflows_needs_command" -f -a "close" -d 'Close one subflow; the connection goes on'
-complete -c subflows -n "__fish_subflows_needs_command" -f -a "set-backup" -d 'Use a subflow only while no other works, or no longer so'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "open" -d 'Open one more subflow and wait until it is usable'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "close" -d 'Close one subflow and leave the connection open'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "set-backup" -d 'Mark a subflow as backup, or as regular again'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "lab" -d 'Run a command on a network of its own, with paths of given delay, rate and loss'
-complete -c subflows -n "__fish_subflows_needs_command" -f -a "demo" -d 'Show a transfer over two paths that are opened, demoted, cut and closed on the way'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "demo" -d 'Show a transfer over two paths, which are opened, made backup, cut and closed during it'
 complete -c subflows -n "__fish_subflows_using_subcommand capabilities" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand capabilities" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand connections" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand connections" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand list" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c subflows -n "__fish_subflows_using_subcommand open" -l local -d 'The local address to open it from [default: one of the interface, or the initial subflow\'s]' -r
-complete -c subflows -n "__fish_subflows_using_subcommand open" -l interface -d 'The interface to send by [default: the one that owns the local address]' -r
-complete -c subflows -n "__fish_subflows_using_subcommand open" -l remote -d 'The peer\'s address; without a port, that of the connection [default: as connected to]' -r
-complete -c subflows -n "__fish_subflows_using_subcommand open" -l timeout -d 'How long to try, such as 5s or 500ms' -r
-complete -c subflows -n "__fish_subflows_using_subcommand open" -l local-port -d 'The local port [default: a free one of the ephemeral range]' -r
-complete -c subflows -n "__fish_subflows_using_subcommand open" -l backup -d 'Ask the peer to use it as backup only, from the start'
-complete -c subflows -n "__fish_subflows_using_subcommand open" -l unbound -d 'Leave the choice of the interface to the routing table: only for hosts whose routing rules look at the source address'
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l local -d 'The local address [default: an address of the interface, or that of the initial subflow]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l interface -d 'The interface to send by [default: the one that has the local address]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l remote -d 'The peer\'s address; without a port, the port of the connection [default: the address of the connection]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l timeout -d 'The timeout, such as 5s or 500ms' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l local-port -d 'The local port [default: a free port of the ephemeral range]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l backup -d 'Ask the peer to use the subflow as backup only, from the start'
+complete -c subflows -n "__fish_subflows_using_subcommand open" -l unbound -d 'Let the routing table choose the interface: only for hosts whose routing rules depend on the source address'
 complete -c subflows -n "__fish_subflows_using_subcommand open" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c subflows -n "__fish_subflows_using_subcommand close" -l force -d 'Close it even if it is the last one that works: the connection then has no path, and dies unless another is opened'
+complete -c subflows -n "__fish_subflows_using_subcommand close" -l force -d 'Close the subflow even if it is the last one that works. The connection then has no path, and ends unless another subflow is opened'
 complete -c subflows -n "__fish_subflows_using_subcommand close" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand close" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c subflows -n "__fish_subflows_using_subcommand lab" -l server -d 'Run this on the server, by sh(1), and end it afterwards. COMMAND starts when it listens' -r
+complete -c subflows -n "__fish_subflows_using_subcommand lab" -l server -d 'Run this on the server with sh(1), and end it afterwards. COMMAND starts when it listens' -r
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l join -d 'Let the kernel\'s path manager use all the paths, for every Multipath TCP connection'
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -s q -l quiet -d 'Do not describe the network on standard error'
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c subflows -n "__fish_subflows_using_subcommand demo" -l size -d 'How much to move' -r
-complete -c subflows -n "__fish_subflows_using_subcommand demo" -l chart -d 'Where to draw the rates, as SVG' -r -F
+complete -c subflows -n "__fish_subflows_using_subcommand demo" -l size -d 'The amount of data' -r
+complete -c subflows -n "__fish_subflows_using_subcommand demo" -l chart -d 'The file for the chart of the rates, in SVG' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand demo" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,4 +1,4 @@
-//! Commands that run in a lab: the one that decides when it is over, and a server beside it.
+//! The processes of a lab: the command that the lab lives as long as, and its server.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -12,15 +12,16 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// How long a server may take to end when it is asked to.
-const FAREWELL: Duration = Duration::from_secs(2);
+const END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs a command to its end.
 ///
-/// Meanwhile this process survives what the terminal sends to both (Ctrl-C), and passes on what is
-/// sent to itself alone, so that the network lives exactly as long as the command.
+/// In the meantime this process survives the signals that the terminal sends to both (Ctrl-C), and
+/// forwards those that are sent to it alone, so that the network exists exactly as long as the
+/// command.
 pub(crate) fn run(command: &mut Command) -> io::Result<ExitStatus> {
-    // Before the child is there, so that its end cannot be missed. Handlers, unlike ignored
-    // signals, are not inherited by what the child executes.
+    // Before the child starts, so that its end cannot be missed. The program that the child
+    // executes does not inherit handlers; it would inherit ignored signals.
     let mut signals = Signals::new([SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
     let mut child = command.spawn()?;
     loop {
@@ -28,13 +29,13 @@ pub(crate) fn run(command: &mut Command) -> io::Result<ExitStatus> {
             return Ok(status);
         }
         for signal in signals.wait() {
-            let passed_on = match signal {
+            let forwarded = match signal {
                 SIGHUP => Signal::HUP,
                 SIGTERM => Signal::TERM,
                 _ => continue,
             };
-            // Not reaped yet, so the number is still the child's.
-            let _ = kill_process(Pid::from_child(&child), passed_on);
+            // The child is not reaped yet, so its process id is still its own.
+            let _ = kill_process(Pid::from_child(&child), forwarded);
         }
     }
 }
@@ -45,41 +46,42 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
-/// A process that runs beside the command. Dropping it ends it, and what it has started.
+/// A process that runs together with the command. Dropping it ends the process and its children.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
 }
 
 impl Server {
-    /// Starts it as the leader of a process group. It reads nothing, and prints where errors go.
+    /// Starts it as the leader of a process group, without input, and with its output on standard
+    /// error.
     pub(crate) fn start(command: &mut Command) -> io::Result<Server> {
         let command = command.stdin(Stdio::null()).stdout(io::stderr()).process_group(0);
         Ok(Server { child: command.spawn()? })
     }
 
-    /// Waits until `is_ready` holds, and tells whether it does; not longer than the server lives.
+    /// Waits until `is_ready` holds or the server has ended, and returns whether it holds.
     pub(crate) fn wait_until(
         &mut self,
         patience: Duration,
         mut is_ready: impl FnMut() -> bool,
     ) -> io::Result<bool> {
-        const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+        const POLL_INTERVAL: Duration = Duration::from_millis(10);
         let deadline = Instant::now() + patience;
         while !is_ready() {
-            if Instant::now() >= deadline || self.wait(BETWEEN_LOOKS)?.is_some() {
+            if Instant::now() >= deadline || self.wait(POLL_INTERVAL)?.is_some() {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Waits for its end, at most so long.
+    /// Waits for the end of the server, for at most `timeout`.
     fn wait(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
         let pidfd = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty())?;
         let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
         let mut fds = [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
-        // A signal ends the wait early, which does no harm.
+        // A signal ends the wait early, which is harmless.
         let _ = poll(&mut fds, Some(&timeout));
         self.child.try_wait()
     }
@@ -90,8 +92,8 @@ impl Drop for Server {
         let group = Pid::from_child(&self.child);
         if let Ok(None) = self.child.try_wait() {
             let _ = kill_process_group(group, Signal::TERM);
-            let deadline = Instant::now() + FAREWELL;
-            while Instant::now() < deadline && matches!(self.wait(FAREWELL), Ok(None)) {}
+            let deadline = Instant::now() + END_TIMEOUT;
+            while Instant::now() < deadline && matches!(self.wait(END_TIMEOUT), Ok(None)) {}
             if let Ok(None) = self.child.try_wait() {
                 let _ = kill_process_group(group, Signal::KILL);
                 let _ = self.child.wait();
@@ -127,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_listen_to_reason_is_ended() {
+    fn a_server_that_ignores_sigterm_is_killed() {
         let server = Server::start(&mut shell("trap '' TERM; while :; do sleep 1; done")).unwrap();
         let pid = Pid::from_child(&server.child);
         drop(server);
-        // The last of them is gone once init has taken note of its end.
-        wait_until(FAREWELL, "the end of the whole group", || {
+        // The group is gone as soon as init has reaped its last process.
+        wait_until(END_TIMEOUT, "the end of the whole group", || {
             kill_process_group(pid, Signal::CONT).is_err()
         });
     }

@@ -1,14 +1,15 @@
-//! Getting hold of a connection that another process holds.
+//! Borrowing the socket of a connection from the process that holds it.
 //!
-//! The verbs work on a socket, and a token names one: the kernel tells the inode of the
-//! connection's socket, /proc tells which process has that inode open, and pidfd_getfd(2) makes a
-//! duplicate of its descriptor. The process notices nothing. While the duplicate lives, a close of
-//! the original does not end the connection, so it is not kept longer than a verb takes.
+//! The verbs work on a socket, and the command line names a connection by its token. The kernel
+//! reports the inode of the connection's socket, /proc shows which process has that inode open, and
+//! pidfd_getfd(2) duplicates its descriptor. The process does not notice. While the duplicate is
+//! open, a close of the original does not end the connection, so a verb keeps it no longer than
+//! necessary.
 //!
 //! ```no_run
 //! let token = "4f2a9c01".parse().unwrap();
-//! let held = subflows_cli::holder::hold(token)?;
-//! println!("{}", subflows::list(&held)?.len());
+//! let sock = subflows_cli::borrow_socket::borrow(token)?;
+//! println!("{}", subflows::list(&sock)?.len());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -27,35 +28,35 @@ use crate::token::Token;
 
 /// A duplicate of a connection's socket.
 #[derive(Debug)]
-pub struct Held {
+pub struct Borrowed {
     sock: OwnedFd,
 }
 
-impl AsFd for Held {
+impl AsFd for Borrowed {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sock.as_fd()
     }
 }
 
-/// Why a connection's socket is out of reach.
+/// Why a connection's socket could not be borrowed.
 #[derive(Debug)]
-pub enum Unheld {
-    /// The kernel does not know the connection, or cannot be asked.
-    Unknown(Failure),
+pub enum BorrowError {
+    /// The kernel does not have such a connection, or the look-up failed.
+    LookUp(Failure),
     /// No process holds it: its program has closed it, or has not accepted it yet.
-    Nobody(Token),
-    /// A process holds it that this one may not look into.
+    NoHolder(Token),
+    /// The process that holds it may not be traced by this one.
     NotPermitted {
         /// The connection.
         token: Token,
-        /// The user who made it.
+        /// The user who made the socket.
         uid: u32,
-        /// The process, where it is known.
+        /// The process, if it is known.
         holder: Option<Process>,
     },
-    /// A process holds it that cannot be seen from here, though everything may be looked into.
-    OutOfSight(Token),
-    /// The system said no for another reason.
+    /// The process that holds it is not visible here, although this process may trace all others.
+    NotVisible(Token),
+    /// A system call failed for another reason.
     Os(Token, io::Error),
 }
 
@@ -74,102 +75,102 @@ impl fmt::Display for Process {
     }
 }
 
-impl fmt::Display for Unheld {
+impl fmt::Display for BorrowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unheld::Unknown(failure) => write!(f, "{failure}"),
-            Unheld::Nobody(token) => write!(f, "no process holds connection {token}"),
-            Unheld::NotPermitted { token, holder: Some(process), .. } => {
+            BorrowError::LookUp(failure) => write!(f, "{failure}"),
+            BorrowError::NoHolder(token) => write!(f, "no process holds connection {token}"),
+            BorrowError::NotPermitted { token, holder: Some(process), .. } => {
                 write!(f, "not permitted to borrow connection {token} from {process}")
             }
-            Unheld::NotPermitted { token, uid, .. } => write!(
+            BorrowError::NotPermitted { token, uid, .. } => write!(
                 f,
-                "not permitted to look into the process that holds connection {token} (made by \
-                 user {uid})"
+                "not permitted to trace the process that holds connection {token} (made by user \
+                 {uid})"
             ),
-            Unheld::OutOfSight(token) => {
-                write!(f, "the process that holds connection {token} cannot be seen from here")
+            BorrowError::NotVisible(token) => {
+                write!(f, "the process that holds connection {token} is not visible in this /proc")
             }
-            Unheld::Os(token, error) => write!(f, "cannot borrow connection {token}: {error}"),
+            BorrowError::Os(token, error) => write!(f, "cannot borrow connection {token}: {error}"),
         }
     }
 }
 
-impl std::error::Error for Unheld {}
+impl std::error::Error for BorrowError {}
 
-impl From<Unheld> for Failure {
-    fn from(unheld: Unheld) -> Failure {
-        let text = unheld.to_string();
-        match unheld {
-            Unheld::Unknown(failure) => failure,
-            Unheld::Nobody(_) => Failure::new(ErrorKind::InvalidState, text).remedy(
-                "Its program has closed it, or has not accepted it yet; only `list` works on it.",
+impl From<BorrowError> for Failure {
+    fn from(error: BorrowError) -> Failure {
+        let text = error.to_string();
+        match error {
+            BorrowError::LookUp(failure) => failure,
+            BorrowError::NoHolder(_) => Failure::new(ErrorKind::InvalidState, text).remedy(
+                "Its program has closed it, or has not accepted it yet. Use `subflows list`.",
             ),
-            Unheld::NotPermitted { .. } => Failure::new(ErrorKind::NotPermitted, text).remedy(
-                "Run it as root (sudo subflows ...), or as that user; for programs with \
-                 capabilities, and where kernel.yama.ptrace_scope is not 0, it takes root.",
+            BorrowError::NotPermitted { .. } => Failure::new(ErrorKind::NotPermitted, text).remedy(
+                "Run it as root (sudo subflows ...), or as that user. If the program has \
+                 capabilities, or kernel.yama.ptrace_scope is not 0, only root may do it.",
             ),
-            Unheld::OutOfSight(_) => Failure::new(ErrorKind::NotPermitted, text).remedy(
-                "Run it where the process is seen, such as in its container or on the host of \
-                 that: sudo nsenter --target PID --net subflows ...",
+            BorrowError::NotVisible(_) => Failure::new(ErrorKind::NotPermitted, text).remedy(
+                "Run it in the container of the process, or on the host in the network namespace \
+                 of the process: sudo nsenter --target PID --net subflows ...",
             ),
-            Unheld::Os(_, error) if error.raw_os_error() == Some(Errno::NOSYS.raw_os_error()) => {
+            BorrowError::Os(_, error) if Errno::from_io_error(&error) == Some(Errno::NOSYS) => {
                 Failure::new(ErrorKind::Unsupported, text).remedy("Use Linux 5.6 or newer.")
             }
-            Unheld::Os(_, error) => Failure::system(text, &error),
+            BorrowError::Os(_, error) => Failure::system(text, &error),
         }
     }
 }
 
-/// Finds out who holds a connection of this network namespace, and duplicates its socket.
+/// Finds the process that holds a connection of this network namespace, and duplicates its socket.
 ///
 /// # Errors
-/// See [`Unheld`].
-pub fn hold(token: Token) -> Result<Held, Unheld> {
-    /// A socket that changes hands while /proc is walked may be missed.
+/// See [`BorrowError`].
+pub fn borrow(token: Token) -> Result<Borrowed, BorrowError> {
+    /// One walk over /proc may miss a socket that passes to another process at the time.
     const WALKS: usize = 3;
     for _ in 0..WALKS {
         let connection = look_up(token)?;
         if connection.inode == 0 {
-            return Err(Unheld::Nobody(token));
+            return Err(BorrowError::NoHolder(token));
         }
         let found = search(Path::new("/proc"), connection.inode);
         let mut refused = None;
         for (process, fd) in found.holders {
-            match borrow(&process, fd) {
-                Ok(sock) if is(&sock, token) => return Ok(Held { sock }),
-                // Closed, and the number taken by something else, or by nothing: not this one.
+            match duplicate(&process, fd) {
+                Ok(sock) if is(&sock, token) => return Ok(Borrowed { sock }),
+                // The process has closed it, and its number may be that of another file by now.
                 Ok(_) | Err(Errno::SRCH | Errno::BADF) => {}
                 Err(Errno::PERM | Errno::ACCESS) => refused = Some(process),
-                Err(error) => return Err(Unheld::Os(token, error.into())),
+                Err(error) => return Err(BorrowError::Os(token, error.into())),
             }
         }
         if refused.is_some() || found.denied > 0 || !geteuid().is_root() {
-            // Unless its holder has ended meanwhile.
+            // Ask again, in case the process has ended in the meantime.
             let connection = look_up(token)?;
             return Err(match connection.inode {
-                0 => Unheld::Nobody(token),
-                _ => Unheld::NotPermitted { token, uid: connection.uid, holder: refused },
+                0 => BorrowError::NoHolder(token),
+                _ => BorrowError::NotPermitted { token, uid: connection.uid, holder: refused },
             });
         }
     }
-    Err(Unheld::OutOfSight(token))
+    Err(BorrowError::NotVisible(token))
 }
 
-fn look_up(token: Token) -> Result<Connection, Unheld> {
+fn look_up(token: Token) -> Result<Connection, BorrowError> {
     subflows::connection(token.0).map_err(|error| {
         let failure = Failure::from(error.clone());
-        Unheld::Unknown(match error.kind() {
+        BorrowError::LookUp(match error.kind() {
             ErrorKind::Closed => failure.remedy(
-                "See `subflows connections`; for a connection in another network namespace, enter \
-                 it: nsenter --target PID --net subflows ...",
+                "List the connections with `subflows connections`. If it is in another network \
+                 namespace, enter that: nsenter --target PID --net subflows ...",
             ),
             _ => failure,
         })
     })
 }
 
-/// What a walk over /proc has found.
+/// The result of a walk over /proc.
 #[derive(Default)]
 struct Search {
     holders: Vec<(Process, RawFd)>,
@@ -193,18 +194,18 @@ fn search(proc: &Path, inode: u32) -> Search {
                 let process = Process { pid, name: name.trim_end().to_owned() };
                 search.holders.push((process, fd));
             }
-            // The kernel also refuses to read the links of a process that has just ended.
+            // The kernel also denies access to the links of a process that has just ended.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 search.denied += usize::from(entry.path().exists());
             }
-            // Ended in between.
+            // The process has ended.
             Err(_) => {}
         }
     }
     search
 }
 
-/// The first descriptor in a folder of them that leads to `target`.
+/// The first descriptor in a folder of descriptors that links to `target`.
 fn descriptor(folder: &Path, target: &str) -> io::Result<Option<RawFd>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -221,13 +222,14 @@ fn descriptor(folder: &Path, target: &str) -> io::Result<Option<RawFd>> {
     Ok(None)
 }
 
-fn borrow(process: &Process, fd: RawFd) -> Result<OwnedFd, Errno> {
+fn duplicate(process: &Process, fd: RawFd) -> Result<OwnedFd, Errno> {
     let pid = Pid::from_raw(process.pid).ok_or(Errno::SRCH)?;
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
     pidfd_getfd(&pidfd, fd, PidfdGetfdFlags::empty())
 }
 
-/// Between finding and borrowing, the number of a process or of a descriptor may pass to another.
+/// Whether this is the socket of that connection: after the search, the number of a process or of a
+/// descriptor may have been reused.
 fn is(sock: &OwnedFd, token: Token) -> bool {
     subflows::status(sock).is_ok_and(|status| status.token == Some(token.0))
 }
@@ -250,12 +252,12 @@ mod tests {
         assert_eq!(process.pid, std::process::id() as i32);
         assert_eq!(*fd, socket.as_raw_fd());
         assert!(!process.name.is_empty());
-        assert!(borrow(process, *fd).is_ok());
+        assert!(duplicate(process, *fd).is_ok());
     }
 
     #[test]
-    fn an_unknown_token_is_not_there() {
-        let Err(unheld @ Unheld::Unknown(_)) = hold(Token(1)) else { panic!("it exists") };
-        assert!(Failure::from(unheld).to_string().contains("nsenter"));
+    fn an_unknown_token_is_not_found() {
+        let Err(error @ BorrowError::LookUp(_)) = borrow(Token(1)) else { panic!("it exists") };
+        assert!(Failure::from(error).to_string().contains("nsenter"));
     }
 }

@@ -1,5 +1,5 @@
-//! The subflows of one connection as this command shows them: what `list` tells, and beside it
-//! what `details` tells.
+//! The subflows of one connection as this command shows them: what `list` reports, together with
+//! what `details` reports.
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -9,63 +9,58 @@ use subflows::{Details, Subflow, SubflowState};
 
 use crate::failure::Failure;
 use crate::json;
+use crate::table::column::{ID, LOCAL, RECEIVED, REMOTE, RTT, SENT, STATE};
 use crate::table::{Align, Cell, FAINT, GOOD, NOTE, NOTHING, Table};
 use crate::units;
 
-/// One subflow: known through its socket, or only from the kernel's socket table.
-pub(crate) enum Path {
-    Seen(Box<Subflow>, Option<Box<Details>>),
-    Outside(Box<Details>),
+/// One subflow.
+pub(crate) enum Row {
+    /// Read through the connection's socket.
+    Full(Box<Subflow>, Option<Box<Details>>),
+    /// Read from the kernel's socket table only.
+    KernelOnly(Box<Details>),
 }
 
-/// The subflows of a connection whose socket we have.
-pub(crate) fn of(sock: &impl AsFd) -> Result<Vec<Path>, Failure> {
+/// The subflows of a connection, read through its socket.
+pub(crate) fn of(sock: &impl AsFd) -> Result<Vec<Row>, Failure> {
     Ok(subflows::list(sock)?.into_iter().map(|subflow| with_details(sock, subflow)).collect())
 }
 
-/// One subflow with its details, if it is not closed in between.
-pub(crate) fn with_details(sock: &impl AsFd, subflow: Subflow) -> Path {
+/// One subflow with its details, unless it has been closed in the meantime.
+pub(crate) fn with_details(sock: &impl AsFd, subflow: Subflow) -> Row {
     let details = subflows::details(sock, subflow.id).ok().map(Box::new);
-    Path::Seen(Box::new(subflow), details)
+    Row::Full(Box::new(subflow), details)
 }
 
 /// The fields of `Subflow`, and those of `Details` as one more field.
-pub(crate) fn json(path: &Path) -> Value {
-    let (mut fields, details) = match path {
-        Path::Seen(subflow, details) => (json::fields(&**subflow), details.as_deref()),
-        Path::Outside(details) => (json::as_far_as::<Subflow>(&**details), Some(&**details)),
+pub(crate) fn json(row: &Row) -> Value {
+    let (mut fields, details) = match row {
+        Row::Full(subflow, details) => (json::fields(&**subflow), details.as_deref()),
+        Row::KernelOnly(details) => (json::as_far_as::<Subflow>(&**details), Some(&**details)),
     };
     let details = details.map_or(Value::Null, |details| json::record(details));
     fields.insert("details".to_owned(), details);
     Value::Object(fields)
 }
 
-pub(crate) fn table(paths: &[Path]) -> Table {
-    let mut table = Table::new([
-        ("ID", Align::Right),
-        ("LOCAL", Align::Left),
-        ("REMOTE", Align::Left),
-        ("RTT", Align::Right),
-        ("SENT", Align::Right),
-        ("AGAIN", Align::Right),
-        ("RECEIVED", Align::Right),
-        ("STATE", Align::Left),
-    ]);
-    paths.iter().for_each(|path| table.row(row(path)));
+pub(crate) fn table(rows: &[Row]) -> Table {
+    let resent = ("AGAIN", Align::Right);
+    let mut table = Table::new([ID, LOCAL, REMOTE, RTT, SENT, resent, RECEIVED, STATE]);
+    rows.iter().for_each(|row| table.row(cells(row)));
     table
 }
 
-fn row(path: &Path) -> [Cell; 8] {
-    let (id, details) = match path {
-        Path::Seen(subflow, details) => (subflow.id.to_string(), details.as_deref()),
-        Path::Outside(details) => (NOTHING.to_owned(), Some(&**details)),
+fn cells(row: &Row) -> [Cell; 8] {
+    let (id, details) = match row {
+        Row::Full(subflow, details) => (subflow.id.to_string(), details.as_deref()),
+        Row::KernelOnly(details) => (NOTHING.to_owned(), Some(&**details)),
     };
-    let (local, remote, state, rtt_us, bytes) = match path {
-        Path::Seen(s, _) => {
+    let (local, remote, state, rtt_us, bytes) = match row {
+        Row::Full(s, _) => {
             let bytes = [s.bytes_sent, s.bytes_received, s.bytes_retransmitted];
             (s.local, s.remote, s.state, s.rtt_us, bytes)
         }
-        Path::Outside(d) => {
+        Row::KernelOnly(d) => {
             let bytes = [d.bytes_sent, d.bytes_received, d.bytes_retransmitted];
             (d.local, d.remote, d.state, d.rtt_us, bytes)
         }
@@ -84,7 +79,7 @@ fn row(path: &Path) -> [Cell; 8] {
     ]
 }
 
-/// An address, and the interface to which the subflow is bound, as ss writes it.
+/// An address with the interface to which the subflow is bound, as ss writes it.
 pub(crate) fn end(address: SocketAddr, interface: Option<&str>) -> String {
     match (address, interface) {
         (_, None) => address.to_string(),
@@ -93,7 +88,7 @@ pub(crate) fn end(address: SocketAddr, interface: Option<&str>) -> String {
     }
 }
 
-/// Where an open subflow stands, in a word; the TCP state of any other.
+/// How an open subflow is used; the TCP state of any other subflow.
 pub(crate) fn state_of(state: SubflowState, details: Option<&Details>) -> Cell {
     let Some(details) = details.filter(|_| state == SubflowState::Established) else {
         return Cell::styled(state.name(), NOTE);
@@ -107,7 +102,7 @@ pub(crate) fn state_of(state: SubflowState, details: Option<&Details>) -> Cell {
     }
 }
 
-/// A cell for what is only there to fill the table.
+/// A cell without a value.
 pub(crate) fn nothing() -> Cell {
     Cell::styled(NOTHING, FAINT)
 }
@@ -117,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interface_stands_where_ss_has_it() {
+    fn an_interface_is_written_as_by_ss() {
         let v4 = "192.0.2.1:80".parse().unwrap();
         let v6 = "[2001:db8::1]:80".parse().unwrap();
         assert_eq!(end(v4, None), "192.0.2.1:80");

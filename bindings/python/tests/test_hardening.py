@@ -142,7 +142,7 @@ def test_a_closed_socket_says_so_whose_number_another_took(pair, silent):
     with pytest.raises(subflows.ClosedError) as told:
         subflows.open(pair.client, remote=silent, timeout=60)
     replacer.join()
-    assert "closed meanwhile" in str(told.value) and told.value.remedy in str(told.value)
+    assert "the socket was closed" in str(told.value) and told.value.remedy in str(told.value)
     assert [path.id for path in subflows.list(other.client)] == [1] and other.moves_data()
     other.close()
 

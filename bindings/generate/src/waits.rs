@@ -1,0 +1,52 @@
+//! How long operations take: what an interpreter does while one of them runs.
+
+use subflows::table::Operation;
+
+/// An operation that waits for the network, and the handle by which a program takes its steps.
+pub struct Wait {
+    /// The operation.
+    pub operation: &'static str,
+    /// The handle's class.
+    pub class: &'static str,
+    /// What its constructor does.
+    pub constructor: &'static str,
+}
+
+/// Every operation that waits for the network.
+pub const WAITS: &[Wait] = &[
+    Wait {
+        operation: "connect",
+        class: "Connecting",
+        constructor: "Starts to connect; does not wait for the network.",
+    },
+    Wait {
+        operation: "open",
+        class: "Opening",
+        constructor: "Sends the first segment of one more subflow; does not wait for the network.",
+    },
+];
+
+/// The wait of an operation, if it has one.
+pub fn wait(operation: &Operation) -> Option<&'static Wait> {
+    WAITS.iter().find(|wait| wait.operation == operation.name)
+}
+
+/// Operations that make a few system calls, none of which blocks. Releasing the interpreter's lock
+/// would cost about as much as the call itself.
+const BRIEF: &[&str] = &[
+    "upgrade",
+    "status",
+    "info",
+    "list",
+    "details",
+    "set_backup",
+    "announce",
+    "addresses",
+    "events",
+    "connection",
+];
+
+/// Whether an interpreter keeps its lock during the call.
+pub fn keeps_lock(operation: &Operation) -> bool {
+    BRIEF.contains(&operation.name)
+}

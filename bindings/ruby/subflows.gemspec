@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# What both gems have in common. The one with the sources has an extension besides, the ready-made
-# one its platform: see `package`.
+# What both gems have in common. `package` adds the extension to the source gem, and the platform to
+# the ready-made one.
 Gem::Specification.new do |spec|
   spec.name = "subflows"
   spec.version = File.read(File.join(__dir__, "lib/subflows/version.rb"))[/VERSION = "(.*)"/, 1]

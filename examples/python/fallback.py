@@ -1,6 +1,6 @@
-"""Says whether a server, and everything on the way to it, speaks Multipath TCP.
+"""Reports whether a server, and every middlebox on the way to it, supports Multipath TCP.
 
-python3 fallback.py HOST PORT. The server must send something. Needs no privilege.
+python3 fallback.py HOST PORT. The server must send something. Requires no privilege.
 """
 
 import socket
@@ -27,7 +27,7 @@ def main(host: str, port: str) -> None:
     with subflows.connect((host, int(port)), timeout=10) as sock:
         print(f"after the handshake: {verdict(sock)}", flush=True)
 
-        # Some middleboxes strip the options of data segments only: ask again.
+        # Some middleboxes strip the options of data segments only, so check again.
         sock.settimeout(10)
         sock.recv(1)
         print(f"after the first byte: {verdict(sock)}")
@@ -41,4 +41,4 @@ if __name__ == "__main__":
     except subflows.SubflowsError as error:
         sys.exit(f"{error.operation}: {error}")
     except socket.timeout:
-        sys.exit("the server has sent nothing")
+        sys.exit("the server sent no data within 10 seconds")

@@ -1,4 +1,4 @@
-"""Connect, open a second path over an interface, look at both, close it again.
+"""Connects, opens a second path over an interface, lists both, and closes it again.
 
 python3 list_and_open.py HOST PORT INTERFACE, with CAP_NET_ADMIN. The server must send something.
 """
@@ -9,16 +9,16 @@ import subflows
 
 
 def main(host: str, port: str, interface: str) -> None:
-    # Control: we decide about its paths, not the kernel.
+    # With control, the application manages the paths, not the kernel.
     with subflows.connect((host, int(port)), control=True) as sock:
-        # A connection takes further paths once a first byte has come through.
+        # A connection accepts further paths after its first byte of data.
         sock.recv(1)
 
         extra = subflows.open(sock, interface=interface)
         for path in subflows.list(sock):
             print(f"{path.id}: {path.local[0]} -> {path.remote[0]}, {path.rtt_us / 1000} ms")
 
-        # This closes the path. The connection, and the socket, go on.
+        # This closes the path. The connection and the socket stay open.
         subflows.close(sock, extra.id)
         print(f"{len(subflows.list(sock))} left")
 

@@ -1,8 +1,8 @@
-"""Plots how fast each path of a connection sends and receives, while it goes on.
+"""Plots the rate of each path of a connection while it runs.
 
-python3 plot.py TOKEN [FILE]. Needs matplotlib and no privilege. The connection may be any program's:
-`subflows connections` tells the tokens. With a FILE (.svg, .png) there is no window: the plot is written when
-the connection is over.
+python3 plot.py TOKEN [FILE]. Requires matplotlib and no privilege. The connection may belong to any program:
+`subflows connections` lists the tokens. With a FILE (.svg, .png), it opens no window, and writes the plot when
+the connection has ended.
 """
 
 import sys
@@ -18,7 +18,7 @@ INTERVAL_S = 0.2
 
 
 class Path:
-    """One path, from when it was first seen."""
+    """The rates of one path, since it was first seen."""
 
     def __init__(self, now: float, path: subflows.Details) -> None:
         self.times: list[float] = []
@@ -36,7 +36,7 @@ class Path:
 
 
 def find(token: int) -> Optional[subflows.Connection]:
-    # All of them: a look-up of one by its token does not tell its paths.
+    # Not by `connection`, which does not return the paths.
     found = (one for one in subflows.connections(subflows=True) if one.token == token)
     return next(found, None)
 
@@ -47,7 +47,7 @@ def main(token: str, file: Optional[str] = None) -> None:
     figure, axes = pyplot.subplots()
     start = time.monotonic()
     paths: dict[str, Path] = {}
-    # A window that was closed ends it as well.
+    # Closing the window ends the program as well.
     while (found := find(int(token, 16))) is not None and pyplot.get_fignums():
         now = time.monotonic() - start
         for path in found.subflows:
@@ -64,7 +64,7 @@ def main(token: str, file: Optional[str] = None) -> None:
             axes.plot(known.times, known.rates, label=name)
         if paths:
             axes.legend(loc="upper left")
-        # Draws it, and lets the window answer meanwhile.
+        # Draws the plot, and handles the events of the window.
         pyplot.pause(INTERVAL_S)
     for name, known in paths.items():
         print(f"{name} reached {max(known.rates, default=0):.1f} Mbit/s")

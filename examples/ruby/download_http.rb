@@ -2,7 +2,7 @@
 
 # A download by Net::HTTP that opens a second path after 1 MiB, and survives the loss of its first.
 #
-# download_http.rb URL INTERFACE, with CAP_NET_ADMIN. Prints how much came, and a checksum.
+# download_http.rb URL INTERFACE, with CAP_NET_ADMIN. Prints the number of bytes, and a checksum.
 
 require "subflows/http"
 require "zlib"

@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
-# Says whether a server, and everything on the way to it, speaks Multipath TCP.
+# Reports whether a server, and every middlebox on the way to it, supports Multipath TCP.
 #
-# fallback_report.rb HOST:PORT. The server must send something. Needs no privilege.
+# fallback_report.rb HOST:PORT. The server must send something. Requires no privilege.
 
 require "subflows"
 
@@ -22,7 +22,7 @@ end
 Subflows.connect(host, port, timeout: 10) do |socket|
   puts "after the handshake: #{verdict(socket)}"
 
-  # Some middleboxes strip the options of data segments only: ask again.
+  # Some middleboxes strip the options of data segments only, so check again.
   socket.read(1)
   puts "after the first byte: #{verdict(socket)}"
 end

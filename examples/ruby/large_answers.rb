@@ -2,13 +2,13 @@
 
 # A server that opens a second path for large answers, and closes it after them.
 #
-# large_answers.rb ADDRESS:PORT INTERFACE CLIENTS serves that many clients and ends. Each line of a
-# client's is a number of bytes, and is answered by as many. The second path leads by the interface
-# to an address that the client has announced, with a port: without that, nobody listens at its
-# side. To a client behind a NAT the server would announce its own, and the client would open.
+# large_answers.rb ADDRESS:PORT INTERFACE CLIENTS serves that many clients and ends. A client sends
+# lines, each with a number of bytes, and gets as many bytes for each. The second path goes over the
+# interface to an address that the client has announced with a port, at which the client listens.
+# (If the client is behind a NAT, let the server announce an address and the client open the path.)
 #
-# With CAP_NET_ADMIN, and with `sysctl net.mptcp.path_manager=userspace`, by which this program
-# controls what it accepts.
+# Requires CAP_NET_ADMIN, and `sysctl net.mptcp.path_manager=userspace`, which puts the accepted
+# connections under the control of this program.
 
 require "subflows"
 
@@ -20,23 +20,23 @@ abort "usage: large_answers.rb ADDRESS:PORT INTERFACE CLIENTS" unless at && inte
 address, _, port = at.rpartition(":")
 $stdout.sync = true
 
-# Nothing, where the client speaks plain TCP: it has one path, and tells of no other.
+# Returns nil for a plain TCP client, which has one path and announces no address.
 def events_of(client)
   Subflows.events(client)
 rescue Subflows::NotMptcpError
   nil
 end
 
-# The address of which the client has told since this was asked last.
+# The last address that the client has announced since the previous call.
 def last_announced(events)
-  told = events.each(timeout: 0).select { |event| event.kind == :address_announced }
-  told.last&.remote
+  announced = events.each(timeout: 0).select { |event| event.kind == :address_announced }
+  announced.last&.remote
 end
 
 def second_path(client, interface, remote)
   Subflows.open(client, interface: interface, remote: remote, timeout: 1)
 rescue Subflows::Error => error
-  # Without a second path the answer goes over the first.
+  # The answer goes over the first path.
   warn error.message
 end
 
@@ -45,7 +45,7 @@ def serve(client, interface)
   announced = extra = nil
   while (line = client.gets)
     size = Integer(line)
-    # Who asks again has the whole answer: nothing is on its way over this path.
+    # The client asks again after the whole answer, so this path carries no data.
     Subflows.close(client, extra.id) if extra
     announced = (last_announced(events) if events) || announced
     extra = (second_path(client, interface, announced) if size >= LARGE && announced)

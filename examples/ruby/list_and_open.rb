@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Connect, look at the paths, open a second one over an interface, close it again.
+# Connects, opens a second path over an interface, lists both, and closes it again.
 #
 # list_and_open.rb HOST:PORT INTERFACE, with CAP_NET_ADMIN. The server must send something.
 
@@ -11,7 +11,7 @@ abort "usage: list_and_open.rb HOST:PORT INTERFACE" unless server && interface
 host, _, port = server.rpartition(":")
 
 Subflows.connect(host, port, control: true) do |socket|
-  # A connection takes further subflows once a first byte has come through.
+  # A connection accepts further subflows after its first byte of data.
   socket.read(1)
 
   extra = Subflows.open(socket, interface: interface)

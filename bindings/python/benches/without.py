@@ -12,7 +12,7 @@ INFO_SIZE = 104
 
 
 class TcpInfo(ctypes.Structure):
-    """`struct tcp_info`, as far as the fields that are asked for most."""
+    """`struct tcp_info`, up to the fields that programs use most."""
 
     _fields_ = [
         ("state", ctypes.c_uint8),

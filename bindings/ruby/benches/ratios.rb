@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
-# What the gem costs beside what a program does without it, measured in turn in one run.
+# The cost of the gem compared with what a program does without it, measured in turn in one run.
 #
-#   ratios.rb TABLE PYTHON writes the table; PYTHON has the package of that language.
+#   ratios.rb TABLE PYTHON writes the table; PYTHON is an interpreter that has the package.
 
 require "subflows"
 
@@ -38,8 +38,8 @@ def each_call
   end
 end
 
-# @return [Array<Float>] nanoseconds a call of each, in turn, so that what disturbs one disturbs the
-#   others; the first round warms up
+# @return [Array<Float>] nanoseconds per call of each, called in turn, so that a disturbance affects
+#   all of them; the first round warms up
 def medians(*contenders)
   taken = contenders.map { [] }
   (ROUNDS + 1).times do |round|

@@ -7,7 +7,7 @@ Gem::Specification.new do |spec|
   spec.version = File.read(File.join(__dir__, "lib/subflows/version.rb"))[/VERSION = "(.*)"/, 1]
   spec.summary = "See and steer the subflows of your own Multipath TCP connections"
   spec.description = "Lists, opens, prioritises and closes the subflows of Multipath TCP " \
-                     "connections, on stock Linux kernels. Any IO will do."
+                     "connections, on stock Linux kernels. Works on any IO."
   spec.authors = ["The subflows developers"]
   spec.licenses = ["MIT", "Apache-2.0"]
   spec.required_ruby_version = ">= 3.1"

@@ -1,4 +1,4 @@
-"""Without these, a server that names no host is deaf to one family, or a client of IPv4 gets in."""
+"""Without these, a listener without a host could reject the clients of one family."""
 
 import contextlib
 import socket

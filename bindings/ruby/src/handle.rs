@@ -38,8 +38,8 @@ pub(crate) fn seconds_until(deadline: Instant) -> f64 {
     deadline.saturating_duration_since(Instant::now()).as_secs_f64()
 }
 
-/// Declares the class of a handle: `Name(core's type) = "Its::Name" { public; private }`, where
-/// `method/1` has one argument. `release`, which closes it, is private in every class.
+/// Declares the class of a handle: `Name(core's type) = "Its::Name" { public methods; private ones }`.
+/// `method/1` takes one argument. Every class has a private `release`, which closes the handle.
 macro_rules! handle {
     (
         $(#[$attribute:meta])*

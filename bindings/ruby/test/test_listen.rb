@@ -2,7 +2,7 @@
 
 require_relative "helper"
 
-# Without these, a server that names no host is deaf to one family, or a client of IPv4 gets in.
+# Without these, a listener without a host could reject the clients of one family.
 class ListenTest < SubflowsTest
   def test_without_a_host_both_families_are_accepted
     [nil, ""].each do |host|

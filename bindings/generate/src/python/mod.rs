@@ -1,4 +1,4 @@
-//! Python: classes around core's records, exceptions, enumerations, stubs.
+//! Python: functions, classes around core's records, exceptions, enumerations, stubs.
 
 mod classes;
 mod docstrings;
@@ -29,7 +29,7 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
     ])
 }
 
-/// A text with what stands in backticks as Python knows it.
+/// A text whose words in backticks are spelled as in Python.
 fn spelled(text: &str) -> String {
     words::spelled(text, |word| match word {
         Word::Operation(name) => format!("`{name}`"),

@@ -1,4 +1,4 @@
-//! Ruby: classes around core's records, a class per kind of error, enumerations, signatures.
+//! Ruby: methods, classes around core's records, a class per kind of error, enumerations, signatures.
 
 mod classes;
 mod errors;

@@ -1,6 +1,9 @@
-//! How long operations take: what an interpreter does while one of them runs.
+//! Operations that wait, operations that do not block, and the handles that outlive a call.
 
+use subflows::OPERATIONS;
 use subflows::table::Operation;
+
+use crate::signature::{self, Given};
 
 /// An operation that waits for the network, and the handle by which a program takes its steps.
 pub struct Wait {
@@ -29,6 +32,16 @@ pub const WAITS: &[Wait] = &[
 /// The wait of an operation, if it has one.
 pub fn wait(operation: &Operation) -> Option<&'static Wait> {
     WAITS.iter().find(|wait| wait.operation == operation.name)
+}
+
+/// The classes of handles, and the operation that returns each. It is also the name of the module in
+/// which the class is written by hand.
+pub fn handles() -> Vec<(&'static str, &'static str)> {
+    let of = |operation: &Operation| match signature::result(operation) {
+        Given::Handle(class) => Some((operation.name, class)),
+        _ => wait(operation).map(|wait| (operation.name, wait.class)),
+    };
+    OPERATIONS.iter().filter_map(of).collect()
 }
 
 /// Operations that make a few system calls, none of which blocks. Releasing the interpreter's lock

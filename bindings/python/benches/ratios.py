@@ -139,7 +139,7 @@ def importing() -> tuple:
     return statistics.median(taken[1:]), 15e6
 
 
-def told(nanoseconds: float) -> str:
+def shown(nanoseconds: float) -> str:
     for unit, size in (("ms", 1e6), ("µs", 1e3)):
         if nanoseconds >= size:
             return f"{nanoseconds / size:.2f} {unit}"
@@ -160,9 +160,9 @@ def main() -> None:
     for name, ours, other, bar in rows:
         ratio = ours / other
         judged = " | " if bar is None else f"≤ {bar:g} | {verdict(ratio <= bar)}"
-        lines.append(f"| {name} | {told(ours)} | {told(other)} | {ratio:.2f} | {judged} |")
+        lines.append(f"| {name} | {shown(ours)} | {shown(other)} | {ratio:.2f} | {judged} |")
     took, bar = importing()
-    lines.append(f"| `import subflows` | {told(took)} | | | ≤ {told(bar)} | {verdict(took <= bar)} |")
+    lines.append(f"| `import subflows` | {shown(took)} | | | ≤ {shown(bar)} | {verdict(took <= bar)} |")
     text = "\n" + "\n".join(lines) + "\n"
     print(text)
     Path(table).write_text(text)

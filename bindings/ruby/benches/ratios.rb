@@ -52,7 +52,7 @@ def medians(*contenders)
   taken.map { |times| times.sort[times.size / 2] }
 end
 
-def told(nanoseconds)
+def shown(nanoseconds)
   nanoseconds < 1000 ? format("%d ns", nanoseconds) : format("%.2f µs", nanoseconds / 1000)
 end
 
@@ -84,7 +84,7 @@ lines = ["| in Ruby #{version} | ours | compared with | ratio | bar | |", "|---|
 rows.each do |name, ours, other, bar|
   ratio = ours / other
   verdict = (ratio <= bar ? "holds" : "**missed**") if bar
-  lines << format("| %s | %s | %s | %.2f | %s | %s |", name, told(ours), told(other), ratio,
+  lines << format("| %s | %s | %s | %.2f | %s | %s |", name, shown(ours), shown(other), ratio,
                   bar && "≤ #{bar}", verdict)
 end
 text = "\n#{lines.join("\n")}\n"

@@ -9,6 +9,7 @@ use subflows::table::{Field, Operation};
 use subflows::{OPERATIONS, RECORDS};
 
 use crate::signature::{self, Default, Given, Held, Keyword, Member, Scalar, Taken};
+use crate::waits;
 use crate::words;
 
 const HEAD: &str = "\
@@ -69,7 +70,7 @@ pub(super) fn stubs(root: &Path) -> Result<String> {
 fn exports(file: &mut String) -> Result<()> {
     file.push_str("__all__ = [\n    \"__version__\",\n");
     let records = RECORDS.iter().map(|record| record.name);
-    let handles = super::verbs::handles().into_iter().map(|(_, class)| class);
+    let handles = waits::handles().into_iter().map(|(_, class)| class);
     for name in records.chain(handles).chain(OPERATIONS.iter().map(|operation| operation.name)) {
         writeln!(file, "    \"{name}\",")?;
     }

@@ -28,7 +28,7 @@ use crate::records;
 pub(super) fn rust(root: &Path) -> Result<String> {
     let docstrings = Docstrings::read(root)?;
     let mut file = HEAD.to_owned();
-    for (module, class) in handles() {
+    for (module, class) in waits::handles() {
         writeln!(file, "use crate::{module}::{class};")?;
     }
     for operation in OPERATIONS {
@@ -40,7 +40,7 @@ pub(super) fn rust(root: &Path) -> Result<String> {
     }
     file.push_str("/// Adds every function and every handle's class to the module.\n");
     file.push_str("pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {\n");
-    for (_, class) in handles() {
+    for (_, class) in waits::handles() {
         writeln!(file, "module.add_class::<{class}>()?;")?;
     }
     for operation in OPERATIONS {
@@ -48,15 +48,6 @@ pub(super) fn rust(root: &Path) -> Result<String> {
     }
     file.push_str("Ok(())\n}\n");
     formatted(&file)
-}
-
-/// The classes of handles, each with the module in which it is written by hand.
-pub(super) fn handles() -> Vec<(&'static str, &'static str)> {
-    let of = |operation: &Operation| match signature::result(operation) {
-        Given::Handle(class) => Some((operation.name, class)),
-        _ => waits::wait(operation).map(|wait| (operation.name, wait.class)),
-    };
-    OPERATIONS.iter().filter_map(of).collect()
 }
 
 /// A parameter: how Rust declares it, how Python sees it, and core's value out of it.

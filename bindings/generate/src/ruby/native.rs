@@ -27,7 +27,7 @@ use crate::record::Give;
 /// The whole file.
 pub(super) fn rust() -> Result<String> {
     let mut file = HEAD.to_owned();
-    for (module, class) in handles() {
+    for (module, class) in waits::handles() {
         writeln!(file, "use crate::{module}::{class};")?;
     }
     for operation in OPERATIONS {
@@ -37,7 +37,7 @@ pub(super) fn rust() -> Result<String> {
         "\n/// Defines the classes of handles, and every native method.\n\
          pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<(), Error> {\n",
     );
-    for (_, class) in handles() {
+    for (_, class) in waits::handles() {
         writeln!(file, "{class}::define(ruby, module)?;")?;
     }
     for operation in OPERATIONS {
@@ -47,15 +47,6 @@ pub(super) fn rust() -> Result<String> {
     }
     file.push_str("Ok(())\n}\n");
     formatted(&file)
-}
-
-/// The classes of handles, each with the module in which it is written by hand.
-fn handles() -> Vec<(&'static str, &'static str)> {
-    let of = |operation: &Operation| match signature::result(operation) {
-        Given::Handle(class) => Some((operation.name, class)),
-        _ => waits::wait(operation).map(|wait| (operation.name, wait.class)),
-    };
-    OPERATIONS.iter().filter_map(of).collect()
 }
 
 /// The parameters, as Rust declares them.

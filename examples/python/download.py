@@ -1,6 +1,6 @@
 """A download that opens a second path after 1 MiB, and survives the loss of its first.
 
-python3 download.py HOST PORT INTERFACE FILE, with CAP_NET_ADMIN. Writes what the server sends to the file.
+python3 download.py HOST PORT INTERFACE FILE, with CAP_NET_ADMIN. Writes the data of the server to the file.
 """
 
 import socket
@@ -16,7 +16,7 @@ def open_second_path(sock: socket.socket, interface: str) -> None:
         path = subflows.open(sock, interface=interface)
         print(f"opened {path.local[0]} -> {path.remote[0]}", flush=True)
     except subflows.SubflowsError as error:
-        # If the second path cannot be opened, the download goes on over the first.
+        # The download continues on the first path.
         print(error, file=sys.stderr)
 
 
@@ -24,7 +24,7 @@ def main(host: str, port: str, interface: str, name: str) -> None:
     received = 0
     has_second_path = False
     with subflows.connect((host, int(port)), control=True) as sock, open(name, "wb") as file:
-        # This code does not know over which path the bytes arrive, or that one path has failed.
+        # This loop does not see which path carries the data, or that a path is lost.
         while data := sock.recv(64 * 1024):
             file.write(data)
             received += len(data)

@@ -1,6 +1,6 @@
-"""Reports whether the server, and every host on the path to it, supports Multipath TCP.
+"""Reports whether a server, and every middlebox on the way to it, supports Multipath TCP.
 
-python3 fallback.py HOST PORT. The server must send at least one byte. Requires no privilege.
+python3 fallback.py HOST PORT. The server must send something. Requires no privilege.
 """
 
 import socket
@@ -11,7 +11,7 @@ from subflows import State
 
 VERDICTS = {
     State.MPTCP: "Multipath TCP",
-    State.FELL_BACK: "plain TCP: the server, or a middlebox on the path, does not support Multipath TCP",
+    State.FELL_BACK: "plain TCP: the server, or a middlebox on the way, does not speak Multipath TCP",
     State.TCP: "plain TCP: this kernel has no Multipath TCP, or net.mptcp.enabled is 0",
     State.CLOSED: "the connection is closed",
 }
@@ -27,7 +27,7 @@ def main(host: str, port: str) -> None:
     with subflows.connect((host, int(port)), timeout=10) as sock:
         print(f"after the handshake: {verdict(sock)}", flush=True)
 
-        # Some middleboxes strip the options of data segments only: check again.
+        # Some middleboxes strip the options of data segments only, so check again.
         sock.settimeout(10)
         sock.recv(1)
         print(f"after the first byte: {verdict(sock)}")
@@ -41,4 +41,4 @@ if __name__ == "__main__":
     except subflows.SubflowsError as error:
         sys.exit(f"{error.operation}: {error}")
     except socket.timeout:
-        sys.exit("the server has sent nothing")
+        sys.exit("the server sent no data within 10 seconds")

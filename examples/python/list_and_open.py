@@ -1,6 +1,6 @@
-"""Connect, open a second path over an interface, list both, close it again.
+"""Connects, opens a second path over an interface, lists both, and closes it again.
 
-python3 list_and_open.py HOST PORT INTERFACE, with CAP_NET_ADMIN. The server must send at least one byte.
+python3 list_and_open.py HOST PORT INTERFACE, with CAP_NET_ADMIN. The server must send something.
 """
 
 import sys
@@ -9,9 +9,9 @@ import subflows
 
 
 def main(host: str, port: str, interface: str) -> None:
-    # Control: this program, not the kernel, decides about its paths.
+    # With control, the application manages the paths, not the kernel.
     with subflows.connect((host, int(port)), control=True) as sock:
-        # A connection accepts further subflows as soon as its first byte has arrived.
+        # A connection accepts further paths after its first byte of data.
         sock.recv(1)
 
         extra = subflows.open(sock, interface=interface)

@@ -1,8 +1,8 @@
-"""Plots the rate of each path of a connection while it sends and receives.
+"""Plots the rate of each path of a connection while it runs.
 
 python3 plot.py TOKEN [FILE]. Requires matplotlib and no privilege. The connection may belong to any program:
-`subflows connections` prints the tokens. With a FILE (.svg, .png) there is no window: the plot is written when
-the connection is over.
+`subflows connections` lists the tokens. With a FILE (.svg, .png), it opens no window, and writes the plot when
+the connection has ended.
 """
 
 import sys
@@ -18,7 +18,7 @@ INTERVAL_S = 0.2
 
 
 class Path:
-    """One path, from when it was first seen."""
+    """The rates of one path, since it was first seen."""
 
     def __init__(self, now: float, path: subflows.Details) -> None:
         self.times: list[float] = []
@@ -36,7 +36,7 @@ class Path:
 
 
 def find(token: int) -> Optional[subflows.Connection]:
-    # All connections: a look-up by token does not return the subflows.
+    # Not by `connection`, which does not return the paths.
     found = (one for one in subflows.connections(subflows=True) if one.token == token)
     return next(found, None)
 
@@ -64,7 +64,7 @@ def main(token: str, file: Optional[str] = None) -> None:
             axes.plot(known.times, known.rates, label=name)
         if paths:
             axes.legend(loc="upper left")
-        # Draws the plot, and handles events of the window in the meantime.
+        # Draws the plot, and handles the events of the window.
         pyplot.pause(INTERVAL_S)
     for name, known in paths.items():
         print(f"{name} reached {max(known.rates, default=0):.1f} Mbit/s")

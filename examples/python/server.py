@@ -1,6 +1,6 @@
-"""An asyncio server that reports its clients' paths: for each line that a client sends, one line for each path.
+"""An asyncio server that reports the paths of its clients: for each line of a client, a line per path.
 
-python3 server.py HOST PORT. Needs no privilege.
+python3 server.py HOST PORT. Requires no privilege.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ def report(writer: asyncio.StreamWriter) -> None:
         print(f"{client}: one path only ({state.name})", flush=True)
         return
     for path in subflows.list(sock):
-        # The client asked this end to use it as backup only.
+        # The client asked for it to be used only if no other path works.
         is_backup = subflows.details(sock, path.id).is_remote_backup
         words = f"{path.local[0]} <- {path.remote[0]}, {path.bytes_received} bytes"
         print(f"{client}: {words}{', backup' if is_backup else ''}", flush=True)
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    # The server's first bytes make the connection ready for further subflows of the client.
+    # This first data makes the connection ready for further paths of the client.
     writer.write(b"hello\n")
     try:
         while await reader.readline():
@@ -37,7 +37,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def main(host: str, port: str) -> None:
-    # Clients without Multipath TCP are served as well.
+    # Clients without Multipath TCP are accepted as well.
     server = await subflows.aio.start_server(serve, host, int(port))
     host, number = server.sockets[0].getsockname()[:2]
     print(f"listening on {host} port {number}", flush=True)

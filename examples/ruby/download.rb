@@ -17,7 +17,7 @@ def open_second_path(socket, interface)
   path = Subflows.open(socket, interface: interface)
   puts "opened #{path.local.inspect_sockaddr} -> #{path.remote.inspect_sockaddr}"
 rescue Subflows::Error => error
-  # If the second path cannot be opened, the download goes on over the first.
+  # The download continues on the first path.
   warn error.message
 end
 

@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
-# Reports whether the server, and every host on the path to it, supports Multipath TCP.
+# Reports whether a server, and every middlebox on the way to it, supports Multipath TCP.
 #
-# fallback_report.rb HOST:PORT. The server must send at least one byte. Requires no privilege.
+# fallback_report.rb HOST:PORT. The server must send something. Requires no privilege.
 
 require "subflows"
 
@@ -13,7 +13,7 @@ $stdout.sync = true
 def verdict(socket)
   case Subflows.status(socket).state
   when :mptcp then "Multipath TCP"
-  when :fell_back then "plain TCP: the server or a middlebox does not support Multipath TCP"
+  when :fell_back then "plain TCP: the server or a middlebox does not speak Multipath TCP"
   when :tcp then "plain TCP: this kernel has no Multipath TCP, or it is switched off"
   else "the connection is closed"
   end
@@ -22,7 +22,7 @@ end
 Subflows.connect(host, port, timeout: 10) do |socket|
   puts "after the handshake: #{verdict(socket)}"
 
-  # Some middleboxes strip the options of data segments only: check again.
+  # Some middleboxes strip the options of data segments only, so check again.
   socket.read(1)
   puts "after the first byte: #{verdict(socket)}"
 end

@@ -2,14 +2,13 @@
 
 # A server that opens a second path for large answers, and closes it after them.
 #
-# large_answers.rb ADDRESS:PORT INTERFACE CLIENTS ends after CLIENTS clients. Each line that a
-# client sends is a number of bytes, and the server answers with as many. The second path goes over
-# the interface to an address that the client has announced with a port: without a port, no program
-# listens there. If the client is behind a NAT, the server would have to announce its own address,
-# and the client to open the subflow.
+# large_answers.rb ADDRESS:PORT INTERFACE CLIENTS serves that many clients and ends. A client sends
+# lines, each with a number of bytes, and gets as many bytes for each. The second path goes over the
+# interface to an address that the client has announced with a port, at which the client listens.
+# (If the client is behind a NAT, let the server announce an address and the client open the path.)
 #
-# Requires CAP_NET_ADMIN, and `sysctl net.mptcp.path_manager=userspace`, so that this program
-# controls the connections that it accepts.
+# Requires CAP_NET_ADMIN, and `sysctl net.mptcp.path_manager=userspace`, which puts the accepted
+# connections under the control of this program.
 
 require "subflows"
 
@@ -21,14 +20,14 @@ abort "usage: large_answers.rb ADDRESS:PORT INTERFACE CLIENTS" unless at && inte
 address, _, port = at.rpartition(":")
 $stdout.sync = true
 
-# Nothing for a client with plain TCP: it has one path, and announces no address.
+# Returns nil for a plain TCP client, which has one path and announces no address.
 def events_of(client)
   Subflows.events(client)
 rescue Subflows::NotMptcpError
   nil
 end
 
-# The address that the client has announced since the last call.
+# The last address that the client has announced since the previous call.
 def last_announced(events)
   announced = events.each(timeout: 0).select { |event| event.kind == :address_announced }
   announced.last&.remote
@@ -37,7 +36,7 @@ end
 def second_path(client, interface, remote)
   Subflows.open(client, interface: interface, remote: remote, timeout: 1)
 rescue Subflows::Error => error
-  # If the second path cannot be opened, the answer uses the first.
+  # The answer goes over the first path.
   warn error.message
 end
 
@@ -46,7 +45,7 @@ def serve(client, interface)
   announced = extra = nil
   while (line = client.gets)
     size = Integer(line)
-    # A new request means that the client has the whole answer: this path is idle.
+    # The client asks again after the whole answer, so this path carries no data.
     Subflows.close(client, extra.id) if extra
     announced = (last_announced(events) if events) || announced
     extra = (second_path(client, interface, announced) if size >= LARGE && announced)

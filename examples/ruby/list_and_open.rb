@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
-# Connect, list the paths, open a second one over an interface, close it again.
+# Connects, opens a second path over an interface, lists both, and closes it again.
 #
-# list_and_open.rb HOST:PORT INTERFACE, with CAP_NET_ADMIN. The server must send at least one byte.
+# list_and_open.rb HOST:PORT INTERFACE, with CAP_NET_ADMIN. The server must send something.
 
 require "subflows"
 
@@ -11,7 +11,7 @@ abort "usage: list_and_open.rb HOST:PORT INTERFACE" unless server && interface
 host, _, port = server.rpartition(":")
 
 Subflows.connect(host, port, control: true) do |socket|
-  # A connection accepts further subflows as soon as its first byte has arrived.
+  # A connection accepts further subflows after its first byte of data.
   socket.read(1)
 
   extra = Subflows.open(socket, interface: interface)

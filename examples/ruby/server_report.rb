@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
-# A server that reports its clients' paths: one line for each path, when the client has sent data.
+# A server that reports the paths of its clients: a line per path, after a client's first byte.
 #
-# server_report.rb ADDRESS:PORT CLIENTS ends after CLIENTS clients. Requires no privilege.
+# server_report.rb ADDRESS:PORT CLIENTS serves that many clients and ends. Requires no privilege.
 
 require "subflows"
 

@@ -11,6 +11,7 @@ pub mod reference;
 pub mod ruby;
 mod rust;
 pub mod signature;
+pub mod waits;
 pub mod words;
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-"""What the package costs beside what a program does without it, both measured in turn in one run.
+"""The cost of the package compared with what a program does without it, measured in turn in one run.
 
     tests/alone PYTHON bindings/python/benches/ratios.py TABLE [LIBRARY]
 
@@ -21,7 +21,7 @@ CONNECTIONS = 5000
 
 
 def pair(control: bool) -> tuple:
-    """Both ends, of which the server's takes as many subflows as come."""
+    """Both ends of a connection. The server accepts any number of subflows."""
     default = PATH_MANAGER.read_text()
     PATH_MANAGER.write_text("1")
     try:
@@ -37,7 +37,7 @@ def pair(control: bool) -> tuple:
 
 
 def medians(contenders: dict, rounds: int, calls: int) -> list:
-    """Nanoseconds a call of each, in turn, so that what disturbs one disturbs the others."""
+    """Nanoseconds per call of each. Called in turn, so that a disturbance affects all of them."""
     taken = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, call in contenders.items():
@@ -139,7 +139,7 @@ def importing() -> tuple:
     return statistics.median(taken[1:]), 15e6
 
 
-def told(nanoseconds: float) -> str:
+def shown(nanoseconds: float) -> str:
     for unit, size in (("ms", 1e6), ("µs", 1e3)):
         if nanoseconds >= size:
             return f"{nanoseconds / size:.2f} {unit}"
@@ -160,9 +160,9 @@ def main() -> None:
     for name, ours, other, bar in rows:
         ratio = ours / other
         judged = " | " if bar is None else f"≤ {bar:g} | {verdict(ratio <= bar)}"
-        lines.append(f"| {name} | {told(ours)} | {told(other)} | {ratio:.2f} | {judged} |")
+        lines.append(f"| {name} | {shown(ours)} | {shown(other)} | {ratio:.2f} | {judged} |")
     took, bar = importing()
-    lines.append(f"| `import subflows` | {told(took)} | | | ≤ {told(bar)} | {verdict(took <= bar)} |")
+    lines.append(f"| `import subflows` | {shown(took)} | | | ≤ {shown(bar)} | {verdict(took <= bar)} |")
     text = "\n" + "\n".join(lines) + "\n"
     print(text)
     Path(table).write_text(text)

@@ -12,7 +12,7 @@ INFO_SIZE = 104
 
 
 class TcpInfo(ctypes.Structure):
-    """`struct tcp_info`, as far as the fields that are asked for most."""
+    """`struct tcp_info`, up to the fields that programs use most."""
 
     _fields_ = [
         ("state", ctypes.c_uint8),
@@ -104,8 +104,8 @@ TOKEN = re.compile(r"\btoken:([0-9a-f]+)")
 
 def connections() -> list:
     """Asks `ss`, and takes apart what it prints: two lines a connection."""
-    told = subprocess.run(["ss", "-HMni"], capture_output=True, text=True, check=True).stdout
-    found, lines = [], iter(told.splitlines())
+    shown = subprocess.run(["ss", "-HMni"], capture_output=True, text=True, check=True).stdout
+    found, lines = [], iter(shown.splitlines())
     for head, tail in zip(lines, lines):
         state, receive_queue, send_queue, local, remote = head.split()[:5]
         token = TOKEN.search(tail)

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-/// Runs the command with these arguments; the first is its name. Gives the exit status.
+/// Runs the command with these arguments, the first of which is its name. Returns the exit status.
 #[pyfunction]
 #[pyo3(name = "_run")]
 pub(crate) fn run(py: Python<'_>, arguments: Vec<String>) -> u8 {

@@ -4,14 +4,15 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use subflows::KernelName;
 use subflows::table::Reflect;
 
-/// A value of core's as Python has it.
+/// Core's value as a Python object.
 pub(crate) trait ToPy {
     fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>>;
 }
@@ -25,7 +26,6 @@ macro_rules! as_is {
         }
     )* };
 }
-use pyo3::IntoPyObjectExt;
 as_is!(u8, u16, u32, u64, bool, String);
 
 impl ToPy for KernelName {
@@ -40,24 +40,11 @@ impl ToPy for IpAddr {
     }
 }
 
-/// Addresses of IPv4 are written by hand: formatting one takes as long as all the rest of reading it.
 fn host(py: Python<'_>, ip: IpAddr) -> Bound<'_, PyString> {
-    let IpAddr::V4(v4) = ip else { return PyString::new(py, &ip.to_string()) };
-    let (mut text, mut length) = ([b'.'; 16], 0);
-    for octet in v4.octets() {
-        for (is_written, digit) in
-            [(octet >= 100, octet / 100), (octet >= 10, octet / 10 % 10), (true, octet % 10)]
-        {
-            text[length] = b'0' + digit;
-            length += usize::from(is_written);
-        }
-        text[length] = b'.';
-        length += 1;
-    }
-    PyString::new(py, std::str::from_utf8(&text[..length - 1]).unwrap_or_default())
+    PyString::new(py, &ip.to_string())
 }
 
-/// As `getsockname()` gives it: a pair for IPv4, four parts for IPv6.
+/// As `getsockname()` returns it: a pair for IPv4, four parts for IPv6.
 impl ToPy for SocketAddr {
     fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let host = host(py, self.ip());
@@ -84,13 +71,13 @@ impl<T: ToPy> ToPy for Option<T> {
 
 impl<T: ToPy> ToPy for Vec<T> {
     fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let list = pyo3::types::PyList::empty(py);
+        let list = PyList::empty(py);
         self.iter().try_for_each(|value| list.append(value.to_py(py)?))?;
         Ok(list.into_any())
     }
 }
 
-/// The members of an enumeration by their numbers. To ask the class costs several times as much.
+/// The members of an enumeration by number. Calling the class costs several times as much.
 fn members(py: Python<'_>, class: &str) -> PyResult<Py<PyDict>> {
     let by_number = PyDict::new(py);
     for member in py.import("subflows._enums")?.getattr(class)?.try_iter()? {
@@ -114,7 +101,7 @@ macro_rules! enumerations {
 }
 enumerations!(State, PathManager, SubflowState, EventKind);
 
-/// A socket of the caller's: anything with `fileno()`, or a number. It is borrowed for the call.
+/// The caller's socket: any object with `fileno()`, or a number. It is borrowed for the call.
 #[derive(Clone, Copy)]
 pub(crate) struct Sock(i32);
 
@@ -122,7 +109,7 @@ impl FromPyObject<'_, '_> for Sock {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Sock> {
-        // SAFETY: the object lives during the call; an error is raised where the answer is -1.
+        // SAFETY: the object lives during the call; the result is -1 if an error was set.
         let fd = unsafe { pyo3::ffi::PyObject_AsFileDescriptor(given.as_ptr()) };
         if fd < 0 {
             return Err(PyErr::fetch(given.py()));
@@ -133,82 +120,116 @@ impl FromPyObject<'_, '_> for Sock {
 
 impl AsFd for Sock {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: it is not -1. That it stays open is the caller's: who closes a socket in another
-        // thread during a call gets an error, as with the socket's own methods.
+        // SAFETY: it is not -1. The caller keeps it open: closing a socket in another thread during a
+        // call makes the call fail, as with the socket's own methods.
         unsafe { BorrowedFd::borrow_raw(self.0) }
     }
 }
 
 impl Sock {
-    /// A descriptor of our own, for what outlives the call.
+    /// A duplicate, for handles that outlive the call.
     pub(crate) fn duplicate(&self) -> PyResult<OwnedFd> {
         Ok(self.as_fd().try_clone_to_owned()?)
     }
 
-    /// Whether the caller's number still names the socket that we have a duplicate of.
+    /// Whether the caller's number still names the socket that was duplicated.
     pub(crate) fn is_still(self, duplicate: &OwnedFd) -> bool {
         matches!((identity(self.0), identity(duplicate.as_raw_fd())), (Some(a), Some(b)) if a == b)
     }
 }
 
-/// What tells an open file from every other; nothing for a number that is not open.
+/// The identity of an open file; nothing if the number is not open.
 fn identity(fd: i32) -> Option<(u64, u64)> {
-    // SAFETY: the structure is of numbers alone, for which zeros will do.
+    // SAFETY: all zeros are a valid value: the structure has numbers only.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is to a structure of the right type; a number that is not open is refused.
+    // SAFETY: the pointer is valid for a `stat`; the call fails if the number is not open.
     (unsafe { libc::fstat(fd, &raw mut stat) } == 0).then_some((stat.st_dev, stat.st_ino))
 }
 
-/// An address as `connect()` takes it; the host is not resolved.
+/// An address as `connect()` takes it, with an IP address as the host.
 pub(crate) struct Address(pub(crate) SocketAddr);
 
 impl FromPyObject<'_, '_> for Address {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Address> {
-        let (host, port, flow, scope) = host_and_port(&given)?;
-        let ip: IpAddr = host
-            .parse()
-            .map_err(|_| PyValueError::new_err(format!("{host:?} is no IP address")))?;
+        let parts: Parts = given.extract()?;
+        let ip = ip_of(parts.host.as_deref().unwrap_or_default())?;
         Ok(Address(match ip {
-            IpAddr::V4(_) => SocketAddr::new(ip, port),
-            IpAddr::V6(v6) => SocketAddrV6::new(v6, port, flow, scope).into(),
+            IpAddr::V4(_) => SocketAddr::new(ip, parts.port),
+            IpAddr::V6(v6) => SocketAddrV6::new(v6, parts.port, parts.flow, parts.scope).into(),
         }))
     }
 }
 
-/// The parts of an address tuple, of two or four.
-pub(crate) fn host_and_port(given: &Bound<'_, PyAny>) -> PyResult<(String, u16, u32, u32)> {
-    let wrong = || PyTypeError::new_err("an address is (host, port)");
-    let tuple = given.cast::<PyTuple>().map_err(|_| wrong())?;
-    if tuple.len() != 2 && tuple.len() != 4 {
-        return Err(wrong());
-    }
-    let number = |index| match tuple.get_item(index) {
-        Ok(item) => item.extract::<u32>(),
-        Err(_) => Ok(0),
-    };
-    let (host, port) = (tuple.get_item(0)?.extract()?, tuple.get_item(1)?.extract()?);
-    Ok((host, port, number(2)?, number(3)?))
+fn ip_of(text: &str) -> PyResult<IpAddr> {
+    text.parse().map_err(|_| PyValueError::new_err(format!("{text:?} is not an IP address")))
 }
 
-/// An address without a port: text, or of the module `ipaddress`.
+/// The parts of an address tuple, of two or four. The host may be a name.
+pub(crate) struct Parts {
+    host: Option<String>,
+    pub(crate) port: u16,
+    pub(crate) flow: u32,
+    pub(crate) scope: u32,
+}
+
+impl FromPyObject<'_, '_> for Parts {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Parts> {
+        let wrong = || PyTypeError::new_err("an address must be a tuple: (host, port)");
+        let tuple = given.cast::<PyTuple>().map_err(|_| wrong())?;
+        if tuple.len() != 2 && tuple.len() != 4 {
+            return Err(wrong());
+        }
+        let number = |index| match tuple.get_item(index) {
+            Ok(item) => item.extract::<u32>(),
+            Err(_) => Ok(0),
+        };
+        let (host, port) = (tuple.get_item(0)?.extract()?, tuple.get_item(1)?.extract()?);
+        Ok(Parts { host, port, flow: number(2)?, scope: number(3)? })
+    }
+}
+
+impl Parts {
+    /// The host, if it is neither missing nor empty.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.host.as_deref().filter(|host| !host.is_empty())
+    }
+}
+
+/// One address, or a list of addresses that are tried in turn.
+pub(crate) struct Remotes(pub(crate) Vec<SocketAddr>);
+
+impl FromPyObject<'_, '_> for Remotes {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Remotes> {
+        let list = match given.cast::<PyList>() {
+            Ok(list) => list.extract::<Vec<Address>>()?,
+            Err(_) => vec![given.extract::<Address>()?],
+        };
+        Ok(Remotes(list.into_iter().map(|address| address.0).collect()))
+    }
+}
+
+/// An IP address: text, or an address of the module `ipaddress`.
 pub(crate) struct Ip(pub(crate) IpAddr);
 
 impl FromPyObject<'_, '_> for Ip {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Ip> {
-        let text = given.str()?.to_string();
-        let ip = text.parse();
-        Ok(Ip(ip.map_err(|_| PyValueError::new_err(format!("{text:?} is no IP address")))?))
+        ip_of(&given.str()?.to_string()).map(Ip)
     }
 }
 
-/// A span in seconds.
+/// A span of time, given in seconds.
 pub(crate) fn seconds(given: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(given)
-        .map_err(|_| PyValueError::new_err(format!("{given} is no timeout in seconds")))
+    Duration::try_from_secs_f64(given).map_err(|_| {
+        PyValueError::new_err(format!("{given} is not a timeout: pass seconds, 0 or more"))
+    })
 }
 
 /// The names of a record's fields.
@@ -227,7 +248,7 @@ pub(crate) fn represent(
     Ok(format!("{class}({})", fields.join(", ")))
 }
 
-/// The fields in a dictionary; records in it as dictionaries as well.
+/// The fields as a dictionary; records in it become dictionaries as well.
 pub(crate) fn asdict<'py>(
     object: &Bound<'py, PyAny>,
     fields: &[&str],
@@ -240,8 +261,8 @@ pub(crate) fn asdict<'py>(
 }
 
 fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    if let Ok(list) = value.cast::<pyo3::types::PyList>() {
-        let plain = pyo3::types::PyList::empty(value.py());
+    if let Ok(list) = value.cast::<PyList>() {
+        let plain = PyList::empty(value.py());
         list.iter().try_for_each(|item| plain.append(self::plain(&item)?))?;
         return Ok(plain.into_any());
     }

@@ -1,4 +1,4 @@
-//! What happens to connections, as it happens.
+//! Streams of events.
 
 use std::os::fd::AsRawFd;
 use std::time::Instant;
@@ -6,47 +6,42 @@ use std::time::Instant;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::convert::{Sock, seconds};
+use crate::convert::seconds;
 use crate::error::OrRaise;
 use crate::records::Event;
 
-#[doc = doc!(events)]
-///
-/// >>> with subflows.events(sock) as events:
-/// ...     extra = subflows.open(sock, local="127.0.0.2")
-/// ...     event = events.next(timeout=1)
-/// ...     event.kind, event.local == extra.local
-/// (<EventKind.SUBFLOW_ESTABLISHED: 10>, True)
-#[pyfunction]
-pub(crate) fn events(py: Python<'_>, sock: Sock) -> PyResult<Events> {
-    Ok(Events(Some(subflows::events(&sock).or_raise(py)?)))
-}
-
-/// A stream of events: an iterator that waits for each, without end.
+/// A stream of events: an iterator without end, which waits for each event.
 #[pyclass(module = "subflows")]
 pub(crate) struct Events(Option<subflows::Events>);
+
+impl From<subflows::Events> for Events {
+    fn from(events: subflows::Events) -> Events {
+        Events(Some(events))
+    }
+}
 
 #[pymethods]
 impl Events {
     /// Follows every connection and listener of the calling thread's network namespace.
     #[staticmethod]
     fn of_namespace(py: Python<'_>) -> PyResult<Events> {
-        Ok(Events(Some(subflows::Events::of_namespace().or_raise(py)?)))
+        subflows::Events::of_namespace().or_raise(py).map(Events::from)
     }
 
-    /// The descriptor to poll for readability. When it is readable, take events with `next(0)` until
-    /// there are none.
+    /// The descriptor to poll for readability. When it is readable, call `next(0)` until it returns
+    /// None.
     fn fileno(&mut self) -> PyResult<i32> {
         Ok(self.get()?.fd().as_raw_fd())
     }
 
-    /// How many bytes of events the kernel is to keep for us; about 256 events' worth by default.
+    /// Sets how many bytes of unread events the kernel keeps. The default holds about 256 events.
     fn set_buffer(&mut self, bytes: u32) -> PyResult<()> {
         self.get()?.set_buffer(bytes);
         Ok(())
     }
 
-    /// The next event, or None when none came within `timeout` seconds; without one it waits for ever.
+    /// Returns the next event, or None if `timeout` seconds pass without one. Without a timeout it
+    /// waits for ever.
     #[pyo3(signature = (timeout = None))]
     fn next(&mut self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Event>> {
         let deadline = timeout.map(seconds).transpose()?.map(|span| Instant::now() + span);

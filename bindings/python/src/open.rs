@@ -3,98 +3,44 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use subflows::Open;
 
-use crate::convert::{Address, Ip, Sock, seconds};
-use crate::error::{OrRaise, closed_meanwhile};
+use crate::convert::Sock;
+use crate::error::{OrRaise, closed_during};
 use crate::records::Subflow;
-use crate::wait::wait;
+use crate::wait::{finished, wait};
 
-fn options(
-    (local, interface, remote): (Option<Ip>, Option<String>, Option<Address>),
-    (local_port, backup, timeout, unbound): (u16, bool, f64, bool),
-) -> PyResult<Open> {
-    let mut options = Open::new().local_port(local_port).backup(backup).unbound(unbound);
-    options.local = local.map(|ip| ip.0);
-    options.interface = interface;
-    options.remote = remote.map(|remote| remote.0);
-    options.timeout = seconds(timeout)?;
-    Ok(options)
+pub(crate) fn open(py: Python<'_>, sock: &Sock, options: &Open) -> PyResult<Subflow> {
+    let duplicate = sock.duplicate()?;
+    let begun = py.detach(|| subflows::Opening::begin(&duplicate, options));
+    let still_open = || check(py, *sock, &duplicate);
+    wait(py, &mut begun.or_raise(py)?, |o| o.advance(), |o| o.wait(), still_open).map(Subflow)
 }
 
-#[doc = doc!(open)]
-///
-#[doc = options!(open)]
-///
-/// >>> extra = subflows.open(sock, local="127.0.0.2", backup=True)
-/// >>> [path.id == extra.id for path in subflows.list(sock)]
-/// [False, True]
-#[pyfunction]
-#[pyo3(signature = (sock, *, local = None, interface = None, remote = None, local_port = 0,
-                    backup = false, timeout = 5.0, unbound = false))]
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn open(
-    py: Python<'_>,
-    sock: Sock,
-    local: Option<Ip>,
-    interface: Option<String>,
-    remote: Option<Address>,
-    local_port: u16,
-    backup: bool,
-    timeout: f64,
-    unbound: bool,
-) -> PyResult<Subflow> {
-    let options = options((local, interface, remote), (local_port, backup, timeout, unbound))?;
-    let ours = sock.duplicate()?;
-    let mut opening = py.detach(|| subflows::Opening::begin(&ours, &options)).or_raise(py)?;
-    wait(py, &mut opening, |o| o.advance(), |o| o.wait(), || look(py, sock, &ours)).map(Subflow)
-}
-
-/// Another thread may close the socket while we wait, and its number may then name another file: that
-/// is why the wait is on a duplicate, which must not keep the connection open. Core looks at a subflow
-/// that is being joined every 20 ms, so that this is noticed as soon.
-fn look(py: Python<'_>, sock: Sock, ours: &OwnedFd) -> PyResult<()> {
-    sock.is_still(ours).then_some(()).ok_or_else(|| closed_meanwhile(py, "open"))
+/// Another thread may close the socket during the wait, and its number may then name another file.
+/// So the wait is on a duplicate, which must not keep the connection open. Core checks a subflow that
+/// is being joined every 20 ms, so the close is noticed as soon.
+fn check(py: Python<'_>, sock: Sock, duplicate: &OwnedFd) -> PyResult<()> {
+    sock.is_still(duplicate).then_some(()).ok_or_else(|| closed_during(py, "open"))
 }
 
 /// A subflow that is being opened: a wait that the caller steps.
 ///
-/// Poll `fileno()` for readability until `time_left` is up and call `advance()`, until it gives the
-/// subflow or raises. Cancelled or forgotten before that, the half-open subflow is closed again.
+/// Poll `fileno()` for readability for at most `time_left` and call `advance()`, until it returns the
+/// subflow or raises. If the wait is cancelled or collected before that, the half-open subflow is
+/// closed.
 #[pyclass(module = "subflows")]
 pub(crate) struct Opening(Option<Begun>);
 
-/// An opening on a duplicate, and the number of the socket that it was asked for.
+/// An opening on a duplicate, and the number of the caller's socket.
 struct Begun {
     opening: subflows::Opening<OwnedFd>,
-    given: Sock,
+    sock: Sock,
 }
 
 #[pymethods]
 impl Opening {
-    #[new]
-    #[pyo3(signature = (sock, *, local = None, interface = None, remote = None, local_port = 0,
-                        backup = false, timeout = 5.0, unbound = false))]
-    #[allow(clippy::too_many_arguments)]
-    fn new(
-        py: Python<'_>,
-        sock: Sock,
-        local: Option<Ip>,
-        interface: Option<String>,
-        remote: Option<Address>,
-        local_port: u16,
-        backup: bool,
-        timeout: f64,
-        unbound: bool,
-    ) -> PyResult<Opening> {
-        let options = options((local, interface, remote), (local_port, backup, timeout, unbound))?;
-        let ours = sock.duplicate()?;
-        let opening = py.detach(|| subflows::Opening::begin(ours, &options)).or_raise(py)?;
-        Ok(Opening(Some(Begun { opening, given: sock })))
-    }
-
     /// The descriptor to poll for readability, the same each time.
     fn fileno(&mut self, py: Python<'_>) -> PyResult<i32> {
         Ok(self.get()?.opening.fd().or_raise(py)?.as_fd().as_raw_fd())
@@ -107,18 +53,18 @@ impl Opening {
         Ok(deadline.saturating_duration_since(Instant::now()).as_secs_f64())
     }
 
-    /// Looks whether the subflow is usable, without waiting: the subflow, or None.
+    /// Checks whether the subflow is usable, without waiting. Returns the subflow, or None.
     fn advance(&mut self, py: Python<'_>) -> PyResult<Option<Subflow>> {
         let begun = self.get()?;
-        if !begun.given.is_still(begun.opening.socket()) {
+        if let Err(closed) = check(py, begun.sock, begun.opening.socket()) {
             self.cancel(py);
-            return Err(closed_meanwhile(py, "open"));
+            return Err(closed);
         }
         let opening = &mut begun.opening;
         Ok(py.detach(|| opening.advance()).or_raise(py)?.map(Subflow))
     }
 
-    /// Gives up: the half-open subflow is closed, the connection goes on.
+    /// Gives up the attempt: the half-open subflow is closed, the connection stays.
     fn cancel(&mut self, py: Python<'_>) {
         let begun = self.0.take();
         py.detach(|| drop(begun));
@@ -126,7 +72,13 @@ impl Opening {
 }
 
 impl Opening {
+    pub(crate) fn begin(py: Python<'_>, sock: &Sock, options: &Open) -> PyResult<Opening> {
+        let duplicate = sock.duplicate()?;
+        let begun = py.detach(|| subflows::Opening::begin(duplicate, options));
+        Ok(Opening(Some(Begun { opening: begun.or_raise(py)?, sock: *sock })))
+    }
+
     fn get(&mut self) -> PyResult<&mut Begun> {
-        self.0.as_mut().ok_or_else(|| PyValueError::new_err("this attempt is over"))
+        self.0.as_mut().ok_or_else(finished)
     }
 }

@@ -43,7 +43,7 @@ impl Status {
         represent(slf.as_any(), "Status", &fields_of(&slf.get().0))
     }
 
-    /// The fields in a dictionary, records inside it as well.
+    /// The fields as a dictionary; records in it become dictionaries as well.
     fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         asdict(slf.as_any(), &fields_of(&slf.get().0))
     }
@@ -180,7 +180,7 @@ impl Info {
         represent(slf.as_any(), "Info", &fields_of(&slf.get().0))
     }
 
-    /// The fields in a dictionary, records inside it as well.
+    /// The fields as a dictionary; records in it become dictionaries as well.
     fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         asdict(slf.as_any(), &fields_of(&slf.get().0))
     }
@@ -373,7 +373,7 @@ impl Subflow {
         represent(slf.as_any(), "Subflow", &fields_of(&slf.get().0))
     }
 
-    /// The fields in a dictionary, records inside it as well.
+    /// The fields as a dictionary; records in it become dictionaries as well.
     fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         asdict(slf.as_any(), &fields_of(&slf.get().0))
     }
@@ -500,7 +500,7 @@ impl Details {
         represent(slf.as_any(), "Details", &fields_of(&slf.get().0))
     }
 
-    /// The fields in a dictionary, records inside it as well.
+    /// The fields as a dictionary; records in it become dictionaries as well.
     fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         asdict(slf.as_any(), &fields_of(&slf.get().0))
     }
@@ -553,7 +553,7 @@ impl Address {
         represent(slf.as_any(), "Address", &fields_of(&slf.get().0))
     }
 
-    /// The fields in a dictionary, records inside it as well.
+    /// The fields as a dictionary; records in it become dictionaries as well.
     fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         asdict(slf.as_any(), &fields_of(&slf.get().0))
     }
@@ -654,7 +654,7 @@ impl Event {
         represent(slf.as_any(), "Event", &fields_of(&slf.get().0))
     }
 
-    /// The fields in a dictionary, records inside it as well.
+    /// The fields as a dictionary; records in it become dictionaries as well.
     fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         asdict(slf.as_any(), &fields_of(&slf.get().0))
     }
@@ -737,7 +737,7 @@ impl Connection {
         represent(slf.as_any(), "Connection", &fields_of(&slf.get().0))
     }
 
-    /// The fields in a dictionary, records inside it as well.
+    /// The fields as a dictionary; records in it become dictionaries as well.
     fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         asdict(slf.as_any(), &fields_of(&slf.get().0))
     }
@@ -790,7 +790,7 @@ impl Capability {
         represent(slf.as_any(), "Capability", &fields_of(&slf.get().0))
     }
 
-    /// The fields in a dictionary, records inside it as well.
+    /// The fields as a dictionary; records in it become dictionaries as well.
     fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         asdict(slf.as_any(), &fields_of(&slf.get().0))
     }

@@ -1,4 +1,4 @@
-"""Without it, what a type checker knows of the module is not what it is."""
+"""Without it, the types in the stubs could differ from those of the module."""
 
 import socket
 from typing import Optional

@@ -13,7 +13,7 @@ from pair import Pair
 
 @pytest.fixture
 def alone():
-    """What a test counts must be its own: uvloop's loops end, with a thread, when they are collected."""
+    """Waits for the threads of earlier tests, which this one counts: uvloop's end when collected."""
     gc.collect()
     deadline = time.monotonic() + 10
     while len(os.listdir("/proc/self/task")) > 1:

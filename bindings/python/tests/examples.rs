@@ -1,5 +1,5 @@
-//! Without these, the examples in Python, which people copy, do not do what they say. The one that
-//! needs a library of others, plot.py, is tested where that is installed: test_plot.py.
+//! Without these, an example in Python could fail. test_plot.py tests plot.py, which needs
+//! matplotlib.
 
 mod common;
 
@@ -29,7 +29,7 @@ fn example(namespace: &Namespace, name: &str) -> Command {
     command
 }
 
-/// The client's addresses of what is open in the namespace, as ss sees it.
+/// The client's addresses of the open subflows in the namespace, as ss shows them.
 fn open_locals(namespace: &Namespace) -> Vec<IpAddr> {
     let subflows = oracle::ss_subflows(namespace).into_iter();
     let open = subflows.filter(|subflow| subflow.state == "ESTAB");
@@ -60,7 +60,7 @@ fn a_second_path_comes_and_goes() {
     assert_eq!(lines[2], "1 left");
 }
 
-/// Ends who pours, also when a test fails.
+/// Ends the sender, also if a test fails.
 struct Tap<'a>(&'a AtomicBool);
 
 impl Drop for Tap<'_> {
@@ -69,7 +69,7 @@ impl Drop for Tap<'_> {
     }
 }
 
-/// Sends until it is enough; gives what was sent.
+/// Sends until it is enough, and returns what was sent.
 fn pour(mut stream: TcpStream, is_enough: &AtomicBool) -> Vec<u8> {
     let (mut sent, mut state) = (Vec::new(), 0u32);
     while !is_enough.load(Ordering::Relaxed) {
@@ -152,7 +152,7 @@ fn a_server_reports_its_clients_paths() {
     assert_eq!(server.line(), format!("{here}: one path only (TCP)"));
 }
 
-/// What the report says with a middlebox on the way, or none, and with this kernel's own switch.
+/// The report with a middlebox on the way, without one, and with Multipath TCP switched off.
 fn report(middlebox: Option<StripMptcp>, switch: &str) -> [String; 2] {
     let net = Net::wires(&[("wire", WireOptions::default())]).unwrap();
     net.client.set_sysctl("net.mptcp.enabled", switch).unwrap();
@@ -192,7 +192,7 @@ fn a_fallback_is_reported() {
     assert_eq!(first, second);
 }
 
-/// Nobody there to connect to: an error in one line, with what to do about it.
+/// A refused connection: one line of error, with a remedy.
 #[test]
 fn what_fails_is_told() {
     if !subflows_lab::ready() {
@@ -215,7 +215,7 @@ fn what_fails_is_told() {
     }
 }
 
-/// Who meets the package first reads them as a whole.
+/// A newcomer reads them as a whole.
 #[test]
 fn they_are_short() {
     assert_eq!(sources().len(), 5);

@@ -4,7 +4,7 @@ import subflows
 
 
 class Pair:
-    """Both ends of a connection, and who accepted it."""
+    """Both ends of a connection, and its listener."""
 
     def __init__(self, host: str = "127.0.0.1", control: bool = True) -> None:
         self.listener = subflows.listen((host, 0))

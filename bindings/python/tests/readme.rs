@@ -1,4 +1,4 @@
-//! Without these, what the README pages show in Python does not do what they say.
+//! Without these, a Python program of the README pages could fail.
 
 mod common;
 
@@ -10,14 +10,14 @@ use std::thread;
 use common::{Running, interpreter, root, two_wires};
 use subflows_lab::{Net, oracle};
 
-/// The programs that a page shows.
+/// The programs on a page.
 fn programs(page: &str) -> Vec<String> {
     let text = fs::read_to_string(root().join(page)).unwrap();
     let blocks = text.split("```python\n").skip(1);
     blocks.map(|rest| rest.split_once("```").expect("its end").0.to_owned()).collect()
 }
 
-/// What a program did.
+/// The result of a program.
 struct Played {
     lines: Vec<String>,
     sent: String,
@@ -25,7 +25,7 @@ struct Played {
     joins: u64,
 }
 
-/// Plays a program against a server of ours, which greets, in the place of the one that it names.
+/// Runs a program with a server of the test, which sends a greeting, instead of the one it names.
 fn play(net: &Net, program: &str) -> Played {
     let host = IpAddr::from(net.paths[0].server_v4);
     let options = subflows::Listen::new();
@@ -75,7 +75,7 @@ fn the_package() {
         return;
     }
     let programs = programs("bindings/python/README.md");
-    // Those of the libraries are played by tests/adapters/test_readme.py.
+    // tests/adapters/test_readme.py runs those of the libraries.
     let [first, errors, asyncio, ..] = &programs[..] else { panic!("{} programs", programs.len()) };
     steers(first);
 

@@ -1,4 +1,4 @@
-"""Without these, a program on asyncio blocks its loop, leaks what it gave up, or needs threads."""
+"""Without these, a program on asyncio blocks its loop, leaks cancelled attempts, or needs threads."""
 
 import asyncio
 import gc
@@ -26,7 +26,7 @@ def run(request):
     def runner(main):
         loop = uvloop.new_event_loop() if request.param == "uvloop" else asyncio.new_event_loop()
         try:
-            # A thousand connections take half a minute where others use the processors as well.
+            # A thousand connections take half a minute on a busy machine.
             return loop.run_until_complete(asyncio.wait_for(main, 180))
         finally:
             loop.close()
@@ -110,11 +110,11 @@ def test_cancelled_at_once_and_nothing_left(run):
                 sock.connect_ex(nobody.getsockname())
             server, reader, writer = await connected(control=True)
             sock = writer.get_extra_info("socket")
-            # The library keeps netlink sockets per thread: they are open from here on.
+            # The library keeps netlink sockets per thread, from the first call on.
             extra = await subflows.aio.open(writer, local="127.0.0.2")
             subflows.close(sock, extra.id)
-            # What other tests left goes now. The event loop may have threads of its own, and one that
-            # was closed may have had some.
+            # Collects the objects of other tests. An event loop may have threads, even after it was
+            # closed.
             gc.collect()
             before, threads_before = descriptors(), threads()
             for begin in (
@@ -132,7 +132,7 @@ def test_cancelled_at_once_and_nothing_left(run):
             with pytest.raises(subflows.TimedOutError):
                 await subflows.aio.open(writer, remote=nobody.getsockname(), timeout=0.2)
             assert [path.id for path in subflows.list(sock)] == [1]
-            # uvloop closes what it watched in its next round.
+            # uvloop closes watched descriptors in its next iteration.
             while descriptors() > before:
                 await asyncio.sleep(0.01)
             assert threads() <= threads_before

@@ -44,7 +44,7 @@ def is_pending(sock) -> bool:
 
 @pytest.fixture
 def silent(silence):
-    """Where nobody answers; the calling thread keeps its netlink sockets from here on."""
+    """An address that does not answer. The calling thread has its netlink sockets from here on."""
     warm = Pair()
     extra = subflows.open(warm.client, local="127.0.0.2")
     subflows.close(warm.client, extra.id)
@@ -54,7 +54,7 @@ def silent(silence):
 
 @pytest.fixture
 def roomy():
-    """A connection whose peer sets no limit: an application is in control there as well."""
+    """A connection whose peer sets no limit, because an application controls that end too."""
     manager = Path("/proc/sys/net/mptcp/pm_type")
     default = manager.read_text()
     manager.write_text("1")
@@ -106,7 +106,7 @@ def test_a_blocked_open_is_ended_at_once(pair, silent, kind, end, raised):
     took = time.monotonic() - told[1]
     ender.join()
     assert took < AT_ONCE
-    assert told[0] == tasks + 1, "a thread of ours"
+    assert told[0] == tasks + 1, "the library started a thread"
     until(lambda: threads() == tasks, "a thread is left")
     if end is by_closing:
         assert pair.server.recv(1) == b"", "the connection outlives its socket"
@@ -129,7 +129,7 @@ def test_a_timeout_ends_a_blocked_open_in_time(pair, silent):
 
 
 def test_a_closed_socket_says_so_whose_number_another_took(pair, silent):
-    """The number is another connection's when open looks again: that one must be left alone."""
+    """If the number belongs to another connection by then, `open` must not touch that connection."""
     other = Pair()
     number = pair.client.fileno()
 
@@ -142,7 +142,7 @@ def test_a_closed_socket_says_so_whose_number_another_took(pair, silent):
     with pytest.raises(subflows.ClosedError) as told:
         subflows.open(pair.client, remote=silent, timeout=60)
     replacer.join()
-    assert "closed meanwhile" in str(told.value) and told.value.remedy in str(told.value)
+    assert "the socket was closed" in str(told.value) and told.value.remedy in str(told.value)
     assert [path.id for path in subflows.list(other.client)] == [1] and other.moves_data()
     other.close()
 
@@ -204,14 +204,14 @@ def test_eight_threads_open_and_close(roomy):
         worker.start()
     for worker in workers:
         worker.join()
-    assert failures == [] and len(set(opened)) == 160, "ids are given twice"
-    # A thread's own netlink sockets end with it, a moment after it is joined.
+    assert failures == [] and len(set(opened)) == 160, "an id was used twice"
+    # The netlink sockets of a thread are closed shortly after it is joined.
     until(lambda: (descriptors(), threads()) == (before, tasks), "something is left")
     assert roomy.moves_data()
 
 
 def test_an_opening_is_of_one_thread_at_a_time(pair, silent):
-    """Two threads at one object get an error, and neither a crash nor each other's answers."""
+    """If two threads use one object at once, one gets an error; neither gets the result of the other."""
     opening = subflows.Opening(pair.client, remote=silent, timeout=60)
     over = time.monotonic() + 0.3
     wrong = []
@@ -288,7 +288,7 @@ def test_a_pool_of_processes_gets_sockets_and_gives_answers(pair, method):
             assert [path["id"] for path in found] == [1, extra.id]
             assert found[1]["local"] == extra.local
         error = pool.submit(close_unknown, pair.client).exception(30)
-    # A thread of multiprocessing's, which passes the sockets on.
+    # Ends the thread of multiprocessing that passes the sockets.
     resource_sharer.stop(timeout=10)
     assert isinstance(error, subflows.NoSuchSubflowError)
     assert (error.kind, error.operation) == ("NoSuchSubflow", "close")
@@ -337,6 +337,6 @@ def test_another_interpreter_in_this_process_is_refused_or_works(pair):
         refused, _, reason = str(error).partition(": ")
     finally:
         interpreters.destroy(other)
-    # Where it is refused, by name.
+    # If subinterpreters are refused, the error names them.
     assert not refused or ("ImportError" in refused and "subinterpreter" in reason), reason
     assert len(subflows.list(pair.client)) == 1 and pair.moves_data()

@@ -1,4 +1,4 @@
-"""Without these, the module is not what somebody who writes Python expects."""
+"""Without these, the module would not follow the conventions of Python."""
 
 import doctest
 import enum
@@ -39,7 +39,7 @@ def test_a_v4_mapped_address_is_the_v4_address():
                 assert path.remote == client.getsockname()
 
 
-def test_whatever_has_a_fileno_will_do(pair):
+def test_any_object_with_a_fileno_is_a_socket(pair):
     class Wrapper:
         def fileno(self) -> int:
             return pair.client.fileno()
@@ -52,7 +52,7 @@ def test_whatever_has_a_fileno_will_do(pair):
 
 
 @pytest.mark.parametrize("wrong", [None, "3", 1.5, object(), -1])
-def test_what_is_no_descriptor_is_refused(wrong):
+def test_a_value_that_is_not_a_descriptor_is_refused(wrong):
     with pytest.raises((TypeError, ValueError)):
         subflows.list(wrong)
 
@@ -163,7 +163,7 @@ FUNCTIONS = [name for name in subflows.__all__ if inspect.isbuiltin(getattr(subf
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_docstring_tells_every_argument_and_its_example_runs(pair, name):
+def test_a_docstring_describes_every_argument_and_its_example_runs(pair, name):
     function = getattr(subflows, name)
     for parameter in inspect.signature(function).parameters:
         assert parameter == "sock" or f"`{parameter}`" in function.__doc__, parameter

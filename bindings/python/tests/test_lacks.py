@@ -1,4 +1,4 @@
-"""Without these, the page that says what Multipath TCP lacks is wrong."""
+"""Without these, the README's list of what Multipath TCP lacks could be wrong."""
 
 import re
 import socket
@@ -11,7 +11,7 @@ import subflows
 PAGE = (Path(__file__).parents[1] / "README.md").read_text()
 LISTED = PAGE[PAGE.index("## What Multipath TCP lacks") :].split("\n## ")[0]
 LEVELS = {"TCP": socket.IPPROTO_TCP, "SO": socket.SOL_SOCKET, "IP": socket.IPPROTO_IP}
-# Names of what is no option, or no option of TCP sockets.
+# Names that are not options, or not options of TCP sockets.
 OTHER = re.compile("SO_(VM|J1939|HV|RDS|CAN)_|IP_(MAX|DEFAULT)_")
 
 
@@ -62,7 +62,7 @@ def test_urgent_data_is_like_other_data(pair):
 def test_what_is_set_before_connecting(pair, name):
     option = dict(options()).get(name)
     if option is None:
-        # The number of Linux's; this Python has no name for it.
+        # Linux's number; this Python has no name for it.
         option = (socket.IPPROTO_IP, 19)
     value = b"lo\0" if name == "SO_BINDTODEVICE" else 1
     with subflows.socket() as fresh:

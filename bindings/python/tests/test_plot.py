@@ -1,4 +1,4 @@
-"""Without it, the example that plots a connection's paths does not draw them."""
+"""Without it, the example that plots the paths of a connection could draw none."""
 
 import pathlib
 import re
@@ -38,7 +38,7 @@ def test_every_path_is_drawn_until_the_connection_is_over(pair, tmp_path):
     try:
         seen = [plot.stdout.readline() for _ in names]
         assert {line.partition(" from ")[0] for line in seen} == names
-        # One that comes later is seen a whole interval later: by then the others have a rate.
+        # A path that is opened later is seen an interval later, when the others have a rate.
         subflows.open(pair.client, local="127.0.0.3")
         assert plot.stdout.readline().startswith("127.0.0.3 - 127.0.0.1 from ")
     finally:
@@ -51,5 +51,5 @@ def test_every_path_is_drawn_until_the_connection_is_over(pair, tmp_path):
     reached = dict(re.findall(r"(.*) reached (.*) Mbit/s", rest))
     assert len(reached) == 3 and max(map(float, reached.values())) > 1
     text = file.read_text()
-    # Letters are outlines in SVG, with what they say as a comment.
+    # In the SVG, text is drawn as outlines, with the text as a comment.
     assert all(f"<!-- {name} -->" in text for name in names)

@@ -1,4 +1,4 @@
-"""Without these, a function differs from core's table, out of which the rest is derived."""
+"""Without these, a function could differ from core's table."""
 
 import inspect
 
@@ -36,7 +36,7 @@ def test_parameters_and_defaults_are_those_of_the_table(name):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_docstrings_say_what_the_table_says(name):
+def test_docstrings_are_those_of_the_table(name):
     doc, row = inspect.getdoc(getattr(subflows, name)), OPERATIONS[name]
     paragraphs = [" ".join(paragraph.split()) for paragraph in doc.split("\n\n")]
     assert paragraphs[0].startswith(row["sentence"])

@@ -1,6 +1,6 @@
-"""Without these, a program that sends right after `open` sends into a kernel that damages it.
+"""Without these, data sent right after `open` could be damaged by the kernel.
 
-SUBFLOWS_PLAYS says how often it is played; 12 times if it is not set."""
+SUBFLOWS_PLAYS is the number of runs; the default is 12."""
 
 import hashlib
 import http.client
@@ -41,7 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
 def address(request):
-    """Where a web server listens, which is a process of its own, as servers are."""
+    """The address of a web server, in another process, as servers are."""
     with subflows.listen((request.param, 0)) as listener:
         address = listener.getsockname()[:2]
         pid = os.fork()

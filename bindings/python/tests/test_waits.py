@@ -1,4 +1,4 @@
-"""Without these, a program that waits cannot be interrupted, or stands still meanwhile."""
+"""Without these, a waiting program could not be interrupted, or would block its other threads."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ def tasks() -> int:
 
 
 def interrupted(run) -> float:
-    """Runs it until the interpreter is interrupted; gives how long it went on after that."""
+    """Runs it until the interpreter is interrupted, and returns how long it ran after that."""
     sent = []
 
     def interrupt() -> None:
@@ -36,7 +36,7 @@ def interrupted(run) -> float:
 
 @pytest.fixture
 def silent(pair):
-    """A port of the peer's host at which nobody answers: a socket that listens and never takes."""
+    """A port of the peer's host that does not answer: a listener whose queue is full."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.9", 0))
         nobody.listen(0)

@@ -1,4 +1,4 @@
-"""The sister's `list` of two, measured whenever a line asks for it: nanoseconds a call."""
+"""Measures `list` of two subflows in Python: nanoseconds per call, once for each line of input."""
 
 import sys
 import time

@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
-# What the gem costs beside what a program does without it, measured in turn in one run.
+# The cost of the gem compared with what a program does without it, measured in turn in one run.
 #
-#   ratios.rb TABLE PYTHON writes the table; PYTHON has the package of that language.
+#   ratios.rb TABLE PYTHON writes the table; PYTHON is an interpreter that has the package.
 
 require "subflows"
 
@@ -38,8 +38,8 @@ def each_call
   end
 end
 
-# @return [Array<Float>] nanoseconds a call of each, in turn, so that what disturbs one disturbs the
-#   others; the first round warms up
+# @return [Array<Float>] nanoseconds per call of each, called in turn, so that a disturbance affects
+#   all of them; the first round warms up
 def medians(*contenders)
   taken = contenders.map { [] }
   (ROUNDS + 1).times do |round|
@@ -52,7 +52,7 @@ def medians(*contenders)
   taken.map { |times| times.sort[times.size / 2] }
 end
 
-def told(nanoseconds)
+def shown(nanoseconds)
   nanoseconds < 1000 ? format("%d ns", nanoseconds) : format("%.2f µs", nanoseconds / 1000)
 end
 
@@ -84,7 +84,7 @@ lines = ["| in Ruby #{version} | ours | compared with | ratio | bar | |", "|---|
 rows.each do |name, ours, other, bar|
   ratio = ours / other
   verdict = (ratio <= bar ? "holds" : "**missed**") if bar
-  lines << format("| %s | %s | %s | %.2f | %s | %s |", name, told(ours), told(other), ratio,
+  lines << format("| %s | %s | %s | %.2f | %s | %s |", name, shown(ours), shown(other), ratio,
                   bar && "≤ #{bar}", verdict)
 end
 text = "\n#{lines.join("\n")}\n"

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Writes the Makefile by which RubyGems builds the native part: cargo builds it, out of the sources
-# that the gem brings. Nothing of RubyGems' registry is needed, and no folder of cargo's stays.
+# Writes the Makefile by which RubyGems builds the native part with cargo, from the sources in the gem.
+# It requires no other gem, and leaves no build folder.
 
 require "rbconfig"
 

@@ -1,29 +1,19 @@
-//! Telling the peer of a local address.
+//! Handles of announced addresses.
 
 use std::os::fd::AsRawFd;
 
-use magnus::{Error, Module, RModule, Ruby, Value, method, prelude::*};
-use subflows::Announce;
+use magnus::{Error, Ruby, Value};
 
-use crate::convert::{Ip, Sock, ToRuby};
+use crate::convert::ToRuby;
 use crate::error::OrRaise;
-use crate::handle::{Handle, io_error};
+use crate::handle::{handle, io_error};
 
-/// An address that the peer was told of.
-#[magnus::wrap(class = "Subflows::Announced", free_immediately, size)]
-pub(crate) struct Announced(Handle<subflows::Announced>);
-
-pub(crate) fn announce(
-    ruby: &Ruby,
-    sock: Sock,
-    address: Ip,
-    port: Option<u16>,
-    backlog: u32,
-) -> Result<Announced, Error> {
-    let mut options = Announce::new().backlog(backlog);
-    options.port = port;
-    let announced = subflows::announce(&sock, address.0, &options).or_raise(ruby)?;
-    Ok(Announced(Handle::new(announced)))
+handle! {
+    /// An address that was announced to the peer.
+    Announced(subflows::Announced) = "Subflows::Announced" {
+        id/0, address/0, fileno/0, turn_away/0;
+        revoke/0
+    }
 }
 
 impl Announced {
@@ -37,7 +27,10 @@ impl Announced {
 
     fn fileno(ruby: &Ruby, this: &Self) -> Result<i32, Error> {
         let announced = this.0.get(ruby)?;
-        let listener = announced.fd().ok_or_else(|| io_error(ruby, "it has no listener"))?;
+        let listener = announced.fd();
+        let listener = listener.ok_or_else(|| {
+            io_error(ruby, "this address has no listener: announce it with a port")
+        })?;
         Ok(listener.as_raw_fd())
     }
 
@@ -51,19 +44,4 @@ impl Announced {
             None => Ok(()),
         }
     }
-
-    fn release(ruby: &Ruby, this: &Self) -> Result<(), Error> {
-        this.0.take(ruby).map(drop)
-    }
-}
-
-pub(crate) fn define(ruby: &Ruby, module: RModule) -> Result<(), Error> {
-    let class = module.define_class("Announced", ruby.class_object())?;
-    class.undef_default_alloc_func();
-    class.define_method("id", method!(Announced::id, 0))?;
-    class.define_method("address", method!(Announced::address, 0))?;
-    class.define_method("fileno", method!(Announced::fileno, 0))?;
-    class.define_method("turn_away", method!(Announced::turn_away, 0))?;
-    class.define_private_method("revoke", method!(Announced::revoke, 0))?;
-    class.define_private_method("release", method!(Announced::release, 0))
 }

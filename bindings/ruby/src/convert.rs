@@ -1,7 +1,7 @@
 //! One converter per type, in both directions.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use magnus::{
@@ -11,7 +11,7 @@ use subflows::KernelName;
 
 use crate::error::{argument_error, type_error};
 
-/// A value of core's as Ruby has it.
+/// Core's value as a Ruby object.
 pub(crate) trait ToRuby {
     fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error>;
 }
@@ -38,7 +38,7 @@ macro_rules! texts {
 }
 texts!(String, KernelName);
 
-/// As Ruby writes names: "FellBack" is `:fell_back`.
+/// A name as a symbol: "FellBack" becomes `:fell_back`.
 pub(crate) fn symbol(ruby: &Ruby, name: &str) -> Value {
     let mut snake = String::with_capacity(name.len() + 4);
     for (index, letter) in name.char_indices() {
@@ -61,7 +61,7 @@ macro_rules! enumerations {
 }
 enumerations!(State, PathManager, SubflowState, EventKind);
 
-/// An Addrinfo out of what bind(2) takes.
+/// An Addrinfo, made from the bytes of a `sockaddr`.
 fn addrinfo(ruby: &Ruby, address: SocketAddr, kind: i32) -> Result<Value, Error> {
     let (family, port) = match address {
         SocketAddr::V4(_) => (libc::AF_INET, address.port()),
@@ -91,7 +91,7 @@ impl ToRuby for SocketAddr {
     }
 }
 
-/// As `Addrinfo.ip` gives it.
+/// As `Addrinfo.ip` returns it.
 impl ToRuby for IpAddr {
     fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
         addrinfo(ruby, SocketAddr::new(*self, 0), 0)
@@ -118,8 +118,7 @@ impl<T: ToRuby> ToRuby for Vec<T> {
     }
 }
 
-/// A socket of the caller's: an IO, what has one (`to_io`), or a number. It is borrowed for the
-/// call.
+/// The caller's socket: an IO, an object with `to_io`, or a number. It is borrowed for the call.
 pub(crate) struct Sock(i32);
 
 impl TryConvert for Sock {
@@ -130,15 +129,15 @@ impl TryConvert for Sock {
             None if RFile::from_value(given).is_some() => given.funcall("fileno", ())?,
             None => {
                 let io = given.check_funcall::<_, _, Value>("to_io", ()).unwrap_or_else(|| {
-                    // SAFETY: the name is copied before anything else of Ruby's runs.
+                    // SAFETY: the name is copied before Ruby runs again.
                     let class = unsafe { given.classname() }.into_owned();
-                    Err(type_error(&ruby, format!("{class} is no IO and has no to_io")))
+                    Err(type_error(&ruby, format!("{class} is not an IO and has no to_io")))
                 })?;
                 io.funcall("fileno", ())?
             }
         };
         if number < 0 {
-            return Err(argument_error(&ruby, format!("{number} is no descriptor")));
+            return Err(argument_error(&ruby, format!("{number} is not a descriptor")));
         }
         Ok(Sock(number))
     }
@@ -146,20 +145,20 @@ impl TryConvert for Sock {
 
 impl AsFd for Sock {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: it is not negative. That it stays open is the caller's: who closes a socket in
-        // another thread during a call gets an error, as with the socket's own methods.
+        // SAFETY: it is not negative. The caller keeps it open: closing a socket in another thread
+        // during a call makes the call fail, as with the socket's own methods.
         unsafe { BorrowedFd::borrow_raw(self.0) }
     }
 }
 
 impl Sock {
-    /// A descriptor of our own, for what outlives the call.
+    /// A duplicate, for handles that outlive the call.
     pub(crate) fn duplicate(&self, ruby: &Ruby) -> Result<OwnedFd, Error> {
         self.as_fd().try_clone_to_owned().map_err(|error| system_error(ruby, &error))
     }
 }
 
-/// As Ruby's own methods raise it: Errno::EMFILE and the like.
+/// The error that Ruby's own methods raise: Errno::EMFILE, for example.
 pub(crate) fn system_error(ruby: &Ruby, error: &std::io::Error) -> Error {
     let raised = ruby.class_object().const_get("SystemCallError").and_then(|class: RClass| {
         let (text, number) = (ruby.qnil(), error.raw_os_error());
@@ -168,20 +167,7 @@ pub(crate) fn system_error(ruby: &Ruby, error: &std::io::Error) -> Error {
     raised.map_or_else(|failed| failed, Error::from)
 }
 
-/// One of Ruby's own sockets (`class`) around a descriptor, which it owns from now on. As those
-/// that Ruby makes, it does not block below what looks blocking above: only so a Fiber scheduler is
-/// asked.
-pub(crate) fn ruby_socket(ruby: &Ruby, class: &str, fd: OwnedFd) -> Result<Value, Error> {
-    let stream = TcpStream::from(fd);
-    stream.set_nonblocking(true).map_err(|error| system_error(ruby, &error))?;
-    let class: RClass = ruby.class_object().const_get(class)?;
-    let made: Value = class.funcall("for_fd", (stream.as_raw_fd(),))?;
-    // From here on it is Ruby's.
-    let _ = stream.into_raw_fd();
-    Ok(made)
-}
-
-/// An address with a port: an Addrinfo, or `[host, port]`; the host is not resolved.
+/// An address with a port: an Addrinfo, or `[host, port]` with an IP address as the host.
 pub(crate) struct Address(pub(crate) SocketAddr);
 
 impl TryConvert for Address {
@@ -193,15 +179,36 @@ impl TryConvert for Address {
         }
         let packed =
             given.check_funcall::<_, _, RString>("to_sockaddr", ()).unwrap_or_else(|| {
-                Err(type_error(&ruby, "an address is an Addrinfo or [host, port]"))
+                Err(type_error(&ruby, "an address must be an Addrinfo or [host, port]"))
             })?;
-        // SAFETY: it is read before Ruby runs again.
+        // SAFETY: the bytes are copied before Ruby runs again.
         let address = unpacked(unsafe { packed.as_slice() });
-        Ok(Address(address.ok_or_else(|| argument_error(&ruby, "not an address of IP"))?))
+        Ok(Address(
+            address.ok_or_else(|| argument_error(&ruby, "the address is not IPv4 or IPv6"))?,
+        ))
     }
 }
 
-/// The reverse of what `addrinfo` packs.
+/// One address, or a list of addresses that are tried in turn.
+pub(crate) struct Remotes(pub(crate) Vec<SocketAddr>);
+
+impl TryConvert for Remotes {
+    fn try_convert(given: Value) -> Result<Remotes, Error> {
+        // `[host, port]` is one address.
+        let is_pair = |list: &RArray| list.entry::<Value>(0).is_ok_and(is_text);
+        let address = |given| Address::try_convert(given).map(|address| address.0);
+        match RArray::from_value(given).filter(|list| !is_pair(list)) {
+            Some(list) => list.into_iter().map(address).collect::<Result<_, _>>().map(Remotes),
+            None => address(given).map(|address| Remotes(vec![address])),
+        }
+    }
+}
+
+fn is_text(value: Value) -> bool {
+    RString::from_value(value).is_some()
+}
+
+/// Reads the bytes of a `sockaddr`.
 fn unpacked(bytes: &[u8]) -> Option<SocketAddr> {
     fn part<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
         bytes.get(at..at + N)?.try_into().ok()
@@ -229,19 +236,21 @@ impl TryConvert for Ip {
             None => given.funcall("to_s", ())?,
         };
         let wrong =
-            |_| argument_error(&Ruby::get_with(given), format!("{text:?} is no IP address"));
+            |_| argument_error(&Ruby::get_with(given), format!("{text:?} is not an IP address"));
         text.parse().map(Ip).map_err(wrong)
     }
 }
 
-/// A span in seconds.
+/// A span of time, given in seconds.
 pub(crate) struct Seconds(pub(crate) Duration);
 
 impl TryConvert for Seconds {
     fn try_convert(given: Value) -> Result<Seconds, Error> {
         let ruby = Ruby::get_with(given);
         let seconds = f64::try_convert(given)?;
-        let wrong = |_| argument_error(&ruby, format!("{seconds} is no timeout in seconds"));
+        let wrong = |_| {
+            argument_error(&ruby, format!("{seconds} is not a timeout: pass seconds, 0 or more"))
+        };
         Duration::try_from_secs_f64(seconds).map(Seconds).map_err(wrong)
     }
 }

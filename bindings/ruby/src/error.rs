@@ -4,7 +4,7 @@ use magnus::{Error, Exception, Module, RClass, RHash, RModule, Ruby, Value, kwar
 
 use crate::convert::symbol;
 
-/// What core's verbs give, as Ruby wants it.
+/// The result of one of core's verbs, with its error as an exception.
 pub(crate) trait OrRaise<T> {
     fn or_raise(self, ruby: &Ruby) -> Result<T, Error>;
 }
@@ -20,13 +20,13 @@ fn exception(ruby: &Ruby, error: &subflows::Error) -> Result<Exception, Error> {
     let base: RClass = module.const_get("Error")?;
     let kinds: RHash = base.const_get("KINDS")?;
     let class: RClass = kinds.fetch(symbol(ruby, error.kind().name()))?;
-    let told = kwargs!(
+    let details = kwargs!(
         "errno" => error.raw_os_error(),
         "operation" => error.operation(),
         "kernel_text" => error.kernel_text(),
         "remedy" => error.remedy()
     );
-    let raised: Value = class.funcall("new", (error.to_string(), told))?;
+    let raised: Value = class.funcall("new", (error.to_string(), details))?;
     Exception::from_value(raised).ok_or_else(|| type_error(ruby, "not an exception"))
 }
 

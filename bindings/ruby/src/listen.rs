@@ -2,23 +2,32 @@
 
 use std::net::SocketAddr;
 
-use magnus::{Error, RArray, Ruby, TryConvert, Value};
+use magnus::{Error, Integer, Ruby, TryConvert, Value};
 use subflows::Listen;
 
-use crate::convert::{Address, ruby_socket};
+use crate::convert::Remotes;
 use crate::error::OrRaise;
+use crate::socket::ruby_socket;
 
-pub(crate) fn listen(
-    ruby: &Ruby,
-    addresses: RArray,
-    interface: Option<String>,
-    backlog: u32,
-    only_v6: bool,
-) -> Result<Value, Error> {
-    let mut options = Listen::new().backlog(backlog).only_v6(only_v6);
-    options.interface = interface;
-    let addresses = addresses.into_iter().map(|given| Ok(Address::try_convert(given)?.0));
-    let addresses: Vec<SocketAddr> = addresses.collect::<Result<_, Error>>()?;
-    let listener = subflows::listen(&*addresses, &options).or_raise(ruby)?;
-    ruby_socket(ruby, "TCPServer", listener.into())
+/// Where to listen: the addresses of a name, or every local address (a port alone).
+pub(crate) enum Local {
+    Any(u16),
+    Of(Vec<SocketAddr>),
+}
+
+impl TryConvert for Local {
+    fn try_convert(given: Value) -> Result<Local, Error> {
+        match Integer::from_value(given) {
+            Some(_) => u16::try_convert(given).map(Local::Any),
+            None => Remotes::try_convert(given).map(|addresses| Local::Of(addresses.0)),
+        }
+    }
+}
+
+pub(crate) fn listen(ruby: &Ruby, local: &Local, options: &Listen) -> Result<Value, Error> {
+    let listener = match local {
+        Local::Any(port) => subflows::listen_any(*port, options),
+        Local::Of(addresses) => subflows::listen(addresses.as_slice(), options),
+    };
+    ruby_socket(ruby, "TCPServer", listener.or_raise(ruby)?.into())
 }

@@ -1,4 +1,4 @@
-//! What every record's class can do: its fields, each made when it is read, and being compared.
+//! The classes of records: fields, each converted when it is read, and comparison.
 
 /// Defines the classes: `Name = "Its::Name" { fields }`.
 macro_rules! records {
@@ -63,7 +63,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use magnus::{Error, Ruby, TypedData, Value, prelude::*};
 
-/// What a verb gave becomes Ruby's, without a copy.
+/// Turns the result of a verb into a Ruby object, without a copy.
 pub(crate) trait Give: Sized {
     fn give(self, ruby: &Ruby) -> Result<Value, Error>;
 }
@@ -76,18 +76,18 @@ impl<T: Give> Give for Vec<T> {
     }
 }
 
-/// Frozen, a record may be shared between Ractors.
+/// Makes a frozen object, which Ractors may share.
 pub(crate) fn frozen<T: TypedData>(ruby: &Ruby, record: T) -> Value {
     let object = ruby.obj_wrap(record).as_value();
     object.freeze();
     object
 }
 
-/// Equal for equal records, which is all that a Hash needs. That core's records can be hashed would
-/// be one more promise of theirs; that they are shown in full is one already.
+/// A number that is equal for equal records, as Hash requires. Core's records do not implement
+/// `Hash`, but their `Debug` text shows every field.
 pub(crate) fn hash(record: &impl Debug) -> i64 {
     let mut hasher = DefaultHasher::new();
     format!("{record:?}").hash(&mut hasher);
-    // Half of it, so that it is a small number in Ruby.
+    // Shifted, so that it is a Fixnum in Ruby.
     (hasher.finish() >> 2) as i64
 }

@@ -8,12 +8,12 @@ require "set"
 require "subflows"
 require "timeout"
 
-# Both ends of a connection, and who accepted it.
+# Both ends of a connection, and its listener.
 class Pair
   attr_reader :listener, :client, :server
 
-  # Valgrind does not know the kind of child that takes control: tests/ruby-memory makes a namespace
-  # whose connections are all the application's.
+  # Valgrind does not support the helper process of take_control: tests/ruby-memory makes a namespace
+  # in which the application controls every connection.
   TAKES_CONTROL = File.read("/proc/sys/net/mptcp/pm_type").to_i.zero?
 
   def initialize(host = "127.0.0.1", control: true)
@@ -58,7 +58,7 @@ class SubflowsTest < Minitest::Test
     later(Pair.new(host, control: control))
   end
 
-  # Both ends of one that takes as many subflows as come: no path manager of the kernel's counts.
+  # Both ends of a connection without a limit: the kernel's path manager does not count its subflows.
   def unlimited_pair
     before = File.read(PATH_MANAGER)
     File.write(PATH_MANAGER, "1")
@@ -67,7 +67,7 @@ class SubflowsTest < Minitest::Test
     File.write(PATH_MANAGER, before)
   end
 
-  # A port at which nobody answers: a socket that listens, whose queue is full.
+  # A port that does not answer: a listener whose queue is full.
   #
   # @return [Addrinfo]
   def silence(host = "127.0.0.9")
@@ -85,7 +85,7 @@ class SubflowsTest < Minitest::Test
     Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end
 
-  # Looks until it is so.
+  # Checks until it is true.
   def eventually(what)
     deadline = now + 10
     until yield
@@ -100,8 +100,8 @@ class SubflowsTest < Minitest::Test
   end
 end
 
-# With GC_STRESS, every allocation collects: whatever is not held is gone. tests/ruby-memory runs
-# those tests so as well that measure no time.
+# With GC_STRESS, every allocation collects garbage, so that an object that is not held is freed.
+# tests/ruby-memory runs the tests that do not measure time with it.
 if ENV["GC_STRESS"]
   class SubflowsTest
     def before_setup

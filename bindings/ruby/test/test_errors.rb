@@ -2,7 +2,7 @@
 
 require_relative "helper"
 
-# Without these, a program cannot tell by Ruby's own means what went wrong.
+# Without these, a program could not handle errors by Ruby's own means.
 class ErrorsTest < SubflowsTest
   def test_every_kind_has_a_class
     Subflows::Error::KINDS.each do |name, kind|
@@ -46,7 +46,7 @@ class ErrorsTest < SubflowsTest
     end
   end
 
-  def test_what_is_no_socket_is_refused
+  def test_a_value_that_is_not_a_socket_is_refused
     assert_raises(TypeError) { Subflows.status("a socket") }
     assert_raises(TypeError) { Subflows.status(nil) }
     assert_raises(ArgumentError) { Subflows.status(-1) }

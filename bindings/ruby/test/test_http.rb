@@ -3,9 +3,9 @@
 require_relative "helper"
 require "subflows/http"
 
-# Without these, a program that downloads by Net::HTTP has one path.
+# Without these, a download by Net::HTTP could use one path only.
 class HTTPTest < SubflowsTest
-  # Answers every request with as much as its path says, on connections that stay.
+  # Answers every request with the number of bytes in its path, on persistent connections.
   def server(**options)
     listening = later(Subflows.listen("127.0.0.1", 0, **options))
     Thread.new do

@@ -2,7 +2,7 @@
 
 require_relative "helper"
 
-# Without these, a program that runs for long grows.
+# Without these, a long-running program could grow.
 class LeaksTest < SubflowsTest
   # @return [Integer] in bytes
   def resident
@@ -42,7 +42,7 @@ class LeaksTest < SubflowsTest
     forget.call
     assert_operator descriptors, :>, before
     GC.start
-    # The stack may still show some of them to the collector.
+    # The collector may still find some of them on the stack.
     assert_operator descriptors, :<, before + 12
     eventually("the half-open ones are gone") do
       GC.start

@@ -2,11 +2,11 @@
 
 require_relative "helper"
 
-# Without this, what people copy first does not run.
+# Without this, the programs of the README could fail.
 class ReadmeTest < SubflowsTest
   README = File.read(File.join(Gem.loaded_specs.fetch("subflows").full_gem_path, "README.md"))
 
-  # The README's programs, one after the other, with a server and an interface that there are.
+  # The README's programs, one after the other, with an existing server and interface.
   def test_what_is_shown_runs
     server = later(Subflows.listen("127.0.0.1", 0))
     answering = Thread.new { later(server.accept).tap { |client| client.write("x") } }

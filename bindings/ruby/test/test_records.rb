@@ -2,7 +2,7 @@
 
 require_relative "helper"
 
-# Without these, what the verbs tell is no value like Ruby's own.
+# Without these, a record would not behave like Ruby's own values.
 class RecordsTest < SubflowsTest
   RECORDS = Subflows.constants.map { |name| Subflows.const_get(name) }.select do |constant|
     constant.is_a?(Class) && constant.include?(Subflows::Record)

@@ -2,7 +2,7 @@
 
 require_relative "helper"
 
-# As small as a scheduler can be: it waits for descriptors, and wakes whose turn it is.
+# A minimal scheduler: it waits for descriptors, and resumes the fibers that are due.
 class Scheduler
   attr_reader :waited
 
@@ -63,9 +63,9 @@ class Scheduler
   end
 end
 
-# Without these, one fiber that waits stops all the others.
+# Without these, one waiting fiber would block all the others.
 class SchedulerTest < SubflowsTest
-  # Runs the fibers under a scheduler, and says how often it was asked to wait.
+  # Runs the fibers under a scheduler, and returns how often it was asked to wait.
   def scheduled(*fibers)
     scheduler = Scheduler.new
     Thread.new do

@@ -4,7 +4,7 @@ require "io/nonblock"
 require "ipaddr"
 require_relative "helper"
 
-# Without these, our sockets are not Ruby's own, or Ruby's own are not good enough for us.
+# Without these, the sockets of the library would not be Ruby's own, or it would reject Ruby's.
 class SocketsTest < SubflowsTest
   def test_sockets_are_rubys_own
     Subflows.listen("localhost", 0) do |server|
@@ -21,7 +21,7 @@ class SocketsTest < SubflowsTest
     assert_instance_of Socket, later(Subflows.socket(:INET6))
   end
 
-  # A Fiber scheduler is asked for those alone that do not block below.
+  # Ruby asks a Fiber scheduler only for sockets in non-blocking mode.
   def test_sockets_are_as_ruby_makes_them
     theirs = later(Socket.new(:INET, :STREAM))
     traits = %i[nonblock? sync binmode? close_on_exec? external_encoding do_not_reverse_lookup]
@@ -44,13 +44,13 @@ class SocketsTest < SubflowsTest
     end
     assert_predicate kept, :closed?
     assert_equal :made, Subflows.socket { :made }
-    # Threads of earlier tests may end meanwhile, and what core kept for them with it.
+    # Threads of earlier tests may end during this one, which closes the sockets that core kept.
     assert_operator descriptors, :<=, before
   end
 
   def test_each_address_of_a_name_is_tried
     Subflows.listen("127.0.0.1", 0) do |server|
-      # The name has ::1 as well, where nobody listens.
+      # The name also has ::1, at which no server listens.
       Subflows.connect("localhost", server.local_address.ip_port) { |client| assert client }
     end
     assert_raises(SocketError) { Subflows.connect("no such host", 1) }

@@ -3,7 +3,7 @@
 require_relative "helper"
 require_relative "operations"
 
-# Without these, a method differs from core's table, out of which the rest is derived.
+# Without these, a method could differ from core's table.
 class SurfaceTest < SubflowsTest
   def test_the_methods_are_those_of_the_table
     assert_equal OPERATIONS.keys.sort, Subflows.singleton_methods.sort
@@ -38,7 +38,7 @@ class SurfaceTest < SubflowsTest
     OPERATIONS.each_key { |name| assert_includes signatures, "def self.#{name}: (" }
   end
 
-  def test_what_is_native_is_nobodys_business
+  def test_the_native_methods_are_private
     assert_raises(NameError) { Subflows::Native }
     refute_respond_to Subflows, :lend
   end
@@ -58,7 +58,7 @@ class SurfaceTest < SubflowsTest
     [comment.map { |text| text.strip.sub(/\A# ?/, "") }.join("\n"), definition.to_s]
   end
 
-  # Without what each language marks names with.
+  # Without the marks around names, which differ between languages.
   def plain(sentence)
     sentence.delete("`{}+").split.join(" ")
   end

@@ -2,7 +2,7 @@
 
 require_relative "helper"
 
-# Without these, threads get in each other's way, or a signal breaks what is under way.
+# Without these, threads could disturb each other, or a signal could break a pending call.
 class ThreadsTest < SubflowsTest
   def test_eight_threads_steer_one_connection
     connection = unlimited_pair
@@ -39,7 +39,7 @@ class ThreadsTest < SubflowsTest
     received = 0
     before = trap(:USR1) { received += 1 }
     over = false
-    # One after the other: more than can be handled would stop the main thread altogether.
+    # One after the other: too many at once would keep the main thread from running at all.
     sending = Thread.new do
       until over
         seen = received

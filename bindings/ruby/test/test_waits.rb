@@ -2,11 +2,11 @@
 
 require_relative "helper"
 
-# Without these, a program that waits cannot be interrupted, or stands still meanwhile.
+# Without these, a waiting program could not be interrupted, or would block its other threads.
 class WaitsTest < SubflowsTest
   AT_ONCE = 0.1
 
-  # Starts the wait in a thread of its own, ends it, and says how long it went on after that.
+  # Starts the wait in a new thread, ends it, and returns how long it ran after that.
   def ended(wait)
     outcome = nil
     thread = Thread.new do
@@ -26,7 +26,7 @@ class WaitsTest < SubflowsTest
     outcome
   end
 
-  # All of a connection's ways to wait, each with what it waits for.
+  # Every call that waits.
   def waits
     connection = pair
     nobody = silence
@@ -60,7 +60,7 @@ class WaitsTest < SubflowsTest
   end
 
   def test_an_interrupt_ends_a_wait_at_once
-    # Who is started in the background may have been told to ignore it.
+    # A program that is started in the background may ignore this signal.
     before = Signal.trap(:INT, "DEFAULT")
     waits do |name, wait|
       waiting = Thread.current
@@ -87,12 +87,12 @@ class WaitsTest < SubflowsTest
     open = lambda do
       Timeout.timeout(0.1) { Subflows.open(connection.client, remote: nobody, timeout: 60) }
     end
-    # Core keeps a netlink socket for each thread, from the first time on.
+    # Core keeps a netlink socket for each thread, from the first call on.
     assert_raises(Timeout::Error, &open)
     before = descriptors
     assert_raises(Timeout::Error, &open)
     assert_equal 1, Subflows.list(connection.client).size
-    # Threads of earlier tests may end meanwhile, and what core kept for them with it.
+    # Threads of earlier tests may end during this one, which closes the sockets that core kept.
     assert_operator descriptors, :<=, before
     assert connection.moves_data?
   end
@@ -153,19 +153,19 @@ class WaitsTest < SubflowsTest
 
   def test_the_child_of_a_process_that_waits_uses_the_connection_too
     connection = pair
-    told, tell = IO.pipe
+    reader, writer = IO.pipe
     child = fork do
       subflow = Subflows.open(connection.client, local: "127.0.0.3")
-      tell.write(subflow.local.ip_address)
+      writer.write(subflow.local.ip_address)
       exit!(0)
     end
-    tell.close
-    assert_equal "127.0.0.3", told.read
+    writer.close
+    assert_equal "127.0.0.3", reader.read
     Process.wait(child)
     assert_equal 2, Subflows.list(connection.client).size
   end
 
-  # What it has of its parent's is forgotten when it ends, and was never its own.
+  # A child does not own the handles of its parent, so its end must not close them.
   def test_the_child_of_a_process_takes_nothing_back_when_it_ends
     connection = pair
     nobody = silence

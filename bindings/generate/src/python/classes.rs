@@ -1,4 +1,4 @@
-//! The classes in Rust: one per record, a getter per field, made when it is read.
+//! The classes in Rust: one per record, with a getter per field that converts it when it is read.
 
 use std::fmt::Write;
 
@@ -53,7 +53,7 @@ fn class(file: &mut String, record: &RecordTable) -> Result<()> {
         file,
         "    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {{\n        \
          represent(slf.as_any(), \"{name}\", &fields_of(&slf.get().0))\n    }}\n\n    \
-         /// The fields in a dictionary, records inside it as well.\n    \
+         /// The fields as a dictionary; records in it become dictionaries as well.\n    \
          fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {{\n        \
          asdict(slf.as_any(), &fields_of(&slf.get().0))\n    }}\n}}\n\n\
          impl ToPy for subflows::{name} {{\n    \

@@ -1,10 +1,11 @@
-//! Python: classes around core's records, exceptions, enumerations, stubs.
+//! Python: functions, classes around core's records, exceptions, enumerations, stubs.
 
 mod classes;
-mod docs;
+mod docstrings;
 mod errors;
 mod operations;
 mod stubs;
+mod verbs;
 
 use std::path::Path;
 
@@ -20,7 +21,7 @@ const PACKAGE: &str = "bindings/python/python/subflows";
 pub fn all(root: &Path) -> Result<Vec<Output>> {
     Ok(vec![
         Output::new("bindings/python/src/records.rs", classes::rust()?),
-        Output::new("bindings/python/src/docs.rs", docs::rust()?),
+        Output::new("bindings/python/src/verbs.rs", verbs::rust(root)?),
         Output::new(format!("{PACKAGE}/_enums.py"), errors::enums()?),
         Output::new(format!("{PACKAGE}/_errors.py"), errors::errors()?),
         Output::new(format!("{PACKAGE}/_native.pyi"), stubs::stubs(root)?),
@@ -28,7 +29,7 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
     ])
 }
 
-/// A text with what stands in backticks as Python knows it.
+/// A text whose words in backticks are spelled as in Python.
 fn spelled(text: &str) -> String {
     words::spelled(text, |word| match word {
         Word::Operation(name) => format!("`{name}`"),

@@ -1,4 +1,4 @@
-//! The table of operations, for the test that compares the functions with it.
+//! The table of operations, with which a test compares the functions.
 
 use subflows::OPERATIONS;
 use subflows::table::Operation;

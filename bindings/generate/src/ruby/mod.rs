@@ -1,16 +1,18 @@
-//! Ruby: classes around core's records, a class per kind of error, enumerations, signatures.
+//! Ruby: methods, classes around core's records, a class per kind of error, enumerations, signatures.
 
 mod classes;
 mod errors;
+mod native;
 mod operations;
 mod signatures;
 mod verbs;
 
 use anyhow::Result;
 use heck::{ToShoutySnakeCase, ToSnakeCase};
+use subflows::table::Operation;
 
 use crate::output::Output;
-use crate::signature::Default;
+use crate::signature::{self, Default, Given};
 use crate::words::{self, Word};
 
 const GEM: &str = "bindings/ruby";
@@ -19,6 +21,7 @@ const GEM: &str = "bindings/ruby";
 pub fn all() -> Result<Vec<Output>> {
     Ok(vec![
         Output::new(format!("{GEM}/src/records.rs"), classes::rust()?),
+        Output::new(format!("{GEM}/src/verbs.rs"), native::rust()?),
         Output::new(format!("{GEM}/lib/subflows/records.rb"), classes::ruby()?),
         Output::new(format!("{GEM}/lib/subflows/kinds.rb"), errors::kinds()?),
         Output::new(format!("{GEM}/lib/subflows/enumerations.rb"), errors::enumerations()?),
@@ -29,7 +32,7 @@ pub fn all() -> Result<Vec<Output>> {
     ])
 }
 
-/// `version.rb`, which the gem's description reads where nothing is built yet.
+/// `version.rb`, which the gem's description reads before anything is built.
 fn version() -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(
@@ -42,6 +45,20 @@ fn version() -> String {
     )
 }
 
+/// Whether the result of an operation is a new socket: Ruby resolves the names that it takes.
+fn makes_socket(operation: &Operation) -> bool {
+    matches!(signature::result(operation), Given::Socket)
+}
+
+/// The class of that socket.
+fn socket_class(operation: &Operation) -> &'static str {
+    match operation.name {
+        "connect" => "TCPSocket",
+        "listen" => "TCPServer",
+        _ => "Socket",
+    }
+}
+
 /// The constant that lists an enumeration's values: `SubflowState` becomes `SUBFLOW_STATES`.
 fn list_of(enumeration: &str) -> String {
     format!("{}S", enumeration.to_shouty_snake_case())
@@ -52,7 +69,7 @@ fn symbol(variant: &str) -> String {
     variant.to_snake_case()
 }
 
-/// How a field that is true or false is asked in Ruby: `is_ready` by `ready?`.
+/// The method by which Ruby asks a field that is true or false: `ready?` for `is_ready`.
 fn question(field: &subflows::table::Field) -> Option<String> {
     let is_bool = matches!(field.ty, subflows::table::Type::Bool);
     field.name.strip_prefix("is_").filter(|_| is_bool).map(|name| format!("{name}?"))
@@ -67,7 +84,7 @@ fn comment(file: &mut String, indent: usize, first: &str, text: &str) {
     }
 }
 
-/// A text with what stands in backticks as YARD links or marks it.
+/// A text whose words in backticks are links or marks of YARD.
 fn spelled(text: &str) -> String {
     words::spelled(text, |word| match word {
         Word::Operation(name) => format!("{{{name}}}"),
@@ -82,7 +99,7 @@ fn spelled(text: &str) -> String {
     })
 }
 
-/// What an option is if it is not given.
+/// The default of an option.
 fn default(default: Default) -> String {
     match default {
         Default::Absent => "nil".to_owned(),

@@ -1,4 +1,4 @@
-//! The table of operations, for the test that compares the methods with it.
+//! The table of operations, with which a test compares the methods.
 
 use std::fmt::Write;
 

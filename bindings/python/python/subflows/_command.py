@@ -1,4 +1,4 @@
-"""The command ``subflows``: the same as the one that is built without Python."""
+"""The command ``subflows``, the same program as the one without Python."""
 
 import signal
 import sys
@@ -7,8 +7,8 @@ from ._native import _run
 
 
 def main() -> int:
-    """Runs the command with the words of this process."""
-    # What runs for long, as `demo` does, is Rust, which an interrupt must end.
+    """Runs the command with the arguments of this process."""
+    # Python handles an interrupt only between its own instructions, and `demo` runs long in Rust.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     return _run(["subflows", *sys.argv[1:]])
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import enum
 
+__all__ = [
+    "State",
+    "PathManager",
+    "SubflowState",
+    "EventKind",
+]
+
 
 class State(enum.IntEnum):
     """The state of a stream socket."""

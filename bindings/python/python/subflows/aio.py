@@ -1,4 +1,4 @@
-"""The verbs that wait, for asyncio: they step core's waits on the running loop, and start no thread.
+"""The functions that wait, for asyncio: they run on the running loop, without a thread.
 
 >>> import asyncio, subflows, subflows.aio
 >>> async def main():
@@ -10,8 +10,8 @@
 >>> asyncio.run(main())
 MPTCP
 
-Where a socket is asked for, a transport or a `StreamWriter` will do as well. Verbs that do not wait (`list`,
-`close`, `set_backup`, …) are those of the package itself.
+A socket may also be a transport or a `StreamWriter`. The functions that do not wait (`list`, `close`,
+`set_backup`, …) are those of the package itself.
 """
 
 from __future__ import annotations
@@ -23,13 +23,23 @@ import socket as _socket
 import typing as _typing
 
 from . import _native
+from ._keywords import Keywords
 from ._native import Event, Subflow
+
+if _typing.TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._native import _ConnectKeywords, _OpenKeywords
 
 __all__ = ["Events", "connect", "events", "open", "open_connection", "start_server"]
 
+_CONNECT = Keywords(_native.connect)
+_LISTEN = Keywords(_native.listen)
+_OPEN = Keywords(_native.open)
+
 
 def _fileno(sock: _typing.Any) -> int:
-    """The descriptor of a socket, or of what carries one."""
+    """The descriptor of a socket, or of the socket of a transport."""
     extra = getattr(sock, "get_extra_info", None)
     if extra is not None:
         sock = extra("socket")
@@ -39,7 +49,7 @@ def _fileno(sock: _typing.Any) -> int:
 
 
 class _Ready:
-    """Waits until a descriptor is ready or a time has passed, again and again."""
+    """Waits until a descriptor is ready or a time has passed. Can wait again."""
 
     def __init__(self, fd: int, *, writable: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
@@ -65,7 +75,7 @@ class _Ready:
 
 
 async def _resolved(address: _typing.Any) -> list[_typing.Any]:
-    """Every address that a name has; asyncio asks for names in a thread of its own."""
+    """Every address of a name. asyncio resolves names in a thread of its own."""
     host, port = address[:2]
     try:
         ipaddress.ip_address(host)
@@ -76,26 +86,15 @@ async def _resolved(address: _typing.Any) -> list[_typing.Any]:
         return [remote for *_, remote in found]
 
 
+@_CONNECT.shown
 async def connect(
-    address: _typing.Any,
-    *,
-    local: _typing.Any = None,
-    interface: str | None = None,
-    timeout: float | None = None,
-    control: bool = False,
+    address: _typing.Any, **options: Unpack[_ConnectKeywords]
 ) -> _socket.socket:
-    """Connects as `subflows.connect` does, and gives a socket in non-blocking mode.
+    """Connects as `subflows.connect` does, and returns a socket in non-blocking mode.
 
-    Each address that a name has is tried in turn, with the whole timeout each. Cancelled, the attempt is
-    given up at once.
+    If the task is cancelled, the attempt ends at once.
     """
-    connecting = _native.Connecting(
-        await _resolved(address),
-        local=local,
-        interface=interface,
-        timeout=timeout,
-        control=control,
-    )
+    connecting = _native.Connecting(await _resolved(address), **options)
     try:
         while not connecting.advance():
             await _Ready(connecting.fileno(), writable=True).wait(connecting.time_left)
@@ -103,29 +102,24 @@ async def connect(
         sock.setblocking(False)
         return sock
     finally:
-        # Does nothing if it is finished.
+        # Does nothing after `finish`.
         connecting.cancel()
 
 
 def _without_delay(sock: _socket.socket) -> None:
-    """Switches Nagle's algorithm off, as asyncio does for what it takes for TCP."""
+    """Turns off Nagle's algorithm, as asyncio does for TCP."""
     sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
 
 
+@_CONNECT.shown
 async def open_connection(
-    host: str,
-    port: int,
-    *,
-    local: _typing.Any = None,
-    interface: str | None = None,
-    timeout: float | None = None,
-    control: bool = False,
-    **kwargs: _typing.Any,
+    host: str, port: int, **kwargs: _typing.Any
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """As `asyncio.open_connection`, by Multipath TCP; other keywords are passed on (`ssl`, `limit`, …)."""
-    sock = await connect(
-        (host, port), local=local, interface=interface, timeout=timeout, control=control
-    )
+    """Like `asyncio.open_connection`, by Multipath TCP.
+
+    Keywords that `subflows.connect` does not have (`ssl`, `limit`, …) are passed on.
+    """
+    sock = await connect((host, port), **_typing.cast(_typing.Any, _CONNECT.take(kwargs)))
     try:
         _without_delay(sock)
         if kwargs.get("ssl"):
@@ -136,34 +130,36 @@ async def open_connection(
         raise
 
 
+@_LISTEN.shown
 async def start_server(
     client_connected: _abc.Callable[
         [asyncio.StreamReader, asyncio.StreamWriter], _abc.Awaitable[None] | None
     ],
-    host: str,
+    host: str | None,
     port: int,
-    *,
-    interface: str | None = None,
-    backlog: int = 4096,
-    only_v6: bool = False,
     **kwargs: _typing.Any,
 ) -> asyncio.Server:
-    """As `asyncio.start_server`, by Multipath TCP; other keywords are passed on (`ssl`, `limit`, …)."""
-    sock = _native.listen((host, port), interface=interface, backlog=backlog, only_v6=only_v6)
+    """Like `asyncio.start_server`, by Multipath TCP.
+
+    Keywords that `subflows.listen` does not have (`ssl`, `limit`, …) are passed on.
+    """
+    options = _LISTEN.take(kwargs)
+    sock = _native.listen((host or "", port), **options)
     try:
-        # Those that it accepts have it from their listener.
+        # Accepted sockets inherit it from their listener.
         _without_delay(sock)
         sock.setblocking(False)
-        return await asyncio.start_server(client_connected, sock=sock, backlog=backlog, **kwargs)
+        return await asyncio.start_server(client_connected, sock=sock, backlog=options["backlog"], **kwargs)
     except BaseException:
         sock.close()
         raise
 
 
-async def open(sock: _typing.Any, **options: _typing.Any) -> Subflow:
-    """Opens one more subflow, as `subflows.open` does with the same options.
+@_OPEN.shown
+async def open(sock: _typing.Any, **options: Unpack[_OpenKeywords]) -> Subflow:
+    """Opens one more subflow, as `subflows.open` does.
 
-    Cancelled, or timed out, nothing is left of the attempt.
+    If the task is cancelled, the half-open subflow is closed.
     """
     opening = _native.Opening(_fileno(sock), **options)
     try:
@@ -172,7 +168,7 @@ async def open(sock: _typing.Any, **options: _typing.Any) -> Subflow:
             await ready.wait(opening.time_left)
         return subflow
     finally:
-        # Where it is done, this leaves the subflow alone.
+        # After success this leaves the subflow open.
         opening.cancel()
 
 
@@ -203,7 +199,7 @@ class Events:
 
 
 def events(sock: _typing.Any | None = None) -> Events:
-    """Follows what happens to one connection, or to all of the network namespace without one."""
+    """Follows the events of one connection, or of the whole network namespace without a socket."""
     if sock is None:
         return Events(_native.Events.of_namespace())
     return Events(_native.events(_fileno(sock)))

@@ -1,4 +1,4 @@
-"""What the kernel shows of both ends of a connection, by `ss`."""
+"""Both ends of a connection as `ss` shows them."""
 
 import ipaddress
 import re
@@ -25,21 +25,21 @@ def text_of(address: tuple) -> str:
 
 
 def kernels_token(local: tuple, remote: tuple) -> int:
-    """The token that the kernel has for the connection of two addresses, at the first."""
+    """The kernel's token of the connection between two addresses, at the first."""
     ends = f" {text_of(local)} {text_of(remote)} "
     [line] = [line for line in ss("-Mi") if ends in re.sub(r"\s+", " ", line)]
     return int(re.search(r"\btoken:([0-9a-f]+)", line)[1], 16)
 
 
 def joined(remote_token: int, local_token: int) -> int:
-    """How many subflows of the kernel's joined the connection that has these tokens at its ends."""
+    """How many subflows the kernel has joined to the connection with these tokens at its ends."""
     tokens = rf"\btoken:{remote_token:04x}\(id:\d+\)/{local_token:04x}\(id:\d+\)"
     lines = ss("-ti", "state", "established")
     return sum(re.search(tokens, line) is not None for line in lines)
 
 
 def check(sock, token_there: str) -> None:
-    """Checks a client's connection, in the middle of a download, by the kernel and the other end.
+    """Checks a client's connection during a download, at the kernel and at the other end.
 
     It is Multipath TCP under the client's control, and it takes a second subflow.
     """

@@ -1,4 +1,4 @@
-"""Servers that tell which connection they were asked over."""
+"""Servers that report the connection of each request."""
 
 import dataclasses
 import ssl
@@ -15,7 +15,7 @@ from subflows.adapters.http_server import ThreadingHTTPServer
 
 @dataclasses.dataclass
 class Certificates:
-    """What each side of TLS needs, and the authority in a file for those who want a path."""
+    """A TLS context for each side, and the certificate authority as a file."""
 
     server: ssl.SSLContext
     client: ssl.SSLContext
@@ -24,7 +24,7 @@ class Certificates:
 
 @pytest.fixture(autouse=True)
 def alone():
-    """Nothing here counts threads, and some libraries keep theirs."""
+    """No test here counts threads, because some libraries keep theirs."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.wfile.write(BODY)
         except OSError:
-            # A test that saw enough hangs up.
+            # A test may close the connection early.
             self.close_connection = True
 
     def log_message(self, *_: object) -> None:
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Says nothing of clients that hang up, or do not trust it."""
+    """Prints nothing about clients that close early or do not trust it."""
 
     def handle_error(self, request, client_address) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
@@ -78,7 +78,7 @@ class Served:
 
 @pytest.fixture(params=["http", "https"])
 def served(request, certificates):
-    """The adapter's own server, for the clients: plain and with TLS."""
+    """The server of the adapters, plain and with TLS."""
     tls = request.param == "https"
     with Server(("127.0.0.1", 0), Handler) as server:
         if tls:

@@ -1,4 +1,4 @@
-"""Without these, aiohttp would speak TCP, or miss what it has with TCP."""
+"""Without these, aiohttp could connect by TCP, or lack a feature that it has by TCP."""
 
 import asyncio
 
@@ -37,7 +37,7 @@ def test_a_client_downloads_over_two_subflows(served, certificates, run):
 
 
 async def tell(request):
-    """Sends a body that waits for its reader, and the token at this end."""
+    """Sends a body that is larger than the buffers, and the token at this end."""
     sock = request.transport.get_extra_info("socket")
     token = str(subflows.status(sock).token)
     return web.Response(body=BODY, headers={"Token": token})

@@ -1,4 +1,4 @@
-"""Without these, a server of the standard library would accept TCP alone."""
+"""Without these, a server of the standard library could accept only TCP."""
 
 import http.client
 import http.server
@@ -76,7 +76,7 @@ def test_any_server_over_socketserver_can_be_mixed():
         bound = server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16)
         assert bound.rstrip(b"\0") == b"lo"
         port = server.server_address[1]
-    # Closed for good.
+    # The listener is closed.
     with pytest.raises(ConnectionRefusedError):
         subflows.connect(("127.0.0.1", port))
 

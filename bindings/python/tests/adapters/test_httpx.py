@@ -1,4 +1,4 @@
-"""Without these, httpx would speak TCP, or miss what it has with TCP."""
+"""Without these, httpx could connect by TCP, or lack a feature that it has by TCP."""
 
 import anyio
 import httpcore
@@ -12,13 +12,13 @@ from subflows.adapters.httpx import AsyncHTTPTransport, HTTPTransport
 
 
 class Sync:
-    """Plays the tests without await."""
+    """Runs the tests with the synchronous client."""
 
     def __init__(self, **options) -> None:
         self.options = options
 
     def stream(self, url, look=lambda response: None, *, times=1, timeout=10):
-        """Reads a response some times, after a look at each."""
+        """Reads a response several times, after a check of each."""
         with httpx.Client(transport=HTTPTransport(**self.options), timeout=timeout) as client:
             for _ in range(times):
                 with client.stream("GET", url) as response:
@@ -28,7 +28,7 @@ class Sync:
 
 
 class Async(Sync):
-    """Plays them on an event loop."""
+    """Runs them on an event loop."""
 
     backend = "asyncio"
 
@@ -74,7 +74,7 @@ def test_a_client_downloads_over_two_subflows(way, served, certificates):
         assert len(subflows.list(sock_of(response))) == 2
 
     assert player.stream(served.url, look, times=2) == BODY
-    # The connection was kept, and used again.
+    # The connection was kept and reused.
     assert tokens[0] == tokens[1]
 
 
@@ -105,7 +105,7 @@ def test_failures_are_those_of_the_library(way, silence, served):
     with pytest.raises(httpx.UnsupportedProtocol):
         way().stream("gopher://127.0.0.1/")
     if served.url.startswith("https"):
-        # Nobody told it of this authority.
+        # It does not know the certificate authority.
         with pytest.raises(httpx.ConnectError):
             way().stream(served.url)
 

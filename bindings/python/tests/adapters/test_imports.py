@@ -1,15 +1,15 @@
-"""Without it, a program would need libraries that it does not use."""
+"""Without it, a program could import libraries that it does not use."""
 
 import subprocess
 import sys
 
 import pytest
 
-# Each, and what it may bring along.
+# Each adapter, and what it may import.
 OWN = {
     "aiohttp": {"aiohttp"},
     "http_server": set(),
-    # httpcore imports trio itself, where there is one.
+    # httpcore itself imports trio, if it is installed.
     "httpcore": {"anyio", "httpcore", "trio"},
     "httpx": {"anyio", "httpcore", "httpx", "trio"},
     "requests": {"requests", "urllib3"},

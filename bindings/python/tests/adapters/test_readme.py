@@ -1,4 +1,4 @@
-"""Without it, what the README shows of the libraries would not run."""
+"""Without it, the README's programs for other libraries could fail."""
 
 import os
 import pathlib
@@ -37,7 +37,7 @@ def connected(address):
 @pytest.mark.parametrize("snippet", CLIENTS)
 @pytest.mark.parametrize("served", ["https"], indirect=True)
 def test_a_client_runs(snippet, served, certificates):
-    # What is the reader's: the name of a server, and of an interface.
+    # Replaces the names of the server and of the interface.
     host, port = served.address
     local = snippet.replace('interface="wwan0"', 'local="127.0.0.2"')
     local = local.replace("https://server.example/", served.url)
@@ -50,7 +50,7 @@ def test_a_client_runs(snippet, served, certificates):
 
 @pytest.mark.parametrize("snippet", SERVERS)
 def test_a_server_runs(snippet):
-    # A port that was free a moment ago, in a namespace where nobody else takes one.
+    # A port that was free just now, in a namespace that no other program uses.
     with subflows.listen(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
     assert '("", 8080)' in snippet

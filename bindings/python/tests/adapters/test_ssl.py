@@ -1,4 +1,4 @@
-"""Without these, TLS would not go over Multipath TCP, or the verbs not take its sockets."""
+"""Without these, TLS could go over TCP, or the functions could reject its sockets."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ import subflows.adapters.ssl
 
 
 def handshakes(listener, context=None):
-    """Accepts one connection, in a thread, as nothing else in a test would answer the handshake."""
+    """Accepts one connection in a thread, which answers the handshake."""
     accepted = []
 
     def accept() -> None:
@@ -35,7 +35,7 @@ def handshakes(listener, context=None):
 
 @pytest.fixture
 def ends(certificates):
-    """Both ends of a connection with TLS, the client's controlled."""
+    """Both ends of a TLS connection; the client controls its paths."""
     with subflows.adapters.ssl.listen(("127.0.0.1", 0), certificates.server) as listener:
         listener.settimeout(10)
         server = handshakes(listener)

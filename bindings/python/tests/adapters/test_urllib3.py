@@ -1,4 +1,4 @@
-"""Without these, urllib3 and requests would speak TCP, or miss what they have with TCP."""
+"""Without these, urllib3 and requests could connect by TCP, or lack a feature that they have by TCP."""
 
 import pickle
 import socket
@@ -38,7 +38,7 @@ def test_requests_downloads_over_two_subflows(served, session):
     with session.get(served.url, stream=True) as response:
         check(response.raw, response.headers["Token"])
         assert response.content == BODY
-        # The connection is kept, and used again.
+        # The connection is kept and reused.
         with session.get(served.url, stream=True) as again:
             assert again.headers["Token"] == response.headers["Token"]
             assert len(subflows.list(again.raw)) == 2
@@ -97,7 +97,7 @@ def test_names_are_asked_for_as_the_library_does(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with PoolManager(retries=False) as http:
-        # With its final dot: it is not looked for in search domains.
+        # With a final dot, the resolver does not try search domains.
         with pytest.raises(urllib3.exceptions.NameResolutionError):
             http.request("GET", "http://name.invalid./")
         for host in ("a..b", "a" * 64):
@@ -116,7 +116,7 @@ def test_an_address_may_stand_in_brackets():
 
 def test_the_time_to_read_is_the_librarys(served, session):
     mount(session)
-    # The handshake, where there is one, is answered: the socket alone would wait for ever.
+    # Answers the TLS handshake, if any; otherwise the client would wait for ever.
     with session.get(served.url, stream=True, timeout=(5, 7)) as response:
         assert response.raw.connection.sock.gettimeout() == 7
 
@@ -124,7 +124,7 @@ def test_the_time_to_read_is_the_librarys(served, session):
 @pytest.mark.parametrize("served", ["http"], indirect=True)
 def test_a_proxy_is_reached_by_multipath_tcp(served, session):
     mount(session, control=True)
-    # To a proxy that forwards, a request is one like others, with a whole URL.
+    # A request to a forwarding proxy is an ordinary one with a whole URL.
     session.proxies = {"http": served.url}
     with session.get("http://name.invalid/", stream=True) as response:
         check(response.raw, response.headers["Token"])

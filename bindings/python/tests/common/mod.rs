@@ -30,7 +30,7 @@ pub fn interpreter(namespace: &Namespace) -> Command {
     command
 }
 
-/// Two paths over which a transfer takes its time, the second by an interface of this name.
+/// Two slow paths, the second over an interface of this name.
 pub fn two_wires(second: &str) -> Net {
     let rate = WireOptions { rate_bits_per_second: Some(50_000_000), ..WireOptions::default() };
     Net::wires(&[("first", rate), (second, rate)]).unwrap()
@@ -45,7 +45,7 @@ pub fn listen(net: &Net) -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// A running program, and what it says. It ends with this value.
+/// A running program and its output. Dropping it ends the program.
 pub struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -78,7 +78,7 @@ impl Running {
         stream
     }
 
-    /// The lines that are left, of a program that ends well.
+    /// The remaining lines of a program that succeeds.
     #[track_caller]
     pub fn end(mut self) -> Vec<String> {
         let lines = self.lines.by_ref().map(Result::unwrap).collect();
@@ -90,7 +90,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only where it has ended and was waited for.
+        // Both fail only if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,10 +1,10 @@
-"""CPython's own tests of sockets, TLS and asyncio: on our sockets they must end as on TCP.
+"""Compares the results of CPython's own socket, TLS and asyncio tests on TCP and on Multipath TCP.
 
     PYTHON compare.py
 
-plays each module twice, in a network namespace of its own each time, once as it is and once with every TCP
-socket made by `shim`. A test that ends differently is played again; one that ends differently every time
-and is not in `differences.txt` is a failure.
+runs each module twice, each time in a new network namespace: once unchanged, and once with every TCP socket
+made by `shim`. A test with different results is repeated; one that differs every time and is not in
+`differences.txt` is a failure.
 """
 
 import re
@@ -24,13 +24,13 @@ MODULES = [
     "test.test_asyncio.test_sock_lowlevel",
     "test.test_asyncio.test_server",
 ]
-# Classes of test_socket about what is not TCP. Some of them wait for ever in an empty namespace.
+# Classes of test_socket that do not test TCP. Some of them wait for ever in an empty namespace.
 OTHERS = re.compile("UDP|Unix|SCTP|VSOCK|CAN|RDS|QIPCRTR|Bluetooth|TIPC|ISOTP|J1939|Crypto|Hyper")
 AGAIN = 3
 
 
 def names(module: str) -> list:
-    """What is played of a module: all of it, or the classes that are about TCP or any socket."""
+    """The tests of a module that are run: all of them, or the classes about TCP or any socket."""
     if module != "test.test_socket":
         return [module]
     found = __import__(module, fromlist=["_"])
@@ -46,7 +46,7 @@ def names(module: str) -> list:
 
 
 def play(mode: str, chosen: list) -> tuple:
-    """The verdict of each test, and what was said about those that failed."""
+    """The verdict of each test, and the output of those that failed."""
     with tempfile.NamedTemporaryFile("r") as file:
         command = [ALONE, sys.executable, HERE / "play.py", mode, file.name, *chosen]
         said = subprocess.run(
@@ -55,14 +55,14 @@ def play(mode: str, chosen: list) -> tuple:
         verdicts = dict(line.rsplit(" ", 1) for line in file)
     verdicts = {name: verdict.strip() for name, verdict in verdicts.items()}
     handshakes = verdicts.pop("handshakes", None)
-    assert handshakes is not None, f"it did not come to its end:\n{said.stderr[-2000:]}"
+    assert handshakes is not None, f"the run did not finish:\n{said.stderr[-2000:]}"
     if mode == "tcp":
         assert handshakes == "0", "these sockets were not TCP"
     return verdicts, int(handshakes), said.stderr
 
 
 def both(chosen: list) -> list:
-    """On TCP and on ours, at the same time: most of these tests wait."""
+    """On TCP and on Multipath TCP at the same time, because most of these tests wait."""
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda mode: play(mode, chosen), ["tcp", "mptcp"]))
 
@@ -82,7 +82,7 @@ def main() -> None:
         differing = {name for name in tcp.keys() | ours.keys() if tcp.get(name) != ours.get(name)}
         excused = differing & known
         for name in sorted(differing - known):
-            # A class that could not be set up has no name that can be played.
+            # A class whose setup failed has no name by which it can be run.
             for _ in range(AGAIN if "(" not in name else 0):
                 first, second = both([name])
                 if first[0] == second[0]:

@@ -1,4 +1,4 @@
-"""Runs tests of CPython's own in this process, and writes a line for each: its name and its verdict.
+"""Runs tests of CPython in this process, and writes a line for each: its name and its verdict.
 
     play.py tcp|mptcp VERDICTS NAME...
 """
@@ -43,7 +43,7 @@ class Verdicts(unittest.TestResult):
         self.told = "failed"
         print(f"{test.id()}: {error[0].__name__}: {error[1]}", file=sys.stderr)
 
-    # What setUpClass raises comes without a test having been started.
+    # An error of setUpClass arrives before any test has started.
     def addError(self, test, error) -> None:
         self.addFailure(test, error)
         if not isinstance(test, unittest.TestCase):
@@ -51,7 +51,7 @@ class Verdicts(unittest.TestResult):
 
 
 def handshakes() -> int:
-    """How many connections of this namespace both ends of which spoke Multipath TCP."""
+    """How many connections of this namespace used Multipath TCP at both ends."""
     head, values = [
         line.split()[1:]
         for line in Path("/proc/net/netstat").read_text().splitlines()
@@ -64,12 +64,12 @@ def main() -> None:
     mode, verdicts, *names = sys.argv[1:]
     if mode == "mptcp":
         shim.install()
-    # Whoever hangs is heard of.
+    # Reports a test that hangs.
     faulthandler.dump_traceback_later(240, exit=True)
     warnings.simplefilter("ignore")
     from test import support
 
-    # Nothing that needs the network outside, or takes very long.
+    # No test that needs an outside network or takes very long.
     support.use_resources = ()
     result = Verdicts(verdicts)
     unittest.defaultTestLoader.loadTestsFromNames(names).run(result)

@@ -1,4 +1,4 @@
-"""Makes every TCP socket of this process one of ours, as a program does that is ported by search and replace."""
+"""Makes every TCP socket of this process a Multipath TCP socket, as porting by search and replace would."""
 
 import socket
 

@@ -1,26 +1,27 @@
 # frozen_string_literal: true
 
 module Subflows
-  # An address that the peer was told of. Closed or forgotten, it is withdrawn.
+  # An address that was announced to the peer. When the object is closed or collected, the address is
+  # withdrawn.
   class Announced
     include Closeable
 
     # @!method id
-    #   @return [Integer] the address id that the peer knows it by
+    #   @return [Integer] the address id by which the peer knows it
     # @!method address
-    #   @return [Addrinfo] the address; its port is 0 where none was announced
+    #   @return [Addrinfo] the address; its port is 0 if none was announced
     # @!method fileno
-    #   The listener, which becomes readable when a stranger has connected. A peer that joins us
-    #   does not show here.
+    #   The listener's descriptor. It becomes readable when a foreign client has connected; the
+    #   subflows of the peer do not make it readable.
     #   @return [Integer]
     # @!method turn_away
-    #   Resets every stranger who waits at the listener. Never waits.
+    #   Resets every foreign client that waits at the listener. Never waits.
     #   @return [Integer] how many
 
-    # Withdraws the address and closes its subflows; a second time does nothing.
+    # Withdraws the address and closes its subflows. A second call does nothing.
     #
     # @return [nil]
-    # @raise [ClosedError] where the connection is over: there was nothing left to withdraw
+    # @raise [ClosedError] if the connection has ended: nothing was left to withdraw
     def withdraw
       @io&.close
       revoke

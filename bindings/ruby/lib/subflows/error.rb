@@ -1,18 +1,17 @@
 # frozen_string_literal: true
 
 module Subflows
-  # What was done, what happened, why, and what to do. There is a class per kind.
+  # The base class of every error; each kind has a class.
   #
-  # It answers +errno+, which is all that +rescue Errno::ECONNREFUSED+ asks for: that matches it,
-  # too.
+  # +rescue Errno::ECONNREFUSED+ matches such an error too, because Ruby compares +errno+.
   class Error < StandardError
-    # @return [Integer, nil] the kernel's number, where it gave one
+    # @return [Integer, nil] the kernel's error number
     attr_reader :errno
-    # @return [String, nil] which call failed
+    # @return [String, nil] the call that failed
     attr_reader :operation
-    # @return [String, nil] the kernel's own words, where it gave some; they change between kernels
+    # @return [String, nil] the kernel's own text; it differs between kernels
     attr_reader :kernel_text
-    # @return [String, nil] what to do about it, in one sentence
+    # @return [String, nil] the remedy, in one sentence
     attr_reader :remedy
 
     def initialize(message = nil, errno: nil, operation: nil, kernel_text: nil, remedy: nil)
@@ -23,7 +22,7 @@ module Subflows
       @remedy = remedy
     end
 
-    # @return [Symbol] what kind of error it is, one of the keys of KINDS
+    # @return [Symbol] the kind of error: a key of KINDS
     def kind
       self.class::KIND
     end

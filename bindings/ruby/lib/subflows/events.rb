@@ -1,10 +1,7 @@
 # frozen_string_literal: true
 
 module Subflows
-  # A stream of events, without end.
-  #
-  # Reading slower than events come loses some (the kernel keeps about 256): the stream then gives
-  # +:lost+, followed by events marked +is_resync+ for every subflow that came or went meanwhile.
+  # A stream of events, without end. See {Subflows.events}.
   #
   #   Subflows.events(socket) do |events|
   #     opened = events.each(timeout: 5).find { |event| event.kind == :subflow_established }
@@ -15,7 +12,7 @@ module Subflows
 
     # Follows every connection and listener of the calling thread's network namespace.
     #
-    # @yieldparam events [Events] closed at the end of the block
+    # @yieldparam events [Events] closed after the block
     # @return [Events]
     def self.of_namespace(&block)
       Subflows.__send__(:lend, Native.events_of_namespace, &block)
@@ -24,15 +21,15 @@ module Subflows
     # @!method fileno
     #   @return [Integer] the descriptor to poll for readability
     # @!method try_next
-    #   @return [Event, nil] an event that has come
+    #   @return [Event, nil] an event that has arrived
     # @!method set_buffer(bytes)
-    #   How many bytes of events the kernel is to keep for us; about 256 events' worth by default.
+    #   Sets how many bytes of unread events the kernel keeps. The default holds about 256 events.
     #   @return [nil]
 
     # Waits for the next event.
     #
     # @param timeout [Numeric, nil] in seconds; nil: for ever
-    # @return [Event, nil] nil when none came in time
+    # @return [Event, nil] nil if the time passes without one
     def next(timeout = nil)
       deadline = now + timeout if timeout
       until (event = try_next)
@@ -44,7 +41,7 @@ module Subflows
       event
     end
 
-    # Gives every event to the block, until none has come for +timeout+ seconds.
+    # Passes every event to the block, until +timeout+ seconds pass without one.
     #
     # @param timeout [Numeric, nil] in seconds; nil: for ever
     # @yieldparam event [Event]

@@ -4,7 +4,7 @@ require "net/http"
 require "subflows"
 
 module Subflows
-  # Net::HTTP over Multipath TCP: requests go over as many paths as there are.
+  # Net::HTTP over Multipath TCP.
   #
   #   require "subflows/http"
   #
@@ -17,16 +17,16 @@ module Subflows
   #     http.get("/large") { |part| file.write(part) }
   #   end
   #
-  # While it is started it can be passed to every verb, and is then the connection that it uses at
-  # that moment: Net::HTTP makes a new one where the server has closed the old.
+  # Between +start+ and +finish+ it can be passed to every method of {Subflows}, and means the
+  # connection that it uses at that moment: if the server has closed it, Net::HTTP connects again.
   class HTTP < Net::HTTP
-    # Takes control before connecting, so that {Subflows.open} may be used.
+    # Whether to take control before connecting, as {Subflows.open} requires.
     attr_accessor :control
-    # The name of the interface to leave by.
+    # The name of the interface to send by.
     attr_accessor :interface
 
     # @return [TCPSocket] the connection that it uses now
-    # @raise [IOError] where there is none
+    # @raise [IOError] if it is not started
     def to_io
       raise IOError, "HTTP session not yet started" unless @socket
 
@@ -45,9 +45,9 @@ module Subflows
     CALLER = :subflows_http
     private_constant :CALLER
 
-    # What Net::HTTP calls Socket and TCPSocket, by one of which it connects, depending on its
-    # version. It has no other place for a connection of ours, and what it does around that
-    # (proxies, TLS, timeouts) stays its own; so do the connections of all others.
+    # Net::HTTP connects by Socket or TCPSocket, depending on its version. It has no other place to
+    # pass a connection in, so these two constants replace them inside Net::HTTP; its proxies, TLS
+    # and timeouts are unchanged, and so are other programs' Net::HTTP objects.
     #
     # @api private
     module Dial

@@ -1,11 +1,11 @@
 # frozen_string_literal: true
 
-# The ready-made gem brings one for each Ruby that it is for, the other the one that it has built.
+# The ready-made gem has an extension for each Ruby version, the source gem the one that it built.
 ready_made = "subflows/#{RUBY_VERSION[/\A\d+\.\d+/]}/subflows_native"
 begin
   require ready_made
 rescue LoadError => error
-  # One that is there and cannot be loaded is no reason to look for another.
+  # An extension that exists but does not load is an error.
   raise unless error.path == ready_made
 
   require "subflows/subflows_native"

@@ -3,13 +3,13 @@
 module Subflows
   # A subflow that is being opened: a wait, for programs that have a loop of their own.
   #
-  # Until +advance+ gives the subflow, wait for {#to_io} to be readable, at most +time_left+.
-  # Closed or forgotten before that, the half-open subflow is closed again.
+  # Until +advance+ returns the subflow, wait for {#to_io} to be readable, at most +time_left+.
+  # If the wait is closed or collected before that, the half-open subflow is closed.
   class Opening
     include Wait
 
     # @!method advance
-    #   Looks whether the subflow is usable, without waiting.
+    #   Checks whether the subflow is usable, without waiting.
     #   @return [Subflow, nil]
     # @!method time_left
     #   @return [Float] how long to wait at most, in seconds

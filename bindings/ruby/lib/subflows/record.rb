@@ -1,9 +1,9 @@
 # frozen_string_literal: true
 
 module Subflows
-  # What the verbs tell: frozen, shareable between Ractors, equal where all fields are.
+  # The results of the verbs: frozen, shareable between Ractors, equal if all fields are equal.
   #
-  # A field's value is made when it is read. Records match patterns:
+  # A field is converted when it is read. Records match patterns:
   #
   #   case Subflows.status(socket)
   #   in {state: :mptcp, is_ready: true} then Subflows.open(socket)
@@ -15,12 +15,12 @@ module Subflows
       self.class::MEMBERS
     end
 
-    # @return [Hash{Symbol => Object}] the fields, records inside it as hashes as well
+    # @return [Hash{Symbol => Object}] the fields; records in it become hashes as well
     def to_h
       members.to_h { |name| [name, Record.plain(public_send(name))] }
     end
 
-    # For pattern matching: only the fields that the pattern asks for are read.
+    # For pattern matching. Reads only the fields of the pattern.
     def deconstruct_keys(keys)
       asked = keys ? keys & members : members
       asked.to_h { |name| [name, public_send(name)] }

@@ -1,9 +1,9 @@
 # frozen_string_literal: true
 
 module Subflows
-  # Something with a descriptor of its own, which is closed early or when it is forgotten.
+  # An object that owns a descriptor, until it is closed or collected.
   module Closeable
-    # An IO for IO.select and event loops; it is closed with its owner.
+    # An IO for IO.select and event loops. It is closed together with this object.
     #
     # @return [IO]
     def to_io
@@ -11,23 +11,23 @@ module Subflows
       @io ||= IO.for_fd(fileno, autoclose: false)
     end
 
-    # Closes it; a second time does nothing. Who waits for it in another thread gets an IOError.
+    # Closes it. A second call does nothing. A wait in another thread fails with an IOError.
     #
     # @return [nil]
     def close
-      # First of all, so that nobody waits for a descriptor that is somebody else's by then.
+      # Closed first, because another file may take the descriptor's number after `release`.
       @io&.close
       release
       nil
     end
   end
 
-  # A wait that is taken step by step, by Ruby's own means: other threads run meanwhile,
-  # Thread#raise, Thread#kill and Timeout end it at once, and a Fiber scheduler takes it over.
+  # A wait that Ruby takes step by step: other threads run, Thread#raise, Thread#kill and Timeout
+  # end it at once, and a Fiber scheduler can run other fibers.
   module Wait
     include Closeable
 
-    # Waits for the outcome; closes the wait, whatever it is.
+    # Waits for the outcome, and closes the wait in any case.
     def wait
       loop do
         outcome = advance
@@ -39,7 +39,7 @@ module Subflows
       close
     end
 
-    # Gives up, if it is not over.
+    # Gives up the attempt, if it has not finished.
     #
     # @return [nil]
     def cancel

@@ -1,16 +1,16 @@
 # frozen_string_literal: true
 
-# Loaded before Ruby's own tests of its sockets: whatever they make for TCP is one of ours.
+# Loaded before Ruby's own socket tests: makes each of their TCP sockets a Multipath TCP socket.
 
 require "subflows"
 
-# How many there were: a suite that has made none proves nothing.
+# Counts the sockets: a run without any would prove nothing.
 module Ours
   MADE = Hash.new(0)
 
   at_exit { File.write(ENV.fetch("MADE"), MADE.map { |name, count| "#{name} #{count}\n" }.join) }
 
-  # As Ruby's own sockets fail.
+  # Raises the errors that Ruby's own sockets raise.
   def self.made(name)
     MADE[name] += 1
     yield
@@ -20,7 +20,7 @@ module Ours
     raise SystemCallError.new(error.message, error.errno)
   end
 
-  # Unconnected ones are upgraded.
+  # Upgrades unconnected sockets.
   module Upgraded
     def initialize(*)
       super
@@ -31,7 +31,7 @@ module Ours
   end
   Socket.prepend(Upgraded)
 
-  # Those that are connected or listen at once are made so.
+  # Replaces sockets that connect in their constructor.
   module Connected
     def new(host, port, local_host = nil, local_port = nil, connect_timeout: nil, **)
       local = Addrinfo.tcp(local_host, local_port || 0) if local_host

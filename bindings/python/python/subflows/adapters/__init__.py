@@ -1,17 +1,17 @@
-"""Multipath TCP for the libraries that programs already use, each in a module of its own.
+"""Multipath TCP for common libraries, a module for each.
 
 ========================  ==========================================================
 `adapters.urllib3`        ``PoolManager``, connections and pools; ``upgrade`` of a manager
 `adapters.requests`       ``HTTPAdapter``
 `adapters.httpx`          ``HTTPTransport``, ``AsyncHTTPTransport`` (asyncio and trio)
-`adapters.httpcore`       the network backends that these rest on
+`adapters.httpcore`       the network backends of the two transports
 `adapters.aiohttp`        ``TCPConnector`` of a client, ``site`` of a server
-`adapters.http_server`    ``HTTPServer``, ``TCPServer`` and a mixin for their like
+`adapters.http_server`    ``HTTPServer``, ``TCPServer`` and a mixin for other servers
 `adapters.ssl`            ``connect`` and ``listen`` with TLS
 ========================  ==========================================================
 
-None of them needs more than the library that it is named after and what that one needs, and
-importing `subflows` imports none. Clients take ``control``, ``local`` and ``interface`` as
-`subflows.connect` does; timeouts are the library's own. Where either end has no Multipath TCP, the
-connection is plain TCP: `subflows.status` tells.
+A module requires only the library that it is named after; importing `subflows` imports none of them.
+Clients take the keywords of `subflows.connect` (``control``, ``local``, ``interface``), except its
+timeout: each library has its own. If either end does not support Multipath TCP, the connection is plain
+TCP; `subflows.status` reports which it is.
 """

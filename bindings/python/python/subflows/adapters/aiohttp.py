@@ -1,4 +1,4 @@
-"""aiohttp (3.12 or newer) by Multipath TCP, the client's side and the server's.
+"""Multipath TCP for aiohttp (3.12 or newer), client and server.
 
 >>> import asyncio, aiohttp, subflows
 >>> from aiohttp import web
@@ -15,72 +15,65 @@
 >>> asyncio.run(main())
 404
 
-While a response is read, ``response.connection.transport`` is what the functions of `subflows.aio`
-take; in a handler it is ``request.transport``. The others take its ``get_extra_info("socket")``.
+While a response is read, pass ``response.connection.transport`` to the functions of `subflows.aio`; in a
+handler, ``request.transport``. Pass the transport's ``get_extra_info("socket")`` to other functions.
 """
 
 from __future__ import annotations
 
 import socket
-from typing import Any, Optional
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
 import subflows
 
+from .._keywords import Keywords
+from ._options import CONNECT, bind_to_interface
+
 __all__ = ["TCPConnector", "site"]
+
+_LISTEN = Keywords(subflows.listen)
 
 
 class TCPConnector(aiohttp.TCPConnector):
-    """A connector by Multipath TCP; its own options are those of `subflows.connect`.
+    """A connector by Multipath TCP, with the keywords of `subflows.connect` except its timeout.
 
-    A `socket_factory` is refused: this is one.
+    It sets the `socket_factory` of `aiohttp.TCPConnector`, so it cannot take another one.
     """
 
-    def __init__(
-        self,
-        *,
-        control: bool = False,
-        local: Optional[tuple[str, int]] = None,
-        interface: Optional[str] = None,
-        **kwargs: Any,
-    ) -> None:
+    @CONNECT.shown
+    def __init__(self, **kwargs: Any) -> None:
+        options = CONNECT.take(kwargs)
+
         def make(info: aiohttp.AddrInfoType) -> socket.socket:
             sock = subflows.socket(info[0])
             try:
-                if interface is not None:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
-                if control:
+                bind_to_interface(sock, options["interface"])
+                if options["control"]:
                     subflows.take_control(sock)
             except BaseException:
                 sock.close()
                 raise
             return sock
 
-        if local is not None:
-            kwargs["local_addr"] = local
+        if options["local"] is not None:
+            kwargs["local_addr"] = options["local"]
         super().__init__(socket_factory=make, **kwargs)
 
 
-def site(
-    runner: web.BaseRunner,
-    host: str,
-    port: int,
-    *,
-    interface: Optional[str] = None,
-    backlog: int = 4096,
-    only_v6: bool = False,
-    **kwargs: Any,
-) -> web.SockSite:
-    """As `aiohttp.web.TCPSite`, by Multipath TCP; other keywords are passed on (`ssl_context`, …).
+@_LISTEN.shown
+def site(runner: web.BaseRunner, host: str, port: int, **kwargs: Any) -> web.SockSite:
+    """Like `aiohttp.web.TCPSite`, by Multipath TCP. It listens at once, and serves TCP clients too.
 
-    Plain TCP clients are served as well. It listens at once. Without a runner of one's own:
-    ``web.run_app(app, sock=subflows.listen((host, port)))``.
+    Keywords that `subflows.listen` does not have (`ssl_context`, …) are passed on. Without a runner,
+    use ``web.run_app(app, sock=subflows.listen((host, port)))``.
     """
-    sock = subflows.listen((host, port), interface=interface, backlog=backlog, only_v6=only_v6)
+    options = _LISTEN.take(kwargs)
+    sock = subflows.listen((host, port), **options)
     try:
-        return web.SockSite(runner, sock, backlog=backlog, **kwargs)
+        return web.SockSite(runner, sock, backlog=options["backlog"], **kwargs)
     except BaseException:
         sock.close()
         raise

@@ -1,4 +1,4 @@
-"""socketserver and http.server by Multipath TCP.
+"""Multipath TCP for socketserver and http.server.
 
 >>> from http.server import BaseHTTPRequestHandler
 >>> import subflows
@@ -7,8 +7,8 @@
 ...     print(subflows.status(server).state.name)
 LISTENING
 
-In a handler, ``self.connection`` (of socketserver's: ``self.request``) is what `subflows.list` and
-the others take. TLS is added as to any of these servers:
+In a handler, pass ``self.connection`` (in socketserver's handlers, ``self.request``) to `subflows.list`
+and other functions. Add TLS as to any of these servers:
 ``server.socket = context.wrap_socket(server.socket, server_side=True)``.
 """
 
@@ -21,6 +21,8 @@ from typing import Optional
 
 import subflows
 
+from ._options import bind_to_interface
+
 __all__ = [
     "HTTPServer",
     "MultipathMixIn",
@@ -31,27 +33,24 @@ __all__ = [
 
 
 class MultipathMixIn(socketserver.TCPServer):
-    """Makes any TCP server Multipath TCP: ``class Mine(MultipathMixIn, Theirs)``.
+    """Makes any TCP server Multipath TCP: ``class Mine(MultipathMixIn, OtherServer)``.
 
-    Plain TCP clients are served as well. Who manages the paths of the connections, the network
-    namespace decides: net.mptcp.path_manager.
+    It serves plain TCP clients too. The network namespace (net.mptcp.path_manager) decides who manages
+    the paths of its connections.
     """
 
-    # As others do on class level here: `allow_reuse_address`, `request_queue_size`.
+    # A class attribute, as `allow_reuse_address` and `request_queue_size` are.
     interface: Optional[str] = None
-    """Serve only what comes in by this interface (SO_BINDTODEVICE)."""
+    """Serve only clients that arrive on this interface (SO_BINDTODEVICE)."""
 
     def server_bind(self) -> None:
-        """Binds a socket of Multipath TCP in the place of the one that the constructor made."""
+        """Replaces the socket of the constructor by a Multipath TCP socket, and binds that."""
         if self.socket_type != socket.SOCK_STREAM:
-            # `socketserver.UDPServer` is one of `TCPServer`.
-            raise TypeError(f"{type(self).__name__} serves no streams")
+            # `socketserver.UDPServer` is a subclass of `TCPServer`.
+            raise TypeError(f"{type(self).__name__} is not a TCP server")
         self.socket.close()
         self.socket = subflows.socket(self.address_family)
-        if self.interface is not None:
-            self.socket.setsockopt(
-                socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface.encode()
-            )
+        bind_to_interface(self.socket, self.interface)
         super().server_bind()
 
 

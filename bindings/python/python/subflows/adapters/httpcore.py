@@ -1,6 +1,6 @@
-"""Network backends for httpcore, which httpx rests on, by Multipath TCP.
+"""Multipath TCP for httpcore, on which httpx is built: its network backends.
 
-The asynchronous one needs anyio 4.10 or newer.
+The asynchronous backend requires anyio 4.10 or newer.
 
 >>> import httpcore, subflows
 >>> from subflows.adapters.httpcore import NetworkBackend
@@ -23,15 +23,17 @@ import httpcore
 
 import subflows
 
+from ._options import CONNECT
+
 __all__ = ["AsyncNetworkBackend", "NetworkBackend"]
 
 
 @contextmanager
 def _raising(timed_out: type[Exception], failed: type[Exception]) -> Iterator[None]:
-    """Errors of sockets and of anyio as httpcore's."""
+    """Raises errors of sockets and of anyio as httpcore's."""
     try:
         yield
-    # Up to Python 3.9, these are two.
+    # Different classes up to Python 3.9.
     except (TimeoutError, socket.timeout) as error:
         raise timed_out(str(error)) from error
     except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
@@ -41,7 +43,7 @@ def _raising(timed_out: type[Exception], failed: type[Exception]) -> Iterator[No
 
 
 def _is_readable(sock: Any) -> bool:
-    """Whether a read would not wait; of a connection at rest: whether it is over."""
+    """Whether a read would return at once. An idle connection is readable when the peer has closed it."""
     if sock.fileno() < 0:
         return True
     poll = select.poll()
@@ -57,21 +59,14 @@ def _prepare(sock: socket.socket, options: Optional[Iterable[httpcore.SOCKET_OPT
 
 
 class _Options:
-    """Those of `subflows.connect`; the pool's own ``local_address`` goes before `local`."""
+    @CONNECT.shown
+    def __init__(self, **options: Any) -> None:
+        self._options = CONNECT.only(options)
 
-    def __init__(
-        self,
-        *,
-        control: bool = False,
-        local: Optional[tuple[str, int]] = None,
-        interface: Optional[str] = None,
-    ) -> None:
-        self.control = control
-        self.local = local
-        self.interface = interface
-
-    def local_for(self, local_address: Optional[str]) -> Optional[tuple[str, int]]:
-        return self.local if local_address is None else (local_address, 0)
+    def _for(self, local_address: Optional[str]) -> dict[str, Any]:
+        """The options of one connection; the pool's own ``local_address`` takes precedence."""
+        own = {} if local_address is None else {"local": (local_address, 0)}
+        return {**self._options, **own}
 
 
 class _Stream(httpcore.NetworkStream):
@@ -125,7 +120,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class NetworkBackend(_Options, httpcore.NetworkBackend):
-    """Connections for `httpcore.ConnectionPool`; the options are those of `subflows.connect`."""
+    """For `httpcore.ConnectionPool`, with the keywords of `subflows.connect` except its timeout."""
 
     def connect_tcp(
         self,
@@ -135,14 +130,10 @@ class NetworkBackend(_Options, httpcore.NetworkBackend):
         local_address: Optional[str] = None,
         socket_options: Optional[Iterable[httpcore.SOCKET_OPTION]] = None,
     ) -> httpcore.NetworkStream:
-        """Connects; the timeout is for each address that the host has."""
+        """Connects. Each address of the host has the whole timeout."""
         with _raising(httpcore.ConnectTimeout, httpcore.ConnectError):
             sock = subflows.connect(
-                (host, port),
-                local=self.local_for(local_address),
-                interface=self.interface,
-                timeout=timeout,
-                control=self.control,
+                (host, port), timeout=timeout, **self._for(local_address)
             )
             try:
                 _prepare(sock, socket_options)
@@ -164,7 +155,7 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
                 return b""
 
     async def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:
-        # Of nothing, as httpcore writes for a request without a body, older TLS makes an end.
+        # httpcore writes an empty body; up to TLS 1.2 that would end the stream.
         if not buffer:
             return
         with _raising(httpcore.WriteTimeout, httpcore.WriteError), anyio.fail_after(timeout):
@@ -209,8 +200,22 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
         return None
 
 
+async def _connect(host: str, port: int, options: dict[str, Any]) -> socket.socket:
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    connecting = subflows.Connecting([remote for *_, remote in found], **options)
+    try:
+        while not connecting.advance():
+            await anyio.wait_writable(connecting.fileno())
+        sock = connecting.finish()
+        sock.setblocking(False)
+        return sock
+    finally:
+        # Does nothing after `finish`.
+        connecting.cancel()
+
+
 class AsyncNetworkBackend(_Options, httpcore.AsyncNetworkBackend):
-    """Connections for `httpcore.AsyncConnectionPool`, with asyncio and with trio."""
+    """The same for `httpcore.AsyncConnectionPool`, with asyncio and with trio."""
 
     async def connect_tcp(
         self,
@@ -220,35 +225,15 @@ class AsyncNetworkBackend(_Options, httpcore.AsyncNetworkBackend):
         local_address: Optional[str] = None,
         socket_options: Optional[Iterable[httpcore.SOCKET_OPTION]] = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connects; cancelled, the attempt is given up at once. The timeout is for all of it."""
+        """Connects. The timeout covers all addresses. If the task is cancelled, the attempt ends at once."""
         with _raising(httpcore.ConnectTimeout, httpcore.ConnectError), anyio.fail_after(timeout):
-            sock = await self._connect(host, port, self.local_for(local_address))
+            sock = await _connect(host, port, self._for(local_address))
             try:
                 _prepare(sock, socket_options)
                 return _AsyncStream(await anyio.abc.SocketStream.from_socket(sock))
             except BaseException:
                 sock.close()
                 raise
-
-    async def _connect(
-        self, host: str, port: int, local: Optional[tuple[str, int]]
-    ) -> socket.socket:
-        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        connecting = subflows.Connecting(
-            [remote for *_, remote in found],
-            local=local,
-            interface=self.interface,
-            control=self.control,
-        )
-        try:
-            while not connecting.advance():
-                await anyio.wait_writable(connecting.fileno())
-            sock = connecting.finish()
-            sock.setblocking(False)
-            return sock
-        finally:
-            # Does nothing if it is finished.
-            connecting.cancel()
 
     async def sleep(self, seconds: float) -> None:
         """Waits between two attempts to connect."""

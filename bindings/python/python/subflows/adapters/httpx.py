@@ -1,4 +1,4 @@
-"""httpx by Multipath TCP, with and without ``await``.
+"""Multipath TCP for httpx, synchronous and asynchronous.
 
 >>> import httpx, subflows, threading
 >>> from http.server import SimpleHTTPRequestHandler
@@ -14,24 +14,25 @@ MPTCP
 >>> server.shutdown()
 >>> server.server_close()
 
-The asynchronous transport is for asyncio and for trio, and needs anyio 4.10 or newer.
+The asynchronous transport runs on asyncio and on trio, and requires anyio 4.10 or newer.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any, Optional, Union, cast
 
 import httpcore
 import httpx
 
+from ._options import CONNECT
 from .httpcore import AsyncNetworkBackend, NetworkBackend
 
 __all__ = ["AsyncHTTPTransport", "HTTPTransport"]
 
-# The two libraries give an error the same name.
+# An error has the same name in both libraries.
 _ERRORS: dict[type[Exception], type[Exception]] = {
     error: getattr(httpx, error.__name__)
     for error in (
@@ -52,7 +53,7 @@ _ERRORS: dict[type[Exception], type[Exception]] = {
 
 @contextmanager
 def _raising() -> Iterator[None]:
-    """Errors of httpcore as httpx's."""
+    """Raises errors of httpcore as httpx's."""
     try:
         yield
     except tuple(_ERRORS) as error:
@@ -74,13 +75,24 @@ def _request(request: httpx.Request) -> httpcore.Request:
     )
 
 
+def _response(response: httpcore.Response) -> httpx.Response:
+    return httpx.Response(
+        response.status,
+        headers=response.headers,
+        stream=_Body(response.stream),
+        extensions=response.extensions,
+    )
+
+
 def _pool_options(
-    verify: Union[ssl.SSLContext, bool],
-    http1: bool,
-    http2: bool,
-    limits: httpx.Limits,
-    retries: int,
+    verify: Union[ssl.SSLContext, bool] = True,
+    http1: bool = True,
+    http2: bool = False,
+    # The default limits of httpx.
+    limits: httpx.Limits = httpx.Limits(max_connections=100, max_keepalive_connections=20),
+    retries: int = 0,
 ) -> dict[str, Any]:
+    """The options of httpx's own transports, as those of httpcore's pools."""
     return {
         "ssl_context": httpx.create_ssl_context(verify=verify),
         "max_connections": limits.max_connections,
@@ -92,70 +104,23 @@ def _pool_options(
     }
 
 
-# What httpx takes where nothing is said.
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a response, of either kind of pool."""
 
-
-class _Body(httpx.SyncByteStream):
     def __init__(self, parts: Any) -> None:
         self._parts = parts
 
     def __iter__(self) -> Iterator[bytes]:
         with _raising():
-            yield from cast("Iterable[bytes]", self._parts)
+            yield from self._parts
 
     def close(self) -> None:
         with _raising():
             self._parts.close()
 
-
-class HTTPTransport(httpx.BaseTransport):
-    """What a client is given to speak Multipath TCP; options as for `subflows.connect`.
-
-    The others are those of `httpx.HTTPTransport`, save proxies and Unix sockets. As with any
-    transport that a client is given, the client's own ``verify`` and ``http2`` are without effect.
-    """
-
-    def __init__(
-        self,
-        *,
-        control: bool = False,
-        local: Optional[tuple[str, int]] = None,
-        interface: Optional[str] = None,
-        verify: Union[ssl.SSLContext, bool] = True,
-        http1: bool = True,
-        http2: bool = False,
-        limits: httpx.Limits = _LIMITS,
-        retries: int = 0,
-    ) -> None:
-        self._pool = httpcore.ConnectionPool(
-            network_backend=NetworkBackend(control=control, local=local, interface=interface),
-            **_pool_options(verify, http1, http2, limits, retries),
-        )
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Sends one request, for the client."""
-        with _raising():
-            response = self._pool.handle_request(_request(request))
-        return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=_Body(response.stream),
-            extensions=response.extensions,
-        )
-
-    def close(self) -> None:
-        """Closes the connections that are kept."""
-        self._pool.close()
-
-
-class _AsyncBody(httpx.AsyncByteStream):
-    def __init__(self, parts: Any) -> None:
-        self._parts = parts
-
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _raising():
-            async for part in cast("AsyncIterable[bytes]", self._parts):
+            async for part in self._parts:
                 yield part
 
     async def aclose(self) -> None:
@@ -163,39 +128,43 @@ class _AsyncBody(httpx.AsyncByteStream):
             await self._parts.aclose()
 
 
+class HTTPTransport(httpx.BaseTransport):
+    """A transport by Multipath TCP, with the keywords of `subflows.connect` except its timeout.
+
+    The other keywords are those of `httpx.HTTPTransport`: ``verify``, ``http1``, ``http2``, ``limits``
+    and ``retries``. A client ignores its own ``verify`` and ``http2`` if it has a transport.
+    """
+
+    @CONNECT.shown
+    def __init__(self, **kwargs: Any) -> None:
+        backend = NetworkBackend(**CONNECT.take(kwargs))
+        self._pool = httpcore.ConnectionPool(network_backend=backend, **_pool_options(**kwargs))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Sends one request, for the client."""
+        with _raising():
+            return _response(self._pool.handle_request(_request(request)))
+
+    def close(self) -> None:
+        """Closes the idle connections."""
+        self._pool.close()
+
+
 class AsyncHTTPTransport(httpx.AsyncBaseTransport):
     """The same for `httpx.AsyncClient`."""
 
-    def __init__(
-        self,
-        *,
-        control: bool = False,
-        local: Optional[tuple[str, int]] = None,
-        interface: Optional[str] = None,
-        verify: Union[ssl.SSLContext, bool] = True,
-        http1: bool = True,
-        http2: bool = False,
-        limits: httpx.Limits = _LIMITS,
-        retries: int = 0,
-    ) -> None:
+    @CONNECT.shown
+    def __init__(self, **kwargs: Any) -> None:
+        backend = AsyncNetworkBackend(**CONNECT.take(kwargs))
         self._pool = httpcore.AsyncConnectionPool(
-            network_backend=AsyncNetworkBackend(
-                control=control, local=local, interface=interface
-            ),
-            **_pool_options(verify, http1, http2, limits, retries),
+            network_backend=backend, **_pool_options(**kwargs)
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends one request, for the client."""
         with _raising():
-            response = await self._pool.handle_async_request(_request(request))
-        return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=_AsyncBody(response.stream),
-            extensions=response.extensions,
-        )
+            return _response(await self._pool.handle_async_request(_request(request)))
 
     async def aclose(self) -> None:
-        """Closes the connections that are kept."""
+        """Closes the idle connections."""
         await self._pool.aclose()

@@ -1,4 +1,4 @@
-"""requests by Multipath TCP.
+"""Multipath TCP for requests.
 
 >>> import requests, subflows, threading
 >>> from http.server import SimpleHTTPRequestHandler
@@ -14,62 +14,51 @@ MPTCP
 >>> server.shutdown()
 >>> server.server_close()
 
-While a response is read (``stream=True``), its ``raw`` is what `subflows.list`, `subflows.open` and
-the others take for its connection.
+While a response is read (``stream=True``), pass its ``raw`` to `subflows.list`, `subflows.open` and other
+functions.
 """
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 import requests.adapters
 import urllib3
 
+from ._options import CONNECT
 from .urllib3 import upgrade
 
 __all__ = ["HTTPAdapter"]
 
 
 class HTTPAdapter(requests.adapters.HTTPAdapter):
-    """What a session is given to speak Multipath TCP; options as for `subflows.connect`.
+    """An adapter by Multipath TCP, with the keywords of `subflows.connect` except its timeout.
 
-    Connections to HTTP proxies are Multipath TCP as well; a SOCKS proxy is refused with ValueError.
+    Connections to HTTP proxies are Multipath TCP as well. A SOCKS proxy raises ValueError.
     """
 
-    # What makes the adapter again after it was pickled.
-    __attrs__ = [*requests.adapters.HTTPAdapter.__attrs__, "control", "local", "interface"]
+    # The attributes that are pickled.
+    __attrs__ = [*requests.adapters.HTTPAdapter.__attrs__, "options"]
 
-    def __init__(
-        self,
-        *args: Any,
-        control: bool = False,
-        local: Optional[tuple[str, int]] = None,
-        interface: Optional[str] = None,
-        **kwargs: Any,
-    ) -> None:
-        # The base class makes its manager at once.
-        self.control = control
-        self.local = local
-        self.interface = interface
+    @CONNECT.shown
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Before the base class, which makes its manager at once.
+        self.options = CONNECT.take(kwargs)
         super().__init__(*args, **kwargs)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Makes the manager of the connections to origin servers."""
-        if self.local is not None:
-            kwargs["source_address"] = self.local
-        base: Any = super()  # In some of its stubs it has no types.
+        base: Any = super()  # Some of its stubs have no types.
         base.init_poolmanager(*args, **kwargs)
-        upgrade(self.poolmanager, control=self.control, interface=self.interface)
+        upgrade(self.poolmanager, **self.options)
 
     def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> urllib3.ProxyManager:
-        """Gives the manager of the connections to a proxy."""
+        """Returns the manager of the connections to a proxy."""
         if proxy not in self.proxy_manager:
-            if self.local is not None:
-                kwargs["source_address"] = self.local
             base: Any = super()
             manager = base.proxy_manager_for(proxy, **kwargs)
             try:
-                upgrade(manager, control=self.control, interface=self.interface)
+                upgrade(manager, **self.options)
             except ValueError:
                 del self.proxy_manager[proxy]
                 raise

@@ -1,4 +1,4 @@
-"""urllib3 (2 or newer) by Multipath TCP.
+"""Multipath TCP for urllib3 (2 or newer).
 
 >>> import subflows, threading
 >>> from http.server import SimpleHTTPRequestHandler
@@ -15,8 +15,8 @@ MPTCP
 >>> server.shutdown()
 >>> server.server_close()
 
-A response that is being read (``preload_content=False``) is what `subflows.list`, `subflows.open`
-and the others take for its connection, as it has a ``fileno()``.
+A response that is being read (``preload_content=False``) has the ``fileno()`` of its connection: pass it
+to `subflows.list`, `subflows.open` and other functions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from __future__ import annotations
 import socket
 import sys
 from functools import partial
-from typing import Any, Optional, cast
+from typing import Any, cast
 
 import urllib3
 import urllib3.connection
@@ -38,6 +38,8 @@ from urllib3.exceptions import (
 
 import subflows
 
+from ._options import CONNECT
+
 __all__ = [
     "HTTPConnection",
     "HTTPConnectionPool",
@@ -49,21 +51,19 @@ __all__ = [
 
 
 class HTTPConnection(urllib3.connection.HTTPConnection):
-    """A connection by Multipath TCP; `control` and `interface` as for `subflows.connect`.
+    """A connection by Multipath TCP, with the keywords of `subflows.connect` except its timeout."""
 
-    The local address is urllib3's ``source_address``.
-    """
-
-    def __init__(
-        self, *args: Any, control: bool = False, interface: Optional[str] = None, **kwargs: Any
-    ) -> None:
+    @CONNECT.shown
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._options = CONNECT.take(kwargs)
+        local = self._options.pop("local")
+        if local is not None:
+            kwargs["source_address"] = local
         super().__init__(*args, **kwargs)
-        self.control = control
-        self.interface = interface
 
-    # The one place where urllib3 makes a socket, which its own SOCKS support overrides too.
+    # urllib3 makes its sockets here; its own SOCKS support overrides this method too.
     def _new_conn(self) -> socket.socket:
-        # Unlike `host` it keeps a final dot, without which a name is looked for in search domains.
+        # Unlike `host` it keeps a final dot, without which the resolver tries search domains.
         name = self._dns_host
         if name.startswith("["):
             name = name.strip("[]")
@@ -75,9 +75,8 @@ class HTTPConnection(urllib3.connection.HTTPConnection):
             sock = subflows.connect(
                 (name, self.port),
                 local=self.source_address,
-                interface=self.interface,
                 timeout=self.timeout,
-                control=self.control,
+                **self._options,
             )
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
@@ -105,7 +104,7 @@ class HTTPSConnection(HTTPConnection, urllib3.connection.HTTPSConnection):
 
 
 class HTTPConnectionPool(urllib3.HTTPConnectionPool):
-    """A pool of connections by Multipath TCP; `control` and `interface` go to each."""
+    """A pool of connections by Multipath TCP; it passes its keywords to each."""
 
     ConnectionCls = HTTPConnection
 
@@ -116,37 +115,30 @@ class HTTPSConnectionPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = HTTPSConnection
 
 
-def upgrade(
-    manager: urllib3.PoolManager, *, control: bool = False, interface: Optional[str] = None
-) -> None:
-    """Makes all further pools of a manager, which may be a proxy's, Multipath TCP.
+@CONNECT.shown
+def upgrade(manager: urllib3.PoolManager, **options: Any) -> None:
+    """Makes the later pools of a manager Multipath TCP. It may be the manager of an HTTP proxy.
 
-    Raises ValueError for one that makes connections of its own, as that of a SOCKS proxy does.
+    Raises ValueError for a manager with connections of its own, such as that of a SOCKS proxy.
     """
     if manager.pool_classes_by_scheme is not urllib3.poolmanager.pool_classes_by_scheme:
         raise ValueError(
-            f"{type(manager).__name__} makes connections of its own, which cannot be Multipath TCP"
+            f"{type(manager).__name__} makes its own connections, which cannot be Multipath TCP"
         )
+    options = CONNECT.only(options)
     pools = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
     manager.pool_classes_by_scheme = {
-        # To the manager, a class is something that it calls to have a pool.
-        scheme: cast(Any, partial(pool, control=control, interface=interface))
+        # The manager calls the class to make a pool.
+        scheme: cast(Any, partial(pool, **options))
         for scheme, pool in pools.items()
     }
 
 
 class PoolManager(urllib3.PoolManager):
-    """A pool manager whose connections are Multipath TCP; options as for `subflows.connect`."""
+    """A pool manager by Multipath TCP, with the keywords of `subflows.connect` except its timeout."""
 
-    def __init__(
-        self,
-        *args: Any,
-        control: bool = False,
-        local: Optional[tuple[str, int]] = None,
-        interface: Optional[str] = None,
-        **kwargs: Any,
-    ) -> None:
-        if local is not None:
-            kwargs["source_address"] = local
+    @CONNECT.shown
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        options = CONNECT.take(kwargs)
         super().__init__(*args, **kwargs)
-        upgrade(self, control=control, interface=interface)
+        upgrade(self, **options)

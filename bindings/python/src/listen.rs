@@ -1,0 +1,23 @@
+//! Listening sockets.
+
+use pyo3::prelude::*;
+use subflows::Listen;
+
+use crate::convert::Parts;
+use crate::error::OrRaise;
+use crate::resolve::resolve;
+use crate::socket::python_socket;
+
+pub(crate) fn listen<'py>(
+    py: Python<'py>,
+    address: &Parts,
+    options: &Listen,
+) -> PyResult<Bound<'py, PyAny>> {
+    let listener = match address.host() {
+        None => subflows::listen_any(address.port, options),
+        Some(_) => subflows::listen(&*resolve(py, address)?, options),
+    };
+    let listener = listener.or_raise(py)?;
+    let is_v4 = listener.local_addr()?.is_ipv4();
+    python_socket(py, listener.into(), is_v4)
+}

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ options! {
     /// How to connect.
     pub struct Connect {
         maybe {
-            /// The local address to connect from; port 0 leaves the port to the kernel.
+            /// The local address to connect from; port 0 leaves the port to the kernel. A wildcard
+            /// (`0.0.0.0` or `::`) means every local address of the remote's family.
             local: SocketAddr,
             /// The interface to leave by (SO_BINDTODEVICE).
             interface: String,
@@ -67,6 +68,11 @@ impl Connecting {
     /// after each [`advance`](Self::advance).
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.attempt.sock.as_fd()
+    }
+
+    /// The address that is being tried. Once the connection is made, the address of the peer.
+    pub fn remote(&self) -> SocketAddr {
+        self.attempt.remote
     }
 
     /// When to stop waiting for the present address.
@@ -150,7 +156,7 @@ impl Attempt {
             bind_to_interface(sock.as_fd(), interface, OPERATION)?;
         }
         if let Some(local) = options.local {
-            bind(sock.as_fd(), local, OPERATION)?;
+            bind(sock.as_fd(), in_family_of(remote, local), OPERATION)?;
         }
         if options.control {
             take_control_fd(door::choose(), sock.as_fd()).map_err(|error| match error.kind() {
@@ -187,6 +193,16 @@ impl Attempt {
                 .detail(format!("no answer from {} in time", self.remote)));
         }
         Ok(self.is_done)
+    }
+}
+
+/// A wildcard means every local address of the remote's family: a list of addresses may have both
+/// families.
+fn in_family_of(remote: SocketAddr, local: SocketAddr) -> SocketAddr {
+    match (local.ip().is_unspecified(), remote) {
+        (false, _) => local,
+        (true, SocketAddr::V4(_)) => (Ipv4Addr::UNSPECIFIED, local.port()).into(),
+        (true, SocketAddr::V6(_)) => (Ipv6Addr::UNSPECIFIED, local.port()).into(),
     }
 }
 

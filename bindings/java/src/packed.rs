@@ -190,6 +190,17 @@ impl PackedOptions {
         T::decode(&PackedOptions::read(env, array)?, 0).ok_or(Failure::Corrupt)
     }
 
+    /// Reads a list of addresses.
+    pub(crate) fn addresses(
+        env: &Env<'_>,
+        array: &JLongArray<'_>,
+    ) -> Result<Vec<SocketAddr>, Failure> {
+        let words = PackedOptions::read(env, array)?;
+        let starts = (0..words.0.len()).step_by(3);
+        let addresses = starts.map(|at| SocketAddr::decode(&words, at));
+        addresses.collect::<Option<_>>().ok_or(Failure::Corrupt)
+    }
+
     fn read(env: &Env<'_>, array: &JLongArray<'_>) -> Result<PackedOptions, Failure> {
         let mut words = vec![0; array.len(env)?];
         array.get_region(env, 0, &mut words)?;

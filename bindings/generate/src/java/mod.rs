@@ -3,6 +3,7 @@
 
 mod enums;
 mod layout;
+mod natives;
 mod options;
 mod records;
 mod rust;
@@ -19,6 +20,8 @@ const PACKAGE: &str = "bindings/java/src/main/java/org/subflows";
 pub fn all() -> Result<Vec<Output>> {
     let mut outputs = vec![
         Output::new("bindings/java/src/records.rs", rust::rust()?),
+        Output::new("bindings/java/src/verb/converted.rs", natives::rust()?),
+        class("NativeVerbs", natives::java()?),
         class("Verbs", verbs::verbs()?),
         class("ErrorKind", enums::kinds()?),
     ];

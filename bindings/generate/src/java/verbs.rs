@@ -147,7 +147,7 @@ fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
         Scalar::Bool => ("boolean", name.to_owned()),
         Scalar::Text | Scalar::Name => ("String", name.to_owned()),
         Scalar::Ip => ("InetAddress", format!("Words.ip({name})")),
-        Scalar::Address => ("InetSocketAddress", format!("Words.address({name})")),
+        Scalar::Address => ("InetSocketAddress", format!("Words.addresses(List.of({name}))")),
         Scalar::Duration => ("Duration", format!("{name}.toMillis()")),
         Scalar::Enum(enumeration) => (enumeration, format!("{name}.number()")),
     }

@@ -4,18 +4,18 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
 use jni::objects::{JClass, JObject, JValue};
 use jni::{Env, jni_sig, jni_str};
+use subflows::Family;
 
 use crate::error::Failure;
 
 /// A `SocketChannel`, by the constructor for accepted connections.
 pub(crate) fn client<'local>(
     env: &mut Env<'local>,
-    fd: OwnedFd,
+    (fd, family): (OwnedFd, Family),
     provider: &JObject<'_>,
-    family: &JObject<'_>,
     remote: &JObject<'_>,
 ) -> Result<JObject<'local>, Failure> {
-    let descriptor = descriptor(env, &fd)?;
+    let (descriptor, family) = (descriptor(env, &fd)?, java_family(env, family)?);
     let class = env.find_class(jni_str!("sun/nio/ch/SocketChannelImpl"))?;
     let channel = env.new_object(
         class,
@@ -27,7 +27,7 @@ pub(crate) fn client<'local>(
         )),
         &[
             JValue::Object(provider),
-            JValue::Object(family),
+            JValue::Object(&family),
             JValue::Object(&descriptor),
             JValue::Object(remote),
         ],
@@ -40,11 +40,10 @@ pub(crate) fn client<'local>(
 /// A `ServerSocketChannel`, by the constructor for inherited listeners.
 pub(crate) fn server<'local>(
     env: &mut Env<'local>,
-    fd: OwnedFd,
+    (fd, family): (OwnedFd, Family),
     provider: &JObject<'_>,
-    family: &JObject<'_>,
 ) -> Result<JObject<'local>, Failure> {
-    let descriptor = descriptor(env, &fd)?;
+    let (descriptor, family) = (descriptor(env, &fd)?, java_family(env, family)?);
     let class = env.find_class(jni_str!("sun/nio/ch/ServerSocketChannelImpl"))?;
     let channel = env.new_object(
         class,
@@ -56,7 +55,7 @@ pub(crate) fn server<'local>(
         )),
         &[
             JValue::Object(provider),
-            JValue::Object(family),
+            JValue::Object(&family),
             JValue::Object(&descriptor),
             JValue::Bool(true),
         ],
@@ -84,4 +83,10 @@ fn descriptor<'local>(env: &mut Env<'local>, fd: &OwnedFd) -> Result<JObject<'lo
     let class = env.find_class(jni_str!("java/io/FileDescriptor"))?;
     let number = [JValue::Int(fd.as_raw_fd())];
     Ok(env.new_object(class, jni_sig!((fd: jint)), &number)?)
+}
+
+fn java_family<'local>(env: &mut Env<'local>, family: Family) -> Result<JObject<'local>, Failure> {
+    let name = if family == Family::V4 { jni_str!("INET") } else { jni_str!("INET6") };
+    let class = jni_str!("java/net/StandardProtocolFamily");
+    Ok(env.get_static_field(class, name, jni_sig!(java.net.StandardProtocolFamily))?.l()?)
 }

@@ -7,14 +7,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
-/** The file with the functions of {@link Native}. */
-final class NativeLibrary {
+/** Loads the file with the native functions, before any class that declares some. */
+class NativeLibrary {
     private static final String NAME = "subflows_java";
 
-    private NativeLibrary() {}
+    static {
+        load();
+        Available.install();
+    }
 
-    /** Loads it by the property, else from java.library.path, else out of the jar. */
-    static void load() {
+    NativeLibrary() {}
+
+    /** Loads the file that the property names, else from java.library.path, else from the jar. */
+    private static void load() {
         String given = System.getProperty("org.subflows.library");
         if (given != null) {
             System.load(Path.of(given).toAbsolutePath().toString());

@@ -2,15 +2,15 @@ package org.subflows;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ProtocolFamily;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.net.StandardProtocolFamily;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.spi.SelectorProvider;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -35,6 +35,9 @@ import java.util.Objects;
  * by its number, {@code open} does not notice.
  */
 public final class Subflows extends Verbs {
+    /** The JDK's own sockets then speak IPv4 only. */
+    private static final boolean IS_IPV4_PREFERRED = Boolean.getBoolean("java.net.preferIPv4Stack");
+
     private Subflows() {}
 
     /**
@@ -114,38 +117,26 @@ public final class Subflows extends Verbs {
     /** As {@link #connect(InetSocketAddress, ConnectOptions)}, for a channel, in blocking mode. */
     public static SocketChannel openChannel(InetSocketAddress address, ConnectOptions options)
             throws IOException {
-        if (!address.isUnresolved()) {
-            return connected(address, options);
+        List<InetSocketAddress> remotes = resolved(address);
+        long begun = Native.connectingBegin(Words.addresses(remotes), options.words());
+        try (Handle connecting = new Handle(remotes, begun)) {
+            long[] connected = connecting.await(wait -> Native.connectingWait(begun, wait));
+            // The equal one of the list, which knows the name of the host.
+            int index = remotes.indexOf(Words.address(connected, 0));
+            return Native.connectingFinish(
+                    begun, SelectorProvider.provider(), remotes.get(index));
         }
-        SubflowsException last = null;
-        for (InetAddress ip : InetAddress.getAllByName(address.getHostString())) {
-            try {
-                return connected(new InetSocketAddress(ip, address.getPort()), options);
-            } catch (SubflowsException error) {
-                if (last != null) {
-                    error.addSuppressed(last);
-                }
-                last = error;
-            }
-        }
-        throw Objects.requireNonNull(last, "a name that resolves has an address");
     }
 
-    private static SocketChannel connected(InetSocketAddress remote, ConnectOptions options)
-            throws IOException {
-        long[] to = Words.address(remote);
-        long[] words = options.words();
-        InetSocketAddress local = (InetSocketAddress) options.value(0);
-        if (local != null && local.getAddress().isAnyLocalAddress()) {
-            words = options.local(wildcard(family(remote), local.getPort())).words();
+    private static List<InetSocketAddress> resolved(InetSocketAddress address) throws IOException {
+        if (!address.isUnresolved()) {
+            return List.of(address);
         }
-        try (Handle connecting = new Handle(remote, Native.connectingBegin(to, words))) {
-            while (!Native.connectingAdvance(connecting.number())) {
-                connecting.await(Native.timeLeft(connecting.number()));
-            }
-            return Native.connectingFinish(
-                    connecting.number(), SelectorProvider.provider(), family(remote), remote);
+        List<InetSocketAddress> all = new ArrayList<>();
+        for (InetAddress ip : InetAddress.getAllByName(address.getHostString())) {
+            all.add(new InetSocketAddress(ip, address.getPort()));
         }
+        return all;
     }
 
     /** Listens with the defaults: see {@link #listen(InetSocketAddress, ListenOptions)}. */
@@ -167,27 +158,9 @@ public final class Subflows extends Verbs {
      */
     public static ServerSocket listen(InetSocketAddress address, ListenOptions options)
             throws IOException {
-        if (address.isUnresolved()) {
-            address = new InetSocketAddress(
-                    InetAddress.getByName(address.getHostString()), address.getPort());
-        }
-        if (address.getAddress().isAnyLocalAddress() && Families.hasIpv6()) {
-            address = wildcard(StandardProtocolFamily.INET6, address.getPort());
-        }
+        List<InetSocketAddress> locals = resolved(address);
+        boolean isAny = locals.get(0).getAddress().isAnyLocalAddress() && !IS_IPV4_PREFERRED;
         SelectorProvider provider = SelectorProvider.provider();
-        long[] local = Words.address(address);
-        return Native.listen(local, options.words(), provider, family(address)).socket();
-    }
-
-    /** The JDK's own is always that of IPv4, and stands for both. */
-    private static InetSocketAddress wildcard(ProtocolFamily family, int port) throws IOException {
-        byte[] zeros = new byte[family == StandardProtocolFamily.INET ? 4 : 16];
-        return new InetSocketAddress(InetAddress.getByAddress(zeros), port);
-    }
-
-    private static ProtocolFamily family(InetSocketAddress address) {
-        return address.getAddress() instanceof Inet4Address
-                ? StandardProtocolFamily.INET
-                : StandardProtocolFamily.INET6;
+        return Native.listen(Words.addresses(locals), isAny, options.words(), provider).socket();
     }
 }

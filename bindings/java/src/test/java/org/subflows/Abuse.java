@@ -82,7 +82,7 @@ final class Abuse {
                 Socket socket = sockets.get(random.nextInt(sockets.size()));
                 NetworkChannel channel = channels.get(random.nextInt(channels.size()));
                 int fd = random.nextInt(64) - 2;
-                int verb = random.nextInt(16);
+                int verb = random.nextInt(18);
                 long id = IDS[random.nextInt(IDS.length)];
                 Throwable thrown =
                         kind == 0
@@ -180,14 +180,16 @@ final class Abuse {
             case 6: Subflows.addresses(fd).toString(); break;
             case 7: Subflows.open(fd, BRIEF); break;
             case 8: Subflows.events(fd).close(); break;
-            // Handles that are none.
-            case 9: Native.eventsNext(id < 0 ? id : -5); break;
+            // Numbers that no handle has.
+            case 9: Native.eventsPoll(id < 0 ? id : -5); break;
             case 10: Native.announcedId(id < 0 ? id : -5); break;
-            case 11: Native.ring(-5, id); break;
-            case 12: Native.forget(-5); break;
-            case 13: Native.waitingEnd(-5, id); break;
-            case 14: Native.waitingBegin(-5); break;
-            default: Native.awaitNews(-5, id, 1); break;
+            case 11: Native.wake(-5, id); break;
+            case 12: Native.closeHandle(-5); break;
+            case 13: Native.waitEnd(-5, id); break;
+            case 14: Native.waitBegin(-5); break;
+            case 15: Native.openingFinish(-5, id, null); break;
+            case 16: Native.connectingWait(-5, id); break;
+            default: Native.eventsNext(-5, id, 1); break;
         }
     }
 }

@@ -17,6 +17,7 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -115,13 +116,16 @@ class WaitTest {
         return how;
     }
 
+    /** The native functions that wait, and the method that waits for another thread to call one. */
+    private static final Set<String> WAITING =
+            Set.of("connectingWait", "openingFinish", "eventsNext", "callElsewhere");
+
     /** Until it stands in the wait: in native code, or parked until another thread is through. */
     private static void awaitBlocked(Thread thread) {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
         while (System.nanoTime() < deadline) {
             for (StackTraceElement frame : thread.getStackTrace()) {
-                if (frame.getMethodName().equals("awaitNews")
-                        || frame.getMethodName().equals("awaitElsewhere")) {
+                if (WAITING.contains(frame.getMethodName())) {
                     return;
                 }
             }

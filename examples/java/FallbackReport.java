@@ -6,10 +6,10 @@ import org.subflows.ConnectOptions;
 import org.subflows.Subflows;
 
 /**
- * Says whether a server, and everything on the way to it, speaks Multipath TCP.
+ * Reports whether a server, and every middlebox on the way to it, supports Multipath TCP.
  *
- * <p>java -cp subflows.jar FallbackReport.java HOST PORT. The server must send something. Needs no
- * privilege.
+ * <p>java -cp subflows.jar FallbackReport.java HOST PORT. The server must send something. Requires
+ * no privilege.
  */
 public final class FallbackReport {
     public static void main(String[] arguments) throws IOException {

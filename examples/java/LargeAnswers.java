@@ -20,13 +20,13 @@ import org.subflows.SubflowsException;
  * A server that opens a second path for large answers, and closes it after them.
  *
  * <p>java -cp subflows.jar LargeAnswers.java ADDRESS PORT INTERFACE CLIENTS serves that many
- * clients and ends. Each line of a client's is a number of bytes, and is answered by as many. The
- * second path leads by the interface to an address that the client has announced, with a port:
- * without that, nobody listens at its side. To a client behind a NAT the server would announce its
- * own, and the client would open.
+ * clients and ends. A client sends lines with a number of bytes, and the server answers with as many
+ * bytes. The second path leads over the interface to an address that the client has announced with a
+ * port: without an announced port, the client does not listen there. For a client behind a NAT, the
+ * server would announce its own address instead, and the client would open the path.
  *
- * <p>With CAP_NET_ADMIN, and with {@code sysctl net.mptcp.path_manager=userspace}, by which this
- * program controls what it accepts.
+ * <p>Requires CAP_NET_ADMIN, and {@code sysctl net.mptcp.path_manager=userspace}, so that this
+ * program controls the connections that it accepts.
  */
 public final class LargeAnswers {
     private static final int LARGE = 1 << 20;
@@ -48,7 +48,7 @@ public final class LargeAnswers {
         }
     }
 
-    /** Null, where the client speaks plain TCP: it has one path, and tells of no other. */
+    /** Null if the client speaks plain TCP: it has one path, and announces no address. */
     private static Events eventsOf(Socket client) throws SubflowsException {
         try {
             return Subflows.events(client);
@@ -70,13 +70,13 @@ public final class LargeAnswers {
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             int size = Integer.parseInt(line);
             if (extra.isPresent()) {
-                // Who asks again has the whole answer: nothing is on its way over this path.
+                // A client that asks again has the whole answer: no data is in flight on this path.
                 Subflows.close(client, extra.get().id());
                 extra = Optional.empty();
             }
-            Optional<InetSocketAddress> news =
+            Optional<InetSocketAddress> latest =
                     events == null ? Optional.empty() : lastAnnounced(events);
-            announced = news.isPresent() ? news : announced;
+            announced = latest.isPresent() ? latest : announced;
             if (size >= LARGE && announced.isPresent()) {
                 extra = secondPath(client, networkInterface, announced.get());
             }
@@ -86,7 +86,7 @@ public final class LargeAnswers {
         }
     }
 
-    /** The address of which the client has told since this was asked last. */
+    /** The last address that the client has announced since the last call. */
     private static Optional<InetSocketAddress> lastAnnounced(Events events) throws IOException {
         Optional<InetSocketAddress> last = Optional.empty();
         for (Optional<Event> event = events.poll(); event.isPresent(); event = events.poll()) {
@@ -111,8 +111,8 @@ public final class LargeAnswers {
 
     private static byte[] answer(int size) {
         byte[] bytes = new byte[size];
-        for (int place = 0; place < size; place++) {
-            bytes[place] = (byte) place;
+        for (int index = 0; index < size; index++) {
+            bytes[index] = (byte) index;
         }
         return bytes;
     }

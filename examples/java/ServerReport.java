@@ -8,10 +8,10 @@ import org.subflows.Subflow;
 import org.subflows.Subflows;
 
 /**
- * A server that reports its clients' paths: one line for each path, when a client has spoken.
+ * A server that reports its clients' paths: one line for each path, when a client has sent a byte.
  *
  * <p>java -cp subflows.jar ServerReport.java ADDRESS PORT CLIENTS serves that many clients and ends.
- * Needs no privilege.
+ * Requires no privilege.
  */
 public final class ServerReport {
     public static void main(String[] arguments) throws IOException {

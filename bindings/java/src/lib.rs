@@ -1,13 +1,14 @@
-//! The native part of `org.subflows`: core's verbs on what Java calls a socket.
+//! The native part of `org.subflows`: core's verbs on Java's sockets.
 //!
 //! - `verb/`: the verbs. Those that only convert are generated.
-//! - `jdk/`: what is known about the JDK's inside, where a verb finds the descriptor of an object.
+//! - `jdk/`: the JDK's private members and functions, by which a verb finds the descriptor of an
+//!   object.
 //! - `wait/`: values that live longer than a call, and the waits for them. A verb that can block
-//!   steps core's wait, and Java waits in `wait::run`, which an interrupt or closing the handle ends
-//!   at once.
+//!   steps core's wait in `wait::until`, which an interrupt or closing the handle ends at once.
 //! - `agent/`: the agent for whole applications.
-//! - `packed.rs`: how records and options cross the border; `records.rs` is generated for it.
-//! - `error.rs`: failures, as Java throws them.
+//! - `packed.rs`: records and options as words, which cross the border; `records.rs` is generated
+//!   for it.
+//! - `error.rs`: failures, and the exceptions that Java throws for them.
 
 /// Exports each function as a static native method of a class.
 macro_rules! natives {

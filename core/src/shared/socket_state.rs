@@ -55,7 +55,7 @@ fn observe_tcp(
     if !says_not_mptcp(error) {
         return Err(match errno {
             libc::EBADF | libc::ENOTSOCK => {
-                Error::argument(operation, "this descriptor is no open socket").errno(errno)
+                Error::argument(operation, "this descriptor is not an open socket").errno(errno)
             }
             _ => Error::os(operation, errno),
         });

@@ -1,4 +1,4 @@
-//! The enumerations, and the kinds of error. Each has `UNKNOWN`, for what a newer native part says.
+//! The enumerations, and the kinds of error. Each has `UNKNOWN`, for numbers of a newer native part.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ pub(super) fn enumeration(table: &EnumerationTable) -> Result<String> {
         writeln!(file, "    {}({}),", variant.name.to_shouty_snake_case(), variant.number)?;
     }
     if table.variants.iter().all(|variant| variant.name != "Unknown") {
-        file += &comment("    ", &["Something that this version does not know.".to_owned()]);
+        file += &comment("    ", &["A value that this version does not know.".to_owned()]);
         file.push_str("    UNKNOWN(-1),\n");
     }
     file.truncate(file.len() - 2);
@@ -58,7 +58,7 @@ pub(super) fn enumeration(table: &EnumerationTable) -> Result<String> {
 pub(super) fn kinds() -> Result<String> {
     let mut file = HEAD.to_owned();
     file +=
-        &comment("", &["What kind of error it is, as something that a caller can act on.".into()]);
+        &comment("", &["A kind of error, on which a caller can act.".into()]);
     file.push_str("public enum ErrorKind {\n");
     for kind in ErrorKind::ALL {
         let mut what = kind.what().to_owned();

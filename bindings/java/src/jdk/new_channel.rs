@@ -1,4 +1,4 @@
-//! New channels around descriptors of core's, by the constructors that the JDK uses itself.
+//! Makes channels for descriptors of core's, by the constructors that the JDK itself uses.
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
@@ -8,7 +8,7 @@ use subflows::Family;
 
 use crate::error::Failure;
 
-/// A `SocketChannel`, by the constructor for accepted connections.
+/// Makes a `SocketChannel`, by the constructor for accepted connections.
 pub(crate) fn client<'local>(
     env: &mut Env<'local>,
     (fd, family): (OwnedFd, Family),
@@ -32,12 +32,12 @@ pub(crate) fn client<'local>(
             JValue::Object(remote),
         ],
     )?;
-    // From here on the channel owns it.
+    // From here on the channel owns the descriptor.
     let _ = fd.into_raw_fd();
     Ok(channel)
 }
 
-/// A `ServerSocketChannel`, by the constructor for inherited listeners.
+/// Makes a `ServerSocketChannel`, by the constructor for inherited listeners.
 pub(crate) fn server<'local>(
     env: &mut Env<'local>,
     (fd, family): (OwnedFd, Family),
@@ -60,12 +60,12 @@ pub(crate) fn server<'local>(
             JValue::Bool(true),
         ],
     )?;
-    // From here on the channel owns it.
+    // From here on the channel owns the descriptor.
     let _ = fd.into_raw_fd();
     Ok(channel)
 }
 
-/// The provider that the JDK uses unless a property names another. Its class is not public.
+/// Returns the provider that the JDK uses if no property names another. Its class is not public.
 pub(crate) fn default_provider<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,

@@ -7,7 +7,7 @@ import java.time.Duration;
 /**
  * How to connect.
  *
- * <p>Immutable: each method gives a new one.
+ * <p>Immutable: each method returns a new object.
  */
 public final class ConnectOptions extends Options {
     private static final String[] NAMES = {"local", "networkInterface", "timeout", "control"};
@@ -18,7 +18,7 @@ public final class ConnectOptions extends Options {
     }
 
     /**
-     * The defaults.
+     * Returns the defaults.
      */
     public static ConnectOptions defaults() {
         return DEFAULTS;

@@ -2,7 +2,7 @@
 package org.subflows;
 
 /**
- * What kind of error it is, as something that a caller can act on.
+ * A kind of error, on which a caller can act.
  */
 public enum ErrorKind {
     /**

@@ -43,22 +43,22 @@ class NativeLibrary {
             if (library == null) {
                 UnsatisfiedLinkError error =
                         new UnsatisfiedLinkError(
-                                "neither java.library.path nor the jar has a native part for "
+                                "neither java.library.path nor the jar has the native part for "
                                         + System.getProperty("os.name")
                                         + " on "
                                         + arch
-                                        + "; -Dorg.subflows.library=FILE names one");
+                                        + ". Pass its path: -Dorg.subflows.library=FILE");
                 error.addSuppressed(notInstalled);
                 throw error;
             }
-            // A new folder, which no other user can write to.
+            // In a new folder, to which no other user can write.
             Path folder = Files.createTempDirectory("subflows");
             Path file = folder.resolve(System.mapLibraryName(NAME));
             try {
                 Files.copy(library, file, StandardCopyOption.REPLACE_EXISTING);
                 System.load(file.toString());
             } finally {
-                // A loaded library no longer needs its name.
+                // A library that is loaded no longer needs its file name.
                 Files.deleteIfExists(file);
                 Files.delete(folder);
             }

@@ -25,14 +25,14 @@ import java.util.Objects;
  * Subflows.close(sock, extra.id());
  * }</pre>
  *
- * <p>A <em>socket</em> is a {@link Socket}, {@link ServerSocket}, channel, a socket of TLS over one
- * of them, or a descriptor. It is borrowed for the call and never closed. Nothing is kept: everything
- * can be asked again from the kernel.
+ * <p>A <em>socket</em> is a {@link Socket}, a {@link ServerSocket}, a channel, a TLS socket over one
+ * of them, or the number of a descriptor. It is borrowed for the call and never closed. The library
+ * keeps no state: every answer comes from the kernel.
  *
- * <p>What waits ends at once with {@link java.io.InterruptedIOException} when its thread is
- * interrupted. When another thread closes the socket, {@code open} ends soon after with {@link
- * ErrorKind#CLOSED}, and {@link Events} tell {@link EventKind#CLOSED}; of a descriptor that was given
- * by its number, {@code open} does not notice.
+ * <p>A call that waits ends at once with {@link java.io.InterruptedIOException} if its thread is
+ * interrupted. If another thread closes the socket, {@code open} fails soon after with {@link
+ * ErrorKind#CLOSED}, and {@link Events} report {@link EventKind#CLOSED}. If the descriptor was passed
+ * by its number, {@code open} does not notice that it is closed.
  */
 public final class Subflows extends Verbs {
     /** The JDK's own sockets then speak IPv4 only. */
@@ -41,8 +41,9 @@ public final class Subflows extends Verbs {
     private Subflows() {}
 
     /**
-     * Makes a socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none,
-     * or it is switched off or forbidden ({@link #status(Socket)} then says so).
+     * Makes a socket, unconnected and unbound: Multipath TCP, or plain TCP if the kernel does not
+     * support Multipath TCP, or it is switched off or forbidden ({@link #status(Socket)} reports
+     * which).
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      */
@@ -63,16 +64,17 @@ public final class Subflows extends Verbs {
     /**
      * As {@link #socket()}, for a channel of one family of addresses.
      *
-     * @throws UnsupportedOperationException for another family than INET and INET6
+     * @throws UnsupportedOperationException if the family is neither INET nor INET6
      */
     public static SocketChannel socketChannel(ProtocolFamily family) throws IOException {
         if (!Families.isIp(Objects.requireNonNull(family, "family"))) {
-            throw new UnsupportedOperationException("Multipath TCP is IP's, not that of " + family);
+            throw new UnsupportedOperationException(
+                    "Multipath TCP has no sockets of the family " + family + ": use INET or INET6");
         }
         return replaced(Families.client(family));
     }
 
-    /** What the JDK has just made, with another socket under its descriptor. */
+    /** Puts a Multipath TCP socket under the descriptor of an object that the JDK has just made. */
     static <S extends Closeable> S replaced(S sock) throws IOException {
         try {
             Native.upgradeNew(sock);
@@ -84,7 +86,7 @@ public final class Subflows extends Verbs {
     }
 
     /**
-     * Connects by Multipath TCP, or by plain TCP where either end has none.
+     * Connects by Multipath TCP, or by plain TCP if either end does not support Multipath TCP.
      *
      * @throws SubflowsException REFUSED, UNREACHABLE, TIMED_OUT, ADDRESS_NOT_AVAILABLE
      */
@@ -93,10 +95,10 @@ public final class Subflows extends Verbs {
     }
 
     /**
-     * Connects by Multipath TCP, or by plain TCP where either end has none. The socket has a channel:
-     * {@link Socket#getChannel}. Of an unresolved address, each that its name has is tried in turn,
-     * with the whole timeout each. A local address that is a wildcard, as that of {@code new
-     * InetSocketAddress(port)}, stands for that of the remote's family.
+     * Connects by Multipath TCP, or by plain TCP if either end does not support Multipath TCP. The
+     * socket has a channel: {@link Socket#getChannel}. If the address is unresolved, the addresses of
+     * its name are tried in turn, with the whole timeout each. A wildcard as local address, for example
+     * {@code new InetSocketAddress(port)}, means every local address of the remote's family.
      *
      * <p>Requires no privilege, or what {@code takeControl} requires if {@code ConnectOptions.control}
      * is set; Linux 5.6 or newer.
@@ -146,11 +148,12 @@ public final class Subflows extends Verbs {
 
     /**
      * Listens for Multipath TCP connections; plain TCP clients are accepted as well. The socket has a
-     * channel: {@link ServerSocket#getChannel}. A wildcard, as that of {@code new
-     * InetSocketAddress(port)}, stands for all addresses of IPv4 and IPv6, as it does for the JDK's own
-     * sockets: unless the host has no IPv6, {@code java.net.preferIPv4Stack} forbids it or {@link
-     * ListenOptions#onlyV6()} asks for it alone. Who manages the paths of the connections that it
-     * accepts, the namespace decides: net.mptcp.path_manager.
+     * channel: {@link ServerSocket#getChannel}. A wildcard, for example {@code new
+     * InetSocketAddress(port)}, means all local addresses of IPv4 and IPv6, as for the JDK's own
+     * sockets. It means IPv4 only if the host has no IPv6 or {@code java.net.preferIPv4Stack} is set,
+     * and IPv6 only with {@link ListenOptions#onlyV6()}. The addresses of an unresolved name are tried
+     * in turn. The network namespace decides who manages the paths of accepted connections
+     * ({@code net.mptcp.path_manager}).
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *

@@ -17,8 +17,8 @@ import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLSocketFactory;
 
 /**
- * Calls everything with what makes no sense, for so many seconds, from several threads, while others
- * close what is used. Only exceptions of the documented kinds may come of it.
+ * Calls all functions with invalid arguments from several threads, for the given number of seconds,
+ * while other threads close the sockets. Only the documented exceptions may be thrown.
  */
 final class Abuse {
     private static final long[] IDS = {0, 1, 2, 3, -1, 255, 256, 1L << 32, Long.MIN_VALUE};
@@ -53,7 +53,7 @@ final class Abuse {
         }
     }
 
-    /** One connection, used and closed at once; gives what should not have come of it. */
+    /** Uses and closes one connection at once, and returns the first unexpected exception. */
     @SuppressWarnings("try")
     private static Throwable round(Random random) {
         try (ServerSocket listener = Subflows.listen(new InetSocketAddress("127.0.0.1", 0));
@@ -109,7 +109,7 @@ final class Abuse {
                 socket.close();
             }
         } catch (IOException alreadyReset) {
-            // It is closed all the same.
+            // The socket is closed all the same.
         }
     }
 

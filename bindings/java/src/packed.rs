@@ -55,6 +55,13 @@ impl Packed {
         Ok(array)
     }
 
+    pub(crate) fn to_java_or_null<'local>(
+        env: &mut Env<'local>,
+        words: Option<Packed>,
+    ) -> Result<JLongArray<'local>, Failure> {
+        words.map_or_else(|| Ok(JLongArray::null()), |words| words.to_java(env))
+    }
+
     pub(crate) fn put<T: Encode>(&mut self, at: usize, value: &T) {
         value.encode(self, at);
     }

@@ -36,16 +36,15 @@ class NativeVerbs extends NativeLibrary {
 
 ";
 
-/// A parameter on both sides.
+/// What is passed for a parameter, as Java, the JNI and Rust declare it.
 struct Native {
-    name: &'static str,
-    java: &'static str,
-    jni: &'static str,
-    rust: &'static str,
+    java: String,
+    jni: String,
+    rust: String,
     /// How Rust converts it; empty if it is what core takes.
     conversion: String,
-    /// What core takes.
-    core: String,
+    /// What core takes; empty for a switch, which chooses the function.
+    core: &'static str,
 }
 
 fn converted() -> impl Iterator<Item = &'static Operation> {
@@ -62,18 +61,12 @@ fn converted() -> impl Iterator<Item = &'static Operation> {
 pub(super) fn java() -> Result<String> {
     let mut file = text::HEAD.to_owned() + JAVA_HEAD;
     for operation in converted() {
-        let mut parameters = Vec::new();
-        for parameter in signature::parameters(operation) {
-            for native in native(operation, &parameter) {
-                parameters.push(format!("{} {}", native.java, native.name.to_lower_camel_case()));
-            }
-        }
-        let result = if returns(operation) { "long[]" } else { "void" };
+        let (name, result) =
+            (operation.name.to_lower_camel_case(), result(operation, "void", "long[]"));
+        let parameters = declared(&natives(operation), |native| &native.java);
         writeln!(
             file,
-            "    static native {result} {}({}) throws SubflowsException;\n",
-            operation.name.to_lower_camel_case(),
-            parameters.join(", ")
+            "    static native {result} {name}({parameters}) throws SubflowsException;\n"
         )?;
     }
     file.truncate(file.len() - 1);
@@ -86,48 +79,55 @@ pub(super) fn rust() -> Result<String> {
     let mut file = RUST_HEAD.to_owned();
     let mut rows = String::new();
     for operation in converted() {
-        let name = operation.name;
-        let natives: Vec<Native> = signature::parameters(operation)
-            .iter()
-            .flat_map(|parameter| native(operation, parameter))
-            .collect();
-        let row = natives.iter().map(|it| format!("{}: {}", it.name, it.jni));
-        let row = row.collect::<Vec<_>>().join(", ");
-        let result = if returns(operation) { " -> jlong[]" } else { "" };
-        writeln!(rows, "    {name} = ({name}({row}){result});")?;
+        let (name, natives) = (operation.name, natives(operation));
+        let parameters = declared(&natives, |native| &native.jni);
+        let returned = result(operation, "", " -> jlong[]");
+        writeln!(rows, "    {name} = ({name}({parameters}){returned});")?;
         function(&mut file, operation, &natives)?;
     }
-    file += "natives! { \"org.subflows.NativeVerbs\":\n";
-    file += &rows;
-    file += "}\n";
+    write!(file, "natives! {{ \"org.subflows.NativeVerbs\":\n{rows}}}\n")?;
     formatted(&file)
+}
+
+fn natives(operation: &Operation) -> Vec<Native> {
+    let parameters = signature::parameters(operation);
+    parameters.iter().map(|parameter| native(operation, parameter)).collect()
+}
+
+fn declared(natives: &[Native], declaration: fn(&Native) -> &String) -> String {
+    natives.iter().map(|native| declaration(native).as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn result<'a>(operation: &Operation, nothing: &'a str, words: &'a str) -> &'a str {
+    if matches!(signature::result(operation), Given::Nothing) { nothing } else { words }
 }
 
 fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Result<()> {
     let name = operation.name;
-    let result = if returns(operation) { "JLongArray<'local>" } else { "()" };
-    let (generics, lifetime) = if returns(operation) { ("<'local>", "'local") } else { ("", "'_") };
-    writeln!(file, "pub(crate) fn {name}{generics}(env: &mut Env<{lifetime}>, _: JClass<'_>,")?;
-    for native in natives {
-        writeln!(file, "{}: {},", native.name, native.rust)?;
-    }
-    writeln!(file, ") -> Result<{result}, Failure> {{")?;
+    let generics = result(operation, "", "<'local>");
+    let (lifetime, returned) =
+        (result(operation, "'_", "'local"), result(operation, "()", "JLongArray<'local>"));
+    let parameters = declared(natives, |native| &native.rust);
+    writeln!(
+        file,
+        "pub(crate) fn {name}{generics}(env: &mut Env<{lifetime}>, _: JClass<'_>, {parameters}) \
+         -> Result<{returned}, Failure> {{"
+    )?;
     for native in natives.iter().filter(|native| !native.conversion.is_empty()) {
-        writeln!(file, "let {} = {};", native.name, native.conversion)?;
+        writeln!(file, "let {} = {};", native.core, native.conversion)?;
     }
     let parameters = signature::parameters(operation);
-    let taken: Vec<&str> = natives.iter().map(|native| native.core.as_str()).collect();
-    let taken = taken.into_iter().filter(|core| !core.is_empty()).collect::<Vec<_>>().join(", ");
-    let switch = parameters.iter().find(|it| matches!(it.taken, Taken::Switch));
-    let call = match switch.map(|switch| switch.name) {
+    let taken = natives.iter().map(|native| native.core).filter(|core| !core.is_empty());
+    let taken = taken.collect::<Vec<_>>().join(", ");
+    let call = match parameters.iter().find(|it| matches!(it.taken, Taken::Switch)) {
         None => format!("subflows::{name}({taken})"),
-        Some(switch) => format!(
+        Some(Parameter { name: switch, .. }) => format!(
             "match {switch} {{ true => subflows::{switch}_{name}({taken}), \
              false => subflows::{name}({taken}) }}"
         ),
     };
-    // What only reads spares the duplicate of the descriptor.
-    let border = if returns(operation) { "read" } else { "act" };
+    // A verb that only reads needs no duplicate of the descriptor.
+    let border = result(operation, "act", "read");
     let takes_socket = parameters.iter().any(|it| matches!(it.taken, Taken::Socket));
     let outcome = match takes_socket {
         true => format!("descriptor::{border}(env, &sock, fd, \"{name}\", |sock| {call})"),
@@ -143,62 +143,42 @@ fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Res
     Ok(())
 }
 
-fn returns(operation: &Operation) -> bool {
-    !matches!(signature::result(operation), Given::Nothing)
-}
-
-/// What is passed for a parameter. A converter that `argument.rs` does not have yet does not
-/// compile.
-fn native(operation: &Operation, parameter: &Parameter) -> Vec<Native> {
+fn native(operation: &Operation, parameter: &Parameter) -> Native {
     let name = parameter.name;
-    let by_value = |java, jni, rust, conversion: String| {
-        vec![Native { name, java, jni, rust, conversion, core: name.to_owned() }]
-    };
-    let number = |java, jni, rust, converter: &str| {
-        by_value(java, jni, rust, format!("argument::{converter}({name}, \"{}\")?", operation.name))
-    };
-    let words = |conversion| by_value("long[]", "jlong[]", "JLongArray<'_>", conversion);
-    match parameter.taken {
+    // A converter per argument, because the error for a number out of range depends on what it is.
+    // The name of a converter that `argument.rs` does not have yet does not compile.
+    let by_name = format!("argument::{name}({name}, \"{}\")?", operation.name);
+    let (java, jni, rust, conversion) = match parameter.taken {
         Taken::Socket => {
-            let native = |name, java, jni, rust, core: &str| Native {
-                name,
-                java,
-                jni,
-                rust,
+            return Native {
+                java: "Object sock, int fd".to_owned(),
+                jni: "sock: JObject, fd: jint".to_owned(),
+                rust: "sock: JObject<'_>, fd: jint".to_owned(),
                 conversion: String::new(),
-                core: core.to_owned(),
+                core: "sock",
             };
-            vec![
-                native(name, "Object", "JObject", "JObject<'_>", "sock"),
-                native("fd", "int", "jint", "jint", ""),
-            ]
         }
         Taken::Options(table) => {
-            let read =
-                format!("&PackedOptions::options::<subflows::{}>(env, &{name})?", table.name);
-            words(read)
+            let options = format!("&PackedOptions::options::<subflows::{}>", table.name);
+            ("long[]", "jlong[]", "JLongArray<'_>", format!("{options}(env, &{name})?"))
         }
-        // It chooses the function.
-        Taken::Switch => vec![Native {
-            name,
-            java: "boolean",
-            jni: "jboolean",
-            rust: "bool",
-            conversion: String::new(),
-            core: String::new(),
-        }],
+        Taken::Switch => ("boolean", "jboolean", "bool", String::new()),
         Taken::Value(scalar) => match scalar {
-            // Each argument has a converter, which knows what is wrong with a number out of range.
-            Scalar::U8 | Scalar::U16 | Scalar::Enum(_) => number("int", "jint", "jint", name),
-            Scalar::U32 | Scalar::U64 | Scalar::Duration => number("long", "jlong", "jlong", name),
-            Scalar::Bool => by_value("boolean", "jboolean", "bool", String::new()),
-            Scalar::Text | Scalar::Name => by_value(
-                "String",
-                "JString",
-                "jni::objects::JString<'_>",
-                format!("argument::text(env, &{name})?"),
-            ),
-            Scalar::Ip | Scalar::Address => words(format!("PackedOptions::value(env, &{name})?")),
+            Scalar::Bool => ("boolean", "jboolean", "bool", String::new()),
+            Scalar::U8 | Scalar::U16 | Scalar::Enum(_) => ("int", "jint", "jint", by_name),
+            Scalar::U32 | Scalar::U64 | Scalar::Duration => ("long", "jlong", "jlong", by_name),
+            Scalar::Text | Scalar::Name => ("String", "JString", "JString<'_>", by_name),
+            Scalar::Ip | Scalar::Address => {
+                let value = format!("PackedOptions::value(env, &{name})?");
+                ("long[]", "jlong[]", "JLongArray<'_>", value)
+            }
         },
+    };
+    Native {
+        java: format!("{java} {}", name.to_lower_camel_case()),
+        jni: format!("{name}: {jni}"),
+        rust: format!("{name}: {rust}"),
+        conversion,
+        core: if matches!(parameter.taken, Taken::Switch) { "" } else { name },
     }
 }

@@ -55,7 +55,10 @@ pub(super) fn options(table: &OptionsTable) -> Result<String> {
     file.push('\n');
     file += &comment(
         "",
-        &[sentence(&words::paragraph(table.doc)), "Immutable: each method returns a new object.".into()],
+        &[
+            sentence(&words::paragraph(table.doc)),
+            "Immutable: each method returns a new object.".into(),
+        ],
     );
     let names: Vec<String> =
         table.fields.iter().map(|field| format!("\"{}\"", method(field))).collect();

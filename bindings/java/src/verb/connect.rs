@@ -1,6 +1,5 @@
 //! Connecting, in steps.
 
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use jni::Env;
@@ -41,8 +40,7 @@ pub(crate) fn wait<'local>(
             false => Step::Pending(connecting.deadline()),
         })
     })?;
-    let to_java = |remote: SocketAddr| Packed::address(remote).to_java(env);
-    remote.map_or_else(|| Ok(JLongArray::null()), to_java)
+    Packed::to_java_or_null(env, remote.map(Packed::address))
 }
 
 /// Returns the connection as a `SocketChannel`.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jni::Env;
 use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::{jint, jlong};
-use subflows::{Event, Events};
+use subflows::Events;
 
 use crate::error::Failure;
 use crate::jdk::descriptor;
@@ -36,7 +36,7 @@ pub(crate) fn events_poll<'local>(
     number: jlong,
 ) -> Result<JLongArray<'local>, Failure> {
     let event = handle::with(number, |held| Ok(stream(held)?.try_next()?))?;
-    to_java(env, event)
+    Packed::to_java_or_null(env, event.as_ref().map(Packed::only))
 }
 
 /// Waits for the next event. Returns null if the time is up or the wait is woken.
@@ -54,7 +54,7 @@ pub(crate) fn events_next<'local>(
         let is_over = event.is_some() || end.is_some_and(|end| end <= Instant::now());
         Ok(if is_over { Step::Done(event) } else { Step::Pending(end) })
     })?;
-    to_java(env, event.flatten())
+    Packed::to_java_or_null(env, event.flatten().as_ref().map(Packed::only))
 }
 
 /// Sets how many bytes of events the kernel keeps.
@@ -75,11 +75,4 @@ fn stream(held: &mut Held) -> Result<&mut Events, Failure> {
         Held::Events(events) => Ok(events),
         _ => Err(Failure::HandleClosed),
     }
-}
-
-fn to_java<'local>(
-    env: &mut Env<'local>,
-    event: Option<Event>,
-) -> Result<JLongArray<'local>, Failure> {
-    event.map_or_else(|| Ok(JLongArray::null()), |event| Packed::only(&event).to_java(env))
 }

@@ -37,7 +37,8 @@ pub(crate) fn advance<'local>(
     sock: JObject<'_>,
 ) -> Result<JLongArray<'local>, Failure> {
     let step = handle::with(number, |held| step(env, &sock, held))?;
-    to_java(env, if let Step::Done(subflow) = step { Some(subflow) } else { None })
+    let subflow = if let Step::Done(subflow) = step { Some(subflow) } else { None };
+    Packed::to_java_or_null(env, subflow.as_ref().map(Packed::only))
 }
 
 /// Waits until the subflow is usable. Returns null if the wait is woken.
@@ -52,7 +53,7 @@ pub(crate) fn finish<'local>(
         // The frame releases the references that this step makes.
         env.with_local_frame(8, |env| step(env, &sock, held))
     })?;
-    to_java(env, subflow)
+    Packed::to_java_or_null(env, subflow.as_ref().map(Packed::only))
 }
 
 fn step(env: &mut Env<'_>, sock: &JObject<'_>, held: &mut Held) -> Result<Step<Subflow>, Failure> {
@@ -66,11 +67,4 @@ fn step(env: &mut Env<'_>, sock: &JObject<'_>, held: &mut Held) -> Result<Step<S
     let is_number = sock.is_null();
     let due = if is_number { deadline } else { deadline.min(Instant::now() + CLOSE_CHECK) };
     Ok(Step::Pending(Some(due)))
-}
-
-fn to_java<'local>(
-    env: &mut Env<'local>,
-    subflow: Option<Subflow>,
-) -> Result<JLongArray<'local>, Failure> {
-    subflow.map_or_else(|| Ok(JLongArray::null()), |subflow| Packed::only(&subflow).to_java(env))
 }

@@ -101,10 +101,10 @@ public enum ErrorKind {
         return number;
     }
 
-    static ErrorKind of(int number) {
-        for (ErrorKind kind : values()) {
-            if (kind.number == number) {
-                return kind;
+    static ErrorKind of(long number) {
+        for (ErrorKind value : values()) {
+            if (value.number == number) {
+                return value;
             }
         }
         return UNKNOWN;

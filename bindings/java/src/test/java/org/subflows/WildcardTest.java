@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,6 +55,37 @@ class WildcardTest {
             InetSocketAddress to = new InetSocketAddress(host, listener.getLocalPort());
             try (Socket client = Subflows.connect(to, from)) {
                 assertEquals(new InetSocketAddress(host, port), client.getLocalSocketAddress());
+            }
+        }
+    }
+
+    /** One local address for a name of both families, whose first address refuses. */
+    @Test
+    void aWildcardIsOfTheFamilyOfEachAddressOfAName() throws Exception {
+        Path hosts = Files.createTempFile("subflows", null);
+        try {
+            Files.writeString(hosts, "127.0.0.1 both\n::1 both\n");
+            String name = "-Djdk.net.hosts.file=" + hosts;
+            String said = Jvm.said(List.of(), name, "org.subflows.WildcardTest$Both");
+            assertEquals("both/[0:0:0:0:0:0:0:1]", said);
+        } finally {
+            Files.delete(hosts);
+        }
+    }
+
+    static final class Both {
+        private Both() {}
+
+        public static void main(String[] arguments) throws IOException {
+            try (ServerSocket listener = Subflows.listen(new InetSocketAddress("::1", 0))) {
+                InetSocketAddress both =
+                        InetSocketAddress.createUnresolved("both", listener.getLocalPort());
+                ConnectOptions from =
+                        ConnectOptions.defaults().local(new InetSocketAddress(freePort()));
+                try (Socket client = Subflows.connect(both, from)) {
+                    String remote = client.getRemoteSocketAddress().toString();
+                    System.out.print(remote.substring(0, remote.lastIndexOf(':')));
+                }
             }
         }
     }

@@ -292,8 +292,8 @@ struct subflows_error {
 /** How to connect. */
 struct subflows_connect_options {
   /**
-   * The local address to connect from; port 0 leaves the port to the kernel. A wildcard
-   * (`0.0.0.0` or `::`) means every local address of the remote's family. NULL: not given.
+   * The local address to connect from; port 0 leaves the port to the kernel. A wildcard address
+   * means every local address of the remote's family. NULL: not given.
    */
   const struct sockaddr *local;
   /** The interface to leave by (SO_BINDTODEVICE). NULL: not given. */

@@ -917,8 +917,8 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_connect_options {
-    /// The local address to connect from; port 0 leaves the port to the kernel. A wildcard
-    /// (`0.0.0.0` or `::`) means every local address of the remote's family. NULL: not given.
+    /// The local address to connect from; port 0 leaves the port to the kernel. A wildcard address
+    /// means every local address of the remote's family. NULL: not given.
     pub local: *const sockaddr,
     /// The interface to leave by (SO_BINDTODEVICE). NULL: not given.
     pub interface: *const c_char,

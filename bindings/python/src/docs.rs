@@ -300,7 +300,7 @@ Requires no privilege."#
 macro_rules! options {
     (connect) => {
         r#"- `local`: The local address to connect from; port 0 leaves the port to the kernel. A wildcard
-  (`0.0.0.0` or `::`) means every local address of the remote's family.
+  address means every local address of the remote's family.
 - `interface`: The interface to leave by (SO_BINDTODEVICE).
 - `timeout`: How long to try. Without, the kernel decides (about two minutes). In seconds.
 - `control`: Take control of the connection's paths before connecting: see `take_control`. Fails

@@ -20,7 +20,7 @@ options! {
     pub struct Connect {
         maybe {
             /// The local address to connect from; port 0 leaves the port to the kernel. A wildcard
-            /// (`0.0.0.0` or `::`) means every local address of the remote's family.
+            /// address means every local address of the remote's family.
             local: SocketAddr,
             /// The interface to leave by (SO_BINDTODEVICE).
             interface: String,

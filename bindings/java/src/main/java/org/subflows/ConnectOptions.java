@@ -35,8 +35,8 @@ public final class ConnectOptions extends Options {
     }
 
     /**
-     * The local address to connect from; port 0 leaves the port to the kernel. A wildcard ({@code
-     * 0.0.0.0} or {@code ::}) means every local address of the remote's family.
+     * The local address to connect from; port 0 leaves the port to the kernel. A wildcard address
+     * means every local address of the remote's family.
      */
     public ConnectOptions local(InetSocketAddress local) {
         return new ConnectOptions(with(0, local));

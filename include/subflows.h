@@ -301,8 +301,8 @@ struct subflows_error {
 /** Options of subflows_connect(). */
 struct subflows_connect_options {
   /**
-   * The local address to connect from. With port 0 the kernel chooses the port. NULL if not
-   * given.
+   * The local address to connect from. With port 0 the kernel chooses the port. A wildcard
+   * address stands for every local address of the remote address's family. NULL if not given.
    */
   const struct sockaddr *local;
   /** The interface to connect by, by name (SO_BINDTOIFINDEX). NULL if not given. */

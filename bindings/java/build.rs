@@ -2,7 +2,7 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    // It stays when the class loader that loaded it goes, as those of web applications do: the JDK
-    // calls functions of ours, and threads of ours may run.
+    // The library stays loaded when its class loader is unloaded, for example that of a web
+    // application: the JDK calls functions of this library, and its threads may still run.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
 }

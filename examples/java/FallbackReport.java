@@ -6,10 +6,10 @@ import org.subflows.ConnectOptions;
 import org.subflows.Subflows;
 
 /**
- * Reports whether the server, and every host on the path to it, supports Multipath TCP.
+ * Reports whether a server, and every middlebox on the way to it, supports Multipath TCP.
  *
- * <p>java -cp subflows.jar FallbackReport.java HOST PORT. The server must send at least one byte.
- * Requires no privilege.
+ * <p>java -cp subflows.jar FallbackReport.java HOST PORT. The server must send something. Requires
+ * no privilege.
  */
 public final class FallbackReport {
     public static void main(String[] arguments) throws IOException {
@@ -22,7 +22,7 @@ public final class FallbackReport {
         try (Socket socket = Subflows.connect(server, options)) {
             System.out.println("after the handshake: " + verdict(socket));
 
-            // Some middleboxes strip the options of data segments only: check again.
+            // Some middleboxes strip the options of data segments only: ask again.
             socket.getInputStream().read();
             System.out.println("after the first byte: " + verdict(socket));
         }
@@ -33,7 +33,7 @@ public final class FallbackReport {
             case MPTCP:
                 return "Multipath TCP";
             case FELL_BACK:
-                return "plain TCP: the server or a middlebox does not support Multipath TCP";
+                return "plain TCP: the server or a middlebox does not speak Multipath TCP";
             case TCP:
                 return "plain TCP: this kernel has no Multipath TCP, or it is switched off";
             default:

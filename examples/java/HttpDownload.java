@@ -7,11 +7,11 @@ import java.net.http.HttpResponse;
 import java.util.zip.CRC32;
 
 /**
- * A download by the JDK's HttpClient over two paths, which survives the loss of either. The agent
- * handles the paths; the program does not know of them.
+ * A download by the JDK's HttpClient over two paths, which survives the loss of either. The program
+ * does not mention paths: the agent opens them.
  *
  * <p>java -javaagent:subflows.jar=via=INTERFACE HttpDownload.java URL, with CAP_NET_ADMIN.
- * Prints the number of bytes, and a checksum.
+ * Prints the number of bytes received, and a checksum.
  */
 public final class HttpDownload {
     public static void main(String[] arguments) throws IOException, InterruptedException {

@@ -19,11 +19,11 @@ import org.subflows.SubflowsException;
 /**
  * A server that opens a second path for large answers, and closes it after them.
  *
- * <p>java -cp subflows.jar LargeAnswers.java ADDRESS PORT INTERFACE CLIENTS ends after CLIENTS
- * clients. Each line that a client sends is a number of bytes, and the server answers with as many.
- * The second path goes over the interface to an address that the client has announced with a port:
- * without a port, no program listens there. If the client is behind a NAT, the server would have to
- * announce its own address, and the client to open the subflow.
+ * <p>java -cp subflows.jar LargeAnswers.java ADDRESS PORT INTERFACE CLIENTS serves that many
+ * clients and ends. A client sends lines with a number of bytes, and the server answers with as many
+ * bytes. The second path leads over the interface to an address that the client has announced with a
+ * port: without an announced port, the client does not listen there. For a client behind a NAT, the
+ * server would announce its own address instead, and the client would open the path.
  *
  * <p>Requires CAP_NET_ADMIN, and {@code sysctl net.mptcp.path_manager=userspace}, so that this
  * program controls the connections that it accepts.
@@ -48,7 +48,7 @@ public final class LargeAnswers {
         }
     }
 
-    /** Null for a client with plain TCP: it has one path, and announces no address. */
+    /** Null if the client speaks plain TCP: it has one path, and announces no address. */
     private static Events eventsOf(Socket client) throws SubflowsException {
         try {
             return Subflows.events(client);
@@ -70,13 +70,13 @@ public final class LargeAnswers {
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             int size = Integer.parseInt(line);
             if (extra.isPresent()) {
-                // A new request means that the client has the whole answer: this path is idle.
+                // A client that asks again has the whole answer: no data is in flight on this path.
                 Subflows.close(client, extra.get().id());
                 extra = Optional.empty();
             }
-            Optional<InetSocketAddress> news =
+            Optional<InetSocketAddress> latest =
                     events == null ? Optional.empty() : lastAnnounced(events);
-            announced = news.isPresent() ? news : announced;
+            announced = latest.isPresent() ? latest : announced;
             if (size >= LARGE && announced.isPresent()) {
                 extra = secondPath(client, networkInterface, announced.get());
             }
@@ -86,7 +86,7 @@ public final class LargeAnswers {
         }
     }
 
-    /** The address that the client has announced since the last call. */
+    /** The last address that the client has announced since the last call. */
     private static Optional<InetSocketAddress> lastAnnounced(Events events) throws IOException {
         Optional<InetSocketAddress> last = Optional.empty();
         for (Optional<Event> event = events.poll(); event.isPresent(); event = events.poll()) {
@@ -103,7 +103,7 @@ public final class LargeAnswers {
         try {
             return Optional.of(Subflows.open(client, options.timeout(Duration.ofSeconds(1))));
         } catch (SubflowsException error) {
-            // If the second path cannot be opened, the answer uses the first.
+            // Without a second path the answer goes over the first.
             System.err.println(error.getMessage());
             return Optional.empty();
         }
@@ -111,8 +111,8 @@ public final class LargeAnswers {
 
     private static byte[] answer(int size) {
         byte[] bytes = new byte[size];
-        for (int place = 0; place < size; place++) {
-            bytes[place] = (byte) place;
+        for (int index = 0; index < size; index++) {
+            bytes[index] = (byte) index;
         }
         return bytes;
     }

@@ -7,10 +7,10 @@ import org.subflows.Subflow;
 import org.subflows.Subflows;
 
 /**
- * Connect, list the paths, open a second one over an interface, close it again.
+ * Connects, lists the paths, opens a second one over an interface, and closes it again.
  *
- * <p>java -cp subflows.jar ListAndOpen.java HOST PORT INTERFACE, with CAP_NET_ADMIN. The server
- * must send at least one byte.
+ * <p>java -cp subflows.jar ListAndOpen.java HOST PORT INTERFACE, with CAP_NET_ADMIN. The server must
+ * send something.
  */
 public final class ListAndOpen {
     public static void main(String[] arguments) throws IOException {
@@ -20,7 +20,7 @@ public final class ListAndOpen {
         InetSocketAddress server =
                 new InetSocketAddress(arguments[0], Integer.parseInt(arguments[1]));
         try (Socket socket = Subflows.connect(server, ConnectOptions.controlled())) {
-            // A connection accepts further subflows as soon as its first byte has arrived.
+            // A connection accepts further subflows after the first byte has arrived.
             socket.getInputStream().read();
 
             Subflow extra = Subflows.open(socket, OpenOptions.via(arguments[2]));

@@ -8,9 +8,9 @@ import org.subflows.Subflow;
 import org.subflows.Subflows;
 
 /**
- * A server that reports its clients' paths: one line for each path, when the client has sent data.
+ * A server that reports its clients' paths: one line for each path, when a client has sent a byte.
  *
- * <p>java -cp subflows.jar ServerReport.java ADDRESS PORT CLIENTS ends after CLIENTS clients.
+ * <p>java -cp subflows.jar ServerReport.java ADDRESS PORT CLIENTS serves that many clients and ends.
  * Requires no privilege.
  */
 public final class ServerReport {

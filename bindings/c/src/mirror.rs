@@ -922,8 +922,8 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_connect_options {
-    /// The local address to connect from. With port 0 the kernel chooses the port. NULL if not
-    /// given.
+    /// The local address to connect from. With port 0 the kernel chooses the port. A wildcard
+    /// address stands for every local address of the remote address's family. NULL if not given.
     pub local: *const sockaddr,
     /// The interface to connect by, by name (SO_BINDTOIFINDEX). NULL if not given.
     pub interface: *const c_char,

@@ -1,4 +1,4 @@
-//! What can go wrong, as Java throws it.
+//! Failures, and the exceptions that Java throws for them.
 
 use std::any::Any;
 use std::fmt;
@@ -13,21 +13,22 @@ use subflows::{Error, ErrorKind};
 /// Why a call failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// What core says.
+    /// An error of core's.
     Core(Error),
     /// The object was closed, before the call or during it.
     Closed(&'static str),
-    /// The object has no descriptor that can be found.
+    /// The descriptor of the object cannot be found.
     NoSocket(String),
-    /// A number out of range, reported as core reports other numbers that do not exist.
+    /// A number that core's type cannot hold. The error is the one that core reports for a number
+    /// that does not exist.
     BadArgument(&'static str, ErrorKind, Option<Errno>, String),
     /// The packed words from Java are inconsistent: a bug in this library.
     Corrupt,
-    /// The handle is closed. Java throws an exception of its own for it.
+    /// The handle is closed: a `ClosedChannelException`.
     HandleClosed,
-    /// A system call of our own failed.
+    /// A system call of the native part failed.
     Os(&'static str, i32),
-    /// What Java threw, or a bug of ours.
+    /// An exception that Java threw, or a bug in this library.
     Java(jni::errors::Error),
 }
 
@@ -44,13 +45,13 @@ impl From<jni::errors::Error> for Failure {
 }
 
 impl Failure {
-    /// What the standard library reports of a system call of our own, for that verb.
+    /// A system call of the native part failed in that verb, by the standard library's error.
     pub(crate) fn io(operation: &'static str, error: &std::io::Error) -> Failure {
         Failure::Os(operation, error.raw_os_error().unwrap_or(0))
     }
 }
 
-/// Throws a failure as what it is, and gives Java nothing.
+/// Throws the exception for a failure. The native function then returns the default value.
 pub(crate) struct Throw;
 
 impl<T: Default> ErrorPolicy<T, Failure> for Throw {
@@ -61,7 +62,7 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
         (): &mut (),
         failure: Failure,
     ) -> jni::errors::Result<T> {
-        // What Java threw goes on by itself.
+        // An exception that Java threw is pending already.
         if !env.exception_check() {
             let result = throw(env, &failure);
             or_fatal(env, result, &failure.to_string());
@@ -84,14 +85,14 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
     }
 }
 
-/// Throws the text if nothing was thrown yet, and ends the JVM if that fails too: Java must not
-/// take the default value for an answer.
+/// Throws the text if no exception is pending, and ends the JVM if that fails too: Java must not
+/// take the default value for a result.
 fn or_fatal(env: &mut Env<'_>, result: jni::errors::Result<()>, text: &str) {
     if env.exception_check() {
         return;
     }
-    // Where a class of the JDK's calls a function of ours that has taken the place of its own, its
-    // loader does not find our classes. It expects this one then.
+    // In a function that replaces one of the JDK's, the class loader is that of the JDK and does not
+    // find the classes of this library. The JDK's callers expect this exception.
     let class = jni_str!("java/net/SocketException");
     let _ = env.throw_new(class, JNIString::new(text));
     if !env.exception_check() {
@@ -113,7 +114,7 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
             raise(env, (kind, None, operation), (&text, kind.remedy(), None))
         }
         Failure::NoSocket(_) => {
-            raise(env, (ErrorKind::InvalidArgument, None, ""), (&text, GIVE_ANOTHER, None))
+            raise(env, (ErrorKind::InvalidArgument, None, ""), (&text, PASS_UNDERLYING, None))
         }
         Failure::BadArgument(operation, kind, errno, _) => {
             let errno = errno.map(|errno| errno as i32);
@@ -130,7 +131,7 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
     }
 }
 
-const GIVE_ANOTHER: &str = "Give the socket under it, or its channel.";
+const PASS_UNDERLYING: &str = "Pass the underlying socket, or its channel.";
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,7 +140,7 @@ impl fmt::Display for Failure {
             Failure::Closed(operation) => {
                 write!(f, "{operation}: the socket is closed. {}", ErrorKind::Closed.remedy())
             }
-            Failure::NoSocket(what) => write!(f, "{what}. {GIVE_ANOTHER}"),
+            Failure::NoSocket(what) => write!(f, "{what}. {PASS_UNDERLYING}"),
             Failure::BadArgument(operation, kind, errno, what) => {
                 write!(f, "{operation}: {what}")?;
                 if let Some(errno) = errno {
@@ -147,8 +148,8 @@ impl fmt::Display for Failure {
                 }
                 write!(f, ". {}", kind.remedy())
             }
-            Failure::Corrupt => f.write_str("words that make no sense"),
-            Failure::HandleClosed => f.write_str("it is closed"),
+            Failure::Corrupt => f.write_str("inconsistent words from Java"),
+            Failure::HandleClosed => f.write_str("the handle is closed"),
             Failure::Os(operation, number) => {
                 let error = std::io::Error::from_raw_os_error(*number);
                 write!(f, "{operation}: {error}. {}", ErrorKind::Os.remedy())

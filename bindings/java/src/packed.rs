@@ -1,7 +1,7 @@
 //! Records and options packed into words, which cross the border in a single array.
 //!
 //! `bindings/generate/src/java/layout.rs` defines the place of each field. A value without a fixed
-//! length is one word there, its start and its length, and follows after all rows.
+//! length follows after all rows, and has one word in its row: its start and its length.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Packed {
         Packed::all(std::slice::from_ref(record))
     }
 
-    /// A lone address.
+    /// Packs a single address.
     pub(crate) fn address(address: SocketAddr) -> Packed {
         let mut words = Packed(vec![0; 3]);
         address.encode(&mut words, 0);
@@ -55,6 +55,13 @@ impl Packed {
         Ok(array)
     }
 
+    pub(crate) fn to_java_or_null<'local>(
+        env: &mut Env<'local>,
+        words: Option<Packed>,
+    ) -> Result<JLongArray<'local>, Failure> {
+        words.map_or_else(|| Ok(JLongArray::null()), |words| words.to_java(env))
+    }
+
     pub(crate) fn put<T: Encode>(&mut self, at: usize, value: &T) {
         value.encode(self, at);
     }
@@ -68,14 +75,14 @@ impl Packed {
     }
 
     fn rows<R: Row>(&mut self, at: usize, records: &[R]) {
-        let start = self.behind(at, records.len(), records.len() * R::WIDTH);
+        let start = self.append(at, records.len(), records.len() * R::WIDTH);
         for (index, record) in records.iter().enumerate() {
             record.write(self, start + index * R::WIDTH);
         }
     }
 
-    /// Appends room for a value of that length, and returns where it starts.
-    fn behind(&mut self, at: usize, length: usize, words: usize) -> usize {
+    /// Appends space for a value of that length, and returns its start.
+    fn append(&mut self, at: usize, length: usize, words: usize) -> usize {
         let start = self.0.len();
         self.0[at] = ((start as i64) << 32) | length as i64;
         self.0.resize(start + words, 0);
@@ -83,7 +90,7 @@ impl Packed {
     }
 
     fn text(&mut self, at: usize, text: &str) {
-        let start = self.behind(at, text.len(), text.len().div_ceil(8));
+        let start = self.append(at, text.len(), text.len().div_ceil(8));
         for (word, bytes) in self.0[start..].iter_mut().zip(text.as_bytes().chunks(8)) {
             let mut padded = [0; 8];
             padded[..bytes.len()].copy_from_slice(bytes);
@@ -188,6 +195,17 @@ impl PackedOptions {
     /// Reads a single value.
     pub(crate) fn value<T: Decode>(env: &Env<'_>, array: &JLongArray<'_>) -> Result<T, Failure> {
         T::decode(&PackedOptions::read(env, array)?, 0).ok_or(Failure::Corrupt)
+    }
+
+    /// Reads a list of addresses.
+    pub(crate) fn addresses(
+        env: &Env<'_>,
+        array: &JLongArray<'_>,
+    ) -> Result<Vec<SocketAddr>, Failure> {
+        let words = PackedOptions::read(env, array)?;
+        let starts = (0..words.0.len()).step_by(3);
+        let addresses = starts.map(|at| SocketAddr::decode(&words, at));
+        addresses.collect::<Option<_>>().ok_or(Failure::Corrupt)
     }
 
     fn read(env: &Env<'_>, array: &JLongArray<'_>) -> Result<PackedOptions, Failure> {

@@ -49,7 +49,8 @@ fn socket(py: Python<'_>, family: i32) -> PyResult<Bound<'_, PyAny>> {
 /// Returns a `socket.socket`. A name that does not resolve raises `socket.gaierror`.
 ///
 /// - `address`: (host, port). The host may be a name.
-/// - `local`: The local address to connect from. With port 0 the kernel chooses the port.
+/// - `local`: The local address to connect from. With port 0 the kernel chooses the port. A
+///   wildcard address stands for every local address of the remote address's family.
 /// - `interface`: The interface to connect by, by name (SO_BINDTOIFINDEX).
 /// - `timeout`: The timeout for each address. Without it, the kernel gives up after about two
 ///   minutes. In seconds.

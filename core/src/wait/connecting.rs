@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,8 @@ options! {
     /// Options of `connect`.
     pub struct Connect {
         optional {
-            /// The local address to connect from. With port 0 the kernel chooses the port.
+            /// The local address to connect from. With port 0 the kernel chooses the port. A wildcard
+            /// address stands for every local address of the remote address's family.
             local: SocketAddr,
             /// The interface to connect by, by name (SO_BINDTOIFINDEX).
             interface: String,
@@ -68,6 +69,11 @@ impl Connecting {
     /// it again after each [`advance`](Self::advance).
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.attempt.sock.as_fd()
+    }
+
+    /// Returns the address that is being tried; once connected, the address of the peer.
+    pub fn remote(&self) -> SocketAddr {
+        self.attempt.remote
     }
 
     /// Returns when the timeout of the present address expires; `None` without a timeout.
@@ -152,7 +158,7 @@ impl Attempt {
             bind_to_interface(sock.as_fd(), index_of(interface, OPERATION)?, OPERATION)?;
         }
         if let Some(local) = options.local {
-            bind(sock.as_fd(), local, OPERATION)?;
+            bind(sock.as_fd(), in_family_of(remote, local), OPERATION)?;
         }
         if options.control {
             take_control_fd(door::choose(), sock.as_fd()).map_err(|error| match error.kind() {
@@ -189,6 +195,16 @@ impl Attempt {
                 .detail(format!("{} did not answer in time", self.remote)));
         }
         Ok(self.is_done)
+    }
+}
+
+/// A wildcard means every local address of the remote's family: a list of addresses may have both
+/// families.
+fn in_family_of(remote: SocketAddr, local: SocketAddr) -> SocketAddr {
+    match (local.ip().is_unspecified(), remote) {
+        (false, _) => local,
+        (true, SocketAddr::V4(_)) => (Ipv4Addr::UNSPECIFIED, local.port()).into(),
+        (true, SocketAddr::V6(_)) => (Ipv6Addr::UNSPECIFIED, local.port()).into(),
     }
 }
 

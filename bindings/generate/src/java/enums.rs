@@ -1,28 +1,47 @@
-//! The enumerations, and the kinds of error. Each has `UNKNOWN`, for what a newer native part says.
+//! The enumerations, and the kinds of error. Each has `UNKNOWN`, for numbers of a newer native part.
 
 use std::fmt::Write;
 
 use anyhow::Result;
 use heck::ToShoutySnakeCase;
 use subflows::ErrorKind;
-use subflows::table::EnumerationTable;
+use subflows::table::{EnumerationTable, Variant};
 
 use super::text::{HEAD, comment, sentence};
 use crate::words;
 
 /// One enumeration.
 pub(super) fn enumeration(table: &EnumerationTable) -> Result<String> {
-    let name = table.name;
-    let mut file = HEAD.to_owned();
-    file += &comment("", &[sentence(&words::paragraph(table.doc))]);
-    writeln!(file, "public enum {name} {{")?;
-    for variant in table.variants {
-        file += &comment("    ", &[sentence(&words::paragraph(variant.doc))]);
-        writeln!(file, "    {}({}),", variant.name.to_shouty_snake_case(), variant.number)?;
+    let value = |variant: &Variant| {
+        (sentence(&words::paragraph(variant.doc)), variant.name, variant.number)
+    };
+    let mut values: Vec<_> = table.variants.iter().map(value).collect();
+    if values.iter().all(|(_, name, _)| *name != "Unknown") {
+        values.push(("A value that this version does not know.".to_owned(), "Unknown", -1));
     }
-    if table.variants.iter().all(|variant| variant.name != "Unknown") {
-        file += &comment("    ", &["Something that this version does not know.".to_owned()]);
-        file.push_str("    UNKNOWN(-1),\n");
+    class(table.name, sentence(&words::paragraph(table.doc)), &values)
+}
+
+/// The kinds of error.
+pub(super) fn kinds() -> Result<String> {
+    let value = |kind: &ErrorKind| {
+        let mut what = kind.what().to_owned();
+        what[..1].make_ascii_uppercase();
+        let doc = format!("{}. {}", sentence(&what), sentence(kind.remedy()));
+        (doc, kind.name(), kind.code())
+    };
+    let mut values: Vec<_> = ErrorKind::ALL.iter().map(value).collect();
+    values.push(("A kind that this version does not know.".to_owned(), "Unknown", -1));
+    class("ErrorKind", "A kind of error, on which a caller can act.".to_owned(), &values)
+}
+
+fn class(name: &str, doc: String, values: &[(String, &str, i32)]) -> Result<String> {
+    let mut file = HEAD.to_owned();
+    file += &comment("", &[doc]);
+    writeln!(file, "public enum {name} {{")?;
+    for (doc, value, number) in values {
+        file += &comment("    ", std::slice::from_ref(doc));
+        writeln!(file, "    {}({number}),", value.to_shouty_snake_case())?;
     }
     file.truncate(file.len() - 2);
     write!(
@@ -51,47 +70,5 @@ pub(super) fn enumeration(table: &EnumerationTable) -> Result<String> {
 }}
 "
     )?;
-    Ok(file)
-}
-
-/// The kinds of error.
-pub(super) fn kinds() -> Result<String> {
-    let mut file = HEAD.to_owned();
-    file +=
-        &comment("", &["What kind of error it is, as something that a caller can act on.".into()]);
-    file.push_str("public enum ErrorKind {\n");
-    for kind in ErrorKind::ALL {
-        let mut what = kind.what().to_owned();
-        what[..1].make_ascii_uppercase();
-        let doc = format!("{}. {}", sentence(&what), sentence(kind.remedy()));
-        file += &comment("    ", &[doc]);
-        writeln!(file, "    {}({}),", kind.name().to_shouty_snake_case(), kind.code())?;
-    }
-    file += &comment("    ", &["A kind that this version does not know.".to_owned()]);
-    file.push_str(
-        "    UNKNOWN(-1);
-
-    private final int number;
-
-    ErrorKind(int number) {
-        this.number = number;
-    }
-
-    /** The number, the same in every language. */
-    public int number() {
-        return number;
-    }
-
-    static ErrorKind of(int number) {
-        for (ErrorKind kind : values()) {
-            if (kind.number == number) {
-                return kind;
-            }
-        }
-        return UNKNOWN;
-    }
-}
-",
-    );
     Ok(file)
 }

@@ -1,8 +1,8 @@
-//! Where each field of a record stands among the words: the one plan that both languages follow.
+//! The place of each field of a record among the words: the one layout for Java and Rust.
 //!
-//! A record is a row of words: first one whose bits say which of the fields that may be absent are
-//! there, then the fields. What has no fixed length (text, lists) is one word that says where it is
-//! behind all rows, and how long.
+//! A record is a row of words: first a word whose bits mark the optional fields that are present,
+//! then the fields. A field without a fixed length (text, a list) has one word in its row: the start
+//! and the length of its value, which follows after all rows.
 
 use anyhow::{Context, Result};
 use subflows::table::{Field, RecordTable};
@@ -16,11 +16,11 @@ pub(super) struct Placed {
     pub held: Held,
     /// The first of its words, counted from the start of the row.
     pub at: usize,
-    /// Its bit in the first word, where it may be absent.
+    /// Its bit in the first word, if it may be absent.
     pub bit: Option<usize>,
 }
 
-/// The fields of a record in their places.
+/// The fields of a record with their places.
 pub(super) fn places(record: &RecordTable) -> Result<Vec<Placed>> {
     let mut at = 1;
     let mut bits = 0..u64::BITS as usize;

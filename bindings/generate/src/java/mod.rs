@@ -1,8 +1,9 @@
 //! Java: a final class per record, which reads one `long[]`; enumerations; options; the verbs, each on
-//! every type of socket; and the Rust side, which writes that `long[]`.
+//! every type of socket; their native functions; and the Rust side, which writes that `long[]`.
 
 mod enums;
 mod layout;
+mod natives;
 mod options;
 mod records;
 mod rust;
@@ -15,10 +16,12 @@ use crate::output::Output;
 
 const PACKAGE: &str = "bindings/java/src/main/java/org/subflows";
 
-/// Everything that Java needs.
+/// All generated files of Java.
 pub fn all() -> Result<Vec<Output>> {
     let mut outputs = vec![
         Output::new("bindings/java/src/records.rs", rust::rust()?),
+        Output::new("bindings/java/src/verb/converted.rs", natives::rust()?),
+        class("NativeVerbs", natives::java()?),
         class("Verbs", verbs::verbs()?),
         class("ErrorKind", enums::kinds()?),
     ];
@@ -26,7 +29,7 @@ pub fn all() -> Result<Vec<Output>> {
         outputs.push(class(record.name, records::record(record)?));
     }
     for enumeration in subflows::ENUMERATIONS {
-        // Java has a family of its own, `StandardProtocolFamily`.
+        // Java has its own type for it, `StandardProtocolFamily`.
         if enumeration.name != "Family" {
             outputs.push(class(enumeration.name, enums::enumeration(enumeration)?));
         }

@@ -1,4 +1,4 @@
-//! A final class per options struct: each method gives a new one with that option set.
+//! A final class per options struct: each method returns a new object with that option set.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use super::text::{self, HEAD, comment, field, method, sentence};
 use crate::signature::{self, Default, Keyword, Scalar};
 use crate::words;
 
-/// Options that are asked for so often that a class begins with them: options, option, name.
+/// Frequent options, for which the class has a static method: options, option, name of the method.
 const BEGINNINGS: &[(&str, &str, &str)] = &[
     ("Connect", "control", "controlled"),
     ("Open", "interface", "via"),
@@ -23,7 +23,7 @@ pub(super) fn options(table: &OptionsTable) -> Result<String> {
     let class = text::options(table.name);
     let keywords = signature::options(table);
     let values: Vec<String> = keywords.iter().map(|keyword| default(keyword.default)).collect();
-    let mut body = comment("    ", &["The defaults.".to_owned()]);
+    let mut body = comment("    ", &["Returns the defaults.".to_owned()]);
     write!(body, "    public static {class} defaults() {{\n        return DEFAULTS;\n    }}\n\n")?;
     for (_, option, name) in BEGINNINGS.iter().filter(|(owner, ..)| *owner == table.name) {
         let mut options = table.fields.iter().zip(&keywords);
@@ -55,7 +55,10 @@ pub(super) fn options(table: &OptionsTable) -> Result<String> {
     file.push('\n');
     file += &comment(
         "",
-        &[sentence(&words::paragraph(table.doc)), "Immutable: each method gives a new one.".into()],
+        &[
+            sentence(&words::paragraph(table.doc)),
+            "Immutable: each method returns a new object.".into(),
+        ],
     );
     let names: Vec<String> =
         table.fields.iter().map(|field| format!("\"{}\"", method(field))).collect();
@@ -104,7 +107,7 @@ fn setter(
     Ok(())
 }
 
-/// The type, and the greatest number that is in range where Java's type has others.
+/// The type, and the greatest number in range if Java's type can hold greater ones.
 fn argument(scalar: Scalar) -> (&'static str, Option<&'static str>) {
     match scalar {
         Scalar::U8 => ("int", Some("0xff")),

@@ -81,7 +81,7 @@ fn getter(place: &Placed) -> String {
     format!("{doc}    public {ty} {name}() {{\n        return {read};\n    }}\n\n")
 }
 
-/// The Java type, and how it is read.
+/// The Java type, and the expression that reads it.
 fn value(Placed { field, held, at, .. }: &Placed) -> (String, String) {
     let (ty, read) = match held {
         Held::Record(record) => (record.name, format!("new {}(words(), at({at}))", record.name)),

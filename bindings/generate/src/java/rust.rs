@@ -1,4 +1,4 @@
-//! The Rust side: records written into words, options read out of them.
+//! The Rust side: it writes records into words, and reads options from words.
 
 use std::fmt::Write;
 

@@ -21,17 +21,17 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * The verbs of {@link Subflows} on every type of socket, to be called by that name. A socket is
+ * The verbs for every type of socket, to be called as methods of {@link Subflows}. A socket is
  * borrowed for the call and never closed.
  *
- * <p>Public, because languages that call by reflection could not call them otherwise.
+ * <p>Public for languages that call methods by reflection.
  */
 public abstract class Verbs {
     Verbs() {}
 
 ";
 
-/// What is accepted as a socket: type, the object that is kept from being closed, its descriptor.
+/// The types that are accepted as a socket: type, the object or null, the descriptor or -1.
 const SOCKETS: &[(&str, &str, &str)] = &[
     ("Socket", "Objects.requireNonNull(sock, \"sock\")", "-1"),
     ("ServerSocket", "Objects.requireNonNull(sock, \"sock\")", "-1"),
@@ -43,7 +43,7 @@ const SOCKETS: &[(&str, &str, &str)] = &[
 pub(super) fn verbs() -> Result<String> {
     let mut file = HEAD.to_owned() + IMPORTS;
     for operation in OPERATIONS {
-        // What makes a socket is written by hand: Java has two types for each.
+        // Verbs that make a socket are written by hand: Java has two types for each.
         if !matches!(signature::result(operation), Given::Socket) {
             methods(&mut file, operation)?;
         }
@@ -68,7 +68,7 @@ fn methods(file: &mut String, operation: &Operation) -> Result<()> {
     Ok(())
 }
 
-/// What has to be asked for by name in other languages may be left out here.
+/// Parameters that are keywords in other languages may be left out in Java.
 fn is_left_out(parameter: &Parameter) -> bool {
     matches!(parameter.taken, Taken::Options(_) | Taken::Switch)
 }
@@ -113,7 +113,7 @@ fn method(
     let native = format!("{}({})", name.to_lower_camel_case(), passed.join(", "));
     let (result, body) = match signature::result(operation) {
         Given::Nothing => ("void".to_owned(), format!("Native.{native};")),
-        // What waits is stepped in Java.
+        // `open` waits.
         Given::Record(record) if name == "open" => {
             (record.name.to_owned(), format!("return Opening.{native};"))
         }
@@ -139,7 +139,7 @@ fn method(
     Ok(())
 }
 
-/// The type of an argument, and what is passed on.
+/// The type of an argument, and the expression that is passed on.
 fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
     match scalar {
         Scalar::U8 | Scalar::U16 => ("int", name.to_owned()),
@@ -147,13 +147,13 @@ fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
         Scalar::Bool => ("boolean", name.to_owned()),
         Scalar::Text | Scalar::Name => ("String", name.to_owned()),
         Scalar::Ip => ("InetAddress", format!("Words.ip({name})")),
-        Scalar::Address => ("InetSocketAddress", format!("Words.address({name})")),
+        Scalar::Address => ("InetSocketAddress", format!("Words.addresses(List.of({name}))")),
         Scalar::Duration => ("Duration", format!("{name}.toMillis()")),
         Scalar::Enum(enumeration) => (enumeration, format!("{name}.number()")),
     }
 }
 
-/// Its prose, a paragraph each, what it requires, and the kinds of error.
+/// Its prose, one string per paragraph, its requirements, and the kinds of error.
 fn doc(operation: &Operation) -> Vec<String> {
     let paragraphs = words::paragraphs(&words::prose(operation.doc));
     let mut doc: Vec<String> = paragraphs.iter().map(|text| sentence(text)).collect();

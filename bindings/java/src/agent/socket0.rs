@@ -37,8 +37,8 @@ pub(crate) fn hook_socket0(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Fail
         static fn socket0(prefer_v6: jboolean, stream: jboolean, reuse: jboolean, fast: jboolean) -> jint,
     };
     let jdks = net::function(env, c"Java_sun_nio_ch_Net_socket0")?;
-    // SAFETY: the JVM would call it by this type: the name stands for the method whose signature is
-    // registered here, and it is not called unless that succeeds.
+    // SAFETY: the JVM calls it by this type: the symbol belongs to the method whose signature is
+    // registered here, and it is not called unless registering succeeds.
     JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Socket0>(jdks) });
     // SAFETY: `socket0` is made for this signature, as a static function.
     unsafe { net::replace(env, SOCKET0) }
@@ -60,13 +60,14 @@ fn socket0<'local>(
 ) -> Result<jint, Failure> {
     if !stream {
         let jdks = JDKS.get().ok_or(Failure::Corrupt)?;
-        // SAFETY: the JDK's own function, with what the JVM called us with.
+        // SAFETY: the JDK's own function, with the arguments that the JVM passed.
         let made = unsafe { jdks(env.get_raw(), class.as_raw(), prefer_v6, stream, reuse, fast) };
         return Ok(made);
     }
     let family = if prefer_v6 { Family::V6 } else { Family::V4 };
     let sock = subflows::socket(family)?;
-    // The JDK asks for it for listeners only. The namespace decides who controls what they accept.
+    // The JDK asks for `reuse` for listeners only. The namespace decides who controls the
+    // connections that they accept.
     if reuse {
         new_socket::reuse_address(sock.as_fd())?;
     } else if IS_CONTROLLED.load(Ordering::Relaxed) {

@@ -32,8 +32,8 @@ pub(crate) fn hook_available(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Fa
         static fn available(descriptor: java.io.FileDescriptor) -> jint,
     };
     let jdks = net::function(env, c"Java_sun_nio_ch_Net_available")?;
-    // SAFETY: the JVM would call it by this type: the name stands for the method whose signature is
-    // registered here, and it is not called unless that succeeds.
+    // SAFETY: the JVM calls it by this type: the symbol belongs to the method whose signature is
+    // registered here, and it is not called unless registering succeeds.
     JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Available>(jdks) });
     // SAFETY: `available` is made for this signature, as a static function.
     unsafe { net::replace(env, AVAILABLE) }
@@ -45,30 +45,31 @@ fn available<'local>(
     descriptor: JObject<'local>,
 ) -> Result<jint, Failure> {
     let jdks = JDKS.get().ok_or(Failure::Corrupt)?;
-    // SAFETY: the JDK's own function, with what the JVM called us with.
-    let told = unsafe { jdks(env.get_raw(), class.as_raw(), descriptor.as_raw()) };
-    if told <= 0 {
-        return Ok(told);
+    // SAFETY: the JDK's own function, with the arguments that the JVM passed.
+    let reported = unsafe { jdks(env.get_raw(), class.as_raw(), descriptor.as_raw()) };
+    if reported <= 0 {
+        return Ok(reported);
     }
-    let Some(number) = fields(env)?.in_descriptor(env, &descriptor) else { return Ok(told) };
-    // SAFETY: the JDK holds it open as long as it asks of it.
-    Ok(without_end(unsafe { BorrowedFd::borrow_raw(number) }, told))
+    let Some(number) = fields(env)?.in_descriptor(env, &descriptor) else { return Ok(reported) };
+    // SAFETY: the JDK keeps it open during this call.
+    Ok(without_end(unsafe { BorrowedFd::borrow_raw(number) }, reported))
 }
 
-/// How many bytes there are, of so many or one less. An error is left to who reads next.
-fn without_end(sock: BorrowedFd<'_>, told: jint) -> jint {
-    // Not by nix, which knows no POLLRDHUP.
-    let mut asked = pollfd { fd: sock.as_raw_fd(), events: POLLRDHUP, revents: 0 };
-    // SAFETY: it is one, and the kernel writes to it alone.
-    if unsafe { poll(&raw mut asked, 1, 0) } != 1 {
-        return told;
+/// How many bytes can be read: as many as were reported, or one less. A pending error of the socket
+/// stays for the next read.
+fn without_end(sock: BorrowedFd<'_>, reported: jint) -> jint {
+    // libc's poll, because nix does not have POLLRDHUP.
+    let mut polled = pollfd { fd: sock.as_raw_fd(), events: POLLRDHUP, revents: 0 };
+    // SAFETY: the array has one element, and the kernel writes only to it.
+    if unsafe { poll(&raw mut polled, 1, 0) } != 1 {
+        return reported;
     }
-    if told == 1 && asked.revents & POLLERR != 0 {
-        // Without a byte to look at, a look would take the error.
+    if reported == 1 && polled.revents & POLLERR != 0 {
+        // If no byte is left, peeking would take the error.
         return 0;
     }
-    let look = MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT;
-    // SAFETY: asked to truncate, it counts and writes nothing.
-    let bytes = unsafe { recv(sock.as_raw_fd(), null_mut(), told as usize, look) };
+    let peek = MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT;
+    // SAFETY: with MSG_TRUNC it counts the bytes and writes none.
+    let bytes = unsafe { recv(sock.as_raw_fd(), null_mut(), reported as usize, peek) };
     bytes.max(0) as jint
 }

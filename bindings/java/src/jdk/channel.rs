@@ -87,8 +87,8 @@ impl ChannelFields {
         self.begin.is_of(env, object)
     }
 
-    /// Calls `act` while nobody closes the asynchronous channel. Returns `None` if it is closed
-    /// already.
+    /// Calls `act` while no other thread can close the asynchronous channel. Returns `None` if it is
+    /// closed already.
     pub(super) fn with_asynchronous<T>(
         &self,
         env: &mut Env<'_>,
@@ -127,7 +127,7 @@ impl ChannelState {
         env: &mut Env<'_>,
         channel: &JObject<'_>,
     ) -> Result<bool, Failure> {
-        // The field is read where there is one: calling the method costs as much as a system call.
+        // The field is read if the class has it: calling the method costs as much as a system call.
         match self.closed.get(env, channel) {
             Some(closed) => Ok(!closed),
             // Each class of asynchronous channels has a field of its own.

@@ -1,4 +1,4 @@
-//! The descriptor of what Java calls a socket, borrowed for a call.
+//! The descriptor of a Java socket, borrowed for a call.
 //!
 //! Another thread may close the object during the call, and the number may then belong to another
 //! file: a verb that reads checks afterwards that the object is still open, and a verb that changes
@@ -38,7 +38,7 @@ impl Descriptor<'_, '_> {
         match &self.owner {
             _ if self.number >= 0 => {}
             Owner::Caller => return Err(no_open_socket(operation)),
-            // Closing takes the number away.
+            // Closing sets the number to -1.
             _ => return Err(Failure::Closed(operation)),
         }
         // SAFETY: it is not -1. That it still belongs to the object is checked after it was read,
@@ -57,10 +57,10 @@ impl Descriptor<'_, '_> {
     }
 }
 
-/// The error that core reports for a number that is not a socket's. Core cannot be asked about a
-/// negative one.
+/// The error that core reports for a number that is not a socket's. A negative number cannot be
+/// passed to core.
 fn no_open_socket(operation: &'static str) -> Failure {
-    let text = "this descriptor is no open socket".to_owned();
+    let text = "this descriptor is not an open socket".to_owned();
     Failure::BadArgument(operation, ErrorKind::InvalidArgument, Some(Errno::EBADF), text)
 }
 
@@ -179,7 +179,7 @@ fn find<'sock, 'local>(
     match fields.in_other_channel(env, sock) {
         Some(number) => in_channel(env, number, Owner::Channel(sock), operation),
         None => Err(Failure::NoSocket(format!(
-            "{operation}: this is no socket or channel that the JDK made"
+            "{operation}: this is not a socket or channel of the JDK's"
         ))),
     }
 }
@@ -264,7 +264,7 @@ fn create<'local>(
         Some(Implementation::Nio(nio)) if !fields.implementation.is_new(env, &nio) => Ok(nio),
         // Sockets of pools and proxies pass the call on to another one, and have none of their own.
         _ => Err(Failure::NoSocket(format!(
-            "{operation}: this socket passes its calls on to another, and hides its descriptor"
+            "{operation}: this socket passes its calls on to another socket, and hides its descriptor"
         ))),
     }
 }

@@ -105,8 +105,8 @@ impl JdkFields {
         }
     }
 
-    /// Calls `act` while nobody closes the object, a channel or a `NioSocketImpl`. Returns `None`
-    /// if it is closed already.
+    /// Calls `act` while no other thread can close the object, a channel or a `NioSocketImpl`.
+    /// Returns `None` if it is closed already.
     pub(super) fn with_close_lock<T>(
         &self,
         env: &mut Env<'_>,

@@ -1,4 +1,4 @@
-//! What is behind a socket: the members of `NioSocketImpl`, and of the classes that the JDK wraps
+//! The implementation behind a socket: the members of `NioSocketImpl`, and of the classes that the JDK wraps
 //! around it.
 
 use jni::objects::JObject;
@@ -8,14 +8,14 @@ use jni::{Env, jni_sig, jni_str};
 use super::members::{Field, Reference};
 use crate::error::Failure;
 
-/// What is behind a socket.
+/// The implementation behind a socket.
 pub(super) enum Implementation<'local> {
-    /// Nothing yet: the JDK creates it when it is needed.
+    /// The JDK has not created it yet, and does so when it is needed.
     NotCreated,
     Nio(NioSocketImpl<'local>),
 }
 
-/// An object of that class: only [`ImplementationFields::unwrap`] makes one, after it has checked.
+/// An object of that class: only [`ImplementationFields::unwrap`] makes one, after checking the class.
 pub(super) struct NioSocketImpl<'local>(JObject<'local>);
 
 impl<'local> AsRef<JObject<'local>> for NioSocketImpl<'local> {

@@ -17,9 +17,9 @@ use jni::{Env, jni_sig};
 use crate::error::Failure;
 
 fn functions<'env>(env: &'env Env<'_>) -> &'env Functions {
-    // SAFETY: the crate has made sure that the pointer is what the JVM gave this thread.
+    // SAFETY: the jni crate guarantees that this is the pointer that the JVM passed to this thread.
     let table = unsafe { *env.get_raw() };
-    // SAFETY: the table outlives the thread's attachment, and nobody writes to it.
+    // SAFETY: the table outlives the thread's attachment, and is never written to.
     let table = unsafe { &*table };
     // SAFETY: every JVM has the functions of JNI 1.1.
     unsafe { &table.v1_1 }
@@ -32,21 +32,22 @@ impl Class {
     pub(crate) fn find(env: &mut Env<'_>, name: &JNIStr) -> Result<Class, Failure> {
         let class = env.find_class(name)?;
         let kept = env.new_global_ref(&class)?;
-        // Of local ones a call has but a few.
+        // A native call has room for few local references.
         env.delete_local_ref(class);
         Ok(Class(kept))
     }
 
-    /// Whether all objects of this class are of the other, too.
+    /// Whether it is the other class or extends it.
     pub(crate) fn extends(&self, env: &mut Env<'_>, other: &Class) -> Result<bool, Failure> {
         Ok(env.is_assignable_from(&self.0, &other.0)?)
     }
 
-    /// Whether the object is of this class; null is of none.
+    /// Whether the object is of this class. Null is not.
     pub(crate) fn has(&self, env: &Env<'_>, object: &JObject<'_>) -> bool {
-        let asked = functions(env).IsInstanceOf;
+        let is_instance_of = functions(env).IsInstanceOf;
         // SAFETY: both references are alive, and the class is not null.
-        !object.is_null() && unsafe { asked(env.get_raw(), object.as_raw(), self.0.as_raw()) }
+        !object.is_null()
+            && unsafe { is_instance_of(env.get_raw(), object.as_raw(), self.0.as_raw()) }
     }
 }
 
@@ -86,7 +87,7 @@ impl Field<Reference> {
         }
     }
 
-    /// What it holds, which may be null; nothing where the object is of another class.
+    /// The value, which may be null, or `None` for an object of another class.
     pub(crate) fn get<'local>(
         &self,
         env: &mut Env<'local>,
@@ -96,7 +97,7 @@ impl Field<Reference> {
         self.class.has(env, object).then(|| unsafe { self.read(env, object) })
     }
 
-    /// As [`Field::get`], of an object of which more is known.
+    /// As [`Field::get`], without checking the object's class.
     ///
     /// # Safety
     /// The object is of the field's class.
@@ -108,7 +109,7 @@ impl Field<Reference> {
         let read = functions(env).GetObjectField;
         // SAFETY: the field was found in that class, as one that holds objects.
         let value: jobject = unsafe { read(env.get_raw(), object.as_raw(), self.id.into_raw()) };
-        // SAFETY: JNI has just made this local reference in the frame that `env` stands for.
+        // SAFETY: JNI has just made this local reference, in the frame of `env`.
         unsafe { JObject::from_raw(env, value) }
     }
 }
@@ -122,13 +123,13 @@ impl Field<jint> {
         Field::of_type(env, class, name, jni_sig!(jint))
     }
 
-    /// What it holds; nothing where the object is of another class.
+    /// The value, or `None` for an object of another class.
     pub(crate) fn get(&self, env: &Env<'_>, object: &JObject<'_>) -> Option<jint> {
         // SAFETY: the object is of the class.
         self.class.has(env, object).then(|| unsafe { self.read(env, object) })
     }
 
-    /// As [`Field::get`], of an object of which more is known.
+    /// As [`Field::get`], without checking the object's class.
     ///
     /// # Safety
     /// The object is of the field's class.
@@ -148,7 +149,7 @@ impl Field<bool> {
         Field::of_type(env, class, name, jni_sig!(jboolean))
     }
 
-    /// What it holds; nothing where the object is of another class.
+    /// The value, or `None` for an object of another class.
     pub(crate) fn get(&self, env: &Env<'_>, object: &JObject<'_>) -> Option<bool> {
         let read = functions(env).GetBooleanField;
         self.class.has(env, object).then(|| {
@@ -158,7 +159,7 @@ impl Field<bool> {
     }
 }
 
-/// A method without arguments, which gives that type.
+/// A method without arguments, which returns that type.
 pub(crate) struct Method<T> {
     class: Class,
     id: JMethodID,
@@ -177,7 +178,7 @@ impl<T> Method<T> {
         Ok(Method { class, id, values: PhantomData })
     }
 
-    /// Whether the object has it.
+    /// Whether the object has this method.
     pub(crate) fn is_of(&self, env: &Env<'_>, object: &JObject<'_>) -> bool {
         self.class.has(env, object)
     }
@@ -191,8 +192,8 @@ impl<T> Method<T> {
         if !self.is_of(env, object) {
             return Err(jni::errors::Error::WrongObjectType.into());
         }
-        // SAFETY: the object is of the class in which the method was found; it takes nothing and
-        // gives that type, as whoever found it asked for.
+        // SAFETY: the object is of the class in which the method was found. It has no parameters and
+        // returns that type: `find` looked it up by this signature.
         Ok(unsafe { env.call_method_unchecked(object, self.id, ReturnType::Primitive(ty), &[]) }?)
     }
 }

@@ -1,7 +1,8 @@
-//! What this library knows about the inside of the JDK: in which private members its sockets keep
-//! their descriptors, how its channels are made, and which of its native functions are replaced.
+//! The internals of the JDK that this library uses: the private members in which its sockets keep
+//! their descriptors, the constructors of its channels, and the native functions that are replaced.
 //!
-//! All of it is looked up when it is first needed, and a JDK that differs is refused by an error.
+//! All of it is looked up when it is first needed. On a JDK that differs, the look-up fails with an
+//! error.
 
 pub(crate) mod available;
 pub(crate) mod descriptor;

@@ -12,10 +12,10 @@ use crate::error::Failure;
 /// The function behind a static native method of the class, which must be initialized. Throws
 /// `NoSuchMethodError` if this JDK has no function of that name.
 pub(crate) fn function(env: &mut Env<'_>, name: &CStr) -> Result<*mut c_void, Failure> {
-    // SAFETY: a text; RTLD_NOLOAD loads nothing.
+    // SAFETY: the name is a C string; RTLD_NOLOAD loads nothing.
     let library = unsafe { dlopen(c"libnio.so".as_ptr(), RTLD_LAZY | RTLD_NOLOAD) };
-    // SAFETY: a text, and a library that stays loaded as long as the JVM runs. If it is null, all
-    // loaded libraries are searched.
+    // SAFETY: the name is a C string, and the library stays loaded as long as the JVM runs. If it
+    // is null, all loaded libraries are searched.
     let symbol = unsafe { dlsym(library, name.as_ptr()) };
     if symbol.is_null() {
         let text = JNIString::new(name.to_string_lossy());
@@ -31,8 +31,8 @@ pub(crate) fn function(env: &mut Env<'_>, name: &CStr) -> Result<*mut c_void, Fa
 /// The function that `method` points to has the parameters of its signature, after the class.
 pub(crate) unsafe fn replace(env: &mut Env<'_>, method: NativeMethod) -> Result<(), Failure> {
     let net = env.find_class(jni_str!("sun/nio/ch/Net"))?;
-    // SAFETY: the caller's promise; the JVM rejects a signature that it does not know. This library
-    // is never unloaded: see build.rs.
+    // SAFETY: as the caller promises; the JVM rejects a signature that it does not know. This
+    // library is never unloaded: see build.rs.
     match unsafe { env.register_native_methods(net, &[method]) } {
         Err(jni::errors::Error::NoSuchMethod(text)) => {
             Ok(env.throw_new(jni_str!("java/lang/NoSuchMethodError"), JNIString::new(text))?)

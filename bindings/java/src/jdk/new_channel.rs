@@ -1,21 +1,21 @@
-//! New channels around descriptors of core's, by the constructors that the JDK uses itself.
+//! Makes channels for descriptors of core's, by the constructors that the JDK itself uses.
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
 use jni::objects::{JClass, JObject, JValue};
 use jni::{Env, jni_sig, jni_str};
+use subflows::Family;
 
 use crate::error::Failure;
 
-/// A `SocketChannel`, by the constructor for accepted connections.
+/// Makes a `SocketChannel`, by the constructor for accepted connections.
 pub(crate) fn client<'local>(
     env: &mut Env<'local>,
-    fd: OwnedFd,
+    (fd, family): (OwnedFd, Family),
     provider: &JObject<'_>,
-    family: &JObject<'_>,
     remote: &JObject<'_>,
 ) -> Result<JObject<'local>, Failure> {
-    let descriptor = descriptor(env, &fd)?;
+    let (descriptor, family) = (descriptor(env, &fd)?, java_family(env, family)?);
     let class = env.find_class(jni_str!("sun/nio/ch/SocketChannelImpl"))?;
     let channel = env.new_object(
         class,
@@ -27,24 +27,23 @@ pub(crate) fn client<'local>(
         )),
         &[
             JValue::Object(provider),
-            JValue::Object(family),
+            JValue::Object(&family),
             JValue::Object(&descriptor),
             JValue::Object(remote),
         ],
     )?;
-    // From here on the channel owns it.
+    // From here on the channel owns the descriptor.
     let _ = fd.into_raw_fd();
     Ok(channel)
 }
 
-/// A `ServerSocketChannel`, by the constructor for inherited listeners.
+/// Makes a `ServerSocketChannel`, by the constructor for inherited listeners.
 pub(crate) fn server<'local>(
     env: &mut Env<'local>,
-    fd: OwnedFd,
+    (fd, family): (OwnedFd, Family),
     provider: &JObject<'_>,
-    family: &JObject<'_>,
 ) -> Result<JObject<'local>, Failure> {
-    let descriptor = descriptor(env, &fd)?;
+    let (descriptor, family) = (descriptor(env, &fd)?, java_family(env, family)?);
     let class = env.find_class(jni_str!("sun/nio/ch/ServerSocketChannelImpl"))?;
     let channel = env.new_object(
         class,
@@ -56,17 +55,17 @@ pub(crate) fn server<'local>(
         )),
         &[
             JValue::Object(provider),
-            JValue::Object(family),
+            JValue::Object(&family),
             JValue::Object(&descriptor),
             JValue::Bool(true),
         ],
     )?;
-    // From here on the channel owns it.
+    // From here on the channel owns the descriptor.
     let _ = fd.into_raw_fd();
     Ok(channel)
 }
 
-/// The provider that the JDK uses unless a property names another. Its class is not public.
+/// Returns the provider that the JDK uses if no property names another. Its class is not public.
 pub(crate) fn default_provider<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
@@ -84,4 +83,10 @@ fn descriptor<'local>(env: &mut Env<'local>, fd: &OwnedFd) -> Result<JObject<'lo
     let class = env.find_class(jni_str!("java/io/FileDescriptor"))?;
     let number = [JValue::Int(fd.as_raw_fd())];
     Ok(env.new_object(class, jni_sig!((fd: jint)), &number)?)
+}
+
+fn java_family<'local>(env: &mut Env<'local>, family: Family) -> Result<JObject<'local>, Failure> {
+    let name = if family == Family::V4 { jni_str!("INET") } else { jni_str!("INET6") };
+    let class = jni_str!("java/net/StandardProtocolFamily");
+    Ok(env.get_static_field(class, name, jni_sig!(java.net.StandardProtocolFamily))?.l()?)
 }

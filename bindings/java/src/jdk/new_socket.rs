@@ -1,4 +1,4 @@
-//! The options that the JDK sets on each new socket, for sockets of core's that take its place.
+//! The options that the JDK sets on each new socket, for sockets of core's that replace one.
 
 use std::os::fd::BorrowedFd;
 

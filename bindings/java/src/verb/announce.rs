@@ -1,4 +1,4 @@
-//! Telling the peer of a local address.
+//! Announcing a local address to the peer.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::jdk::descriptor;
 use crate::packed::{Packed, PackedOptions};
 use crate::wait::handle::{self, Held};
 
-/// Announces it; gives the handle's number.
+/// Announces the address, and returns the number of the handle.
 pub(crate) fn announce(
     env: &mut Env<'_>,
     _: JClass<'_>,
@@ -27,12 +27,12 @@ pub(crate) fn announce(
     Ok(handle::keep(Held::Announced(descriptor::act(env, &sock, fd, "announce", verb)?)))
 }
 
-/// The address id that the peer knows it by.
+/// Returns the address id by which the peer knows the address.
 pub(crate) fn announced_id(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<jint, Failure> {
     with(number, |announced| Ok(announced.id().into()))
 }
 
-/// The address; its port is 0 where none was announced.
+/// Returns the address. Its port is 0 if no port was announced.
 pub(crate) fn announced_address<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
@@ -42,17 +42,17 @@ pub(crate) fn announced_address<'local>(
     Packed::address(address).to_java(env)
 }
 
-/// Resets every stranger who waits at the listener; gives how many.
+/// Resets the foreign connections that wait at the listener, and returns how many.
 pub(crate) fn announced_turn_away(
     _: &mut Env<'_>,
     _: JClass<'_>,
     number: jlong,
 ) -> Result<jint, Failure> {
-    let strangers = with(number, |announced| Ok(announced.turn_away()?))?;
-    Ok(strangers.try_into().unwrap_or(jint::MAX))
+    let rejected = with(number, |announced| Ok(announced.turn_away()?))?;
+    Ok(rejected.try_into().unwrap_or(jint::MAX))
 }
 
-/// Withdraws the address and closes its subflows; a second time does nothing.
+/// Withdraws the address and closes its subflows. A second call does nothing.
 pub(crate) fn announced_withdraw(
     _: &mut Env<'_>,
     _: JClass<'_>,

@@ -1,54 +1,60 @@
-//! Connecting, stepped by Java.
+//! Connecting, in steps.
 
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use jni::Env;
 use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::jlong;
-use subflows::Connect;
+use subflows::{Connect, Connecting};
 
 use crate::error::Failure;
 use crate::jdk::new_channel;
-use crate::packed::PackedOptions;
+use crate::packed::{Packed, PackedOptions};
 use crate::wait::handle::{self, Held};
+use crate::wait::{self, Step};
 
-/// Starts to connect, and returns the number of the handle.
-pub(crate) fn connecting_begin(
+/// Starts to connect to the first of these addresses, and returns the number of the handle.
+pub(crate) fn begin(
     env: &mut Env<'_>,
     _: JClass<'_>,
-    remote: JLongArray<'_>,
+    remotes: JLongArray<'_>,
     options: JLongArray<'_>,
 ) -> Result<jlong, Failure> {
-    let remote: SocketAddr = PackedOptions::value(env, &remote)?;
+    let remotes = PackedOptions::addresses(env, &remotes)?;
     let options = PackedOptions::options::<Connect>(env, &options)?;
-    Ok(handle::keep(Held::Connecting(subflows::Connecting::begin(&[remote], &options)?)))
+    Ok(handle::keep(Held::Connecting(Connecting::begin(&remotes, &options)?)))
 }
 
-/// Returns whether the connection is established.
-pub(crate) fn connecting_advance(
-    _: &mut Env<'_>,
+/// Waits until the connection is established, and returns the remote address. Returns null if the
+/// wait is woken.
+pub(crate) fn wait<'local>(
+    env: &mut Env<'local>,
     _: JClass<'_>,
     number: jlong,
-) -> Result<bool, Failure> {
-    handle::with(number, |held| match held {
-        Held::Connecting(connecting) => Ok(connecting.advance()?),
-        _ => Err(Failure::HandleClosed),
-    })
+    wait: jlong,
+) -> Result<JLongArray<'local>, Failure> {
+    let remote = wait::until(number, wait, |held| {
+        let Held::Connecting(connecting) = held else { return Err(Failure::HandleClosed) };
+        Ok(match connecting.advance()? {
+            true => Step::Done(connecting.remote()),
+            false => Step::Pending(connecting.deadline()),
+        })
+    })?;
+    Packed::to_java_or_null(env, remote.map(Packed::address))
 }
 
-/// The connection as a `SocketChannel`.
-pub(crate) fn connecting_finish<'local>(
+/// Returns the connection as a `SocketChannel`.
+pub(crate) fn finish<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
     number: jlong,
     provider: JObject<'_>,
-    family: JObject<'_>,
     remote: JObject<'_>,
 ) -> Result<JObject<'local>, Failure> {
     let Some(Held::Connecting(connecting)) = handle::take(number) else {
         return Err(Failure::HandleClosed);
     };
+    let family = connecting.remote().into();
     let fd = OwnedFd::from(connecting.finish()?);
-    new_channel::client(env, fd, &provider, &family, &remote)
+    new_channel::client(env, (fd, family), &provider, &remote)
 }

@@ -1,17 +1,14 @@
-//! Core's verbs, one file per noun as in core: a function is its arguments converted, core's verb,
-//! and its result in words.
+//! Core's verbs: arguments converted, the verb of core, and its result in words.
+//!
+//! `converted.rs` has the verbs that do nothing else, and is generated. The verbs that return a
+//! socket or a handle, wait or replace a descriptor have a file each.
 
-pub(crate) mod address;
 pub(crate) mod announce;
-pub(crate) mod backup;
-pub(crate) mod capabilities;
 pub(crate) mod connect;
-pub(crate) mod connection;
-pub(crate) mod control;
 pub(crate) mod events;
-pub(crate) mod info;
 pub(crate) mod listen;
 pub(crate) mod open;
-pub(crate) mod status;
-pub(crate) mod subflow;
 pub(crate) mod upgrade;
+
+mod argument;
+mod converted;

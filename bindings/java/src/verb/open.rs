@@ -1,16 +1,22 @@
-//! Opening one more subflow, stepped by Java.
+//! Opening one more subflow, in steps.
+
+use std::time::{Duration, Instant};
 
 use jni::Env;
 use jni::objects::{JClass, JLongArray, JObject};
 use jni::sys::{jint, jlong};
-use subflows::{Open, Opening};
+use subflows::{Open, Opening, Subflow};
 
 use crate::error::Failure;
 use crate::jdk::descriptor;
 use crate::packed::{Packed, PackedOptions};
 use crate::wait::handle::{self, Held};
+use crate::wait::{self, Step};
 
-/// Begins; gives the handle's number.
+/// The JDK does not report that another thread closes a socket: it is checked at this interval.
+const CLOSE_CHECK: Duration = Duration::from_millis(50);
+
+/// Starts to open a subflow, and returns the number of the handle.
 pub(crate) fn begin(
     env: &mut Env<'_>,
     _: JClass<'_>,
@@ -23,17 +29,42 @@ pub(crate) fn begin(
     Ok(handle::keep(Held::Opening(Opening::begin(sock, &options)?)))
 }
 
-/// Looks whether the subflow is usable; null where it is not yet.
+/// Returns the subflow if it is usable, or null. Never waits.
 pub(crate) fn advance<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
     number: jlong,
     sock: JObject<'_>,
 ) -> Result<JLongArray<'local>, Failure> {
-    descriptor::check_open(env, &sock, "open")?;
-    let subflow = handle::with(number, |held| match held {
-        Held::Opening(opening) => Ok(opening.advance()?),
-        _ => Err(Failure::HandleClosed),
+    let step = handle::with(number, |held| step(env, &sock, held))?;
+    let subflow = if let Step::Done(subflow) = step { Some(subflow) } else { None };
+    Packed::to_java_or_null(env, subflow.as_ref().map(Packed::only))
+}
+
+/// Waits until the subflow is usable. Returns null if the wait is woken.
+pub(crate) fn finish<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    number: jlong,
+    wait: jlong,
+    sock: JObject<'_>,
+) -> Result<JLongArray<'local>, Failure> {
+    let subflow = wait::until(number, wait, |held| {
+        // The frame releases the references that this step makes.
+        env.with_local_frame(8, |env| step(env, &sock, held))
     })?;
-    subflow.map_or_else(|| Ok(JLongArray::null()), |subflow| Packed::only(&subflow).to_java(env))
+    Packed::to_java_or_null(env, subflow.as_ref().map(Packed::only))
+}
+
+fn step(env: &mut Env<'_>, sock: &JObject<'_>, held: &mut Held) -> Result<Step<Subflow>, Failure> {
+    let Held::Opening(opening) = held else { return Err(Failure::HandleClosed) };
+    descriptor::check_open(env, sock, "open")?;
+    if let Some(subflow) = opening.advance()? {
+        return Ok(Step::Done(subflow));
+    }
+    let deadline = opening.deadline();
+    // A descriptor that was passed by its number has no object that could be closed.
+    let is_number = sock.is_null();
+    let due = if is_number { deadline } else { deadline.min(Instant::now() + CLOSE_CHECK) };
+    Ok(Step::Pending(Some(due)))
 }

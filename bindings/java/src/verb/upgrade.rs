@@ -1,4 +1,4 @@
-//! Making a TCP socket of the JDK's a Multipath TCP socket.
+//! Makes a TCP socket of the JDK's a Multipath TCP socket.
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -15,7 +15,7 @@ use crate::error::Failure;
 use crate::jdk::descriptor;
 use crate::jdk::new_socket::{accept_ipv4, reuse_address};
 
-/// Makes it one under the same descriptor.
+/// Calls core's verb, which keeps the descriptor.
 pub(crate) fn upgrade(
     env: &mut Env<'_>,
     _: JClass<'_>,
@@ -67,7 +67,8 @@ fn replace_by_new(old: BorrowedFd<'_>) -> Result<(), Failure> {
     if getsockopt(&old, sockopt::ReuseAddr).map_err(failed)? {
         reuse_address(new.as_fd())?;
     }
-    // SAFETY: the caller holds the lock under which the JDK closes it, and it is not closed here.
+    // SAFETY: the caller holds the lock under which the JDK closes the descriptor, and it is not
+    // closed here.
     let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(old.as_raw_fd()) });
     dup3(new, &mut place, OFlag::O_CLOEXEC).map_err(failed)
 }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Instant;
 
 use jni::Env;
 use jni::objects::JClass;
@@ -14,8 +13,8 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 use subflows::Opening;
 
-use super::bells::Bells;
 use super::lock::lock;
+use super::wake_fds::WakeFds;
 use crate::error::Failure;
 
 /// What a handle holds.
@@ -37,8 +36,9 @@ impl Held {
         }
     }
 
-    /// The descriptor to poll, and for what: a duplicate, for a wait that holds no lock.
-    fn watched(&mut self) -> Result<(OwnedFd, PollFlags), Failure> {
+    /// The descriptor to poll, and for which events. It is a duplicate, because the wait for it holds
+    /// no lock.
+    pub(super) fn watched(&mut self) -> Result<(OwnedFd, PollFlags), Failure> {
         let operation = self.operation();
         let (watched, flags) = match self {
             Held::Connecting(connecting) => (connecting.fd(), PollFlags::POLLOUT),
@@ -51,10 +51,10 @@ impl Held {
     }
 }
 
-/// A handle, with the bells of the waits for it.
+/// A handle, with the wake descriptors of the waits for it.
 pub(super) struct Handle {
     held: Mutex<Option<Held>>,
-    pub(super) bells: Bells,
+    pub(super) wake_fds: WakeFds,
 }
 
 static HANDLES: LazyLock<Mutex<HashMap<jlong, Arc<Handle>>>> = LazyLock::new(Mutex::default);
@@ -62,7 +62,7 @@ static HANDLES: LazyLock<Mutex<HashMap<jlong, Arc<Handle>>>> = LazyLock::new(Mut
 /// Keeps a value, and returns the number of its handle.
 pub(crate) fn keep(held: Held) -> jlong {
     static NEXT: AtomicI64 = AtomicI64::new(1);
-    let handle = Handle { held: Mutex::new(Some(held)), bells: Bells::default() };
+    let handle = Handle { held: Mutex::new(Some(held)), wake_fds: WakeFds::default() };
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     lock(&HANDLES).insert(number, Arc::new(handle));
     number
@@ -80,35 +80,26 @@ pub(crate) fn with<T>(
     get(number)?.with(step)
 }
 
-/// Takes what a handle holds. The waits for it end.
+/// Takes out what a handle holds, and ends the waits for it.
 pub(crate) fn take(number: jlong) -> Option<Held> {
     let handle = lock(&HANDLES).remove(&number)?;
-    handle.bells.ring_all();
-    lock(&handle.held).take()
+    let held = lock(&handle.held).take();
+    // After it was taken out: a wait that ends finds the handle closed.
+    handle.wake_fds.wake_all();
+    held
 }
 
-/// Closes a handle: what it holds is undone.
-pub(crate) fn forget(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<(), Failure> {
+/// Closes a handle, which undoes what it holds.
+pub(crate) fn close(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<(), Failure> {
     drop(take(number));
     Ok(())
 }
 
-/// How long to wait at most, in nanoseconds.
-pub(crate) fn time_left(_: &mut Env<'_>, _: JClass<'_>, number: jlong) -> Result<jlong, Failure> {
-    with(number, |held| match held {
-        Held::Opening(opening) => Ok(nanos_until(opening.deadline())),
-        Held::Connecting(connecting) => Ok(connecting.deadline().map_or(jlong::MAX, nanos_until)),
-        _ => Err(Failure::HandleClosed),
-    })
-}
-
-fn nanos_until(deadline: Instant) -> jlong {
-    let left = deadline.saturating_duration_since(Instant::now());
-    left.as_nanos().try_into().unwrap_or(jlong::MAX)
-}
-
 impl Handle {
-    fn with<T>(&self, step: impl FnOnce(&mut Held) -> Result<T, Failure>) -> Result<T, Failure> {
+    pub(super) fn with<T>(
+        &self,
+        step: impl FnOnce(&mut Held) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         step(lock(&self.held).as_mut().ok_or(Failure::HandleClosed)?)
     }
 
@@ -116,12 +107,7 @@ impl Handle {
     pub(super) fn failed(&self, error: Errno) -> Failure {
         match self.with(|held| Ok(held.operation())) {
             Ok(operation) => Failure::Os(operation, error as i32),
-            Err(over) => over,
+            Err(closed) => closed,
         }
-    }
-
-    /// The descriptor to poll, and for what, as a duplicate.
-    pub(super) fn watched(&self) -> Result<(OwnedFd, PollFlags), Failure> {
-        self.with(Held::watched)
     }
 }

@@ -56,7 +56,8 @@ module Subflows
   # @param host [String, nil] an address or a name
   # @param port [Integer, String]
   # @param local [Addrinfo, Array(String, Integer), nil] The local address to connect from. With
-  #   port 0 the kernel chooses the port.
+  #   port 0 the kernel chooses the port. A wildcard address stands for every local address of the
+  #   remote address's family.
   # @param interface [String, nil] The interface to connect by, by name (SO_BINDTOIFINDEX).
   # @param timeout [Numeric, nil] The timeout for each address. Without it, the kernel gives up
   #   after about two minutes. In seconds.

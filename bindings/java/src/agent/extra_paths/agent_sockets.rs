@@ -6,15 +6,16 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::stat::fstat;
 
-/// A socket of the agent's: the number that it was made under, and its inode, which identifies it.
+/// A socket that the agent made: its descriptor's number, and its inode, which identifies it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AgentSocket {
     pub(super) number: RawFd,
     pub(super) inode: u32,
 }
 
-/// All of them. Nothing reports that the application closes one. When its number is used again, the
-/// former socket is forgotten, so that there are never more than descriptors were open at once.
+/// All of them. The agent does not learn that the application closes one. When its number is used
+/// again, the former socket is forgotten, so that this holds at most as many sockets as descriptors
+/// were open at once.
 #[derive(Default)]
 struct AgentSockets {
     numbers: HashMap<u32, RawFd>,

@@ -11,18 +11,19 @@ use subflows::{Error, ErrorKind, Open, Opening};
 use super::agent_sockets::{self, AgentSocket};
 use super::shared_descriptor::SharedDescriptor;
 
-/// So many are being opened at once, of each path: the kernel copies every event for each of them.
+/// How many subflows of each path are opened at once: the kernel copies every event for each.
 const AT_ONCE: usize = 32;
-/// After so many in a row that were not answered, one at a time finds out whether the path is back:
-/// each would send segments for seconds, and all that wait for a turn would use theirs up in vain.
+/// After so many attempts in a row without an answer, only one subflow at a time is opened, until one
+/// is answered. Each attempt sends segments for seconds, and the connections that wait would use up
+/// their attempts in vain.
 const SILENT: usize = 8;
-/// What may be otherwise a little later is tried again after these.
+/// The delays before an attempt is repeated, for failures that may be temporary.
 const DELAYS: [Duration; 3] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
-/// Between two looks at one that is being opened: first, and at most. The events tell when
-/// something has happened; that it is usable follows a moment later, and is told by nobody.
-const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LAST_LOOK: Duration = Duration::from_millis(50);
+/// The intervals at which a subflow that is being opened is checked: the first, and the longest.
+/// Events report its progress, but no event reports that it has become usable, a moment later.
+const POLL_MIN: Duration = Duration::from_millis(1);
+const POLL_MAX: Duration = Duration::from_millis(50);
 
 /// A connection that the application has made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +35,15 @@ pub(super) struct Client {
 pub(super) struct ExtraPath<'fd> {
     options: Open,
     descriptor: &'fd SharedDescriptor,
-    /// The connections that have had their turn or wait for it: one for each descriptor.
-    taken: HashMap<RawFd, u32>,
+    /// The tokens of the connections that have been tried or wait, by the number of the descriptor.
+    seen: HashMap<RawFd, u32>,
     waiting: BinaryHeap<Reverse<Wanted>>,
     running: Vec<Running<'fd>>,
-    /// How many were not answered since the last that was.
+    /// How many attempts in a row were not answered.
     silent: usize,
 }
 
-/// A connection that is to have the path, from that time on.
+/// A connection that is to get the path, and when to try.
 struct Wanted {
     at: Instant,
     client: Client,
@@ -52,13 +53,14 @@ struct Wanted {
 struct Running<'fd> {
     wanted: Wanted,
     opening: Opening<&'fd SharedDescriptor>,
-    look_at: Instant,
+    due: Instant,
     pause: Duration,
 }
 
-/// The subflow is usable, the application has closed the connection, or it failed.
+/// The result of an attempt.
 enum Outcome {
     Usable,
+    /// The application has closed the connection.
     Closed,
     Failed(Error),
 }
@@ -68,33 +70,34 @@ impl<'fd> ExtraPath<'fd> {
         ExtraPath {
             options,
             descriptor,
-            taken: HashMap::new(),
+            seen: HashMap::new(),
             waiting: BinaryHeap::new(),
             running: Vec::new(),
             silent: 0,
         }
     }
 
-    /// The connection takes further subflows. To be told so again does nothing.
+    /// Tries to open the path on a connection that accepts further subflows. A second call for the
+    /// same connection does nothing.
     pub(super) fn want(&mut self, client: Client) {
-        if self.taken.insert(client.socket.number, client.token) != Some(client.token) {
+        if self.seen.insert(client.socket.number, client.token) != Some(client.token) {
             self.wait(Wanted { at: Instant::now(), client, tries: 0 });
         }
     }
 
     fn wait(&mut self, wanted: Wanted) {
-        // A path that is silent is waited for longer than connections last.
+        // While a path does not answer, connections may end before their turn.
         if self.waiting.len() >= 2 * agent_sockets::count() {
             self.waiting.retain(|Reverse(wanted)| agent_sockets::is_last(wanted.client.socket));
         }
         self.waiting.push(Reverse(wanted));
     }
 
-    /// Something has happened to that connection.
-    pub(super) fn hear(&mut self, token: u32) {
+    /// Checks the subflow of that connection soon, because an event has come.
+    pub(super) fn on_event(&mut self, token: u32) {
         for running in self.running.iter_mut().filter(|it| it.wanted.client.token == token) {
-            running.look_at = Instant::now();
-            running.pause = FIRST_LOOK;
+            running.due = Instant::now();
+            running.pause = POLL_MIN;
         }
     }
 
@@ -102,54 +105,54 @@ impl<'fd> ExtraPath<'fd> {
     pub(super) fn due(&self) -> Option<Instant> {
         let turn = self.waiting.peek().filter(|_| self.has_room());
         let turn = turn.map(|Reverse(wanted)| wanted.at);
-        self.running.iter().map(|running| running.look_at).chain(turn).min()
+        self.running.iter().map(|running| running.due).chain(turn).min()
     }
 
     fn has_room(&self) -> bool {
         self.running.len() < if self.silent < SILENT { AT_ONCE } else { 1 }
     }
 
-    /// Does what is due, and tells what did not work out.
-    pub(super) fn step(&mut self, mut tell: impl FnMut(&Open, &Error)) {
+    /// Does what is due, and reports failures.
+    pub(super) fn step(&mut self, mut report: impl FnMut(&Open, &Error)) {
         let now = Instant::now();
-        let is_due = |running: &Running<'_>| running.look_at <= now;
+        let is_due = |running: &Running<'_>| running.due <= now;
         let (due, later): (Vec<_>, Vec<_>) = take(&mut self.running).into_iter().partition(is_due);
         self.running = later;
         for running in due {
-            self.look(running, &mut tell);
+            self.check(running, &mut report);
         }
         while self.has_room() && self.waiting.peek().is_some_and(|Reverse(it)| it.at <= now) {
             if let Some(Reverse(wanted)) = self.waiting.pop() {
-                self.begin(wanted, &mut tell);
+                self.begin(wanted, &mut report);
             }
         }
     }
 
-    fn begin(&mut self, wanted: Wanted, tell: &mut impl FnMut(&Open, &Error)) {
+    fn begin(&mut self, wanted: Wanted, report: &mut impl FnMut(&Open, &Error)) {
         let Client { socket, token } = wanted.client;
         let begun = self.descriptor.with(socket, || {
-            // Inodes come again, after four thousand million.
-            let is_it = subflows::status(self.descriptor)?.token == Some(token);
-            is_it.then(|| Opening::begin(self.descriptor, &self.options)).transpose()
+            // The number of an inode comes again after 2^32 others.
+            let is_same = subflows::status(self.descriptor)?.token == Some(token);
+            is_same.then(|| Opening::begin(self.descriptor, &self.options)).transpose()
         });
         match begun {
             Some(Ok(Some(opening))) => {
-                let look_at = Instant::now() + FIRST_LOOK;
-                self.running.push(Running { wanted, opening, look_at, pause: FIRST_LOOK });
+                let due = Instant::now() + POLL_MIN;
+                self.running.push(Running { wanted, opening, due, pause: POLL_MIN });
             }
-            Some(Ok(None)) | None => self.settle(wanted, Outcome::Closed, tell),
-            Some(Err(error)) => self.settle(wanted, Outcome::Failed(error), tell),
+            Some(Ok(None)) | None => self.settle(wanted, Outcome::Closed, report),
+            Some(Err(error)) => self.settle(wanted, Outcome::Failed(error), report),
         }
     }
 
-    fn look(&mut self, mut running: Running<'fd>, tell: &mut impl FnMut(&Open, &Error)) {
+    fn check(&mut self, mut running: Running<'fd>, report: &mut impl FnMut(&Open, &Error)) {
         let outcome = match self
             .descriptor
             .with(running.wanted.client.socket, || running.opening.advance())
         {
             Some(Ok(None)) => {
-                running.pause = (running.pause * 2).min(LAST_LOOK);
-                running.look_at = Instant::now() + running.pause;
+                running.pause = (running.pause * 2).min(POLL_MAX);
+                running.due = Instant::now() + running.pause;
                 self.running.push(running);
                 return;
             }
@@ -157,10 +160,10 @@ impl<'fd> ExtraPath<'fd> {
             Some(Err(error)) => Outcome::Failed(error),
             None => Outcome::Closed,
         };
-        self.settle(running.wanted, outcome, tell);
+        self.settle(running.wanted, outcome, report);
     }
 
-    fn settle(&mut self, wanted: Wanted, outcome: Outcome, tell: &mut impl FnMut(&Open, &Error)) {
+    fn settle(&mut self, wanted: Wanted, outcome: Outcome, report: &mut impl FnMut(&Open, &Error)) {
         let error = match outcome {
             Outcome::Usable => {
                 self.silent = 0;
@@ -172,29 +175,29 @@ impl<'fd> ExtraPath<'fd> {
         let is_silence = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Unreachable);
         self.silent += usize::from(is_silence);
         if self.silent == SILENT && is_silence {
-            tell(&self.options, &error);
+            report(&self.options, &error);
         }
         match error.kind() {
-            // It is over, or the application has decided otherwise.
+            // The connection is over, or the application does not control it.
             ErrorKind::Closed | ErrorKind::NotConnected | ErrorKind::NotControlled => {}
             ErrorKind::Refused
             | ErrorKind::NotReady
             | ErrorKind::TimedOut
             | ErrorKind::Unreachable
             | ErrorKind::Busy
-            // Short of descriptors, for one.
+            // For example, no more descriptors.
             | ErrorKind::Os => match DELAYS.get(wanted.tries) {
                 Some(delay) => {
                     let at = Instant::now() + *delay;
                     self.wait(Wanted { at, tries: wanted.tries + 1, ..wanted });
                 }
-                // It never moved any data. When it does, that is told.
+                // It has not moved any data yet. An event reports when it does.
                 None if error.kind() == ErrorKind::NotReady => {
-                    self.taken.remove(&wanted.client.socket.number);
+                    self.seen.remove(&wanted.client.socket.number);
                 }
-                None => tell(&self.options, &error),
+                None => report(&self.options, &error),
             },
-            _ => tell(&self.options, &error),
+            _ => report(&self.options, &error),
         }
     }
 }

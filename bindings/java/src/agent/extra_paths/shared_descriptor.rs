@@ -30,8 +30,8 @@ impl SharedDescriptor {
     /// Calls `act` while the descriptor refers to the socket. Returns `None` if the application has
     /// closed the socket.
     pub(super) fn with<T>(&self, socket: AgentSocket, act: impl FnOnce() -> T) -> Option<T> {
-        // SAFETY: it is not -1. It may be closed, or be another file: its inode is checked, and
-        // that of the duplicate again.
+        // SAFETY: it is not -1. It may be closed, or belong to another file: its inode is checked,
+        // and that of the duplicate again.
         let theirs = unsafe { BorrowedFd::borrow_raw(socket.number) };
         // Checked first: a file loses its locks when a duplicate of it is closed.
         if agent_sockets::inode(theirs) != Some(socket.inode) {

@@ -8,7 +8,7 @@ import org.subflows.OpenOptions;
 import org.subflows.Subflow;
 import org.subflows.Subflows;
 
-/** What the README shows first, with a server that greets. */
+/** The first example of the README, with a server that sends a byte. */
 final class First {
     public static void main(String[] arguments) throws IOException {
         try (ServerSocket server = Subflows.listen(new InetSocketAddress("127.0.0.1", 0))) {
@@ -23,7 +23,7 @@ final class First {
     private static void greet(ServerSocket server) {
         try (Socket client = server.accept()) {
             client.getOutputStream().write('!');
-            client.getInputStream().read(); // stays for as long as the program does
+            client.getInputStream().read(); // keeps the connection open until the program ends
         } catch (IOException error) {
             throw new UncheckedIOException(error);
         }

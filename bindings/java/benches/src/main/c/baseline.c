@@ -1,6 +1,6 @@
 /*
- * What the benchmarks are compared with, in C: each function does it so often, and gives 0, or -1
- * where it failed. Java calls it once for all of them, so that the way into it is not measured.
+ * The baseline of the benchmarks, in C. Each function repeats a call as often as its argument says,
+ * and returns 0, or -1 if a call fails. Java calls it once, so that the cost of JNI is not measured.
  */
 #include <jni.h>
 #include <subflows.h>

@@ -5,41 +5,42 @@ import java.io.IOException;
 /**
  * Lets a whole application speak Multipath TCP: {@code java -javaagent:subflows.jar -jar app.jar}.
  *
- * <p>Every TCP socket that the JDK makes from then on is one of Multipath TCP: sockets and server
- * sockets, channels of both kinds. Where the kernel has none, or the peer, it is plain TCP as before.
- * Options follow after {@code =}, with commas between them:
+ * <p>Every TCP socket that the JDK makes from then on is a Multipath TCP socket: sockets, server
+ * sockets, and channels of both kinds. If the kernel or the peer does not support Multipath TCP, the
+ * connection is plain TCP as before. Options follow after {@code =}, separated by commas:
  *
  * <ul>
  *   <li>{@code control}: the connections that the application makes are under its own control, see
- *       {@link ConnectOptions#control()}. What {@link Subflows#connect} and {@link
- *       Subflows#openChannel} make is as their options say.
- *   <li>{@code via=INTERFACE}: as soon as such a connection takes it, one more subflow is opened over
- *       this interface; several times for several of them. Implies control.
- *   <li>{@code backup=INTERFACE}: as {@code via}, and asks the peer to use it as backup only.
+ *       {@link ConnectOptions#control()}. For the connections of {@link Subflows#connect} and {@link
+ *       Subflows#openChannel}, the options of the call decide.
+ *   <li>{@code via=INTERFACE}: as soon as such a connection accepts further subflows, one more is
+ *       opened over this interface. May be repeated, for several interfaces. Implies control.
+ *   <li>{@code backup=INTERFACE}: as {@code via}, and asks the peer to use that subflow as backup only.
  * </ul>
  *
- * <p>A path that is refused or not answered is tried three times more, within some seconds. What does
- * not work out is logged as a warning of {@code org.subflows}, each thing once, and the application
- * goes on. While a path answers nobody, one connection at a time tries it; those that still wait get it
- * when it is back. One thread does all this; it keeps open nothing that the application closes.
+ * <p>If a subflow is refused or not answered, the agent tries three more times, within some seconds.
+ * Each failure is logged once, as a warning of the logger {@code org.subflows}, and the application
+ * goes on. While a path does not answer, only one connection at a time tries it; the connections that
+ * still wait get their subflow when the path is back. One thread does all this. It does not keep
+ * connections open that the application closes.
  *
- * <p>The options need CAP_NET_ADMIN. The agent does not reach native code that makes its own sockets,
- * Netty's epoll transport for one.
+ * <p>The options require CAP_NET_ADMIN. The agent does not reach native code that makes its own
+ * sockets, for example Netty's epoll transport.
  */
 public final class Agent {
     private Agent() {}
 
-    /** Called by the JVM, before the application's own main. */
+    /** Called by the JVM, before the application's main method. */
     public static void premain(String options) throws IOException {
         String refusal = start(options);
         if (refusal != null) {
-            // To throw would bury it among what the JVM has to say about that.
+            // An exception would be lost in the JVM's own messages about it.
             System.err.println(refusal);
             System.exit(1);
         }
     }
 
-    /** Called by the JVM when the agent is attached to an application that runs already. */
+    /** Called by the JVM when the agent is attached to a running application. */
     public static void agentmain(String options) throws IOException {
         String refusal = start(options);
         if (refusal != null) {
@@ -47,7 +48,7 @@ public final class Agent {
         }
     }
 
-    /** Gives why it does not, where it does not. */
+    /** Starts the agent. Returns why that is not possible, or null. */
     private static synchronized String start(String options) throws IOException {
         try {
             start(AgentOptions.parse(options));
@@ -72,7 +73,7 @@ public final class Agent {
             JdkHook.install(new Sockets());
         } catch (NoSuchMethodError other) {
             throw new UnsupportedOperationException(
-                    "this JVM makes its sockets in a way that the agent does not know ("
+                    "this JVM makes its sockets in a way that the agent does not support ("
                             + other.getMessage()
                             + "); use -Djava.nio.channels.spi.SelectorProvider="
                             + MptcpSelectorProvider.class.getName()
@@ -84,7 +85,7 @@ public final class Agent {
         ExtraPaths.follow(options.paths());
     }
 
-    /** Replaces the function that makes the JDK's sockets. */
+    /** Replaces the native function that makes the JDK's sockets. */
     private static final class Sockets implements Runnable {
         @Override
         public native void run();
@@ -93,7 +94,7 @@ public final class Agent {
     private static void require(String name) throws SubflowsException {
         if (!can(name).isAvailable()) {
             throw new UnsupportedOperationException(
-                    "the agent's options cannot be had here: " + why(can(name)));
+                    "the agent's options are not available here: " + why(can(name)));
         }
     }
 

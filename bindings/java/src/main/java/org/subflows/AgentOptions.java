@@ -3,7 +3,7 @@ package org.subflows;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What stands behind {@code -javaagent:subflows.jar=}. */
+/** The options after {@code -javaagent:subflows.jar=}. */
 final class AgentOptions {
     private static final int LONGEST_INTERFACE = 15;
 
@@ -29,7 +29,7 @@ final class AgentOptions {
         switch (name) {
             case "control":
                 if (value != null) {
-                    throw wrong("control takes no value");
+                    throw wrong("the agent option control takes no value: use control alone");
                 }
                 hasControl = true;
                 break;
@@ -41,15 +41,21 @@ final class AgentOptions {
                 break;
             default:
                 throw wrong(
-                        "no option of the agent is called "
-                                + (name.isEmpty() ? "nothing" : name)
-                                + "; there are control, via=INTERFACE and backup=INTERFACE");
+                        (name.isEmpty() ? "empty agent option" : "unknown agent option \"" + name + '"')
+                                + ": use control, via=INTERFACE or backup=INTERFACE");
         }
     }
 
     private static String networkInterface(String option, String name) {
         if (name == null || name.isEmpty() || name.length() > LONGEST_INTERFACE) {
-            throw wrong(option + " needs the name of an interface, as in " + option + "=wwan0");
+            throw wrong(
+                    "the agent option "
+                            + option
+                            + " requires the name of an interface of at most "
+                            + LONGEST_INTERFACE
+                            + " characters, for example "
+                            + option
+                            + "=wwan0");
         }
         return name;
     }
@@ -62,7 +68,7 @@ final class AgentOptions {
         return hasControl || !paths.isEmpty();
     }
 
-    /** The subflows that every connection is to have besides its first. */
+    /** The options of the subflows that every connection gets, in addition to its first. */
     List<OpenOptions> paths() {
         return List.copyOf(paths);
     }

@@ -5,7 +5,7 @@ package org.subflows;
 /**
  * Options of {@code announce}.
  *
- * <p>Immutable: each method gives a new one.
+ * <p>Immutable: each method returns a new object.
  */
 public final class AnnounceOptions extends Options {
     private static final String[] NAMES = {"port", "backlog"};
@@ -16,7 +16,7 @@ public final class AnnounceOptions extends Options {
     }
 
     /**
-     * The defaults.
+     * Returns the defaults.
      */
     public static AnnounceOptions defaults() {
         return DEFAULTS;

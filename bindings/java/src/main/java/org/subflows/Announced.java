@@ -3,7 +3,7 @@ package org.subflows;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 
-/** An address that the peer was told of. Closed or forgotten, it is withdrawn. */
+/** An address that was announced to the peer. It is withdrawn when this is closed or unreachable. */
 public final class Announced implements AutoCloseable {
     private final Handle handle;
 
@@ -16,32 +16,35 @@ public final class Announced implements AutoCloseable {
         return new Announced(Native.announce(sock, fd, address, options));
     }
 
-    /** The address id that the peer knows it by. */
+    /** The address id by which the peer knows the address. */
     public int id() throws IOException {
         return Native.announcedId(handle.number());
     }
 
-    /** The address; its port is 0 where none was announced. */
+    /** The address. Its port is 0 if no port was announced. */
     public InetSocketAddress address() throws IOException {
         return Words.address(Native.announcedAddress(handle.number()), 0);
     }
 
-    /** Resets every stranger who waits at the listener; gives how many. Never waits. */
+    /**
+     * Resets the connections of other peers that wait at the listener, and returns how many. Never
+     * waits.
+     */
     public int turnAway() throws IOException {
         return Native.announcedTurnAway(handle.number());
     }
 
     /**
-     * Withdraws the address and closes its subflows. A second time does nothing.
+     * Withdraws the address and closes its subflows. A second call does nothing.
      *
-     * @throws SubflowsException CLOSED where the connection is over: nothing was left to withdraw
+     * @throws SubflowsException CLOSED if the connection is over and there was nothing to withdraw
      */
     public void withdraw() throws SubflowsException {
         Native.announcedWithdraw(handle.number());
         handle.close();
     }
 
-    /** Withdraws the address; where the connection is over, there is nothing to tell. */
+    /** Withdraws the address. Does nothing if the connection is over. */
     @Override
     public void close() {
         handle.close();

@@ -1,23 +1,23 @@
 package org.subflows;
 
 /**
- * Makes {@code InputStream.available} of a Multipath TCP socket tell 0 at the end of the stream, as
- * TCP's does; the kernel says 1. The JDK's TLS would read until it is 0, and never end, where it closes
- * a connection after the peer has.
+ * Makes {@code InputStream.available} of a Multipath TCP socket return 0 at the end of the stream, as
+ * for TCP. The kernel reports 1. If the peer has closed first, the JDK's TLS reads until it is 0
+ * before it closes, and would never end.
  */
 final class Available implements Runnable {
     private Available() {}
 
-    /** For all sockets of this JVM; where its JDK asks the kernel in another way, it stays as it is. */
-    static void mend() {
+    /** Does so for all sockets of this JVM, if its JDK has the function that is replaced. */
+    static void install() {
         try {
             JdkHook.install(new Available());
         } catch (NoSuchMethodError other) {
-            // Another JDK, whose TLS may not ask at all.
+            // Another JDK, whose TLS may not ask for the number at all.
         }
     }
 
-    /** Replaces the function that tells how much can be read. */
+    /** Replaces the function that returns how many bytes can be read. */
     @Override
     public native void run();
 }

@@ -7,7 +7,7 @@ import java.time.Duration;
 /**
  * Options of {@code connect}.
  *
- * <p>Immutable: each method gives a new one.
+ * <p>Immutable: each method returns a new object.
  */
 public final class ConnectOptions extends Options {
     private static final String[] NAMES = {"local", "networkInterface", "timeout", "control"};
@@ -18,7 +18,7 @@ public final class ConnectOptions extends Options {
     }
 
     /**
-     * The defaults.
+     * Returns the defaults.
      */
     public static ConnectOptions defaults() {
         return DEFAULTS;
@@ -35,7 +35,8 @@ public final class ConnectOptions extends Options {
     }
 
     /**
-     * The local address to connect from. With port 0 the kernel chooses the port.
+     * The local address to connect from. With port 0 the kernel chooses the port. A wildcard
+     * address stands for every local address of the remote address's family.
      */
     public ConnectOptions local(InetSocketAddress local) {
         return new ConnectOptions(with(0, local));

@@ -5,7 +5,7 @@ package org.subflows;
 /**
  * Options of {@code connections}.
  *
- * <p>Immutable: each method gives a new one.
+ * <p>Immutable: each method returns a new object.
  */
 public final class ConnectionsOptions extends Options {
     private static final String[] NAMES = {"subflows"};
@@ -16,7 +16,7 @@ public final class ConnectionsOptions extends Options {
     }
 
     /**
-     * The defaults.
+     * Returns the defaults.
      */
     public static ConnectionsOptions defaults() {
         return DEFAULTS;

@@ -2,7 +2,7 @@
 package org.subflows;
 
 /**
- * What kind of error it is, as something that a caller can act on.
+ * A kind of error, on which a caller can act.
  */
 public enum ErrorKind {
     /**
@@ -102,10 +102,10 @@ public enum ErrorKind {
         return number;
     }
 
-    static ErrorKind of(int number) {
-        for (ErrorKind kind : values()) {
-            if (kind.number == number) {
-                return kind;
+    static ErrorKind of(long number) {
+        for (ErrorKind value : values()) {
+            if (value.number == number) {
+                return value;
             }
         }
         return UNKNOWN;

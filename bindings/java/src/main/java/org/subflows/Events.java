@@ -5,10 +5,10 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * A stream of events: of one connection, or of the network namespace. It has no end of its own. A
- * connection's last event is {@link EventKind#CLOSED}, which comes at once when this end closes its
- * socket; some connections, as those that time out, end without. Close the stream to end a wait, or
- * bound it: {@link #poll(Duration)}.
+ * A stream of events: of one connection, or of the network namespace. The stream itself does not end.
+ * A connection's last event is {@link EventKind#CLOSED}, which comes at once when this end closes its
+ * socket; some connections end without it, for example those that time out. Close the stream to end a
+ * wait, or limit the wait: {@link #poll(Duration)}.
  */
 public final class Events implements AutoCloseable {
     private static final Duration LONGEST = Duration.ofNanos(Long.MAX_VALUE);
@@ -32,48 +32,50 @@ public final class Events implements AutoCloseable {
         return new Events(Native.eventsOfNamespace());
     }
 
-    /** The next event that is there now. */
+    /** Returns the next event if one has come. Never waits. */
     public Optional<Event> poll() throws IOException {
-        long[] words = Native.eventsNext(handle.number());
-        return words == null ? Optional.empty() : Optional.of(Event.only(words));
+        return event(Native.eventsPoll(handle.number()));
     }
 
     /**
-     * Waits for the next event, for ever where none comes: so after that of a connection's end.
+     * Waits for the next event, for ever if none comes: for example, after the event of the
+     * connection's end.
      *
-     * @throws java.io.InterruptedIOException when the thread is interrupted; it stays interrupted
-     * @throws java.nio.channels.ClosedChannelException when the stream is closed meanwhile
+     * @throws java.io.InterruptedIOException if the thread is interrupted; it stays interrupted
+     * @throws java.nio.channels.ClosedChannelException if the stream is closed before
      */
     public Event take() throws IOException {
         for (; ; ) {
-            Optional<Event> event = poll();
+            Optional<Event> event = next(Long.MAX_VALUE);
             if (event.isPresent()) {
                 return event.get();
             }
-            handle.await(Long.MAX_VALUE);
         }
     }
 
     /**
-     * Waits for the next event, at most that long.
+     * Waits for the next event, at most for that time.
      *
-     * @throws java.io.InterruptedIOException when the thread is interrupted; it stays interrupted
-     * @throws java.nio.channels.ClosedChannelException when the stream is closed meanwhile
+     * @throws java.io.InterruptedIOException if the thread is interrupted; it stays interrupted
+     * @throws java.nio.channels.ClosedChannelException if the stream is closed before
      */
     public Optional<Event> poll(Duration timeout) throws IOException {
-        long span = nanos(timeout);
-        long start = System.nanoTime();
-        for (; ; ) {
-            Optional<Event> event = poll();
-            long left = span - (System.nanoTime() - start);
-            if (event.isPresent() || left <= 0) {
-                return event;
-            }
-            handle.await(left);
-        }
+        return next(nanos(timeout));
     }
 
-    /** What a number cannot hold is as good as for ever, in either direction. */
+    private Optional<Event> next(long nanos) throws IOException {
+        // An event that has come needs no wait, which costs a descriptor.
+        Optional<Event> event = poll();
+        return event.isPresent() || nanos == 0
+                ? event
+                : event(handle.await(wait -> Native.eventsNext(handle.number(), wait, nanos)));
+    }
+
+    private static Optional<Event> event(long[] words) {
+        return words == null ? Optional.empty() : Optional.of(Event.only(words));
+    }
+
+    /** A negative span is 0. A span that is too long for a number is the longest one. */
     private static long nanos(Duration span) {
         if (span.isNegative()) {
             return 0;
@@ -81,12 +83,12 @@ public final class Events implements AutoCloseable {
         return span.compareTo(LONGEST) < 0 ? span.toNanos() : Long.MAX_VALUE;
     }
 
-    /** How many bytes of events the kernel is to keep; about 256 events' worth by default. */
+    /** Sets how many bytes of events the kernel keeps; by default enough for about 256 events. */
     public void setBuffer(int bytes) throws IOException {
         Native.eventsSetBuffer(handle.number(), Options.inRange(bytes, Integer.MAX_VALUE, "bytes"));
     }
 
-    /** Closes the stream; who waits for it is told. A second time does nothing. */
+    /** Closes the stream and ends the waits for it. A second call does nothing. */
     @Override
     public void close() {
         handle.close();

@@ -2,7 +2,7 @@ package org.subflows;
 
 import java.util.List;
 
-/** Opens further subflows of the connections that the agent's sockets make, once they take them. */
+/** Opens further subflows of the connections that the agent's sockets make. */
 final class ExtraPaths {
     private final long[][] paths;
 
@@ -10,7 +10,7 @@ final class ExtraPaths {
         this.paths = paths.stream().map(OpenOptions::words).toArray(long[][]::new);
     }
 
-    /** From now on, as long as the JVM runs. */
+    /** Does so from now on, as long as the JVM runs. */
     static void follow(List<OpenOptions> paths) {
         if (!paths.isEmpty()) {
             ExtraPaths extra = new ExtraPaths(paths);
@@ -22,13 +22,13 @@ final class ExtraPaths {
 
     private void follow() {
         try {
-            Native.follow(paths, ExtraPaths::tell);
+            Native.follow(paths, ExtraPaths::warn);
         } catch (SubflowsException over) {
-            tell(over.getMessage());
+            warn(over.getMessage());
         }
     }
 
-    private static void tell(String what) {
+    private static void warn(String what) {
         System.getLogger("org.subflows").log(System.Logger.Level.WARNING, what);
     }
 }

@@ -10,7 +10,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.spi.SelectorProvider;
 
-/** Channels of one family of addresses: methods that Java 15 brought, and our class files cannot name. */
+/** Channels of one address family, by methods of Java 15 that these class files cannot name. */
 final class Families {
     private static final MethodHandle CLIENT = find("openSocketChannel", SocketChannel.class);
     private static final MethodHandle SERVER =
@@ -20,17 +20,6 @@ final class Families {
 
     static boolean isIp(ProtocolFamily family) {
         return family == StandardProtocolFamily.INET || family == StandardProtocolFamily.INET6;
-    }
-
-    /** Whether the JDK's own sockets speak IPv6: the kernel has it, and no property forbids it. */
-    static boolean hasIpv6() throws IOException {
-        try {
-            // A listener: the agent takes control of none.
-            server(Native.defaultProvider(), StandardProtocolFamily.INET6).close();
-            return true;
-        } catch (UnsupportedOperationException forbidden) {
-            return false;
-        }
     }
 
     static SocketChannel client(ProtocolFamily family) throws IOException {

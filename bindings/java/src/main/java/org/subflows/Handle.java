@@ -13,7 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/** What the native part keeps for an object of ours, until that is closed or forgotten. */
+/** A value that the native part keeps until its owner is closed or unreachable. */
 final class Handle implements AutoCloseable {
     private static final Cleaner CLEANER = Cleaner.create();
 
@@ -22,7 +22,7 @@ final class Handle implements AutoCloseable {
 
     Handle(Object owner, long number) {
         this.number = number;
-        this.cleanable = CLEANER.register(owner, () -> Native.forget(number));
+        this.cleanable = CLEANER.register(owner, () -> Native.closeHandle(number));
     }
 
     long number() {
@@ -34,49 +34,27 @@ final class Handle implements AutoCloseable {
         cleanable.clean();
     }
 
-    /** Waits for news, at most that long. An interrupt ends it at once, and stays to be seen. */
-    void await(long nanos) throws IOException {
-        Wait wait = new Wait(number);
-        try {
-            if (Virtual.isCurrent()) {
-                awaitElsewhere(wait, nanos);
-            } else {
-                wait.await(nanos);
-            }
-        } finally {
-            wait.forget();
-        }
-    }
-
-    /** A virtual thread that waited in native code would keep its carrier from all others. */
-    private static void awaitElsewhere(Wait wait, long nanos) throws IOException {
-        Future<?> waiter =
-                Virtual.WAITERS.submit(
-                        () -> {
-                            wait.awaitNews(nanos);
-                            return null;
-                        });
-        try {
-            waiter.get();
-        } catch (InterruptedException interrupt) {
-            wait.ring();
-            Thread.currentThread().interrupt();
-            throw interrupted();
-        } catch (ExecutionException failure) {
-            if (failure.getCause() instanceof IOException) {
-                throw (IOException) failure.getCause();
-            }
-            throw new AssertionError(failure.getCause());
-        }
-    }
-
-    private static InterruptedIOException interrupted() {
-        return new InterruptedIOException("interrupted while waiting");
+    /** A native function that waits. Returns null if the wait is woken. */
+    interface Waiting<T> {
+        T call(long wait) throws IOException;
     }
 
     /**
-     * One wait of one thread, which others that wait for the same do not share. It is a channel,
-     * because those are told of an interrupt.
+     * Calls a native function that waits for this handle. An interrupt ends the call at once, and the
+     * thread stays interrupted.
+     */
+    <T> T await(Waiting<T> function) throws IOException {
+        Wait wait = new Wait(number);
+        try {
+            return Virtual.isCurrent() ? wait.callElsewhere(function) : wait.call(function);
+        } finally {
+            wait.release();
+        }
+    }
+
+    /**
+     * One wait of one thread, which is not shared with other waits for the same handle. It is a
+     * channel, because the JDK closes a channel when its thread is interrupted.
      */
     private static final class Wait extends AbstractInterruptibleChannel {
         private final long handle;
@@ -84,41 +62,69 @@ final class Handle implements AutoCloseable {
 
         Wait(long handle) throws IOException {
             this.handle = handle;
-            this.number = Native.waitingBegin(handle);
+            this.number = Native.waitBegin(handle);
         }
 
-        void awaitNews(long nanos) throws IOException {
-            Native.awaitNews(handle, number, nanos);
-        }
-
-        void ring() {
-            Native.ring(handle, number);
-        }
-
-        void forget() {
-            Native.waitingEnd(handle, number);
+        void release() {
+            Native.waitEnd(handle, number);
         }
 
         @Override
         protected void implCloseChannel() {
-            ring();
+            Native.wake(handle, number);
         }
 
-        void await(long nanos) throws IOException {
+        <T> T call(Waiting<T> function) throws IOException {
+            T result = null;
             try {
                 begin();
                 try {
-                    awaitNews(nanos);
+                    result = function.call(number);
                 } finally {
                     end(true);
                 }
             } catch (ClosedByInterruptException interrupt) {
-                throw interrupted();
+                return unlessInterrupted(result);
             }
+            return result;
+        }
+
+        /** On another thread: in native code, a virtual thread would block its carrier. */
+        <T> T callElsewhere(Waiting<T> function) throws IOException {
+            Future<T> future = Virtual.WAITERS.submit(() -> function.call(number));
+            boolean isInterrupted = false;
+            try {
+                while (true) {
+                    try {
+                        T result = future.get();
+                        return isInterrupted ? unlessInterrupted(result) : result;
+                    } catch (InterruptedException interrupt) {
+                        isInterrupted = true;
+                        implCloseChannel();
+                    }
+                }
+            } catch (ExecutionException failure) {
+                if (failure.getCause() instanceof IOException) {
+                    throw (IOException) failure.getCause();
+                }
+                throw new AssertionError(failure.getCause());
+            } finally {
+                if (isInterrupted) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        }
+
+        /** A result that came before the interrupt must not be lost. */
+        private static <T> T unlessInterrupted(T result) throws InterruptedIOException {
+            if (result == null) {
+                throw new InterruptedIOException("interrupted while waiting");
+            }
+            return result;
         }
     }
 
-    /** Virtual threads, where the JVM has them. */
+    /** Virtual threads, if the JVM has them. */
     private static final class Virtual {
         private static final MethodHandle IS_VIRTUAL = find();
         static final ExecutorService WAITERS =

@@ -2,7 +2,7 @@ package org.subflows;
 
 import java.util.Optional;
 
-/** Replaces native functions of the JDK's own, those of {@code sun.nio.ch.Net}. */
+/** Replaces native functions of the JDK's class {@code sun.nio.ch.Net}. */
 final class JdkHook {
     private JdkHook() {}
 
@@ -18,7 +18,7 @@ final class JdkHook {
         } catch (ClassNotFoundException other) {
             throw new NoSuchMethodError(other.getMessage());
         }
-        // The JVM warns of replaced functions unless code of its own makes the call.
+        // The JVM warns about replaced functions, unless a method of the JDK is the direct caller.
         Optional.empty().ifPresentOrElse(nothing -> {}, hook);
     }
 }

@@ -5,7 +5,7 @@ package org.subflows;
 /**
  * Options of {@code listen}.
  *
- * <p>Immutable: each method gives a new one.
+ * <p>Immutable: each method returns a new object.
  */
 public final class ListenOptions extends Options {
     private static final String[] NAMES = {"networkInterface", "backlog", "onlyV6"};
@@ -16,7 +16,7 @@ public final class ListenOptions extends Options {
     }
 
     /**
-     * The defaults.
+     * Returns the defaults.
      */
     public static ListenOptions defaults() {
         return DEFAULTS;

@@ -11,12 +11,12 @@ import java.nio.channels.spi.AbstractSelector;
 import java.nio.channels.spi.SelectorProvider;
 
 /**
- * The JDK's own provider, whose stream channels speak Multipath TCP, or plain TCP where the kernel has
- * none.
+ * The JDK's own provider, but its stream channels speak Multipath TCP, or plain TCP if the kernel does
+ * not support Multipath TCP.
  *
  * <p>{@code -Djava.nio.channels.spi.SelectorProvider=org.subflows.MptcpSelectorProvider} installs it.
- * The JDK's HttpClient and HttpServer then speak Multipath TCP, and whatever else is made of channels;
- * with {@code -Dorg.subflows.control=true} the connections that they make are under control. The
+ * The JDK's HttpClient and HttpServer then speak Multipath TCP, as does all code that uses channels.
+ * With {@code -Dorg.subflows.control=true} the connections that it makes are under control. The
  * {@linkplain Agent agent} reaches plain sockets as well.
  */
 public final class MptcpSelectorProvider extends SelectorProvider {
@@ -24,7 +24,7 @@ public final class MptcpSelectorProvider extends SelectorProvider {
 
     private final SelectorProvider jdk = Native.defaultProvider();
 
-    /** As the JDK makes it. */
+    /** Called by the JDK, which finds the class by its name. */
     public MptcpSelectorProvider() {}
 
     @Override
@@ -62,13 +62,13 @@ public final class MptcpSelectorProvider extends SelectorProvider {
         return Subflows.replaced(jdk.openServerSocketChannel());
     }
 
-    /** Called by Java 15 and newer; those of another family than IP stay what they are. */
+    /** Called by Java 15 and newer. Channels of other families than IP are left as they are. */
     public SocketChannel openSocketChannel(ProtocolFamily family) throws IOException {
         SocketChannel channel = Families.client(jdk, family);
         return Families.isIp(family) ? client(channel) : channel;
     }
 
-    /** Called by Java 15 and newer; those of another family than IP stay what they are. */
+    /** Called by Java 15 and newer. Channels of other families than IP are left as they are. */
     public ServerSocketChannel openServerSocketChannel(ProtocolFamily family) throws IOException {
         ServerSocketChannel channel = Families.server(jdk, family);
         return Families.isIp(family) ? Subflows.replaced(channel) : channel;

@@ -7,11 +7,11 @@ import java.net.ServerSocket;
 import javax.net.ServerSocketFactory;
 
 /**
- * Makes server sockets that speak Multipath TCP with whom they can, or plain TCP where the kernel has
- * none: for servers that take a {@link ServerSocketFactory}.
+ * Makes server sockets that speak Multipath TCP with clients that support it, and plain TCP with
+ * others: for servers that take a {@link ServerSocketFactory}.
  */
 public final class MptcpServerSocketFactory extends ServerSocketFactory {
-    /** Servers make it by its name. */
+    /** For servers, which find the class by its name. */
     public MptcpServerSocketFactory() {}
 
     @Override

@@ -7,11 +7,11 @@ import java.net.Socket;
 import javax.net.SocketFactory;
 
 /**
- * Makes plain sockets that speak Multipath TCP, or plain TCP where the kernel has none: for HTTP
- * clients, database drivers and others that take a {@link SocketFactory}.
+ * Makes sockets that speak Multipath TCP, or plain TCP if the kernel does not support Multipath TCP:
+ * for HTTP clients, database drivers and other libraries that take a {@link SocketFactory}.
  */
 public final class MptcpSocketFactory extends SocketFactory {
-    /** Database drivers make it by its name. */
+    /** For database drivers, which find the class by its name. */
     public MptcpSocketFactory() {}
 
     @Override

@@ -7,14 +7,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
-/** The file with the functions of {@link Native}. */
-final class NativeLibrary {
+/** Loads the file with the native functions, before any class that declares some. */
+class NativeLibrary {
     private static final String NAME = "subflows_java";
 
-    private NativeLibrary() {}
+    static {
+        load();
+        Available.install();
+    }
 
-    /** Loads it by the property, else from java.library.path, else out of the jar. */
-    static void load() {
+    NativeLibrary() {}
+
+    /** Loads the file that the property names, else from java.library.path, else from the jar. */
+    private static void load() {
         String given = System.getProperty("org.subflows.library");
         if (given != null) {
             System.load(Path.of(given).toAbsolutePath().toString());
@@ -38,22 +43,22 @@ final class NativeLibrary {
             if (library == null) {
                 UnsatisfiedLinkError error =
                         new UnsatisfiedLinkError(
-                                "neither java.library.path nor the jar has a native part for "
+                                "neither java.library.path nor the jar has the native part for "
                                         + System.getProperty("os.name")
                                         + " on "
                                         + arch
-                                        + "; -Dorg.subflows.library=FILE names one");
+                                        + ". Pass its path: -Dorg.subflows.library=FILE");
                 error.addSuppressed(notInstalled);
                 throw error;
             }
-            // A new folder, which no other user can write to.
+            // In a new folder, to which no other user can write.
             Path folder = Files.createTempDirectory("subflows");
             Path file = folder.resolve(System.mapLibraryName(NAME));
             try {
                 Files.copy(library, file, StandardCopyOption.REPLACE_EXISTING);
                 System.load(file.toString());
             } finally {
-                // A loaded library no longer needs its name.
+                // A library that is loaded no longer needs its file name.
                 Files.deleteIfExists(file);
                 Files.delete(folder);
             }

@@ -8,7 +8,7 @@ import java.time.Duration;
 /**
  * Options of {@code open}: the two ends of the subflow, its priority and the timeout.
  *
- * <p>Immutable: each method gives a new one.
+ * <p>Immutable: each method returns a new object.
  */
 public final class OpenOptions extends Options {
     private static final String[] NAMES = {"local", "networkInterface", "remote", "localPort", "backup", "timeout", "unbound"};
@@ -19,7 +19,7 @@ public final class OpenOptions extends Options {
     }
 
     /**
-     * The defaults.
+     * Returns the defaults.
      */
     public static OpenOptions defaults() {
         return DEFAULTS;

@@ -5,17 +5,14 @@ import java.net.Socket;
 import java.nio.channels.NetworkChannel;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 
 /**
- * A subflow that is being opened, in steps. Closed or forgotten before it is usable, the half-open
- * subflow is closed again and the connection goes on. It holds a descriptor of the connection: when the
- * socket is closed meanwhile, the peer sees that with the next step, or when this is closed.
+ * A subflow that is being opened, in steps. If this is closed or becomes unreachable before the
+ * subflow is usable, the half-open subflow is closed and the connection goes on. This holds a
+ * descriptor of the connection: if the socket is closed before that, the peer learns of it with the
+ * next step, or when this is closed.
  */
 public final class Opening implements AutoCloseable {
-    /** Nothing tells that a socket is closed by another thread, so it is looked at this often. */
-    private static final long LOOK = TimeUnit.MILLISECONDS.toNanos(50);
-
     private final Handle handle;
     private final Object sock;
 
@@ -24,17 +21,17 @@ public final class Opening implements AutoCloseable {
         this.handle = new Handle(this, Native.openingBegin(sock, fd, options));
     }
 
-    /** Checks everything, sends the first segment, and waits for nothing. */
+    /** Checks the options and sends the first segment. Never waits. */
     public static Opening begin(Socket sock, OpenOptions options) throws SubflowsException {
         return new Opening(Objects.requireNonNull(sock, "sock"), -1, options.words());
     }
 
-    /** Checks everything, sends the first segment, and waits for nothing. */
+    /** Checks the options and sends the first segment. Never waits. */
     public static Opening begin(NetworkChannel sock, OpenOptions options) throws SubflowsException {
         return new Opening(Objects.requireNonNull(sock, "sock"), -1, options.words());
     }
 
-    /** Checks everything, sends the first segment, and waits for nothing. */
+    /** Checks the options and sends the first segment. Never waits. */
     public static Opening begin(int sock, OpenOptions options) throws SubflowsException {
         return new Opening(null, sock, options.words());
     }
@@ -45,7 +42,7 @@ public final class Opening implements AutoCloseable {
         }
     }
 
-    /** Looks whether the subflow is usable, without waiting. */
+    /** Returns the subflow if it is usable. Never waits. */
     public Optional<Subflow> advance() throws IOException {
         long[] words = Native.openingAdvance(handle.number(), sock);
         return words == null ? Optional.empty() : Optional.of(Subflow.only(words));
@@ -54,21 +51,15 @@ public final class Opening implements AutoCloseable {
     /**
      * Waits until the subflow is usable.
      *
-     * @throws java.io.InterruptedIOException when the thread is interrupted; it stays interrupted
-     * @throws java.nio.channels.ClosedChannelException when this is closed meanwhile
+     * @throws java.io.InterruptedIOException if the thread is interrupted; it stays interrupted
+     * @throws java.nio.channels.ClosedChannelException if this is closed before
      */
     public Subflow finish() throws IOException {
-        for (; ; ) {
-            Optional<Subflow> subflow = advance();
-            if (subflow.isPresent()) {
-                return subflow.get();
-            }
-            long left = Native.timeLeft(handle.number());
-            handle.await(sock == null ? left : Math.min(left, LOOK));
-        }
+        return Subflow.only(
+                handle.await(wait -> Native.openingFinish(handle.number(), wait, sock)));
     }
 
-    /** Gives up, if it is not usable yet. A second time does nothing. */
+    /** Gives up if the subflow is not usable yet. A second call does nothing. */
     @Override
     public void close() {
         handle.close();

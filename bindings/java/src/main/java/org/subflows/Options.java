@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Objects;
 
-/** Options by their index. What is null is absent, which stands for the default. */
+/** Options by their index. A value of null is absent: the default applies. */
 abstract class Options {
     private final String[] names;
     private final Object[] values;
@@ -22,7 +22,7 @@ abstract class Options {
     final Object[] with(int index, Object value) {
         Objects.requireNonNull(value, names[index]);
         if (value instanceof InetSocketAddress && ((InetSocketAddress) value).isUnresolved()) {
-            throw new IllegalArgumentException(names[index] + " is unresolved: " + value);
+            throw new IllegalArgumentException(names[index] + " is an unresolved address: " + value);
         }
         if (value instanceof Duration && ((Duration) value).isNegative()) {
             throw new IllegalArgumentException(names[index] + " is negative: " + value);
@@ -44,8 +44,8 @@ abstract class Options {
     }
 
     /**
-     * The options as the native part reads them: a word whose bits say which are there, three words
-     * for each, and what has no fixed length behind them.
+     * The options as the native part reads them: a word whose bits mark the options that are set, three words for
+     * each, and then the values without a fixed length.
      */
     final long[] words() {
         long[] words = new long[1 + 3 * values.length];

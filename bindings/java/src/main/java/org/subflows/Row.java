@@ -13,7 +13,7 @@ import java.util.Map;
 
 /**
  * A record: a view of one row of the words that the native part wrote in a single call. A field is
- * made when it is read.
+ * decoded when it is read.
  */
 abstract class Row {
     private final long[] words;
@@ -24,12 +24,12 @@ abstract class Row {
         this.at = at;
     }
 
-    /** Makes the record whose row begins there. */
+    /** Makes the record whose row begins at that word. */
     interface Maker<T> {
         T make(long[] words, int at);
     }
 
-    /** The records that the word there points to: where they begin, and how many. */
+    /** The records to which that word points: it holds their start and their number. */
     static <T> List<T> rows(long[] words, int pointer, int width, Maker<T> maker) {
         int start = (int) (words[pointer] >>> 32);
         @SuppressWarnings("unchecked")
@@ -40,10 +40,10 @@ abstract class Row {
         return List.of(rows);
     }
 
-    /** Adds every field by its name, in order. */
+    /** Adds all fields by their names, in order. */
     abstract void fields(Map<String, Object> fields);
 
-    /** Every field by its name, in order. */
+    /** All fields by their names, in order. */
     public final Map<String, Object> toMap() {
         Map<String, Object> fields = new LinkedHashMap<>();
         fields(fields);

@@ -35,7 +35,7 @@ public enum State {
      */
     CLOSED(6),
     /**
-     * Something that this version does not know.
+     * A value that this version does not know.
      */
     UNKNOWN(-1);
 

@@ -2,15 +2,15 @@ package org.subflows;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ProtocolFamily;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.net.StandardProtocolFamily;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.spi.SelectorProvider;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -25,21 +25,25 @@ import java.util.Objects;
  * Subflows.close(sock, extra.id());
  * }</pre>
  *
- * <p>A <em>socket</em> is a {@link Socket}, {@link ServerSocket}, channel, a socket of TLS over one
- * of them, or a descriptor. It is borrowed for the call and never closed. Nothing is kept: everything
- * can be asked again from the kernel.
+ * <p>A <em>socket</em> is a {@link Socket}, a {@link ServerSocket}, a channel, a TLS socket over one
+ * of them, or the number of a descriptor. It is borrowed for the call and never closed. The library
+ * keeps no state: every answer comes from the kernel.
  *
- * <p>What waits ends at once with {@link java.io.InterruptedIOException} when its thread is
- * interrupted. When another thread closes the socket, {@code open} ends soon after with {@link
- * ErrorKind#CLOSED}, and {@link Events} tell {@link EventKind#CLOSED}; of a descriptor that was given
- * by its number, {@code open} does not notice.
+ * <p>A call that waits ends at once with {@link java.io.InterruptedIOException} if its thread is
+ * interrupted. If another thread closes the socket, {@code open} fails soon after with {@link
+ * ErrorKind#CLOSED}, and {@link Events} report {@link EventKind#CLOSED}. If the descriptor was passed
+ * by its number, {@code open} does not notice that it is closed.
  */
 public final class Subflows extends Verbs {
+    /** The JDK's own sockets then speak IPv4 only. */
+    private static final boolean IS_IPV4_PREFERRED = Boolean.getBoolean("java.net.preferIPv4Stack");
+
     private Subflows() {}
 
     /**
-     * Makes a socket, unconnected and unbound: Multipath TCP, or plain TCP where the kernel has none,
-     * or it is switched off or forbidden ({@link #status(Socket)} then says so).
+     * Makes a socket, unconnected and unbound: Multipath TCP, or plain TCP if the kernel does not
+     * support Multipath TCP, or it is switched off or forbidden ({@link #status(Socket)} reports
+     * which).
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      */
@@ -60,16 +64,17 @@ public final class Subflows extends Verbs {
     /**
      * As {@link #socket()}, for a channel of one family of addresses.
      *
-     * @throws UnsupportedOperationException for another family than INET and INET6
+     * @throws UnsupportedOperationException if the family is neither INET nor INET6
      */
     public static SocketChannel socketChannel(ProtocolFamily family) throws IOException {
         if (!Families.isIp(Objects.requireNonNull(family, "family"))) {
-            throw new UnsupportedOperationException("Multipath TCP is IP's, not that of " + family);
+            throw new UnsupportedOperationException(
+                    "Multipath TCP has no sockets of the family " + family + ": use INET or INET6");
         }
         return replaced(Families.client(family));
     }
 
-    /** What the JDK has just made, with another socket under its descriptor. */
+    /** Puts a Multipath TCP socket under the descriptor of an object that the JDK has just made. */
     static <S extends Closeable> S replaced(S sock) throws IOException {
         try {
             Native.upgradeNew(sock);
@@ -81,7 +86,7 @@ public final class Subflows extends Verbs {
     }
 
     /**
-     * Connects by Multipath TCP, or by plain TCP where either end has none.
+     * Connects by Multipath TCP, or by plain TCP if either end does not support Multipath TCP.
      *
      * @throws SubflowsException REFUSED, UNREACHABLE, TIMED_OUT, ADDRESS_NOT_AVAILABLE
      */
@@ -90,10 +95,10 @@ public final class Subflows extends Verbs {
     }
 
     /**
-     * Connects by Multipath TCP, or by plain TCP where either end has none. The socket has a channel:
-     * {@link Socket#getChannel}. Of an unresolved address, each that its name has is tried in turn,
-     * with the whole timeout each. A local address that is a wildcard, as that of {@code new
-     * InetSocketAddress(port)}, stands for that of the remote's family.
+     * Connects by Multipath TCP, or by plain TCP if either end does not support Multipath TCP. The
+     * socket has a channel: {@link Socket#getChannel}. If the address is unresolved, the addresses of
+     * its name are tried in turn, with the whole timeout each. A wildcard as local address, for example
+     * {@code new InetSocketAddress(port)}, means every local address of the remote's family.
      *
      * <p>Requires no privilege, or what {@code takeControl} requires if {@code ConnectOptions.control}
      * is set; Linux 5.6 or newer.
@@ -114,38 +119,26 @@ public final class Subflows extends Verbs {
     /** As {@link #connect(InetSocketAddress, ConnectOptions)}, for a channel, in blocking mode. */
     public static SocketChannel openChannel(InetSocketAddress address, ConnectOptions options)
             throws IOException {
-        if (!address.isUnresolved()) {
-            return connected(address, options);
+        List<InetSocketAddress> remotes = resolved(address);
+        long begun = Native.connectingBegin(Words.addresses(remotes), options.words());
+        try (Handle connecting = new Handle(remotes, begun)) {
+            long[] connected = connecting.await(wait -> Native.connectingWait(begun, wait));
+            // The equal one of the list, which knows the name of the host.
+            int index = remotes.indexOf(Words.address(connected, 0));
+            return Native.connectingFinish(
+                    begun, SelectorProvider.provider(), remotes.get(index));
         }
-        SubflowsException last = null;
-        for (InetAddress ip : InetAddress.getAllByName(address.getHostString())) {
-            try {
-                return connected(new InetSocketAddress(ip, address.getPort()), options);
-            } catch (SubflowsException error) {
-                if (last != null) {
-                    error.addSuppressed(last);
-                }
-                last = error;
-            }
-        }
-        throw Objects.requireNonNull(last, "a name that resolves has an address");
     }
 
-    private static SocketChannel connected(InetSocketAddress remote, ConnectOptions options)
-            throws IOException {
-        long[] to = Words.address(remote);
-        long[] words = options.words();
-        InetSocketAddress local = (InetSocketAddress) options.value(0);
-        if (local != null && local.getAddress().isAnyLocalAddress()) {
-            words = options.local(wildcard(family(remote), local.getPort())).words();
+    private static List<InetSocketAddress> resolved(InetSocketAddress address) throws IOException {
+        if (!address.isUnresolved()) {
+            return List.of(address);
         }
-        try (Handle connecting = new Handle(remote, Native.connectingBegin(to, words))) {
-            while (!Native.connectingAdvance(connecting.number())) {
-                connecting.await(Native.timeLeft(connecting.number()));
-            }
-            return Native.connectingFinish(
-                    connecting.number(), SelectorProvider.provider(), family(remote), remote);
+        List<InetSocketAddress> all = new ArrayList<>();
+        for (InetAddress ip : InetAddress.getAllByName(address.getHostString())) {
+            all.add(new InetSocketAddress(ip, address.getPort()));
         }
+        return all;
     }
 
     /** Listens with the defaults: see {@link #listen(InetSocketAddress, ListenOptions)}. */
@@ -155,11 +148,12 @@ public final class Subflows extends Verbs {
 
     /**
      * Listens for Multipath TCP connections; plain TCP clients are accepted as well. The socket has a
-     * channel: {@link ServerSocket#getChannel}. A wildcard, as that of {@code new
-     * InetSocketAddress(port)}, stands for all addresses of IPv4 and IPv6, as it does for the JDK's own
-     * sockets: unless the host has no IPv6, {@code java.net.preferIPv4Stack} forbids it or {@link
-     * ListenOptions#onlyV6()} asks for it alone. Who manages the paths of the connections that it
-     * accepts, the namespace decides: net.mptcp.path_manager.
+     * channel: {@link ServerSocket#getChannel}. A wildcard, for example {@code new
+     * InetSocketAddress(port)}, means all local addresses of IPv4 and IPv6, as for the JDK's own
+     * sockets. It means IPv4 only if the host has no IPv6 or {@code java.net.preferIPv4Stack} is set,
+     * and IPv6 only with {@link ListenOptions#onlyV6()}. The addresses of an unresolved name are tried
+     * in turn. The network namespace decides who manages the paths of accepted connections
+     * ({@code net.mptcp.path_manager}).
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -167,27 +161,9 @@ public final class Subflows extends Verbs {
      */
     public static ServerSocket listen(InetSocketAddress address, ListenOptions options)
             throws IOException {
-        if (address.isUnresolved()) {
-            address = new InetSocketAddress(
-                    InetAddress.getByName(address.getHostString()), address.getPort());
-        }
-        if (address.getAddress().isAnyLocalAddress() && Families.hasIpv6()) {
-            address = wildcard(StandardProtocolFamily.INET6, address.getPort());
-        }
+        List<InetSocketAddress> locals = resolved(address);
+        boolean isAny = locals.get(0).getAddress().isAnyLocalAddress() && !IS_IPV4_PREFERRED;
         SelectorProvider provider = SelectorProvider.provider();
-        long[] local = Words.address(address);
-        return Native.listen(local, options.words(), provider, family(address)).socket();
-    }
-
-    /** The JDK's own is always that of IPv4, and stands for both. */
-    private static InetSocketAddress wildcard(ProtocolFamily family, int port) throws IOException {
-        byte[] zeros = new byte[family == StandardProtocolFamily.INET ? 4 : 16];
-        return new InetSocketAddress(InetAddress.getByAddress(zeros), port);
-    }
-
-    private static ProtocolFamily family(InetSocketAddress address) {
-        return address.getAddress() instanceof Inet4Address
-                ? StandardProtocolFamily.INET
-                : StandardProtocolFamily.INET6;
+        return Native.listen(Words.addresses(locals), isAny, options.words(), provider).socket();
     }
 }

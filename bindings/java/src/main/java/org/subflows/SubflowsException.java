@@ -4,7 +4,7 @@ import java.net.SocketException;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** What was done, what happened, why, and what to do. */
+/** A failed call: what failed, why, and what to do about it. */
 public final class SubflowsException extends SocketException {
     private static final long serialVersionUID = 1;
 
@@ -29,17 +29,17 @@ public final class SubflowsException extends SocketException {
         this.kernelText = kernelText;
     }
 
-    /** What kind of error it is. */
+    /** The kind of error. */
     public ErrorKind kind() {
         return kind;
     }
 
-    /** The kernel's number, where it gave one. */
+    /** The kernel's error number, if it reported one. */
     public OptionalInt errno() {
         return errno == 0 ? OptionalInt.empty() : OptionalInt.of(errno);
     }
 
-    /** Which call failed. */
+    /** The name of the call that failed. */
     public String operation() {
         return operation;
     }
@@ -49,7 +49,7 @@ public final class SubflowsException extends SocketException {
         return remedy;
     }
 
-    /** The kernel's own words, where it gave some. They change between kernels. */
+    /** The kernel's own text, if it sent one. It differs between kernels. */
     public Optional<String> kernelText() {
         return Optional.ofNullable(kernelText);
     }

@@ -10,10 +10,10 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * The verbs of {@link Subflows} on every type of socket, to be called by that name. A socket is
+ * The verbs for every type of socket, to be called as methods of {@link Subflows}. A socket is
  * borrowed for the call and never closed.
  *
- * <p>Public, because languages that call by reflection could not call them otherwise.
+ * <p>Public for languages that call methods by reflection.
  */
 public abstract class Verbs {
     Verbs() {}

@@ -7,8 +7,9 @@ import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 
-/** Addresses as three words: the bytes, then family, port and scope. */
+/** Addresses as three words: two with the bytes, then one with family, port and scope. */
 final class Words {
     private Words() {}
 
@@ -46,9 +47,12 @@ final class Words {
         return words;
     }
 
-    static long[] address(InetSocketAddress address) {
-        long[] words = new long[3];
-        ip(words, 0, address.getAddress(), address.getPort());
+    static long[] addresses(List<InetSocketAddress> addresses) {
+        long[] words = new long[3 * addresses.size()];
+        for (int index = 0; index < addresses.size(); index++) {
+            InetSocketAddress address = addresses.get(index);
+            ip(words, 3 * index, address.getAddress(), address.getPort());
+        }
         return words;
     }
 }

@@ -2,6 +2,6 @@
  * See and steer the subflows of Multipath TCP connections, on stock Linux kernels.
  *
  * <p>{@link org.subflows.Subflows} has the verbs, as static methods on the sockets that a program
- * has already.
+ * already has.
  */
 package org.subflows;

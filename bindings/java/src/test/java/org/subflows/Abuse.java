@@ -17,8 +17,8 @@ import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLSocketFactory;
 
 /**
- * Calls everything with what makes no sense, for so many seconds, from several threads, while others
- * close what is used. Only exceptions of the documented kinds may come of it.
+ * Calls all functions with invalid arguments from several threads, for the given number of seconds,
+ * while other threads close the sockets. Only the documented exceptions may be thrown.
  */
 final class Abuse {
     private static final long[] IDS = {0, 1, 2, 3, -1, 255, 256, 1L << 32, Long.MIN_VALUE};
@@ -53,7 +53,7 @@ final class Abuse {
         }
     }
 
-    /** One connection, used and closed at once; gives what should not have come of it. */
+    /** Uses and closes one connection at once, and returns the first unexpected exception. */
     @SuppressWarnings("try")
     private static Throwable round(Random random) {
         try (ServerSocket listener = Subflows.listen(new InetSocketAddress("127.0.0.1", 0));
@@ -82,7 +82,7 @@ final class Abuse {
                 Socket socket = sockets.get(random.nextInt(sockets.size()));
                 NetworkChannel channel = channels.get(random.nextInt(channels.size()));
                 int fd = random.nextInt(64) - 2;
-                int verb = random.nextInt(16);
+                int verb = random.nextInt(18);
                 long id = IDS[random.nextInt(IDS.length)];
                 Throwable thrown =
                         kind == 0
@@ -109,7 +109,7 @@ final class Abuse {
                 socket.close();
             }
         } catch (IOException alreadyReset) {
-            // It is closed all the same.
+            // The socket is closed all the same.
         }
     }
 
@@ -180,14 +180,16 @@ final class Abuse {
             case 6: Subflows.addresses(fd).toString(); break;
             case 7: Subflows.open(fd, BRIEF); break;
             case 8: Subflows.events(fd).close(); break;
-            // Handles that are none.
-            case 9: Native.eventsNext(id < 0 ? id : -5); break;
+            // Numbers that no handle has.
+            case 9: Native.eventsPoll(id < 0 ? id : -5); break;
             case 10: Native.announcedId(id < 0 ? id : -5); break;
-            case 11: Native.ring(-5, id); break;
-            case 12: Native.forget(-5); break;
-            case 13: Native.waitingEnd(-5, id); break;
-            case 14: Native.waitingBegin(-5); break;
-            default: Native.awaitNews(-5, id, 1); break;
+            case 11: Native.wake(-5, id); break;
+            case 12: Native.closeHandle(-5); break;
+            case 13: Native.waitEnd(-5, id); break;
+            case 14: Native.waitBegin(-5); break;
+            case 15: Native.openingFinish(-5, id, null); break;
+            case 16: Native.connectingWait(-5, id); break;
+            default: Native.eventsNext(-5, id, 1); break;
         }
     }
 }

@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Nothing that a program can say crashes the JVM, and -Xcheck:jni has nothing to say. */
+/** No call crashes the JVM, and -Xcheck:jni reports nothing. */
 class AbuseTest {
-    /** More with -DabuseSeconds=300. */
+    /** Runs longer with -DabuseSeconds=300. */
     private static final String SECONDS = System.getProperty("abuseSeconds", "5");
 
     @Test

@@ -27,11 +27,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Applications speak Multipath TCP without knowing it. */
+/** Applications speak Multipath TCP unchanged. */
 class AgentTest {
     @TempDir Path folder;
 
-    /** What the JVM reads of the jar; the classes themselves are where the tests have them. */
+    /** A jar with the manifest only: the classes are on the class path of the tests. */
     private Path jar() throws IOException {
         Manifest manifest = new Manifest();
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
@@ -75,7 +75,7 @@ class AgentTest {
     private Process start(List<String> under, List<String> program, List<String> arguments)
             throws IOException {
         List<String> command = Jvm.command(under);
-        // Where Tomcat works.
+        // Tomcat writes its files there.
         command.add("-Djava.io.tmpdir=" + folder);
         command.addAll(arguments);
         command.addAll(program);
@@ -127,9 +127,9 @@ class AgentTest {
         assertEquals(mptcp, run(options, v4, "-Djava.net.preferIPv4Stack=true") + errors());
     }
 
-    /** Descriptor 0 was given instead, the standard input. */
+    /** The JDK once got descriptor 0 instead, the standard input. */
     @Test
-    void whereThereAreTooManyFilesItSaysSo() throws Exception {
+    void tooManyOpenFilesAreReported() throws Exception {
         List<String> under = List.of("prlimit", "--nofile=100:100");
         List<String> program = List.of("org.subflows.Exhaustion");
         Process child = start(under, program, List.of("-javaagent:" + jar()));
@@ -152,7 +152,7 @@ class AgentTest {
         Process child = start(waits, List.of());
         VirtualMachine machine = VirtualMachine.attach(String.valueOf(child.pid()));
         machine.loadAgent(jar().toString());
-        // A second agent is heard as the first one was.
+        // The options of a second agent are applied as well.
         machine.loadAgent(jar().toString(), "via=lo");
         String refused =
                 assertThrows(
@@ -166,26 +166,26 @@ class AgentTest {
 
     @ParameterizedTest
     @CsvSource({
-        "speed, no option of the agent is called speed; there are control",
-        "'control,', no option of the agent is called nothing",
-        "control=yes, control takes no value",
-        "via, via needs the name of an interface",
-        "backup=, backup needs the name of an interface",
+        "speed, unknown agent option \"speed\": use control",
+        "'control,', empty agent option: use control",
+        "control=yes, the agent option control takes no value",
+        "via, the agent option via requires the name of an interface of at most 15 characters",
+        "backup=, the agent option backup requires the name of an interface",
     })
-    void whatItCannotDoItNames(String option, String said) throws Exception {
+    void invalidOptionsAreReported(String option, String said) throws Exception {
         String errors = http("=" + option);
         assertTrue(errors.contains(said), errors);
     }
 
     @Test
-    void withoutMultipathTcpItSaysSo() throws Exception {
+    void withoutMultipathTcpItReportsWhy() throws Exception {
         Path setting = Path.of("/proc/sys/net/mptcp/enabled");
         Files.writeString(setting, "0");
         try {
             String said = http("");
             assertTrue(said.startsWith("hello 0 0 0subflows: plain TCP only: it is"), said);
             said = http("=control");
-            assertTrue(said.startsWith("subflows: the agent's options cannot be had"), said);
+            assertTrue(said.startsWith("subflows: the agent's options are not available here"), said);
             assertTrue(said.contains("sysctl net.mptcp.enabled=1"), said);
         } finally {
             Files.writeString(setting, "1");
@@ -193,14 +193,14 @@ class AgentTest {
     }
 
     @Test
-    void aPathThatIsMissingIsToldOnceAndTheApplicationGoesOn() throws Exception {
+    void aMissingInterfaceIsReportedOnceAndTheApplicationGoesOn() throws Exception {
         String said = warnings("=via=nowhere0", 1);
         assertEquals(1, said.split("nowhere0", -1).length - 1, said);
     }
 
-    /** Messages with ports in them were once each taken for another one. */
+    /** Errors that differ in a port only were once reported one by one. */
     @Test
-    void aPathThatThePeerRefusesIsToldOnce() throws Exception {
+    void aRefusedPathIsReportedOnce() throws Exception {
         Process child = paths("via=lo,via=lo,via=lo,via=lo", "burst", "3");
         awaitWarning();
         child.getOutputStream().close();
@@ -208,7 +208,7 @@ class AgentTest {
         assertEquals(1, errors().split("WARNING", -1).length - 1, errors());
     }
 
-    /** What an application with three connections is told by the agent. */
+    /** Runs an application with three connections, and returns the agent's warnings. */
     private String warnings(String options, int paths) throws Exception {
         List<String> program = List.of("org.subflows.Sockets", "127.0.0.1", String.valueOf(paths));
         Process child = start(program, List.of("-javaagent:" + jar() + options));
@@ -232,8 +232,8 @@ class AgentTest {
     }
 
     /**
-     * Every event once led to a search through all descriptors: a burst never got all its paths, and
-     * the connections of others took a processor.
+     * Each event once caused a search through all descriptors: a burst never got all its paths, and
+     * the connections of other programs kept a processor busy.
      */
     @Test
     void manyConnectionsGetTheirPathsAndThoseOfOthersCostLittle() throws Exception {
@@ -253,7 +253,7 @@ class AgentTest {
         }
     }
 
-    /** The first of these paths once kept the threads that the second one needed. */
+    /** The first of these paths once occupied the threads that the second one needed. */
     @Test
     void aPathThatIsSilentKeepsNoOtherWaiting() throws Exception {
         try (Silent silent = new Silent()) {
@@ -266,7 +266,7 @@ class AgentTest {
         }
     }
 
-    /** A descriptor of the agent's once kept it open, for as long as nothing answered. */
+    /** A descriptor of the agent's once kept the connection open until the path had answered. */
     @Test
     void aConnectionThatIsClosedIsOverAlthoughAPathIsBeingOpened() throws Exception {
         try (Silent silent = new Silent()) {
@@ -275,7 +275,7 @@ class AgentTest {
         }
     }
 
-    /** One that a busy peer refused was once never tried again. */
+    /** A path that a busy peer refused was once never tried again. */
     @Test
     void aPathThatIsRefusedIsTriedAgain() throws Exception {
         Process child = paths("via=lo", "refuse");
@@ -285,7 +285,7 @@ class AgentTest {
         assertEquals("", errors());
     }
 
-    /** An interface that has an address, and nobody behind it. */
+    /** An interface that has an address, but no peer on its link. */
     private static final class Silent implements AutoCloseable {
         final String name = "silent0";
 

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What an argument can be beside what it should be: each is told for what it is. */
+/** Each invalid argument is reported by an error of its own. */
 class ArgumentTest {
     /** A socket that passes its calls on to another one, as pools and proxies make them. */
     static final class Wrapper extends Socket {
@@ -79,15 +79,15 @@ class ArgumentTest {
         return error;
     }
 
-    /** They were a bug of ours. */
+    /** They were once reported as a bug in this library. */
     @Test
-    void aSocketThatPassesItsCallsOnSaysThatItHidesItsDescriptor() throws IOException {
+    void aSocketThatPassesItsCallsOnIsRefusedByName() throws IOException {
         try (Pair pair = Pair.controlled();
                 Socket plain = new Socket()) {
             Socket[] all = {
                 new Wrapper(pair.client), new Wrapper(null, pair.client), new Wrapper(plain)
             };
-            String text = "this socket passes its calls on to another, and hides its descriptor";
+            String text = "this socket passes its calls on to another socket, and hides its descriptor";
             for (Socket sock : all) {
                 Executable[] verbs = {
                     () -> Subflows.status(sock),
@@ -113,7 +113,7 @@ class ArgumentTest {
         }
     }
 
-    /** Asked for its descriptor, it told in its own words that another thread had closed it. */
+    /** Its own exception, about being closed by another thread, was once passed on. */
     @Test
     void aSocketThatIsClosedWhileItIsAskedIsClosed() throws IOException {
         try (Socket sock = new ClosedMeanwhile()) {
@@ -136,10 +136,10 @@ class ArgumentTest {
         }
     }
 
-    /** Some were an error of the system without a remedy. */
+    /** Some verbs once reported an error of the system, without a remedy. */
     @ParameterizedTest
     @ValueSource(ints = {-1, -2, Integer.MIN_VALUE, 99999, Integer.MAX_VALUE})
-    void aNumberThatIsNoDescriptorIsToldAlikeByEveryVerb(int fd) throws Exception {
+    void everyVerbReportsAnInvalidDescriptorAlike(int fd) throws Exception {
         Executable[] verbs = {
             () -> Subflows.status(fd),
             () -> Subflows.info(fd),
@@ -160,16 +160,16 @@ class ArgumentTest {
             assertEquals(9, error.errno().getAsInt());
             assertEquals(
                     error.operation()
-                            + ": this descriptor is no open socket (Bad file number). "
+                            + ": this descriptor is not an open socket (Bad file number). "
                             + error.remedy(),
                     error.getMessage());
         }
     }
 
-    /** They were taken for subflow 0, which some connections have. */
+    /** They were once taken for subflow 0, which some connections have. */
     @ParameterizedTest
     @ValueSource(longs = {-1, 1L << 32, Long.MIN_VALUE, Long.MAX_VALUE})
-    void whatFitsNoIdIsToldAsItWasGiven(long id) throws IOException {
+    void anIdOutOfRangeIsReportedAsItWasPassed(long id) throws IOException {
         try (Pair pair = Pair.controlled()) {
             Executable[] verbs = {
                 () -> Subflows.details(pair.client, id),
@@ -188,7 +188,7 @@ class ArgumentTest {
         }
     }
 
-    /** The most negative ones were an ArithmeticException. */
+    /** The most negative ones once threw an ArithmeticException. */
     @Test
     void everyDurationIsOne() throws Exception {
         Duration[] past = {
@@ -229,7 +229,7 @@ class ArgumentTest {
         }
     }
 
-    /** A channel of Unix sockets was once given a socket of IPv6. */
+    /** A channel for Unix sockets once got an IPv6 socket. */
     @Test
     void aChannelOfAnotherFamilyIsRefused() {
         assertThrows(

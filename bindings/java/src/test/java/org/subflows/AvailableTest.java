@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What can be read is told as TCP tells it, which the kernel does not. */
+/** {@code available} returns what TCP would: the kernel reports one byte too many at the end. */
 class AvailableTest {
     /** The two ends of a connection, Multipath TCP or TCP. */
     private interface Ends {
@@ -60,20 +60,20 @@ class AvailableTest {
                     server.shutdownOutput();
                     await(input, 1);
                     assertEquals(0, input.read());
-                    // The end has come when it is read, if not before.
+                    // After this read, the end has arrived for certain.
                     assertEquals(-1, input.read());
                     assertEquals(0, input.available());
                 });
     }
 
     @Test
-    void aResetIsStillTold() throws IOException {
+    void aResetIsStillReported() throws IOException {
         connected(
                 true,
                 (client, server) -> {
                     client.getOutputStream().write('x');
                     await(server.getInputStream(), 1);
-                    // What it has not read, it will not.
+                    // With unread data, closing resets the connection.
                     server.close();
                     long deadline = System.nanoTime() + 10_000_000_000L;
                     while (Subflows.status(client).state() == State.MPTCP) {

@@ -14,7 +14,7 @@ import org.apache.hc.client5.http.classic.methods.HttpGet;
 import org.apache.hc.client5.http.impl.classic.HttpClients;
 import org.apache.hc.core5.http.io.entity.EntityUtils;
 
-/** Clients of others. Each keeps its connection, because nothing closes it. */
+/** Clients of other projects. Each keeps its connection, because it is never closed. */
 final class Clients {
     private Clients() {}
 

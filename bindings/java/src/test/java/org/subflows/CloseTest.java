@@ -30,11 +30,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is closed is closed: it tells nothing of whoever has its number now, and leaves nothing. */
+/** A closed socket never answers for the next file with its number, and leaves nothing behind. */
 class CloseTest {
     private static final int ROUNDS = 300;
     private static final int UPGRADES = 500;
-    /** More than there are processors: the moment that matters is one at which a thread has to wait. */
+    /** More threads than processors: the race needs a thread that is not running at that moment. */
     private static final int ASKING = 8;
 
     /** The token of a socket that another thread closes; the next socket gets its number. */
@@ -72,7 +72,7 @@ class CloseTest {
         return sock;
     }
 
-    /** Asks until it is closed; every answer is the same. */
+    /** Asks until the socket is closed. Every answer must be the same. */
     private static void ask(Socket sock, boolean isChannel, CountDownLatch areAsking) {
         try {
             OptionalLong token = Subflows.status(sock).token();
@@ -87,13 +87,13 @@ class CloseTest {
         }
     }
 
-    /** What was upgraded when it was closed already, was put over the file that had its number then. */
+    /** An upgrade that came after the close once replaced the file that had the number then. */
     @ParameterizedTest
     @ValueSource(strings = {"socket", "channel", "asynchronous"})
     void whatIsClosedWhileItIsUpgradedHarmsNoOther(String kind) throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(2);
         Path file = Files.createTempFile("subflows", null);
-        // The first asynchronous one makes its threads' descriptors.
+        // The first asynchronous channel opens the descriptors of its threads.
         make(kind).close();
         long before = descriptors();
         try {
@@ -107,7 +107,7 @@ class CloseTest {
             }
         } finally {
             threads.shutdown();
-            // Its threads have descriptors of their own, until they end.
+            // The threads have descriptors of their own, until they end.
             assertTrue(threads.awaitTermination(10, TimeUnit.SECONDS));
             Files.delete(file);
         }
@@ -158,7 +158,7 @@ class CloseTest {
         return null;
     }
 
-    /** Verbs that end before their time leave no descriptor and no subflow. */
+    /** Interrupted verbs leave no descriptor and no subflow. */
     @Test
     void whatIsInterruptedLeavesNothing() throws Exception {
         try (Pair pair = Pair.controlled();
@@ -182,7 +182,7 @@ class CloseTest {
         Thread.currentThread().interrupt();
         try {
             Subflows.open(sock, options);
-            throw new AssertionError("it was opened to nobody");
+            throw new AssertionError("opened without an answer");
         } catch (InterruptedIOException expected) {
             assertTrue(Thread.interrupted());
         }

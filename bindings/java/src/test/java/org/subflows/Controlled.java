@@ -7,7 +7,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.channels.SocketChannel;
 
-/** Makes a socket in each way there is, connects it and tells who manages its paths. */
+/** Makes a socket in each possible way, connects it, and prints who manages its paths. */
 final class Controlled {
     private static InetSocketAddress server;
 

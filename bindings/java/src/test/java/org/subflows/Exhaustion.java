@@ -6,7 +6,7 @@ import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Makes channels until there can be no more, and tells what it is told then. */
+/** Makes channels until that fails, and prints the exception. */
 final class Exhaustion {
     private Exhaustion() {}
 

@@ -9,7 +9,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.List;
 
-/** An application that knows nothing of Multipath TCP, until it tells what its connections are. */
+/** An application that does not use this library, except to print the states of its connections. */
 final class Http {
     private Http() {}
 
@@ -30,7 +30,7 @@ final class Http {
         String body =
                 client.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString())
                         .body();
-        // Both ends are kept open by both.
+        // Client and server keep the connection open.
         List<Connection> connections = Subflows.connections();
         long here = connections.stream().filter(one -> of(server, one.local())).count();
         long there = connections.stream().filter(one -> of(server, one.remote())).count();

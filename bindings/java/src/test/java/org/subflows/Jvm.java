@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** A JVM of its own, of the release that runs the tests and with their classes. */
+/** Another JVM: of the release that runs the tests, and with their classes. */
 final class Jvm {
     private Jvm() {}
 
@@ -19,13 +19,13 @@ final class Jvm {
         List<String> command = new ArrayList<>(under);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-Xcheck:jni", "-cp", System.getProperty("java.class.path")));
-        // Releases before it do not know this one.
+        // Java 17 does not have the option that follows.
         command.add("-XX:+IgnoreUnrecognizedVMOptions");
         command.add("--enable-native-access=ALL-UNNAMED");
         return command;
     }
 
-    /** What a program says, by options of the JVM's and its own arguments, until it ends well. */
+    /** Runs a program to its end, which must be success, and returns its output. */
     static String said(List<String> under, String... program)
             throws IOException, InterruptedException {
         List<String> command = command(under);

@@ -7,8 +7,8 @@ import okhttp3.OkHttpClient;
 import org.h2.tools.Server;
 
 /**
- * A server of others, asked by a client of others, which know nothing of Multipath TCP unless the
- * client is given a factory; then it is told which ends of the connection speak it.
+ * A client and a server of other projects, which do not use this library unless the client gets a
+ * factory. Prints which ends of the connection speak Multipath TCP.
  */
 final class Libraries {
     private interface Start {
@@ -39,7 +39,7 @@ final class Libraries {
     public static void main(String[] arguments) throws Exception {
         int port = SERVERS.get(arguments[0]).start();
         System.out.print(CLIENTS.get(arguments[1]).ask(port));
-        // Both ends are kept open by both.
+        // Client and server keep the connection open.
         List<Connection> connections = Subflows.connections();
         long server = connections.stream().filter(one -> one.local().getPort() == port).count();
         long ours = connections.stream().filter(one -> one.remote().getPort() == port).count();

@@ -23,7 +23,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Netty's native transport makes its sockets itself: they are upgraded by their descriptors. */
+/** Netty's native transport makes its own sockets: they are upgraded by their descriptors. */
 class NettyEpollTest {
     private static final int LENGTH = 1 << 20;
 
@@ -106,7 +106,7 @@ class NettyEpollTest {
         }
     }
 
-    /** Tells when everything has come back. */
+    /** Completes when all bytes have come back. */
     private final class Counter extends SimpleChannelInboundHandler<ByteBuf> {
         private int count;
 

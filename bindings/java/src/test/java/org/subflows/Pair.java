@@ -5,7 +5,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 
-/** Both ends of a connection over loopback, and who accepted it. */
+/** Both ends of a connection over loopback, and the listener that accepted it. */
 final class Pair implements AutoCloseable {
     final ServerSocket listener;
     final Socket client;
@@ -24,7 +24,7 @@ final class Pair implements AutoCloseable {
         return new Pair("127.0.0.1", ConnectOptions.controlled());
     }
 
-    /** Sends a byte each way: the connection works, and is ready for subflows. */
+    /** Sends a byte each way: the connection works, and accepts further subflows. */
     void movesData() throws IOException {
         move(client, server);
         move(server, client);

@@ -13,15 +13,15 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * An application whose connections get a second path by the agent, in one of three ways:
+ * An application whose connections get a second path from the agent. It does one of three things:
  *
  * <ul>
- *   <li>{@code burst COUNT} makes so many at once, and tells when all are made; then how many have
- *       their second path, after how many milliseconds and how many of CPU time; and how many of CPU
- *       time it took from then until its input ends.
- *   <li>{@code close} closes one whose second path is being opened, and tells after how many
+ *   <li>{@code burst COUNT} makes as many connections at once, and prints when all are made. Then it
+ *       prints how many have their second path, after how many milliseconds and how many milliseconds
+ *       of CPU time, and how much CPU time it took from then until its input ends.
+ *   <li>{@code close} closes a connection whose second path is being opened, and prints after how many
  *       milliseconds the server sees that.
- *   <li>{@code refuse} lets the server refuse the second path once, and tells as {@code burst 1}.
+ *   <li>{@code refuse} lets the server refuse the second path once, and prints as {@code burst 1}.
  * </ul>
  */
 final class Paths {
@@ -52,12 +52,12 @@ final class Paths {
                 clients.add(new Socket(HOST, listener.getLocalPort()));
                 servers.add(listener.accept());
             }
-            // Now all of them become ready.
+            // Now all of them accept further subflows.
             for (Socket server : servers) {
                 server.getOutputStream().write('!');
             }
             System.out.println("made");
-            tell(clients, before);
+            report(clients, before);
         }
     }
 
@@ -78,11 +78,11 @@ final class Paths {
         }
         try (ServerSocket again = new ServerSocket()) {
             again.bind(client.getRemoteSocketAddress());
-            tell(List.of(client), before);
+            report(List.of(client), before);
         }
     }
 
-    private static void tell(List<Socket> clients, long before) throws IOException {
+    private static void report(List<Socket> clients, long before) throws IOException {
         long start = System.nanoTime();
         int having = 0;
         for (Socket client : clients) {
@@ -99,7 +99,7 @@ final class Paths {
         System.out.println(cpuOfOthers() - after);
     }
 
-    /** By a channel that blocks: when that is closed, the JDK says nothing to the peer itself. */
+    /** Uses a blocking channel: when it is closed, the JDK itself does not shut the connection down. */
     private static long close() throws IOException {
         try (ServerSocket listener = new ServerSocket(0, 1, HOST)) {
             SocketChannel client = SocketChannel.open(listener.getLocalSocketAddress());
@@ -130,7 +130,7 @@ final class Paths {
         return (System.nanoTime() - since) / 1_000_000;
     }
 
-    /** What all threads but this one have taken, in milliseconds. */
+    /** The CPU time of all threads but this one, in milliseconds. */
     private static long cpuOfOthers() {
         OperatingSystemMXBean system =
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);

@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
 
-/** Database drivers are given the factory by its name: PostgreSQL's, with a server of its own. */
+/** Database drivers take the factory by its name: PostgreSQL's driver, with a real server. */
 class PostgresTest {
     private static final int LENGTH = 1_000_000;
 
@@ -43,7 +43,7 @@ class PostgresTest {
         }
     }
 
-    /** The server itself speaks TCP only: as elsewhere, something stands before it. */
+    /** The server itself speaks TCP only: a proxy in front of it accepts Multipath TCP. */
     private static void relay(ServerSocket door, int port) {
         run(() -> {
             try (Socket client = door.accept();
@@ -71,7 +71,7 @@ class PostgresTest {
                             try {
                                 task.run();
                             } catch (Exception error) {
-                                // The driver reads no further, and says so.
+                                // The driver reports that it cannot read on.
                                 throw new IllegalStateException(error);
                             }
                         });

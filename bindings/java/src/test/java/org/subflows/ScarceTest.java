@@ -10,11 +10,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Where descriptors run out, the verb that wanted one says so. */
+/** If no descriptor is left, the error names the verb that needed one. */
 class ScarceTest {
-    /** A wait was told to have failed, whatever it was for. */
+    /** The error once named the wait, and not the verb that waited. */
     @Test
-    void aWaitWithoutDescriptorsIsToldByItsVerb() throws Exception {
+    void aWaitWithoutDescriptorsFailsAsItsVerb() throws Exception {
         List<String> under = List.of("prlimit", "--nofile=128:128");
         String said = Jvm.said(under, "org.subflows.ScarceTest$Child");
         assertEquals("events OS 24, open OS 24, afterwards OK", said);
@@ -29,14 +29,14 @@ class ScarceTest {
                     WaitTest.Silence silence = new WaitTest.Silence();
                     Events events = Subflows.events(pair.client);
                     Opening opening = Opening.begin(pair.client, to(silence))) {
-                // Whatever classes it takes are loaded now: soon their files cannot be opened.
-                told(() -> Subflows.details(pair.client, 77));
+                // Loads all classes that are needed: later their files cannot be opened.
+                outcome(() -> Subflows.details(pair.client, 77));
                 Subflows.open(pair.client, OpenOptions.from(InetAddress.getByName("127.0.0.2")));
                 events.take();
                 events.poll(Duration.ofMillis(1));
                 fill(all);
-                String first = told(events::take);
-                System.out.print(first + ", " + told(opening::finish));
+                String first = outcome(events::take);
+                System.out.print(first + ", " + outcome(opening::finish));
                 for (FileInputStream one : all) {
                     one.close();
                 }
@@ -55,11 +55,11 @@ class ScarceTest {
                     all.add(new FileInputStream("/dev/null"));
                 }
             } catch (IOException full) {
-                // As it should be.
+                // No descriptor is left.
             }
         }
 
-        private static String told(WaitTest.Wait wait) throws Exception {
+        private static String outcome(WaitTest.Wait wait) throws Exception {
             try {
                 wait.run();
                 return "nothing";

@@ -24,9 +24,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Every type of socket is found, and every operation works on it. */
+/** The descriptor of every type of socket is found, and every operation works on it. */
 class SocketTest {
-    /** The operations on a socket whose type only the overloads know. */
+    /** The operations on one socket, by the overloads for its type. */
     interface Verbs {
         Status status() throws IOException;
 
@@ -49,7 +49,7 @@ class SocketTest {
         void close(long id) throws IOException;
     }
 
-    /** Plays them all, on one end of a controlled connection. */
+    /** Calls all of them, on one end of a controlled connection. */
     private static void play(Verbs verbs) throws IOException {
         Status status = verbs.status();
         assertEquals(State.MPTCP, status.state());
@@ -205,7 +205,7 @@ class SocketTest {
         }
     }
 
-    /** Of which nobody has asked anything yet, so that there is nothing to carry over. */
+    /** A socket that was not used yet: there are no options to carry over. */
     @ParameterizedTest
     @ValueSource(strings = {"127.0.0.1", "::1"})
     void anUntouchedSocketThatWasUpgraded(String host) throws IOException {
@@ -348,7 +348,7 @@ class SocketTest {
     }
 
     @Test
-    void errorsSayWhatToDo() throws IOException {
+    void errorsHaveARemedy() throws IOException {
         try (Pair pair = new Pair("127.0.0.1", ConnectOptions.defaults())) {
             SubflowsException error =
                     assertThrows(

@@ -16,9 +16,9 @@ import java.nio.channels.SocketChannel;
 import java.util.concurrent.Future;
 
 /**
- * Makes one connection by each kind of socket that the JDK has, and tells what its two ends are. An
- * argument is the number of subflows that the client's ends are to get by themselves; one more lets it
- * begin when its input ends. It never ends before.
+ * Makes one connection with each kind of socket of the JDK's, and prints the state of both ends. The
+ * second argument is the number of subflows to which the client's ends must grow. With a further
+ * argument it begins when its input ends. It never exits before its input ends.
  */
 final class Sockets {
     private static InetAddress host;
@@ -57,7 +57,7 @@ final class Sockets {
             listener.bind(new InetSocketAddress(host, 0));
             try (SocketChannel client = SocketChannel.open(listener.getLocalAddress());
                     SocketChannel server = listener.accept()) {
-                // What the JDK wants of its listeners.
+                // The JDK sets this option on its listeners.
                 return listener.getOption(StandardSocketOptions.SO_REUSEADDR)
                         + ","
                         + Subflows.status(client).state()

@@ -12,7 +12,7 @@ import java.net.URL;
 import java.net.URLClassLoader;
 import org.junit.jupiter.api.Test;
 
-/** A web application that uses the library comes and goes, and the JVM goes on. */
+/** Unloading a web application that uses the library leaves the JVM working. */
 class UnloadTest {
     @Test
     void theJdkOutlivesAClassLoaderThatLoadedTheLibrary() throws Exception {
@@ -27,7 +27,7 @@ class UnloadTest {
                 Socket server = listener.accept()) {
             server.getOutputStream().write(1);
             client.getInputStream().read();
-            // A function of ours, which the loader brought.
+            // Calls a function of the native part, whose class loader is gone.
             assertEquals(0, client.getInputStream().available());
         }
     }

@@ -17,13 +17,14 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What waits ends at once when its thread is interrupted, or what it waits for is closed. */
+/** A wait ends at once if its thread is interrupted, or if what it waits for is closed. */
 class WaitTest {
     private static final Duration LONG = Duration.ofSeconds(60);
     private static final long SOON = 100;
@@ -32,7 +33,7 @@ class WaitTest {
         void run() throws Exception;
     }
 
-    /** How a thread is made: virtual ones as well, where the JVM has them. */
+    /** Starts a thread: of the platform, or a virtual one if the JVM has them. */
     interface Threads {
         Thread start(Runnable task) throws ReflectiveOperationException;
     }
@@ -56,7 +57,7 @@ class WaitTest {
         return kinds;
     }
 
-    /** An address on loopback that answers nothing: a listener whose queue is full. */
+    /** An address on loopback that does not answer: a listener whose queue is full. */
     static final class Silence implements AutoCloseable {
         private final ServerSocket full;
         private final List<SocketChannel> waiting = new ArrayList<>();
@@ -84,7 +85,7 @@ class WaitTest {
         }
     }
 
-    /** How the wait ended, soon after it was told to. */
+    /** Ends the wait, which must happen soon, and returns what it threw. */
     private static Throwable outcome(Threads threads, Wait wait, Wait end, boolean isInterrupted)
             throws Exception {
         CompletableFuture<Throwable> outcome = new CompletableFuture<>();
@@ -115,19 +116,22 @@ class WaitTest {
         return how;
     }
 
-    /** Until it stands in the wait: in native code, or parked until another thread is through. */
+    /** The native functions that wait, and the method that waits for another thread to call one. */
+    private static final Set<String> WAITING =
+            Set.of("connectingWait", "openingFinish", "eventsNext", "callElsewhere");
+
+    /** Returns when the thread waits: in native code, or for another thread that does. */
     private static void awaitBlocked(Thread thread) {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
         while (System.nanoTime() < deadline) {
             for (StackTraceElement frame : thread.getStackTrace()) {
-                if (frame.getMethodName().equals("awaitNews")
-                        || frame.getMethodName().equals("awaitElsewhere")) {
+                if (WAITING.contains(frame.getMethodName())) {
                     return;
                 }
             }
             Thread.onSpinWait();
         }
-        throw new AssertionError("it does not wait");
+        throw new AssertionError("the thread does not wait");
     }
 
     @ParameterizedTest
@@ -139,7 +143,7 @@ class WaitTest {
             Throwable how =
                     outcome(threads, () -> Subflows.open(pair.client, options), null, true);
             assertInstanceOf(InterruptedIOException.class, how);
-            // Nothing is left of it, and the connection goes on.
+            // The half-open subflow is gone, and the connection goes on.
             assertEquals(1, Subflows.list(pair.client).size());
             pair.movesData();
         }
@@ -193,16 +197,16 @@ class WaitTest {
         }
     }
 
-    /** The stream goes on, but who waits in it for the connection is told. */
+    /** The stream stays open, but reports the end of the connection. */
     @ParameterizedTest
     @MethodSource("threads")
-    void eventsTellThatTheSocketIsClosed(Threads threads) throws Exception {
+    void eventsReportThatTheSocketIsClosed(Threads threads) throws Exception {
         try (Pair pair = Pair.controlled();
                 Events events = Subflows.events(pair.client)) {
-            CompletableFuture<EventKind> told = new CompletableFuture<>();
-            Wait wait = () -> told.complete(events.take().kind());
+            CompletableFuture<EventKind> reported = new CompletableFuture<>();
+            Wait wait = () -> reported.complete(events.take().kind());
             assertNull(outcome(threads, wait, pair.client::close, false));
-            assertEquals(EventKind.CLOSED, told.get());
+            assertEquals(EventKind.CLOSED, reported.get());
             assertTrue(events.poll(Duration.ofMillis(200)).isEmpty());
         }
     }
@@ -217,10 +221,10 @@ class WaitTest {
         }
     }
 
-    /** One bell for all who wait was heard by whoever woke first, and an interrupt was lost. */
+    /** With one wake descriptor for all waits, the wrong thread once woke and an interrupt was lost. */
     @ParameterizedTest
     @MethodSource("threads")
-    void ofTwoWhoWaitTheOneThatIsInterruptedEnds(Threads threads) throws Exception {
+    void ofTwoWaitsTheInterruptedOneEnds(Threads threads) throws Exception {
         try (Pair pair = Pair.controlled()) {
             for (int round = 0; round < 20; round++) {
                 Events events = Subflows.events(pair.client);
@@ -234,7 +238,7 @@ class WaitTest {
                 Throwable how = mine.get(10, TimeUnit.SECONDS);
                 assertInstanceOf(InterruptedIOException.class, how);
                 assertFalse(other.isDone());
-                // Who is left waits on, until there is something to tell.
+                // The other thread waits on, until the stream is closed.
                 events.close();
                 how = other.get(10, TimeUnit.SECONDS);
                 assertInstanceOf(ClosedChannelException.class, how);
@@ -244,16 +248,16 @@ class WaitTest {
 
     private static void take(Events events, CompletableFuture<Throwable> outcome) {
         try {
-            outcome.completeExceptionally(new AssertionError("it was told " + events.take()));
+            outcome.completeExceptionally(new AssertionError("unexpected event: " + events.take()));
         } catch (Throwable how) {
             outcome.complete(how);
         }
     }
 
-    /** Each wait has a bell of its own, which goes when it ends, however it does. */
+    /** Each wait has its own wake descriptor, which is closed however the wait ends. */
     @ParameterizedTest
     @MethodSource("threads")
-    void whatWaitedLeavesNoDescriptor(Threads threads) throws Exception {
+    void aWaitLeavesNoDescriptor(Threads threads) throws Exception {
         try (Pair pair = Pair.controlled();
                 Events events = Subflows.events(pair.client)) {
             outcome(threads, events::take, null, true);
@@ -265,7 +269,7 @@ class WaitTest {
                 Events closed = Subflows.events(pair.client);
                 outcome(threads, closed::take, closed::close, false);
             }
-            // Who waits for a virtual thread may be a moment behind it.
+            // The stream may be closed a moment after the wait has ended.
             long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
             while (CloseTest.descriptors() != before) {
                 assertTrue(System.nanoTime() < deadline, "more than " + before);
@@ -279,7 +283,7 @@ class WaitTest {
         try (Silence silence = new Silence()) {
             Thread.currentThread().interrupt();
             try (Socket sock = Subflows.connect(silence.address())) {
-                throw new AssertionError("connected to nobody: " + sock);
+                throw new AssertionError("connected without an answer: " + sock);
             } catch (InterruptedIOException expected) {
                 assertTrue(Thread.interrupted());
             }
@@ -296,7 +300,7 @@ class WaitTest {
             long start = System.nanoTime();
             try {
                 Subflows.open(pair.client, options);
-                throw new AssertionError("opened to nobody");
+                throw new AssertionError("opened without an answer");
             } catch (SubflowsException error) {
                 assertEquals(ErrorKind.TIMED_OUT, error.kind());
             }

@@ -1,6 +1,6 @@
 package org.subflows.benches;
 
-/** What the benchmarks are compared with: loops in C, see {@code baseline.c}. */
+/** The baseline of the benchmarks: loops in C, see {@code baseline.c}. */
 final class Baseline {
     static {
         System.load(System.getProperty("org.subflows.benches.baseline"));
@@ -18,7 +18,7 @@ final class Baseline {
     /** {@code socket}, {@code subflows_upgrade} and {@code close}. */
     static native int upgrade(int times);
 
-    /** What failed has measured nothing. */
+    /** Throws if the loop has failed, and so has measured nothing. */
     static void check(int result) {
         if (result != 0) {
             throw new AssertionError("the C library's call failed: the figure would mean nothing");

@@ -64,7 +64,7 @@ public class Connected {
         }
     }
 
-    /** The JDK tells nobody: it is the descriptor of this process with the same token. */
+    /** The JDK does not reveal it: this finds the descriptor of this process with the same token. */
     private static int numberOf(Socket sock) throws IOException {
         long token = Subflows.info(sock).token();
         Path folder = Path.of("/proc/self/fd");

@@ -7,7 +7,7 @@ import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.subflows.Subflows;
 
-/** Making sockets, and closing them: ours, and upgraded ones of the JDK's. */
+/** Making and closing sockets: those of this library, and upgraded ones of the JDK's. */
 public class Making {
     private static final int TIMES = 100;
 

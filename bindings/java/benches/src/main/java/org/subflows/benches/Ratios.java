@@ -20,7 +20,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
-/** Runs the benchmarks, and writes their table to the file that the argument names. */
+/** Runs the benchmarks, and writes their table to the file named by the argument. */
 public final class Ratios {
     private static final int ROUNDS = 3;
 
@@ -30,8 +30,7 @@ public final class Ratios {
 
     public static void main(String[] arguments) throws RunnerException, IOException {
         Ratios ratios = new Ratios();
-        // Everything is measured in each of several short rounds, so that what disturbs one
-        // disturbs the others.
+        // Each of several short rounds measures all benchmarks, so that a disturbance affects all.
         for (int round = 0; round < ROUNDS; round++) {
             ratios.round();
         }
@@ -45,7 +44,7 @@ public final class Ratios {
                 new OptionsBuilder()
                         .include("org.subflows.benches.")
                         .forks(1)
-                        // Each call by itself: the median of them is one that nothing interrupted.
+                        // Each call is measured by itself: the median is a call without interruption.
                         .mode(Mode.SampleTime)
                         .timeUnit(TimeUnit.NANOSECONDS)
                         .warmupIterations(4)

@@ -9,7 +9,7 @@ import org.subflows.Info;
 import org.subflows.Subflow;
 import org.subflows.Subflows;
 
-/** Asking a connection of two subflows. */
+/** Reading about a connection with two subflows. */
 public class Reading {
     private static final int TIMES = 1000;
 

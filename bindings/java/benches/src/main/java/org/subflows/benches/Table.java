@@ -16,13 +16,13 @@ final class Table {
     }
 
     Table ratio(String name, double ours, double other, double bar) {
-        String told = String.format(Locale.ROOT, "≤ %.0f", bar);
-        return line(name, ours, other, told, verdict(ours / other <= bar));
+        String limit = String.format(Locale.ROOT, "≤ %.0f", bar);
+        return line(name, ours, other, limit, verdict(ours / other <= bar));
     }
 
-    /** Where the bar is for how much more ours takes, in nanoseconds. */
+    /** The limit for the time that a call of this library may take in addition, in nanoseconds. */
     Table difference(String name, double ours, double other, double bar) {
-        return line(name, ours, other, "≤ " + told(bar) + " more", verdict(ours - other <= bar));
+        return line(name, ours, other, "≤ " + time(bar) + " more", verdict(ours - other <= bar));
     }
 
     private Table line(String name, double ours, double other, String bar, String verdict) {
@@ -31,15 +31,15 @@ final class Table {
                         Locale.ROOT,
                         "| %s | %s | %s | %.2f | %s | %s |%n",
                         name,
-                        told(ours),
-                        told(other),
+                        time(ours),
+                        time(other),
                         ours / other,
                         bar,
                         verdict));
         return this;
     }
 
-    private static String told(double nanoseconds) {
+    private static String time(double nanoseconds) {
         return nanoseconds < 1000
                 ? String.format(Locale.ROOT, "%.0f ns", nanoseconds)
                 : String.format(Locale.ROOT, "%.2f µs", nanoseconds / 1000);

@@ -1,6 +1,7 @@
 //! C: mirror structs in Rust, the list of what is promised, the header, the linker's map.
 
 mod abi;
+mod driver;
 mod header;
 mod man;
 mod members;
@@ -41,5 +42,6 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
         Output::new(CHECK, abi.check()),
         Output::new(ABI, abi.to_string()),
     ]);
+    outputs.extend(driver::outputs());
     Ok(outputs)
 }

@@ -1,4 +1,4 @@
-/* Data, also such that go on in the background while the runner asks for other things. */
+/* Sends and receives data, also in the background while the driver answers other requests. */
 #include "driver.h"
 
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What is sent, again and again: a prime number of bytes, so that nothing that went astray fits.
- * Nothing waits longer than PATIENCE_MS for progress. */
+/* The block that is sent repeatedly. Its size is prime, so that misplaced data changes the checksum.
+ * PATIENCE_MS is the longest wait for progress. */
 enum { BLOCK = 65521, PATIENCE_MS = 15000 };
 
 struct checksum {
@@ -16,12 +16,12 @@ struct checksum {
     uint32_t state;
 };
 
-struct flow {
+struct transfer {
     pthread_t thread;
     int fd;
-    bool is_pouring;
+    bool is_sending;
     atomic_bool is_ending;
-    struct carried carried;
+    struct transferred transferred;
     int problem;
 };
 
@@ -58,94 +58,94 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Sends so much, or until it is told to end; 0, or -1 with errno. */
-int pour(int fd, uint64_t wanted, atomic_bool *is_ending, struct carried *carried)
+/* Sends `wanted` bytes, or fewer if `is_ending` becomes true; 0, or -1 with errno. */
+int send_bytes(int fd, uint64_t wanted, atomic_bool *is_ending, struct transferred *transferred)
 {
     struct checksum sum;
     checksum_start(&sum);
-    *carried = (struct carried){ 0 };
+    *transferred = (struct transferred){ 0 };
     unsigned char *block = malloc(BLOCK);
     for (unsigned place = 0; block != NULL && place < BLOCK; place++)
         block[place] = (unsigned char)(place * 7 + (place >> 8));
     int result = block == NULL ? -1 : 0;
-    while (result == 0 && carried->bytes < wanted && !atomic_load(is_ending)) {
-        const unsigned char *rest = block + carried->bytes % BLOCK;
-        size_t length = smaller(wanted - carried->bytes, BLOCK - carried->bytes % BLOCK);
+    while (result == 0 && transferred->bytes < wanted && !atomic_load(is_ending)) {
+        const unsigned char *rest = block + transferred->bytes % BLOCK;
+        size_t length = smaller(wanted - transferred->bytes, BLOCK - transferred->bytes % BLOCK);
         ssize_t sent = send(fd, rest, length, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent >= 0) {
             checksum_add(&sum, rest, (size_t)sent);
-            carried->bytes += (uint64_t)sent;
+            transferred->bytes += (uint64_t)sent;
         } else {
             result = errno == EAGAIN ? wait_for(fd, POLLOUT) : -1;
         }
     }
-    carried->crc32 = ~sum.state;
+    transferred->crc32 = ~sum.state;
     free(block);
     return result;
 }
 
-/* Receives so much, or everything; 0, or -1 with errno. */
-int drain(int fd, uint64_t wanted, struct carried *carried)
+/* Receives `wanted` bytes, or fewer if the stream ends; 0, or -1 with errno. */
+int receive_bytes(int fd, uint64_t wanted, struct transferred *transferred)
 {
     struct checksum sum;
     checksum_start(&sum);
-    *carried = (struct carried){ 0 };
+    *transferred = (struct transferred){ 0 };
     unsigned char *chunk = malloc(BLOCK);
     int result = chunk == NULL ? -1 : 0;
-    while (result == 0 && carried->bytes < wanted) {
-        size_t room = smaller(wanted - carried->bytes, BLOCK);
+    while (result == 0 && transferred->bytes < wanted) {
+        size_t room = smaller(wanted - transferred->bytes, BLOCK);
         ssize_t received = recv(fd, chunk, room, MSG_DONTWAIT);
         if (received == 0)
             break;
         if (received > 0) {
             checksum_add(&sum, chunk, (size_t)received);
-            carried->bytes += (uint64_t)received;
+            transferred->bytes += (uint64_t)received;
         } else {
             result = errno == EAGAIN ? wait_for(fd, POLLIN) : -1;
         }
     }
-    carried->crc32 = ~sum.state;
+    transferred->crc32 = ~sum.state;
     free(chunk);
     return result;
 }
 
 static void *run(void *argument)
 {
-    struct flow *flow = argument;
-    int result = flow->is_pouring
-                     ? pour(flow->fd, UINT64_MAX, &flow->is_ending, &flow->carried)
-                     : drain(flow->fd, UINT64_MAX, &flow->carried);
-    flow->problem = result < 0 ? errno : 0;
+    struct transfer *transfer = argument;
+    int result = transfer->is_sending
+                     ? send_bytes(transfer->fd, UINT64_MAX, &transfer->is_ending, &transfer->transferred)
+                     : receive_bytes(transfer->fd, UINT64_MAX, &transfer->transferred);
+    transfer->problem = result < 0 ? errno : 0;
     return NULL;
 }
 
-/* Begins one; the descriptor is its own from now on. NULL with errno. */
-struct flow *flow_start(int fd, bool is_pouring)
+/* Starts a transfer that owns the descriptor from now on. NULL with errno. */
+struct transfer *transfer_start(int fd, bool is_sending)
 {
-    struct flow *flow = calloc(1, sizeof *flow);
-    if (flow == NULL || fd < 0) {
-        free(flow);
+    struct transfer *transfer = calloc(1, sizeof *transfer);
+    if (transfer == NULL || fd < 0) {
+        free(transfer);
         return NULL;
     }
-    flow->fd = fd;
-    flow->is_pouring = is_pouring;
-    errno = pthread_create(&flow->thread, NULL, run, flow);
+    transfer->fd = fd;
+    transfer->is_sending = is_sending;
+    errno = pthread_create(&transfer->thread, NULL, run, transfer);
     if (errno == 0)
-        return flow;
+        return transfer;
     close(fd);
-    free(flow);
+    free(transfer);
     return NULL;
 }
 
-/* Tells it to end, waits for it, and frees it; 0, or -1 with errno. */
-int flow_end(struct flow *flow, struct carried *carried)
+/* Stops sending, waits for the thread, and frees the transfer; 0, or -1 with errno. */
+int transfer_end(struct transfer *transfer, struct transferred *transferred)
 {
-    atomic_store(&flow->is_ending, true);
-    pthread_join(flow->thread, NULL);
-    *carried = flow->carried;
-    int problem = flow->problem;
-    close(flow->fd);
-    free(flow);
+    atomic_store(&transfer->is_ending, true);
+    pthread_join(transfer->thread, NULL);
+    *transferred = transfer->transferred;
+    int problem = transfer->problem;
+    close(transfer->fd);
+    free(transfer);
     errno = problem;
     return problem == 0 ? 0 : -1;
 }

@@ -24,6 +24,8 @@ pub struct Connection {
     pub family: Family,
     /// By actor.
     pub ends: BTreeMap<String, Ends>,
+    /// The tokens that ss shows, by actor, as far as they are known.
+    pub tokens: BTreeMap<String, u32>,
 }
 
 /// A subflow that has a name.
@@ -104,9 +106,10 @@ impl Names {
         answer: &Fields,
     ) -> Result {
         let ends = ends_in(answer)?;
-        let new = || Connection { family, ends: BTreeMap::new() };
+        let new = || Connection { family, ends: BTreeMap::new(), tokens: BTreeMap::new() };
         let connection = self.connections.entry(name.to_owned()).or_insert_with(new);
         connection.ends.insert(actor.to_owned(), ends);
+        connection.tokens.remove(actor);
         let ends = seen_by(actor, ends);
         let initial = NamedSubflow { connection: name.to_owned(), ends, ids: BTreeMap::new() };
         self.subflows.insert(format!("{name}'s initial"), initial.clone());

@@ -227,8 +227,21 @@ impl World {
         Ok(borrow::socket(self.namespace("client")?, pid, ends)?)
     }
 
-    /// The token that ss shows for an actor's end of a connection.
-    pub fn token(&self, actor: &str, connection: &str) -> Result<u32> {
+    /// The token that ss shows for an actor's end of a connection. It never changes, so that it is read once.
+    pub fn token(&mut self, actor: &str, connection: &str) -> Result<u32> {
+        let known = self.names.connection(connection)?.tokens.get(actor).copied();
+        if let Some(token) = known {
+            return Ok(token);
+        }
+        let token = self.shown_token(actor, connection)?;
+        if let Some(connection) = self.names.connections.get_mut(connection) {
+            connection.tokens.insert(actor.to_owned(), token);
+        }
+        Ok(token)
+    }
+
+    /// The token that ss shows now.
+    pub fn shown_token(&self, actor: &str, connection: &str) -> Result<u32> {
         let ends = self.names.ends(actor, connection)?;
         let token = judge::token(self.namespace(actor)?, ends);
         token.map_or_else(|| failed(format!("ss -M shows no connection {ends:?}")), Ok)

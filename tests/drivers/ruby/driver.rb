@@ -1,4 +1,4 @@
-#!/usr/bin/env ruby
+#!/usr/bin/env -S ruby --disable=gems
 # frozen_string_literal: true
 
 # The driver in Ruby: answers each line of the runner with one line. See tests/conform/PROTOCOL.md.

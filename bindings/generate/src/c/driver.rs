@@ -122,7 +122,7 @@ fn fields(record: &RecordTable, outer: &str, member_prefix: &str, field_prefix: 
 /// `struct open_words`: what `read_open()` fills.
 fn holder(table: &OptionsTable) -> String {
     let (short, name) = (short_options(table), words::c_options(table.name));
-    let addresses = signature::options(table).into_iter().filter(|option| is_address(option));
+    let addresses = signature::options(table).into_iter().filter(is_address);
     let addresses: String = addresses
         .map(|Keyword { name, .. }| format!("    struct sockaddr_storage {name};\n"))
         .collect();

@@ -105,14 +105,13 @@ fn gets_none(world: &mut World, arguments: &Arguments) -> Result {
     ensure(event.get("kind").is_none(), || format!("it got: {event}"))
 }
 
-/// Causes more events than the kernel stores for a program that does not read them. As backups, the
-/// subflows need not rest after they have joined.
+/// Causes more events than the kernel stores for a program that does not read them.
 fn opens_and_closes(world: &mut World, arguments: &Arguments) -> Result {
     let (actor, sock) = (arguments.get("actor").to_owned(), arguments.get("sock").to_owned());
     let count: usize = arguments.value("count")?;
     let ip = world.names.family(&sock).client_ip(world.path(arguments.value("number")?)?);
     for _ in 0..count {
-        let open = Request::new("open").with("sock", &sock).with("local", ip).with("backup", true);
+        let open = Request::new("open").with("sock", &sock).with("local", ip);
         let id: u32 = world.done(&actor, open)?.value("id")?;
         world.done(&actor, Request::new("close").with("sock", &sock).with("id", id))?;
     }
@@ -140,7 +139,8 @@ fn applies(world: &mut World, arguments: &Arguments) -> Result {
         }
     }
     ensure(lost > 0, || "no event was lost".to_owned())?;
-    let shown = judge::ends(world.namespace(actor)?, world.token(actor, &connection)?);
+    let token = world.token(actor, &connection)?;
+    let shown = judge::ends(world.namespace(actor)?, token);
     ensure(open == shown, || format!("by its events {open:?} are open, ss shows {shown:?}"))
 }
 

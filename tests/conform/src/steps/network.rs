@@ -1,5 +1,7 @@
 //! The network, and what happens between its ends.
 
+use std::time::Duration;
+
 use subflows_lab::{DropSegments, Net, StripMptcp, Topology, WireOptions};
 
 use super::Sentence;
@@ -25,19 +27,22 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("the router of path {number} reports the unassigned address as unreachable", router_reports),
 ];
 
-/// `two wires` is two subnets whose paths can have middleboxes.
+/// `two wires` is two subnets whose paths can have middleboxes. With `two wires of 2 ms`, `open` returns
+/// without the rest that it inserts if the peer is near.
 fn network(world: &mut World, arguments: &Arguments) -> Result {
-    let name = arguments.get("name");
-    let net = if name == "two wires" {
-        let perfect = WireOptions::default();
-        Net::wires(&[("wifi", perfect), ("lte", perfect)])?
-    } else {
-        match name.parse::<Topology>() {
+    let wires = |delay| {
+        let options = WireOptions { delay, ..WireOptions::default() };
+        Net::wires(&[("wifi", options), ("lte", options)])
+    };
+    let net = match arguments.get("name") {
+        "two wires" => wires(Duration::ZERO)?,
+        "two wires of 2 ms" => wires(Duration::from_millis(2))?,
+        name => match name.parse::<Topology>() {
             Ok(topology) => topology.build()?,
             Err(why) => return failed(why),
-        }
+        },
     };
-    // A network whose ends take as many subflows as there may be, unless answer otherwise.
+    // Both ends accept the most subflows that the kernel allows, until a step sets another limit.
     for namespace in [&net.client, &net.server] {
         namespace.ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"])?;
     }

@@ -82,7 +82,8 @@ fn is_joined(world: &mut World, arguments: &Arguments) -> Result {
 
 fn uses_interface(world: &mut World, arguments: &Arguments) -> Result {
     let name = arguments.get("name");
-    let token = world.token("client", &world.names.subflow(name)?.connection)?;
+    let connection = world.names.subflow(name)?.connection.clone();
+    let token = world.token("client", &connection)?;
     let found =
         judge::find(world.namespace("client")?, token, world.names.subflow_ends("client", name)?);
     let bound = found.and_then(|found| found.interface);
@@ -107,7 +108,7 @@ fn shows(world: &mut World, arguments: &Arguments) -> Result {
 }
 
 fn shows_mptcp(world: &mut World, arguments: &Arguments) -> Result {
-    world.token(arguments.get("actor"), arguments.get("connection")).map(drop)
+    world.shown_token(arguments.get("actor"), arguments.get("connection")).map(drop)
 }
 
 /// ss still shows a connection that fell back, marked as `fallback`.

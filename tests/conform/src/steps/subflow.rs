@@ -207,7 +207,8 @@ fn close(world: &mut World, arguments: &Arguments, force: bool) -> Result {
             format!("the list of {actor} still contains it: {listed}")
         })?;
     }
-    let shown = judge::find(world.namespace(actor)?, world.token(actor, &connection)?, ends);
+    let token = world.token(actor, &connection)?;
+    let shown = judge::find(world.namespace(actor)?, token, ends);
     ensure(shown.is_none(), || format!("ss still shows it: {shown:?}"))
 }
 
@@ -225,8 +226,8 @@ fn makes_regular(world: &mut World, arguments: &Arguments) -> Result {
     set_backup(world, arguments, false)
 }
 
-/// The peer is answer by an option that nobody sends again when it is lost: so it is said again
-/// until ss shows it at both ends.
+/// TCP does not retransmit the option that carries the change (MP_PRIO). The step repeats the request until
+/// ss shows the change at both ends.
 fn set_backup(world: &mut World, arguments: &Arguments, backup: bool) -> Result {
     let (actor, name) = (arguments.get("actor"), arguments.get("name"));
     let connection = world.names.subflow(name)?.connection.clone();

@@ -13,8 +13,9 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Matches a text with a sentence: the parameter `{name}` stands for one word, `{name...}` at the
-    /// end for all remaining words, or for none. `subflow(s)` stands for `subflow` and `subflows`.
+    /// Matches a text with a sentence: the parameter `{name}` stands for one word, `{name...}` at
+    /// the end for all remaining words, or for none. `subflow(s)` stands for `subflow` and
+    /// `subflows`.
     pub fn parse(pattern: &str, text: &str) -> Option<Arguments> {
         let (text, expected) = text.split_once(": ").unwrap_or((text, ""));
         let mut values = Vec::new();

@@ -14,7 +14,8 @@ use crate::judge;
 use crate::protocol::{Answer, Request};
 use crate::step_error::{Result, StepError, failed};
 
-/// The longest wait for an answer. The timeouts in a driver are shorter, so that its own error comes first.
+/// The longest wait for an answer. The timeouts in a driver are shorter, so that its own error
+/// comes first.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How many bytes of a standard error are shown.

@@ -66,8 +66,8 @@ pub fn knows(namespace: &Namespace, token: u32) -> bool {
     oracle::ss_connections(namespace).iter().any(|shown| number(&shown.token) == token)
 }
 
-/// The live subflows of the connection with this token. A subflow that this end has closed is not live: it
-/// only waits for the acknowledgement of the peer.
+/// The live subflows of the connection with this token. A subflow that this end has closed is not
+/// live: it only waits for the acknowledgement of the peer.
 pub fn subflows(namespace: &Namespace, token: u32) -> Vec<SsSubflow> {
     let mut subflows = oracle::ss_subflows(namespace);
     let is_live = |state: &str| ["ESTAB", "SYN-SENT", "SYN-RECV", "CLOSE-WAIT"].contains(&state);

@@ -225,8 +225,9 @@ fn may_be_searched(folder: &Path) -> bool {
 
 /// Copies a file or a folder, so that every user can read and execute it.
 ///
-/// Another process copies it: a file that this process has open for writing is also open in a child that
-/// another thread starts at that moment, and a file that is open for writing cannot be executed.
+/// Another process copies it: a file that this process has open for writing is also open in a child
+/// that another thread starts at that moment, and a file that is open for writing cannot be
+/// executed.
 fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     let mut copy = Command::new("cp");
     copy.args(["--recursive", "--dereference", "--no-target-directory"]).args([from, to]);

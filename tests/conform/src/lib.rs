@@ -9,11 +9,11 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! A scenario ([`scenario`]) is a file of sentences, and [`steps`] is the table of all sentences. Each
-//! scenario is played once per combination of its variables, in a network of its own, with a process per
-//! actor ([`driver`]) that carries out requests ([`protocol`]) in its language ([`language`]). `ss`, `nstat`
-//! and the paths themselves ([`judge`]) decide whether a step succeeded; the answers of the library are
-//! compared with them.
+//! A scenario ([`scenario`]) is a file of sentences, and [`steps`] is the table of all sentences.
+//! Each scenario is played once per combination of its variables, in a network of its own, with a
+//! process per actor ([`driver`]) that carries out requests ([`protocol`]) in its language
+//! ([`language`]). `ss`, `nstat` and the paths themselves ([`judge`]) decide whether a step
+//! succeeded; the answers of the library are compared with them.
 
 pub mod arguments;
 mod borrow;

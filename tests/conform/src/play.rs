@@ -20,7 +20,8 @@ use crate::world::World;
 /// How many variants are played at once. Most of their time is waiting.
 const AT_ONCE: usize = 10;
 
-/// How many of these take the longest variants first. Two transfers at once leave time for the rest.
+/// How many of these take the longest variants first. Two transfers at once leave time for the
+/// rest.
 const LONGEST_FIRST: usize = 2;
 
 /// A variant to play, with the indexes of its scenario and its language.
@@ -86,8 +87,8 @@ fn play_all(scenarios: &[Scenario], languages: &[Language], report: &mut Report<
     });
 }
 
-/// The variants of all scenarios in all languages, those that take longest first: transfers, then the
-/// variants with the most steps.
+/// The variants of all scenarios in all languages, those that take longest first: transfers, then
+/// the variants with the most steps.
 fn jobs(scenarios: &[Scenario], languages: &[Language]) -> VecDeque<Job> {
     let only_v4 = std::env::var_os("CONFORM_IPV4_ONLY").is_some();
     let mut jobs = Vec::new();

@@ -8,7 +8,8 @@ use std::process::Command;
 
 use crate::language::{cargo, find, output};
 
-/// The interpreter that `PYTHON` names, or `python3`. If that is a script, the interpreter that it starts.
+/// The interpreter that `PYTHON` names, or `python3`. If that is a script, the interpreter that it
+/// starts.
 pub fn interpreter() -> Result<PathBuf, String> {
     let program = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let printed = output(Command::new(program).args(["-c", "import sys; print(sys.executable)"]))?;

@@ -99,7 +99,8 @@ impl World {
         Ok(())
     }
 
-    /// Whether the namespace gives every connection to the program, because taking control does not work.
+    /// Whether the namespace gives every connection to the program, because taking control does not
+    /// work.
     pub fn always_has_control(&self) -> bool {
         self.language.cannot_take_control()
     }
@@ -145,8 +146,8 @@ impl World {
         self.ask(actor, request)?.0.done()
     }
 
-    /// Sends a request, and compares the answer with the one that the step expects. Returns the fields,
-    /// or `None` if an error was expected.
+    /// Sends a request, and compares the answer with the one that the step expects. Returns the
+    /// fields, or `None` if an error was expected.
     pub fn request(
         &mut self,
         actor: &str,
@@ -194,8 +195,8 @@ impl World {
         std::mem::take(&mut self.drivers).into_values().try_for_each(Driver::finish)
     }
 
-    /// Starts a driver that inherits the client's connection: as a user without privileges, or in another
-    /// network namespace.
+    /// Starts a driver that inherits the client's connection: as a user without privileges, or in
+    /// another network namespace.
     pub fn give(&mut self, connection: &str, actor: &str) -> Result {
         let sock = self.borrow(connection)?;
         let mut command = if actor == "unprivileged" {
@@ -227,7 +228,8 @@ impl World {
         Ok(borrow::socket(self.namespace("client")?, pid, ends)?)
     }
 
-    /// The token that ss shows for an actor's end of a connection. It never changes, so that it is read once.
+    /// The token that ss shows for an actor's end of a connection. It never changes, so that it is
+    /// read once.
     pub fn token(&mut self, actor: &str, connection: &str) -> Result<u32> {
         let known = self.names.connection(connection)?.tokens.get(actor).copied();
         if let Some(token) = known {
@@ -282,8 +284,8 @@ impl World {
     }
 }
 
-/// Compares an answer with the one that the step expects. Returns the fields, or `None` if an error was
-/// expected.
+/// Compares an answer with the one that the step expects. Returns the fields, or `None` if an error
+/// was expected.
 pub fn compare(answer: Answer, arguments: &Arguments) -> Result<Option<Fields>> {
     match (answer, arguments.expected_error()) {
         (Answer::Err(kind, _), Some(expected)) if kind == expected => Ok(None),

@@ -1,4 +1,4 @@
-/* What C does by a socket or a handle: each of these calls has a form of its own. The other operations
+/* The operations that return a socket or a handle in C: each call has a form of its own. The others
  * are in operations.c. */
 #include "operations.h"
 
@@ -106,7 +106,8 @@ static int events(struct driver *driver, FILE *out)
     int fd = is_of_socket ? find_socket(driver) : -1;
     if (name == NULL || (is_of_socket && fd < 0))
         return -1;
-    int result = is_of_socket ? subflows_events(fd, &events) : subflows_events_of_namespace(&events);
+    int result =
+        is_of_socket ? subflows_events(fd, &events) : subflows_events_of_namespace(&events);
     return check(driver, result) < 0 ? -1 : keep(driver, EVENTS, name, -1, events);
 }
 

@@ -53,7 +53,8 @@ int keep(struct driver *driver, enum kind kind, const char *name, int fd, void *
     return 0;
 }
 
-/* Prints one end of a socket by getsockname(2) or getpeername(2); false with errno if it has none. */
+/* Prints one end of a socket by getsockname(2) or getpeername(2); false with errno if it has none.
+ * */
 bool print_end(FILE *out, const char *name, int fd,
                     int (*ask)(int, struct sockaddr *restrict, socklen_t *restrict))
 {

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Decodes %XX in place; false if the digits are not hexadecimal, or for %00, which would end the text. */
+/* Decodes %XX in place; false if the digits are not hexadecimal, or for %00, which would end the
+ * text. */
 static bool decode(char *text)
 {
     char *to = text;
@@ -146,7 +147,8 @@ int address(struct driver *driver, const char *key, struct sockaddr_storage *val
     return 0;
 }
 
-/* Reads an address into `room` and points `value` at it; leaves both as they are if the key is missing. */
+/* Reads an address into `room` and points `value` at it; leaves both as they are if the key is
+ * missing. */
 int maybe_address(struct driver *driver, const char *key, struct sockaddr_storage *room,
                   const struct sockaddr **value, socklen_t *length)
 {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The block that is sent repeatedly. Its size is prime, so that misplaced data changes the checksum.
- * PATIENCE_MS is the longest wait for progress. */
+/* The size of the block that is sent repeatedly: prime, so that misplaced data changes the
+ * checksum. PATIENCE_MS is the longest wait for progress. */
 enum { BLOCK = 65521, PATIENCE_MS = 15000 };
 
 struct checksum {
@@ -112,9 +112,10 @@ int receive_bytes(int fd, uint64_t wanted, struct transferred *transferred)
 static void *run(void *argument)
 {
     struct transfer *transfer = argument;
+    struct transferred *transferred = &transfer->transferred;
     int result = transfer->is_sending
-                     ? send_bytes(transfer->fd, UINT64_MAX, &transfer->is_ending, &transfer->transferred)
-                     : receive_bytes(transfer->fd, UINT64_MAX, &transfer->transferred);
+                     ? send_bytes(transfer->fd, UINT64_MAX, &transfer->is_ending, transferred)
+                     : receive_bytes(transfer->fd, UINT64_MAX, transferred);
     transfer->problem = result < 0 ? errno : 0;
     return NULL;
 }

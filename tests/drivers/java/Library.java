@@ -24,7 +24,9 @@ import org.subflows.Status;
 import org.subflows.Subflow;
 import org.subflows.Subflows;
 
-/** The operations of the library, a line for each, and the methods of the handles that they return. */
+/**
+ * The operations of the library, a line for each, and the methods of the handles that they return.
+ */
 final class Library {
     private final PlainSockets sockets;
     private final Map<String, Announced> announced = new HashMap<>();
@@ -48,14 +50,21 @@ final class Library {
         verbs.put("close", this::close);
         verbs.put("set_backup", this::setBackup);
         verbs.put("announce", this::announce);
-        verbs.put("announced.turn_away", request -> Map.of("count", handle(announced, request).turnAway()));
-        verbs.put("announced.withdraw", request -> done(() -> handle(announced, request).withdraw()));
+        verbs.put(
+                "announced.turn_away",
+                request -> Map.of("count", handle(announced, request).turnAway()));
+        verbs.put(
+                "announced.withdraw", request -> done(() -> handle(announced, request).withdraw()));
         verbs.put("events", this::events);
         verbs.put("events.next", this::next);
         verbs.put("events.close", request -> done(() -> handle(events, request).close()));
         verbs.put("connections", this::connections);
-        verbs.put("connection", request -> Answer.record(Subflows.connection(request.number("token")).toMap()));
-        verbs.put("capabilities", request -> Answer.list(Subflows.capabilities(), Capability::toMap));
+        verbs.put(
+                "connection",
+                request -> Answer.record(Subflows.connection(request.number("token")).toMap()));
+        verbs.put(
+                "capabilities",
+                request -> Answer.list(Subflows.capabilities(), Capability::toMap));
     }
 
     /** An operation on a channel, and the same on a descriptor. */

@@ -23,7 +23,10 @@ final class PlainSockets {
         void on(NetworkChannel channel) throws IOException;
     }
 
-    /** A channel; or a descriptor, because Java cannot make a channel of a descriptor that it inherited. */
+    /**
+     * A channel; or a descriptor, because Java cannot make a channel of a descriptor that it
+     * inherited.
+     */
     static final class Sock {
         final ProtocolFamily family;
         NetworkChannel channel;
@@ -90,8 +93,12 @@ final class PlainSockets {
         verbs.put("plain.connect", this::connect);
         verbs.put("plain.listen", request -> of(request).listen());
         verbs.put("plain.accept", this::accept);
-        verbs.put("plain.send", request -> new Transfer().send(socket(request), request.number("bytes")));
-        verbs.put("plain.receive", request -> Transfer.receive(socket(request), request.number("bytes")));
+        verbs.put(
+                "plain.send",
+                request -> new Transfer().send(socket(request), request.number("bytes")));
+        verbs.put(
+                "plain.receive",
+                request -> Transfer.receive(socket(request), request.number("bytes")));
         verbs.put("plain.start_sending", this::startSending);
         verbs.put("plain.stop_sending", this::stopSending);
         verbs.put("plain.start_receiving", this::startReceiving);

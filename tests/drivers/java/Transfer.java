@@ -11,7 +11,10 @@ import java.util.zip.CRC32;
 
 /** Data in one direction, in the background. */
 final class Transfer {
-    /** The block that is sent repeatedly. Its size is prime, so that misplaced data changes the checksum. */
+    /**
+     * The block that is sent repeatedly. Its size is prime, so that misplaced data changes the
+     * checksum.
+     */
     private static final byte[] BLOCK = new byte[65_521];
 
     static {

@@ -53,10 +53,12 @@ class Library:
     def _answer(self, request: Request, result: Any) -> Fields:
         if isinstance(result, socket.socket):
             return self._sockets.keep(request, result)
-        if isinstance(result, (subflows.Announced, subflows.Events)):
+        if isinstance(result, subflows.Announced):
             self._handles[request.text("name")] = result
-            is_announced = isinstance(result, subflows.Announced)
-            return {"id": result.id, "address": result.address} if is_announced else {}
+            return {"id": result.id, "address": result.address}
+        if isinstance(result, subflows.Events):
+            self._handles[request.text("name")] = result
+            return {}
         if result is None:
             return {}
         return records(result) if isinstance(result, list) else record(result)

@@ -34,7 +34,7 @@ class Request:
 
 
 def address(text: str) -> Union[str, tuple[str, int]]:
-    """`10.0.0.1:80` and `[2001:db8::1]:80` as host and port; an IP address without a port as it is."""
+    """Host and port of `10.0.0.1:80` or `[::1]:80`; an IP address without a port as it is."""
     if not text.startswith("[") and text.count(":") != 1:
         return text
     host, _, port = text.rpartition(":")

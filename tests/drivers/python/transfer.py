@@ -73,7 +73,9 @@ class Transfer:
     @staticmethod
     def start_sending(sock: socket.socket) -> Transfer:
         """Sends until `end` is called."""
-        return Transfer(sock, lambda sock, self: send(sock, lambda _: 0 if self.is_ending else None))
+        return Transfer(
+            sock, lambda sock, self: send(sock, lambda _: 0 if self.is_ending else None)
+        )
 
     @staticmethod
     def start_receiving(sock: socket.socket) -> Transfer:

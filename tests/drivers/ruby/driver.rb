@@ -38,7 +38,8 @@ class Driver
   def perform(verb, words)
     case verb
     when "hello"
-      { language: "ruby", verbs: [*PlainSockets::VERBS, *Library::VERBS, "remedy", "fork"].join(",") }
+      verbs = [*PlainSockets::VERBS, *Library::VERBS, "remedy", "fork"]
+      { language: "ruby", verbs: verbs.join(",") }
     when "remedy" then { remedy: @remedy }
     when *PlainSockets::VERBS then @sockets.perform(verb, words)
     when *Library::VERBS then @library.perform(verb, words)

@@ -16,7 +16,8 @@ class Library
 
     name = words.delete(:name)
     arguments = words.to_h { |key, text| value(key, text) }
-    keep(name, arguments.empty? && verb == "events" ? Subflows::Events.of_namespace : call(verb, arguments))
+    is_of_namespace = verb == "events" && arguments.empty?
+    keep(name, is_of_namespace ? Subflows::Events.of_namespace : call(verb, arguments))
   end
 
   private

@@ -7,8 +7,8 @@ require_relative "transfer"
 class PlainSockets
   PREFIX = "plain."
   VERBS = %w[
-    socket take_fd bind connect listen accept send receive start_sending stop_sending start_receiving
-    finish_receiving shutdown close setsockopt getsockopt
+    socket take_fd bind connect listen accept send receive start_sending stop_sending
+    start_receiving finish_receiving shutdown close setsockopt getsockopt
   ].map { |verb| "#{PREFIX}#{verb}" }.freeze
   FAMILIES = { "v4" => :INET, "v6" => :INET6 }.freeze
 
@@ -47,7 +47,8 @@ class PlainSockets
   end
 
   def connect(sock:, to:, wait: "true")
-    return ends(self[sock]) if self[sock].connect_nonblock(Request.address(to), exception: false) == 0
+    result = self[sock].connect_nonblock(Request.address(to), exception: false)
+    return ends(self[sock]) if result == 0
 
     raise Errno::EINPROGRESS if wait == "true" && !self[sock].wait_writable(Transfer::PATIENCE)
     return if wait != "true"

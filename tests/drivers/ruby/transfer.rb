@@ -4,7 +4,8 @@ require "zlib"
 
 # Sends and receives data, also in the background while the driver answers other requests.
 class Transfer
-  # The block that is sent repeatedly. Its size is prime, so that misplaced data changes the checksum.
+  # The block that is sent repeatedly. Its size is prime, so that misplaced data changes the
+  # checksum.
   BLOCK = Array.new(65_521) { |place| ((place * 7) + (place >> 8)) & 255 }.pack("C*").freeze
   # The longest wait for progress, in seconds.
   PATIENCE = 15

@@ -1,7 +1,8 @@
 //! The part of the driver in C (`tests/drivers/c`) that follows from core's tables: how each record
 //! is printed, each options struct filled and each operation called.
 //!
-//! Operations that return a socket or a handle in C differ from each other, and are written by hand.
+//! Operations that return a socket or a handle in C differ from each other, and are written by
+//! hand.
 
 use subflows::table::{Operation, OptionsTable, RecordTable};
 use subflows::{OPERATIONS, OPTIONS, RECORDS};

@@ -118,8 +118,8 @@ fn opens_and_closes(world: &mut World, arguments: &Arguments) -> Result {
     Ok(())
 }
 
-/// A program that applies every event, also after a loss, has the subflows that ss shows. The text after
-/// the colon names the subflows that were open when the stream began.
+/// A program that applies every event, also after a loss, has the subflows that ss shows. The text
+/// after the colon names the subflows that were open when the stream began.
 fn applies(world: &mut World, arguments: &Arguments) -> Result {
     let (actor, stream) = (arguments.get("actor"), arguments.get("stream"));
     let connection = arguments.get("connection").to_owned();

@@ -1,8 +1,8 @@
 //! The sentences of scenarios, and the step that each performs.
 //!
-//! The parameter `{name}` stands for one word, `{name...}` for all remaining words. The text after a colon
-//! is what the step expects or names: a kind of error (`NotReady`), values (`is_ready=true`), or a name for
-//! the result.
+//! The parameter `{name}` stands for one word, `{name...}` for all remaining words. The text after
+//! a colon is what the step expects or names: a kind of error (`NotReady`), values
+//! (`is_ready=true`), or a name for the result.
 
 mod events;
 mod network;

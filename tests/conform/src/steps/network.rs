@@ -27,8 +27,8 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("the router of path {number} reports the unassigned address as unreachable", router_reports),
 ];
 
-/// `two wires` is two subnets whose paths can have middleboxes. With `two wires of 2 ms`, `open` returns
-/// without the rest that it inserts if the peer is near.
+/// `two wires` is two subnets whose paths can have middleboxes. With `two wires of 2 ms`, `open`
+/// returns without the rest that it inserts if the peer is near.
 fn network(world: &mut World, arguments: &Arguments) -> Result {
     let wires = |delay| {
         let options = WireOptions { delay, ..WireOptions::default() };
@@ -196,8 +196,8 @@ fn loses_addresses(world: &mut World, arguments: &Arguments) -> Result {
     Ok(())
 }
 
-/// Without a route, a socket that is bound to an interface treats every IPv4 address as a neighbour. The
-/// shorter retransmission time makes the neighbour lookup fail soon.
+/// Without a route, a socket that is bound to an interface treats every IPv4 address as a
+/// neighbour. The shorter retransmission time makes the neighbour lookup fail soon.
 fn deletes_routes(world: &mut World, _: &Arguments) -> Result {
     let net = world.net()?;
     for path in &net.paths {

@@ -23,8 +23,9 @@ fn status(world: &mut World, actor: &str, sock: &str) -> Result<Fields> {
     world.done(actor, Request::new("status").with("sock", sock))
 }
 
-/// The status, such as `Mptcp, ready, Userspace`: the state, whether the connection is ready for additional
-/// subflows, and its path manager (`Unknown` if the step names none). ss must show the same token.
+/// The status, such as `Mptcp, ready, Userspace`: the state, whether the connection is ready for
+/// additional subflows, and its path manager (`Unknown` if the step names none). ss must show the
+/// same token.
 fn sees(world: &mut World, arguments: &Arguments) -> Result {
     let answer = status(world, arguments.get("actor"), arguments.get("sock"))?;
     match difference(&answer, arguments) {
@@ -71,8 +72,8 @@ fn token(world: &World, arguments: &Arguments, answer: &Fields) -> Result {
     }
 }
 
-/// Calls operations one after the other. Each is followed by its expected result: `ok`, a number of items,
-/// or a kind of error.
+/// Calls operations one after the other. Each is followed by its expected result: `ok`, a number of
+/// items, or a kind of error.
 fn calls(world: &mut World, arguments: &Arguments) -> Result {
     let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
     let before = status(world, actor, sock)?;

@@ -106,8 +106,8 @@ fn remote(world: &World, family: Family, to: &[&str]) -> Result<SocketAddr> {
     })
 }
 
-/// When `open` succeeds, ss shows the subflow as joined. When it fails, it leaves no subflow behind and
-/// keeps its timeout.
+/// When `open` succeeds, ss shows the subflow as joined. When it fails, it leaves no subflow behind
+/// and keeps its timeout.
 fn opens(world: &mut World, arguments: &Arguments) -> Result {
     let actor = arguments.get("actor").to_owned();
     let connection = arguments.get("sock").to_owned();
@@ -226,8 +226,8 @@ fn makes_regular(world: &mut World, arguments: &Arguments) -> Result {
     set_backup(world, arguments, false)
 }
 
-/// TCP does not retransmit the option that carries the change (MP_PRIO). The step repeats the request until
-/// ss shows the change at both ends.
+/// TCP does not retransmit the option that carries the change (MP_PRIO). The step repeats the
+/// request until ss shows the change at both ends.
 fn set_backup(world: &mut World, arguments: &Arguments, backup: bool) -> Result {
     let (actor, name) = (arguments.get("actor"), arguments.get("name"));
     let connection = world.names.subflow(name)?.connection.clone();

@@ -1,8 +1,8 @@
 //! The driver of the command: see tests/conform/PROTOCOL.md.
 //!
 //! The command acts on connections that other processes hold. So this process makes and holds the
-//! sockets by core, and runs the command with the token of a connection: the command borrows the socket
-//! from this process.
+//! sockets by core, and runs the command with the token of a connection: the command borrows the
+//! socket from this process.
 
 use std::process::Command;
 
@@ -42,8 +42,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("capabilities", "capabilities"),
 ];
 
-/// The arguments of the command. None if it does not have the operation, or if the socket has no token
-/// by which the command could find it.
+/// The arguments of the command. None if it does not have the operation, or if the socket has no
+/// token by which the command could find it.
 fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<String>>, Fault> {
     let known = COMMANDS.iter().find(|(operation, _)| *operation == request.verb());
     let Some((_, verb)) = known else { return Ok(None) };

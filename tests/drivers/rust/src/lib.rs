@@ -1,5 +1,5 @@
-//! What the drivers written in Rust share: the lines of the protocol, and the language's own sockets.
-//! The protocol is in tests/conform/PROTOCOL.md.
+//! What the drivers written in Rust share: the lines of the protocol, and the language's own
+//! sockets. The protocol is in tests/conform/PROTOCOL.md.
 
 mod answer;
 mod child;

@@ -11,7 +11,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{self, MsgFlags};
 
-/// The size of the block that is sent repeatedly: prime, so that misplaced data changes the checksum.
+/// The size of the block that is sent repeatedly: prime, so that misplaced data changes the
+/// checksum.
 const BLOCK: usize = 65_521;
 /// The longest wait for progress.
 const PATIENCE_MS: u16 = 15_000;

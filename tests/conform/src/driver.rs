@@ -155,7 +155,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.requests = None;
-        // Both fail only where it has ended and was waited for.
+        // Both calls fail only if the process has already been waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

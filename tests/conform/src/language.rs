@@ -126,7 +126,7 @@ fn command(root: &Path) -> Result<Language, String> {
     Ok(Language { helpers, ..Language::new("command", program) })
 }
 
-/// Linked to the library as it is installed for C.
+/// Linked to the C library as it is installed.
 fn c(root: &Path) -> Result<Language, String> {
     let folder = root.join("tests/drivers/c");
     let files = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;

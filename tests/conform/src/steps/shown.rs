@@ -143,7 +143,7 @@ fn counts_none(world: &mut World, arguments: &Arguments) -> Result {
     ensure(count == 0, || format!("the counter is {count}"))
 }
 
-/// Soon ss shows a joined subflow from there. The step gives it a name.
+/// Soon ss shows a joined subflow with the client's address on the path. The step gives it a name.
 fn kernel_has_opened(world: &mut World, arguments: &Arguments) -> Result {
     let (name, connection) = (arguments.new_name()?, arguments.get("connection").to_owned());
     let ip = world.names.family(&connection).client_ip(world.path(arguments.value("number")?)?);

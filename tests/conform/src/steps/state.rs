@@ -161,7 +161,7 @@ fn lists_connections(world: &mut World, arguments: &Arguments) -> Result {
     ensure(is_so, || format!("it lists {}, ss shows {}", answer.len(), shown.len()))
 }
 
-/// Both in the list and by its token.
+/// The connection is in the list, and is found by its token.
 fn finds(world: &mut World, arguments: &Arguments) -> Result {
     let (actor, connection) = (arguments.get("actor"), arguments.get("connection"));
     let (token, ends) = (world.token(actor, connection)?, world.names.ends(actor, connection)?);

@@ -19,7 +19,7 @@ pub type Answer = Result<Fields, Fault>;
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    /// None.
+    /// Without a field.
     pub fn new() -> Fields {
         Fields::default()
     }

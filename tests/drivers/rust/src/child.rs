@@ -18,7 +18,7 @@ pub(crate) fn run(f: impl FnOnce() -> String) -> Result<String, Fault> {
             drop(read_end);
             let answer = f();
             let _ = File::from(write_end).write_all(answer.as_bytes());
-            // SAFETY: the child uses nothing after this.
+            // SAFETY: the child has nothing left to do.
             unsafe { libc::_exit(0) }
         }
         ForkResult::Parent { child } => {

@@ -1,4 +1,4 @@
-//! What ss says of a connection, to hold a library's answers against.
+//! What ss shows of a connection, for comparison with the answers of a library.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -8,28 +8,31 @@ use std::time::{Duration, Instant};
 use subflows_lab::Namespace;
 use subflows_lab::oracle::{self, SsSubflow};
 
-use crate::place::{Ends, canonical};
-use crate::trouble::{Result, failed};
+use crate::ends::{Ends, canonical};
+use crate::step_error::{Result, failed};
 
-/// Long enough for anything on a busy machine that is not meant to take time.
+/// The longest wait for something that should happen at once, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// Between two looks at what no descriptor tells.
+/// The pause before the second look, which doubles with every further look up to `PAUSE_MAX`.
 const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_millis(40);
 
-/// Looks again and again until there is no reason left against it.
+/// Repeats a check until it returns no reason against success.
 pub fn soon(mut reason: impl FnMut() -> Result<Option<String>>) -> Result {
     let deadline = Instant::now() + SOON;
+    let mut pause = PAUSE;
     while let Some(why) = reason()? {
         if Instant::now() > deadline {
             return failed(format!("not within {SOON:?}: {why}"));
         }
-        thread::sleep(PAUSE);
+        thread::sleep(pause);
+        pause = PAUSE_MAX.min(pause * 2);
     }
     Ok(())
 }
 
-/// Tokens as ss writes them.
+/// The number of a token, which ss writes in hexadecimal digits.
 fn number(token: &str) -> u32 {
     u32::from_str_radix(token, 16).unwrap_or(0)
 }
@@ -42,7 +45,7 @@ pub fn token(namespace: &Namespace, ends: Ends) -> Option<u32> {
     found.map(|found| number(&found.token))
 }
 
-/// How much was received on the connection with these ends and not read, by `ss -M`.
+/// How many received bytes of the connection with these ends are unread, by `ss -M`.
 pub fn unread(namespace: &Namespace, ends: Ends) -> u64 {
     let shown = oracle::ss_connections(namespace);
     let is_it = |local, remote| (canonical(local), canonical(remote)) == ends;
@@ -50,10 +53,10 @@ pub fn unread(namespace: &Namespace, ends: Ends) -> u64 {
     found.map_or(0, |found| found.unread)
 }
 
-/// Where somebody listens, by `ss -l`.
+/// The addresses of all listeners, by `ss -l`.
 pub fn listeners(namespace: &Namespace) -> Result<BTreeSet<SocketAddr>> {
     let shown = namespace.output("ss", &["-Htln"])?;
-    // State, what waits, how much may wait, address: the last three words are address and peer.
+    // The columns are: state, receive queue, send queue, local address, peer address.
     let address = |line: &str| line.split_whitespace().nth(3)?.parse().ok();
     Ok(shown.lines().filter_map(address).map(canonical).collect())
 }
@@ -63,8 +66,8 @@ pub fn knows(namespace: &Namespace, token: u32) -> bool {
     oracle::ss_connections(namespace).iter().any(|shown| number(&shown.token) == token)
 }
 
-/// The subflows of the connection with this token. One that this end has closed is none any more:
-/// all that it waits for is the peer's acknowledgement.
+/// The live subflows of the connection with this token. A subflow that this end has closed is not
+/// live: it only waits for the acknowledgement of the peer.
 pub fn subflows(namespace: &Namespace, token: u32) -> Vec<SsSubflow> {
     let mut subflows = oracle::ss_subflows(namespace);
     let is_live = |state: &str| ["ESTAB", "SYN-SENT", "SYN-RECV", "CLOSE-WAIT"].contains(&state);
@@ -72,12 +75,12 @@ pub fn subflows(namespace: &Namespace, token: u32) -> Vec<SsSubflow> {
     subflows
 }
 
-/// What it shows, as ends.
+/// The ends of these subflows.
 pub fn ends(namespace: &Namespace, token: u32) -> BTreeSet<Ends> {
     subflows(namespace, token).iter().map(ends_of).collect()
 }
 
-/// The one with exactly these ends.
+/// The subflow with these ends.
 pub fn find(namespace: &Namespace, token: u32, ends: Ends) -> Option<SsSubflow> {
     subflows(namespace, token).into_iter().find(|found| ends_of(found) == ends)
 }

@@ -1,4 +1,4 @@
-//! The languages: how each one's driver is built and started.
+//! The languages: how their drivers are built and started.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,15 +17,15 @@ pub struct Language {
     pub name: &'static str,
     program: PathBuf,
     arguments: Vec<OsString>,
-    /// What else it needs, by the variable that tells it where that is.
+    /// Other files that it needs, by the environment variables that name them.
     helpers: Vec<(&'static str, PathBuf)>,
-    /// Libraries that it looks for in its own folder: files, or folders of them.
+    /// Files and folders that it expects in its own folder.
     libraries: Vec<PathBuf>,
-    /// Whether it becomes another user by itself: others may not execute its interpreter.
+    /// Whether it changes its user itself, because other users cannot execute its interpreter.
     changes_user: bool,
 }
 
-/// Builds the driver of a language, or says why not.
+/// Builds the driver of a language.
 type Build = fn(&Path) -> Result<Language, String>;
 
 /// Every language, in the order in which they are played.
@@ -44,7 +44,7 @@ impl Language {
         let known = LANGUAGES.iter().find(|(known, _)| *known == name);
         let (_, build) = known.ok_or_else(|| {
             let names: Vec<_> = LANGUAGES.iter().map(|(name, _)| *name).collect();
-            format!("there is no language {name}; there are: {}", names.join(", "))
+            format!("unknown language {name}: write one of {}", names.join(", "))
         })?;
         Ok(build(&root())?.under())
     }
@@ -54,7 +54,7 @@ impl Language {
         Language { name, program, arguments, helpers, libraries, changes_user: false }
     }
 
-    /// The same, run by another program, such as valgrind: `CONFORM_UNDER='valgrind -q'`.
+    /// The same driver, run by another program, such as valgrind: `CONFORM_UNDER='valgrind -q'`.
     fn under(mut self) -> Language {
         let under = std::env::var("CONFORM_UNDER").unwrap_or_default();
         let mut words = under.split_whitespace();
@@ -66,7 +66,7 @@ impl Language {
         self
     }
 
-    /// Whether what runs it does not know the kind of child that takes control.
+    /// Whether that program does not support the child process that takes control.
     pub(crate) fn cannot_take_control(&self) -> bool {
         std::env::var_os("CONFORM_UNDER").is_some()
     }
@@ -79,7 +79,7 @@ impl Language {
         command
     }
 
-    /// The driver as another user, who may execute what lies in this folder.
+    /// The driver as another user, who can execute the files in this folder.
     pub fn command_as(&self, user: u32, folder: &TempDir) -> std::io::Result<Command> {
         if self.changes_user {
             let mut command = self.command();
@@ -91,7 +91,7 @@ impl Language {
         Ok(command)
     }
 
-    /// The same where others may execute it, whatever lies above the original.
+    /// A copy of the driver in a folder that every user can read.
     fn copy(&self, folder: &TempDir) -> std::io::Result<Language> {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
         let copy = |from: &PathBuf| {
@@ -126,7 +126,7 @@ fn command(root: &Path) -> Result<Language, String> {
     Ok(Language { helpers, ..Language::new("command", program) })
 }
 
-/// Linked to the library as it is installed for C, and to nothing of this process.
+/// Linked to the C library as it is installed.
 fn c(root: &Path) -> Result<Language, String> {
     let folder = root.join("tests/drivers/c");
     let files = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -138,7 +138,7 @@ fn c(root: &Path) -> Result<Language, String> {
     let program = build.join("subflows-driver-c");
     let mut compiler = Command::new("cc");
     compiler.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-pedantic"]);
-    // Where something else watches, two are one too many.
+    // Sanitizers do not work together with CONFORM_UNDER, such as valgrind.
     if std::env::var_os("CONFORM_UNDER").is_none() {
         compiler.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     }
@@ -150,7 +150,7 @@ fn c(root: &Path) -> Result<Language, String> {
     Ok(Language { libraries, ..Language::new("c", program) })
 }
 
-/// Played by the interpreter that `PYTHON` names, or by the first on the way.
+/// Run by the interpreter that `PYTHON` names, or by the first in `PATH`.
 fn python(root: &Path) -> Result<Language, String> {
     let driver = root.join("tests/drivers/python/driver.py");
     Ok(Language {
@@ -162,7 +162,7 @@ fn python(root: &Path) -> Result<Language, String> {
     })
 }
 
-/// The gem as Ruby requires it, beside the driver.
+/// The gem in a folder with the driver.
 fn ruby(root: &Path) -> Result<Language, String> {
     let built = cargo(root, &["subflows-ruby"])?;
     let native = find(&built, "libsubflows_native.so")?;
@@ -178,11 +178,12 @@ fn ruby(root: &Path) -> Result<Language, String> {
         copy_all(&native, &library)
     };
     gather().map_err(|error| format!("{}: {error}", folder.display()))?;
-    let libraries = ["lib", "lines.rb", "own.rb"].map(|name| folder.join(name)).to_vec();
+    let libraries = fs::read_dir(&folder).map_err(|error| error.to_string())?;
+    let libraries = libraries.flatten().map(|entry| entry.path()).collect();
     Ok(Language { libraries, ..Language::new("ruby", folder.join("driver.rb")) })
 }
 
-/// The classes as `javac` makes them, beside the native part.
+/// The classes in a folder with the native part.
 fn java(root: &Path) -> Result<Language, String> {
     let built = cargo(root, &["subflows-java"])?;
     let native = find(&built, "libsubflows_java.so")?;
@@ -208,24 +209,25 @@ fn java(root: &Path) -> Result<Language, String> {
         compiler.args(files.filter(|path| path.extension().is_some_and(|ending| ending == "java")));
     }
     output(&mut compiler)?;
-    // Where other users may not look, a JVM has to be copied for them, as a whole.
+    // If other users cannot read the JVM, it is copied for them as a whole.
     let another = std::env::var_os("JAVA").and_then(|java| fs::canonicalize(java).ok());
     let home = another.as_deref().and_then(|java| java.parent()?.parent());
-    let hidden = home.filter(|home| !home.ancestors().all(may_be_searched));
-    let helpers = hidden.map(|home| ("JVM", home.to_owned())).into_iter().collect();
+    let unreadable = home.filter(|home| !home.ancestors().all(may_be_searched));
+    let helpers = unreadable.map(|home| ("JVM", home.to_owned())).into_iter().collect();
     let libraries = vec![classes, library];
     Ok(Language { helpers, libraries, ..Language::new("java", program) })
 }
 
-/// Whether every user may look for files in a folder.
+/// Whether every user can search a folder.
 fn may_be_searched(folder: &Path) -> bool {
     folder.metadata().is_ok_and(|folder| folder.permissions().mode() & 0o001 != 0)
 }
 
-/// Copies a file, or a folder with all that is in it, for everybody to read and to execute.
+/// Copies a file or a folder, so that every user can read and execute it.
 ///
-/// By a process of its own: what this one has open for writing is open, too, in whatever child another
-/// thread starts just then, and nobody may execute what is open for writing.
+/// Another process copies it: a file that this process has open for writing is also open in a child
+/// that another thread starts at that moment, and a file that is open for writing cannot be
+/// executed.
 fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     let mut copy = Command::new("cp");
     copy.args(["--recursive", "--dereference", "--no-target-directory"]).args([from, to]);
@@ -237,7 +239,7 @@ fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Builds packages as this program was built, and gives the files that came out.
+/// Builds packages in the profile of this program, and returns the files that were built.
 pub(crate) fn cargo(root: &Path, packages: &[&str]) -> Result<Vec<PathBuf>, String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
@@ -255,7 +257,7 @@ pub(crate) fn cargo(root: &Path, packages: &[&str]) -> Result<Vec<PathBuf>, Stri
 
 pub(crate) fn find(built: &[PathBuf], name: &str) -> Result<PathBuf, String> {
     let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));
-    found.cloned().ok_or_else(|| format!("building has made no {name}"))
+    found.cloned().ok_or_else(|| format!("the build did not produce {name}"))
 }
 
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
@@ -273,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    /// `Text file busy`, where another thread started a child while the copy was written.
+    /// Otherwise `Text file busy`, if another thread starts a child while the copy is written.
     #[test]
     fn copies_are_executed_while_other_threads_start_children() {
         let language = Language::new("true", "/bin/true".into());

@@ -1,16 +1,16 @@
-//! One line asks, one line answers: see PROTOCOL.md.
+//! Requests and answers, each of one line: see PROTOCOL.md.
 
 use std::fmt;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-use crate::trouble::{Result, failed};
+use crate::step_error::{Result, failed};
 
-/// What would end a word or a line, and what tells that something is encoded.
+/// Characters that are written as `%XX`.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// What a driver is asked.
+/// A request to a driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     verb: String,
@@ -19,19 +19,19 @@ pub struct Request {
 }
 
 impl Request {
-    /// A verb alone.
+    /// A verb without values.
     pub fn new(verb: &str) -> Request {
         Request { verb: verb.to_owned(), words: Vec::new(), is_for_child: false }
     }
 
-    /// And one more word.
+    /// With one more value.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl ToString) -> Request {
         self.words.push((key.to_owned(), value.to_string()));
         self
     }
 
-    /// The same, asked of a child of the driver.
+    /// The same request to a child of the driver.
     #[must_use]
     pub fn in_child(mut self) -> Request {
         self.is_for_child = true;
@@ -43,7 +43,7 @@ impl Request {
         [self.verb.as_str()].into_iter().chain(self.is_for_child.then_some("fork"))
     }
 
-    /// The value of a word.
+    /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.words.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
     }
@@ -60,22 +60,22 @@ impl fmt::Display for Request {
     }
 }
 
-/// What was found out, by name.
+/// The fields of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields(pub Vec<(String, String)>);
 
 impl Fields {
-    /// One of them, where it was told.
+    /// The text of a field, if the answer has it.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// One that must be told, in its type.
+    /// The value of a required field in its type.
     pub fn value<T: FromStr>(&self, name: &str) -> Result<T> {
         match self.get(name).map(str::parse) {
             Some(Ok(value)) => Ok(value),
-            Some(Err(_)) => failed(format!("{name} makes no sense in: {self}")),
-            None => failed(format!("there is no {name} in: {self}")),
+            Some(Err(_)) => failed(format!("cannot read {name} in: {self}")),
+            None => failed(format!("missing {name} in: {self}")),
         }
     }
 
@@ -83,9 +83,9 @@ impl Fields {
     pub fn list(&self) -> Result<Vec<Fields>> {
         let count: usize = self.value("count")?;
         let of = |number: usize| {
-            let before = format!("{number}.");
+            let prefix = format!("{number}.");
             let inner = self.0.iter().filter_map(|(name, value)| {
-                Some((name.strip_prefix(&before)?.to_owned(), value.clone()))
+                Some((name.strip_prefix(&prefix)?.to_owned(), value.clone()))
             });
             Fields(inner.collect())
         };
@@ -100,17 +100,17 @@ impl fmt::Display for Fields {
     }
 }
 
-/// What a driver answers.
+/// The answer of a driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Done.
+    /// Success.
     Ok(Fields),
-    /// Not done: the kind of error, and the kernel's number, or 0.
+    /// Failure: the kind of error, and the kernel's error number or 0.
     Err(String, i32),
 }
 
 impl Answer {
-    /// Reads a line.
+    /// Parses a line.
     pub fn parse(line: &str) -> Option<Answer> {
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
         let words = rest.split(' ').filter(|word| !word.is_empty());
@@ -131,7 +131,7 @@ impl Answer {
         }
     }
 
-    /// What was found out; an error fails.
+    /// The fields of a success; a failure fails the step.
     pub fn done(self) -> Result<Fields> {
         match self {
             Answer::Ok(fields) => Ok(fields),
@@ -162,21 +162,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_keep_what_would_end_them() {
+    fn values_are_encoded() {
         let request = Request::new("open").with("sock", "c").with("interface", "a b%\0");
         assert_eq!(request.to_string(), "open sock=c interface=a%20b%25%00");
         assert!(request.clone().in_child().to_string().starts_with("fork open "));
     }
 
     #[test]
-    fn answers_are_read() {
+    fn answers_are_parsed() {
         let answer = Answer::parse("ok count=2 0.id=1 1.id=7 1.x=a%20b").unwrap();
         let list = answer.done().unwrap().list().unwrap();
         assert_eq!(list[1].value::<u32>("id"), Ok(7));
         assert_eq!(list[1].get("x"), Some("a b"));
         assert_eq!(Answer::parse("err Refused 111"), Some(Answer::Err("Refused".into(), 111)));
-        for noise in ["", "okay", "err Refused", "err Refused x", "ok a"] {
-            assert_eq!(Answer::parse(noise), None, "{noise}");
+        for invalid in ["", "okay", "err Refused", "err Refused x", "ok a"] {
+            assert_eq!(Answer::parse(invalid), None, "{invalid}");
         }
     }
 }

@@ -8,14 +8,15 @@ use std::process::Command;
 
 use crate::language::{cargo, find, output};
 
-/// The interpreter that `PYTHON` names, or `python3`: itself, and no script that looks for it.
+/// The interpreter that `PYTHON` names, or `python3`. If that is a script, the interpreter that it
+/// starts.
 pub fn interpreter() -> Result<PathBuf, String> {
     let program = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-    let told = output(Command::new(program).args(["-c", "import sys; print(sys.executable)"]))?;
-    Ok(PathBuf::from(told.trim_end()))
+    let printed = output(Command::new(program).args(["-c", "import sys; print(sys.executable)"]))?;
+    Ok(PathBuf::from(printed.trim_end()))
 }
 
-/// Builds the native part, and gives the folder for `PYTHONPATH` that has it beside the sources.
+/// Builds the native part, and returns the folder for `PYTHONPATH` with it and the sources.
 pub fn module(root: &Path) -> Result<PathBuf, String> {
     let native = find(&cargo(root, &["subflows-python"])?, "lib_native.so")?;
     let folder = native.with_file_name("python");
@@ -25,7 +26,7 @@ pub fn module(root: &Path) -> Result<PathBuf, String> {
     let files =
         fs::read_dir(&sources).map_err(|error| format!("{}: {error}", sources.display()))?;
     let files = files.flatten().map(|file| file.path());
-    // Links: another test may have all of this loaded.
+    // Links, because another test may have loaded these files.
     for source in files.filter(|path| path.extension().is_some_and(|ending| ending == "py")) {
         link(&source, &package.join(source.file_name().unwrap_or_default()))?;
     }
@@ -33,11 +34,11 @@ pub fn module(root: &Path) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// Makes a link at a path, unless another test has.
+/// Makes a symbolic link, unless another test has made it.
 fn link(target: &Path, path: &Path) -> Result<(), String> {
-    let told = |error| format!("{}: {error}", path.display());
-    match symlink(target.canonicalize().map_err(told)?, path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(told(error)),
+    let at_path = |error| format!("{}: {error}", path.display());
+    match symlink(target.canonicalize().map_err(at_path)?, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(at_path(error)),
         _ => Ok(()),
     }
 }

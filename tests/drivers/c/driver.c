@@ -1,4 +1,4 @@
-/* The driver in C: does what the conformance runner asks, one line for one line. */
+/* The driver in C: answers each line of the conformance runner with one line. */
 #include "driver.h"
 
 #include <stdlib.h>
@@ -6,13 +6,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static const struct verb *const tables[] = { plain_verbs, operations, library_verbs };
+enum { TABLES = sizeof tables / sizeof tables[0] };
+
 static int hello(FILE *out)
 {
     fputs(" language=c verbs=fork,remedy", out);
-    for (const struct verb *verb = own_verbs; verb->name != NULL; verb++)
-        fprintf(out, ",%s", verb->name);
-    for (const struct verb *verb = library_verbs; verb->name != NULL; verb++)
-        fprintf(out, ",%s", verb->name);
+    for (int table = 0; table < TABLES; table++)
+        for (const struct verb *verb = tables[table]; verb->name != NULL; verb++)
+            fprintf(out, ",%s", verb->name);
     return 0;
 }
 
@@ -22,24 +24,22 @@ static int perform(struct driver *driver, FILE *out)
     if (strcmp(name, "hello") == 0)
         return hello(out);
     if (strcmp(name, "remedy") == 0) {
-        put_text(out, "remedy", driver->fault.remedy);
+        print_text(out, "", "remedy", driver->fault.remedy);
         return 0;
     }
-    for (const struct verb *verb = own_verbs; verb->name != NULL; verb++)
-        if (strcmp(verb->name, name) == 0)
-            return verb->perform(driver, out);
-    for (const struct verb *verb = library_verbs; verb->name != NULL; verb++)
-        if (strcmp(verb->name, name) == 0)
-            return verb->perform(driver, out);
-    return fault_protocol(driver, "there is no such verb");
+    for (int table = 0; table < TABLES; table++)
+        for (const struct verb *verb = tables[table]; verb->name != NULL; verb++)
+            if (strcmp(verb->name, name) == 0)
+                return verb->perform(driver, out);
+    return fault_protocol(driver, "unknown verb");
 }
 
-/* The answer, which the caller frees. */
+/* The answer to a line. The caller frees it. */
 static char *answer(struct driver *driver, char *line)
 {
-    char *said = NULL;
+    char *answer = NULL;
     size_t length = 0;
-    FILE *out = open_memstream(&said, &length);
+    FILE *out = open_memstream(&answer, &length);
     if (out == NULL)
         abort();
     fputs("ok", out);
@@ -52,10 +52,10 @@ static char *answer(struct driver *driver, char *line)
         fputc('\0', out);
     }
     fclose(out);
-    return said;
+    return answer;
 }
 
-/* The same, found out by a child of this process. */
+/* The answer that a child of this process finds. */
 static char *answer_of_child(struct driver *driver, char *line)
 {
     int ends[2];
@@ -63,19 +63,19 @@ static char *answer_of_child(struct driver *driver, char *line)
         abort();
     pid_t child = fork();
     if (child == 0) {
-        char *said = answer(driver, line);
-        size_t length = strlen(said);
-        _exit(write(ends[1], said, length) == (ssize_t)length ? 0 : 1);
+        char *found = answer(driver, line);
+        size_t length = strlen(found);
+        _exit(write(ends[1], found, length) == (ssize_t)length ? 0 : 1);
     }
     close(ends[1]);
     FILE *in = fdopen(ends[0], "r");
-    char *said = NULL;
+    char *found = NULL;
     size_t room = 0;
-    if (child < 0 || in == NULL || getdelim(&said, &room, '\0', in) < 0)
+    if (child < 0 || in == NULL || getdelim(&found, &room, '\0', in) < 0)
         abort();
     fclose(in);
     waitpid(child, NULL, 0);
-    return said;
+    return found;
 }
 
 int main(void)
@@ -89,16 +89,16 @@ int main(void)
         if (strcmp(line, "quit") == 0)
             break;
         bool is_for_child = strncmp(line, "fork ", 5) == 0;
-        char *said = is_for_child ? answer_of_child(driver, line + 5) : answer(driver, line);
-        puts(said);
-        free(said);
+        char *found = is_for_child ? answer_of_child(driver, line + 5) : answer(driver, line);
+        puts(found);
+        free(found);
         if (fflush(stdout) != 0)
             break;
     }
-    /* A flow that nobody has waited for has no end: it is the scenario's mistake. */
-    for (size_t i = 0; driver != NULL && i < THINGS_MAX; i++)
-        if (driver->things[i].kind != POURED && driver->things[i].kind != DRAINED)
-            forget(&driver->things[i]);
+    /* A transfer that the scenario did not end may never end, so it is not waited for. */
+    for (size_t i = 0; driver != NULL && i < OBJECTS_MAX; i++)
+        if (driver->objects[i].kind != SENDING && driver->objects[i].kind != RECEIVING)
+            release(&driver->objects[i]);
     free(line);
     free(driver);
     return EXIT_SUCCESS;

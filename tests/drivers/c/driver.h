@@ -1,4 +1,4 @@
-/* The driver in C: see tests/conform/PROTOCOL.md. One file for each part; no state but this. */
+/* The driver in C: see tests/conform/PROTOCOL.md. All state is in struct driver. */
 #ifndef DRIVER_H
 #define DRIVER_H
 
@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <subflows.h>
 
-enum { WORDS_MAX = 16, THINGS_MAX = 256, NAME_MAX_LENGTH = 64 };
+enum { WORDS_MAX = 16, OBJECTS_MAX = 256, NAME_SIZE = 64, ITEMS_MAX = 512, PREFIX_SIZE = 64 };
 
-/* What was asked: a verb, then key=value words. The texts are those of the line. */
+/* A request: a verb and key=value words. The texts point into the line. */
 struct request {
     char *verb;
     struct {
@@ -18,19 +18,19 @@ struct request {
     int count;
 };
 
-/* What went wrong last. */
+/* The last error. */
 struct fault {
     char kind[48];
     int number;
     char remedy[512];
 };
 
-enum kind { FREE, SOCKET, POURED, DRAINED, ANNOUNCED, EVENTS };
+enum kind { FREE, SOCKET, SENDING, RECEIVING, ANNOUNCED, EVENTS };
 
-/* Something that the runner has given a name. */
-struct thing {
+/* A socket or a handle to which the runner has given a name. */
+struct object {
     enum kind kind;
-    char name[NAME_MAX_LENGTH];
+    char name[NAME_SIZE];
     int fd;
     void *handle;
 };
@@ -38,64 +38,68 @@ struct thing {
 struct driver {
     struct request request;
     struct fault fault;
-    struct thing things[THINGS_MAX];
+    struct object objects[OBJECTS_MAX];
 };
 
-/* A verb does what the request says and writes what it found out; 0, or -1 with a fault. */
+/* Carries a request out and prints the fields of the answer; 0, or -1 with a fault. */
 struct verb {
     const char *name;
     int (*perform)(struct driver *driver, FILE *out);
 };
 
-extern const struct verb own_verbs[];
-extern const struct verb library_verbs[];
+/* Each table ends with a verb without a name. */
+extern const struct verb plain_verbs[]; /* plain_sockets.c */
+extern const struct verb library_verbs[]; /* library.c */
+extern const struct verb operations[]; /* operations.c, generated */
 
-/* words.c */
+/* request.c: read the words of the request; 0, or -1 with a fault. NULL if a text is missing. */
 int parse(struct driver *driver, char *line);
 const char *maybe_text(const struct driver *driver, const char *key);
 const char *text(struct driver *driver, const char *key);
 int number(struct driver *driver, const char *key, uint64_t max, uint64_t *value);
 int maybe_number(struct driver *driver, const char *key, uint64_t max, uint64_t *value);
-int is(struct driver *driver, const char *key, bool *value);
+int milliseconds(struct driver *driver, const char *key, uint32_t *value);
+int flag(struct driver *driver, const char *key, bool *value);
 int address(struct driver *driver, const char *key, struct sockaddr_storage *value,
             socklen_t *length);
+int maybe_address(struct driver *driver, const char *key, struct sockaddr_storage *room,
+                  const struct sockaddr **value, socklen_t *length);
+
+/* answer.c: record a fault and return -1; print a field whose name begins with `prefix`. */
 int fault(struct driver *driver, const char *kind, int number, const char *remedy);
 int fault_protocol(struct driver *driver, const char *what);
 int fault_not_offered(struct driver *driver, const char *what);
 int fault_errno(struct driver *driver);
 int fault_library(struct driver *driver);
-void put_text(FILE *out, const char *name, const char *value);
-void put_number(FILE *out, const char *name, uint64_t value);
-void put_address(FILE *out, const char *name, const struct sockaddr_storage *value);
-void put_ip(FILE *out, const char *name, const struct sockaddr_storage *value);
+int check(struct driver *driver, int result);
+void print_text(FILE *out, const char *prefix, const char *name, const char *value);
+void print_number(FILE *out, const char *prefix, const char *name, uint64_t value);
+void print_socket_address(FILE *out, const char *prefix, const char *name,
+                          const struct sockaddr_storage *value);
+void print_ip(FILE *out, const char *prefix, const char *name,
+              const struct sockaddr_storage *value);
+const char *item_prefix(char room[PREFIX_SIZE], const char *outer, int index);
 
-/* record.c: the members of the library's structs by their names, what is absent left out. */
-void put_status(FILE *out, const struct subflows_status *record);
-void put_info(FILE *out, const struct subflows_info *record);
-void put_subflow(FILE *out, const char *before, const struct subflows_subflow *record);
-void put_details(FILE *out, const char *before, const struct subflows_details *record);
-void put_address_record(FILE *out, const char *before, const struct subflows_address *record);
-void put_event(FILE *out, const struct subflows_event *record);
-void put_connection(FILE *out, const char *before, const struct subflows_connection *record);
-void put_capability(FILE *out, const char *before, const struct subflows_capability *record);
-
-/* own.c: sockets by the system's own means, and everything else that has a name. */
-struct thing *find(struct driver *driver, enum kind kind, const char *key);
+/* objects.c: sockets and handles by their names. */
+struct object *find(struct driver *driver, enum kind kind, const char *key);
+struct object *search(struct driver *driver, enum kind kind, const char *name);
 int keep(struct driver *driver, enum kind kind, const char *name, int fd, void *handle);
+int find_socket(struct driver *driver);
 int keep_socket(struct driver *driver, int fd, FILE *out);
-int sock(struct driver *driver);
-void forget(struct thing *thing);
+bool print_end(FILE *out, const char *name, int fd,
+               int (*ask)(int, struct sockaddr *restrict, socklen_t *restrict));
+void release(struct object *object);
 
-/* flow.c */
-struct flow;
-struct carried {
+/* transfer.c: data in one direction, in the foreground or in the background. */
+struct transfer;
+struct transferred {
     uint64_t bytes;
     uint32_t crc32;
 };
 int wait_for(int fd, short events);
-int pour(int fd, uint64_t wanted, atomic_bool *is_ending, struct carried *carried);
-int drain(int fd, uint64_t wanted, struct carried *carried);
-struct flow *flow_start(int fd, bool is_pouring);
-int flow_end(struct flow *flow, struct carried *carried);
+int send_bytes(int fd, uint64_t wanted, atomic_bool *is_ending, struct transferred *sent);
+int receive_bytes(int fd, uint64_t wanted, struct transferred *received);
+struct transfer *transfer_start(int fd, bool is_sending);
+int transfer_end(struct transfer *transfer, struct transferred *transferred);
 
 #endif

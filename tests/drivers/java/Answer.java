@@ -2,17 +2,17 @@ import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.function.Function;
 import org.subflows.Details;
 import org.subflows.Info;
 
-/** One line of ours, and the records in it by the names that core gives their fields. */
+/** Answers: one line, with the fields of records under core's names. */
 final class Answer {
     private Answer() {}
 
@@ -50,7 +50,7 @@ final class Answer {
         return value instanceof Long ? Long.toUnsignedString((Long) value) : value.toString();
     }
 
-    /** Core writes FinWait1 where Java has FIN_WAIT1. */
+    /** The runner expects core's names: FinWait1 for FIN_WAIT1. */
     static String camel(String name) {
         StringBuilder camel = new StringBuilder();
         for (String word : name.split("_")) {
@@ -59,47 +59,53 @@ final class Answer {
         return camel.toString();
     }
 
-    /** What a record tells; what is absent is not said. */
+    /** The fields of a record, without the absent ones. */
     static Map<String, Object> record(Map<String, Object> record) {
         Map<String, Object> fields = new LinkedHashMap<>();
         add(fields, "", record);
         return fields;
     }
 
-    /** How many there are, then the fields of each behind its number. */
-    static Map<String, Object> list(List<Map<String, Object>> records) {
+    /** The number of records, then the fields of each after its index. */
+    static <T> Map<String, Object> list(List<T> records, Function<T, Map<String, Object>> toMap) {
         Map<String, Object> fields = new LinkedHashMap<>();
-        addList(fields, "", records);
+        addList(fields, "", records, toMap);
         return fields;
     }
 
-    private static void add(Map<String, Object> fields, String before, Map<String, Object> record) {
+    private static void add(Map<String, Object> fields, String prefix, Map<String, Object> record) {
         record.forEach(
                 (name, value) -> {
-                    Object there = present(value);
-                    if (there instanceof Duration) {
-                        // Core counts in the unit that the name ends with.
+                    Object found = present(value);
+                    if (found instanceof Duration) {
+                        // Core's names end with the unit in which it counts.
                         boolean isMillis = name.startsWith("last");
-                        long nanos = ((Duration) there).toNanos();
+                        long nanos = ((Duration) found).toNanos();
                         String unit = isMillis ? "_ms" : "_us";
-                        fields.put(before + snake(name) + unit, nanos / (isMillis ? 1_000_000 : 1_000));
-                    } else if (there instanceof Info) {
-                        add(fields, before + snake(name) + ".", ((Info) there).toMap());
-                    } else if (there instanceof List) {
-                        List<Map<String, Object>> items = new ArrayList<>();
-                        ((List<?>) there).forEach(item -> items.add(((Details) item).toMap()));
-                        addList(fields, before + snake(name) + ".", items);
-                    } else if (there != null) {
-                        fields.put(before + snake(name), there);
+                        fields.put(prefix + snake(name) + unit, nanos / (isMillis ? 1_000_000 : 1_000));
+                    } else if (found instanceof Info) {
+                        add(fields, prefix + snake(name) + ".", ((Info) found).toMap());
+                    } else if (found instanceof List) {
+                        // Connection is the only record with a list.
+                        addList(
+                                fields,
+                                prefix + snake(name) + ".",
+                                (List<?>) found,
+                                item -> ((Details) item).toMap());
+                    } else if (found != null) {
+                        fields.put(prefix + snake(name), found);
                     }
                 });
     }
 
-    private static void addList(
-            Map<String, Object> fields, String before, List<Map<String, Object>> records) {
-        fields.put(before + "count", records.size());
+    private static <T> void addList(
+            Map<String, Object> fields,
+            String prefix,
+            List<T> records,
+            Function<T, Map<String, Object>> toMap) {
+        fields.put(prefix + "count", records.size());
         for (int index = 0; index < records.size(); index++) {
-            add(fields, before + index + ".", records.get(index));
+            add(fields, prefix + index + ".", toMap.apply(records.get(index)));
         }
     }
 

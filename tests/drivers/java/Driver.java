@@ -6,9 +6,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The driver in Java: does what the conformance runner asks, one line for one line. */
+/** The driver in Java: answers each line of the conformance runner with one line. */
 final class Driver {
-    /** Does what a request asks, and tells what came of it. */
+    /** Carries a request out, and returns the fields of the answer. */
     interface Verb {
         Map<String, Object> perform(Request request) throws IOException;
     }
@@ -17,9 +17,8 @@ final class Driver {
     private String remedy = "";
 
     private Driver() {
-        Own own = new Own();
-        own.offer(verbs);
-        new Library(own).offer(verbs);
+        PlainSockets sockets = new PlainSockets(verbs);
+        new Library(sockets, verbs);
         verbs.put("remedy", request -> Map.of("remedy", remedy));
         verbs.put(
                 "hello",
@@ -31,7 +30,7 @@ final class Driver {
             Request request = new Request(line);
             Verb verb = verbs.get(request.verb());
             if (verb == null) {
-                throw Fault.protocol("there is no verb " + request.verb());
+                throw Fault.protocol("unknown verb " + request.verb());
             }
             return Answer.of(verb.perform(request));
         } catch (IOException | RuntimeException thrown) {
@@ -50,7 +49,7 @@ final class Driver {
             if (line.equals("quit")) {
                 return;
             }
-            // Not println: it might write the line in two parts.
+            // println could write the line in two parts.
             out.print(driver.answer(line) + "\n");
             out.flush();
         }

@@ -5,11 +5,11 @@ import java.nio.channels.NotYetConnectedException;
 import java.util.Map;
 import org.subflows.SubflowsException;
 
-/** What went wrong, in the words of the protocol. */
+/** An error, as the protocol writes it. */
 final class Fault extends RuntimeException {
     private static final long serialVersionUID = 1;
 
-    /** Java tells errors of the system by their text alone. */
+    /** Java reports an error of the system only by its text. */
     private static final Map<String, Integer> NUMBERS =
             Map.of(
                     "Connection refused", 111,
@@ -28,13 +28,13 @@ final class Fault extends RuntimeException {
         this.remedy = remedy;
     }
 
-    /** The runner asked what makes no sense; what that is goes to standard error. */
+    /** A request that the driver does not understand. The reason goes to standard error. */
     static Fault protocol(String text) {
         System.err.println(text);
         return new Fault("Protocol", 0, "");
     }
 
-    /** This language cannot say it. */
+    /** A request that Java cannot express. */
     static Fault notOffered(String text) {
         System.err.println(text);
         return new Fault("NotOffered", 0, "");

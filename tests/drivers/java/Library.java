@@ -1,6 +1,5 @@
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.nio.channels.NetworkChannel;
 import java.time.Duration;
 import java.util.HashMap;
@@ -8,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
+import java.util.function.Function;
 import org.subflows.Address;
 import org.subflows.AnnounceOptions;
 import org.subflows.Announced;
@@ -18,101 +17,103 @@ import org.subflows.Connection;
 import org.subflows.ConnectionsOptions;
 import org.subflows.Event;
 import org.subflows.Events;
+import org.subflows.Info;
 import org.subflows.ListenOptions;
 import org.subflows.OpenOptions;
+import org.subflows.Status;
 import org.subflows.Subflow;
 import org.subflows.Subflows;
 
-/** The verbs of the library, one line for one call, and the handles that it gave out. */
+/**
+ * The operations of the library, a line for each, and the methods of the handles that they return.
+ */
 final class Library {
-    private final Own own;
+    private final PlainSockets sockets;
     private final Map<String, Announced> announced = new HashMap<>();
     private final Map<String, Events> events = new HashMap<>();
+    private final Map<String, Driver.Verb> verbs;
 
-    Library(Own own) {
-        this.own = own;
-    }
-
-    /** A verb on a channel, and the same on a number. */
-    interface OnChannel<T> {
-        T call(NetworkChannel channel) throws IOException;
-    }
-
-    interface OnNumber<T> {
-        T call(int fd) throws IOException;
-    }
-
-    private <T> T on(Request request, OnChannel<T> onChannel, OnNumber<T> onNumber)
-            throws IOException {
-        Own.Sock sock = own.of(request);
-        return sock.channel != null ? onChannel.call(sock.channel) : onNumber.call(sock.fd);
-    }
-
-    void offer(Map<String, Driver.Verb> verbs) {
+    Library(PlainSockets sockets, Map<String, Driver.Verb> verbs) {
+        this.sockets = sockets;
+        this.verbs = verbs;
         verbs.put("socket", this::socket);
         verbs.put("connect", this::connect);
         verbs.put("listen", this::listen);
-        verbs.put("upgrade", request -> Own.done(() -> own.of(request).step(Subflows::upgrade)));
-        verbs.put(
-                "take_control",
-                request -> {
-                    Own.Sock sock = own.of(request);
-                    if (sock.channel == null) {
-                        Subflows.takeControl(sock.fd);
-                    } else {
-                        sock.step(Subflows::takeControl);
-                    }
-                    return Map.of();
-                });
-        verbs.put(
-                "status",
-                request ->
-                        Answer.record(on(request, Subflows::status, Subflows::status).toMap()));
-        verbs.put(
-                "info",
-                request -> Answer.record(on(request, Subflows::info, Subflows::info).toMap()));
-        verbs.put(
-                "list",
-                request ->
-                        Answer.list(maps(on(request, Subflows::list, Subflows::list), Subflow::toMap)));
-        verbs.put(
-                "addresses",
-                request ->
-                        Answer.list(
-                                maps(
-                                        on(request, Subflows::addresses, Subflows::addresses),
-                                        Address::toMap)));
+        verbs.put("upgrade", request -> sockets.of(request).step(Subflows::upgrade));
+        verbs.put("take_control", this::takeControl);
+        record("status", Subflows::status, Subflows::status, Status::toMap);
+        record("info", Subflows::info, Subflows::info, Info::toMap);
+        list("list", Subflows::list, Subflows::list, Subflow::toMap);
+        list("addresses", Subflows::addresses, Subflows::addresses, Address::toMap);
         verbs.put("details", this::details);
         verbs.put("open", this::open);
-        verbs.put("close", request -> close(request, false));
-        verbs.put("force_close", request -> close(request, true));
+        verbs.put("close", this::close);
         verbs.put("set_backup", this::setBackup);
         verbs.put("announce", this::announce);
         verbs.put(
-                "turn_away",
-                request -> Map.of("count", of(announced, request).turnAway()));
-        verbs.put("withdraw", request -> Own.done(() -> of(announced, request).withdraw()));
+                "announced.turn_away",
+                request -> Map.of("count", handle(announced, request).turnAway()));
+        verbs.put(
+                "announced.withdraw", request -> done(() -> handle(announced, request).withdraw()));
         verbs.put("events", this::events);
-        verbs.put("next", this::next);
-        verbs.put("unfollow", request -> Own.done(() -> of(events, request).close()));
+        verbs.put("events.next", this::next);
+        verbs.put("events.close", request -> done(() -> handle(events, request).close()));
         verbs.put("connections", this::connections);
         verbs.put(
                 "connection",
                 request -> Answer.record(Subflows.connection(request.number("token")).toMap()));
         verbs.put(
                 "capabilities",
-                request -> Answer.list(maps(Subflows.capabilities(), Capability::toMap)));
+                request -> Answer.list(Subflows.capabilities(), Capability::toMap));
     }
 
-    private static <T> List<Map<String, Object>> maps(
-            List<T> records, java.util.function.Function<T, Map<String, Object>> map) {
-        return records.stream().map(map).collect(Collectors.toList());
+    /** An operation on a channel, and the same on a descriptor. */
+    interface OnChannel<T> {
+        T call(NetworkChannel channel) throws IOException;
     }
 
-    private static <T> T of(Map<String, T> handles, Request request) {
+    interface OnDescriptor<T> {
+        T call(int fd) throws IOException;
+    }
+
+    private <T> T on(Request request, OnChannel<T> onChannel, OnDescriptor<T> onDescriptor)
+            throws IOException {
+        PlainSockets.Sock sock = sockets.of(request);
+        return sock.channel != null ? onChannel.call(sock.channel) : onDescriptor.call(sock.fd);
+    }
+
+    /** An operation that takes only a socket, and returns a record. */
+    private <T> void record(
+            String name,
+            OnChannel<T> onChannel,
+            OnDescriptor<T> onDescriptor,
+            Function<T, Map<String, Object>> toMap) {
+        verbs.put(
+                name, request -> Answer.record(toMap.apply(on(request, onChannel, onDescriptor))));
+    }
+
+    /** An operation that takes only a socket, and returns a list of records. */
+    private <T> void list(
+            String name,
+            OnChannel<List<T>> onChannel,
+            OnDescriptor<List<T>> onDescriptor,
+            Function<T, Map<String, Object>> toMap) {
+        verbs.put(name, request -> Answer.list(on(request, onChannel, onDescriptor), toMap));
+    }
+
+    interface Action {
+        void run() throws IOException;
+    }
+
+    private static Map<String, Object> done(Action action) throws IOException {
+        action.run();
+        return Map.of();
+    }
+
+    private static <T> T handle(Map<String, T> handles, Request request) {
         T handle = handles.get(request.text("handle"));
         if (handle == null) {
-            throw Fault.protocol("no handle is called " + request.text("handle"));
+            throw Fault.protocol("no handle has the name " + request.text("handle"));
         }
         return handle;
     }
@@ -122,13 +123,14 @@ final class Library {
     }
 
     private Map<String, Object> socket(Request request) throws IOException {
-        return own.keep(
-                request, Own.family(request), Subflows.socketChannel(Own.family(request)));
+        return sockets.keep(
+                request,
+                PlainSockets.family(request),
+                Subflows.socketChannel(PlainSockets.family(request)));
     }
 
     private Map<String, Object> connect(Request request) throws IOException {
-        ConnectOptions options =
-                ConnectOptions.defaults().control(request.is("control", false));
+        ConnectOptions options = ConnectOptions.defaults().control(request.is("control", false));
         if (request.maybe("local").isPresent()) {
             options = options.local(request.address("local"));
         }
@@ -138,14 +140,22 @@ final class Library {
         if (timeout(request).isPresent()) {
             options = options.timeout(timeout(request).get());
         }
-        return own.keep(
-                request, null, Subflows.connect(request.address("to"), options).getChannel());
+        return sockets.keep(
+                request, null, Subflows.connect(request.address("address"), options).getChannel());
     }
 
     private Map<String, Object> listen(Request request) throws IOException {
         ListenOptions options = ListenOptions.defaults().onlyV6(request.is("only_v6", false));
-        return own.keep(
-                request, null, Subflows.listen(request.address("at"), options).getChannel());
+        return sockets.keep(
+                request, null, Subflows.listen(request.address("address"), options).getChannel());
+    }
+
+    private Map<String, Object> takeControl(Request request) throws IOException {
+        PlainSockets.Sock sock = sockets.of(request);
+        if (sock.channel == null) {
+            return done(() -> Subflows.takeControl(sock.fd));
+        }
+        return sock.step(Subflows::takeControl);
     }
 
     private Map<String, Object> details(Request request) throws IOException {
@@ -167,8 +177,7 @@ final class Library {
             options = options.networkInterface(request.text("interface"));
         }
         if (request.maybe("remote").isPresent()) {
-            InetSocketAddress remote = request.address("remote");
-            options = options.remote(remote);
+            options = options.remote(request.address("remote"));
         }
         if (request.maybe("local_port").isPresent()) {
             options = options.localPort((int) request.number("local_port"));
@@ -182,31 +191,26 @@ final class Library {
                         .toMap());
     }
 
-    private Map<String, Object> close(Request request, boolean force) throws IOException {
+    private Map<String, Object> close(Request request) throws IOException {
         long id = request.number("id");
-        Own.Sock sock = own.of(request);
-        if (sock.channel != null) {
-            Subflows.close(sock.channel, id, force);
-        } else {
-            Subflows.close(sock.fd, id, force);
-        }
-        return Map.of();
+        boolean force = request.is("force", false);
+        PlainSockets.Sock sock = sockets.of(request);
+        return sock.channel != null
+                ? done(() -> Subflows.close(sock.channel, id, force))
+                : done(() -> Subflows.close(sock.fd, id, force));
     }
 
     private Map<String, Object> setBackup(Request request) throws IOException {
         long id = request.number("id");
-        boolean yes = request.is("yes", false);
-        Own.Sock sock = own.of(request);
-        if (sock.channel != null) {
-            Subflows.setBackup(sock.channel, id, yes);
-        } else {
-            Subflows.setBackup(sock.fd, id, yes);
-        }
-        return Map.of();
+        boolean backup = request.is("backup", false);
+        PlainSockets.Sock sock = sockets.of(request);
+        return sock.channel != null
+                ? done(() -> Subflows.setBackup(sock.channel, id, backup))
+                : done(() -> Subflows.setBackup(sock.fd, id, backup));
     }
 
     private Map<String, Object> announce(Request request) throws IOException {
-        InetAddress ip = InetAddress.getByName(request.text("ip"));
+        InetAddress address = InetAddress.getByName(request.text("address"));
         AnnounceOptions options =
                 request.maybe("port")
                         .map(port -> AnnounceOptions.atPort(Integer.parseInt(port)))
@@ -214,8 +218,8 @@ final class Library {
         Announced made =
                 on(
                         request,
-                        sock -> Subflows.announce(sock, ip, options),
-                        fd -> Subflows.announce(fd, ip, options));
+                        sock -> Subflows.announce(sock, address, options),
+                        fd -> Subflows.announce(fd, address, options));
         announced.put(request.text("name"), made);
         Map<String, Object> fields = new LinkedHashMap<>();
         fields.put("id", made.id());
@@ -234,13 +238,13 @@ final class Library {
 
     private Map<String, Object> next(Request request) throws IOException {
         Duration timeout = Duration.ofMillis(request.number("timeout_ms"));
-        Optional<Event> event = of(events, request).poll(timeout);
+        Optional<Event> event = handle(events, request).poll(timeout);
         return event.isPresent() ? Answer.record(event.get().toMap()) : Map.of();
     }
 
     private Map<String, Object> connections(Request request) throws IOException {
         ConnectionsOptions options =
                 ConnectionsOptions.defaults().subflows(request.is("subflows", false));
-        return Answer.list(maps(Subflows.connections(options), Connection::toMap));
+        return Answer.list(Subflows.connections(options), Connection::toMap);
     }
 }

@@ -5,8 +5,8 @@ import java.lang.reflect.Method;
 import java.nio.channels.NetworkChannel;
 
 /**
- * Options of the system's that Java has no name for, by a function that the JDK keeps to itself; the
- * driver is started with {@code --add-opens java.base/sun.nio.ch=ALL-UNNAMED}.
+ * Reads options for which Java has no name, by a private function of the JDK. The driver is started
+ * with {@code --add-opens java.base/sun.nio.ch=ALL-UNNAMED}.
  */
 final class RawOption {
     private static final Method DESCRIPTOR = find("SelChImpl", "getFD");
@@ -25,7 +25,7 @@ final class RawOption {
             method.setAccessible(true);
             return method;
         } catch (ReflectiveOperationException other) {
-            throw new AssertionError("this JDK is made otherwise", other);
+            throw new AssertionError("this JDK has no such function", other);
         }
     }
 

@@ -7,7 +7,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** One line of the runner's: a verb, then words with values. */
+/** One line of the runner: a verb, and the values by their keys. */
 final class Request {
     private final String verb;
     private final Map<String, String> words = new HashMap<>();
@@ -18,9 +18,9 @@ final class Request {
         for (int index = 1; index < parts.length; index++) {
             String[] pair = parts[index].split("=", 2);
             if (pair.length != 2) {
-                throw Fault.protocol("cannot read: " + line);
+                throw Fault.protocol("cannot parse the line: " + line);
             }
-            // A plus is itself here.
+            // The protocol does not write a space as a plus.
             String value = pair[1].replace("+", "%2B");
             words.put(pair[0], URLDecoder.decode(value, StandardCharsets.UTF_8));
         }
@@ -35,7 +35,7 @@ final class Request {
     }
 
     String text(String key) {
-        return maybe(key).orElseThrow(() -> Fault.protocol(verb + " has no " + key + "="));
+        return maybe(key).orElseThrow(() -> Fault.protocol(verb + " requires " + key + "="));
     }
 
     long number(String key) {

@@ -1,7 +1,7 @@
-"""The driver in Python: does what the conformance runner asks, one line for one line.
+"""The driver in Python: answers each line of the conformance runner with one line.
 
-With `--as USER` it is that user, by number, from the first line on: an interpreter is seldom installed where
-everybody may execute it.
+With `--as USER` (a number) the driver changes to that user first: other users can seldom execute an
+interpreter that is not the system's.
 """
 
 from __future__ import annotations
@@ -11,27 +11,31 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from answer import Fault, Fields, answer, fault, protocol
 from library import Library
-from own import Sockets
-from words import Fault, Fields, Request, fault, protocol, told
+from plain_sockets import PlainSockets
+from request import Request
 
 
 class Driver:
     def __init__(self) -> None:
-        sockets = Sockets()
+        sockets = PlainSockets()
         self._verbs: dict[str, Callable[[Request], Fields]] = {
-            verb: getattr(verbs, verb)
-            for verbs in (sockets, Library(sockets))
-            for verb in verbs.VERBS
+            **sockets.verbs,
+            **Library(sockets).verbs,
+            "remedy": lambda _: {"remedy": self._remedy},
+            "hello": lambda _: {"language": "python", "verbs": ",".join(("fork", *self._verbs))},
         }
         self._remedy = ""
 
     def answer(self, line: str) -> str:
-        # A child passes its parent what it would have said itself.
         if line.startswith("fork "):
             return self._answer_of_child(line[len("fork ") :])
         try:
-            return told(self._perform(Request(line)))
+            request = Request(line)
+            if request.verb not in self._verbs:
+                raise protocol(f"unknown verb {request.verb}")
+            return answer(self._verbs[request.verb](request))
         except Fault as error:
             self._remedy = error.remedy
             return str(error)
@@ -40,32 +44,22 @@ class Driver:
             self._remedy = found.remedy
             return str(found)
 
-    def _perform(self, request: Request) -> Fields:
-        if request.verb == "hello":
-            verbs = ("fork", "remedy", *self._verbs)
-            return {"language": "python", "verbs": ",".join(verbs)}
-        if request.verb == "remedy":
-            return {"remedy": self._remedy}
-        if request.verb not in self._verbs:
-            raise protocol(f"there is no verb {request.verb}")
-        return self._verbs[request.verb](request)
-
     def _answer_of_child(self, line: str) -> str:
-        ours, theirs = os.pipe()
+        read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                with open(theirs, "w") as parent:
+                with open(write_end, "w") as parent:
                     parent.write(self.answer(line))
             except BaseException:
                 traceback.print_exc()
             finally:
                 os._exit(0)
-        os.close(theirs)
-        with open(ours) as said:
-            answer = said.read()
+        os.close(write_end)
+        with open(read_end) as pipe:
+            found = pipe.read()
         os.waitpid(child, 0)
-        return answer
+        return found
 
 
 def become(user: int) -> None:

@@ -1,144 +1,75 @@
-"""The verbs of the library, one line for one call."""
+"""The operations of the library, called by their names, and the handles that they return."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import socket
+from collections.abc import Callable
+from typing import Any
 
 import subflows
-from own import Sockets, family
-from record import record, records
-from words import Fields, Request, protocol
+from answer import Fields, protocol, record, records
+from plain_sockets import PlainSockets, family
+from request import Request, address, flag, seconds
 
-Handle = TypeVar("Handle")
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """The options that the request has; the others are left to their defaults."""
-    return {name: value for name, value in options.items() if value is not None}
+# How the value of each key is read. Every key but `timeout_ms` is the name of an argument.
+_READ: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("id", "token", "local_port", "port", "backlog"), int),
+    **dict.fromkeys(("backup", "control", "force", "only_v6", "subflows", "unbound"), flag),
+    **dict.fromkeys(("address", "local", "remote"), address),
+    "family": family,
+    "interface": str,
+    "timeout_ms": seconds,
+}
 
 
 class Library:
-    """The package, and the handles that it gave out."""
-
-    VERBS = (
-        "socket", "connect", "listen", "upgrade", "take_control", "status", "info", "list",
-        "details", "open", "close", "force_close", "set_backup", "announce", "turn_away",
-        "withdraw", "addresses", "events", "next", "unfollow", "connections", "connection",
-        "capabilities",
-    )  # fmt: skip
-
-    def __init__(self, sockets: Sockets) -> None:
+    def __init__(self, sockets: PlainSockets) -> None:
         self._sockets = sockets
-        self._announced: dict[str, subflows.Announced] = {}
-        self._events: dict[str, subflows.Events] = {}
+        self._handles: dict[str, Any] = {}
+        self._methods: dict[str, Callable[[Any, Request], Fields]] = {
+            "announced.turn_away": lambda announced, _: {"count": announced.turn_away()},
+            "announced.withdraw": lambda announced, _: announced.withdraw() or {},
+            "events.next": _next,
+            "events.close": lambda events, _: events.close() or {},
+        }
+        operations = [name for name in subflows.__all__ if name.islower()]
+        self.verbs = {
+            **dict.fromkeys(operations, self._call),
+            **dict.fromkeys(self._methods, self._call_method),
+        }
 
-    def socket(self, request: Request) -> Fields:
-        return self._sockets.keep(request, subflows.socket(family(request)))
+    def _call(self, request: Request) -> Fields:
+        arguments = {
+            key.removesuffix("_ms"): _READ[key](value)
+            for key, value in request.values.items()
+            if key not in ("name", "sock")
+        }
+        if "sock" in request.values:
+            arguments["sock"] = self._sockets.of(request)
+        if request.verb == "events" and not arguments:
+            return self._answer(request, subflows.Events.of_namespace())
+        return self._answer(request, getattr(subflows, request.verb)(**arguments))
 
-    def connect(self, request: Request) -> Fields:
-        options = _given(
-            local=request.maybe_address("local"),
-            interface=request.maybe("interface"),
-            timeout=request.seconds("timeout_ms"),
-            control=request.is_("control"),
-        )
-        return self._sockets.keep(request, subflows.connect(request.address("to"), **options))
+    def _answer(self, request: Request, result: Any) -> Fields:
+        if isinstance(result, socket.socket):
+            return self._sockets.keep(request, result)
+        if isinstance(result, subflows.Announced):
+            self._handles[request.text("name")] = result
+            return {"id": result.id, "address": result.address}
+        if isinstance(result, subflows.Events):
+            self._handles[request.text("name")] = result
+            return {}
+        if result is None:
+            return {}
+        return records(result) if isinstance(result, list) else record(result)
 
-    def listen(self, request: Request) -> Fields:
-        made = subflows.listen(request.address("at"), only_v6=request.is_("only_v6"))
-        return self._sockets.keep(request, made)
-
-    def upgrade(self, request: Request) -> Fields:
-        subflows.upgrade(self._sockets.of(request))
-        return {}
-
-    def take_control(self, request: Request) -> Fields:
-        subflows.take_control(self._sockets.of(request))
-        return {}
-
-    def status(self, request: Request) -> Fields:
-        return record(subflows.status(self._sockets.of(request)))
-
-    def info(self, request: Request) -> Fields:
-        return record(subflows.info(self._sockets.of(request)))
-
-    def list(self, request: Request) -> Fields:
-        return records(subflows.list(self._sockets.of(request)))
-
-    def addresses(self, request: Request) -> Fields:
-        return records(subflows.addresses(self._sockets.of(request)))
-
-    def details(self, request: Request) -> Fields:
-        return record(subflows.details(self._sockets.of(request), request.number("id")))
-
-    def open(self, request: Request) -> Fields:
-        options = _given(
-            local=request.maybe("local"),
-            interface=request.maybe("interface"),
-            remote=request.maybe_address("remote"),
-            local_port=request.maybe_number("local_port"),
-            backup=request.is_("backup"),
-            timeout=request.seconds("timeout_ms"),
-            unbound=request.is_("unbound"),
-        )
-        return record(subflows.open(self._sockets.of(request), **options))
-
-    def close(self, request: Request) -> Fields:
-        subflows.close(self._sockets.of(request), request.number("id"))
-        return {}
-
-    def force_close(self, request: Request) -> Fields:
-        subflows.close(self._sockets.of(request), request.number("id"), force=True)
-        return {}
-
-    def set_backup(self, request: Request) -> Fields:
-        sock = self._sockets.of(request)
-        subflows.set_backup(sock, request.number("id"), request.is_("yes"))
-        return {}
-
-    def announce(self, request: Request) -> Fields:
-        sock, ip = self._sockets.of(request), request.text("ip")
-        announced = subflows.announce(sock, ip, port=request.maybe_number("port"))
-        self._announced[request.text("name")] = announced
-        return {"id": announced.id, "address": announced.address}
-
-    def turn_away(self, request: Request) -> Fields:
-        return {"count": _of(self._announced, request).turn_away()}
-
-    def withdraw(self, request: Request) -> Fields:
-        _of(self._announced, request)
-        self._announced.pop(request.text("handle")).withdraw()
-        return {}
-
-    def events(self, request: Request) -> Fields:
-        if request.maybe("sock") is None:
-            events = subflows.Events.of_namespace()
-        else:
-            events = subflows.events(self._sockets.of(request))
-        self._events[request.text("name")] = events
-        return {}
-
-    def next(self, request: Request) -> Fields:
-        event = _of(self._events, request).next(request.seconds("timeout_ms"))
-        return {} if event is None else record(event)
-
-    def unfollow(self, request: Request) -> Fields:
-        _of(self._events, request).close()
-        del self._events[request.text("handle")]
-        return {}
-
-    def connections(self, request: Request) -> Fields:
-        return records(subflows.connections(subflows=request.is_("subflows")))
-
-    def connection(self, request: Request) -> Fields:
-        return record(subflows.connection(request.number("token")))
-
-    def capabilities(self, _: Request) -> Fields:
-        return records(subflows.capabilities())
+    def _call_method(self, request: Request) -> Fields:
+        name = request.text("handle")
+        if name not in self._handles:
+            raise protocol(f"no handle has the name {name}")
+        return self._methods[request.verb](self._handles[name], request)
 
 
-def _of(handles: dict[str, Handle], request: Request) -> Handle:
-    name = request.text("handle")
-    if name not in handles:
-        raise protocol(f"no handle is called {name}")
-    return handles[name]
+def _next(events: subflows.Events, request: Request) -> Fields:
+    event = events.next(seconds(request.text("timeout_ms")))
+    return {} if event is None else record(event)

@@ -4,6 +4,7 @@
 mod abi;
 mod comments;
 mod constants;
+mod driver;
 mod header;
 mod man;
 mod members;
@@ -45,5 +46,6 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
         Output::new(CHECK, abi.check()),
         Output::new(ABI, abi.to_string()),
     ]);
+    outputs.extend(driver::outputs());
     Ok(outputs)
 }

@@ -1,57 +1,59 @@
-//! The sentences of scenarios.
+//! The sentences of scenarios, and the step that each performs.
 //!
-//! `{name}` is one word, `{name...}` all that are left. Behind a colon stands what is expected: a
-//! kind of error (`NotReady`), values (`is_ready=true`), or the name that what came is given.
+//! The parameter `{name}` stands for one word, `{name...}` for all remaining words. The text after
+//! a colon is what the step expects or names: a kind of error (`NotReady`), values
+//! (`is_ready=true`), or a name for the result.
 
-mod event;
-mod load;
+mod events;
 mod network;
 mod shown;
 mod socket;
 mod state;
 mod subflow;
+mod transfer;
 
+use crate::arguments::Arguments;
 use crate::scenario::Step;
-use crate::sentence::Words;
-use crate::stage::Stage;
-use crate::trouble::{Result, failed};
+use crate::step_error::{Result, failed};
+use crate::world::World;
 
-/// Does what a sentence says.
-pub type Act = fn(&mut Stage, &Words) -> Result;
+/// Performs a step.
+pub type Perform = fn(&mut World, &Arguments) -> Result;
 
-/// A sentence, and what it does.
-pub type Sentence = (&'static str, Act);
+/// A sentence, and the function that performs it.
+pub type Sentence = (&'static str, Perform);
 
-/// Every sentence that there is, in groups.
+/// Every sentence, in groups.
 pub const SENTENCES: &[&[Sentence]] = &[
     network::SENTENCES,
     socket::SENTENCES,
     subflow::SENTENCES,
     shown::SENTENCES,
-    load::SENTENCES,
-    event::SENTENCES,
+    transfer::SENTENCES,
+    events::SENTENCES,
     state::SENTENCES,
 ];
 
-/// Does what a step says. `client's child` is a fork of the client's driver.
-pub fn perform(stage: &mut Stage, step: &Step) -> Result {
-    stage.is_child = step.text.contains("'s child ");
-    stage.last = None;
+/// Performs a step. `client's child` is a child process of the client's driver.
+pub fn perform(world: &mut World, step: &Step) -> Result {
+    world.is_child = step.text.contains("'s child ");
+    world.last = None;
     match find(step) {
-        Some((act, words)) => act(stage, &words),
-        None => failed("no sentence is like this; see tests/conform/src/steps"),
+        Some((perform, arguments)) => perform(world, &arguments),
+        None => failed("no sentence matches this step: see tests/conform/src/steps"),
     }
 }
 
-/// Whether a step can be read at all.
+/// Whether a sentence matches the step.
 pub fn is_known(step: &Step) -> bool {
     find(step).is_some()
 }
 
-/// Of the sentences that it may be, the one with the fewest holes.
-fn find(step: &Step) -> Option<(Act, Words)> {
+/// The matching sentence whose parameters stand for the fewest words.
+fn find(step: &Step) -> Option<(Perform, Arguments)> {
     let text = step.text.replace("'s child ", " ");
     let all = SENTENCES.iter().copied().flatten();
-    let fitting = all.filter_map(|(pattern, act)| Some((*act, Words::fill(pattern, &text)?)));
-    fitting.min_by_key(|(_, words)| words.holes())
+    let matching =
+        all.filter_map(|(sentence, perform)| Some((*perform, Arguments::parse(sentence, &text)?)));
+    matching.min_by_key(|(_, arguments)| arguments.word_count())
 }

@@ -1,59 +1,64 @@
-//! The network, and what is between the ends.
+//! The network, and what happens between its ends.
+
+use std::time::Duration;
 
 use subflows_lab::{DropSegments, Net, StripMptcp, Topology, WireOptions};
 
 use super::Sentence;
-use crate::sentence::Words;
-use crate::stage::{Meddler, Stage};
-use crate::trouble::{Result, ensure, failed};
+use crate::arguments::Arguments;
+use crate::step_error::{Result, ensure, failed};
+use crate::world::{Middlebox, World};
 
 pub(super) const SENTENCES: &[Sentence] = &[
     ("network {name...}", network),
-    ("{actor} takes {count} subflows", takes),
+    ("{actor} accepts at most {count} additional subflow(s)", limits_subflows),
     ("{actor} sets {setting} to {value...}", sets),
-    ("the kernel opens the paths", by_kernel),
-    ("every path carries {rate} mbit", carries),
+    ("the kernel's path manager opens a subflow on every path", kernel_opens),
+    ("every path carries at most {rate} Mbit/s", limits_rate),
     ("path {number} is cut", cut),
-    ("path {number} is mended", mended),
+    ("path {number} is repaired", repaired),
     ("path {number} drops {what...}", drops),
-    ("path {number} strips options {when...}", strips),
-    ("path {number} has dropped at least {count}", has_dropped),
-    ("path {number} meddles no more", meddles_no_more),
-    ("path {number} begins to meddle", begins_to_meddle),
-    ("interface {number} loses its {family} addresses", loses_addresses),
-    ("the routes beyond the subnets vanish", no_routes),
-    ("the router of path {number} says unreachable for nowhere", router_says),
+    ("path {number} strips Multipath TCP options {when...}", strips),
+    ("path {number} has dropped at least {count} segment(s)", has_dropped),
+    ("the middlebox on path {number} is switched off", switched_off),
+    ("the middlebox on path {number} is switched on", switched_on),
+    ("the client loses its {family} addresses on path {number}", loses_addresses),
+    ("the client's default routes are deleted", deletes_routes),
+    ("the router of path {number} reports the unassigned address as unreachable", router_reports),
 ];
 
-/// Two wires are two subnets with room for middleboxes.
-fn network(stage: &mut Stage, words: &Words) -> Result {
-    let name = words.get("name");
-    let net = if name == "two wires" {
-        let perfect = WireOptions::default();
-        Net::wires(&[("wifi", perfect), ("lte", perfect)])?
-    } else {
-        match name.parse::<Topology>() {
+/// `two wires` is two subnets whose paths can have middleboxes. With `two wires of 2 ms`, `open`
+/// returns without the rest that it inserts if the peer is near.
+fn network(world: &mut World, arguments: &Arguments) -> Result {
+    let wires = |delay| {
+        let options = WireOptions { delay, ..WireOptions::default() };
+        Net::wires(&[("wifi", options), ("lte", options)])
+    };
+    let net = match arguments.get("name") {
+        "two wires" => wires(Duration::ZERO)?,
+        "two wires of 2 ms" => wires(Duration::from_millis(2))?,
+        name => match name.parse::<Topology>() {
             Ok(topology) => topology.build()?,
             Err(why) => return failed(why),
-        }
+        },
     };
-    // A network whose ends take as many subflows as there may be, unless told otherwise.
+    // Both ends accept the most subflows that the kernel allows, until a step sets another limit.
     for namespace in [&net.client, &net.server] {
         namespace.ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"])?;
     }
-    stage.set(net)
+    world.set_net(net)
 }
 
-fn takes(stage: &mut Stage, words: &Words) -> Result {
-    let namespace = stage.namespace(words.get("actor"))?;
-    namespace.ip(&["mptcp", "limits", "set", "subflows", words.get("count")])?;
+fn limits_subflows(world: &mut World, arguments: &Arguments) -> Result {
+    let namespace = world.namespace(arguments.get("actor"))?;
+    namespace.ip(&["mptcp", "limits", "set", "subflows", arguments.get("count")])?;
     Ok(())
 }
 
-/// A setting of the namespace; `path_manager` also by the older name that it had before Linux 6.15.
-fn sets(stage: &mut Stage, words: &Words) -> Result {
-    let namespace = stage.namespace(words.get("actor"))?;
-    let (setting, value) = (words.get("setting"), words.get("value"));
+/// Sets a sysctl of the namespace. Before Linux 6.15, `path_manager` had another name.
+fn sets(world: &mut World, arguments: &Arguments) -> Result {
+    let namespace = world.namespace(arguments.get("actor"))?;
+    let (setting, value) = (arguments.get("setting"), arguments.get("value"));
     let result = namespace.set_sysctl(setting, value);
     if result.is_err() && setting == "net.mptcp.path_manager" {
         let older = if value == "userspace" { "1" } else { "0" };
@@ -62,15 +67,15 @@ fn sets(stage: &mut Stage, words: &Words) -> Result {
     Ok(result?)
 }
 
-fn by_kernel(stage: &mut Stage, _: &Words) -> Result {
-    Ok(stage.net()?.join_by_kernel()?)
+fn kernel_opens(world: &mut World, _: &Arguments) -> Result {
+    Ok(world.net()?.join_by_kernel()?)
 }
 
-/// By a token bucket where no wire is.
-fn carries(stage: &mut Stage, words: &Words) -> Result {
-    let rate = words.value::<u64>("rate")? * 1_000_000;
-    stage.rate = Some(rate);
-    let net = stage.net()?;
+/// Limits the rate by the wire, or by a token bucket (tbf) on paths without one.
+fn limits_rate(world: &mut World, arguments: &Arguments) -> Result {
+    let rate = arguments.value::<u64>("rate")? * 1_000_000;
+    world.rate = Some(rate);
+    let net = world.net()?;
     for path in &net.paths {
         if let Some(wire) = path.wire() {
             wire.set_rate(Some(rate));
@@ -87,108 +92,114 @@ fn carries(stage: &mut Stage, words: &Words) -> Result {
     Ok(())
 }
 
-/// For as long as it takes: the client never stops asking for its neighbour, or else it learns
-/// after three seconds that nobody is there, which is another failure.
-fn cut(stage: &mut Stage, words: &Words) -> Result {
-    let path = stage.path(words.value("number")?)?;
+/// The client asks for its neighbour 1000 times. With the default of 3, it would report after three
+/// seconds that the neighbour is unreachable, which is another failure.
+fn cut(world: &mut World, arguments: &Arguments) -> Result {
+    let path = world.path(arguments.value("number")?)?;
     for family in ["ipv4", "ipv6"] {
-        for asking in ["mcast_solicit", "ucast_solicit"] {
-            let key = format!("net/{family}/neigh/{}/{asking}", path.client_interface);
-            stage.net()?.client.set_sysctl(&key, "1000")?;
+        for setting in ["mcast_solicit", "ucast_solicit"] {
+            let key = format!("net/{family}/neigh/{}/{setting}", path.client_interface);
+            world.net()?.client.set_sysctl(&key, "1000")?;
         }
     }
     Ok(path.pull_cable()?)
 }
 
-fn mended(stage: &mut Stage, words: &Words) -> Result {
-    Ok(stage.path(words.value("number")?)?.plug_in()?)
+fn repaired(world: &mut World, arguments: &Arguments) -> Result {
+    Ok(world.path(arguments.value("number")?)?.plug_in()?)
 }
 
-fn drops(stage: &mut Stage, words: &Words) -> Result {
-    let segments = match words.get("what") {
-        "SYNs that ask for Multipath TCP" => DropSegments::mptcp_syns(),
-        "SYNs that join" => DropSegments::join_syns(),
+fn drops(world: &mut World, arguments: &Arguments) -> Result {
+    let segments = match arguments.get("what") {
+        "the SYNs of Multipath TCP" => DropSegments::mptcp_syns(),
+        "the SYNs of joins" => DropSegments::join_syns(),
         "the third ACK of joins" => DropSegments::third_ack_of_join(),
         "the fourth ACK of joins" => DropSegments::fourth_ack_of_join(),
-        what => return failed(format!("nothing can drop {what}")),
+        what => return failed(format!("unknown segments to drop: {what}")),
     };
-    meddle(stage, words, Meddler::Drop(segments))
+    add(world, arguments, Middlebox::Drop(segments))
 }
 
-fn strips(stage: &mut Stage, words: &Words) -> Result {
-    let strip = match words.get("when") {
+fn strips(world: &mut World, arguments: &Arguments) -> Result {
+    let strip = match arguments.get("when") {
         "from the SYN" => StripMptcp::from_syn(),
         "after the handshake" => StripMptcp::after_handshake(),
-        "when it begins to meddle" => StripMptcp::when_enabled(),
-        when => return failed(format!("nothing can strip {when}")),
+        "once switched on" => StripMptcp::when_enabled(),
+        when => return failed(format!("unknown time to strip options: {when}")),
     };
-    meddle(stage, words, Meddler::Strip(strip))
+    add(world, arguments, Middlebox::Strip(strip))
 }
 
-fn meddle(stage: &mut Stage, words: &Words, meddler: Meddler) -> Result {
-    let number = words.value("number")?;
-    let Some(wire) = stage.path(number)?.wire() else {
-        return failed("only wires have room for that: network two wires");
+fn add(world: &mut World, arguments: &Arguments, middlebox: Middlebox) -> Result {
+    let number = arguments.value("number")?;
+    let Some(wire) = world.path(number)?.wire() else {
+        return failed("only this network can have middleboxes: network two wires");
     };
-    match meddler.clone() {
-        Meddler::Drop(segments) => wire.add(segments),
-        Meddler::Strip(strip) => wire.add(strip),
+    match middlebox.clone() {
+        Middlebox::Drop(segments) => wire.add(segments),
+        Middlebox::Strip(strip) => wire.add(strip),
     }
-    stage.meddlers.push((number, meddler));
+    world.middleboxes.push((number, middlebox));
     Ok(())
 }
 
-/// What meddles with a path.
-fn meddlers<'a>(stage: &'a Stage, words: &Words) -> Result<impl Iterator<Item = &'a Meddler>> {
-    let number: usize = words.value("number")?;
-    let of_path = stage.meddlers.iter().filter(move |(path, _)| *path == number);
-    Ok(of_path.map(|(_, meddler)| meddler))
+/// The middleboxes on a path.
+fn middleboxes<'a>(
+    world: &'a World,
+    arguments: &Arguments,
+) -> Result<impl Iterator<Item = &'a Middlebox>> {
+    let number: usize = arguments.value("number")?;
+    let of_path = world.middleboxes.iter().filter(move |(path, _)| *path == number);
+    Ok(of_path.map(|(_, middlebox)| middlebox))
 }
 
-fn has_dropped(stage: &mut Stage, words: &Words) -> Result {
-    let wanted: u64 = words.value("count")?;
+fn has_dropped(world: &mut World, arguments: &Arguments) -> Result {
+    let wanted: u64 = arguments.value("count")?;
     crate::judge::soon(|| {
-        let dropped: u64 = meddlers(stage, words)?
-            .map(|meddler| match meddler {
-                Meddler::Drop(segments) => segments.dropped(),
-                Meddler::Strip(strip) => strip.stripped(),
+        let dropped: u64 = middleboxes(world, arguments)?
+            .map(|middlebox| match middlebox {
+                Middlebox::Drop(segments) => segments.dropped(),
+                Middlebox::Strip(strip) => strip.stripped(),
             })
             .sum();
-        Ok((dropped < wanted).then(|| format!("it has dropped {dropped}")))
+        Ok((dropped < wanted).then(|| format!("it has dropped {dropped} segments")))
     })
 }
 
-fn meddles_no_more(stage: &mut Stage, words: &Words) -> Result {
-    for meddler in meddlers(stage, words)? {
-        match meddler {
-            Meddler::Drop(segments) => segments.stop(),
-            Meddler::Strip(strip) => strip.disable(),
+fn switched_off(world: &mut World, arguments: &Arguments) -> Result {
+    for middlebox in middleboxes(world, arguments)? {
+        match middlebox {
+            Middlebox::Drop(segments) => segments.stop(),
+            Middlebox::Strip(strip) => strip.disable(),
         }
     }
     Ok(())
 }
 
-fn begins_to_meddle(stage: &mut Stage, words: &Words) -> Result {
-    for meddler in meddlers(stage, words)? {
-        match meddler {
-            Meddler::Strip(strip) => strip.enable(),
-            Meddler::Drop(_) => return failed("what drops does so from the beginning"),
+fn switched_on(world: &mut World, arguments: &Arguments) -> Result {
+    for middlebox in middleboxes(world, arguments)? {
+        match middlebox {
+            Middlebox::Strip(strip) => strip.enable(),
+            Middlebox::Drop(_) => {
+                return failed("a middlebox that drops segments is on from the start");
+            }
         }
     }
     Ok(())
 }
 
-fn loses_addresses(stage: &mut Stage, words: &Words) -> Result {
-    let path = stage.path(words.value("number")?)?;
-    let family = if words.get("family") == "v6" { "-6" } else { "-4" };
+fn loses_addresses(world: &mut World, arguments: &Arguments) -> Result {
+    let path = world.path(arguments.value("number")?)?;
+    let family = if arguments.get("family") == "v6" { "-6" } else { "-4" };
     let device = path.client_interface.as_str();
-    stage.net()?.client.ip(&[family, "address", "flush", "dev", device])?;
+    world.net()?.client.ip(&[family, "address", "flush", "dev", device])?;
     Ok(())
 }
 
-/// Bound to an interface, IPv4 takes any address for a neighbour, and waits for its answer.
-fn no_routes(stage: &mut Stage, _: &Words) -> Result {
-    let net = stage.net()?;
+/// Without a route, a socket that is bound to an interface treats every IPv4 address as a
+/// neighbour. The shorter retransmission time makes the neighbour lookup fail soon.
+fn deletes_routes(world: &mut World, _: &Arguments) -> Result {
+    let net = world.net()?;
     for path in &net.paths {
         let device = path.client_interface.as_str();
         for family in ["-4", "-6"] {
@@ -200,13 +211,13 @@ fn no_routes(stage: &mut Stage, _: &Words) -> Result {
     Ok(())
 }
 
-fn router_says(stage: &mut Stage, words: &Words) -> Result {
-    let number: usize = words.value("number")?;
-    let net = stage.net()?;
-    ensure(number <= net.routers.len(), || "there is no such router".to_owned())?;
-    for family in [crate::place::Family::V4, crate::place::Family::V6] {
-        let nowhere = family.nowhere().to_string();
-        net.routers[number - 1].ip(&["route", "replace", "unreachable", &nowhere])?;
+fn router_reports(world: &mut World, arguments: &Arguments) -> Result {
+    let number: usize = arguments.value("number")?;
+    let net = world.net()?;
+    ensure(number <= net.routers.len(), || "the network has no such router".to_owned())?;
+    for family in [crate::family::Family::V4, crate::family::Family::V6] {
+        let unassigned = family.unassigned().to_string();
+        net.routers[number - 1].ip(&["route", "replace", "unreachable", &unassigned])?;
     }
     Ok(())
 }

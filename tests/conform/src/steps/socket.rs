@@ -1,309 +1,311 @@
-//! Sockets: made, connected, accepted, used, closed.
+//! Creates, connects, uses and closes sockets.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::Sentence;
+use crate::arguments::Arguments;
+use crate::family::Family;
 use crate::judge::soon;
-use crate::place::Family;
+use crate::names::Listener;
 use crate::protocol::{Fields, Request};
-use crate::sentence::Words;
-use crate::stage::{Door, Stage, expect};
-use crate::trouble::{Result, ensure, failed};
+use crate::step_error::{Result, ensure, failed};
+use crate::world::{World, compare};
 
 pub(super) const SENTENCES: &[Sentence] = &[
-    ("{actor} makes a socket over {family}", makes),
-    ("{actor} makes a TCP socket over {family}", makes_tcp),
+    ("{actor} creates a socket over {family}", creates),
+    ("{actor} creates a TCP socket over {family}", creates_tcp),
     ("{actor} listens over {family}", listens),
-    ("{actor} listens everywhere over {family}", listens_everywhere),
-    ("{actor} listens by TCP over {family}", listens_by_tcp),
-    ("{actor} hears with {sock} over {family}", hears),
+    ("{actor} listens on every address over {family}", listens_on_every_address),
+    ("{actor} listens by plain TCP over {family}", listens_by_tcp),
+    ("{actor} listens on the socket {sock} over {family}", listens_on),
     ("{actor} binds {sock} to path {number}", binds),
-    ("{actor} binds {sock} to nothing", leaves_unbound),
+    ("{actor} leaves {sock} unbound", leaves_unbound),
     ("{actor} connects over {family} {how...}", connects_over),
-    ("{actor} connects to {door} {how...}", connects_to),
-    ("{actor} dials {door} with {sock}", dials),
-    ("{actor} begins to dial {door} with {sock}", begins_to_dial),
-    ("{actor} is connected by {sock}", is_connected),
-    ("{actor} accepts at {door}", accepts),
+    ("{actor} connects to {listener} {how...}", connects_to),
+    ("{actor} connects the socket {sock} to {listener}", connects_socket),
+    ("{actor} starts to connect the socket {sock} to {listener}", starts_to_connect),
+    ("{sock} becomes connected at the {actor}", becomes_connected),
+    ("{actor} accepts from {listener}", accepts),
     ("{actor} takes control of {sock}", takes_control),
     ("{actor} upgrades {sock}", upgrades),
-    ("{actor} shuts {sock} for {direction}", shuts),
-    ("{actor} drops {sock}", drops),
-    ("{link} ends", ends),
-    ("{actor} sends {bytes} on {sock}", sends),
-    ("{actor} receives {bytes} on {sock}", receives),
-    ("a byte goes each way on {link}", bytes),
-    ("{actor} sees the end of {sock}", sees_the_end),
+    ("{actor} shuts down {sock} for {direction}", shuts_down),
+    ("{actor} closes the socket {sock}", closes),
+    ("{connection} ends", ends),
+    ("a byte goes each way on {connection}", bytes),
+    ("{actor} reads the end of {sock}", reads_end),
     ("{actor} sets option {option} of {sock} to {value}", sets_option),
     ("{actor} reads option {option} of {sock}", reads_option),
-    ("{actor} is given {link}", is_given),
-    ("{actor} is told of {text...}", is_told),
+    ("{actor} receives the socket {connection}", receives_socket),
+    ("the remedy for {actor} mentions {text...}", remedy_mentions),
 ];
 
-fn with_family(verb: &str, words: &Words) -> Result<Request> {
-    let family: Family = words.value("family")?;
-    Ok(Request::new(verb).with("name", words.name()?).with("family", family.of_socket()))
+fn with_family(verb: &str, arguments: &Arguments) -> Result<Request> {
+    let family: Family = arguments.value("family")?;
+    Ok(Request::new(verb).with("name", arguments.new_name()?).with("family", family.of_socket()))
 }
 
-fn makes(stage: &mut Stage, words: &Words) -> Result {
-    make(stage, words, "socket")
+fn creates(world: &mut World, arguments: &Arguments) -> Result {
+    create(world, arguments, "socket")
 }
 
-fn makes_tcp(stage: &mut Stage, words: &Words) -> Result {
-    make(stage, words, "tcp")
+fn creates_tcp(world: &mut World, arguments: &Arguments) -> Result {
+    create(world, arguments, "plain.socket")
 }
 
-fn make(stage: &mut Stage, words: &Words, verb: &str) -> Result {
-    stage.done(words.get("actor"), with_family(verb, words)?)?;
-    stage.made.insert(words.name()?.to_owned(), words.value("family")?);
+fn create(world: &mut World, arguments: &Arguments, verb: &str) -> Result {
+    world.done(arguments.get("actor"), with_family(verb, arguments)?)?;
+    world.names.sockets.insert(arguments.new_name()?.to_owned(), arguments.value("family")?);
     Ok(())
 }
 
-/// Where an actor listens on the first path, and to what others connect.
-fn place(stage: &Stage, actor: &str, family: Family) -> Result<(IpAddr, IpAddr)> {
-    let path = stage.path(1)?;
+/// The address on which an actor listens on the first path, and the one to which peers connect.
+fn addresses(world: &World, actor: &str, family: Family) -> Result<(IpAddr, IpAddr)> {
+    let path = world.path(1)?;
     Ok(match actor {
         "server" => family.server(path),
         _ => (family.client_ip(path), family.client_ip(path)),
     })
 }
 
-fn listens(stage: &mut Stage, words: &Words) -> Result {
-    let (actor, family) = (words.get("actor"), words.value("family")?);
-    let (at, to) = place(stage, actor, family)?;
-    listen(stage, actor, family, (at, to), words.name()?)
+fn listens(world: &mut World, arguments: &Arguments) -> Result {
+    let (actor, family) = (arguments.get("actor"), arguments.value("family")?);
+    let (at, to) = addresses(world, actor, family)?;
+    listen(world, actor, family, (at, to), arguments.new_name()?)
 }
 
-/// Only there can peers come to an address that is announced without a port.
-fn listens_everywhere(stage: &mut Stage, words: &Words) -> Result {
-    let (actor, family) = (words.get("actor"), words.value("family")?);
-    let (_, to) = place(stage, actor, family)?;
-    listen(stage, actor, family, (family.everywhere(), to), words.name()?)
+/// Peers can connect to an address that is announced without a port only if the listener has it.
+fn listens_on_every_address(world: &mut World, arguments: &Arguments) -> Result {
+    let (actor, family) = (arguments.get("actor"), arguments.value("family")?);
+    let (_, to) = addresses(world, actor, family)?;
+    listen(world, actor, family, (family.any_address(), to), arguments.new_name()?)
 }
 
 fn listen(
-    stage: &mut Stage,
+    world: &mut World,
     actor: &str,
     family: Family,
     (at, to): (IpAddr, IpAddr),
     name: &str,
 ) -> Result {
     let request = Request::new("listen").with("name", name);
-    let told = stage.done(actor, request.with("at", SocketAddr::new(at, 0)))?;
-    keep_door(stage, name, family, to, &told)
+    let answer = world.done(actor, request.with("address", SocketAddr::new(at, 0)))?;
+    keep_listener(world, name, family, to, &answer)
 }
 
-fn keep_door(stage: &mut Stage, name: &str, family: Family, to: IpAddr, told: &Fields) -> Result {
-    let port = told.value::<SocketAddr>("local")?.port();
-    let door = Door { address: SocketAddr::new(to, port), family };
-    stage.doors.insert(name.to_owned(), door);
+fn keep_listener(
+    world: &mut World,
+    name: &str,
+    family: Family,
+    to: IpAddr,
+    answer: &Fields,
+) -> Result {
+    let port = answer.value::<SocketAddr>("local")?.port();
+    let listener = Listener { address: SocketAddr::new(to, port), family };
+    world.names.listeners.insert(name.to_owned(), listener);
     Ok(())
 }
 
-fn listens_by_tcp(stage: &mut Stage, words: &Words) -> Result {
-    let (actor, name) = (words.get("actor"), words.name()?);
-    stage.done(actor, with_family("tcp", words)?)?;
-    hear(stage, actor, words.value("family")?, name)
+fn listens_by_tcp(world: &mut World, arguments: &Arguments) -> Result {
+    let (actor, name) = (arguments.get("actor"), arguments.new_name()?);
+    world.done(actor, with_family("plain.socket", arguments)?)?;
+    listen_plain(world, actor, arguments.value("family")?, name)
 }
 
-fn hears(stage: &mut Stage, words: &Words) -> Result {
-    hear(stage, words.get("actor"), words.value("family")?, words.get("sock"))
+fn listens_on(world: &mut World, arguments: &Arguments) -> Result {
+    listen_plain(world, arguments.get("actor"), arguments.value("family")?, arguments.get("sock"))
 }
 
-/// Makes a socket listen by the language's own means.
-fn hear(stage: &mut Stage, actor: &str, family: Family, sock: &str) -> Result {
-    let (at, to) = place(stage, actor, family)?;
-    let bind = Request::new("bind").with("sock", sock).with("to", SocketAddr::new(at, 0));
-    let told = stage.done(actor, bind)?;
-    stage.done(actor, Request::new("hear").with("sock", sock))?;
-    keep_door(stage, sock, family, to, &told)
+/// Makes a socket listen without the library.
+fn listen_plain(world: &mut World, actor: &str, family: Family, sock: &str) -> Result {
+    let (at, to) = addresses(world, actor, family)?;
+    let bind = Request::new("plain.bind").with("sock", sock).with("to", SocketAddr::new(at, 0));
+    let answer = world.done(actor, bind)?;
+    world.done(actor, Request::new("plain.listen").with("sock", sock))?;
+    keep_listener(world, sock, family, to, &answer)
 }
 
-fn binds(stage: &mut Stage, words: &Words) -> Result {
-    let (actor, sock) = (words.get("actor"), words.get("sock"));
-    let path = stage.path(words.value("number")?)?;
-    let family = stage.family(sock);
+fn binds(world: &mut World, arguments: &Arguments) -> Result {
+    let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
+    let path = world.path(arguments.value("number")?)?;
+    let family = world.names.family(sock);
     let ip = if actor == "server" { family.server_ip(path) } else { family.client_ip(path) };
-    let request = Request::new("bind").with("sock", sock).with("to", SocketAddr::new(ip, 0));
-    stage.request(actor, request, words).map(drop)
+    let request = Request::new("plain.bind").with("sock", sock).with("to", SocketAddr::new(ip, 0));
+    world.request(actor, request, arguments).map(drop)
 }
 
-/// What is chosen where others are bound.
-fn leaves_unbound(_: &mut Stage, _: &Words) -> Result {
+/// The alternative to `binds` in scenarios that try both.
+fn leaves_unbound(_: &mut World, _: &Arguments) -> Result {
     Ok(())
 }
 
-/// A listener of the server's, a connection to it, and the same accepted.
-fn connects_over(stage: &mut Stage, words: &Words) -> Result {
-    let name = words.name()?;
-    let door = format!("{name}'s-door");
-    let family = words.value("family")?;
-    let place = place(stage, "server", family)?;
-    listen(stage, "server", family, place, &door)?;
-    connect(stage, words, &door)?;
-    accept(stage, "server", &door, name)
+/// The server listens, the client connects, and the server accepts.
+fn connects_over(world: &mut World, arguments: &Arguments) -> Result {
+    let name = arguments.new_name()?;
+    let listener = format!("{name}'s-listener");
+    let family = arguments.value("family")?;
+    let at_and_to = addresses(world, "server", family)?;
+    listen(world, "server", family, at_and_to, &listener)?;
+    connect(world, arguments, &listener)?;
+    accept(world, "server", &listener, name)
 }
 
-fn connects_to(stage: &mut Stage, words: &Words) -> Result {
-    connect(stage, words, words.get("door"))
+fn connects_to(world: &mut World, arguments: &Arguments) -> Result {
+    connect(world, arguments, arguments.get("listener"))
 }
 
-fn connect(stage: &mut Stage, words: &Words, door: &str) -> Result {
-    let actor = words.get("actor");
-    let door = find_door(stage, door)?;
-    let name = if words.kind().is_some() { "none" } else { words.name()? };
-    let mut request = Request::new("connect").with("name", name).with("to", door.address);
-    for how in words.parts("how") {
+fn connect(world: &mut World, arguments: &Arguments, listener: &str) -> Result {
+    let actor = arguments.get("actor");
+    let listener = find_listener(world, listener)?;
+    let name = if arguments.expected_error().is_some() { "none" } else { arguments.new_name()? };
+    let mut request = Request::new("connect").with("name", name).with("address", listener.address);
+    for how in arguments.parts("how") {
         request = match how {
-            "with control" if stage.has_control_anyway() => request,
+            "with control" if world.always_has_control() => request,
             "with control" => request.with("control", true),
             "without control" => request,
-            _ => return failed(format!("cannot connect {how}")),
+            _ => return failed(format!("unknown way to connect: {how}")),
         };
     }
-    match stage.request(actor, request, words)? {
-        Some(told) => stage.keep(actor, name, door.family, &told),
+    match world.request(actor, request, arguments)? {
+        Some(answer) => world.names.add_connection(actor, name, listener.family, &answer),
         None => Ok(()),
     }
 }
 
-fn find_door(stage: &Stage, name: &str) -> Result<Door> {
-    match stage.doors.get(name) {
-        Some(door) => Ok(door.clone()),
-        None if name == "nobody" => {
-            // A port at which nobody listens: the kernel chose it, and it is free again.
-            let ip = Family::V4.server(stage.path(1)?).0;
-            let bound = stage.net()?.server.run(|| std::net::TcpListener::bind((ip, 0)))?;
-            Ok(Door { address: bound.local_addr()?, family: Family::V4 })
+fn find_listener(world: &World, name: &str) -> Result<Listener> {
+    match world.names.listeners.get(name) {
+        Some(listener) => Ok(listener.clone()),
+        None if name == "closed-port" => {
+            // A port that the kernel chose and that is free again.
+            let ip = Family::V4.server(world.path(1)?).0;
+            let bound = world.net()?.server.run(|| std::net::TcpListener::bind((ip, 0)))?;
+            Ok(Listener { address: bound.local_addr()?, family: Family::V4 })
         }
-        None => failed(format!("nobody listens at {name}")),
+        None => failed(format!("no listener has the name {name}")),
     }
 }
 
-fn dials(stage: &mut Stage, words: &Words) -> Result {
-    let (actor, sock) = (words.get("actor"), words.get("sock"));
-    let door = find_door(stage, words.get("door"))?;
-    let request = Request::new("dial").with("sock", sock).with("to", door.address);
-    match stage.request(actor, request, words)? {
-        Some(told) => stage.keep(actor, sock, door.family, &told),
+fn connects_socket(world: &mut World, arguments: &Arguments) -> Result {
+    let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
+    let listener = find_listener(world, arguments.get("listener"))?;
+    let request = Request::new("plain.connect").with("sock", sock).with("to", listener.address);
+    match world.request(actor, request, arguments)? {
+        Some(answer) => world.names.add_connection(actor, sock, listener.family, &answer),
         None => Ok(()),
     }
 }
 
-fn begins_to_dial(stage: &mut Stage, words: &Words) -> Result {
-    let (actor, sock) = (words.get("actor"), words.get("sock"));
-    let door = find_door(stage, words.get("door"))?;
-    let request = Request::new("dial").with("sock", sock).with("to", door.address);
-    stage.done(actor, request.with("wait", false)).map(drop)
+fn starts_to_connect(world: &mut World, arguments: &Arguments) -> Result {
+    let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
+    let listener = find_listener(world, arguments.get("listener"))?;
+    let request = Request::new("plain.connect").with("sock", sock).with("to", listener.address);
+    world.done(actor, request.with("wait", false)).map(drop)
 }
 
-/// What was begun to be dialled is connected, by `status`.
-fn is_connected(stage: &mut Stage, words: &Words) -> Result {
-    let (actor, sock) = (words.get("actor"), words.get("sock"));
+/// Soon `status` reports that the socket is connected.
+fn becomes_connected(world: &mut World, arguments: &Arguments) -> Result {
+    let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
     soon(|| {
-        let told = stage.done(actor, Request::new("status").with("sock", sock))?;
-        Ok((told.get("state") != Some("Mptcp")).then(|| told.to_string()))
+        let answer = world.done(actor, Request::new("status").with("sock", sock))?;
+        Ok((answer.get("state") != Some("Mptcp")).then(|| answer.to_string()))
     })
 }
 
-fn accepts(stage: &mut Stage, words: &Words) -> Result {
-    accept(stage, words.get("actor"), words.get("door"), words.name()?)
+fn accepts(world: &mut World, arguments: &Arguments) -> Result {
+    accept(world, arguments.get("actor"), arguments.get("listener"), arguments.new_name()?)
 }
 
-fn accept(stage: &mut Stage, actor: &str, door: &str, name: &str) -> Result {
-    let family = find_door(stage, door)?.family;
-    let told = stage.done(actor, Request::new("accept").with("sock", door).with("name", name))?;
-    stage.keep(actor, name, family, &told)
+fn accept(world: &mut World, actor: &str, listener: &str, name: &str) -> Result {
+    let family = find_listener(world, listener)?.family;
+    let answer = world
+        .done(actor, Request::new("plain.accept").with("sock", listener).with("name", name))?;
+    world.names.add_connection(actor, name, family, &answer)
 }
 
-fn about(verb: &str, words: &Words) -> Request {
-    Request::new(verb).with("sock", words.get("sock"))
+fn about(verb: &str, arguments: &Arguments) -> Request {
+    Request::new(verb).with("sock", arguments.get("sock"))
 }
 
-fn takes_control(stage: &mut Stage, words: &Words) -> Result {
-    stage.request(words.get("actor"), about("take_control", words), words).map(drop)
+fn takes_control(world: &mut World, arguments: &Arguments) -> Result {
+    world.request(arguments.get("actor"), about("take_control", arguments), arguments).map(drop)
 }
 
-fn upgrades(stage: &mut Stage, words: &Words) -> Result {
-    stage.request(words.get("actor"), about("upgrade", words), words).map(drop)
+fn upgrades(world: &mut World, arguments: &Arguments) -> Result {
+    world.request(arguments.get("actor"), about("upgrade", arguments), arguments).map(drop)
 }
 
-fn shuts(stage: &mut Stage, words: &Words) -> Result {
-    let how = if words.get("direction") == "writing" { "write" } else { "read" };
-    stage.done(words.get("actor"), about("shutdown", words).with("how", how)).map(drop)
+fn shuts_down(world: &mut World, arguments: &Arguments) -> Result {
+    let how = if arguments.get("direction") == "writing" { "write" } else { "read" };
+    world
+        .done(arguments.get("actor"), about("plain.shutdown", arguments).with("how", how))
+        .map(drop)
 }
 
-fn drops(stage: &mut Stage, words: &Words) -> Result {
-    let request = Request::new("drop").with("name", words.get("sock"));
-    stage.done(words.get("actor"), request).map(drop)
+fn closes(world: &mut World, arguments: &Arguments) -> Result {
+    let request = Request::new("plain.close").with("name", arguments.get("sock"));
+    world.done(arguments.get("actor"), request).map(drop)
 }
 
-/// Behind the colon: how.
-fn ends(stage: &mut Stage, words: &Words) -> Result {
-    let link = words.get("link").to_owned();
-    let shut = Request::new("shutdown").with("sock", &link).with("how", "write");
-    match words.expected.as_str() {
-        "both shut it" => {
+/// The text after the colon is the way in which it ends.
+fn ends(world: &mut World, arguments: &Arguments) -> Result {
+    let connection = arguments.get("connection").to_owned();
+    let shut = Request::new("plain.shutdown").with("sock", &connection).with("how", "write");
+    match arguments.expected.as_str() {
+        "both ends shut it down" => {
             for actor in ["client", "server"] {
-                stage.done(actor, shut.clone())?;
+                world.done(actor, shut.clone())?;
             }
             Ok(())
         }
         "the server resets it" => {
-            // By what is left unread.
-            stage.done("client", Request::new("send").with("sock", &link).with("bytes", 1))?;
-            arrived(stage, &link)?;
-            stage.done("server", Request::new("drop").with("name", &link)).map(drop)
+            // A close with unread data resets the connection.
+            world.done(
+                "client",
+                Request::new("plain.send").with("sock", &connection).with("bytes", 1),
+            )?;
+            arrived(world, &connection)?;
+            world.done("server", Request::new("plain.close").with("name", &connection)).map(drop)
         }
-        "its last path is closed" => {
-            let id = stage.id("client", &format!("{link}'s initial"))?;
-            let request = Request::new("force_close").with("sock", &link).with("id", id);
-            stage.done("client", request).map(drop)
+        "its last subflow is closed" => {
+            let id = world.id("client", &format!("{connection}'s initial"))?;
+            let request = Request::new("close").with("sock", &connection).with("id", id);
+            let request = request.with("force", true);
+            world.done("client", request).map(drop)
         }
-        how => failed(format!("nothing ends by that {how}")),
+        how => failed(format!("unknown way to end: {how}")),
     }
 }
 
-/// Soon ss shows at the server something that was received and not read.
-fn arrived(stage: &Stage, link: &str) -> Result {
-    let ends = stage.ends("server", link)?;
-    let namespace = stage.namespace("server")?;
+/// Soon ss shows received and unread data at the server.
+fn arrived(world: &World, connection: &str) -> Result {
+    let ends = world.names.ends("server", connection)?;
+    let namespace = world.namespace("server")?;
     soon(|| {
         let unread = crate::judge::unread(namespace, ends);
         Ok((unread == 0).then(|| "nothing has arrived".to_owned()))
     })
 }
 
-fn sends(stage: &mut Stage, words: &Words) -> Result {
-    let request = about("send", words).with("bytes", words.get("bytes"));
-    stage.request(words.get("actor"), request, words).map(drop)
-}
-
-fn receives(stage: &mut Stage, words: &Words) -> Result {
-    let bytes: u64 = words.value("bytes")?;
-    let told = stage.done(words.get("actor"), about("receive", words).with("bytes", bytes))?;
-    ensure(told.value::<u64>("bytes")? == bytes, || told.to_string())
-}
-
-fn bytes(stage: &mut Stage, words: &Words) -> Result {
-    let link = words.get("link");
+fn bytes(world: &mut World, arguments: &Arguments) -> Result {
+    let connection = arguments.get("connection");
     for (from, to) in [("client", "server"), ("server", "client")] {
-        stage.done(from, Request::new("send").with("sock", link).with("bytes", 1))?;
-        let request = Request::new("receive").with("sock", link).with("bytes", 1);
-        let told = stage.done(to, request)?;
-        ensure(told.value("bytes") == Ok(1), || format!("nothing came to the {to}: {told}"))?;
+        world.done(from, Request::new("plain.send").with("sock", connection).with("bytes", 1))?;
+        let request = Request::new("plain.receive").with("sock", connection).with("bytes", 1);
+        let answer = world.done(to, request)?;
+        ensure(answer.value("bytes") == Ok(1), || format!("the {to} received nothing: {answer}"))?;
     }
     Ok(())
 }
 
-fn sees_the_end(stage: &mut Stage, words: &Words) -> Result {
-    let told = stage.done(words.get("actor"), about("receive", words).with("bytes", 1))?;
-    ensure(told.value("bytes") == Ok(0), || format!("it is not over: {told}"))
+fn reads_end(world: &mut World, arguments: &Arguments) -> Result {
+    let answer =
+        world.done(arguments.get("actor"), about("plain.receive", arguments).with("bytes", 1))?;
+    ensure(answer.value("bytes") == Ok(0), || format!("the stream has not ended: {answer}"))
 }
 
 /// The level and the number of an option, from <asm-generic/socket.h> and <linux/tcp.h>.
-fn option(request: Request, words: &Words) -> Result<Request> {
-    let (level, option) = match words.get("option") {
+fn option(request: Request, arguments: &Arguments) -> Result<Request> {
+    let (level, option) = match arguments.get("option") {
         "SO_KEEPALIVE" => (1, 9),
         "SO_MARK" => (1, 36),
         "SO_PROTOCOL" => (1, 38),
@@ -314,30 +316,34 @@ fn option(request: Request, words: &Words) -> Result<Request> {
         "TCP_REPAIR" => (6, 19),
         "TCP_MD5SIG_EXT" => (6, 32),
         "TCP_FASTOPEN_CONNECT" => (6, 30),
-        name => return failed(format!("the number of {name} is not known here")),
+        name => {
+            return failed(format!(
+                "unknown option {name}: add its number to tests/conform/src/steps/socket.rs"
+            ));
+        }
     };
     Ok(request.with("level", level).with("option", option))
 }
 
-fn sets_option(stage: &mut Stage, words: &Words) -> Result {
-    let request = option(about("set_option", words), words)?;
-    let request = request.with("value", words.get("value"));
-    stage.done(words.get("actor"), request).map(drop)
+fn sets_option(world: &mut World, arguments: &Arguments) -> Result {
+    let request = option(about("plain.setsockopt", arguments), arguments)?;
+    let request = request.with("value", arguments.get("value"));
+    world.done(arguments.get("actor"), request).map(drop)
 }
 
-fn reads_option(stage: &mut Stage, words: &Words) -> Result {
-    let request = option(about("get_option", words), words)?;
-    stage.request(words.get("actor"), request, words).map(drop)
+fn reads_option(world: &mut World, arguments: &Arguments) -> Result {
+    let request = option(about("plain.getsockopt", arguments), arguments)?;
+    world.request(arguments.get("actor"), request, arguments).map(drop)
 }
 
-fn is_given(stage: &mut Stage, words: &Words) -> Result {
-    stage.give(words.get("link"), words.get("actor"))
+fn receives_socket(world: &mut World, arguments: &Arguments) -> Result {
+    world.give(arguments.get("connection"), arguments.get("actor"))
 }
 
-/// The remedy of the last error names it.
-fn is_told(stage: &mut Stage, words: &Words) -> Result {
-    let (answer, _) = stage.ask(words.get("actor"), Request::new("remedy"))?;
-    let told = expect(answer, &Words::default())?.unwrap_or_default();
-    let remedy: String = told.value("remedy")?;
-    ensure(remedy.contains(words.get("text")), || format!("the remedy is: {remedy}"))
+/// The remedy of the last error contains this text.
+fn remedy_mentions(world: &mut World, arguments: &Arguments) -> Result {
+    let (answer, _) = world.ask(arguments.get("actor"), Request::new("remedy"))?;
+    let answer = compare(answer, &Arguments::default())?.unwrap_or_default();
+    let remedy: String = answer.value("remedy")?;
+    ensure(remedy.contains(arguments.get("text")), || format!("the remedy is: {remedy}"))
 }

@@ -1,4 +1,4 @@
-//! Subflows: opened, closed, turned into backups.
+//! Opens and closes subflows, and changes their priority.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -6,142 +6,139 @@ use std::time::{Duration, Instant};
 use subflows_lab::oracle;
 
 use super::Sentence;
+use crate::arguments::Arguments;
+use crate::ends::ends_in;
+use crate::family::Family;
 use crate::judge;
-use crate::place::Family;
 use crate::protocol::{Fields, Request};
-use crate::sentence::Words;
-use crate::stage::{Stage, ends_of, expect};
-use crate::trouble::{Result, ensure, failed};
+use crate::step_error::{Result, ensure, failed};
+use crate::world::{World, compare};
 
 pub(super) const SENTENCES: &[Sentence] = &[
-    ("{actor} opens {sock} {how...}", opens),
-    ("{actor} opens {count} times {sock} {how...}", opens_many),
-    ("{actor} begins to open {sock} {how...}", begins),
+    ("{actor} opens a subflow of {sock} {how...}", opens),
+    ("{actor} opens {count} subflow(s) of {sock} {how...}", opens_many),
+    ("{actor} starts to open a subflow of {sock} {how...}", starts_to_open),
     ("{actor} is still opening", is_still_opening),
-    ("{actor} has opened", has_opened),
+    ("{actor} finishes opening", finishes_opening),
     ("{actor} closes {name}", closes),
     ("{actor} closes subflow {id} of {sock}", closes_id),
     ("{actor} force-closes {name}", force_closes),
     ("{actor} makes {name} a backup", makes_backup),
-    ("{actor} makes {name} no backup", makes_no_backup),
+    ("{actor} makes {name} regular", makes_regular),
 ];
 
-/// By how much a busy machine may be late.
+/// How late a busy machine may be.
 const LATE: Duration = Duration::from_millis(1500);
-/// How long `open` tries where nothing else is said.
+/// The default timeout of `open`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What `open` is asked for.
-fn request(stage: &Stage, words: &Words) -> Result<Request> {
-    let (actor, sock) = (words.get("actor"), words.get("sock"));
-    let family = stage.family(sock);
+/// The request for `open`.
+fn request(world: &World, arguments: &Arguments) -> Result<Request> {
+    let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
+    let family = world.names.family(sock);
     let mut request = Request::new("open").with("sock", sock);
     let mut has_remote = false;
-    for how in words.parts("how") {
+    for how in arguments.parts("how") {
         let parts: Vec<&str> = how.split(' ').collect();
         request = match parts[..] {
-            ["from", "path", number] => request.with("local", local(stage, actor, family, number)?),
-            ["from", "the", "family", ip] | ["from", ip] => request.with("local", ip),
-            ["by", "interface", name] => request.with("interface", name),
-            ["by", "the", "interface", "of", "path", number] => {
-                request.with("interface", &stage.path(place(number)?)?.client_interface)
+            ["from", "path", number] => request.with("local", local(world, actor, family, number)?),
+            ["from", ip] => request.with("local", ip),
+            ["over", "interface", name] => request.with("interface", name),
+            ["over", "the", "interface", "of", "path", number] => {
+                request.with("interface", &world.path(parse_number(number)?)?.client_interface)
             }
             ["as", "backup"] => request.with("backup", true),
-            ["unbound"] => request.with("unbound", true),
+            ["without", "binding", "to", "the", "interface"] => request.with("unbound", true),
             ["within", time, "ms"] => request.with("timeout_ms", time),
-            ["port", "of", name] => request.with("local_port", stage.seen(actor, name)?.0.port()),
+            ["from", "the", "port", "of", name] => {
+                request.with("local_port", world.names.subflow_ends(actor, name)?.0.port())
+            }
             ["to", ref to @ ..] => {
                 has_remote = true;
-                request.with("remote", remote(stage, family, to)?)
+                request.with("remote", remote(world, family, to)?)
             }
-            _ => return failed(format!("cannot open {how}")),
+            _ => return failed(format!("unknown option of open: {how}")),
         };
     }
-    // Its peer's address is IPv6; port 0 stands for the one that was connected to.
+    // The peer's address is IPv6. Port 0 stands for the port of the connection.
     if family == Family::V4OnV6 && !has_remote && actor == "client" {
-        let server = stage.path(1)?.server_v4;
+        let server = world.path(1)?.server_v4;
         request = request.with("remote", SocketAddr::from((server, 0)));
     }
     Ok(request)
 }
 
-pub(super) fn place(number: &str) -> Result<usize> {
-    number.parse().or_else(|_| failed(format!("{number} is no number of a path")))
+pub(super) fn parse_number(text: &str) -> Result<usize> {
+    text.parse().or_else(|_| failed(format!("{text} is not a number")))
 }
 
-fn local(stage: &Stage, actor: &str, family: Family, number: &str) -> Result<IpAddr> {
-    let path = stage.path(place(number)?)?;
+fn local(world: &World, actor: &str, family: Family, number: &str) -> Result<IpAddr> {
+    let path = world.path(parse_number(number)?)?;
     Ok(if actor == "server" { family.server_ip(path) } else { family.client_ip(path) })
 }
 
-fn remote(stage: &Stage, family: Family, to: &[&str]) -> Result<SocketAddr> {
-    let server = family.server_ip(stage.path(1)?);
+fn remote(world: &World, family: Family, to: &[&str]) -> Result<SocketAddr> {
+    let server = family.server_ip(world.path(1)?);
     Ok(match to {
         ["a", "closed", "port"] => {
             let bind = || std::net::TcpListener::bind((server, 0))?.local_addr();
-            stage.net()?.server.run(bind)?
+            world.net()?.server.run(bind)?
         }
-        ["nowhere"] => SocketAddr::new(family.nowhere(), 0),
-        ["path", number] => SocketAddr::new(family.server_ip(stage.path(place(number)?)?), 0),
-        ["v4", "of", "path", number] => {
-            SocketAddr::from((stage.path(place(number)?)?.server_v4, 0))
+        ["an", "unassigned", "address"] => SocketAddr::new(family.unassigned(), 0),
+        ["path", number] => {
+            SocketAddr::new(family.server_ip(world.path(parse_number(number)?)?), 0)
         }
-        ["v6", "of", "path", number] => {
-            SocketAddr::from((stage.path(place(number)?)?.server_v6, 0))
+        ["the", "v4", "address", "of", "path", number] => {
+            SocketAddr::from((world.path(parse_number(number)?)?.server_v4, 0))
         }
-        ["door", name] => match stage.doors.get(*name) {
-            Some(door) => SocketAddr::new(server, door.address.port()),
-            None => return failed(format!("nobody listens at {name}")),
-        },
-        [name] if stage.told.contains_key(*name) => stage.told(name)?.value("remote")?,
+        ["the", "v6", "address", "of", "path", number] => {
+            SocketAddr::from((world.path(parse_number(number)?)?.server_v6, 0))
+        }
+        ["listener", name] => SocketAddr::new(server, world.names.listener(name)?.address.port()),
+        [name] if world.names.answers.contains_key(*name) => {
+            world.names.answer(name)?.value("remote")?
+        }
         [ip] => match ip.parse() {
             Ok(ip) => SocketAddr::new(ip, 0),
-            Err(_) => return failed(format!("{ip} is no address")),
+            Err(_) => return failed(format!("{ip} is not an IP address")),
         },
-        _ => return failed(format!("cannot open to {}", to.join(" "))),
+        _ => return failed(format!("unknown remote address: {}", to.join(" "))),
     })
 }
 
-impl Stage {
-    /// Something that was told, by its name.
-    pub fn told(&self, name: &str) -> Result<&Fields> {
-        let found = self.told.get(name);
-        found.map_or_else(|| failed(format!("nothing told is called {name}")), Ok)
-    }
-}
-
-/// What works is usable by ss when the answer comes; what fails leaves nothing behind, and takes no
-/// longer than it may.
-fn opens(stage: &mut Stage, words: &Words) -> Result {
-    let (actor, link) = (words.get("actor").to_owned(), words.get("sock").to_owned());
-    let request = request(stage, words)?;
-    let Some(kind) = words.kind() else {
-        let told = stage.done(&actor, request)?;
-        return opened(stage, &actor, &link, words.name()?, &told);
+/// When `open` succeeds, ss shows the subflow as joined. When it fails, it leaves no subflow behind
+/// and keeps its timeout.
+fn opens(world: &mut World, arguments: &Arguments) -> Result {
+    let actor = arguments.get("actor").to_owned();
+    let connection = arguments.get("sock").to_owned();
+    let request = request(world, arguments)?;
+    let Some(kind) = arguments.expected_error() else {
+        let answer = world.done(&actor, request)?;
+        return opened(world, &actor, &connection, arguments.new_name()?, &answer);
     };
     let timeout = request.get("timeout_ms").and_then(|time| time.parse().ok());
     let timeout = timeout.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
-    let token = stage.token(&actor, &link).ok();
-    let shown = |stage: &Stage| -> Result<_> {
-        let namespace = stage.namespace(&actor)?;
+    let token = world.token(&actor, &connection).ok();
+    let shown = |world: &World| -> Result<_> {
+        let namespace = world.namespace(&actor)?;
         Ok(token.map(|token| judge::ends(namespace, token)))
     };
-    let before = shown(stage)?;
-    let (answer, elapsed) = stage.ask(&actor, request)?;
-    let after = shown(stage)?;
-    expect(answer, words)?;
-    ensure(after == before, || format!("it left something: ss has {after:?}"))?;
+    let before = shown(world)?;
+    let (answer, elapsed) = world.ask(&actor, request)?;
+    let after = shown(world)?;
+    compare(answer, arguments)?;
+    ensure(after == before, || format!("it left a subflow behind: ss shows {after:?}"))?;
     ensure(elapsed < timeout + LATE, || format!("it took {elapsed:?}"))?;
     let is_early = kind == "TimedOut" && elapsed < timeout;
-    ensure(!is_early, || format!("it gave up after {elapsed:?}"))
+    ensure(!is_early, || format!("it timed out after only {elapsed:?}"))
 }
 
-/// ss shows it, joined, at the end that opened it, and it gets its name.
-fn opened(stage: &mut Stage, actor: &str, link: &str, name: &str, told: &Fields) -> Result {
-    stage.name(name, actor, link, told)?;
-    let token = stage.token(actor, link)?;
-    let namespace = stage.namespace(actor)?;
-    let found = judge::find(namespace, token, ends_of(told)?);
+/// ss shows the subflow as joined at the end that opened it. The step gives it a name.
+fn opened(world: &mut World, actor: &str, connection: &str, name: &str, answer: &Fields) -> Result {
+    world.names.add_subflow(name, actor, connection, answer)?;
+    let token = world.token(actor, connection)?;
+    let namespace = world.namespace(actor)?;
+    let found = judge::find(namespace, token, ends_in(answer)?);
     match found {
         Some(found) if found.state == "ESTAB" && found.flags.contains('e') => Ok(()),
         Some(found) => failed(format!("ss shows it as {} {}", found.state, found.flags)),
@@ -149,103 +146,110 @@ fn opened(stage: &mut Stage, actor: &str, link: &str, name: &str, told: &Fields)
     }
 }
 
-fn opens_many(stage: &mut Stage, words: &Words) -> Result {
-    let (actor, link) = (words.get("actor").to_owned(), words.get("sock").to_owned());
-    let count: usize = words.value("count")?;
-    let request = request(stage, words)?;
+fn opens_many(world: &mut World, arguments: &Arguments) -> Result {
+    let actor = arguments.get("actor").to_owned();
+    let connection = arguments.get("sock").to_owned();
+    let count: usize = arguments.value("count")?;
+    let request = request(world, arguments)?;
     for number in 1..=count {
-        let told = stage.done(&actor, request.clone())?;
-        opened(stage, &actor, &link, &format!("{}{number}", words.name()?), &told)?;
+        let answer = world.done(&actor, request.clone())?;
+        opened(world, &actor, &connection, &format!("{}{number}", arguments.new_name()?), &answer)?;
     }
     Ok(())
 }
 
-fn begins(stage: &mut Stage, words: &Words) -> Result {
-    let request = request(stage, words)?;
-    stage.begin(words.get("actor"), &request, words.get("sock"))
+fn starts_to_open(world: &mut World, arguments: &Arguments) -> Result {
+    let request = request(world, arguments)?;
+    world.begin(arguments.get("actor"), &request, arguments.get("sock"))
 }
 
-/// No answer came, though ss may show that much is on its way; none shows it as joined.
-fn is_still_opening(stage: &mut Stage, words: &Words) -> Result {
-    let is_busy = stage.driver(words.get("actor"))?.is_busy();
-    ensure(is_busy, || "it was reported before it was joined".to_owned())
+/// The driver has not answered yet.
+fn is_still_opening(world: &mut World, arguments: &Arguments) -> Result {
+    let is_busy = world.driver(arguments.get("actor"))?.is_busy();
+    ensure(is_busy, || "open returned before the subflow was joined".to_owned())
 }
 
-fn has_opened(stage: &mut Stage, words: &Words) -> Result {
-    let actor = words.get("actor").to_owned();
-    let Some(link) = stage.begun.remove(&actor) else { return failed("nothing was begun") };
-    let answer = stage.driver(&actor)?.receive()?;
-    if let Some((_, came)) = &mut stage.last {
-        *came = answer.to_string();
-    }
-    match expect(answer, words)? {
-        Some(told) => opened(stage, &actor, &link, words.name()?, &told),
+fn finishes_opening(world: &mut World, arguments: &Arguments) -> Result {
+    let actor = arguments.get("actor").to_owned();
+    let Some(connection) = world.pending.remove(&actor) else {
+        return failed("no open is pending");
+    };
+    let answer = world.driver(&actor)?.receive()?;
+    world.record_answer(answer.to_string());
+    match compare(answer, arguments)? {
+        Some(answer) => opened(world, &actor, &connection, arguments.new_name()?, &answer),
         None => Ok(()),
     }
 }
 
-/// What was closed is at once in nobody's list.
-fn closes(stage: &mut Stage, words: &Words) -> Result {
-    close(stage, words, "close")
+/// A closed subflow is no longer in the list as soon as `close` returns.
+fn closes(world: &mut World, arguments: &Arguments) -> Result {
+    close(world, arguments, false)
 }
 
-fn force_closes(stage: &mut Stage, words: &Words) -> Result {
-    close(stage, words, "force_close")
+fn force_closes(world: &mut World, arguments: &Arguments) -> Result {
+    close(world, arguments, true)
 }
 
-fn close(stage: &mut Stage, words: &Words, verb: &str) -> Result {
-    let (actor, name) = (words.get("actor"), words.get("name"));
-    let link = stage.subflow(name)?.link.clone();
-    let request = Request::new(verb).with("sock", &link).with("id", stage.id(actor, name)?);
-    if stage.request(actor, request, words)?.is_none() {
+fn close(world: &mut World, arguments: &Arguments, force: bool) -> Result {
+    let (actor, name) = (arguments.get("actor"), arguments.get("name"));
+    let connection = world.names.subflow(name)?.connection.clone();
+    let request = Request::new("close").with("sock", &connection);
+    let request = request.with("id", world.id(actor, name)?);
+    let request = if force { request.with("force", true) } else { request };
+    if world.request(actor, request, arguments)?.is_none() {
         return Ok(());
     }
-    let ends = stage.seen(actor, name)?;
-    let listed = stage.listed(actor, &link)?;
+    let ends = world.names.subflow_ends(actor, name)?;
+    let listed = world.list(actor, &connection)?;
     for listed in &listed {
-        ensure(ends_of(listed)? != ends, || format!("{actor} still lists it: {listed}"))?;
+        ensure(ends_in(listed)? != ends, || {
+            format!("the list of {actor} still contains it: {listed}")
+        })?;
     }
-    let shown = judge::find(stage.namespace(actor)?, stage.token(actor, &link)?, ends);
+    let token = world.token(actor, &connection)?;
+    let shown = judge::find(world.namespace(actor)?, token, ends);
     ensure(shown.is_none(), || format!("ss still shows it: {shown:?}"))
 }
 
-fn closes_id(stage: &mut Stage, words: &Words) -> Result {
-    let sock = words.get("sock");
-    let request = Request::new("close").with("sock", sock).with("id", words.get("id"));
-    stage.request(words.get("actor"), request, words).map(drop)
+fn closes_id(world: &mut World, arguments: &Arguments) -> Result {
+    let sock = arguments.get("sock");
+    let request = Request::new("close").with("sock", sock).with("id", arguments.get("id"));
+    world.request(arguments.get("actor"), request, arguments).map(drop)
 }
 
-fn makes_backup(stage: &mut Stage, words: &Words) -> Result {
-    set_backup(stage, words, true)
+fn makes_backup(world: &mut World, arguments: &Arguments) -> Result {
+    set_backup(world, arguments, true)
 }
 
-fn makes_no_backup(stage: &mut Stage, words: &Words) -> Result {
-    set_backup(stage, words, false)
+fn makes_regular(world: &mut World, arguments: &Arguments) -> Result {
+    set_backup(world, arguments, false)
 }
 
-/// The peer is told by an option that nobody sends again when it is lost: so it is said again
-/// until ss shows it at both ends.
-fn set_backup(stage: &mut Stage, words: &Words, yes: bool) -> Result {
-    let (actor, name) = (words.get("actor"), words.get("name"));
-    let link = stage.subflow(name)?.link.clone();
-    let request = Request::new("set_backup").with("sock", &link);
-    let request = request.with("id", stage.id(actor, name)?).with("yes", yes);
-    if stage.request(actor, request.clone(), words)?.is_none() {
+/// TCP does not retransmit the option that carries the change (MP_PRIO). The step repeats the
+/// request until ss shows the change at both ends.
+fn set_backup(world: &mut World, arguments: &Arguments, backup: bool) -> Result {
+    let (actor, name) = (arguments.get("actor"), arguments.get("name"));
+    let connection = world.names.subflow(name)?.connection.clone();
+    let request = Request::new("set_backup").with("sock", &connection);
+    let request = request.with("id", world.id(actor, name)?).with("backup", backup);
+    if world.request(actor, request.clone(), arguments)?.is_none() {
         return Ok(());
     }
     let peer = if actor == "client" { "server" } else { "client" };
     let mut again = Instant::now() + Duration::from_millis(200);
     judge::soon(|| {
         if Instant::now() > again {
-            stage.done(actor, request.clone())?;
+            world.done(actor, request.clone())?;
             again = Instant::now() + Duration::from_millis(200);
         }
         let mut wrong = None;
         for (actor, letter) in [(actor, 'b'), (peer, 'B')] {
-            let (token, ends) = (stage.token(actor, &link)?, stage.seen(actor, name)?);
-            let flags = judge::find(stage.namespace(actor)?, token, ends).map(|found| found.flags);
-            if flags.as_ref().is_none_or(|flags| flags.contains(letter) != yes) {
-                wrong = Some(format!("at the {actor} ss shows {flags:?}"));
+            let (token, ends) =
+                (world.token(actor, &connection)?, world.names.subflow_ends(actor, name)?);
+            let flags = judge::find(world.namespace(actor)?, token, ends).map(|found| found.flags);
+            if flags.as_ref().is_none_or(|flags| flags.contains(letter) != backup) {
+                wrong = Some(format!("at the {actor}, ss shows {flags:?}"));
             }
         }
         Ok(wrong)

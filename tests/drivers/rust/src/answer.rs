@@ -1,4 +1,4 @@
-//! One line of ours: `ok key=value ...`, or `err Kind errno`.
+//! Answers: `ok key=value ...`, or `err Kind errno`.
 
 use std::fmt;
 use std::io;
@@ -6,30 +6,32 @@ use std::io;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use subflows::table::{Reflect, ReflectList, Value};
 
-/// What would end a word or a line, and what tells that something is encoded.
+use crate::request::Request;
+
+/// Characters that are written as `%XX`.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// What a request came to.
+/// The result of a request.
 pub type Answer = Result<Fields, Fault>;
 
-/// What was found out, by name.
+/// The fields of an answer.
 #[derive(Debug, Default)]
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    /// None.
+    /// Without a field.
     pub fn new() -> Fields {
         Fields::default()
     }
 
-    /// And one more.
+    /// With one more field.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl ToString) -> Fields {
         self.add(name, value);
         self
     }
 
-    /// Adds one.
+    /// Adds a field.
     pub fn add(&mut self, name: &str, value: impl ToString) {
         self.0.push((name.to_owned(), value.to_string()));
     }
@@ -44,7 +46,7 @@ impl fmt::Display for Fields {
     }
 }
 
-/// What went wrong.
+/// An error, as the protocol writes it.
 #[derive(Debug)]
 pub struct Fault {
     kind: String,
@@ -53,15 +55,20 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// One of this kind.
+    /// An error of this kind.
     pub fn new(kind: &str, errno: i32, remedy: &str) -> Fault {
         Fault { kind: kind.to_owned(), errno, remedy: remedy.to_owned() }
     }
 
-    /// The runner asked what makes no sense; what that is goes to standard error.
+    /// A request that the driver does not understand. The reason goes to standard error.
     pub fn protocol(text: impl fmt::Display) -> Fault {
         eprintln!("{text}");
         Fault::new("Protocol", 0, "")
+    }
+
+    /// A verb that no table contains.
+    pub fn unknown_verb(request: &Request) -> Fault {
+        Fault::protocol(format!("unknown verb {}", request.verb()))
     }
 }
 
@@ -91,23 +98,28 @@ impl From<nix::Error> for Fault {
     }
 }
 
-/// A record as fields; what is absent is not said.
-pub fn record(record: &dyn Reflect) -> Fields {
+/// No fields, if the call succeeded.
+pub(crate) fn done(result: subflows::Result<()>) -> Answer {
+    Ok(result.map(|()| Fields::new())?)
+}
+
+/// The fields of a record, without the absent ones.
+pub fn record(record: &dyn Reflect) -> Answer {
     let mut fields = Fields::new();
     add(&mut fields, "", record);
-    fields
+    Ok(fields)
 }
 
-/// A list of records: how many, then the fields of each behind its number.
-pub fn list(list: &dyn ReflectList) -> Fields {
+/// The number of records, then the fields of each after its index.
+pub fn list(list: &dyn ReflectList) -> Answer {
     let mut fields = Fields::new();
     add_list(&mut fields, "", list);
-    fields
+    Ok(fields)
 }
 
-fn add(fields: &mut Fields, before: &str, record: &dyn Reflect) {
+fn add(fields: &mut Fields, prefix: &str, record: &dyn Reflect) {
     for (index, field) in record.fields().iter().enumerate() {
-        let name = format!("{before}{}", field.name);
+        let name = format!("{prefix}{}", field.name);
         match record.get(index) {
             Value::UInt(number) => fields.add(&name, number),
             Value::Bool(fact) => fields.add(&name, fact),
@@ -123,11 +135,11 @@ fn add(fields: &mut Fields, before: &str, record: &dyn Reflect) {
     }
 }
 
-fn add_list(fields: &mut Fields, before: &str, list: &dyn ReflectList) {
-    fields.add(&format!("{before}count"), list.len());
+fn add_list(fields: &mut Fields, prefix: &str, list: &dyn ReflectList) {
+    fields.add(&format!("{prefix}count"), list.len());
     for index in 0..list.len() {
         if let Some(item) = list.at(index) {
-            add(fields, &format!("{before}{index}."), item);
+            add(fields, &format!("{prefix}{index}."), item);
         }
     }
 }

@@ -1,43 +1,46 @@
-//! The verbs of core, one line for one call.
+//! The operations of core, a line for each, and the methods of the handles that they return.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use subflows::{Announce, Announced, Connect, ConnectionsOptions, Events, Family, Listen, Open};
 
 use crate::Verbs;
-use crate::answer::{Answer, Fault, Fields, list, record};
-use crate::own::Sockets;
+use crate::answer::{Answer, Fault, Fields, done, list, record};
+use crate::plain_sockets::PlainSockets;
 use crate::request::Request;
 
-const VERBS: &[&str] = &[
-    "socket",
-    "connect",
-    "listen",
-    "upgrade",
-    "take_control",
-    "status",
-    "info",
-    "list",
-    "details",
-    "open",
-    "close",
-    "force_close",
-    "set_backup",
-    "announce",
-    "turn_away",
-    "withdraw",
-    "addresses",
-    "events",
-    "next",
-    "unfollow",
-    "connections",
-    "connection",
-    "capabilities",
+/// Carries out one verb.
+type Perform = fn(&mut Call<'_>) -> Answer;
+
+const VERBS: &[(&str, Perform)] = &[
+    ("socket", |call| call.keep(subflows::socket(family(call.request)?)?)),
+    ("connect", |call| call.keep(subflows::connect(call.address()?, &connect(call.request)?)?)),
+    ("listen", |call| call.keep(subflows::listen(call.address()?, &listen(call.request)?)?)),
+    ("upgrade", |call| done(subflows::upgrade(call.sock()?))),
+    ("take_control", |call| done(subflows::take_control(call.sock()?))),
+    ("status", |call| record(&subflows::status(call.sock()?)?)),
+    ("info", |call| record(&subflows::info(call.sock()?)?)),
+    ("list", |call| list(&subflows::list(call.sock()?)?)),
+    ("details", |call| record(&subflows::details(call.sock()?, call.request.value("id")?)?)),
+    ("open", |call| record(&subflows::open(call.sock()?, &open(call.request)?)?)),
+    ("close", close),
+    ("set_backup", set_backup),
+    ("announce", announce),
+    ("announced.turn_away", turn_away),
+    ("announced.withdraw", withdraw),
+    ("addresses", |call| list(&subflows::addresses(call.sock()?)?)),
+    ("events", events),
+    ("events.next", next),
+    ("events.close", close_events),
+    ("connections", |call| list(&subflows::connections(&connections(call.request)?)?)),
+    ("connection", |call| record(&subflows::connection(call.request.value("token")?)?)),
+    ("capabilities", |_| list(&subflows::capabilities()?)),
 ];
 
-/// Core, and the handles that it gave out.
+/// The handles that core returned, by their names.
 #[derive(Debug, Default)]
 pub struct Library {
     announced: HashMap<String, Announced>,
@@ -45,101 +48,101 @@ pub struct Library {
 }
 
 impl Verbs for Library {
-    fn names(&self) -> &'static [&'static str] {
-        VERBS
+    fn names(&self) -> Vec<&'static str> {
+        VERBS.iter().map(|(name, _)| *name).collect()
     }
 
-    fn perform(&mut self, sockets: &mut Sockets, request: &Request) -> Answer {
-        let done = |()| Fields::new();
-        match request.verb() {
-            "socket" => {
-                let family = if request.text("family")? == "v4" { Family::V4 } else { Family::V6 };
-                sockets.keep(request, subflows::socket(family)?)
-            }
-            "connect" => {
-                let to: SocketAddr = request.value("to")?;
-                sockets.keep(request, subflows::connect(to, &connect(request)?)?)
-            }
-            "listen" => {
-                let at: SocketAddr = request.value("at")?;
-                let options = Listen::new().only_v6(request.is("only_v6")?);
-                sockets.keep(request, subflows::listen(at, &options)?)
-            }
-            "upgrade" => Ok(subflows::upgrade(sockets.of(request)?).map(done)?),
-            "take_control" => Ok(subflows::take_control(sockets.of(request)?).map(done)?),
-            "status" => Ok(record(&subflows::status(sockets.of(request)?)?)),
-            "info" => Ok(record(&subflows::info(sockets.of(request)?)?)),
-            "list" => Ok(list(&subflows::list(sockets.of(request)?)?)),
-            "addresses" => Ok(list(&subflows::addresses(sockets.of(request)?)?)),
-            "details" => {
-                Ok(record(&subflows::details(sockets.of(request)?, request.value("id")?)?))
-            }
-            "open" => Ok(record(&subflows::open(sockets.of(request)?, &open(request)?)?)),
-            "close" => Ok(subflows::close(sockets.of(request)?, request.value("id")?).map(done)?),
-            "force_close" => {
-                let id = request.value("id")?;
-                Ok(subflows::force_close(sockets.of(request)?, id).map(done)?)
-            }
-            "set_backup" => {
-                let (id, yes) = (request.value("id")?, request.value("yes")?);
-                Ok(subflows::set_backup(sockets.of(request)?, id, yes).map(done)?)
-            }
-            "connections" => {
-                let options = ConnectionsOptions::new().subflows(request.is("subflows")?);
-                Ok(list(&subflows::connections(&options)?))
-            }
-            "connection" => Ok(record(&subflows::connection(request.value("token")?)?)),
-            "capabilities" => Ok(list(&subflows::capabilities()?)),
-            _ => self.handles(sockets, request),
-        }
+    fn perform(&mut self, sockets: &mut PlainSockets, request: &Request) -> Answer {
+        let known = VERBS.iter().find(|(name, _)| *name == request.verb());
+        let (_, perform) = known.ok_or_else(|| Fault::unknown_verb(request))?;
+        perform(&mut Call { library: self, sockets, request })
     }
 }
 
-impl Library {
-    fn handles(&mut self, sockets: &mut Sockets, request: &Request) -> Answer {
-        match request.verb() {
-            "announce" => {
-                let mut options = Announce::new();
-                options.port = request.maybe("port")?;
-                let ip = request.value("ip")?;
-                let announced = subflows::announce(sockets.of(request)?, ip, &options)?;
-                let told =
-                    Fields::new().with("id", announced.id()).with("address", announced.address());
-                self.announced.insert(request.text("name")?.to_owned(), announced);
-                Ok(told)
-            }
-            "turn_away" => {
-                let announced = self.announced.get(request.text("handle")?);
-                Ok(Fields::new().with("count", announced.ok_or_else(none)?.turn_away()?))
-            }
-            "withdraw" => {
-                let announced = self.announced.remove(request.text("handle")?);
-                announced.ok_or_else(none)?.withdraw()?;
-                Ok(Fields::new())
-            }
-            "events" => {
-                let events = match request.maybe_text("sock") {
-                    Some(_) => subflows::events(sockets.of(request)?)?,
-                    None => Events::of_namespace()?,
-                };
-                self.events.insert(request.text("name")?.to_owned(), events);
-                Ok(Fields::new())
-            }
-            "unfollow" => {
-                self.events.remove(request.text("handle")?);
-                Ok(Fields::new())
-            }
-            _ => {
-                let events = self.events.get_mut(request.text("handle")?).ok_or_else(none)?;
-                let timeout = Duration::from_millis(request.value("timeout_ms")?);
-                Ok(events.next(timeout)?.map_or_else(Fields::new, |event| record(&event)))
-            }
-        }
+/// A request, and what it may need.
+struct Call<'a> {
+    library: &'a mut Library,
+    sockets: &'a mut PlainSockets,
+    request: &'a Request,
+}
+
+impl Call<'_> {
+    fn sock(&self) -> Result<&OwnedFd, Fault> {
+        self.sockets.of(self.request)
+    }
+
+    fn keep(&mut self, sock: impl Into<OwnedFd>) -> Answer {
+        self.sockets.keep(self.request, sock)
+    }
+
+    fn address(&self) -> Result<SocketAddr, Fault> {
+        self.request.value("address")
+    }
+
+    fn handle(&self) -> Result<&str, Fault> {
+        self.request.text("handle")
     }
 }
 
-fn none() -> Fault {
+fn close(call: &mut Call<'_>) -> Answer {
+    let (sock, id) = (call.sock()?, call.request.value("id")?);
+    let is_forced = call.request.is("force")?;
+    done(if is_forced { subflows::force_close(sock, id) } else { subflows::close(sock, id) })
+}
+
+fn set_backup(call: &mut Call<'_>) -> Answer {
+    let (id, backup) = (call.request.value("id")?, call.request.value("backup")?);
+    done(subflows::set_backup(call.sock()?, id, backup))
+}
+
+fn announce(call: &mut Call<'_>) -> Answer {
+    let mut options = Announce::new();
+    options.port = call.request.maybe("port")?;
+    let address = call.request.value("address")?;
+    let announced = subflows::announce(call.sock()?, address, &options)?;
+    let fields = Fields::new().with("id", announced.id()).with("address", announced.address());
+    call.library.announced.insert(call.request.text("name")?.to_owned(), announced);
+    Ok(fields)
+}
+
+fn turn_away(call: &mut Call<'_>) -> Answer {
+    let announced = call.library.announced.get(call.handle()?).ok_or_else(unknown_handle)?;
+    Ok(Fields::new().with("count", announced.turn_away()?))
+}
+
+fn withdraw(call: &mut Call<'_>) -> Answer {
+    let handle = call.handle()?.to_owned();
+    done(call.library.announced.remove(&handle).ok_or_else(unknown_handle)?.withdraw())
+}
+
+fn events(call: &mut Call<'_>) -> Answer {
+    let events = match call.request.maybe_text("sock") {
+        Some(_) => subflows::events(call.sock()?)?,
+        None => Events::of_namespace()?,
+    };
+    call.library.events.insert(call.request.text("name")?.to_owned(), events);
+    Ok(Fields::new())
+}
+
+fn next(call: &mut Call<'_>) -> Answer {
+    let handle = call.handle()?.to_owned();
+    let events = call.library.events.get_mut(&handle).ok_or_else(unknown_handle)?;
+    let timeout = Duration::from_millis(call.request.value("timeout_ms")?);
+    events.next(timeout)?.map_or_else(|| Ok(Fields::new()), |event| record(&event))
+}
+
+fn close_events(call: &mut Call<'_>) -> Answer {
+    let handle = call.handle()?.to_owned();
+    call.library.events.remove(&handle).ok_or_else(unknown_handle)?;
+    Ok(Fields::new())
+}
+
+fn unknown_handle() -> Fault {
     Fault::protocol("no handle has this name")
+}
+
+fn family(request: &Request) -> Result<Family, Fault> {
+    Ok(if request.text("family")? == "v4" { Family::V4 } else { Family::V6 })
 }
 
 fn milliseconds(request: &Request) -> Result<Option<Duration>, Fault> {
@@ -154,6 +157,10 @@ fn connect(request: &Request) -> Result<Connect, Fault> {
     Ok(options)
 }
 
+fn listen(request: &Request) -> Result<Listen, Fault> {
+    Ok(Listen::new().only_v6(request.is("only_v6")?))
+}
+
 fn open(request: &Request) -> Result<Open, Fault> {
     let mut options = Open::new().backup(request.is("backup")?).unbound(request.is("unbound")?);
     options.local = request.maybe("local")?;
@@ -164,4 +171,8 @@ fn open(request: &Request) -> Result<Open, Fault> {
         options.timeout = timeout;
     }
     Ok(options)
+}
+
+fn connections(request: &Request) -> Result<ConnectionsOptions, Fault> {
+    Ok(ConnectionsOptions::new().subflows(request.is("subflows")?))
 }

@@ -1,4 +1,4 @@
-//! One line of the runner's: a verb, then `key=value` words.
+//! Requests: a verb, then `key=value` words.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::answer::Fault;
 
-/// What is asked.
+/// One line of the runner.
 #[derive(Debug)]
 pub struct Request {
     verb: String,
@@ -25,7 +25,8 @@ impl Request {
             Some((key.to_owned(), value.into_owned()))
         };
         let words = words.map(pair).collect::<Option<_>>();
-        let words = words.ok_or_else(|| Fault::protocol(format!("cannot read: {line}")))?;
+        let words =
+            words.ok_or_else(|| Fault::protocol(format!("cannot parse the line: {line}")))?;
         Ok(Request { verb, words })
     }
 
@@ -34,28 +35,29 @@ impl Request {
         &self.verb
     }
 
-    /// A word that must be there.
+    /// The text of a required key.
     pub fn text(&self, key: &str) -> Result<&str, Fault> {
-        self.maybe_text(key).ok_or_else(|| Fault::protocol(format!("{} has no {key}=", self.verb)))
+        self.maybe_text(key)
+            .ok_or_else(|| Fault::protocol(format!("{} requires {key}=", self.verb)))
     }
 
-    /// A word that may be there.
+    /// The text of an optional key.
     pub fn maybe_text(&self, key: &str) -> Option<&str> {
         self.words.get(key).map(String::as_str)
     }
 
-    /// A value that must be there.
+    /// The value of a required key.
     pub fn value<T: FromStr<Err: Display>>(&self, key: &str) -> Result<T, Fault> {
         let text = self.text(key)?;
         text.parse().map_err(|error| Fault::protocol(format!("{key}={text}: {error}")))
     }
 
-    /// A value that may be there.
+    /// The value of an optional key.
     pub fn maybe<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>, Fault> {
         self.maybe_text(key).map(|_| self.value(key)).transpose()
     }
 
-    /// Whether it is said to be so.
+    /// Whether the value is `true`; false if the key is missing.
     pub fn is(&self, key: &str) -> Result<bool, Fault> {
         Ok(self.maybe(key)?.unwrap_or(false))
     }

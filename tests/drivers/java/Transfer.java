@@ -9,9 +9,12 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.zip.CRC32;
 
-/** Data on their way in one direction, in the background. */
-final class Flow {
-    /** What is sent, again and again: a prime number of bytes, so that nothing that went astray fits. */
+/** Data in one direction, in the background. */
+final class Transfer {
+    /**
+     * The block that is sent repeatedly. Its size is prime, so that misplaced data changes the
+     * checksum.
+     */
     private static final byte[] BLOCK = new byte[65_521];
 
     static {
@@ -20,29 +23,29 @@ final class Flow {
         }
     }
 
-    /** Nothing waits longer than this for something to read. */
+    /** The longest wait for something to read, in milliseconds. */
     static final int PATIENCE = 15_000;
 
     private volatile boolean isEnding;
     private FutureTask<Map<String, Object>> task;
 
-    private Flow start(FutureTask<Map<String, Object>> task) {
+    private Transfer start(FutureTask<Map<String, Object>> task) {
         this.task = task;
-        Thread thread = new Thread(task, "flow");
+        Thread thread = new Thread(task, "transfer");
         thread.setDaemon(true);
         thread.start();
         return this;
     }
 
-    /** Sends until it is told to end. */
-    static Flow pour(Socket sock) {
-        Flow flow = new Flow();
-        return flow.start(new FutureTask<>(() -> flow.send(sock, Long.MAX_VALUE)));
+    /** Sends until {@link #end} is called. */
+    static Transfer startSending(Socket sock) {
+        Transfer transfer = new Transfer();
+        return transfer.start(new FutureTask<>(() -> transfer.send(sock, Long.MAX_VALUE)));
     }
 
-    /** Receives until there is no more. */
-    static Flow drain(Socket sock) {
-        return new Flow().start(new FutureTask<>(() -> receive(sock, Long.MAX_VALUE)));
+    /** Receives until the stream ends. */
+    static Transfer startReceiving(Socket sock) {
+        return new Transfer().start(new FutureTask<>(() -> receive(sock, Long.MAX_VALUE)));
     }
 
     Map<String, Object> end() throws IOException {
@@ -70,7 +73,7 @@ final class Flow {
             sum.update(BLOCK, place, length);
             bytes += length;
         }
-        return told(bytes, sum);
+        return fields(bytes, sum);
     }
 
     static Map<String, Object> receive(Socket sock, long wanted) throws IOException {
@@ -92,10 +95,10 @@ final class Flow {
             sum.update(chunk, 0, length);
             bytes += length;
         }
-        return told(bytes, sum);
+        return fields(bytes, sum);
     }
 
-    private static Map<String, Object> told(long bytes, CRC32 sum) {
+    private static Map<String, Object> fields(long bytes, CRC32 sum) {
         Map<String, Object> fields = new LinkedHashMap<>();
         fields.put("bytes", bytes);
         fields.put("crc32", sum.getValue());

@@ -1,4 +1,4 @@
-"""Data, also such that go on in the background while the runner asks for other things."""
+"""Sends and receives data, also in the background while the driver answers other requests."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import threading
 import zlib
 from typing import Callable, Optional
 
-from words import Fields
+from answer import Fields
 
-# What is sent, again and again: a prime number of bytes, so that nothing that went astray fits.
+# The block that is sent repeatedly. Its size is prime, so that misplaced data changes the checksum.
 BLOCK = bytes((7 * place + (place >> 8)) & 0xFF for place in range(65_521))
-# Nothing waits longer than this for progress.
+# The longest wait for progress, in seconds.
 PATIENCE = 15.0
 
 
-def wait(sock: socket.socket, for_what: int) -> None:
+def wait(sock: socket.socket, events: int) -> None:
     """Waits until the socket is ready."""
     poll = select.poll()
-    poll.register(sock, for_what)
+    poll.register(sock, events)
     if not poll.poll(PATIENCE * 1000):
         raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
 
 
-def pour(sock: socket.socket, left: Callable[[int], Optional[int]]) -> Fields:
-    """Sends block after block, until none is left after so many bytes; None is without end."""
+def send(sock: socket.socket, left: Callable[[int], Optional[int]]) -> Fields:
+    """Sends until `left`, which is called with the bytes sent, returns 0. None is without limit."""
     sent, crc32 = 0, 0
     while (rest := left(sent)) != 0:
         place = sent % len(BLOCK)
@@ -42,8 +42,8 @@ def pour(sock: socket.socket, left: Callable[[int], Optional[int]]) -> Fields:
     return {"bytes": sent, "crc32": crc32}
 
 
-def drain(sock: socket.socket, wanted: Optional[int] = None) -> Fields:
-    """Receives so much, or everything."""
+def receive(sock: socket.socket, wanted: Optional[int] = None) -> Fields:
+    """Receives `wanted` bytes, or fewer if the stream ends."""
     received, crc32 = 0, 0
     while wanted is None or received < wanted:
         room = len(BLOCK) if wanted is None else min(len(BLOCK), wanted - received)
@@ -59,10 +59,10 @@ def drain(sock: socket.socket, wanted: Optional[int] = None) -> Fields:
     return {"bytes": received, "crc32": crc32}
 
 
-class Flow:
-    """Data on their way in one direction, on a descriptor of their own."""
+class Transfer:
+    """Data in one direction, in the background, on a duplicate of the descriptor."""
 
-    def __init__(self, sock: socket.socket, run: Callable[[socket.socket, Flow], Fields]) -> None:
+    def __init__(self, sock: socket.socket, run: Callable[[socket.socket, Transfer], Fields]) -> None:
         self.is_ending = False
         self._sock = sock.dup()
         self._result: Fields = {}
@@ -71,14 +71,16 @@ class Flow:
         self._thread.start()
 
     @staticmethod
-    def pour(sock: socket.socket) -> Flow:
-        """Sends until it is told to end."""
-        return Flow(sock, lambda sock, flow: pour(sock, lambda _: 0 if flow.is_ending else None))
+    def start_sending(sock: socket.socket) -> Transfer:
+        """Sends until `end` is called."""
+        return Transfer(
+            sock, lambda sock, self: send(sock, lambda _: 0 if self.is_ending else None)
+        )
 
     @staticmethod
-    def drain(sock: socket.socket) -> Flow:
-        """Receives until there is no more."""
-        return Flow(sock, lambda sock, _: drain(sock))
+    def start_receiving(sock: socket.socket) -> Transfer:
+        """Receives until the stream ends."""
+        return Transfer(sock, lambda sock, _: receive(sock))
 
     def end(self) -> Fields:
         self.is_ending = True
@@ -87,7 +89,7 @@ class Flow:
             raise self._error
         return self._result
 
-    def _perform(self, run: Callable[[socket.socket, Flow], Fields]) -> None:
+    def _perform(self, run: Callable[[socket.socket, Transfer], Fields]) -> None:
         with self._sock:
             try:
                 self._result = run(self._sock, self)

@@ -2,6 +2,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ProtocolFamily;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.SocketOption;
 import java.net.StandardProtocolFamily;
 import java.net.StandardSocketOptions;
@@ -15,14 +16,17 @@ import java.util.List;
 import java.util.Map;
 import jdk.net.ExtendedSocketOptions;
 
-/** Sockets by Java's own means, and what can be done with them without any library. */
-final class Own {
-    /** What was done to a socket before it was known what it would become. */
+/** Java's own sockets, without the library, by the names that the runner gives them. */
+final class PlainSockets {
+    /** A change to a channel that is repeated on the channel that replaces it. */
     interface Step {
         void on(NetworkChannel channel) throws IOException;
     }
 
-    /** A channel; or a number, which is all that Java has of a descriptor that it did not make. */
+    /**
+     * A channel; or a descriptor, because Java cannot make a channel of a descriptor that it
+     * inherited.
+     */
     static final class Sock {
         final ProtocolFamily family;
         NetworkChannel channel;
@@ -40,15 +44,16 @@ final class Own {
             this.fd = fd;
         }
 
-        /** Does something that is done again on what takes this one's place. */
-        void step(Step step) throws IOException {
+        /** Changes the channel, and later the channel that replaces it. */
+        Map<String, Object> step(Step step) throws IOException {
             step.on(channel);
             steps.add(step);
+            return Map.of();
         }
 
         SocketChannel stream() throws IOException {
             if (!(channel instanceof SocketChannel)) {
-                throw Fault.notOffered("Java cannot do this with a descriptor alone");
+                throw Fault.notOffered("Java cannot do this on a descriptor without a channel");
             }
             SocketChannel stream = (SocketChannel) channel;
             if (stream.isConnectionPending()) {
@@ -57,8 +62,8 @@ final class Own {
             return stream;
         }
 
-        /** Java decides when it makes a socket whether it listens: it is made anew, and as far. */
-        void hear() throws IOException {
+        /** A channel cannot start to listen: a server channel with the same changes replaces it. */
+        Map<String, Object> listen() throws IOException {
             InetSocketAddress local = (InetSocketAddress) channel.getLocalAddress();
             channel.close();
             ServerSocketChannel server = ServerSocketChannel.open(family);
@@ -67,6 +72,7 @@ final class Own {
                 step.on(server);
             }
             server.bind(local, 128);
+            return Map.of();
         }
     }
 
@@ -77,30 +83,30 @@ final class Own {
                     "6/4", ExtendedSocketOptions.TCP_KEEPIDLE);
 
     private final Map<String, Sock> sockets = new HashMap<>();
-    private final Map<String, Flow> poured = new HashMap<>();
-    private final Map<String, Flow> drained = new HashMap<>();
+    private final Map<String, Transfer> sending = new HashMap<>();
+    private final Map<String, Transfer> receiving = new HashMap<>();
 
-    void offer(Map<String, Driver.Verb> verbs) {
-        verbs.put("tcp", request -> keep(request, family(request), SocketChannel.open(family(request))));
-        verbs.put("adopt", this::adopt);
-        verbs.put("bind", this::bind);
-        verbs.put("dial", this::dial);
-        verbs.put("hear", request -> done(() -> of(request).hear()));
-        verbs.put("accept", this::accept);
+    PlainSockets(Map<String, Driver.Verb> verbs) {
+        verbs.put("plain.socket", this::make);
+        verbs.put("plain.take_fd", this::takeFd);
+        verbs.put("plain.bind", this::bind);
+        verbs.put("plain.connect", this::connect);
+        verbs.put("plain.listen", request -> of(request).listen());
+        verbs.put("plain.accept", this::accept);
         verbs.put(
-                "send",
-                request -> new Flow().send(of(request).stream().socket(), request.number("bytes")));
+                "plain.send",
+                request -> new Transfer().send(socket(request), request.number("bytes")));
         verbs.put(
-                "receive",
-                request -> Flow.receive(of(request).stream().socket(), request.number("bytes")));
-        verbs.put("pour", request -> begin(poured, request, Flow.pour(of(request).stream().socket())));
-        verbs.put("drain", request -> begin(drained, request, Flow.drain(of(request).stream().socket())));
-        verbs.put("poured", this::poured);
-        verbs.put("drained", request -> ended(drained, request));
-        verbs.put("shutdown", this::shutdown);
-        verbs.put("drop", this::drop);
-        verbs.put("set_option", this::setOption);
-        verbs.put("get_option", this::getOption);
+                "plain.receive",
+                request -> Transfer.receive(socket(request), request.number("bytes")));
+        verbs.put("plain.start_sending", this::startSending);
+        verbs.put("plain.stop_sending", this::stopSending);
+        verbs.put("plain.start_receiving", this::startReceiving);
+        verbs.put("plain.finish_receiving", request -> end(receiving, request));
+        verbs.put("plain.shutdown", this::shutdown);
+        verbs.put("plain.close", this::close);
+        verbs.put("plain.setsockopt", this::setsockopt);
+        verbs.put("plain.getsockopt", this::getsockopt);
     }
 
     static StandardProtocolFamily family(Request request) {
@@ -109,23 +115,31 @@ final class Own {
                 : StandardProtocolFamily.INET6;
     }
 
-    /** Keeps a socket under the name that the request gives it; tells its ends, where it has some. */
+    /** Keeps a socket under the name that the request gives it, and returns its ends. */
     Map<String, Object> keep(Request request, ProtocolFamily family, NetworkChannel channel)
             throws IOException {
         sockets.put(request.text("name"), new Sock(family, channel));
         return ends(channel);
     }
 
-    /** The socket that the request is about. */
+    /** The socket that the request names. */
     Sock of(Request request) {
         Sock sock = sockets.get(request.text("sock"));
         if (sock == null) {
-            throw Fault.protocol("no socket is called " + request.text("sock"));
+            throw Fault.protocol("no socket has the name " + request.text("sock"));
         }
         return sock;
     }
 
-    private Map<String, Object> adopt(Request request) {
+    private Socket socket(Request request) throws IOException {
+        return of(request).stream().socket();
+    }
+
+    private Map<String, Object> make(Request request) throws IOException {
+        return keep(request, family(request), SocketChannel.open(family(request)));
+    }
+
+    private Map<String, Object> takeFd(Request request) {
         sockets.put(request.text("name"), new Sock((int) request.number("fd")));
         return Map.of();
     }
@@ -136,7 +150,7 @@ final class Own {
         return ends(sock.channel);
     }
 
-    private Map<String, Object> dial(Request request) throws IOException {
+    private Map<String, Object> connect(Request request) throws IOException {
         SocketChannel channel = of(request).stream();
         boolean isWaiting = request.is("wait", true);
         channel.configureBlocking(isWaiting);
@@ -147,28 +161,33 @@ final class Own {
 
     private Map<String, Object> accept(Request request) throws IOException {
         ServerSocket listener = ((ServerSocketChannel) of(request).channel).socket();
-        listener.setSoTimeout(Flow.PATIENCE);
+        listener.setSoTimeout(Transfer.PATIENCE);
         return keep(request, null, listener.accept().getChannel());
     }
 
-    private Map<String, Object> begin(Map<String, Flow> flows, Request request, Flow flow) {
-        flows.put(request.text("sock"), flow);
+    private Map<String, Object> startSending(Request request) throws IOException {
+        sending.put(request.text("sock"), Transfer.startSending(socket(request)));
         return Map.of();
     }
 
-    private Map<String, Object> poured(Request request) throws IOException {
-        Map<String, Object> carried = ended(poured, request);
+    private Map<String, Object> stopSending(Request request) throws IOException {
+        Map<String, Object> sent = end(sending, request);
         of(request).stream().shutdownOutput();
-        return carried;
+        return sent;
     }
 
-    private static Map<String, Object> ended(Map<String, Flow> flows, Request request)
+    private Map<String, Object> startReceiving(Request request) throws IOException {
+        receiving.put(request.text("sock"), Transfer.startReceiving(socket(request)));
+        return Map.of();
+    }
+
+    private static Map<String, Object> end(Map<String, Transfer> transfers, Request request)
             throws IOException {
-        Flow flow = flows.remove(request.text("sock"));
-        if (flow == null) {
-            throw Fault.protocol("nothing was begun");
+        Transfer transfer = transfers.remove(request.text("sock"));
+        if (transfer == null) {
+            throw Fault.protocol("no transfer was started on this socket");
         }
-        return flow.end();
+        return transfer.end();
     }
 
     private Map<String, Object> shutdown(Request request) throws IOException {
@@ -181,7 +200,7 @@ final class Own {
         return Map.of();
     }
 
-    private Map<String, Object> drop(Request request) throws IOException {
+    private Map<String, Object> close(Request request) throws IOException {
         Sock sock = sockets.remove(request.text("name"));
         if (sock != null && sock.channel != null) {
             sock.channel.close();
@@ -189,12 +208,12 @@ final class Own {
         return Map.of();
     }
 
-    /** Null where Java has no name for it. */
+    /** Null if Java has no name for the option. */
     private static SocketOption<?> option(Request request) {
         return OPTIONS.get(request.text("level") + "/" + request.text("option"));
     }
 
-    private Map<String, Object> setOption(Request request) throws IOException {
+    private Map<String, Object> setsockopt(Request request) throws IOException {
         SocketOption<?> option = option(request);
         if (option == null) {
             throw Fault.notOffered("Java has no name for this option");
@@ -217,7 +236,7 @@ final class Own {
         }
     }
 
-    private Map<String, Object> getOption(Request request) throws IOException {
+    private Map<String, Object> getsockopt(Request request) throws IOException {
         NetworkChannel channel = of(request).channel;
         SocketOption<?> option = option(request);
         if (option == null) {
@@ -226,15 +245,6 @@ final class Own {
         }
         Object value = channel.getOption(option);
         return Map.of("value", value instanceof Boolean ? ((Boolean) value ? 1 : 0) : value);
-    }
-
-    interface Action {
-        void run() throws IOException;
-    }
-
-    static Map<String, Object> done(Action action) throws IOException {
-        action.run();
-        return Map.of();
     }
 
     private static Map<String, Object> ends(NetworkChannel channel) throws IOException {

@@ -1,53 +1,48 @@
-//! Sockets by the language's own means, and what can be done with them without any library.
+//! The language's own sockets, without the library.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage};
-use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, fork, pipe};
 
 use crate::answer::{Answer, Fault, Fields};
-use crate::flow::{self, Carried, Flow};
 use crate::request::Request;
+use crate::transfer::{self, Transfer, Transferred};
 
-/// What every language does by its own means.
+/// What every driver does by the sockets of its language.
 pub(crate) const VERBS: &[&str] = &[
-    "tcp",
-    "bind",
-    "dial",
-    "hear",
-    "accept",
-    "send",
-    "receive",
-    "pour",
-    "poured",
-    "drain",
-    "drained",
-    "shutdown",
-    "drop",
-    "adopt",
-    "set_option",
-    "get_option",
-    "fork",
-    "remedy",
+    "plain.socket",
+    "plain.take_fd",
+    "plain.bind",
+    "plain.connect",
+    "plain.listen",
+    "plain.accept",
+    "plain.send",
+    "plain.receive",
+    "plain.start_sending",
+    "plain.stop_sending",
+    "plain.start_receiving",
+    "plain.finish_receiving",
+    "plain.shutdown",
+    "plain.close",
+    "plain.setsockopt",
+    "plain.getsockopt",
 ];
 
-/// The sockets of a driver, by the names that the runner gave them.
+/// The sockets of a driver, by the names that the runner gives them.
 #[derive(Debug, Default)]
-pub struct Sockets {
+pub struct PlainSockets {
     sockets: HashMap<String, OwnedFd>,
-    poured: HashMap<String, Flow>,
-    drained: HashMap<String, Flow>,
+    sending: HashMap<String, Transfer>,
+    receiving: HashMap<String, Transfer>,
 }
 
-impl Sockets {
-    /// Keeps a socket under the name that the request gives it; tells its ends, where it has some.
+impl PlainSockets {
+    /// Keeps a socket under the name that the request gives it, and returns its ends.
     pub fn keep(&mut self, request: &Request, sock: impl Into<OwnedFd>) -> Answer {
         let sock = sock.into();
         let mut fields = Fields::new();
@@ -61,10 +56,12 @@ impl Sockets {
         Ok(fields)
     }
 
-    /// The socket that the request is about.
+    /// The socket that the request names.
     pub fn of(&self, request: &Request) -> Result<&OwnedFd, Fault> {
         let name = request.text("sock")?;
-        self.sockets.get(name).ok_or_else(|| Fault::protocol(format!("no socket is called {name}")))
+        self.sockets
+            .get(name)
+            .ok_or_else(|| Fault::protocol(format!("no socket has the name {name}")))
     }
 
     fn copy(&self, request: &Request) -> Result<OwnedFd, Fault> {
@@ -74,7 +71,7 @@ impl Sockets {
     pub(crate) fn perform(&mut self, request: &Request) -> Answer {
         let done = Ok(Fields::new());
         match request.verb() {
-            "tcp" => {
+            "plain.socket" => {
                 let family = match request.text("family")? {
                     "v4" => AddressFamily::Inet,
                     _ => AddressFamily::Inet6,
@@ -82,33 +79,32 @@ impl Sockets {
                 let flags = SockFlag::SOCK_CLOEXEC;
                 self.keep(request, socket::socket(family, SockType::Stream, flags, None)?)
             }
-            "adopt" => self.keep(request, inherited(request.value("fd")?)?),
-            "bind" => {
+            "plain.take_fd" => self.keep(request, inherited(request.value("fd")?)?),
+            "plain.bind" => {
                 let to = SockaddrStorage::from(request.value::<SocketAddr>("to")?);
                 let sock = self.of(request)?;
                 socket::bind(sock.as_raw_fd(), &to)?;
                 Ok(Fields::new().with("local", ends(sock, socket::getsockname)?))
             }
-            "dial" => self.dial(request),
-            "hear" => {
+            "plain.connect" => self.connect(request),
+            "plain.listen" => {
                 socket::listen(self.of(request)?, Backlog::new(128)?)?;
                 done
             }
-            "accept" => {
+            "plain.accept" => {
                 let listener = TcpListener::from(self.copy(request)?);
-                flow::wait(&listener, PollFlags::POLLIN)?;
+                transfer::wait(&listener, PollFlags::POLLIN)?;
                 self.keep(request, listener.accept()?.0)
             }
-            "send" => {
+            "plain.send" => {
                 let wanted: u64 = request.value("bytes")?;
-                Ok(told(flow::pour(self.of(request)?, |sent| wanted - sent)?))
+                Ok(fields(transfer::send(self.of(request)?, |sent| wanted - sent)?))
             }
-            "receive" => {
+            "plain.receive" => {
                 let wanted = request.value("bytes")?;
-                let carried = flow::drain(self.of(request)?, wanted)?;
-                Ok(told(carried))
+                Ok(fields(transfer::receive(self.of(request)?, wanted)?))
             }
-            "shutdown" => {
+            "plain.shutdown" => {
                 let how = match request.text("how")? {
                     "write" => Shutdown::Write,
                     _ => Shutdown::Read,
@@ -116,39 +112,39 @@ impl Sockets {
                 TcpStream::from(self.copy(request)?).shutdown(how)?;
                 done
             }
-            "drop" => {
+            "plain.close" => {
                 self.sockets.remove(request.text("name")?);
                 done
             }
-            "set_option" | "get_option" => option(self.of(request)?, request),
-            _ => self.flow(request),
+            "plain.setsockopt" | "plain.getsockopt" => option(self.of(request)?, request),
+            _ => self.transfer(request),
         }
     }
 
-    /// What goes on in the background.
-    fn flow(&mut self, request: &Request) -> Answer {
+    /// Starts or ends a transfer in the background.
+    fn transfer(&mut self, request: &Request) -> Answer {
         let name = request.text("sock")?.to_owned();
         let sock = self.copy(request)?;
-        let carried = match request.verb() {
-            "pour" => {
-                self.poured.insert(name, Flow::pour(sock));
+        let transferred = match request.verb() {
+            "plain.start_sending" => {
+                self.sending.insert(name, Transfer::start_sending(sock));
                 return Ok(Fields::new());
             }
-            "drain" => {
-                self.drained.insert(name, Flow::drain(sock));
+            "plain.start_receiving" => {
+                self.receiving.insert(name, Transfer::start_receiving(sock));
                 return Ok(Fields::new());
             }
-            "poured" => {
-                let carried = ended(self.poured.remove(&name))?;
+            "plain.stop_sending" => {
+                let sent = end(self.sending.remove(&name))?;
                 TcpStream::from(sock).shutdown(Shutdown::Write)?;
-                carried
+                sent
             }
-            _ => ended(self.drained.remove(&name))?,
+            _ => end(self.receiving.remove(&name))?,
         };
-        Ok(told(carried))
+        Ok(fields(transferred))
     }
 
-    fn dial(&self, request: &Request) -> Answer {
+    fn connect(&self, request: &Request) -> Answer {
         let to = SockaddrStorage::from(request.value::<SocketAddr>("to")?);
         let sock = self.of(request)?;
         let is_waiting = request.maybe("wait")?.unwrap_or(true);
@@ -169,12 +165,13 @@ impl Sockets {
     }
 }
 
-fn ended(flow: Option<Flow>) -> Result<Carried, Fault> {
-    Ok(flow.ok_or_else(|| Fault::protocol("nothing was begun"))?.end()?)
+fn end(transfer: Option<Transfer>) -> Result<Transferred, Fault> {
+    let missing = || Fault::protocol("no transfer was started on this socket");
+    Ok(transfer.ok_or_else(missing)?.end()?)
 }
 
-fn told(carried: Carried) -> Fields {
-    Fields::new().with("bytes", carried.bytes).with("crc32", carried.crc32)
+fn fields(Transferred { bytes, crc32 }: Transferred) -> Fields {
+    Fields::new().with("bytes", bytes).with("crc32", crc32)
 }
 
 /// One end of a socket, by getsockname(2) or getpeername(2).
@@ -190,52 +187,29 @@ fn ends(
     Ok(SocketAddr::from(std::net::SocketAddrV6::from(*v6)))
 }
 
-/// A socket that this process was started with.
+/// A duplicate of a descriptor that this process inherited.
 fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: the runner gave this process the descriptor, and nothing here closes it.
-    let given = unsafe { BorrowedFd::borrow_raw(fd) };
-    given.try_clone_to_owned()
+    // SAFETY: this process inherited the descriptor from the runner and does not close it.
+    let inherited = unsafe { BorrowedFd::borrow_raw(fd) };
+    inherited.try_clone_to_owned()
 }
 
-/// Reads or writes an option of the socket that is a number.
+/// Sets or reads an option that is an integer.
 fn option(sock: &OwnedFd, request: &Request) -> Answer {
     let (level, option) = (request.value("level")?, request.value("option")?);
     let mut value: libc::c_int = request.maybe("value")?.unwrap_or(0);
     let mut length = size_of_val(&value) as libc::socklen_t;
     let place = (&raw mut value).cast::<libc::c_void>();
     let fd = sock.as_raw_fd();
-    let result = if request.verb() == "set_option" {
-        // SAFETY: place is that of an int, as the length says, and the kernel only reads it.
+    let result = if request.verb() == "plain.setsockopt" {
+        // SAFETY: place points to an int, length is its size, and the kernel only reads it.
         unsafe { libc::setsockopt(fd, level, option, place, length) }
     } else {
-        // SAFETY: place is that of an int, and length tells the kernel how much room there is.
+        // SAFETY: place points to an int, and length is its size.
         unsafe { libc::getsockopt(fd, level, option, place, &raw mut length) }
     };
     match result {
         0 => Ok(Fields::new().with("value", value)),
         _ => Err(io::Error::last_os_error().into()),
-    }
-}
-
-/// Calls it in a child of this process, and gives what the child got.
-pub(crate) fn in_child(f: impl FnOnce() -> String) -> Result<String, Fault> {
-    let (ours, theirs) = pipe()?;
-    // SAFETY: the C library's locks work in the child of a process with threads, and the child runs
-    // nothing of the parent's but `f`.
-    match unsafe { fork() }? {
-        ForkResult::Child => {
-            drop(ours);
-            let answer = f();
-            let _ = File::from(theirs).write_all(answer.as_bytes());
-            // SAFETY: nothing of this process is used after this.
-            unsafe { libc::_exit(0) }
-        }
-        ForkResult::Parent { child } => {
-            drop(theirs);
-            let mut answer = String::new();
-            File::from(ours).read_to_string(&mut answer)?;
-            waitpid(child, None)?;
-            Ok(answer)
-        }
     }
 }

@@ -1,4 +1,4 @@
-/* Lines: a request taken apart, an answer put together, and what went wrong. */
+/* Requests: reads the verb and the values of the key=value words. */
 #include "driver.h"
 
 #include <arpa/inet.h>
@@ -8,44 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int fault(struct driver *driver, const char *kind, int number, const char *remedy)
-{
-    struct fault *fault = &driver->fault;
-    snprintf(fault->kind, sizeof fault->kind, "%s", kind);
-    snprintf(fault->remedy, sizeof fault->remedy, "%s", remedy);
-    fault->number = number;
-    return -1;
-}
-
-int fault_protocol(struct driver *driver, const char *what)
-{
-    fprintf(stderr, "%s: %s\n", driver->request.verb, what);
-    return fault(driver, "Protocol", 0, "");
-}
-
-/* Something that cannot be said in C. */
-int fault_not_offered(struct driver *driver, const char *what)
-{
-    fprintf(stderr, "%s: %s\n", driver->request.verb, what);
-    return fault(driver, "NotOffered", 0, "");
-}
-
-int fault_errno(struct driver *driver)
-{
-    int number = errno;
-    fprintf(stderr, "%s: %s\n", driver->request.verb, strerror(number));
-    return fault(driver, "Os", number, "");
-}
-
-int fault_library(struct driver *driver)
-{
-    struct subflows_error error;
-    subflows_last_error(&error, sizeof error);
-    fprintf(stderr, "%s. %s\n", error.message, error.remedy);
-    return fault(driver, subflows_error_name(error.kind), error.number, error.remedy);
-}
-
-/* Decodes %XX in place; false for what is none, or would end a text of C's. */
+/* Decodes %XX in place; false if the digits are not hexadecimal, or for %00, which would end the
+ * text. */
 static bool decode(char *text)
 {
     char *to = text;
@@ -79,7 +43,7 @@ int parse(struct driver *driver, char *line)
             return fault_protocol(driver, word);
         *value++ = '\0';
         if (!decode(value))
-            return fault_not_offered(driver, "a text with a zero in it");
+            return fault_not_offered(driver, "a text that contains a zero byte");
         request->words[request->count].key = word;
         request->words[request->count++].value = value;
     }
@@ -114,15 +78,26 @@ int number(struct driver *driver, const char *key, uint64_t max, uint64_t *value
     return is_number && *value <= max ? 0 : fault_protocol(driver, key);
 }
 
-/* As number(), and 0 where it is not said. */
+/* As number(), but 0 if the key is missing. */
 int maybe_number(struct driver *driver, const char *key, uint64_t max, uint64_t *value)
 {
     *value = 0;
     return maybe_text(driver, key) == NULL ? 0 : number(driver, key, max, value);
 }
 
-/* Whether it is said to be so. */
-int is(struct driver *driver, const char *key, bool *value)
+/* 0 if the key is missing. In C a timeout of 0 is the default, so it cannot be asked for. */
+int milliseconds(struct driver *driver, const char *key, uint32_t *value)
+{
+    uint64_t given;
+    if (maybe_number(driver, key, UINT32_MAX, &given) < 0)
+        return -1;
+    *value = (uint32_t)given;
+    bool is_zero = maybe_text(driver, key) != NULL && given == 0;
+    return is_zero ? fault_not_offered(driver, "a timeout of 0") : 0;
+}
+
+/* False if the key is missing. */
+int flag(struct driver *driver, const char *key, bool *value)
 {
     const char *word = maybe_text(driver, key);
     *value = word != NULL && strcmp(word, "true") == 0;
@@ -172,49 +147,13 @@ int address(struct driver *driver, const char *key, struct sockaddr_storage *val
     return 0;
 }
 
-void put_text(FILE *out, const char *name, const char *value)
+/* Reads an address into `room` and points `value` at it; leaves both as they are if the key is
+ * missing. */
+int maybe_address(struct driver *driver, const char *key, struct sockaddr_storage *room,
+                  const struct sockaddr **value, socklen_t *length)
 {
-    fprintf(out, " %s=", name);
-    for (; *value != '\0'; value++) {
-        unsigned char byte = (unsigned char)*value;
-        bool is_plain = byte > ' ' && byte < 0x7f && byte != '%';
-        fprintf(out, is_plain ? "%c" : "%%%02X", byte);
-    }
-}
-
-void put_number(FILE *out, const char *name, uint64_t value)
-{
-    fprintf(out, " %s=%llu", name, (unsigned long long)value);
-}
-
-static void put(FILE *out, const char *name, const struct sockaddr_storage *value, bool with_port)
-{
-    char host[INET6_ADDRSTRLEN] = "", whole[INET6_ADDRSTRLEN + 32], scope[16] = "";
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)value;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)value;
-    bool is_v4 = value->ss_family == AF_INET;
-    if (is_v4)
-        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-    else
-        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-    if (!with_port) {
-        put_text(out, name, host);
-        return;
-    }
-    if (!is_v4 && v6->sin6_scope_id != 0)
-        snprintf(scope, sizeof scope, "%%%u", (unsigned)v6->sin6_scope_id);
-    /* The port stands at the same place in both. */
-    snprintf(whole, sizeof whole, is_v4 ? "%s%s:%u" : "[%s%s]:%u", host, scope,
-             (unsigned)ntohs(v4->sin_port));
-    put_text(out, name, whole);
-}
-
-void put_address(FILE *out, const char *name, const struct sockaddr_storage *value)
-{
-    put(out, name, value, true);
-}
-
-void put_ip(FILE *out, const char *name, const struct sockaddr_storage *value)
-{
-    put(out, name, value, false);
+    if (maybe_text(driver, key) == NULL)
+        return 0;
+    *value = (const struct sockaddr *)room;
+    return address(driver, key, room, length);
 }

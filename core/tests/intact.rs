@@ -18,7 +18,7 @@ use common::{SOON, open_handed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, EventKind, Open};
-use subflows_lab::{Net, ready, skip, wait_until};
+use subflows_lab::{Net, Random, ready, skip, wait_until};
 
 const HEAD: &[u8] = b"the head of a message, which says what follows\n";
 const BODY: usize = 300_000;
@@ -28,12 +28,9 @@ fn plays() -> usize {
 }
 
 fn body() -> Vec<u8> {
-    let mut state = 1u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..BODY).map(|_| next()).collect()
+    let mut body = vec![0; BODY];
+    Random::new(1).fill(&mut body);
+    body
 }
 
 /// A message in two writes, head and body, as every HTTP client and server sends it.

@@ -20,6 +20,7 @@
 mod middlebox;
 mod namespace;
 pub mod oracle;
+mod pattern;
 mod privilege;
 mod segment;
 mod sys;
@@ -31,6 +32,7 @@ mod wire;
 
 pub use middlebox::{DropSegments, Middlebox, StripMptcp, Verdict};
 pub use namespace::{Entered, Namespace};
+pub use pattern::{CHUNK, Random, pattern};
 pub use privilege::{become_root_in_user_namespace, can_make_namespaces};
 pub use segment::{MptcpOption, Segment, Subtype, strip_mptcp};
 pub use testing::{ready, skip, wait_until};

@@ -5,24 +5,19 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::namespace::Namespace;
+use crate::pattern::{CHUNK, pattern};
 use crate::sys::socket::{self, Protocol};
 use crate::sys::wait;
 
 /// A transfer that makes no progress for this long has failed: nothing here waits for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-const CHUNK: usize = 64 << 10;
-
-/// After how many bytes the pattern repeats: more than a chunk, and a prime, so that no segment or
-/// buffer that went astray fits into another's place.
-const PERIOD: usize = 65_539;
 
 /// What a server does with a connection.
 #[derive(Clone, Copy, Debug)]
@@ -310,37 +305,9 @@ fn send_pattern(mut stream: &TcpStream, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The bytes of the endless pattern from `offset` on, at most [`CHUNK`].
-fn pattern(offset: u64, len: usize) -> &'static [u8] {
-    static TWO_PERIODS: OnceLock<Vec<u8>> = OnceLock::new();
-    let bytes = TWO_PERIODS.get_or_init(|| {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state as u8
-        };
-        let period: Vec<u8> = (0..PERIOD).map(|_| next()).collect();
-        period.repeat(2)
-    });
-    let start = (offset % PERIOD as u64) as usize;
-    &bytes[start..start + len.min(CHUNK)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_pattern_is_the_same_from_any_offset() {
-        let whole = pattern(0, 100);
-        for offset in 0..50 {
-            assert_eq!(pattern(offset as u64, 50), &whole[offset..offset + 50]);
-        }
-        let end = PERIOD as u64 - 1;
-        assert_eq!(pattern(end, CHUNK + 1)[1..], *pattern(0, CHUNK - 1));
-    }
 
     #[test]
     fn wrong_bytes_are_found() {

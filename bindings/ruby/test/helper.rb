@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Connections over loopback. The tests run in a network namespace of their own: see tests/ruby.
+# Connections over loopback. The tests run in a network namespace of their own: see tests/suite/ruby.
 
 require "minitest/autorun"
 require "openssl"
@@ -12,7 +12,7 @@ require "timeout"
 class Pair
   attr_reader :listener, :client, :server
 
-  # Valgrind does not know the kind of child that takes control: tests/ruby-memory makes a namespace
+  # Valgrind does not know the kind of child that takes control: tests/suite/ruby-memory makes a namespace
   # whose connections are all the application's.
   TAKES_CONTROL = File.read("/proc/sys/net/mptcp/pm_type").to_i.zero?
 
@@ -100,7 +100,7 @@ class SubflowsTest < Minitest::Test
   end
 end
 
-# With GC_STRESS, every allocation collects: whatever is not held is gone. tests/ruby-memory runs
+# With GC_STRESS, every allocation collects: whatever is not held is gone. tests/suite/ruby-memory runs
 # those tests so as well that measure no time.
 if ENV["GC_STRESS"]
   class SubflowsTest

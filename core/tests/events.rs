@@ -14,7 +14,7 @@ use common::{Pair, SOON, userspace};
 use subflows::{Connect, Event, EventKind, Events, Listen, Open, Subflow};
 use subflows_lab::{Namespace, Net, ready, traffic, wait_until};
 
-/// Reads until what came is enough.
+/// Reads events until `is_enough` holds.
 #[track_caller]
 fn gather(events: &mut Events, what: &str, is_enough: impl Fn(&[Event]) -> bool) -> Vec<Event> {
     let deadline = Instant::now() + SOON;
@@ -36,7 +36,7 @@ fn next(events: &mut Events, kind: EventKind) -> Event {
     gather(events, kind.name(), is_last).pop().unwrap()
 }
 
-/// What is there without waiting.
+/// The events that can be read without waiting.
 fn rest(events: &mut Events) -> Vec<Event> {
     std::iter::from_fn(|| events.try_next().unwrap()).collect()
 }
@@ -45,8 +45,8 @@ fn ends(event: &Event) -> Ends {
     (event.local.unwrap(), event.remote.unwrap())
 }
 
-/// A server that takes as many subflows as come: the kernel's path manager still counts those that
-/// were closed a moment ago.
+/// A network whose server accepts any number of subflows. The kernel's path manager would still count
+/// those that were closed a moment ago.
 fn boundless(net: std::io::Result<Net>) -> Net {
     let net = net.unwrap();
     userspace(&net.server);
@@ -87,7 +87,7 @@ fn an_event_names_its_interface() {
 }
 
 #[test]
-fn a_listener_that_ends_is_told() {
+fn a_listener_that_ends_is_reported() {
     if !ready() {
         return;
     }
@@ -120,7 +120,7 @@ fn churn(net: &Net, pair: &Pair) {
     });
 }
 
-/// What a reader believes who takes events at their word.
+/// The subflows that a reader of events believes to be open.
 #[derive(Default)]
 struct Belief {
     open: BTreeSet<Ends>,
@@ -136,10 +136,10 @@ impl Belief {
         match event.kind {
             EventKind::SubflowEstablished => {
                 self.ended.remove(&ends(event));
-                assert!(self.open.insert(ends(event)), "told twice: {event:?}");
+                assert!(self.open.insert(ends(event)), "reported twice: {event:?}");
             }
             EventKind::SubflowClosed => {
-                // Its beginning may be what was lost; its end is told once.
+                // The event of its beginning may be lost; its end is reported once.
                 self.open.remove(&ends(event));
                 assert!(self.ended.insert(ends(event)), "ended twice: {event:?}");
             }
@@ -157,8 +157,7 @@ fn count(events: &[Event], kind: EventKind) -> usize {
     events.iter().filter(|event| event.kind == kind).count()
 }
 
-/// What the kernel tells while a loss is being healed is in the answer already, and may come as an
-/// event once more.
+/// What happens during a resync is in its answer already, and may come again as an event.
 #[test]
 fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
     if !ready() {
@@ -187,10 +186,10 @@ fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
     assert!(lost > 0);
 }
 
-/// A reader who follows a namespace and lost the beginning and the end of whole connections would
-/// otherwise believe in those that are over, and not know those that came.
+/// Otherwise a reader that follows a namespace, and lost the first and last events of whole connections,
+/// would believe in connections that have ended and miss new ones.
 #[test]
-fn after_a_loss_whole_connections_are_told() {
+fn after_a_loss_whole_connections_are_reported() {
     if !ready() {
         return;
     }
@@ -279,7 +278,7 @@ fn a_larger_buffer_loses_nothing() {
     assert!(told.iter().all(|event| !event.is_resync));
 }
 
-/// Found by a test: a netlink socket that has asked for something cannot be given an address.
+/// A netlink socket that has sent a request can no longer be bound to an address.
 #[test]
 fn events_may_be_the_first_thing_that_a_process_asks_for() {
     if !ready() {

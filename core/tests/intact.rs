@@ -1,5 +1,5 @@
-//! Without these, a program that sends right after `open` sends into a kernel that damages what it
-//! receives (`core/src/wait/opening/rest.rs`).
+//! Data that a program sends right after `open` arrive undamaged, although some kernels would damage them
+//! (`core/src/wait/opening/rest.rs`).
 //!
 //! `SUBFLOWS_PLAYS` says how often each case is played: 12 times if it is not set. Without the rest,
 //! 10 to 18 of 100 messages to the server arrived damaged.
@@ -141,7 +141,7 @@ fn messages_after_open_behind_routers() {
 
 /// Sends a message from another thread than the one that opens a subflow, as soon as the subflow has
 /// joined, while the server's socket is locked. Returns whether the message arrived as sent;
-/// nothing if the machine was too slow to tell.
+/// `None` if the machine was too slow to tell.
 fn play_with_locked_server(net: &Net, to: IpAddr, trap: &Trap, body: &[u8]) -> Option<bool> {
     let pair = common::connect(net, to, &Connect::new().control(true));
     pair.make_ready();

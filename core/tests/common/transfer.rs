@@ -1,4 +1,4 @@
-//! A transfer that goes on until it is told to end, every byte of which is compared.
+//! A transfer that goes on until it is ended, every byte of which is compared.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,7 +10,7 @@ use subflows_lab::{CHUNK, pattern, wait_until};
 
 use super::SOON;
 
-/// Data on their way from one end to the other.
+/// Data under way from one end to the other.
 pub struct Transfer {
     shared: Arc<Shared>,
     sender: JoinHandle<io::Result<u64>>,
@@ -58,7 +58,7 @@ impl Transfer {
         assert_eq!(*self.shared.trouble.lock().unwrap(), None);
     }
 
-    /// Lets the sender come to its end; gives how many bytes were sent, all of them received.
+    /// Ends the sender. Returns the number of bytes, all of which were received.
     #[track_caller]
     pub fn finish(self) -> u64 {
         self.shared.is_ending.store(true, Ordering::SeqCst);

@@ -46,7 +46,7 @@ fn eight_threads_share_one_connection() {
     }
 }
 
-/// Says when the last of them ends, also where one panics.
+/// Sets the flag when the last thread ends, also if one panics.
 struct Ending<'a>(&'a AtomicUsize, &'a AtomicBool);
 
 impl Drop for Ending<'_> {
@@ -86,7 +86,7 @@ fn reads(pair: &Pair, is_over: &AtomicBool) {
         let distinct: HashSet<u32> = subflows.iter().map(|subflow| subflow.id).collect();
         assert_eq!(distinct.len(), subflows.len());
         for subflow in &subflows {
-            // Another thread may have closed it; then it is said so.
+            // Another thread may have closed it: then the error says so.
             match subflows::details(&pair.client, subflow.id) {
                 Ok(details) => assert_eq!(details.local, subflow.local),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::NoSuchSubflow, "{error}"),

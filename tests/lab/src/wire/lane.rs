@@ -1,12 +1,12 @@
-//! When does a frame come out of the wire, and does it at all? Pure arithmetic over time.
+//! When a frame leaves the wire, or why it does not. Pure arithmetic over time.
 
 use super::WireOptions;
 use crate::pattern::Random;
 
-/// What the largest lane may hold, so that a long delay at full speed cannot eat the machine.
+/// The most frames in a lane, so that a long delay at full speed cannot exhaust the memory.
 const IN_FLIGHT_FRAMES_MAX: usize = 65_536;
 
-/// Why a frame does not come out.
+/// Why a frame is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
     Chance,
@@ -37,7 +37,7 @@ impl Lane {
         in_flight: usize,
         options: &WireOptions,
     ) -> Result<u64, Loss> {
-        // Drawn for each frame, needed or not: the same frames are lost whatever else changes.
+        // Drawn for every frame, so that the same frames are lost whatever else changes.
         if self.random.fraction() < options.loss {
             return Err(Loss::Chance);
         }

@@ -40,7 +40,7 @@ fuzz:             ## the parsers and the C library on many more random inputs th
 
 soak:             ## messages after `open` in Rust and Python, 500 times each case
 	SUBFLOWS_PLAYS=500 cargo test --locked --package subflows --test intact -- --nocapture
-	SUBFLOWS_PLAYS=500 tests/alone "$$(bindings/python/environment)" -m pytest -q \
+	SUBFLOWS_PLAYS=500 tests/tool/in-namespace "$$(bindings/python/environment)" -m pytest -q \
 	    bindings/python/tests/test_uploads.py
 
 doc:              ## the documentation of the crate, in target/doc/subflows
@@ -56,14 +56,14 @@ gem: setup        ## a gem with its sources, and one that is ready-made, in targ
 	bindings/ruby/package target/gems
 
 suites: test      ## what takes longer: packages, and the languages' own tests of their sockets
-	tests/python-packages
-	tests/python-cpython
-	tests/ruby-memory target/ruby-*/ready-made
-	tests/ruby-sockets target/ruby-*/ready-made
-	tests/java-newer
-	tests/fresh bookworm
-	tests/fresh trixie
-	tests/java-jdk target/java/build/subflows-?.?.?.jar
+	tests/suite/python-packages
+	tests/suite/python-cpython
+	tests/suite/ruby-memory target/ruby-*/ready-made
+	tests/suite/ruby-sockets target/ruby-*/ready-made
+	tests/suite/java-newer
+	tests/suite/fresh bookworm
+	tests/suite/fresh trixie
+	tests/suite/java-jdk target/java/build/subflows-?.?.?.jar
 	tests/upstream/run
 
 clean:

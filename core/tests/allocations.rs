@@ -1,5 +1,5 @@
-//! Listing the subflows of a busy connection would cost the program an allocation per subflow, and
-//! looking for a connection that is gone, a list of all.
+//! Listing subflows must not allocate once per subflow, and looking for a connection that has ended must
+//! not list all connections.
 #![allow(missing_docs)]
 
 mod common;
@@ -50,7 +50,7 @@ fn list_allocates_once_and_info_never() {
     pair.make_ready();
     let _inside = net.client.enter().unwrap();
     subflows::open(&pair.client, &Open::new().local(net.paths[1].client_v4)).unwrap();
-    // What is found out once per process is found out here.
+    // Probes that run once per process run here.
     subflows::list(&pair.client).unwrap();
     subflows::info(&pair.client).unwrap();
 
@@ -60,7 +60,7 @@ fn list_allocates_once_and_info_never() {
     assert_eq!(count, 0);
 }
 
-/// To find out that a connection is gone once took a list of all that are there.
+/// To find that a connection has ended, the library once listed all connections.
 #[test]
 fn a_look_up_that_finds_nothing_lists_nothing() {
     if !subflows_lab::ready() {
@@ -69,9 +69,9 @@ fn a_look_up_that_finds_nothing_lists_nothing() {
     let net = Net::two_subnets().unwrap();
     let _inside = net.client.enter().unwrap();
     let look = || subflows::connection(0).unwrap_err().kind();
-    // What is found out once per process is found out here.
+    // Probes that run once per process run here.
     look();
     let (count, kind) = allocations(look);
-    // Two questions, a fresh socket and the error: a list would be one more socket and two questions.
+    // Two requests, a new socket and the error. A list would be one more socket and two more requests.
     assert_eq!((count, kind), (5, ErrorKind::Closed));
 }

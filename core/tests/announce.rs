@@ -1,14 +1,13 @@
-//! Without these, a peer that was told of an address cannot come by it, strangers can, or it stays
-//! announced when nobody is there any more.
+//! What only Rust's callers see of `announce`, and its rare cases. The rest is in the scenarios.
 
 mod common;
 
 use std::io::Read;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use common::judge::{self, agree, mirrored};
+use common::judge::{self, agree};
 use common::{Pair, SOON, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Address, Announce, Announced, Connect, ErrorKind, Event, EventKind, Events};
@@ -69,111 +68,38 @@ fn joined(net: &Net, to: IpAddr) -> (Pair, Events, Announced, Subflow) {
 }
 
 #[test]
-fn the_peer_comes_by_an_announced_address_with_a_port() {
-    if !ready() {
-        return;
-    }
-    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
-        let net = both_decide(net);
-        for to in net.paths[0].server_ips() {
-            let (pair, _events, here, subflow) = joined(&net, to);
-            let [initial, _] = &net.client.run(|| subflows::list(&pair.client)).unwrap()[..] else {
-                panic!("not two")
-            };
-            let ends = (subflow.remote, subflow.local);
-            let both = [(initial.local, initial.remote), ends].into();
-            agree(&net.client, &pair.client, &both);
-            agree(&net.server, &pair.server, &mirrored(&both));
-            let seen = judge::ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
-            assert!(seen.flags.contains('e') && seen.local_id == here.id(), "{seen:?}");
-            assert_eq!(here.turn_away().unwrap(), 0, "the peer is no stranger");
-
-            let known = addresses(&net, &pair);
-            let [first, told] = &known[..] else { panic!("not two: {known:?}") };
-            assert_eq!((first.id, first.ip, first.is_announced), (0, initial.local.ip(), false));
-            assert_eq!((told.id, told.ip), (here.id(), here.address().ip()));
-            // Before Linux 6.10 the kernel does not tell what was announced.
-            let is_told = told.is_announced || common::is_without("addresses_by_token");
-            assert!(is_told && told.subflows == 1, "{told:?}");
-
-            net.client.run(|| subflows::close(&pair.client, initial.id)).unwrap();
-            agree(&net.client, &pair.client, &[ends].into());
-            assert!(pair.moves_data(), "it does not carry data");
-        }
-    }
-}
-
-#[test]
-fn a_dropped_handle_withdraws() {
-    if !ready() {
-        return;
-    }
-    for net in [Net::two_subnets(), Net::laptop()] {
-        let net = both_decide(net);
-        for to in net.paths[0].server_ips() {
-            let (pair, mut events, here, subflow) = joined(&net, to);
-            let (id, address) = (here.id(), here.address());
-            net.client.run(|| drop(here));
-            let event = next(&mut events, EventKind::AddressRemoved);
-            assert_eq!(event.remote_address_id, Some(id));
-            let event = next(&mut events, EventKind::SubflowClosed);
-            assert_eq!((event.local, event.remote), (Some(subflow.local), Some(subflow.remote)));
-            let [initial] = &net.client.run(|| subflows::list(&pair.client)).unwrap()[..] else {
-                panic!("not one")
-            };
-            let only = [(initial.local, initial.remote)].into();
-            agree(&net.client, &pair.client, &only);
-            agree(&net.server, &pair.server, &mirrored(&only));
-            assert!(addresses(&net, &pair).iter().all(|address| !address.is_announced));
-            assert!(pair.moves_data());
-            let connect = traffic::Connect::new().plain_tcp().timeout(SOON);
-            let error = net.client.run(|| connect.to(address)).unwrap_err();
-            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "somebody listens");
-        }
-    }
-}
-
-#[test]
-fn strangers_are_turned_away() {
+fn an_announced_address_is_known_until_its_handle_is_dropped() {
     if !ready() {
         return;
     }
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to, to);
-        let ip = net.paths[1].client_ip(to);
-        let here = announce(&net, &pair, ip, &Announce::new().port(0u16)).unwrap();
-        assert_eq!(here.turn_away().unwrap(), 0);
-        for strangers in [1, 3] {
-            let plain = traffic::Connect::new().plain_tcp().timeout(SOON);
-            let knock = |how: &traffic::Connect| net.server.run(|| how.to(here.address())).unwrap();
-            let mut outside: Vec<TcpStream> = (0..strangers).map(|_| knock(&plain)).collect();
-            outside.push(knock(&traffic::Connect::new().timeout(SOON)));
-            let mut count = 0;
-            wait_until(SOON, "all strangers to be turned away", || {
-                count += here.turn_away().unwrap();
-                count == outside.len()
-            });
-            for mut stranger in outside {
-                stranger.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-                match stranger.read(&mut [0]) {
-                    Ok(0) => {}
-                    Ok(_) => panic!("somebody spoke to a stranger"),
-                    Err(error) => {
-                        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
-                    }
-                }
-            }
-            assert_eq!(here.turn_away().unwrap(), 0);
-        }
-        assert_eq!(net.client.run(|| subflows::list(&pair.client)).unwrap().len(), 1);
+        let (pair, mut events, here, subflow) = joined(&net, to);
+        let ends = (subflow.remote, subflow.local);
+        let seen = judge::ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
+        assert_eq!(seen.local_id, here.id(), "{seen:?}");
+        let known = addresses(&net, &pair);
+        let [first, second] = &known[..] else { panic!("not two: {known:?}") };
+        let own = pair.client.local_addr().unwrap();
+        assert_eq!((first.id, first.ip, first.is_announced), (0, own.ip(), false));
+        assert_eq!((second.id, second.ip), (here.id(), here.address().ip()));
+        // Before Linux 6.10 the kernel does not report what was announced.
+        let is_reported = second.is_announced || common::is_without("addresses_by_token");
+        assert!(is_reported && second.subflows == 1, "{second:?}");
+
+        let id = here.id();
+        net.client.run(|| drop(here));
+        assert_eq!(next(&mut events, EventKind::AddressRemoved).remote_address_id, Some(id));
+        let event = next(&mut events, EventKind::SubflowClosed);
+        assert_eq!((event.local, event.remote), (Some(subflow.local), Some(subflow.remote)));
+        agree(&net.client, &pair.client, &[(own, pair.client.peer_addr().unwrap())].into());
+        assert!(addresses(&net, &pair).iter().all(|address| !address.is_announced));
         assert!(pair.moves_data());
-        net.client.run(|| here.withdraw()).unwrap();
     }
 }
 
 #[test]
-fn the_descriptor_tells_of_strangers_and_not_of_the_peer() {
+fn the_descriptor_becomes_readable_for_strangers_and_not_for_the_peer() {
     if !ready() {
         return;
     }
@@ -187,49 +113,13 @@ fn the_descriptor_tells_of_strangers_and_not_of_the_peer() {
     };
     assert!(!is_readable(), "the peer shows as a stranger");
     let plain = traffic::Connect::new().plain_tcp();
-    let stranger = net.server.run(|| plain.to(here.address())).unwrap();
-    wait_until(SOON, "the descriptor to tell", is_readable);
+    let mut stranger = net.server.run(|| plain.to(here.address())).unwrap();
+    wait_until(SOON, "the descriptor to become readable", is_readable);
     assert_eq!(here.turn_away().unwrap(), 1);
     assert!(!is_readable());
-    drop(stranger);
-}
-
-#[test]
-fn a_server_announces_without_a_port() {
-    if !ready() {
-        return;
-    }
-    for net in [Net::two_subnets(), Net::far()] {
-        let net = both_decide(net);
-        for is_v6 in [false, true] {
-            let to = net.paths[0].server_ips()[usize::from(is_v6)];
-            let other = net.paths[1].server_ips()[usize::from(is_v6)];
-            let pair = controlled(&net, Ipv6Addr::UNSPECIFIED.into(), to);
-            let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
-            let there = net
-                .server
-                .run(|| subflows::announce(&pair.server, other, &Announce::new()).unwrap());
-            assert_eq!(there.address(), SocketAddr::new(other, 0));
-            assert!(there.fd().is_none());
-            assert_eq!(there.turn_away().unwrap(), 0);
-            let event = next(&mut events, EventKind::AddressAnnounced);
-            let port = pair.client.peer_addr().unwrap().port();
-            assert_eq!(event.remote, Some(SocketAddr::new(other, port)));
-            let open = Open::new().local(net.paths[1].client_ip(to)).remote(event.remote.unwrap());
-            let subflow = net.client.run(|| subflows::open(&pair.client, &open)).unwrap();
-            let ends = (subflow.local, subflow.remote);
-            let seen = judge::ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
-            assert!(seen.flags.contains('e') && seen.remote_id == there.id(), "{seen:?}");
-            assert!(pair.moves_data());
-
-            net.server.run(|| there.withdraw()).unwrap();
-            let event = next(&mut events, EventKind::AddressRemoved);
-            assert_eq!(event.remote_address_id, Some(seen.remote_id));
-            let first = (pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap());
-            agree(&net.client, &pair.client, &[first].into());
-            agree(&net.server, &pair.server, &mirrored(&[first].into()));
-            assert!(pair.moves_data());
-        }
+    match stranger.read(&mut [0]) {
+        Ok(count) => assert_eq!(count, 0, "a stranger received data"),
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}"),
     }
 }
 
@@ -299,38 +189,32 @@ fn a_chosen_port_is_told_or_refused() {
 }
 
 #[test]
-fn what_cannot_be_announced_is_refused_by_name() {
+fn a_port_that_is_taken_is_not_announced() {
     if !ready() {
         return;
     }
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let ip = net.paths[1].client_ip(to);
-        let kind = |pair: &Pair, ip: IpAddr, options: &Announce| {
-            announce(&net, pair, ip, options).unwrap_err().kind()
-        };
-        let (bare, with_port) = (Announce::new(), Announce::new().port(0u16));
-        let kernels = common::connect(&net, to, &Connect::new());
-        kernels.make_ready();
-        assert_eq!(kind(&kernels, ip, &bare), ErrorKind::NotControlled);
-        let early = common::connect(&net, to, &Connect::new().control(true));
-        assert_eq!(kind(&early, ip, &bare), ErrorKind::NotReady);
-        assert_eq!(kind(&early, ip, &with_port), ErrorKind::NotReady);
-        let pair = controlled(&net, to, to);
-        let foreign = net.paths[1].server_ips()[usize::from(to.is_ipv6())];
-        assert_eq!(kind(&pair, foreign, &with_port), ErrorKind::AddressNotAvailable);
-        let here = announce(&net, &pair, ip, &with_port).unwrap();
+        let (pair, _events, here, _) = joined(&net, to);
         let taken = Announce::new().port(here.address().port());
-        assert_eq!(kind(&pair, ip, &taken), ErrorKind::AddressNotAvailable);
-        for pair in [&kernels, &early, &pair] {
-            assert!(pair.moves_data());
-        }
-        // Once the connection is over there is nothing to withdraw.
-        let Pair { client, server, .. } = pair;
-        let token = judge::token(&client);
-        drop((client, server));
-        let is_over = || subflows::connection(token).is_err();
-        wait_until(SOON, "the connection to end", || net.client.run(is_over));
+        let error = announce(&net, &pair, here.address().ip(), &taken).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "{error}");
+        assert!(pair.moves_data());
+    }
+}
+
+#[test]
+fn an_address_of_a_connection_that_has_ended_cannot_be_withdrawn() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        let (pair, _events, here, _) = joined(&net, to);
+        let token = judge::token(&pair.client);
+        drop(pair);
+        let has_ended = || subflows::connection(token).is_err();
+        wait_until(SOON, "the connection to end", || net.client.run(has_ended));
         let error = net.client.run(|| here.withdraw()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
     }
@@ -356,6 +240,9 @@ fn an_address_is_withdrawn_from_another_namespace() {
     let other = net.paths[1].client_ip(ip);
     let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
     let here = announce(&net, &pair, other, &Announce::new()).unwrap();
+    // Without a port there is no listener.
+    assert_eq!((here.address().port(), here.turn_away().unwrap()), (0, 0));
+    assert!(here.fd().is_none());
     assert_eq!(next(&mut events, EventKind::AddressAnnounced).remote_address_id, Some(here.id()));
     net.server.run(|| here.withdraw()).unwrap();
     next(&mut events, EventKind::AddressRemoved);

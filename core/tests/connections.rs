@@ -1,5 +1,4 @@
-//! Without these, connections or subflows are missing from the lists, or counted wrongly, once
-//! there are many.
+//! Lists of many connections and many subflows are complete, and counted rightly.
 
 mod common;
 
@@ -25,14 +24,14 @@ fn controlled(net: &Net, to: IpAddr) -> Pair {
     pair
 }
 
-/// Everything that `connections` says, against ss.
+/// Compares everything that `connections` reports with ss.
 #[track_caller]
 fn compare(namespace: &Namespace) {
     let ours = all(namespace);
     let theirs = oracle::ss_connections(namespace);
     let tokens: BTreeSet<u32> = theirs.iter().map(|found| number(&found.token)).collect();
     let told: BTreeMap<u32, &Connection> = ours.iter().map(|told| (told.token, told)).collect();
-    assert_eq!(told.len(), ours.len(), "a connection is told twice");
+    assert_eq!(told.len(), ours.len(), "a connection is listed twice");
     assert_eq!(told.keys().copied().collect::<BTreeSet<_>>(), tokens);
     for found in &theirs {
         let told = told[&number(&found.token)];
@@ -44,7 +43,7 @@ fn compare(namespace: &Namespace) {
         let subflows: BTreeSet<Ends> =
             told.subflows.iter().map(|s| (canonical(s.local), canonical(s.remote))).collect();
         assert_eq!(subflows, by_ss(namespace, told.token));
-        assert_eq!(subflows.len(), told.subflows.len(), "a subflow is told twice");
+        assert_eq!(subflows.len(), told.subflows.len(), "a subflow is listed twice");
         assert_eq!(told.info.subflows, Some(subflows.len() as u32));
         let mut alone = namespace.run(|| subflows::connection(told.token)).unwrap();
         assert_eq!((alone.token, alone.local, alone.remote), (told.token, told.local, told.remote));
@@ -58,7 +57,7 @@ fn compare(namespace: &Namespace) {
 }
 
 #[test]
-fn every_connection_is_told_with_its_subflows() {
+fn every_connection_is_listed_with_its_subflows() {
     if !ready() {
         return;
     }
@@ -84,7 +83,7 @@ fn every_connection_is_told_with_its_subflows() {
                 &Connect::new(),
             ));
         }
-        // Neither is a connection of ours to tell.
+        // Neither of these is a Multipath TCP connection.
         let plain = net.server.run(|| std::net::TcpListener::bind((path.server_v4, 0))).unwrap();
         let address = plain.local_addr().unwrap();
         let _plain = net.client.run(|| TcpStream::connect(address)).unwrap();
@@ -96,7 +95,7 @@ fn every_connection_is_told_with_its_subflows() {
         compare(&net.server);
         assert_eq!(all(&net.client).len(), pairs.len());
 
-        // Half-closed ones are still there, closed ones are not.
+        // A half-closed connection is still listed, a closed one is not.
         pairs[0].client.shutdown(Shutdown::Write).unwrap();
         wait_until(SOON, "the half-close", || {
             oracle::ss_connections(&net.client).iter().any(|found| found.state != "ESTAB")
@@ -130,7 +129,7 @@ fn a_token_is_known_only_where_it_lives() {
             assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
         }
     }
-    // One thread that goes from one to the other is not misled by what it keeps.
+    // A thread that moves between the namespaces is not misled by the sockets that it keeps.
     for _ in 0..2 {
         for (namespace, here, elsewhere) in
             [(&net.client, ours, theirs), (&net.server, theirs, ours)]
@@ -144,7 +143,7 @@ fn a_token_is_known_only_where_it_lives() {
     }
 }
 
-/// Found by the test: as kernels before 6.5 have to be asked, nothing was told instead of refused.
+/// With the requests for kernels before 6.5, the list was once empty instead of refused.
 #[test]
 fn from_elsewhere_a_list_is_right_or_refused() {
     if !ready() {
@@ -192,7 +191,7 @@ fn a_list_of_many_connections_is_whole() {
     assert!(told.iter().all(|told| told.subflows.len() == 1));
 }
 
-/// One namespace whose programs decide, and a connection over its loopback.
+/// A namespace in which programs manage the paths, and a connection over its loopback.
 fn loopback(ip: IpAddr) -> (Namespace, Pair) {
     let namespace = Namespace::new().unwrap();
     userspace(&namespace);
@@ -236,7 +235,7 @@ fn more_subflows_than_fit_in_one_look_are_listed() {
     }
 }
 
-/// More than a connection has address ids, and more than the kernel's own counter holds.
+/// More subflows than a connection has address ids, and more than the kernel's counter can hold.
 #[test]
 fn more_than_256_subflows_are_counted() {
     if !ready() {
@@ -244,7 +243,7 @@ fn more_than_256_subflows_are_counted() {
     }
     const EXTRA: usize = 300;
     let (namespace, pair) = loopback([127, 0, 0, 1].into());
-    // Without somebody who follows events, the kernel takes no subflow under `userspace`.
+    // Under `userspace` the kernel accepts no subflow unless a program follows events.
     let _events = namespace.run(|| Events::of_namespace().unwrap());
     let [initial] = &namespace.run(|| subflows::list(&pair.client)).unwrap()[..] else {
         panic!("not one")
@@ -268,10 +267,10 @@ fn more_than_256_subflows_are_counted() {
     (&pair.client).write_all(b"!").unwrap();
 }
 
-/// `open` gives each subflow an address id of its own, and there are 255. Found by the test: a port
-/// that was chosen twice made the kernel forget the first one's id, which was then given again.
+/// `open` assigns each subflow an address id of its own, and there are 255. A port that was chosen twice
+/// once made the kernel forget the first subflow's id, which was then assigned again.
 #[test]
-fn when_all_address_ids_are_used_it_says_so() {
+fn when_all_address_ids_are_used_open_fails() {
     if !ready() {
         return;
     }

@@ -1,5 +1,5 @@
-//! Without these, a program that sends right after `open` sends into a kernel that damages what it
-//! receives (`core/src/wait/opening/rest.rs`).
+//! Data that a program sends right after `open` arrive undamaged, although some kernels would damage them
+//! (`core/src/wait/opening/rest.rs`).
 //!
 //! `SUBFLOWS_PLAYS` says how often each case is played: 12 times if it is not set. Without the rest,
 //! 10 to 18 of 100 messages to the server arrived damaged.
@@ -18,7 +18,7 @@ use common::{SOON, open_handed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, EventKind, Open};
-use subflows_lab::{Net, ready, skip, wait_until};
+use subflows_lab::{Net, Random, ready, skip, wait_until};
 
 const HEAD: &[u8] = b"the head of a message, which says what follows\n";
 const BODY: usize = 300_000;
@@ -28,12 +28,9 @@ fn plays() -> usize {
 }
 
 fn body() -> Vec<u8> {
-    let mut state = 1u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..BODY).map(|_| next()).collect()
+    let mut body = vec![0; BODY];
+    Random::new(1).fill(&mut body);
+    body
 }
 
 /// A message in two writes, head and body, as every HTTP client and server sends it.
@@ -144,7 +141,7 @@ fn messages_after_open_behind_routers() {
 
 /// Sends a message from another thread than the one that opens a subflow, as soon as the subflow has
 /// joined, while the server's socket is locked. Returns whether the message arrived as sent;
-/// nothing if the machine was too slow to tell.
+/// `None` if the machine was too slow to tell.
 fn play_with_locked_server(net: &Net, to: IpAddr, trap: &Trap, body: &[u8]) -> Option<bool> {
     let pair = common::connect(net, to, &Connect::new().control(true));
     pair.make_ready();

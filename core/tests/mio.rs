@@ -1,5 +1,4 @@
-//! Without these, our sockets and waits do not fit into an event loop that polls edges, as mio's
-//! and most others do.
+//! Sockets and waits work in event loops with edge-triggered polling, such as mio's.
 
 mod common;
 
@@ -22,7 +21,7 @@ const CLIENT: Token = Token(1);
 const SERVER: Token = Token(2);
 const WAIT: Token = Token(3);
 
-/// An event loop that gives up when it has waited too long.
+/// An event loop that fails after it has waited too long.
 struct Loop {
     poll: Poll,
     events: Events,
@@ -57,7 +56,7 @@ impl Loop {
         }
     }
 
-    /// Tries again with every edge of this token, until it does not say that it would block.
+    /// Tries again at every edge of this token, until the result is not `WouldBlock`.
     #[track_caller]
     fn finish<T>(&mut self, token: Token, mut what: impl FnMut() -> io::Result<T>) -> T {
         let deadline = Instant::now() + SOON;
@@ -88,7 +87,7 @@ impl Loop {
         (result, steps)
     }
 
-    /// Connects by edges alone; gives the socket as mio's.
+    /// Connects by edges alone; returns mio's socket.
     fn connect(&mut self, address: SocketAddr) -> TcpStream {
         let options = Connect::new().control(true).timeout(SOON);
         let mut connecting = Connecting::begin(&[address], &options).unwrap();
@@ -112,7 +111,7 @@ impl Loop {
     }
 }
 
-/// Our listener as mio's.
+/// A listener, as mio's socket.
 fn listen(net: &Net, ip: IpAddr) -> TcpListener {
     let address = SocketAddr::new(ip, 0);
     let listener = net.server.run(|| subflows::listen(address, &Listen::new())).unwrap();
@@ -152,7 +151,7 @@ fn sockets_connect_accept_and_carry_by_edges() {
             let found = ss_find(&net.client, token, (subflow.local, subflow.remote)).unwrap();
             assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
             edges.exchange(&client, &server);
-            // The one that is left carries as well.
+            // The subflow that is left carries data as well.
             let initial = subflows::list(&client).unwrap()[0].id;
             subflows::close(&client, initial).unwrap();
             edges.exchange(&client, &server);
@@ -237,7 +236,7 @@ fn events_come_by_edges() {
                 let deadline = Instant::now() + SOON;
                 loop {
                     match events.try_next().unwrap() {
-                        // May be told after the first byte is here.
+                        // This event may come after the first byte.
                         Some(event) if event.kind == EventKind::Established => continue,
                         Some(event) => return event,
                         None => {}

@@ -1,4 +1,4 @@
-//! Without these, the waits on a tokio runtime hang, spin, start threads, or outlive their futures.
+//! Waits on a tokio runtime neither hang nor spin, start no threads, and end with their futures.
 
 mod common;
 
@@ -63,8 +63,7 @@ async fn exchange(client: &mut TcpStream, server: &mut TcpStream) {
     tokio::time::timeout(SOON, exchange).await.expect("the connection moves data");
 }
 
-/// The next event of a subflow. That the connection itself is established may be told after its
-/// first byte is here.
+/// The next event of a subflow. `Established` of the connection may come after its first byte.
 async fn news(events: &mut Events) -> Event {
     loop {
         let event = next_event(events, SOON).await.unwrap().unwrap();

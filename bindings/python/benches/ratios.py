@@ -1,6 +1,6 @@
 """The cost of the package compared with what a program does without it, measured in turn in one run.
 
-    tests/alone PYTHON bindings/python/benches/ratios.py TABLE [LIBRARY]
+    tests/tool/in-namespace PYTHON bindings/python/benches/ratios.py TABLE [LIBRARY]
 
 writes the table to the file TABLE. LIBRARY is libsubflows.so.0, with which `open` is compared.
 """

@@ -1,4 +1,4 @@
-"""Connections over loopback. The tests run in a network namespace of their own: see tests/python."""
+"""Connections over loopback. The tests run in a network namespace of their own: see tests/suite/python."""
 
 import gc
 import os

@@ -1,14 +1,33 @@
 //! Without these, a Python program of the README pages could fail.
 
-mod common;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
 use std::thread;
 
-use common::{Running, interpreter, root, two_wires};
-use subflows_lab::{Net, oracle};
+use subflows_conform::language::root;
+use subflows_conform::python;
+use subflows_lab::{Namespace, Net, Program, WireOptions, oracle};
+
+/// A command that runs an interpreter, which finds the package as it was just built, in a namespace.
+fn interpreter(namespace: &Namespace) -> Command {
+    static PATHS: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    let (program, module) =
+        PATHS.get_or_init(|| (python::interpreter().unwrap(), python::module(&root()).unwrap()));
+    let mut command = namespace.command(program);
+    // No compiled modules in the source tree.
+    command.arg("-B").env("PYTHONPATH", module);
+    command
+}
+
+/// Two paths, the second by an interface of the name that the pages use.
+fn two_wires() -> Net {
+    let perfect = WireOptions::default();
+    Net::wires(&[("first", perfect), ("wwan0", perfect)]).unwrap()
+}
 
 /// The programs on a page.
 fn programs(page: &str) -> Vec<String> {
@@ -33,7 +52,7 @@ fn play(net: &Net, program: &str) -> Played {
     assert!(program.contains("\"server.example\", 443"), "{program}");
     let mut command = interpreter(&net.client);
     command.args(["-c", &program.replace("server.example", &host.to_string())]);
-    let mut running = Running::start(command);
+    let mut running = Program::start(command);
     let stream = running.accepted_by(&listener);
     let serving = thread::spawn(|| serve(stream));
     let lines = running.end();
@@ -51,7 +70,7 @@ fn serve(mut stream: TcpStream) -> String {
 
 /// A second path that is opened, listed and closed.
 fn steers(program: &str) {
-    let net = two_wires("wwan0");
+    let net = two_wires();
     let played = play(&net, program);
     assert_eq!((played.lines.len(), played.joins), (2, 1), "{:?}", played.lines);
     for (line, path) in played.lines.iter().zip(&net.paths) {
@@ -79,10 +98,10 @@ fn the_package() {
     let [first, errors, asyncio, ..] = &programs[..] else { panic!("{} programs", programs.len()) };
     steers(first);
 
-    let played = play(&two_wires("wwan0"), errors);
+    let played = play(&two_wires(), errors);
     assert_eq!((played.lines[0].as_str(), played.lines.len()), ("AddressNotAvailable", 2));
     assert_eq!(played.sent, "the connection goes on over the paths that it has\n");
 
-    let played = play(&two_wires("wwan0"), asyncio);
+    let played = play(&two_wires(), asyncio);
     assert_eq!((&played.lines[..], played.joins), (&["SUBFLOW_ESTABLISHED True".into()][..], 1));
 }

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Connections over loopback. The tests run in a network namespace of their own: see tests/ruby.
+# Connections over loopback. The tests run in a network namespace of their own: see tests/suite/ruby.
 
 require "minitest/autorun"
 require "openssl"
@@ -12,7 +12,7 @@ require "timeout"
 class Pair
   attr_reader :listener, :client, :server
 
-  # Valgrind does not support the helper process of take_control: tests/ruby-memory makes a namespace
+  # Valgrind does not support the helper process of take_control: tests/suite/ruby-memory makes a namespace
   # in which the application controls every connection.
   TAKES_CONTROL = File.read("/proc/sys/net/mptcp/pm_type").to_i.zero?
 
@@ -101,7 +101,7 @@ class SubflowsTest < Minitest::Test
 end
 
 # With GC_STRESS, every allocation collects garbage, so that an object that is not held is freed.
-# tests/ruby-memory runs the tests that do not measure time with it.
+# tests/suite/ruby-memory runs the tests that do not measure time with it.
 if ENV["GC_STRESS"]
   class SubflowsTest
     def before_setup

@@ -190,9 +190,9 @@ mod tests {
     fn only_a_socket_of_generic_netlink_has_events() {
         let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         assert_eq!(KernelEvents::from_fd(other.into()).unwrap_err().errno, libc::EPROTOTYPE);
-        let route = Netlink::bare(libc::NETLINK_ROUTE).unwrap();
+        let route = Netlink::open_bare(libc::NETLINK_ROUTE).unwrap();
         assert_eq!(KernelEvents::from_fd(route.into()).unwrap_err().errno, libc::EPROTOTYPE);
-        let generic = Netlink::bare(libc::NETLINK_GENERIC).unwrap();
+        let generic = Netlink::open_bare(libc::NETLINK_GENERIC).unwrap();
         assert!(KernelEvents::from_fd(generic.into()).is_ok());
     }
 

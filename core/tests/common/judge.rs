@@ -1,4 +1,4 @@
-//! What `ss` says of a connection, to hold our own answers against.
+//! What `ss` shows of a connection, to compare the library's answers with.
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +20,7 @@ fn ends(local: SocketAddr, remote: SocketAddr) -> Ends {
     (canonical(local), canonical(remote))
 }
 
-/// The token, which is all that we take from ourselves to ask others.
+/// The connection's token: the only thing that the judge takes from the library.
 pub fn token(sock: &TcpStream) -> u32 {
     subflows::info(sock).unwrap().token
 }
@@ -30,8 +30,8 @@ pub fn number(token: &str) -> u32 {
     u32::from_str_radix(token, 16).unwrap()
 }
 
-/// The subflows of the connection with this token, as ss shows them. One that this end has closed
-/// is none any more: all that it waits for is the peer's acknowledgement.
+/// The live subflows of the connection with this token, as ss shows them. A subflow that this end has
+/// closed does not count, although it still waits for the peer's acknowledgement.
 pub fn ss_of(namespace: &Namespace, token: u32) -> Vec<SsSubflow> {
     let mut subflows = oracle::ss_subflows(namespace);
     let is_live = |state: &str| ["ESTAB", "SYN-SENT", "SYN-RECV", "CLOSE-WAIT"].contains(&state);
@@ -45,7 +45,7 @@ pub fn ss_find(namespace: &Namespace, token: u32, (local, remote): Ends) -> Opti
     ss_of(namespace, token).into_iter().find(|found| ends(found.local, found.remote) == wanted)
 }
 
-/// A number from the details of ss; those that are zero it does not show.
+/// A number from the details of ss, which does not show numbers that are zero.
 pub fn ss_number(subflow: &SsSubflow, name: &str) -> u64 {
     let value =
         subflow.details.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix(':'));

@@ -18,13 +18,13 @@ use subflows_lab::{Namespace, Net};
 /// Long enough for anything on a busy machine that is not meant to take time.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// Whether this run takes the kernel for an older one, which lacks that.
+/// Whether the library is made to behave as on a kernel that lacks this (`SUBFLOWS_WITHOUT`).
 pub fn is_without(name: &str) -> bool {
     let without = std::env::var("SUBFLOWS_WITHOUT").unwrap_or_default();
     without.split(',').any(|lacking| lacking == name)
 }
 
-/// A network whose server accepts as many subflows as there may be.
+/// Raises the limits of both ends to the largest number of subflows.
 pub fn open_handed(net: Net) -> Net {
     for namespace in [&net.client, &net.server] {
         namespace
@@ -34,7 +34,7 @@ pub fn open_handed(net: Net) -> Net {
     net
 }
 
-/// Hands the paths of all connections that this namespace will accept to programs.
+/// Makes programs manage the paths of every connection that begins in this namespace.
 pub fn userspace(namespace: &Namespace) {
     // The newer name is that of Linux 6.15.
     if namespace.set_sysctl("net.mptcp.path_manager", "userspace").is_err() {
@@ -89,7 +89,7 @@ impl Pair {
         assert!(self.moves_data(), "the connection does not move data");
     }
 
-    /// Whether a byte still gets through in both directions.
+    /// Whether a byte still arrives in both directions.
     pub fn moves_data(&self) -> bool {
         let mut byte = [0u8; 1];
         let (mut client, mut server) = (&self.client, &self.server);

@@ -1,4 +1,4 @@
-//! The system calls that a test judges by, without this library in between.
+//! System calls, made without the library, by which a test judges it.
 
 use std::io;
 use std::mem::{size_of, size_of_val};
@@ -44,8 +44,8 @@ pub fn local_address(sock: &impl AsFd) -> SocketAddr {
     }
 }
 
-/// getsockopt(2), for a value of up to 64 bytes; of a filter only the number of its instructions
-/// and the first bytes.
+/// getsockopt(2), for a value of up to 64 bytes. Of a filter it returns the number of instructions and
+/// the first bytes.
 pub fn get(sock: &impl AsFd, level: i32, name: i32) -> io::Result<Vec<u8>> {
     const ROOM: usize = 64;
     let mut value = [0u8; ROOM * size_of::<libc::sock_filter>()];
@@ -75,7 +75,7 @@ pub fn set_i32(sock: &impl AsFd, level: i32, name: i32, value: i32) -> io::Resul
     set(sock, level, name, &value.to_ne_bytes())
 }
 
-/// Whether a connection speaks Multipath TCP now, by the kernel's word (Linux 6.9).
+/// Whether a connection is Multipath TCP now, according to the kernel (Linux 6.9).
 pub fn is_mptcp(sock: &impl AsFd) -> bool {
     const TCP_IS_MPTCP: i32 = 43;
     get_i32(sock, libc::IPPROTO_TCP, TCP_IS_MPTCP).unwrap() == 1
@@ -106,7 +106,7 @@ pub fn set_nonblocking(sock: &impl AsFd) {
     fcntl(sock, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
 }
 
-/// Takes O_NONBLOCK back.
+/// Clears O_NONBLOCK.
 pub fn set_blocking(sock: &impl AsFd) {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     let flags = OFlag::from_bits_retain(fcntl(sock, FcntlArg::F_GETFL).unwrap());

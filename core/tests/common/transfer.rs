@@ -1,20 +1,16 @@
-//! A transfer that goes on until it is told to end, every byte of which is compared.
+//! A transfer that goes on until it is ended, every byte of which is compared.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use subflows_lab::wait_until;
+use subflows_lab::{CHUNK, pattern, wait_until};
 
 use super::SOON;
 
-const CHUNK: usize = 64 << 10;
-/// After how many bytes the pattern repeats: a prime, so that nothing that went astray fits.
-const PERIOD: usize = 65_539;
-
-/// Data on their way from one end to the other.
+/// Data under way from one end to the other.
 pub struct Transfer {
     shared: Arc<Shared>,
     sender: JoinHandle<io::Result<u64>>,
@@ -62,7 +58,7 @@ impl Transfer {
         assert_eq!(*self.shared.trouble.lock().unwrap(), None);
     }
 
-    /// Lets the sender come to its end; gives how many bytes were sent, all of them received.
+    /// Ends the sender. Returns the number of bytes, all of which were received.
     #[track_caller]
     pub fn finish(self) -> u64 {
         self.shared.is_ending.store(true, Ordering::SeqCst);
@@ -106,22 +102,4 @@ impl Shared {
             self.received.store(received, Ordering::SeqCst);
         }
     }
-}
-
-/// The bytes of the endless pattern from `offset` on.
-fn pattern(offset: u64, length: usize) -> &'static [u8] {
-    static TWO_PERIODS: OnceLock<Vec<u8>> = OnceLock::new();
-    let bytes = TWO_PERIODS.get_or_init(|| {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state as u8
-        };
-        let period: Vec<u8> = (0..PERIOD).map(|_| next()).collect();
-        period.repeat(2)
-    });
-    let start = (offset % PERIOD as u64) as usize;
-    &bytes[start..start + length.min(CHUNK)]
 }

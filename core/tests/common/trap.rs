@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
-/// A page that is not there before [`release`](Self::release): userfaultfd(2).
+/// A page that has no memory before [`release`](Self::release): userfaultfd(2).
 pub struct Trap {
     page: *mut libc::c_void,
     faults: OwnedFd,
@@ -23,7 +23,7 @@ const VERSION: u64 = 0xaa;
 const MISSING: u64 = 1;
 
 impl Trap {
-    /// Fails where this process may not trap the kernel: in a user namespace, for one.
+    /// Fails if this process may not trap the kernel, as in a user namespace.
     pub fn new() -> io::Result<Trap> {
         let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
         // SAFETY: userfaultfd takes flags only.
@@ -46,7 +46,7 @@ impl Trap {
         Ok(trap)
     }
 
-    /// Sends one byte of the page: returns after [`release`](Self::release).
+    /// Sends one byte of the page. Returns only after [`release`](Self::release).
     pub fn send(&self, sock: &impl AsFd) -> io::Result<()> {
         // SAFETY: the page is mapped, and longer than one byte.
         let sent = unsafe { libc::send(sock.as_fd().as_raw_fd(), self.page, 1, 0) };

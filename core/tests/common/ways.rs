@@ -10,7 +10,7 @@ use subflows_lab::Net;
 use super::judge::{self, Ends, canonical};
 use super::{Pair, connect_from_to};
 
-/// How long a busy machine may take for what takes no time.
+/// How long a busy machine may take for something immediate.
 pub const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Where the server listens and what the client connects to: IPv4, IPv6, and IPv4 by a socket of
@@ -49,8 +49,7 @@ pub fn initial(pair: &Pair) -> BTreeSet<Ends> {
     BTreeSet::from([(canonical(pair.client.local_addr().unwrap()), peer(pair))])
 }
 
-/// Opens what cannot be opened. When the error comes there is nothing left of it, and the
-/// connection moves data.
+/// Calls `open`, which must fail, leave no subflow behind, and leave the connection moving data.
 #[track_caller]
 pub fn fails(net: &Net, pair: &Pair, options: &Open) -> (Error, Duration) {
     let token = judge::token(&pair.client);
@@ -68,8 +67,8 @@ pub fn fails(net: &Net, pair: &Pair, options: &Open) -> (Error, Duration) {
     (error, elapsed)
 }
 
-/// Pulls the cable of a path, for as long as a test likes: the client never stops asking for its
-/// neighbour. Else it learns after three seconds that nobody is there, which is another failure.
+/// Pulls the cable of a path. The client never stops asking for its neighbour: otherwise the neighbour
+/// would become unreachable after three seconds, which is another failure.
 pub fn pull_cable(net: &Net, path: usize) {
     let path = &net.paths[path];
     for family in ["ipv4", "ipv6"] {

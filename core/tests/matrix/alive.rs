@@ -1,6 +1,6 @@
-//! Connections: before the first byte, ready, closed in one direction; either end, either manager.
+//! Connections of which one direction is closed.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use subflows::{Connect, Listen, Open};
@@ -24,10 +24,6 @@ fn net(is_controlled: bool) -> Net {
         userspace(&net.server);
     }
     net
-}
-
-fn managed(column: Column, is_controlled: bool) -> Column {
-    if is_controlled { column } else { column.of_the_kernel() }
 }
 
 /// A connection, and a listener of the client's by which the server can open subflows as well.
@@ -71,17 +67,6 @@ impl Scene {
         })
     }
 
-    /// Opens a second subflow, whoever manages the paths.
-    fn widen(&self, net: &Net, is_controlled: bool) {
-        if is_controlled {
-            net.client.run(|| subflows::open(&self.pair.client, &self.open[0])).unwrap();
-        } else {
-            let local = net.paths[1].client_ip(self.idle[0]).to_string();
-            net.client.ip(&["mptcp", "endpoint", "add", &local, "subflow"]).unwrap();
-        }
-        self.settle(net, 2);
-    }
-
     /// Waits until both ends have so many subflows, and no others that come or go.
     fn settle(&self, net: &Net, count: usize) {
         for (sock, cell) in self.ends(net) {
@@ -89,67 +74,6 @@ impl Scene {
                 let shown = judge::ss_of(cell.namespace, judge::token(sock));
                 shown.len() == count && shown.iter().all(|subflow| subflow.flags.contains('e'))
             });
-        }
-    }
-}
-
-#[test]
-fn before_the_first_byte() {
-    if !ready() {
-        return;
-    }
-    for is_controlled in MANAGERS {
-        let net = net(is_controlled);
-        for family in FAMILIES {
-            let scene = scene(&net, family);
-            let [(_, client), (_, server)] = scene.ends(&net);
-            client.is(&managed(Column::not_ready(), is_controlled));
-            // The third segment has told the server all that it wants to know.
-            server.is(&managed(Column::ready(1), is_controlled));
-            assert!(scene.pair.moves_data());
-        }
-    }
-}
-
-#[test]
-fn ready_with_one_subflow() {
-    if !ready() {
-        return;
-    }
-    for is_controlled in MANAGERS {
-        let net = net(is_controlled);
-        for family in FAMILIES {
-            let scene = scene(&net, family);
-            scene.pair.make_ready();
-            for (_, cell) in scene.ends(&net) {
-                cell.is(&managed(Column::ready(1), is_controlled));
-                assert!(scene.pair.moves_data());
-                scene.settle(&net, 1);
-            }
-        }
-    }
-}
-
-#[test]
-fn ready_with_two_subflows() {
-    if !ready() {
-        return;
-    }
-    for is_controlled in MANAGERS {
-        for end in [0, 1] {
-            for family in FAMILIES {
-                let net = net(is_controlled);
-                let scene = scene(&net, family);
-                scene.pair.make_ready();
-                scene.widen(&net, is_controlled);
-                for (_, cell) in scene.ends(&net) {
-                    cell.is(&managed(Column::ready(2), is_controlled));
-                    assert!(scene.pair.moves_data());
-                    scene.settle(&net, 2);
-                }
-                closes(&scene.ends(&net)[end]);
-                assert!(scene.pair.moves_data());
-            }
         }
     }
 }
@@ -167,41 +91,41 @@ fn closes((sock, cell): &(&TcpStream, Cell<'_>)) {
 }
 
 #[test]
-fn half_closed() {
+fn half_closed_under_the_kernels_path_manager() {
     if !ready() {
         return;
     }
-    for is_controlled in MANAGERS {
-        for shut in [0, 1] {
-            for family in FAMILIES {
-                let net = net(is_controlled);
-                let scene = scene(&net, family);
-                scene.pair.make_ready();
-                scene.widen(&net, is_controlled);
-                half_close(&net, &scene, shut, is_controlled);
-            }
+    for shut in [0, 1] {
+        for family in FAMILIES {
+            let net = net(false);
+            let scene = scene(&net, family);
+            scene.pair.make_ready();
+            let local = net.paths[1].client_ip(scene.idle[0]).to_string();
+            net.client.ip(&["mptcp", "endpoint", "add", &local, "subflow"]).unwrap();
+            scene.settle(&net, 2);
+            half_close(&net, &scene, shut);
         }
     }
 }
 
-fn half_close(net: &Net, scene: &Scene, shut: usize, is_controlled: bool) {
+fn half_close(net: &Net, scene: &Scene, shut: usize) {
     let ends = scene.ends(net);
     let (mut shutter, mut other) = (ends[shut].0, ends[1 - shut].0);
     shutter.shutdown(Shutdown::Write).unwrap();
     assert_eq!(other.read(&mut [0]).unwrap(), 0);
     for (_, cell) in &ends {
-        cell.is(&managed(Column::half_closed(2), is_controlled));
+        cell.is(&Column::half_closed(2).of_the_kernel());
     }
     // The other direction is open, also without the first path.
     closes(&ends[shut]);
-    std::io::Write::write_all(&mut other, b"!").unwrap();
+    other.write_all(b"!").unwrap();
     let mut byte = [0];
     shutter.read_exact(&mut byte).unwrap();
     assert_eq!(byte, *b"!");
 }
 
 #[test]
-fn what_only_we_stop_reading_is_open() {
+fn shut_for_reading_it_is_open() {
     if !ready() {
         return;
     }
@@ -211,9 +135,10 @@ fn what_only_we_stop_reading_is_open() {
             let scene = scene(&net, family);
             scene.pair.make_ready();
             scene.pair.client.shutdown(Shutdown::Read).unwrap();
-            // Nothing was told to the peer: the connection is what it was.
+            // The peer is not informed: the connection is what it was.
             for (_, cell) in scene.ends(&net) {
-                cell.is(&managed(Column::ready(1), is_controlled));
+                let column = Column::ready(1);
+                cell.is(&if is_controlled { column } else { column.of_the_kernel() });
                 scene.settle(&net, 1);
             }
         }

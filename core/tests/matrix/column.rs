@@ -130,30 +130,6 @@ impl Column {
         }
     }
 
-    /// A connection that is plain TCP.
-    pub(crate) fn tcp(state: State) -> Column {
-        let not_mptcp = Fails(ErrorKind::NotMptcp);
-        Column {
-            state,
-            is_ready: false,
-            manager: PathManager::Unknown,
-            has_token: false,
-            info: not_mptcp,
-            list: not_mptcp,
-            subflows: 0,
-            addresses: not_mptcp,
-            details: not_mptcp,
-            set_backup: not_mptcp,
-            close: not_mptcp,
-            no_such: ErrorKind::NotMptcp,
-            open: not_mptcp,
-            announce: not_mptcp,
-            events: not_mptcp,
-            take_control: Fails(ErrorKind::InvalidState),
-            upgrade: Fails(ErrorKind::InvalidState),
-        }
-    }
-
     pub(crate) fn closed() -> Column {
         let closed = Fails(ErrorKind::Closed);
         Column {

@@ -1,5 +1,5 @@
-//! Without these, some verb gives another answer in some state of the socket than the table in the
-//! documentation says, or does harm where it can do nothing.
+//! In every state of a socket each verb returns what the documentation's table says, and changes nothing
+//! if it fails. The common states are in the scenarios (`state-*`).
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -43,7 +43,7 @@ impl<'a> Cell<'a> {
         Cell { what, namespace, sock: sock.as_fd(), open, announce: ip }
     }
 
-    /// Asks every verb, those that change something last. What fails must change nothing, and what
+    /// Calls every verb, those that change something last. A verb that fails must change nothing; one that
     /// works is undone.
     #[track_caller]
     fn is(&self, column: &Column) {
@@ -92,7 +92,7 @@ impl<'a> Cell<'a> {
         if column.close != Works {
             verify("close", column.close, subflows::close(sock, id));
         }
-        // What works only where nothing is lost comes last, and is seen by what it does.
+        // These succeed only on a socket that has nothing to lose; they come last.
         verify("upgrade", column.upgrade, self.upgrade(column));
         let taken = subflows::take_control(sock);
         let answer = taken.as_ref().map_or_else(|error| Fails(error.kind()), |()| Works);
@@ -104,7 +104,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// What `status` says, held against the kernel's own words.
+    /// Checks `status` against what the kernel reports.
     #[track_caller]
     fn status(&self, column: &Column) -> Status {
         let status = subflows::status(&self.sock).unwrap();
@@ -147,7 +147,7 @@ impl<'a> Cell<'a> {
         subflows::close(&self.sock, subflow.id)
     }
 
-    /// Where the socket is Multipath TCP already, nothing is put in its place.
+    /// If the socket is Multipath TCP already, it is not replaced.
     fn upgrade(&self, column: &Column) -> Result<(), Error> {
         let inode = || nix::sys::stat::fstat(self.sock).unwrap().st_ino;
         let (before, number) = (inode(), self.sock.as_raw_fd());

@@ -1,4 +1,4 @@
-//! Connections that are over, and sockets that never had one.
+//! Connections that have ended, and sockets that never had one.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
@@ -13,13 +13,13 @@ use crate::{Cell, Column, LOOPBACK};
 /// How a connection ends.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// Both say that they have no more to say, the one that connected first or last.
+    /// Both ends shut down, the client first or the server first.
     ClientFirst,
     ServerFirst,
-    /// An end is reset by the other's close.
+    /// One end is reset because the other closes.
     Linger,
     Unread,
-    /// Its last subflow is gone, and nobody opened another in time.
+    /// Its last subflow was closed, and no other was opened in time.
     Pathless,
 }
 
@@ -122,7 +122,7 @@ fn ends(how: End, survivor: usize, family: usize, is_controlled: bool) {
     }
 }
 
-/// The socket of a connection that is over serves for another one, once its error is read.
+/// The socket of a connection that has ended can connect again, once its error was read.
 fn reuse(net: &Net, sock: OwnedFd, to: IpAddr, what: &str) {
     raw::get_i32(&sock, libc::SOL_SOCKET, libc::SO_ERROR).unwrap();
     let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();

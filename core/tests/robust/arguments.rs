@@ -1,4 +1,4 @@
-//! What is no TCP socket is named as the caller's mistake, by every verb.
+//! Every verb rejects a descriptor that is not a TCP socket as an invalid argument.
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};

@@ -1,5 +1,5 @@
-//! Parent and child of a fork both get their own answers, though the kept netlink sockets were
-//! open when it happened.
+//! Parent and child of a fork each get their own answers, although the cached netlink sockets were open
+//! at the fork.
 
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -61,7 +61,7 @@ fn refused_by_the_peer() {
     }
 }
 
-/// Both would give back the same id, and one was told that the kernel does not know it.
+/// Two threads once freed the same id, and one got the error that the kernel does not know it.
 #[test]
 fn refused_by_the_peer_to_several_threads() {
     if !ready() {

@@ -113,6 +113,7 @@ impl Worker<'_> {
         let sock = &pair.client;
         let initial = self.call(subflows::list(sock))[0].id;
         self.refused(ErrorKind::NoSuchSubflow, subflows::details(sock, initial + 1));
+        self.refused(ErrorKind::NoSuchSubflow, subflows::close(sock, 0));
         self.refused(ErrorKind::InvalidState, subflows::close(sock, initial));
         self.refused(ErrorKind::InvalidState, subflows::take_control(sock));
         self.refused(ErrorKind::InvalidState, subflows::upgrade(sock));

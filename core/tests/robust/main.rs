@@ -1,6 +1,5 @@
-//! Without these, a program that uses the library for weeks, forks, closes all its descriptors, has
-//! threads in several namespaces or is hit by signals gets wrong answers, spurious failures, or no
-//! more descriptors.
+//! Programs that use the library for weeks, fork, close all their descriptors, have threads in several
+//! namespaces or receive signals all the time still get right answers, and lose no descriptors.
 
 #[path = "../common/mod.rs"]
 mod common;

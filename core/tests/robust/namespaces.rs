@@ -1,4 +1,4 @@
-//! A thread that goes from one network namespace to another is never told of the wrong one.
+//! A thread that moves to another network namespace never gets answers about the former one.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use subflows_lab::{Namespace, Net, ready, wait_until};
 use super::common::{self, Pair, SOON, judge};
 use super::{controlled, open};
 
-/// What a thread in `here` is told of its own connection and of another namespace's.
+/// What a thread in `here` reads of its own connection and of another namespace's.
 fn tells_of_its_own(here: (&Namespace, &Pair), other: &Pair) {
     let (namespace, own) = here;
     let _inside = namespace.enter().unwrap();

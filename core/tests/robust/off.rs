@@ -1,4 +1,4 @@
-//! Where Multipath TCP is switched off, programs go on by plain TCP, and are told why.
+//! If Multipath TCP is switched off or forbidden, programs use plain TCP and can read the reason.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -74,7 +74,7 @@ fn capabilities_name_the_cause_and_the_remedy() {
     assert!(mptcp().is_available);
 }
 
-/// Forbids it to this thread, as a sandbox does whose authors know TCP alone.
+/// Forbids Multipath TCP to this thread, as a sandbox does that allows only TCP.
 fn forbid(errno: i32) {
     let is_mptcp = SeccompCondition::new(
         2,
@@ -94,7 +94,7 @@ fn forbid(errno: i32) {
     seccompiler::apply_filter(&filter).unwrap();
 }
 
-/// Programs in a sandbox could make no socket at all, and were told to ask for CAP_NET_ADMIN.
+/// Programs in such a sandbox once could make no socket at all, and were advised to get CAP_NET_ADMIN.
 #[test]
 fn forbidden_it_is_plain_tcp() {
     if !ready() {

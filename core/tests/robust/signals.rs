@@ -1,4 +1,4 @@
-//! A program that is hit by signals all the time gets the same answers as any other.
+//! A program that receives signals all the time gets the same answers as any other.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};

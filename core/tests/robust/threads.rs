@@ -1,14 +1,17 @@
 //! Eight threads on one connection do not get into each other's way.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use subflows::{ErrorKind, Subflow};
+use subflows::{ErrorKind, Open, Subflow};
 use subflows_lab::{Net, ready};
 
-use super::common::{Pair, judge, open_handed};
-use super::{close, controlled, open};
+use super::common::judge::{self, Ends};
+use super::common::{Pair, open_handed};
+use super::{close, controlled, open, second};
 
 /// Those that open are fewer than the peer's limit of eight, so that none is turned away.
 const OPENERS: usize = 4;
@@ -43,7 +46,7 @@ fn eight_threads_share_one_connection() {
     }
 }
 
-/// Says when the last of them ends, also where one panics.
+/// Sets the flag when the last thread ends, also if one panics.
 struct Ending<'a>(&'a AtomicUsize, &'a AtomicBool);
 
 impl Drop for Ending<'_> {
@@ -83,7 +86,7 @@ fn reads(pair: &Pair, is_over: &AtomicBool) {
         let distinct: HashSet<u32> = subflows.iter().map(|subflow| subflow.id).collect();
         assert_eq!(distinct.len(), subflows.len());
         for subflow in &subflows {
-            // Another thread may have closed it; then it is said so.
+            // Another thread may have closed it: then the error says so.
             match subflows::details(&pair.client, subflow.id) {
                 Ok(details) => assert_eq!(details.local, subflow.local),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::NoSuchSubflow, "{error}"),
@@ -94,4 +97,56 @@ fn reads(pair: &Pair, is_over: &AtomicBool) {
         let known = subflows::addresses(&pair.client).unwrap();
         assert_eq!((known[0].id, known[0].ip), (0, initial.local.ip()));
     }
+}
+
+fn ends(subflow: &Subflow) -> Ends {
+    (subflow.local, subflow.remote)
+}
+
+#[test]
+fn eight_that_open_at_once_open_eight() {
+    if !ready() {
+        return;
+    }
+    let (laptop, subnets) = (Net::laptop().unwrap(), Net::two_subnets().unwrap());
+    for net in [open_handed(laptop), open_handed(subnets)] {
+        for family in [0, 1] {
+            let to = net.paths[0].server_ips()[family];
+            let pair = controlled(&net, family);
+            open_eight(&net, &pair, &second(&net, &pair), net.paths[1].client_ip(to));
+            // From the address of the initial subflow.
+            let pair = controlled(&net, family);
+            open_eight(&net, &pair, &Open::new(), net.paths[0].client_ip(to));
+        }
+    }
+}
+
+fn open_eight(net: &Net, pair: &Pair, options: &Open, local: IpAddr) {
+    const COUNT: usize = 8;
+    let barrier = Barrier::new(COUNT);
+    let open = || {
+        let _entered = net.client.enter().unwrap();
+        barrier.wait();
+        subflows::open(&pair.client, options).unwrap()
+    };
+    let opened: Vec<Subflow> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..COUNT).map(|_| scope.spawn(open)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let ids: HashSet<u32> = opened.iter().map(|subflow| subflow.id).collect();
+    assert_eq!(ids.len(), COUNT, "{opened:?}");
+    let mut expected: BTreeSet<Ends> = opened.iter().map(ends).collect();
+    assert_eq!(expected.len(), COUNT, "{opened:?}");
+    assert!(opened.iter().all(|subflow| subflow.local.ip() == local), "{opened:?}");
+    let listed = net.client.run(|| subflows::list(&pair.client)).unwrap();
+    for subflow in &opened {
+        let found = judge::ss_find(&net.client, judge::token(&pair.client), ends(subflow));
+        assert!(found.is_some_and(|found| found.flags.contains('e')), "{subflow:?}");
+        let same = listed.iter().find(|listed| listed.id == subflow.id).unwrap();
+        assert_eq!(ends(same), ends(subflow), "the id names another one");
+    }
+    expected.insert((pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap()));
+    judge::agree(&net.client, &pair.client, &expected);
+    judge::agree(&net.server, &pair.server, &judge::mirrored(&expected));
+    assert!(pair.moves_data());
 }

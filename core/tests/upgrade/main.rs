@@ -1,5 +1,5 @@
-//! Without these, `upgrade` loses an option, leaves somebody with the old socket, or harms a
-//! socket that it refuses.
+//! `upgrade` keeps every option, leaves no holder of the old socket behind, and changes nothing that it
+//! refuses.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -180,7 +180,7 @@ fn what_is_multipath_already_is_left_as_it_is() {
             Ok(nix::sys::stat::fstat(sock).map(|stat| stat.st_ino)?)
         };
         let before = (inode(&sock).unwrap(), flags(&sock));
-        // Watched and held twice: nothing is put in its place, so nobody minds.
+        // Watched and duplicated: the socket is not replaced, so neither matters.
         let _twin = sock.try_clone().unwrap();
         subflows::upgrade(&sock).unwrap();
         assert_eq!((inode(&sock).unwrap(), flags(&sock)), before);

@@ -1,4 +1,4 @@
-//! Every option is carried over, or refused by its name.
+//! Every option is carried over, or the refusal names it.
 
 use std::os::fd::OwnedFd;
 
@@ -182,7 +182,7 @@ const NOT_ASKED: [(i32, i32); 6] = [
     (libc::IPPROTO_TCP, libc::TCP_ZEROCOPY_RECEIVE),
 ];
 
-/// Every option that this kernel may have, ours to know or not.
+/// Every option that this kernel may have, whether the library knows it or not.
 fn every_option() -> impl Iterator<Item = (i32, i32)> {
     let numbers = |(level, end)| (1..end).map(move |number| (level, number));
     LEVELS.into_iter().flat_map(numbers).filter(|option| !NOT_ASKED.contains(option))

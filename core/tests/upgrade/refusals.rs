@@ -1,4 +1,4 @@
-//! What `upgrade` refuses is as it was, and no descriptor is left over.
+//! A socket that `upgrade` refuses is unchanged, and no descriptor is left over.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -85,7 +85,7 @@ fn a_connecting_socket_is_refused() {
     if !ready() {
         return;
     }
-    // Nobody answers: the address is this host's neighbour on a cable that leads nowhere.
+    // No host answers: the cable leads nowhere.
     let namespace = Namespace::new().unwrap();
     namespace
         .ip_batch("link add dead type veth peer name end\nlink set dead up\nlink set end up\n")

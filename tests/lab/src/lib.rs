@@ -20,7 +20,9 @@
 mod middlebox;
 mod namespace;
 pub mod oracle;
+mod pattern;
 mod privilege;
+mod program;
 mod segment;
 mod sys;
 mod testing;
@@ -31,7 +33,9 @@ mod wire;
 
 pub use middlebox::{DropSegments, Middlebox, StripMptcp, Verdict};
 pub use namespace::{Entered, Namespace};
+pub use pattern::{CHUNK, Random, pattern};
 pub use privilege::{become_root_in_user_namespace, can_make_namespaces};
+pub use program::Program;
 pub use segment::{MptcpOption, Segment, Subtype, strip_mptcp};
 pub use testing::{ready, skip, wait_until};
 pub use topology::{Bytes, Net, Path, Topology};

@@ -31,7 +31,7 @@ use crate::tools;
 /// The namespace of the calling thread. `/proc/self` would be that of the first thread.
 const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
 
-/// What makes a namespace fit for experiments. What a kernel lacks is passed over.
+/// Settings that make a namespace fit for experiments. Those that a kernel lacks are skipped.
 const SETTINGS: [(&str, &str); 15] = [
     // The machine's default may be bbr, which collapses on a cable without delay.
     ("net/ipv4/tcp_congestion_control", "reno"),
@@ -47,22 +47,22 @@ const SETTINGS: [(&str, &str); 15] = [
     ("net/ipv6/conf/default/dad_transmits", "0"),
     ("net/ipv6/conf/all/keep_addr_on_down", "1"),
     ("net/ipv6/conf/default/keep_addr_on_down", "1"),
-    // Nobody answers router solicitations here: keep the wires' counters quiet.
+    // No router answers solicitations here: keep them out of the wires' counters.
     ("net/ipv6/conf/all/router_solicitations", "0"),
     ("net/ipv6/conf/default/router_solicitations", "0"),
     ("net/ipv6/conf/all/accept_ra", "0"),
     ("net/ipv6/conf/default/accept_ra", "0"),
-    // Addresses that were not asked for must not end up in anybody's list.
+    // Addresses that the test has not added must not appear in lists.
     ("net/ipv6/conf/default/autoconf", "0"),
 ];
 
-/// A handle to a network namespace. Clones are the same namespace; it ends with the last of the
-/// handles, threads, children and sockets in it. Closed connections that could not take leave of
-/// their peer, the cable being pulled, may keep it for another minute.
+/// A handle to a network namespace. Clones are handles to the same namespace, which ends with the last of
+/// its handles, threads, children and sockets. Closed connections whose cable was pulled may keep it for
+/// another minute.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     file: Arc<File>,
-    /// Present where we have made the namespace: the last one to go hurries its end.
+    /// Present if the lab has made the namespace: the last handle hastens its end.
     _end: Option<Arc<HurriedEnd>>,
 }
 
@@ -86,12 +86,12 @@ impl Namespace {
         Ok(Namespace { file, _end })
     }
 
-    /// The namespace in which the calling thread is.
+    /// Returns the namespace of the calling thread.
     pub fn current() -> io::Result<Namespace> {
         Ok(Namespace { file: Arc::new(File::open(OWN_NAMESPACE)?), _end: None })
     }
 
-    /// Calls `f` in the namespace, on a thread of its own, and waits for it. Panics come through.
+    /// Calls `f` in the namespace, on a thread of its own, and waits for it. Panics are passed on.
     ///
     /// # Panics
     /// When the thread cannot be started or may not enter, for which [`Namespace::enter`] has an
@@ -112,7 +112,7 @@ impl Namespace {
         let namespace = self.clone();
         own_name(thread::Builder::new()).spawn(move || {
             namespace.enter_for_good().expect("enter the namespace");
-            // The handle must not keep the namespace: the thread itself does, while it lives.
+            // The running thread keeps the namespace, so that the handle need not.
             drop(namespace);
             f()
         })
@@ -138,7 +138,7 @@ impl Namespace {
         command
     }
 
-    /// Runs a tool in the namespace and returns what it printed; its complaint is the error.
+    /// Runs a tool in the namespace and returns what it printed. The error contains its message.
     pub fn output(&self, program: &str, arguments: &[&str]) -> io::Result<String> {
         tools::run(self.command(program).args(arguments), "")
     }
@@ -153,7 +153,7 @@ impl Namespace {
         tools::run(self.command("ip").args(["-batch", "-"]), text).map(drop)
     }
 
-    /// As [`Namespace::ip_batch`], for commands whose family cannot be guessed from their words.
+    /// As [`Namespace::ip_batch`], for commands that do not show their address family.
     pub(crate) fn ip6_batch(&self, text: &str) -> io::Result<()> {
         tools::run(self.command("ip").args(["-6", "-batch", "-"]), text).map(drop)
     }
@@ -196,27 +196,27 @@ impl AsFd for Namespace {
     }
 }
 
-/// The calling thread is in a [`Namespace`]; dropping this brings it back to where it was.
+/// Keeps the calling thread in a [`Namespace`]. Dropping it moves the thread back.
 #[derive(Debug)]
 #[must_use = "dropping this leaves the namespace at once"]
 pub struct Entered {
     home: File,
-    /// Another thread has its own way back.
+    /// Not `Send`: only this thread can move back.
     not_send: PhantomData<*const ()>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         let result = setns(&self.home, CloneFlags::CLONE_NEWNET);
-        // Going on in the wrong namespace could change the machine's own network.
+        // A thread in the wrong namespace could change the machine's own network.
         if !thread::panicking() {
             result.expect("go back to the thread's own namespace");
         }
     }
 }
 
-/// Closed connections with something left to say keep a namespace for a minute or two: a FIN into
-/// a pulled cable is repeated that long. When nobody can watch them any more they may give up.
+/// Closed connections with unsent data keep a namespace for a minute or two: a FIN into a pulled cable is
+/// repeated that long. When no handle is left, they may give up.
 #[derive(Debug)]
 struct HurriedEnd {
     file: Arc<File>,
@@ -242,7 +242,7 @@ fn on_thread<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result<T> {
     })
 }
 
-/// Names a thread as its parent, so that a test's messages still bear the test's name.
+/// Names a thread after its parent, so that a test's messages show the test's name.
 fn own_name(builder: thread::Builder) -> thread::Builder {
     match thread::current().name() {
         Some(name) => builder.name(name.to_owned()),

@@ -1,6 +1,6 @@
-//! What the kernel says about connections, asked by tools that are not ours: ss, nstat, ip.
+//! What the kernel reports about connections, read by independent tools: ss, nstat, ip.
 //!
-//! These are for tests: they panic, with the tool's own words, when a tool cannot answer.
+//! These are for tests: they panic with the tool's message if a tool fails.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,7 @@ use crate::namespace::Namespace;
 /// A TCP socket that belongs to an MPTCP connection, as `ss -tni` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SsSubflow {
-    /// As ss writes it: `ESTAB`, `SYN-SENT`, …
+    /// The state, as ss writes it: `ESTAB`, `SYN-SENT`, …
     pub state: String,
     /// Our address.
     pub local: SocketAddr,
@@ -26,32 +26,32 @@ pub struct SsSubflow {
     /// The peer's address id.
     pub remote_id: u8,
     /// The letters of `tcp-ulp-mptcp flags:`, such as `Jjec`: `e` is fully established, `b` and
-    /// `B` are backup by us and by the peer. Capitals are the peer's.
+    /// `B` are backup at this end and at the peer's. Capitals are the peer's.
     pub flags: String,
-    /// Everything that ss says after the addresses.
+    /// Everything that ss prints after the addresses.
     pub details: String,
 }
 
 /// An MPTCP connection, as `ss -Mni` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SsConnection {
-    /// As ss writes it: `ESTAB`, `CLOSE-WAIT`, …
+    /// The state, as ss writes it: `ESTAB`, `CLOSE-WAIT`, …
     pub state: String,
     /// Our address, of the initial subflow.
     pub local: SocketAddr,
     /// The peer's address, of the initial subflow.
     pub remote: SocketAddr,
-    /// How many bytes were received and not read.
+    /// The number of bytes that were received and not read.
     pub unread: u64,
     /// Our token, in the hexadecimal digits of ss.
     pub token: String,
-    /// Everything that ss says after the addresses.
+    /// Everything that ss prints after the addresses.
     pub details: String,
 }
 
 impl SsConnection {
-    /// A number from the details, such as `subflows`; `None` when ss shows none, which it does for
-    /// many that are zero.
+    /// A number from the details, such as `subflows`. `None` if ss does not show it, as with many numbers
+    /// that are zero.
     pub fn number(&self, name: &str) -> Option<u64> {
         field(&self.details, name)?.parse().ok()
     }

@@ -1,4 +1,4 @@
-//! May this process make network namespaces, and how could it?
+//! Whether this process may make network namespaces, and what would allow it.
 
 use std::fs;
 use std::io;

@@ -41,9 +41,9 @@ pub enum Subtype {
     MpFail,
     /// Aborts the connection.
     MpFastclose,
-    /// Says why a subflow is reset.
+    /// Reports why a subflow is reset.
     MpTcprst,
-    /// What this code does not know.
+    /// A subtype that this code does not know.
     Other(u8),
 }
 
@@ -78,9 +78,9 @@ pub struct MptcpOption<'a> {
 pub struct Segment<'a> {
     /// Which way it goes.
     pub direction: Direction,
-    /// Who sends it.
+    /// The sender.
     pub source: SocketAddr,
-    /// Who shall get it.
+    /// The receiver.
     pub destination: SocketAddr,
     /// The sequence number of its first byte.
     pub sequence: u32,

@@ -1,4 +1,4 @@
-//! Small helpers for tests: skips that are heard, and waits that end.
+//! Helpers for tests: skips that are counted, and waits with a deadline.
 
 use std::io::{self, Write};
 use std::thread;
@@ -11,7 +11,7 @@ use crate::sys::wait;
 const PAUSE_MIN: Duration = Duration::from_micros(200);
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// Whether a test that needs namespaces can run here; says the skip when it cannot.
+/// Whether a test that needs namespaces can run here; reports a skip if not.
 ///
 /// ```no_run
 /// if !subflows_lab::ready() {
@@ -22,14 +22,14 @@ pub fn ready() -> bool {
     can_make_namespaces().inspect_err(|why| skip(why)).is_ok()
 }
 
-/// Says on standard error that the running test cannot run, and why. Return after it.
+/// Reports on standard error that the running test is skipped, and why. The test must return then.
 pub fn skip(why: &str) {
     // libtest calls the thread of a test as the test, and swallows what the print macros write.
     let name = thread::current().name().filter(|name| *name != "main").unwrap_or("").to_owned();
     let _ = writeln!(io::stderr(), "skip: {name}: {why}");
 }
 
-/// Waits until `condition` holds, looking again and again.
+/// Waits until `condition` holds, checking it again and again.
 ///
 /// # Panics
 /// When it does not hold before the deadline; the message contains `what`.
@@ -39,7 +39,7 @@ pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() ->
     let mut pause = PAUSE_MIN;
     while !condition() {
         assert!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
-        // No descriptor can tell when: this is a pause, as short as precision allows.
+        // No descriptor becomes readable at that moment, so this pauses briefly.
         let _ = wait::readable([], Some(pause));
         pause = (pause * 2).min(PAUSE_MAX);
     }

@@ -5,31 +5,26 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::namespace::Namespace;
+use crate::pattern::{CHUNK, pattern};
 use crate::sys::socket::{self, Protocol};
 use crate::sys::wait;
 
 /// A transfer that makes no progress for this long has failed: nothing here waits for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const CHUNK: usize = 64 << 10;
-
-/// After how many bytes the pattern repeats: more than a chunk, and a prime, so that no segment or
-/// buffer that went astray fits into another's place.
-const PERIOD: usize = 65_539;
-
 /// What a server does with a connection.
 #[derive(Clone, Copy, Debug)]
 enum Service {
     /// Sends this many bytes for each byte that it gets.
     Source(u64),
-    /// Takes everything, then says how much and how much of it was intact.
+    /// Receives everything, then reports how much, and how much of it was intact.
     Sink,
     /// Sends back what it gets.
     Echo,
@@ -45,7 +40,7 @@ pub struct Server {
 
 #[derive(Debug)]
 struct Shared {
-    /// Rings when the server must end. Nobody silences it, so that everybody hears it.
+    /// Readable when the server must end. It is never reset, so that every thread sees it.
     bell: EventFd,
     accepted: Mutex<Vec<TcpStream>>,
 }
@@ -56,7 +51,7 @@ pub fn serve_source(ns: &Namespace, address: SocketAddr, bytes: u64) -> io::Resu
     Server::start(ns, address, Service::Source(bytes))
 }
 
-/// Takes bytes and tells, at the end, what has arrived ([`push`]). Port 0 lets the kernel choose.
+/// Receives bytes and reports at the end what has arrived ([`push`]). Port 0 lets the kernel choose.
 pub fn serve_sink(ns: &Namespace, address: SocketAddr) -> io::Result<Server> {
     Server::start(ns, address, Service::Sink)
 }
@@ -99,7 +94,7 @@ impl Drop for Server {
         // The bell cannot be full: this is the only time it rings.
         let _ = self.shared.bell.write(1);
         if let Some(thread) = self.thread.take() {
-            // The threads of a server have nothing to panic about.
+            // The thread of a server does not panic.
             let _ = thread.join();
         }
     }
@@ -114,12 +109,12 @@ impl Shared {
     fn serve(&self, listener: &TcpListener, service: Service) {
         thread::scope(|scope| {
             while let Ok([_, false]) = wait::readable([listener.as_fd(), self.bell.as_fd()], None) {
-                // A client that has gone away again is no reason to stop.
+                // A client may have closed the connection already.
                 let Ok((stream, _)) = listener.accept() else { continue };
                 let Ok(kept) = stream.try_clone() else { continue };
                 self.accepted().push(kept);
                 scope.spawn(move || {
-                    // What breaks a connection is the client's to notice.
+                    // The client notices a broken connection.
                     let _ = service.run(&stream);
                     let _ = stream.shutdown(Shutdown::Write);
                 });
@@ -165,7 +160,7 @@ impl Service {
     }
 }
 
-/// How a client connects. Sockets are MPTCP unless told otherwise.
+/// How a client connects. Sockets are MPTCP by default.
 #[derive(Clone, Debug, Default)]
 pub struct Connect {
     local: Option<IpAddr>,
@@ -175,7 +170,7 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// From where the kernel likes, within 30 s.
+    /// From an address of the kernel's choice, within 30 s.
     pub fn new() -> Connect {
         Connect::default()
     }
@@ -186,7 +181,7 @@ impl Connect {
         self
     }
 
-    /// By this interface and no other.
+    /// Through this interface only.
     pub fn interface(mut self, name: &str) -> Connect {
         self.interface = Some(name.to_owned());
         self
@@ -229,7 +224,7 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Connect::new().to(address)
 }
 
-/// Whether the connection speaks MPTCP now, by the kernel's own word (`TCP_IS_MPTCP`, Linux 6.9).
+/// Whether the connection is MPTCP now, according to the kernel (`TCP_IS_MPTCP`, Linux 6.9).
 pub fn is_mptcp(socket: &impl AsFd) -> io::Result<bool> {
     socket::is_mptcp(socket)
 }
@@ -249,7 +244,7 @@ pub fn fetch(mut stream: &TcpStream, bytes: u64) -> io::Result<()> {
     seen.verdict(bytes)
 }
 
-/// Sends `bytes` bytes to a sink, closes this direction, and compares what the sink says.
+/// Sends `bytes` bytes to a sink, shuts down this direction, and checks the sink's report.
 pub fn push(mut stream: &TcpStream, bytes: u64) -> io::Result<()> {
     send_pattern(stream, bytes)?;
     stream.shutdown(Shutdown::Write)?;
@@ -310,37 +305,9 @@ fn send_pattern(mut stream: &TcpStream, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The bytes of the endless pattern from `offset` on, at most [`CHUNK`].
-fn pattern(offset: u64, len: usize) -> &'static [u8] {
-    static TWO_PERIODS: OnceLock<Vec<u8>> = OnceLock::new();
-    let bytes = TWO_PERIODS.get_or_init(|| {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state as u8
-        };
-        let period: Vec<u8> = (0..PERIOD).map(|_| next()).collect();
-        period.repeat(2)
-    });
-    let start = (offset % PERIOD as u64) as usize;
-    &bytes[start..start + len.min(CHUNK)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_pattern_is_the_same_from_any_offset() {
-        let whole = pattern(0, 100);
-        for offset in 0..50 {
-            assert_eq!(pattern(offset as u64, 50), &whole[offset..offset + 50]);
-        }
-        let end = PERIOD as u64 - 1;
-        assert_eq!(pattern(end, CHUNK + 1)[1..], *pattern(0, CHUNK - 1));
-    }
 
     #[test]
     fn wrong_bytes_are_found() {

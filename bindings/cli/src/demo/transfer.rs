@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use subflows_lab::Random;
 
 /// A transfer that makes no progress for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,7 +52,7 @@ impl Source {
 
 fn send(mut stream: TcpStream, bytes: u64, released: &Receiver<()>) -> io::Result<String> {
     stream.set_write_timeout(Some(PATIENCE))?;
-    let (mut random, mut sum) = (Random { state: 0 }, Sha256::new());
+    let (mut random, mut sum) = (Random::new(0), Sha256::new());
     let mut chunk = vec![0; CHUNK];
     let mut send_part = |mut left: u64| -> io::Result<()> {
         while left > 0 {
@@ -124,24 +125,6 @@ fn receive(stream: &mut TcpStream, counter: &AtomicU64) -> io::Result<String> {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-/// SplitMix64: the same bytes in every run, on every machine.
-struct Random {
-    state: u64,
-}
-
-impl Random {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for word in bytes.chunks_mut(8) {
-            self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut mixed = self.state;
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            let random = (mixed ^ (mixed >> 31)).to_le_bytes();
-            word.copy_from_slice(&random[..word.len()]);
-        }
-    }
 }
 
 #[cfg(test)]

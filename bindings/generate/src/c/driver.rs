@@ -7,10 +7,10 @@
 use subflows::table::{Operation, OptionsTable, RecordTable};
 use subflows::{OPERATIONS, OPTIONS, RECORDS};
 
-use super::members::presence;
+use super::constants::presence;
+use super::names;
 use crate::output::Output;
 use crate::signature::{self, Given, Held, Keyword, Parameter, Scalar, Taken};
-use crate::words;
 
 const HEADER: &str = "tests/drivers/c/operations.h";
 const SOURCE: &str = "tests/drivers/c/operations.c";
@@ -42,7 +42,7 @@ pub(super) fn outputs() -> [Output; 2] {
         source += &format!(
             "\n{}\n{{\n{}}}\n",
             print_signature(record),
-            fields(record, &words::c_record(record.name), "", "")
+            fields(record, &names::c_record(record.name), "", "")
         );
     }
     header += "\n/* Options as a request gives them, and the room for their addresses. */\n";
@@ -77,11 +77,11 @@ fn is_flat(record: &RecordTable) -> bool {
 
 /// The name without the library's prefix: `subflow`, `path_manager`.
 fn short(record: &RecordTable) -> String {
-    words::c_record(record.name).trim_start_matches("subflows_").to_owned()
+    names::c_record(record.name).trim_start_matches("subflows_").to_owned()
 }
 
 fn print_signature(record: &RecordTable) -> String {
-    let (short, name) = (short(record), words::c_record(record.name));
+    let (short, name) = (short(record), names::c_record(record.name));
     format!("void print_{short}(FILE *out, const char *prefix, const struct {name} *record)")
 }
 
@@ -108,7 +108,7 @@ fn fields(record: &RecordTable, outer: &str, member_prefix: &str, field_prefix: 
             Scalar::Text | Scalar::Name => ("text", value),
             Scalar::Ip => ("ip", format!("&{value}")),
             Scalar::Address => ("socket_address", format!("&{value}")),
-            Scalar::Enum(of) => ("text", format!("{}_name({value})", words::c_record(of))),
+            Scalar::Enum(of) => ("text", format!("{}_name({value})", names::c_record(of))),
         };
         let mut indent = "    ";
         if is_optional {
@@ -122,7 +122,7 @@ fn fields(record: &RecordTable, outer: &str, member_prefix: &str, field_prefix: 
 
 /// `struct open_words`: what `read_open()` fills.
 fn holder(table: &OptionsTable) -> String {
-    let (short, name) = (short_options(table), words::c_options(table.name));
+    let (short, name) = (short_options(table), names::c_options(table.name));
     let addresses = signature::options(table).into_iter().filter(is_address);
     let addresses: String = addresses
         .map(|Keyword { name, .. }| format!("    struct sockaddr_storage {name};\n"))
@@ -134,7 +134,7 @@ fn holder(table: &OptionsTable) -> String {
 }
 
 fn short_options(table: &OptionsTable) -> String {
-    let name = words::c_options(table.name);
+    let name = names::c_options(table.name);
     name.trim_start_matches("subflows_").trim_end_matches("_options").to_owned()
 }
 
@@ -175,7 +175,7 @@ fn read(table: &OptionsTable) -> String {
         }
     }
     let declared: String = numbers.iter().map(|name| format!("    uint64_t {name};\n")).collect();
-    let ty = words::c_options(table.name);
+    let ty = names::c_options(table.name);
     format!(
         "\nint read_{short}(struct driver *driver, struct {short}_words *words)\n{{\n    struct {ty} \
          *options = &words->options;\n{declared}    memset(words, 0, sizeof *words);\n{}{rest}    \
@@ -238,7 +238,7 @@ fn call(operation: &Operation) -> String {
     }
     let (result, print) = match signature::result(operation) {
         Given::Record(record) => {
-            declared += &format!("    struct {} result;\n", words::c_record(record.name));
+            declared += &format!("    struct {} result;\n", names::c_record(record.name));
             arguments.extend(["&result".to_owned(), "sizeof result".to_owned()]);
             ("", format!("    print_{}(out, \"\", &result);\n", short(record)))
         }
@@ -246,7 +246,7 @@ fn call(operation: &Operation) -> String {
             declared += &format!(
                 "    struct {} items[ITEMS_MAX];\n    int count;\n    \
                  char prefix[PREFIX_SIZE];\n",
-                words::c_record(record.name)
+                names::c_record(record.name)
             );
             arguments.extend(["items", "ITEMS_MAX", "sizeof items[0]"].map(str::to_owned));
             let print = format!(

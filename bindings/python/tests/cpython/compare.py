@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ALONE = HERE.parents[3] / "tests" / "alone"
+ALONE = HERE.parents[3] / "tests/tool/in-namespace"
 MODULES = [
     "test.test_socket",
     "test.test_ssl",

@@ -52,7 +52,7 @@ pub(super) fn build(paths: &[(&str, WireOptions)]) -> io::Result<Net> {
     Ok(Net { client, server, routers: Vec::new(), paths: built })
 }
 
-/// Where the inner ends of the cables are. Nobody lives there: nothing may speak for itself.
+/// Where the inner ends of the cables are. They have no addresses and send nothing of their own.
 fn cable_namespace() -> io::Result<Namespace> {
     let cables = Namespace::new()?;
     for scope in ["all", "default"] {

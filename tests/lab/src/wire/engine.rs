@@ -87,8 +87,8 @@ impl Engine {
     }
 
     /// Carries what is under way, and the answers, without delay until nothing more comes.
-    /// Connections that were closed just before can so say farewell; else the kernel keeps them,
-    /// and their namespace, for a minute.
+    /// Connections that were closed just before can thus end; otherwise the kernel keeps them, and
+    /// their namespace, for a minute.
     fn drain(&mut self) {
         let end = Instant::now() + DRAIN_MAX;
         while Instant::now() < end {

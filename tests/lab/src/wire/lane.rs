@@ -1,11 +1,12 @@
-//! When does a frame come out of the wire, and does it at all? Pure arithmetic over time.
+//! When a frame leaves the wire, or why it does not. Pure arithmetic over time.
 
 use super::WireOptions;
+use crate::pattern::Random;
 
-/// What the largest lane may hold, so that a long delay at full speed cannot eat the machine.
+/// The most frames in a lane, so that a long delay at full speed cannot exhaust the memory.
 const IN_FLIGHT_FRAMES_MAX: usize = 65_536;
 
-/// Why a frame does not come out.
+/// Why a frame is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
     Chance,
@@ -24,7 +25,7 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(seed: u64) -> Lane {
-        Lane { line_free_at: 0, last_arrival: 0, random: Random { state: seed } }
+        Lane { line_free_at: 0, last_arrival: 0, random: Random::new(seed) }
     }
 
     /// Takes a frame of `bytes` at `now`, while `in_flight` others have not come out, and says
@@ -36,7 +37,7 @@ impl Lane {
         in_flight: usize,
         options: &WireOptions,
     ) -> Result<u64, Loss> {
-        // Drawn for each frame, needed or not: the same frames are lost whatever else changes.
+        // Drawn for every frame, so that the same frames are lost whatever else changes.
         if self.random.fraction() < options.loss {
             return Err(Loss::Chance);
         }
@@ -67,24 +68,6 @@ fn bytes_in(nanoseconds: u64, rate: u64) -> u64 {
 
 fn nanoseconds_for(bytes: usize, rate: u64) -> u64 {
     (bytes as u64 * 8_000_000_000) / rate.max(1)
-}
-
-/// SplitMix64: small, good enough to lose frames by, and the same on every machine.
-#[derive(Debug)]
-struct Random {
-    state: u64,
-}
-
-impl Random {
-    /// The next number in 0.0..1.0.
-    fn fraction(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        (mixed >> 11) as f64 / (1_u64 << 53) as f64
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A cable in user space: delay, rate, loss and a plug, for kernels without netem.
 //!
 //! A wire is a thread that carries Ethernet frames between two interfaces of one namespace,
-//! normally the inner ends of two veth pairs whose outer ends are somebody's network cards. It
+//! normally the inner ends of two veth pairs whose outer ends are the network cards of hosts. It
 //! works wherever namespaces do: no kernel module, no /dev/net/tun.
 //!
 //! ```no_run

@@ -89,6 +89,10 @@ impl Connecting {
         match self.attempt.is_connected() {
             Ok(is_connected) => Ok(is_connected),
             Err(error) => {
+                if self.options.local.is_some() && !self.others.is_empty() {
+                    // Closes the former socket, which holds the local port that the next one needs.
+                    self.attempt.sock = new_socket(self.attempt.remote.into(), OPERATION)?;
+                }
                 self.attempt = Attempt::first(&mut self.others, &self.options, error)?;
                 Ok(self.attempt.is_done)
             }

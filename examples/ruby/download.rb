@@ -7,6 +7,8 @@
 require "subflows"
 require "zlib"
 
+$stdout.sync = true
+
 SECOND_PATH_AFTER = 1 << 20
 
 server, interface = ARGV

@@ -60,9 +60,14 @@ fn listen(net: &Net) -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Two paths over which a transfer takes its time.
+/// Two paths over which a transfer takes its time. They are long enough that `open` does not hold the
+/// new subflow back.
 fn wires() -> Net {
-    let rate = WireOptions { rate_bits_per_second: Some(50_000_000), ..WireOptions::default() };
+    let rate = WireOptions {
+        delay: Duration::from_millis(1),
+        rate_bits_per_second: Some(50_000_000),
+        ..WireOptions::default()
+    };
     Net::wires(&[("first", rate), ("second", rate)]).unwrap()
 }
 

@@ -1,13 +1,15 @@
 //! A program that a test runs, and the lines that it prints.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::Duration;
 
 use crate::testing::wait_until;
 
-/// How long a program may take to connect. Under valgrind it needs seconds.
+/// How long a program may take to connect, or to print its next line. Under valgrind it needs seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running program. Dropping it kills it. Every function panics if the program does not do what the
@@ -15,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Program {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
 }
 
 impl Program {
@@ -25,20 +27,36 @@ impl Program {
         let child = command.stdout(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let output = child.stdout.take().expect("a pipe");
-        Program { child, lines: BufReader::new(output).lines() }
+        let (sender, lines) = channel();
+        // Ends with the program, or when its lines are no longer read.
+        thread::spawn(move || {
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
+            let _ = lines.into_iter().try_for_each(|line| sender.send(line));
+        });
+        Program { child, lines }
+    }
+
+    /// Waits for the next line; returns `None` if the program has closed its output.
+    #[track_caller]
+    fn next_line(&mut self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no line within {PATIENCE:?}"),
+        }
     }
 
     /// Waits for the next line and returns it.
     #[track_caller]
     pub fn line(&mut self) -> String {
-        self.lines.next().expect("another line").expect("text")
+        self.next_line().expect("another line")
     }
 
     /// Waits for a line that contains `words` and returns it. Earlier lines are skipped.
     #[track_caller]
     pub fn line_with(&mut self, words: &str) -> String {
         let mut before = Vec::new();
-        for line in self.lines.by_ref().map_while(Result::ok) {
+        while let Some(line) = self.next_line() {
             if line.contains(words) {
                 return line;
             }
@@ -66,7 +84,7 @@ impl Program {
     /// Waits until the program ends with success and returns the lines that were not read yet.
     #[track_caller]
     pub fn end(mut self) -> Vec<String> {
-        let lines = self.lines.by_ref().map_while(Result::ok).collect();
+        let lines = std::iter::from_fn(|| self.next_line()).collect::<Vec<_>>();
         let status = self.child.wait().expect("a child");
         assert!(status.success(), "{status}: {lines:?}");
         lines

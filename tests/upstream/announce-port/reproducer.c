@@ -61,14 +61,20 @@ static int arrives(const char *port, const char *timestamps) {
     run("ip link set lo up && ip address add 2001:db8::1/64 dev lo nodad && ip address add 2001:db8::2/64 dev lo nodad");
     snprintf(command, sizeof command, "sysctl -qw net.ipv4.tcp_timestamps=%s", timestamps);
     run(command);
+    /* The kernel listens on that port, in a namespace where nothing else does. */
     snprintf(command, sizeof command, "ip mptcp endpoint add 2001:db8::2 %s signal", port);
     run(command);
     inet_pton(AF_INET6, "2001:db8::1", &address.sin6_addr);
     int listener = socket(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP);
     check(listener >= 0 && !bind(listener, (void *)&address, size) && !listen(listener, 8) &&
           !getsockname(listener, (void *)&address, &size), "listen");
-    int client = socket(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP);
-    check(client >= 0 && !connect(client, (void *)&address, size), "connect");
+    int client;
+    for (int i = 0;; i++, rest(100)) { /* a new address of IPv6 can take a moment */
+        client = socket(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP);
+        if (client >= 0 && !connect(client, (void *)&address, size)) break;
+        check(client >= 0 && i < 30, "connect");
+        close(client);
+    }
     int server = accept(listener, NULL, NULL);
     for (int i = 0; i < 20 && counter("AddAddr") == 0; i++, rest(100))
         check(server >= 0 && write(client, "?", 1) == 1 && read(server, &byte, 1) == 1 &&

@@ -93,6 +93,7 @@ int main(void) {
              (int)getpid(), server_namespace);
     run(command);
     run("ip address add 10.0.0.1/24 dev c0 && ip address add 10.0.0.2/24 dev c0 && ip link set c0 up");
+    run("ip mptcp endpoint add 10.0.0.1 dev c0 id 1 subflow"); /* the first subflow's */
 
     enter(server_namespace);
     run("ip address add 10.0.0.9/24 dev s0 && ip link set s0 up");
@@ -119,7 +120,8 @@ int main(void) {
     struct pollfd is_waiting = { faults, POLLIN, 0 };
     check(poll(&is_waiting, 1, 5000) == 1, "the send that is to wait");
 
-    /* As backup first, so that the head goes by the first subflow. */
+    /* As backup first, so that the head goes by the first subflow. Then the first one becomes the
+     * backup, so that the body goes by the second one. */
     run("ip mptcp endpoint add 10.0.0.2 dev c0 id 2 subflow backup");
     enter(server_namespace);
     for (int tries = 0; counter("MPJoinAckRx") == 0; tries++) {
@@ -130,7 +132,7 @@ int main(void) {
     for (int i = 0; i < ALL; i++) sent[i] = (i * 2654435761u) >> 13;
     check(write(client, sent, HEAD) == HEAD, "write the head");
     enter(client_namespace);
-    run("ip mptcp endpoint change id 2 nobackup");
+    run("ip mptcp endpoint change id 2 nobackup && ip mptcp endpoint change id 1 backup");
     check(write(client, sent + HEAD, BODY) == BODY, "write the body");
     rest(20); /* both have arrived */
 

@@ -75,7 +75,7 @@ fn wires() -> Net {
 fn open_locals(namespace: &Namespace) -> Vec<IpAddr> {
     let subflows = oracle::ss_subflows(namespace).into_iter();
     let open = subflows.filter(|subflow| subflow.state == "ESTAB");
-    let mut locals: Vec<_> = open.map(|subflow| subflow.local.ip()).collect();
+    let mut locals: Vec<_> = open.map(|subflow| subflow.local.ip().to_canonical()).collect();
     locals.sort();
     locals
 }

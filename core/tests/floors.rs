@@ -41,7 +41,7 @@ fn arrows_go_down() {
         for (line, name, rest) in used(code) {
             let is_good = match (level(first), level(name)) {
                 _ if ROOF.contains(&first) || EVERYWHERE.contains(&name) => true,
-                // A verb takes nothing from another one. Its own folder it names by `super`.
+                // A verb uses nothing of another one. It names its own folder by `super`.
                 (Some(floor), Some(below)) if FLOORS[floor] == "verb" => below < floor,
                 (Some(floor), Some(below)) => below <= floor,
                 // `error`, `kernel_name` and `table` take nothing from a floor.
@@ -54,6 +54,20 @@ fn arrows_go_down() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Within its folder, too, a verb must not use another verb: `super` of `verb/list.rs` is all verbs.
+#[test]
+fn no_verb_reaches_another_by_super() {
+    let verbs = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/verb");
+    for path in sources(&verbs) {
+        let place = path.strip_prefix(&verbs).unwrap();
+        let is_inside = place.components().count() > 1 && !place.ends_with("mod.rs");
+        let reaches_out = if is_inside { "super::super" } else { "super::" };
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        assert!(!code.contains(reaches_out), "{}: {reaches_out}", place.display());
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The addresses of this end.
 
-use crate::entry::*;
+use crate::prelude::*;
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_addresses(

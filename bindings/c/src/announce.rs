@@ -3,7 +3,7 @@
 use subflows::{Announce, Announced};
 
 use crate::convert::{StringArena, ToC};
-use crate::entry::*;
+use crate::prelude::*;
 
 /// An address that was announced to the peer.
 pub struct subflows_announced(Announced);

@@ -1,6 +1,6 @@
 //! Marking subflows as backup.
 
-use crate::entry::*;
+use crate::prelude::*;
 
 /// `backup` is 1 for a backup, and 0 for a regular subflow.
 #[unsafe(no_mangle)]

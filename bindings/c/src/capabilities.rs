@@ -5,7 +5,7 @@ use std::vec;
 use subflows::Capability;
 
 use crate::convert::StringArena;
-use crate::entry::*;
+use crate::prelude::*;
 
 /// A list of capabilities, and how far it has been read.
 pub struct subflows_capabilities {

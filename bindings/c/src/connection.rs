@@ -4,7 +4,7 @@ use std::vec;
 
 use subflows::{Connection, ConnectionsOptions};
 
-use crate::entry::*;
+use crate::prelude::*;
 
 /// A list of connections, and how far it has been read.
 pub struct subflows_connections {

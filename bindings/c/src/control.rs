@@ -1,6 +1,6 @@
 //! Taking control of a connection's subflows.
 
-use crate::entry::*;
+use crate::prelude::*;
 
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_take_control(fd: c_int) -> c_int {

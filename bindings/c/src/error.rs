@@ -6,7 +6,7 @@ use std::ptr::null;
 use subflows::ErrorKind;
 
 use crate::convert::{CStruct, StringArena};
-use crate::entry::*;
+use crate::prelude::*;
 use crate::last_error::{LastError, c_text, last_error};
 
 /// Reports what failed last in this thread.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use subflows::Events;
 
 use crate::cancel::{self, Waited};
-use crate::entry::*;
+use crate::prelude::*;
 
 /// A stream of events.
 pub struct subflows_events {

@@ -1,6 +1,6 @@
 //! The counters of a connection as a whole.
 
-use crate::entry::*;
+use crate::prelude::*;
 
 /// A counter that this kernel does not have is absent: see `present`.
 #[unsafe(no_mangle)]

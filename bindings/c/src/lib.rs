@@ -37,7 +37,7 @@ mod cancel;
 mod convert;
 mod deadline;
 mod descriptor;
-mod entry;
+mod prelude;
 mod enum_name;
 mod failure;
 mod guard;

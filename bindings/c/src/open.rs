@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use subflows::{Open, Opening};
 
-use crate::entry::*;
+use crate::prelude::*;
 
 /// `subflow` may be NULL. Neither a signal nor pthread_cancel() ends the wait: use
 /// subflows_opening_begin() for that.

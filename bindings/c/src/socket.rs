@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 
 use subflows::{Connect, Connecting, Family, Listen};
 
-use crate::entry::*;
+use crate::prelude::*;
 use crate::resolve::{any_host, port, resolve};
 
 /// `family` is AF_INET or AF_INET6.

@@ -1,6 +1,6 @@
 //! What a socket is at this moment.
 
-use crate::entry::*;
+use crate::prelude::*;
 
 /// Fails only if `fd` is not a stream socket of IPv4 or IPv6.
 #[unsafe(no_mangle)]

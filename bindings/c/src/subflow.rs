@@ -1,6 +1,6 @@
 //! The subflows of a connection: list them, look into one, close one.
 
-use crate::entry::*;
+use crate::prelude::*;
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_list(

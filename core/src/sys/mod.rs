@@ -11,7 +11,7 @@ pub(crate) mod fork;
 mod genl;
 pub(crate) mod interface;
 pub(crate) mod interface_addresses;
-pub(crate) mod load;
+pub(crate) mod processor_load;
 pub(crate) mod mptcp;
 pub(crate) mod namespace;
 pub(crate) mod netlink;

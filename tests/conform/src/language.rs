@@ -156,9 +156,9 @@ fn python(root: &Path) -> Result<Language, String> {
     Ok(Language {
         // The tree stays free of compiled modules.
         arguments: vec!["-B".into(), driver.into()],
-        helpers: vec![("PYTHONPATH", crate::python::module(root)?)],
+        helpers: vec![("PYTHONPATH", crate::python_package::module(root)?)],
         changes_user: true,
-        ..Language::new("python", crate::python::interpreter()?)
+        ..Language::new("python", crate::python_package::interpreter()?)
     })
 }
 

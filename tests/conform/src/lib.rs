@@ -25,7 +25,7 @@ pub mod language;
 pub mod names;
 mod play;
 pub mod protocol;
-pub mod python;
+pub mod python_package;
 mod report;
 pub mod scenario;
 pub mod step_error;

@@ -26,7 +26,7 @@
 use std::time::Duration;
 
 use crate::shared::subflow::Subflow;
-use crate::sys::load;
+use crate::sys::processor_load;
 
 /// How long a joined subflow rests. The receiver's system call takes some microseconds, but the
 /// thread that makes it can be preempted, and on a busy machine it waits for several time slices.
@@ -51,7 +51,7 @@ pub(crate) fn after_joining(joined: &Subflow) -> Duration {
     if round_trip(joined) > RESTLESS {
         return Duration::ZERO;
     }
-    REST.mul_f64((load::per_processor() / BUSY).max(1.0)).min(LONGEST)
+    REST.mul_f64((processor_load::per_processor() / BUSY).max(1.0)).min(LONGEST)
 }
 
 /// Reports whether a further subflow of the connection with these subflows may have to be held back.

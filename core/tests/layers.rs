@@ -1,14 +1,14 @@
-//! Without this, the arrows of core's floors turn round one by one: a shared reading takes something
-//! from a verb, a door from a wait, and no part can be moved or replaced any more.
+//! Guards against: a shared reading uses a verb, or a door uses a wait, so that no layer can be moved or
+//! replaced by itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the ground up. A floor uses those below it.
-const FLOORS: [&str; 5] = ["sys", "shared", "door", "wait", "verb"];
-/// What every floor may use.
+/// From the lowest. A layer uses those below it.
+const LAYERS: [&str; 5] = ["sys", "shared", "door", "wait", "verb"];
+/// What every layer may use.
 const EVERYWHERE: [&str; 5] = ["error", "kernel_name", "table", "Error", "ErrorKind"];
-/// Above all floors: lists of what is there, and what is built of the whole.
+/// Above all layers: lists of what is there, and what is built of the whole.
 const ROOF: [&str; 4] = ["lib", "kernel", "surface", "tokio"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -30,7 +30,7 @@ fn used(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
 #[test]
 fn arrows_go_down() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let level = |name: &str| FLOORS.iter().position(|floor| *floor == name);
+    let level = |name: &str| LAYERS.iter().position(|layer| *layer == name);
     let mut wrong = Vec::new();
     for path in sources(&root) {
         let place = path.strip_prefix(&root).unwrap();
@@ -42,9 +42,9 @@ fn arrows_go_down() {
             let is_good = match (level(first), level(name)) {
                 _ if ROOF.contains(&first) || EVERYWHERE.contains(&name) => true,
                 // A verb uses nothing of another one. It names its own folder by `super`.
-                (Some(floor), Some(below)) if FLOORS[floor] == "verb" => below < floor,
-                (Some(floor), Some(below)) => below <= floor,
-                // `error`, `kernel_name` and `table` take nothing from a floor.
+                (Some(layer), Some(below)) if LAYERS[layer] == "verb" => below < layer,
+                (Some(layer), Some(below)) => below <= layer,
+                // `error`, `kernel_name` and `table` take nothing from a layer.
                 (None, Some(_)) => false,
                 _ => ROOF.contains(&name),
             };
@@ -73,8 +73,8 @@ fn no_verb_reaches_another_by_super() {
 #[test]
 fn every_floor_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for floor in FLOORS {
-        assert!(root.join(floor).join("mod.rs").is_file(), "{floor}");
+    for layer in LAYERS {
+        assert!(root.join(layer).join("mod.rs").is_file(), "{layer}");
     }
 }
 

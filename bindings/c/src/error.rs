@@ -6,8 +6,8 @@ use std::ptr::null;
 use subflows::ErrorKind;
 
 use crate::convert::{CStruct, StringArena};
-use crate::prelude::*;
 use crate::last_error::{LastError, c_text, last_error};
+use crate::prelude::*;
 
 /// Reports what failed last in this thread.
 ///

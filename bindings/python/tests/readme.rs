@@ -9,14 +9,15 @@ use std::sync::OnceLock;
 use std::thread;
 
 use subflows_conform::language::root;
-use subflows_conform::python;
+use subflows_conform::python_package;
 use subflows_lab::{Namespace, Net, Program, WireOptions, oracle};
 
 /// A command that runs an interpreter, which finds the package as it was just built, in a namespace.
 fn interpreter(namespace: &Namespace) -> Command {
     static PATHS: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
-    let (program, module) =
-        PATHS.get_or_init(|| (python::interpreter().unwrap(), python::module(&root()).unwrap()));
+    let (program, module) = PATHS.get_or_init(|| {
+        (python_package::interpreter().unwrap(), python_package::module(&root()).unwrap())
+    });
     let mut command = namespace.command(program);
     // No compiled modules in the source tree.
     command.arg("-B").env("PYTHONPATH", module);
@@ -100,7 +101,7 @@ fn the_package() {
 
     let played = play(&two_wires(), errors);
     assert_eq!((played.lines[0].as_str(), played.lines.len()), ("AddressNotAvailable", 2));
-    assert_eq!(played.sent, "the connection goes on over the paths that it has\n");
+    assert_eq!(played.sent, "the connection goes on over its other paths\n");
 
     let played = play(&two_wires(), asyncio);
     assert_eq!((&played.lines[..], played.joins), (&["SUBFLOW_ESTABLISHED True".into()][..], 1));

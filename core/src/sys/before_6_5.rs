@@ -5,8 +5,10 @@
 //! - in `shared/subflow.rs`, `list_before_6_5` and the branches of `list_fd` that call it;
 //! - in `verb/info.rs`, the condition on [`is_simulated`];
 //! - in `verb/capabilities.rs`, the check `full_info`;
-//! - `full_info` in `SUBFLOWS_WITHOUT`: `tests/run`, `core/tests`;
-//! - "before 6.5" in the documentation of `list`, `info` and their records.
+//! - `full_info` in `SUBFLOWS_WITHOUT`: `tests/run`, and where programs run under valgrind, which does
+//!   not know the newer option (`bindings/c/tests/sanitizers.rs`, `tests/examples/src/players.rs`);
+//! - "before 6.5" in the documentation: `list`, `info` and their records, `door/address_ids.rs`,
+//!   README.md, and `bindings/generate/src/c/overview.txt`.
 //!
 //! Not part of it: what kernels before 6.8 need (`info` then counts subflows with `list`), and what
 //! kernels before 6.10 need (`addresses_by_token` in `shared/path_manager.rs`, and its callers).

@@ -1,4 +1,4 @@
-//! The ground floor: system calls, kernel layouts, netlink. All `unsafe` code of core is here, and
+//! The lowest layer: system calls, kernel layouts, netlink. All `unsafe` code of core is here, and
 //! so are all layouts and command numbers of the kernel.
 
 pub(crate) mod address;
@@ -11,13 +11,13 @@ pub(crate) mod fork;
 mod genl;
 pub(crate) mod interface;
 pub(crate) mod interface_addresses;
-pub(crate) mod processor_load;
 pub(crate) mod mptcp;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
 pub(crate) mod path_manager;
 mod plain;
 pub(crate) mod poll;
+pub(crate) mod processor_load;
 pub(crate) mod random;
 #[cfg(feature = "tokio")]
 pub(crate) mod reactor;

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -21,6 +22,8 @@ pub struct Language {
     helpers: Vec<(&'static str, PathBuf)>,
     /// Files and folders that it expects in its own folder.
     libraries: Vec<PathBuf>,
+    /// The folder in which its files were gathered. It lives as long as the language.
+    _gathered: Option<Arc<TempDir>>,
     /// Whether it changes its user itself, because other users cannot execute its interpreter.
     changes_user: bool,
 }
@@ -51,7 +54,8 @@ impl Language {
 
     fn new(name: &'static str, program: PathBuf) -> Language {
         let (arguments, helpers, libraries) = (Vec::new(), Vec::new(), Vec::new());
-        Language { name, program, arguments, helpers, libraries, changes_user: false }
+        let (_gathered, changes_user) = (None, false);
+        Language { name, program, arguments, helpers, libraries, _gathered, changes_user }
     }
 
     /// The same driver, run by another program, such as valgrind: `CONFORM_UNDER='valgrind -q'`.
@@ -166,13 +170,11 @@ fn python(root: &Path) -> Result<Language, String> {
 fn ruby(root: &Path) -> Result<Language, String> {
     let built = cargo(root, &["subflows-ruby"])?;
     let native = find(&built, "libsubflows_native.so")?;
-    let folder = native.with_file_name("driver-ruby");
+    let gathered = own_folder("driver-ruby-", &native).map_err(|error| error.to_string())?;
+    let folder = gathered.path().join("driver");
     let library = folder.join("lib/subflows/subflows_native.so");
     let driver = root.join("tests/drivers/ruby");
     let gather = || {
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
         copy_all(&driver, &folder)?;
         copy_all(&root.join("bindings/ruby/lib"), &folder.join("lib"))?;
         copy_all(&native, &library)
@@ -180,21 +182,24 @@ fn ruby(root: &Path) -> Result<Language, String> {
     gather().map_err(|error| format!("{}: {error}", folder.display()))?;
     let libraries = fs::read_dir(&folder).map_err(|error| error.to_string())?;
     let libraries = libraries.flatten().map(|entry| entry.path()).collect();
-    Ok(Language { libraries, ..Language::new("ruby", folder.join("driver.rb")) })
+    let program = folder.join("driver.rb");
+    Ok(Language {
+        libraries,
+        _gathered: Some(Arc::new(gathered)),
+        ..Language::new("ruby", program)
+    })
 }
 
 /// The classes in a folder with the native part.
 fn java(root: &Path) -> Result<Language, String> {
     let built = cargo(root, &["subflows-java"])?;
     let native = find(&built, "libsubflows_java.so")?;
-    let folder = native.with_file_name("driver-java");
+    let gathered = own_folder("driver-java-", &native).map_err(|error| error.to_string())?;
+    let folder = gathered.path();
     let (classes, library) = (folder.join("classes"), folder.join("libsubflows_java.so"));
     let program = folder.join("driver");
     let driver = root.join("tests/drivers/java");
     let gather = || {
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
         fs::create_dir_all(&classes)?;
         copy_all(&driver.join("driver"), &program)?;
         copy_all(&native, &library)
@@ -215,7 +220,16 @@ fn java(root: &Path) -> Result<Language, String> {
     let unreadable = home.filter(|home| !home.ancestors().all(may_be_searched));
     let helpers = unreadable.map(|home| ("JVM", home.to_owned())).into_iter().collect();
     let libraries = vec![classes, library];
-    Ok(Language { helpers, libraries, ..Language::new("java", program) })
+    let _gathered = Some(Arc::new(gathered));
+    Ok(Language { helpers, libraries, _gathered, ..Language::new("java", program) })
+}
+
+/// A new folder beside a built file, which every user can read. Runs at the same time do not share it.
+fn own_folder(prefix: &str, built: &Path) -> std::io::Result<TempDir> {
+    let parent = built.parent().unwrap_or(Path::new("."));
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
+    Ok(folder)
 }
 
 /// Whether every user can search a folder.

@@ -155,8 +155,8 @@ fn compile(name: &str, folder: &Path, flags: &str) -> Result<(), String> {
 
 /// With the package as it is built for tests.
 fn python() -> Players {
-    let interpreter = subflows_conform::python::interpreter()?;
-    let module = subflows_conform::python::module(&root())?;
+    let interpreter = subflows_conform::python_package::interpreter()?;
+    let module = subflows_conform::python_package::module(&root())?;
     let command = move |namespace: &Namespace, file: &str| {
         let mut command = namespace.command(&interpreter);
         // No compiled modules in the source tree.

@@ -10,8 +10,11 @@ use crate::common::{root, run};
 
 pub(crate) const ABI: &str = "bindings/c/abi.txt";
 /// The changes that are made by hand.
-pub(crate) const CORE: [&str; 3] =
-    ["core/src/shared/subflow.rs", "core/src/verb/set_backup.rs", "core/src/wait/opening/mod.rs"];
+pub(crate) const CORE: [&str; 3] = [
+    "core/src/shared/subflow.rs",
+    "core/src/verb/set_backup.rs",
+    "core/src/wait/opening/options.rs",
+];
 
 /// The file of core, a line of its code, and the text to insert after that line.
 const ADDITIONS: [(&str, &str, &str); 4] = [

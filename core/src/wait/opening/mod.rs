@@ -2,11 +2,11 @@
 
 mod ends;
 mod join;
+mod options;
 mod plan;
 mod rest;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -24,9 +24,9 @@ use crate::shared::subflow::Subflow;
 use crate::sys::event::KernelEvents;
 use crate::sys::mptcp::{self, RawInfo};
 use crate::sys::{fork, poll};
-use crate::table::options;
 use crate::wait::wake_fd::WakeFd;
 use join::Join;
+pub use options::Open;
 use plan::{Plan, plan};
 
 const OPERATION: &str = "open";
@@ -36,35 +36,6 @@ const PORT_TRIES: usize = 64;
 const ID_TRIES: usize = 8;
 /// The time between two tries while the connection is not ready. An event usually comes first.
 const READY_POLL: Duration = Duration::from_millis(20);
-
-options! {
-    /// Options of `open`: the two ends of the subflow, its priority and the timeout.
-    pub struct Open {
-        optional {
-            /// The local address. Without it, an address of `interface`; without both, the address of
-            /// the initial subflow.
-            local: IpAddr,
-            /// The interface to send by, by name. Without it, the one that owns the local address.
-            interface: String,
-            /// The remote end. Without it, the peer's end of the connection; with port 0, the peer's
-            /// port of the connection.
-            remote: SocketAddr,
-        }
-        default {
-            /// The local port. 0 chooses a free one from the ephemeral range.
-            local_port: u16 = 0,
-            /// Whether to ask the peer to use the subflow as backup from the start.
-            backup: bool = false,
-            /// The timeout until the subflow is usable.
-            timeout: Duration = Duration::from_secs(5),
-            /// Whether to leave the choice of the interface to the routing table, instead of sending
-            /// by the one that owns the local address. Set this only on a host whose routing rules
-            /// depend on the source address: strict routers drop packets that leave by another
-            /// interface than the one that owns their source address.
-            unbound: bool = false,
-        }
-    }
-}
 
 /// A subflow that is being opened, for a caller with an event loop of its own.
 ///

@@ -183,7 +183,7 @@ class AgentTest {
         Files.writeString(setting, "0");
         try {
             String said = http("");
-            assertTrue(said.startsWith("hello 0 0 0subflows: plain TCP only: it is"), said);
+            assertTrue(said.startsWith("hello 0 0 0subflows: plain TCP only: Multipath TCP is"), said);
             said = http("=control");
             assertTrue(said.startsWith("subflows: the agent's options are not available here"), said);
             assertTrue(said.contains("sysctl net.mptcp.enabled=1"), said);

@@ -1,8 +1,8 @@
 """Plots the rate of each path of a connection while it runs.
 
 python3 plot.py TOKEN [FILE]. Requires matplotlib and no privilege. The connection may belong to any
-program: `subflows connections` lists the tokens. With a FILE (.svg, .png), it opens no window, and writes the plot when
-the connection has ended.
+program: `subflows connections` lists the tokens. With a FILE (.svg, .png), it opens no window, and writes
+the plot when the connection has ended.
 """
 
 import sys

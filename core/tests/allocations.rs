@@ -17,7 +17,7 @@ thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is passed unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
@@ -72,6 +72,7 @@ fn a_look_up_that_finds_nothing_lists_nothing() {
     // Probes that run once per process run here.
     look();
     let (count, kind) = allocations(look);
-    // Two requests, a new socket and the error. A list would be one more socket and two more requests.
+    // Two requests, a new socket and the error. A list would need one more socket and two more
+    // requests.
     assert_eq!((count, kind), (5, ErrorKind::Closed));
 }

@@ -15,7 +15,7 @@ use subflows::{Open, Result, Subflow};
 use subflows_lab::traffic;
 use subflows_lab::{Net, oracle, ready, wait_until};
 
-/// A network in which the server's program decides as well.
+/// A network in which programs control the connections of both ends.
 fn both_decide(net: std::io::Result<Net>) -> Net {
     let net = open_handed(net.unwrap());
     userspace(&net.server);
@@ -33,7 +33,7 @@ fn announce(net: &Net, pair: &Pair, ip: IpAddr, options: &Announce) -> Result<An
     net.client.run(|| subflows::announce(&pair.client, ip, options))
 }
 
-/// The next event of this kind; others are passed over.
+/// The next event of this kind; others are skipped.
 #[track_caller]
 fn next(events: &mut Events, kind: EventKind) -> Event {
     let deadline = Instant::now() + SOON;
@@ -111,7 +111,7 @@ fn the_descriptor_becomes_readable_for_strangers_and_not_for_the_peer() {
         let mut entries = [nix::poll::PollFd::new(fd.as_fd(), nix::poll::PollFlags::POLLIN)];
         nix::poll::poll(&mut entries, nix::poll::PollTimeout::ZERO).unwrap() == 1
     };
-    assert!(!is_readable(), "the peer shows as a stranger");
+    assert!(!is_readable(), "the peer's subflow is reported as a stranger");
     let plain = traffic::Connect::new().plain_tcp();
     let mut stranger = net.server.run(|| plain.to(here.address())).unwrap();
     wait_until(SOON, "the descriptor to become readable", is_readable);
@@ -123,9 +123,9 @@ fn the_descriptor_becomes_readable_for_strangers_and_not_for_the_peer() {
     }
 }
 
-/// Found by the test: a controlled connection takes what comes to it only while somebody follows
-/// events, on the whole host. Other tests may be doing so; alone, this one fails without the care
-/// that the handle takes.
+/// A bug that this test found: the kernel accepts subflows of a controlled connection only while
+/// some program on the host follows events. Other tests may be doing so; alone, this one fails if
+/// the handle does not follow them.
 #[test]
 fn a_peer_may_come_while_nobody_follows_events() {
     if !ready() {
@@ -136,7 +136,7 @@ fn a_peer_may_come_while_nobody_follows_events() {
         let pair = controlled(&net, to, to);
         let ip = net.paths[1].client_ip(to);
         let here = announce(&net, &pair, ip, &Announce::new().port(0u16)).unwrap();
-        // Nothing of this listens to events, unlike `open`.
+        // Unlike `open`, nothing here follows events.
         let local = net.paths[1].server_ips()[usize::from(to.is_ipv6())];
         let local = LocalAddress::new(local, 9);
         let token = judge::token(&pair.server);
@@ -151,8 +151,9 @@ fn a_peer_may_come_while_nobody_follows_events() {
     }
 }
 
-/// Found by the test: an IPv6 address and a port have no room beside TCP timestamps, and the
-/// kernel (6.18) then tells the peer nothing, and us that all is well.
+/// A bug that this test found: an IPv6 address with a port does not fit into a segment together
+/// with TCP timestamps. The kernel (6.18) then sends the peer nothing, and reports success to the
+/// caller.
 #[test]
 fn a_chosen_port_is_told_or_refused() {
     if !ready() {
@@ -220,15 +221,15 @@ fn an_address_of_a_connection_that_has_ended_cannot_be_withdrawn() {
     }
 }
 
-/// What the kernel says, also where the verbs take it for an older one.
+/// What the kernel reports, even if the verbs treat it as an older kernel.
 fn is_announced(net: &Net, pair: &Pair, ip: IpAddr) -> bool {
     let token = judge::token(&pair.client);
     let known = net.client.run(|| PathManagerSocket::open()?.addresses(token)).unwrap();
     known.iter().any(|known| known.ip == ip && known.is_announced)
 }
 
-/// Without its own way back, a handle that is closed where its thread has gone leaves the address
-/// announced for ever, or withdraws somebody else's.
+/// If the handle did not keep its namespace, closing it on a thread that has moved would leave the
+/// address announced for ever, or withdraw an address of another connection.
 #[test]
 fn an_address_is_withdrawn_from_another_namespace() {
     if !ready() {
@@ -249,8 +250,8 @@ fn an_address_is_withdrawn_from_another_namespace() {
     assert!(!is_announced(&net, &pair, other));
 }
 
-/// Without an owner's mark, a forked child that ends its copy of the handle withdraws the address
-/// of its parent.
+/// If the handle did not know which process made it, a forked child that drops its copy would
+/// withdraw the address of its parent.
 #[test]
 fn a_fork_withdraws_nothing_of_its_parent() {
     if !ready() {

@@ -87,8 +87,8 @@ fn one_that_is_being_opened_can_be_closed() {
     }
 }
 
-/// A network whose second path loses what completes a join, and the subflow there that is answered
-/// and not joined.
+/// A network whose second path drops the segments that complete a join, and the subflow on it that
+/// is answered but not joined.
 fn answered_only(test: impl Fn(&Net, &Pair, Opening<&TcpStream>, &DropSegments)) {
     for drops in [DropSegments::third_ack_of_join, DropSegments::fourth_ack_of_join] {
         let perfect = WireOptions::default();
@@ -125,8 +125,8 @@ fn joined(mut opening: Opening<impl AsFd>) -> Subflow {
     joined.unwrap()
 }
 
-/// A subflow was counted as soon as its TCP handshake was over, when the peer may still take it back
-/// or has never seen the end of it.
+/// A subflow once counted as soon as its TCP handshake was over, when the peer may still reset it
+/// or has not yet received the last segment.
 #[test]
 fn the_last_joined_one_went_while_another_was_only_answered() {
     if !ready() {
@@ -136,7 +136,7 @@ fn the_last_joined_one_went_while_another_was_only_answered() {
         let initial = subflows::list(&pair.client).unwrap()[0].id;
         assert_eq!(kind(subflows::close(&pair.client, initial)), ErrorKind::InvalidState);
         assert!(pair.moves_data());
-        // Once the other is joined, it may go.
+        // Once the other subflow is joined, this one may be closed.
         drops.stop();
         let second = joined(opening);
         subflows::close(&pair.client, initial).unwrap();
@@ -160,8 +160,8 @@ fn a_forced_close_beside_one_only_answered_leaves_that_one() {
     });
 }
 
-/// The path manager destroyed the last joined one, and the other was given up: nothing was left, and
-/// the connection stayed.
+/// Once the path manager destroyed the last joined subflow while the other one was given up: no
+/// subflow was left, and the connection stayed.
 #[test]
 fn a_forced_close_beside_one_only_answered_left_a_connection_for_ever() {
     if !ready() {

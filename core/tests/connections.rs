@@ -143,7 +143,8 @@ fn a_token_is_known_only_where_it_lives() {
     }
 }
 
-/// With the requests for kernels before 6.5, the list was once empty instead of refused.
+/// With the requests for kernels before 6.5, the library once returned an empty list instead of an
+/// error.
 #[test]
 fn from_elsewhere_a_list_is_right_or_refused() {
     if !ready() {

@@ -45,8 +45,8 @@ fn ends(event: &Event) -> Ends {
     (event.local.unwrap(), event.remote.unwrap())
 }
 
-/// A network whose server accepts any number of subflows. The kernel's path manager would still count
-/// those that were closed a moment ago.
+/// A network whose server accepts any number of subflows. The kernel's path manager would still
+/// count those that were closed just before.
 fn boundless(net: std::io::Result<Net>) -> Net {
     let net = net.unwrap();
     userspace(&net.server);
@@ -139,7 +139,7 @@ impl Belief {
                 assert!(self.open.insert(ends(event)), "reported twice: {event:?}");
             }
             EventKind::SubflowClosed => {
-                // The event of its beginning may be lost; its end is reported once.
+                // The event for the start of this subflow may be lost; its end is reported once.
                 self.open.remove(&ends(event));
                 assert!(self.ended.insert(ends(event)), "ended twice: {event:?}");
             }
@@ -157,7 +157,7 @@ fn count(events: &[Event], kind: EventKind) -> usize {
     events.iter().filter(|event| event.kind == kind).count()
 }
 
-/// What happens during a resync is in its answer already, and may come again as an event.
+/// The answer to a resync already includes what happens during it. The event may arrive as well.
 #[test]
 fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
     if !ready() {

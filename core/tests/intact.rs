@@ -1,8 +1,8 @@
 //! Data that a program sends right after `open` arrive undamaged, although some kernels would damage them
 //! (`core/src/wait/opening/rest.rs`).
 //!
-//! `SUBFLOWS_PLAYS` says how often each case is played: 12 times if it is not set. Without the rest,
-//! 10 to 18 of 100 messages to the server arrived damaged.
+//! `SUBFLOWS_PLAYS` is the number of runs of each case; the default is 12. Without the rest, 10 to
+//! 18 of 100 messages to the server arrived damaged.
 
 mod common;
 
@@ -20,7 +20,7 @@ use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, EventKind, Open};
 use subflows_lab::{Net, Random, ready, skip, wait_until};
 
-const HEAD: &[u8] = b"the head of a message, which says what follows\n";
+const HEAD: &[u8] = b"the head of a message, which announces what follows\n";
 const BODY: usize = 300_000;
 
 fn plays() -> usize {
@@ -72,7 +72,7 @@ fn play(net: &Net, to: IpAddr, options: &Open, direction: Direction, body: &[u8]
             server.write_all(&byte).unwrap();
             match direction {
                 Direction::Up => receives(server, body),
-                // The client asks for it once it has one more subflow.
+                // The client requests the message after it has opened one more subflow.
                 Direction::Down => {
                     server.read_exact(&mut byte).unwrap();
                     send(server, body);
@@ -141,7 +141,7 @@ fn messages_after_open_behind_routers() {
 
 /// Sends a message from another thread than the one that opens a subflow, as soon as the subflow has
 /// joined, while the server's socket is locked. Returns whether the message arrived as sent;
-/// `None` if the machine was too slow to tell.
+/// `None` if the machine was too slow for the test.
 fn play_with_locked_server(net: &Net, to: IpAddr, trap: &Trap, body: &[u8]) -> Option<bool> {
     let pair = common::connect(net, to, &Connect::new().control(true));
     pair.make_ready();
@@ -196,8 +196,9 @@ fn messages_of_another_thread_during_open() {
     }
 }
 
-/// The peer opens a subflow towards us, by the kernel's own command and so without a rest, and this end
-/// sends as soon as an event reports it. Returns whether the message arrived as sent.
+/// The peer opens a subflow towards this end by the kernel's own command, and so without a rest.
+/// This end sends as soon as an event reports the subflow. Returns whether the message arrived as
+/// sent.
 fn play_after_event(net: &Net, to: IpAddr, body: &[u8]) -> bool {
     let pair = common::connect(net, to, &Connect::new().control(true));
     let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&str; 5] = ["sys", "shared", "door", "wait", "verb"];
 /// What every layer may use.
 const EVERYWHERE: [&str; 5] = ["error", "kernel_name", "table", "Error", "ErrorKind"];
-/// Above all layers: lists of what is there, and what is built of the whole.
+/// Above all layers: the lists of all items, and what uses the whole of core.
 const ROOF: [&str; 4] = ["lib", "kernel", "surface", "tokio"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -41,10 +41,10 @@ fn arrows_go_down() {
         for (line, name, rest) in used(code) {
             let is_good = match (level(first), level(name)) {
                 _ if ROOF.contains(&first) || EVERYWHERE.contains(&name) => true,
-                // A verb uses nothing of another one. It names its own folder by `super`.
+                // A verb uses no other verb. It refers to its own folder by `super`.
                 (Some(layer), Some(below)) if LAYERS[layer] == "verb" => below < layer,
                 (Some(layer), Some(below)) => below <= layer,
-                // `error`, `kernel_name` and `table` take nothing from a layer.
+                // `error`, `kernel_name` and `table` use no layer.
                 (None, Some(_)) => false,
                 _ => ROOF.contains(&name),
             };

@@ -1,4 +1,5 @@
-//! A listener on every address accepts clients of both families, whatever the host has of IPv6.
+//! A listener on every address accepts clients of both families, however IPv6 is configured on the
+//! host.
 
 #[path = "common/mod.rs"]
 mod common;
@@ -78,7 +79,7 @@ fn without_ipv6_it_is_ipv4() {
     thread::spawn(sandboxed).join().unwrap();
 }
 
-/// A listener of one family would miss the clients of the other.
+/// A listener of one family would not accept clients of the other.
 #[test]
 fn a_port_that_one_family_has_taken_is_refused() {
     if !ready() {

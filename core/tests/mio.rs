@@ -42,7 +42,7 @@ impl Loop {
         self.poll.registry().deregister(&mut SourceFd(&number)).unwrap();
     }
 
-    /// Waits for an edge of this token until then; whether one came.
+    /// Waits for an edge of this token until the deadline; returns whether one came.
     fn wait(&mut self, token: Token, deadline: Instant) -> bool {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -244,7 +244,7 @@ fn events_come_by_edges() {
                     assert!(edges.wait(WAIT, deadline), "no edge came: {what}");
                 }
             };
-            // Twice: an edge that was taken must not be the last.
+            // Twice: after the first edge was consumed, another one must come.
             for _ in 0..2 {
                 let subflow = subflows::open(&pair.client, &second(&net, &pair)).unwrap();
                 let event = next("opened");

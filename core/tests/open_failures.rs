@@ -1,5 +1,5 @@
-//! Reasons for which `open` fails that no scenario plays: unusual arguments and sockets. Each must leave
-//! the connection as it was.
+//! Errors of `open` that no scenario covers: unusual arguments and sockets. Each must leave the
+//! connection as it was.
 
 mod common;
 

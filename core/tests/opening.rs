@@ -1,5 +1,5 @@
-//! Without these, an `open` that has to wait waits for the wrong thing, burns the processor, or
-//! goes on after its caller gave up.
+//! Without these, an `open` that has to wait could wait for the wrong thing, use the processor all
+//! the time, or continue after its caller has dropped it.
 
 mod common;
 
@@ -15,10 +15,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::{Connect, Connecting, Error, ErrorKind, Listen, Open, Opening, Result, Subflow};
 use subflows_lab::{Net, ready, wait_until};
 
-/// What a round trip takes in [`Net::far`].
+/// How long a round trip takes in [`Net::far`].
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// Steps it to its end.
+/// Steps the opening until it ends.
 fn finish(opening: &mut Opening<impl AsFd>) -> Result<Subflow> {
     loop {
         if let Some(subflow) = opening.advance()? {
@@ -28,7 +28,7 @@ fn finish(opening: &mut Opening<impl AsFd>) -> Result<Subflow> {
     }
 }
 
-/// Begins one whose first segment meets a pulled cable.
+/// Begins an opening whose first segment is lost because the cable is pulled.
 fn begun<'fd>(net: &Net, pair: &Pair, sock: &'fd OwnedFd) -> Opening<&'fd OwnedFd> {
     let mut opening = Opening::begin(sock, &second(net, pair).timeout(SOON)).unwrap();
     assert!(opening.advance().unwrap().is_none());
@@ -37,7 +37,7 @@ fn begun<'fd>(net: &Net, pair: &Pair, sock: &'fd OwnedFd) -> Opening<&'fd OwnedF
     opening
 }
 
-/// One more descriptor of the client's socket.
+/// A duplicate of the client's descriptor.
 fn client_of(pair: &Pair) -> OwnedFd {
     pair.client.as_fd().try_clone_to_owned().unwrap()
 }
@@ -62,7 +62,7 @@ fn one_that_is_given_up_leaves_nothing() {
             agree(&net.client, &pair.client, &initial(&pair));
             assert!(pair.moves_data());
             net.paths[1].plug_in().unwrap();
-            // One that is done stays.
+            // An opening that has finished stays finished.
             let mut opening = Opening::begin(&sock, &second(&net, &pair)).unwrap();
             let subflow = finish(&mut opening).unwrap();
             let again = opening.advance().unwrap_err();
@@ -75,10 +75,10 @@ fn one_that_is_given_up_leaves_nothing() {
     }
 }
 
-/// How a connection may end, in words and in deed.
+/// How a connection may end: a name, and the action.
 type Ending = (&'static str, fn(&mut Pair));
 
-/// How one may end while a subflow of it is being opened.
+/// How a connection may end while a subflow of it is being opened.
 const ENDINGS: [Ending; 4] = [
     ("the peer resets it", |pair| {
         let at_once = [1i32, 0].map(i32::to_ne_bytes).concat();
@@ -86,13 +86,13 @@ const ENDINGS: [Ending; 4] = [
         pair.server = pair.client.try_clone().unwrap();
     }),
     ("the peer closes it", |pair| pair.server = pair.client.try_clone().unwrap()),
-    ("the peer has no more to say", |pair| {
+    ("the peer shuts down sending", |pair| {
         pair.server.shutdown(Shutdown::Write).unwrap();
         // It still listens.
         pair.client.write_all(b"?").unwrap();
         pair.server.read_exact(&mut [0]).unwrap();
     }),
-    ("we have no more to say", |pair| pair.client.shutdown(Shutdown::Write).unwrap()),
+    ("this end shuts down sending", |pair| pair.client.shutdown(Shutdown::Write).unwrap()),
 ];
 
 #[test]
@@ -131,7 +131,7 @@ fn data_on_their_way_are_waited_for() {
         let start = Instant::now();
         pair.client.write_all(b"?").unwrap();
         let subflow = subflows::open(&pair.client, &second(&net, &pair)).unwrap();
-        // One for the data, two for the join.
+        // One round trip for the data, two for the join.
         assert!(start.elapsed() >= 3 * ROUND_TRIP, "{:?}", start.elapsed());
         let ends = (subflow.local, subflow.remote);
         let found = ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
@@ -167,7 +167,7 @@ fn data_that_do_not_arrive_are_not_waited_for_longer_than_told() {
     }
 }
 
-/// A listener at the first path, and a controlled connection to it that has just begun.
+/// A listener at the first path, and a controlled connection to it that is still being established.
 fn connecting(net: &Net, listen: IpAddr, to: IpAddr) -> (TcpListener, Connecting) {
     let listen = SocketAddr::new(listen, 0);
     let listener = net.server.run(|| subflows::listen(listen, &Listen::new())).unwrap();
@@ -177,7 +177,7 @@ fn connecting(net: &Net, listen: IpAddr, to: IpAddr) -> (TcpListener, Connecting
     (listener, connecting)
 }
 
-/// What `open` is asked for while the peer is known to nobody yet, and when it is given.
+/// The options of an `open` that begins before the peer has answered, without and with its address.
 fn asked(net: &Net, to: IpAddr, port: u16) -> [Open; 2] {
     let local = net.paths[1].client_ip(to.to_canonical());
     let open = Open::new().local(local).timeout(SOON);
@@ -276,14 +276,14 @@ fn a_connection_that_is_refused_meanwhile_is_closed() {
     }
 }
 
-/// Waits by poll(2) alone, until the deadline; gives whether the descriptor is readable.
+/// Waits only with poll(2), until the deadline; returns whether the descriptor is readable.
 fn readable(fd: BorrowedFd<'_>, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
     let mut entry = [PollFd::new(fd, PollFlags::POLLIN)];
     poll(&mut entry, PollTimeout::try_from(left).unwrap()).unwrap() > 0
 }
 
-/// Steps it by its descriptor and its deadline, as an event loop does; counts the steps.
+/// Steps the opening by its descriptor and deadline, as an event loop does; counts the steps.
 fn step(opening: &mut Opening<impl AsFd>) -> (std::result::Result<Subflow, Error>, usize) {
     let (deadline, number) = (opening.deadline(), opening.fd().unwrap().as_raw_fd());
     let mut steps = 0;

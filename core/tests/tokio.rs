@@ -133,7 +133,7 @@ fn an_event_that_comes_later_wakes_its_waiter() {
                     }
                 }
             }
-            // The waiter waits before anything happens.
+            // The task waits before anything happens.
             let mut waiter = pin!(next_event(&mut events, SOON));
             assert!(pending(waiter.as_mut()).await);
             let options = Open::new().local(net.paths[1].client_v4);
@@ -143,7 +143,7 @@ fn an_event_that_comes_later_wakes_its_waiter() {
     }
 }
 
-/// Polls it once; whether it waits.
+/// Polls the future once; returns whether it waits.
 async fn pending<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
 }
@@ -186,7 +186,7 @@ fn failures_have_their_kind_and_their_time() {
     }
 }
 
-/// Whether a segment of this connection waits for an answer.
+/// Whether a segment of this connection is unacknowledged.
 fn is_half_open(net: &Net, pair: &Pair) -> bool {
     let seen = judge::ss_of(&net.client, judge::token(&pair.client));
     seen.iter().any(|seen| seen.state == "SYN-SENT")
@@ -210,7 +210,7 @@ fn a_dropped_future_leaves_nothing() {
                         assert!(is_half_open(&net, &pair));
                     }
                     assert!(!is_half_open(&net, &pair));
-                    // A task that is aborted, wherever it waits.
+                    // A task can be aborted at each point where it waits.
                     let (client, options) = (pair.client.try_clone().unwrap(), options.clone());
                     let task = tokio::spawn(async move { open(&client, &options).await });
                     while !is_half_open(&net, &pair) {
@@ -252,7 +252,7 @@ fn many_at_once_are_many() {
                     }
                     tasks.join_all().await
                 });
-                // Each takes two round trips: one after the other would be minutes.
+                // Each takes two round trips: sequentially, they would take minutes.
                 assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
                 let mut expected = initial(&pair);
                 expected.extend(opened.into_iter().map(|opened| {
@@ -270,12 +270,12 @@ fn many_at_once_are_many() {
     }
 }
 
-/// The threads of this process, by the kernel's count.
+/// The number of threads of this process, according to the kernel.
 fn threads() -> usize {
     fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-/// A helper of the next test: alone in its process, it can count.
+/// The helper of the next test: alone in its process, it can count threads.
 #[test]
 #[ignore = "a helper of another test"]
 fn helper_that_counts_threads() {

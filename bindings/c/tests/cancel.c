@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-/* What a thread tells of itself. */
+/* What a thread reports about itself. */
 struct told {
     atomic_int id, is_cancelled, steps;
     struct subflows_events *events;
@@ -51,7 +51,7 @@ static void *follows(void *given) {
     return NULL;
 }
 
-/* It ended the whole program. */
+/* The cancellation once ended the whole program. */
 static void a_thread_that_waits_for_events_is_cancelled(void) {
     static const int timeouts[] = {-1, 2 * SOON_MS};
     for (int i = 0; i < 20; i++) {
@@ -60,7 +60,7 @@ static void a_thread_that_waits_for_events_is_cancelled(void) {
         CHECK(subflows_events_of_namespace(&told.events) == 0);
         int fd = subflows_events_fd(told.events);
         CHECK(pthread_create(&thread, NULL, follows, &told) == 0);
-        /* In every other round it is cancelled wherever it is. */
+        /* Every other thread is cancelled without waiting until it sleeps. */
         time_t late = seconds() + SOON_MS / 1000;
         while (i % 4 < 2 && (told.id == 0 || !sleeps(told.id)))
             CHECK(seconds() < late);
@@ -79,7 +79,7 @@ static void *follows_and_closes_nothing(void *given) {
     return NULL;
 }
 
-/* The handle of a cancelled wait goes on telling everything. */
+/* After a wait was cancelled, its handle still returns every event. */
 static void a_cancelled_wait_leaves_its_handle_of_no_use(void) {
     struct told told = {.timeout_ms = -1};
     struct subflows_event event;
@@ -159,7 +159,8 @@ static void *calls_everything(void *given) {
     return NULL;
 }
 
-/* Every function but one runs to its end, although the thread is to end. */
+/* Every function except `subflows_events_next` runs to its end, although the thread is cancelled.
+ * */
 static void a_pending_cancellation_ends_a_call_in_the_middle(void) {
     struct told told = {0};
     pthread_t thread;
@@ -187,7 +188,7 @@ static void *takes(void *given) {
     return NULL;
 }
 
-/* The process ended, its helper with it, and the namespace could stay switched. */
+/* Once the process ended together with its helper, and the namespace could stay switched. */
 static void a_thread_that_takes_control_is_cancelled(void) {
     for (int i = 0; i < 100; i++) {
         struct told told = {0};

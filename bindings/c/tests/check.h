@@ -1,4 +1,4 @@
-/* What the programs here share: checks that tell where they failed, and addresses. */
+/* What the test programs share: checks that print where they failed, and addresses. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -25,7 +25,7 @@ static inline void failed(const char *file, int line, const char *condition) {
     _exit(1);
 }
 
-/* A numeric address; gives its length. */
+/* A numeric address; returns its length. */
 static inline socklen_t parse(const char *ip, const char *port, struct sockaddr_storage *out) {
     struct addrinfo hints, *found;
     memset(&hints, 0, sizeof hints);
@@ -48,7 +48,7 @@ static inline void wait_for(int fd, short events) {
     CHECK(poll(&poll_fd, 1, SOON_MS) == 1);
 }
 
-/* A byte there and back: the connection moves data, and is ready for more subflows. */
+/* Sends a byte each way: the connection moves data, and is ready for more subflows. */
 static inline void moves_data(int fd) {
     char byte = '?';
     CHECK(send(fd, &byte, 1, MSG_NOSIGNAL) == 1);

@@ -24,7 +24,7 @@ static void reads(int fd, uint32_t id) {
     CHECK(subflows_info(fd, &info, sizeof info) == 0);
     CHECK(info.token == status.token && info.write_sequence != 0);
 
-    /* A larger element, as a later header may have it, is zeroed at its end. */
+    /* A larger element, as a later header may have it: the library sets its end to zero. */
     struct {
         struct subflows_subflow subflow;
         uint64_t later;
@@ -42,7 +42,7 @@ static void reads(int fd, uint32_t id) {
     struct subflows_details *details = malloc(sizeof *details);
     CHECK(subflows_details(fd, id, details, sizeof *details) == 0);
     CHECK(strlen(details->congestion_control) > 0 && details->cookie != 0);
-    /* Smaller, as an older header had it. */
+    /* A smaller element, as in an older header. */
     details = realloc(details, offsetof(struct subflows_details, cookie));
     CHECK(subflows_details(fd, id, details, offsetof(struct subflows_details, cookie)) == 0);
     free(details);
@@ -112,7 +112,7 @@ static uint32_t opens(int fd) {
     CHECK(subflows_opening_advance(opening, &subflow, sizeof subflow) == -SUBFLOWS_E_INVALID_STATE);
     subflows_opening_cancel(opening);
 
-    /* Given up at once. */
+    /* Cancelled at once. */
     CHECK(subflows_opening_begin(fd, &options, sizeof options, &opening) == 0);
     subflows_opening_cancel(opening);
     subflows_opening_cancel(NULL);
@@ -127,7 +127,7 @@ static void announces(int fd) {
                             &announced) == 0);
     CHECK(subflows_announced_id(announced) > 0);
     CHECK(subflows_announced_address(announced, &address) == 0);
-    /* A stranger. */
+    /* A connection that does not come from the peer. */
     int stranger = socket(address.ss_family, SOCK_STREAM, 0);
     CHECK(connect(stranger, (struct sockaddr *)&address, length_of(&address)) == 0);
     wait_for(subflows_announced_fd(announced), POLLIN);
@@ -204,7 +204,7 @@ static void fails(void) {
     CHECK(error.kind == SUBFLOWS_E_INVALID_ARGUMENT && strcmp(error.operation, "connect") == 0);
     CHECK(strlen(error.message) > 0 && strlen(error.remedy) > 0 && strlen(error.detail) > 0);
     CHECK(strcmp(subflows_error_name(refused), "InvalidArgument") == 0);
-    /* The kernel's own words. */
+    /* The kernel's explanation, if it gave one. */
     struct subflows_connection connection;
     CHECK(subflows_connection(1, &connection, sizeof connection) == -SUBFLOWS_E_CLOSED);
     CHECK(subflows_last_error(&error, sizeof error) == 0);

@@ -11,7 +11,7 @@ use common::{program, root, run};
 use echo::{echo, network};
 use subflows_lab::ready;
 
-/// In the subnet of that address, and nobody's.
+/// An address in the same subnet that no host has.
 fn neighbour(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() ^ 0x50).into(),

@@ -58,7 +58,7 @@ static const struct sockaddr *an_address(struct world *w, int fence, socklen_t *
     return memcpy(fenced(w, fence, size), &address, size);
 }
 
-/* No name: this network has nobody to ask for them. */
+/* Numeric addresses only: this network has no name server. */
 static const char *a_host(struct world *w, const char *usual) {
     static const char *const hosts[] = {"", "::", "0.0.0.0", "127.0.0.1", "::1", "\xff\xfe", "::%lo"};
     if (below(w, 4) == 0)
@@ -66,7 +66,7 @@ static const char *a_host(struct world *w, const char *usual) {
     return below(w, 8) ? memcpy(fenced(w, 4, strlen(usual) + 1), usual, strlen(usual) + 1) : NULL;
 }
 
-/* Never endless, and mostly short: these calls wait. */
+/* Short timeouts mostly, and never an infinite one, because these calls wait. */
 static uint32_t a_moment(struct world *w) { return 1 + below(w, 20); }
 
 static const void *open_options(struct world *w, size_t *size, bool waits) {
@@ -319,7 +319,7 @@ static void forget(struct world *w) {
     w->capabilities = NULL;
 }
 
-/* A new connection in place of one that has had enough. */
+/* A new connection that replaces the one used so far. */
 static void begin(struct world *w) {
     struct subflows_connect_options options = {.control = true, .timeout_ms = SOON_MS};
     struct subflows_status status;

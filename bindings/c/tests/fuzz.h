@@ -1,4 +1,4 @@
-/* What fuzz.c draws from: numbers that can be drawn again, memory with fences, many descriptors. */
+/* What fuzz.c uses: repeatable random numbers, memory with guards, descriptors of many kinds. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -19,29 +19,29 @@ enum {
     FDS = 20,
     FENCES = 6,
     THREADS = 4,
-    /* More than the library believes in. */
+    /* More than the largest size that the library accepts. */
     ROOM = 68 * 1024,
     ARRAY = 24,
-    /* Address ids are bytes, and so the kernel counts subflows. Of elements up to this size there
-     * is room for so many, whatever is said. */
+    /* Address ids are bytes, and the kernel counts subflows in a byte too. An array of elements up
+     * to this size always has room for that many, whatever room the call states. */
     MOST = 257,
     SMALL = 512,
     GUARD = 64,
     MARK = 0xa5,
 };
 
-/* What one thread has. */
+/* The state of one thread. */
 struct world {
     uint64_t state, rounds;
-    /* How often what was drawn was right by chance. */
+    /* How often random arguments happened to be right. */
     uint64_t opened, announcements;
     int addresses_max;
     time_t until;
     int fds[FDS];
     uint32_t token;
-    /* Behind each, nothing can be read. */
+    /* The page after each is inaccessible. */
     unsigned char *fences[FENCES];
-    /* What is written to, `reach` bytes from `at`, with guards on both sides. */
+    /* The output buffer: `reach` bytes from `at`, with guards on both sides. */
     unsigned char *arena, *at;
     size_t reach;
     struct subflows_connecting *connecting;
@@ -82,7 +82,7 @@ static inline void give_room_back(struct world *w) {
     free(w->arena);
 }
 
-/* Memory of which no byte can be read behind the last. */
+/* Memory whose last byte is the last readable one. */
 static inline void *fenced(struct world *w, int fence, size_t size) {
     CHECK(size <= ROOM);
     return w->fences[fence] - size;
@@ -93,7 +93,7 @@ static inline void noise(struct world *w, void *out, size_t size) {
         ((unsigned char *)out)[i] = (unsigned char)(next(w) >> 40);
 }
 
-/* Zero, a little noise, or nothing but noise. */
+/* Zeros, zeros with a few random bytes, or random bytes only. */
 static inline void scramble(struct world *w, void *options, size_t size) {
     memset(options, 0, size);
     switch (below(w, 4)) {
@@ -116,7 +116,8 @@ static inline size_t a_size(struct world *w, size_t known) {
 }
 
 /*
- * Options of some size; what is not believed is not looked at. At least `least` bytes, or none.
+ * Options of a random size, which is 0 or at least `least`. The memory ends at ROOM: the library
+ * must not read further for a size that it rejects.
  */
 static inline const void *an_options(struct world *w, const void *options, size_t known,
                                      size_t *size, size_t least) {
@@ -134,7 +135,7 @@ static inline const void *an_options(struct world *w, const void *options, size_
     return given;
 }
 
-/* Marked memory for what is written, at any address. */
+/* An output buffer filled with marks, at any alignment. */
 static inline void *out_of(struct world *w, size_t reach) {
     w->at = w->arena + GUARD + below(w, 8);
     w->reach = reach;
@@ -148,7 +149,8 @@ static inline void *an_out(struct world *w, size_t known, size_t *size) {
     return below(w, 16) ? out : NULL;
 }
 
-/* A room that is larger than it is stands for "as many as there are". */
+/* An array with a stated room. If that is larger than the array, the array holds as many elements
+ * as can exist. */
 static inline void *an_array(struct world *w, size_t known, size_t *size, size_t *room) {
     const size_t rooms[] = {0, 1, 2, 3, ARRAY, SIZE_MAX / 2, SIZE_MAX};
     *size = a_size(w, known);
@@ -160,7 +162,7 @@ static inline void *an_array(struct world *w, size_t known, size_t *size, size_t
     return below(w, 16) ? out : NULL;
 }
 
-/* Nothing was written behind the first bytes, nor before them. */
+/* Checks that nothing was written before the buffer or after its first bytes. */
 static inline void is_marked(struct world *w, size_t written) {
     for (unsigned char *byte = w->at - GUARD; byte < w->at; byte++)
         CHECK(*byte == MARK);
@@ -172,7 +174,7 @@ static inline void filled(struct world *w, bool is_filled, size_t size) {
     is_marked(w, is_filled ? size : 0);
 }
 
-/* An error is one that the header names, and never a bug. */
+/* Checks that an error is one that the header names, and not a bug in the library. */
 static inline int told(struct world *w, int result) {
     (void)w;
     CHECK(result != -SUBFLOWS_E_PANIC);
@@ -194,7 +196,7 @@ static inline void close_fds(struct world *w) {
     }
 }
 
-/* Everything that is no connection of ours, behind the first. */
+/* Everything that is not a connection of this test, after the first descriptor. */
 static inline void other_kinds(int *fds, int family, const struct sockaddr *to) {
     int count = 1;
     fds[count++] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
@@ -229,7 +231,7 @@ static inline int open_fds(void) {
     return count;
 }
 
-/* Lets several threads call; afterwards no descriptor may be left. */
+/* Runs several threads; afterwards no descriptor may be left open. */
 static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(void *)) {
     static struct world worlds[THREADS];
     pthread_t threads[THREADS];
@@ -251,7 +253,7 @@ static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(voi
             addresses_max = worlds[i].addresses_max;
     }
     CHECK(open_fds() == before);
-    /* Where nothing ever succeeds, little is tried. */
+    /* If no call ever succeeds, the run tests little. */
     CHECK(opened > 0 && announcements > 0);
     printf("seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " subflows, %" PRIu64
            " announcements, %d addresses at once\n",

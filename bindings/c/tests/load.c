@@ -22,7 +22,7 @@ int main(int argc, char **argv) {
     if (!dlsym(library, "subflows_open"))
         return 1;
     printf("%lld\n", took);
-    /* What is loaded by hand is unloaded by hand, and loaded again. */
+    /* A library that was loaded with dlopen() can be unloaded and loaded again. */
     dlclose(library);
     library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
     return library == NULL || dlclose(library) != 0;

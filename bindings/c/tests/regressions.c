@@ -1,11 +1,11 @@
-/* What once went wrong: regressions CASE. */
+/* Earlier bugs: regressions CASE. */
 #define _GNU_SOURCE
 #include "check.h"
 
 #include <errno.h>
 #include <sys/wait.h>
 
-/* getaddrinfo() takes 65616 for 80, and "" for 0. */
+/* getaddrinfo() accepts 65616 as port 80, and "" as port 0. */
 static void a_service_of_more_than_16_bits_is_cut(void) {
     static const char *const services[] = {"65536", "65616", "-65456", "+99999", " 65616", "", " "};
     for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
@@ -18,7 +18,7 @@ static void a_service_of_more_than_16_bits_is_cut(void) {
     close(fd);
 }
 
-/* A size that ends in the middle of `interface` left a pointer to somewhere. */
+/* A size that ended in the middle of `interface` once left an invalid pointer. */
 static void half_a_pointer_is_followed(void) {
     struct subflows_connect_options options = {.interface = "lo"};
     struct subflows_open_options open_options = {.interface = "lo"};
@@ -27,7 +27,7 @@ static void half_a_pointer_is_followed(void) {
     CHECK(subflows_open(0, &open_options, half, NULL, 0) == -SUBFLOWS_E_INVALID_ARGUMENT);
 }
 
-/* With nowhere to put the handle, the peer was connected to all the same. */
+/* Without a place for the handle, the library once connected to the peer nevertheless. */
 static void a_connection_is_made_without_a_handle(void) {
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -41,7 +41,7 @@ static void a_connection_is_made_without_a_handle(void) {
     close(listener);
 }
 
-/* With the port taken for IPv4, "every address" became every address of the other family. */
+/* If the port was taken for IPv4, "every address" once became every address of the other family. */
 static void every_address_is_half_of_them(void) {
     static const char *const every[] = {NULL, ""};
     for (size_t i = 0; i < sizeof every / sizeof *every; i++) {
@@ -49,7 +49,7 @@ static void every_address_is_half_of_them(void) {
         socklen_t length = sizeof bound;
         int listener = subflows_listen(every[i], "0", NULL, 0);
         CHECK(listener >= 0 && getsockname(listener, (struct sockaddr *)&bound, &length) == 0);
-        /* The addresses of both families have the port in the same place. */
+        /* The port is at the same offset in the addresses of both families. */
         struct sockaddr_in v4 = {.sin_family = AF_INET};
         v4.sin_port = ((struct sockaddr_in *)&bound)->sin_port;
         v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -72,7 +72,7 @@ static void every_address_is_half_of_them(void) {
 
 enum { LOGS = 8 };
 
-/* Closes all that it has, as daemons do, and opens its logs. */
+/* Closes all its descriptors, as daemons do, and opens its logs. */
 static void becomes_a_daemon(void) {
     for (int fd = 3; fd < 1024; fd++)
         close(fd);
@@ -83,16 +83,18 @@ static void becomes_a_daemon(void) {
         CHECK(log != NULL);
         fputs("the last words", log);
     }
-    /* Ends the thread, which is when the library closes what it keeps, and writes the logs out. */
+    /* Ends the thread: the library closes the descriptors that it kept, and stdio writes the logs.
+     * */
     exit(0);
 }
 
-/* In the working directory. The library closed the numbers of what it had kept open. */
+/* The logs are in the working directory. The library once closed descriptors by numbers that now
+ * belonged to the program. */
 static void a_daemon_loses_the_end_of_its_logs(void) {
     struct subflows_connection connection;
     struct subflows_status status;
     int ended, fd = subflows_socket(AF_INET);
-    /* Two sockets are kept: one to the socket table, one to the path manager. */
+    /* The library keeps two sockets: one to the socket table, one to the path manager. */
     CHECK(subflows_status(fd, &status, sizeof status) == 0);
     CHECK(subflows_connection(1, &connection, sizeof connection) < 0);
     close(fd);

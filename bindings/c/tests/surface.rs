@@ -193,7 +193,7 @@ fn result(operation: &Operation, function: &Declared) -> Vec<String> {
             let handle = names::c_record(handle);
             vec![format!("struct {handle} **{}", handle.trim_start_matches("subflows_"))]
         }
-        // The records of an unbounded list are taken one by one, from a handle.
+        // The records of an unbounded list are returned one by one, from a handle.
         Given::List(_) if function.parameters.last() == Some(&handle()) => vec![handle()],
         Given::List(record) => {
             let record = names::c_record(record.name);

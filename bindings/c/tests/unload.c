@@ -23,7 +23,7 @@ static void *use(void *unused) {
     struct subflows_details out;
     struct subflows_connections *list;
     int fd = make(AF_INET);
-    /* What failed and the netlink socket are kept for this thread until it ends. */
+    /* The last error and the netlink socket are kept for this thread until it ends. */
     int failed = details(fd, 1, &out, sizeof out);
     if (connections(NULL, 0, &list) == 0) {
         void (*end)(struct subflows_connections *) =

@@ -39,7 +39,7 @@ fn what_makes_no_sense_is_refused() {
         assert!(text.contains("error: ") || text.contains("Usage: "), "{arguments:?}: {text}");
     }
     let text = run(&["lab", "wifi:20parsec"]).fails(2);
-    assert!(text.contains("`parsec` in `20parsec` is no unit"), "{text}");
+    assert!(text.contains("`parsec` in `20parsec` is not a unit"), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the safe verbs cost beside the bare system call, measured in the same run.
+//! What the safe verbs cost compared with the bare system call, measured in the same run.
 //!
 //! `cargo bench -p subflows` measures and writes the table to `target/benchmarks.md`; the one kept
 //! in the repository is `BENCHMARKS.md`. Needs root, or `unshare -Urn`.
@@ -151,8 +151,8 @@ fn opening(c: &mut Criterion, net: &Net, name: &str) {
     drop(pair.server);
 }
 
-/// From sending SUBFLOW_CREATE until the event SUB_ESTABLISHED is received: less than usable, and
-/// with everything that has to be found out known beforehand.
+/// From sending SUBFLOW_CREATE until the event SUB_ESTABLISHED is received: less than "usable", and
+/// with all arguments known in advance.
 fn raw_open(group: &mut BenchmarkGroup<'_, WallTime>, net: &Net, pair: &Pair) {
     let (family, events_group) = raw::family();
     let mut commands = raw::Netlink::open(libc::NETLINK_GENERIC);
@@ -198,8 +198,8 @@ fn taking_control(c: &mut Criterion, name: &str) {
     group.finish();
 }
 
-/// Where the child is put on another processor, most of the time is that one's waking up: on a
-/// virtual machine, tens of microseconds.
+/// If the child runs on another processor, most of the time is needed to wake that processor up: on
+/// a virtual machine, tens of microseconds.
 fn taking_control_on_one_processor(c: &mut Criterion) {
     let everywhere = sched_getaffinity(Pid::from_raw(0)).expect("affinity");
     let one = (0..CpuSet::count()).find(|cpu| everywhere.is_set(*cpu).expect("a processor"));
@@ -242,7 +242,7 @@ fn main() {
     report::write();
 }
 
-/// Subflows are opened and closed faster than their ports would come out of TIME_WAIT.
+/// Subflows are opened and closed faster than their ports leave TIME_WAIT.
 fn forget_ports(net: &Net) {
     for namespace in [&net.client, &net.server] {
         namespace.set_sysctl("net.ipv4.tcp_max_tw_buckets", "0").expect("sysctl");

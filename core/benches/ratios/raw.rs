@@ -1,10 +1,11 @@
-//! The same work with bare system calls, as a C program would do it: what ours is compared with.
+//! The same work with bare system calls, as a C program would do it: the library is compared with
+//! these.
 
 use std::mem::size_of;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// `getsockopt` into a buffer that stays.
+/// `getsockopt` into a buffer that is reused.
 pub fn getsockopt(fd: RawFd, level: i32, name: i32, buffer: &mut [u8]) -> usize {
     let mut length = buffer.len() as libc::socklen_t;
     // SAFETY: the pointer and the length describe `buffer`; pointers inside it are the caller's.
@@ -14,8 +15,8 @@ pub fn getsockopt(fd: RawFd, level: i32, name: i32, buffer: &mut [u8]) -> usize 
     length as usize
 }
 
-/// Makes a child as `vfork` does, which ends at once, and waits for it: the least that surviving
-/// the caller's death costs.
+/// Makes a child as `vfork` does, which exits at once, and waits for it: the minimum cost of
+/// surviving the caller's death.
 pub fn child() {
     extern "C" fn nothing(_: *mut libc::c_void) -> libc::c_int {
         0
@@ -70,7 +71,7 @@ impl Netlink {
         // SAFETY: socket takes numbers only.
         let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, protocol) };
         assert!(fd >= 0);
-        // SAFETY: the descriptor is new and ours.
+        // SAFETY: the descriptor is new, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         let mut address = [0u8; 12];
         address[0] = libc::AF_NETLINK as u8;
@@ -103,7 +104,7 @@ impl Netlink {
         &self.buffer[..length as usize]
     }
 
-    /// Sends a dump request and throws every answer away; gives how many bytes came.
+    /// Sends a dump request and discards the answers; returns how many bytes arrived.
     pub fn dump(&mut self, message: &[u8]) -> usize {
         self.send(message);
         let mut total = 0;
@@ -179,7 +180,7 @@ pub fn create(
     header(family, libc::NLM_F_ACK, &body)
 }
 
-/// The numbers of the family `mptcp_pm` and of its events group, as `ctrl` gives them.
+/// The numbers of the family `mptcp_pm` and of its events group, as `ctrl` reports them.
 pub fn family() -> (u16, u32) {
     let mut netlink = Netlink::open(libc::NETLINK_GENERIC);
     let body = [vec![3, 1, 0, 0], attribute(2, b"mptcp_pm\0")].concat();
@@ -193,7 +194,7 @@ pub fn family() -> (u16, u32) {
             id = u16_at(offset + 4);
         }
         if kind == 7 {
-            // In each group the number stands before the name, twelve bytes ahead of it.
+            // In each group the number precedes the name by twelve bytes.
             let list = &answer[offset..offset + length];
             let name = b"mptcp_pm_events";
             let at = list.windows(name.len()).position(|w| w == name).expect("the group");

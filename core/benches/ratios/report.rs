@@ -1,4 +1,4 @@
-//! The table of ratios, out of the medians that criterion has just written.
+//! The table of ratios, from the medians that criterion has just written.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ const BARS: [Bar; 8] = [
         other: "raw",
         limit: 2.0,
     },
-    // The answer takes one round trip, being usable two.
+    // The answer takes one round trip; becoming usable takes two.
     Bar {
         what: "the same with a round trip of 2 ms, not held back",
         group: "open far away",
@@ -67,7 +67,7 @@ const BARS: [Bar; 8] = [
         limit: 2.5,
     },
 ];
-/// Taking control has no raw call to compare with: the bar is a time.
+/// Taking control has no raw call to compare with: its limit is a time.
 const TAKE_CONTROL_NS: f64 = 80_000.0;
 
 fn criterion_folder() -> PathBuf {

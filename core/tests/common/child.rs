@@ -16,16 +16,16 @@ pub fn is_child() -> bool {
     env::var_os(MARK).is_some()
 }
 
-/// A command that runs the helper of that name in a process of its own, in the network namespace
-/// of the thread that starts it. It fails if the helper panics.
+/// A command that runs the helper of that name in its own process, in the network namespace of the
+/// thread that starts it. It fails if the helper panics.
 pub fn helper(name: &str) -> Command {
-    // This link can be followed without any right to the folders above the binary.
+    // This link works even without permission for the folders above the binary.
     let mut command = Command::new("/proc/self/exe");
     command.args(["--exact", name, "--ignored", "--nocapture"]).env(MARK, "1");
     command
 }
 
-/// As [`helper`], without any right. It fails to start if the user namespace has only one user.
+/// As [`helper`], without any privilege. It fails to start if the user namespace has only one user.
 pub fn helper_without_rights(name: &str) -> Command {
     let mut command = helper(name);
     command.uid(NOBODY).gid(NOBODY);
@@ -37,7 +37,7 @@ pub struct Guarded(pub Child);
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // Both fail only after it has ended and was waited for.
+        // Both fail only if the child has already ended and was waited for.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

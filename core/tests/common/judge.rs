@@ -9,7 +9,7 @@ use subflows_lab::{Namespace, wait_until};
 
 use super::SOON;
 
-/// A subflow by its two ends, v4-mapped addresses as the IPv4 ones that they are.
+/// A subflow by its two ends; v4-mapped addresses are shown as IPv4.
 pub type Ends = (SocketAddr, SocketAddr);
 
 pub fn canonical(address: SocketAddr) -> SocketAddr {
@@ -39,7 +39,7 @@ pub fn ss_of(namespace: &Namespace, token: u32) -> Vec<SsSubflow> {
     subflows
 }
 
-/// The one with exactly these ends.
+/// The subflow with exactly these ends.
 pub fn ss_find(namespace: &Namespace, token: u32, (local, remote): Ends) -> Option<SsSubflow> {
     let wanted = ends(local, remote);
     ss_of(namespace, token).into_iter().find(|found| ends(found.local, found.remote) == wanted)
@@ -52,12 +52,12 @@ pub fn ss_number(subflow: &SsSubflow, name: &str) -> u64 {
     value.map_or(0, |value| value.parse().unwrap())
 }
 
-/// What ss shows, as ends.
+/// What ss shows, as pairs of addresses.
 pub fn by_ss(namespace: &Namespace, token: u32) -> BTreeSet<Ends> {
     ss_of(namespace, token).iter().map(|found| ends(found.local, found.remote)).collect()
 }
 
-/// What `list` shows, as ends.
+/// What `list` returns, as pairs of addresses.
 pub fn listed(namespace: &Namespace, sock: &TcpStream) -> BTreeSet<Ends> {
     let subflows = namespace.run(|| subflows::list(sock)).unwrap();
     let found: BTreeSet<Ends> = subflows.iter().map(|s| ends(s.local, s.remote)).collect();

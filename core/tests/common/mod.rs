@@ -15,7 +15,7 @@ use std::time::Duration;
 use subflows::{Connect, Listen};
 use subflows_lab::{Namespace, Net};
 
-/// Long enough for anything on a busy machine that is not meant to take time.
+/// Long enough, on a busy machine, for everything that should be immediate.
 pub const SOON: Duration = Duration::from_secs(10);
 
 /// Whether the library is made to behave as on a kernel that lacks this (`SUBFLOWS_WITHOUT`).
@@ -24,7 +24,7 @@ pub fn is_without(name: &str) -> bool {
     without.split(',').any(|lacking| lacking == name)
 }
 
-/// Raises the limits of both ends to the largest number of subflows.
+/// Raises the limits of both ends to the maximum number of subflows.
 pub fn open_handed(net: Net) -> Net {
     for namespace in [&net.client, &net.server] {
         namespace

@@ -81,7 +81,7 @@ pub fn is_mptcp(sock: &impl AsFd) -> bool {
     get_i32(sock, libc::IPPROTO_TCP, TCP_IS_MPTCP).unwrap() == 1
 }
 
-/// F_SETOWN and F_SETSIG: the process that gets that signal when something happens.
+/// F_SETOWN and F_SETSIG: the process that receives this signal when I/O is possible.
 pub fn set_owner(sock: &impl AsFd, process: i32, signal: i32) -> io::Result<()> {
     let fd = sock.as_fd().as_raw_fd();
     // SAFETY: this command takes numbers only.
@@ -113,7 +113,7 @@ pub fn set_blocking(sock: &impl AsFd) {
     fcntl(sock, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).unwrap();
 }
 
-/// connect(2) to nowhere (AF_UNSPEC): the connection ends, the socket can be used again.
+/// connect(2) with AF_UNSPEC: the connection ends, and the socket can be used again.
 pub fn disconnect(sock: &impl AsFd) -> io::Result<()> {
     let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as u16, sa_data: [0; 14] };
     let (fd, length) = (sock.as_fd().as_raw_fd(), size_of_val(&nowhere) as libc::socklen_t);

@@ -1,4 +1,4 @@
-//! A transfer that goes on until it is ended, every byte of which is compared.
+//! A transfer that continues until it is ended. Every byte is compared.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -21,7 +21,7 @@ pub struct Transfer {
 struct Shared {
     is_ending: AtomicBool,
     received: AtomicU64,
-    /// Why an end gave up, as soon as it does.
+    /// Why an end failed, as soon as it does.
     trouble: Mutex<Option<String>>,
 }
 
@@ -52,13 +52,13 @@ impl Transfer {
         });
     }
 
-    /// Neither end has given up.
+    /// Checks that neither end has failed.
     #[track_caller]
     pub fn check(&self) {
         assert_eq!(*self.shared.trouble.lock().unwrap(), None);
     }
 
-    /// Ends the sender. Returns the number of bytes, all of which were received.
+    /// Ends the sender. Returns the number of bytes; all of them were received.
     #[track_caller]
     pub fn finish(self) -> u64 {
         self.shared.is_ending.store(true, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Memory that keeps a system call waiting, and with it the lock of the socket that it is made on.
+//! Memory that blocks a system call, which keeps the lock of its socket.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -10,7 +10,7 @@ pub struct Trap {
     faults: OwnedFd,
 }
 
-// SAFETY: the page is only passed to system calls, and unmapped by no one.
+// SAFETY: the page is only passed to system calls, and never unmapped.
 unsafe impl Sync for Trap {}
 
 const PAGE: usize = 4096;
@@ -77,7 +77,7 @@ impl Trap {
 }
 
 impl Drop for Trap {
-    /// A thread that waits would wait for ever if a test fails.
+    /// If a test fails, a blocked thread would otherwise wait for ever.
     fn drop(&mut self) {
         let _ = self.control(ZEROPAGE, &mut [self.page as u64, PAGE as u64, 0, 0]);
     }

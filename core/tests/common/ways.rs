@@ -10,7 +10,7 @@ use subflows_lab::Net;
 use super::judge::{self, Ends, canonical};
 use super::{Pair, connect_from_to};
 
-/// How long a busy machine may take for something immediate.
+/// How long something immediate may take on a busy machine.
 pub const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Where the server listens and what the client connects to: IPv4, IPv6, and IPv4 by a socket of
@@ -21,13 +21,13 @@ pub fn ways(net: &Net) -> [(IpAddr, IpAddr); 3] {
     [(v4, v4), (v6, v6), (v4, mapped)]
 }
 
-/// A connection by each, without a byte sent.
+/// A connection for each, before any byte was sent.
 pub fn connected(net: &Net, options: &Connect) -> Vec<Pair> {
     let connect = |(listen, to)| connect_from_to(&net.client, &net.server, listen, to, options);
     ways(net).into_iter().map(connect).collect()
 }
 
-/// A controlled connection by each, ready for subflows.
+/// A controlled connection for each, ready for subflows.
 pub fn controlled(net: &Net) -> Vec<Pair> {
     let pairs = connected(net, &Connect::new().control(true));
     pairs.iter().for_each(Pair::make_ready);
@@ -39,12 +39,12 @@ pub fn peer(pair: &Pair) -> SocketAddr {
     canonical(pair.client.peer_addr().unwrap())
 }
 
-/// From the second path.
+/// A subflow from the second path.
 pub fn second(net: &Net, pair: &Pair) -> Open {
     Open::new().local(net.paths[1].client_ip(peer(pair).ip()))
 }
 
-/// The initial subflow alone, as the client sees it.
+/// The initial subflow only, as the client sees it.
 pub fn initial(pair: &Pair) -> BTreeSet<Ends> {
     BTreeSet::from([(canonical(pair.client.local_addr().unwrap()), peer(pair))])
 }
@@ -67,8 +67,8 @@ pub fn fails(net: &Net, pair: &Pair, options: &Open) -> (Error, Duration) {
     (error, elapsed)
 }
 
-/// Pulls the cable of a path. The client never stops asking for its neighbour: otherwise the neighbour
-/// would become unreachable after three seconds, which is another failure.
+/// Pulls the cable of a path. The client keeps sending neighbour solicitations: otherwise the
+/// neighbour would become unreachable after three seconds, which is another failure.
 pub fn pull_cable(net: &Net, path: usize) {
     let path = &net.paths[path];
     for family in ["ipv4", "ipv6"] {

@@ -1,4 +1,5 @@
-//! Who is told that a socket is controlled can open subflows, however many take at once.
+//! If `take_control` succeeds, the socket can open subflows, however many threads take control at
+//! once.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -59,7 +60,7 @@ fn helper_that_takes_many() {
     io::stdin().read_line(&mut to).unwrap();
     let streams = open_each(take_many(to.trim().parse().unwrap()));
     println!("opened");
-    // Until the parent has looked.
+    // Keeps the connections until the parent has checked them.
     io::stdin().read_line(&mut to).unwrap();
     drop(streams);
 }
@@ -93,7 +94,7 @@ fn crowd(namespace: &Namespace, ip: IpAddr) {
         let mut out = io::BufReader::new(child.0.stdout.as_mut().unwrap());
         while said.lines().last() != Some("opened") {
             let length = io::BufRead::read_line(&mut out, &mut said).unwrap();
-            assert!(length > 0, "it ended: {said}");
+            assert!(length > 0, "the helper ended: {said}");
         }
     }
     // The other end of each connection has that address as its own.
@@ -113,7 +114,7 @@ fn crowd(namespace: &Namespace, ip: IpAddr) {
     drop(streams);
 }
 
-/// Somebody who knows no lock keeps writing the default.
+/// Another process, which does not use the lock, keeps writing the default.
 #[test]
 fn what_others_write_meanwhile_makes_no_false_claim() {
     if !ready() {

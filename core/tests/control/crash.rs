@@ -1,4 +1,4 @@
-//! Killed in the middle: the taker, its process group, the child that does it, or both.
+//! A taker is killed in the middle: the process, its process group, its child, or both.
 
 use std::fs::File;
 use std::io;
@@ -20,10 +20,10 @@ use crate::{LOOPBACK, prove, setting, socket};
 
 /// How often each of the two is killed.
 const KILLS: u64 = 200;
-/// For how long at most a namespace may be found switched.
+/// The longest time for which a namespace may be found switched.
 const BAR: Duration = Duration::from_millis(5);
 
-/// Takes control of one socket after the other, and counts on its standard input.
+/// Takes control of one socket after the other, and increments the counter on its standard input.
 #[test]
 #[ignore = "a child of other tests"]
 fn takes_control_until_it_is_killed() {
@@ -60,21 +60,21 @@ impl Board {
     }
 }
 
-/// What somebody saw who never looked away.
+/// What a watcher saw that read the setting continuously.
 #[derive(Debug, Default)]
 struct Seen {
     looks: u64,
     switched: u64,
-    /// Read while the kernel was writing it.
+    /// Reads that happened while the kernel was writing the setting.
     torn: u64,
     longest: Duration,
 }
 
-/// Reads the setting again and again. Who was not running for a while may find it switched before
-/// and after, by two takers: where one of them has finished a whole take in between, as the boards
-/// tell, it is not one span.
+/// Reads the setting again and again. A watcher that did not run for a while may find it switched
+/// before and after that, by two takers. If the boards show that one taker finished a whole take in
+/// between, the two observations do not belong to one span.
 fn watch(namespace: &Namespace, boards: &[Board], is_over: &AtomicBool) -> Seen {
-    /// A look that took longer may be of another time than the look at the boards before it.
+    /// If reading took longer than this, the value may not belong to the same moment as the boards.
     const GLANCE: Duration = Duration::from_micros(100);
     let _entered = namespace.enter().unwrap();
     let file = File::open("/proc/sys/net/mptcp/path_manager").unwrap();
@@ -100,7 +100,7 @@ fn watch(namespace: &Namespace, boards: &[Board], is_over: &AtomicBool) -> Seen 
                 continue;
             }
         }
-        // Two more: the first may have been under way at the last look.
+        // Two more: the first may have been in progress at the previous look.
         let is_another =
             |then: &[u64]| between.iter().flatten().zip(then).any(|(n, t)| *n >= t + 2);
         let first = match &span {
@@ -119,7 +119,7 @@ enum By {
     Group,
 }
 
-/// Starts a taker, waits until it takes, kills it at some moment, and again.
+/// Starts a taker, waits until it takes control, kills it at some moment, and repeats that.
 fn kill_again_and_again(namespace: &Namespace, board: &Board) {
     let _entered = namespace.enter().unwrap();
     for round in 0..KILLS {
@@ -128,7 +128,7 @@ fn kill_again_and_again(namespace: &Namespace, board: &Board) {
         command.stdin(board.0.try_clone().unwrap()).stdout(Stdio::null());
         let mut taker = Guarded(command.process_group(0).spawn().unwrap());
         let pid = Pid::from_raw(i32::try_from(taker.0.id()).unwrap());
-        // A number of takes that differs, so that the moment does.
+        // A varying number of takes, so that the moment varies.
         let takes = 1 + round * 7 % 16;
         wait_until(SOON, "a taker to take", || {
             board.count() >= before + takes || taker.0.try_wait().unwrap().is_some()
@@ -139,7 +139,7 @@ fn kill_again_and_again(namespace: &Namespace, board: &Board) {
             By::Group => killpg(pid, Signal::SIGKILL).unwrap(),
         }
         let status = taker.0.wait().unwrap();
-        assert_eq!(status.signal(), Some(libc::SIGKILL), "it ended by itself: {status}");
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "the taker ended by itself: {status}");
     }
 }
 
@@ -167,7 +167,7 @@ fn killed_takers_leave_the_namespace_as_it_was() {
         seen
     });
     println!("{seen:?}, {:?} takes", boards.each_ref().map(Board::count));
-    // The last child may still be in its last microsecond.
+    // The last child may still be finishing.
     wait_until(SOON, "the setting of before", || setting(&namespace) == "kernel");
     assert!(seen.switched > 0, "the watcher saw nothing: {seen:?}");
     assert!(seen.longest <= BAR, "{seen:?}");
@@ -179,7 +179,7 @@ fn killed_takers_leave_the_namespace_as_it_was() {
     assert_eq!(setting(&namespace), "kernel");
 }
 
-/// Which calls a taker does not survive: by name, in its environment.
+/// The environment variable that names the system calls at which the taker is killed.
 const DEADLY: &str = "SUBFLOWS_TEST_DEADLY";
 
 #[test]
@@ -190,7 +190,8 @@ fn helper_that_is_killed_in_the_middle() {
     }
     let sock = subflows::socket(subflows::Family::V4).unwrap();
     let deadly = std::env::var(DEADLY).unwrap();
-    // The helper of the helper is in between when it disconnects the socket; we wait for it.
+    // The child is killed at `connect`, in the middle of the switch, and its parent at `wait4`,
+    // while it waits for the child.
     let calls = [("connect", libc::SYS_connect), ("wait", libc::SYS_wait4)];
     let calls: Vec<_> = calls.into_iter().filter(|(name, _)| deadly.contains(name)).collect();
     nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0).unwrap();
@@ -200,7 +201,7 @@ fn helper_that_is_killed_in_the_middle() {
     println!("survived");
 }
 
-/// Lets the kernel kill this thread, and those that it will make, at certain system calls.
+/// Makes the kernel kill this process, and its children, at certain system calls.
 fn die_at(calls: &[libc::c_long]) {
     let filter = |code, k, jt, jf| libc::sock_filter { code, jt, jf, k };
     let mut program = vec![filter((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0)];
@@ -220,7 +221,7 @@ fn die_at(calls: &[libc::c_long]) {
     assert_eq!(unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, program) }, 0);
 }
 
-/// Runs a taker that is killed at those calls.
+/// Runs a taker that is killed at these calls.
 fn kill_at(namespace: &Namespace, deadly: &str) -> std::process::Output {
     let _entered = namespace.enter().unwrap();
     let mut command = helper("crash::helper_that_is_killed_in_the_middle");
@@ -236,7 +237,7 @@ fn if_only_the_child_is_killed_its_parent_sets_back() {
     let output = kill_at(&namespace, "connect");
     assert!(String::from_utf8_lossy(&output.stdout).contains("survived"), "{output:?}");
     assert_eq!(setting(&namespace), "kernel");
-    // The administrator's word is not taken for a leftover.
+    // A setting that the administrator made is not mistaken for a leftover.
     crate::common::userspace(&namespace);
     let sock = namespace.run(|| socket(LOOPBACK[0]));
     namespace.run(|| subflows::take_control(&sock)).unwrap();
@@ -249,13 +250,13 @@ fn if_both_are_killed_the_next_taker_sets_back() {
         return;
     }
     if nix::unistd::access("/run", nix::unistd::AccessFlags::W_OK).is_err() {
-        return subflows_lab::skip("there is no place that only root can write");
+        return subflows_lab::skip("/run is not writable");
     }
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let output = kill_at(&namespace, "connect, wait");
         assert_eq!(output.status.signal(), Some(libc::SIGSYS), "{output:?}");
-        assert_eq!(setting(&namespace), "userspace", "they were not killed in the middle");
+        assert_eq!(setting(&namespace), "userspace", "the taker was not killed in the middle");
         let sock = namespace.run(|| socket(ip));
         namespace.run(|| subflows::take_control(&sock)).unwrap();
         assert_eq!(setting(&namespace), "kernel");

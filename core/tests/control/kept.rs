@@ -10,10 +10,10 @@ use subflows_lab::{Namespace, Net, oracle, ready, traffic, wait_until};
 use crate::common::{SOON, open_handed, raw, userspace};
 use crate::{LOOPBACK, prove, setting, socket};
 
-/// Level, number and value that is not the default.
+/// Level, number and a value that is not the default.
 fn options(ip: IpAddr) -> Vec<(i32, i32, Vec<u8>)> {
     let number = |level, name, value: i32| (level, name, value.to_ne_bytes().to_vec());
-    // The same that the proof sets.
+    // The timeout that `prove` sets as well.
     let time = [SOON.as_secs() as i64, 0].map(i64::to_ne_bytes).concat();
     let linger = [1i32, 7].map(i32::to_ne_bytes).concat();
     let mut options = vec![
@@ -35,7 +35,7 @@ fn options(ip: IpAddr) -> Vec<(i32, i32, Vec<u8>)> {
         (libc::SOL_SOCKET, libc::SO_LINGER, linger),
         (libc::SOL_SOCKET, libc::SO_BINDTODEVICE, b"lo".to_vec()),
         number(libc::IPPROTO_IP, libc::IP_TOS, 0x20),
-        // After the former, which sets it.
+        // After IP_TOS, which changes the priority.
         number(libc::SOL_SOCKET, libc::SO_PRIORITY, 4),
     ];
     if ip.is_ipv6() {
@@ -44,7 +44,7 @@ fn options(ip: IpAddr) -> Vec<(i32, i32, Vec<u8>)> {
     options
 }
 
-/// Everything that we look at: the options, the address, the descriptor's flags.
+/// Everything that must stay: the options, the address, the descriptor's flags.
 fn read(sock: &OwnedFd, ip: IpAddr) -> (Vec<Vec<u8>>, SocketAddr, i32, i32) {
     use nix::fcntl::{FcntlArg, fcntl};
     let values = options(ip).into_iter().map(|(level, name, _)| raw::get(sock, level, name));
@@ -77,7 +77,7 @@ fn what_was_set_before_stays() {
         subflows::take_control(&sock).unwrap();
         assert_eq!(read(&sock, ip), before);
         drop(entered);
-        // It connects from the port that it was bound to.
+        // The socket connects from the port that it was bound to.
         let port = before.1.port();
         let pair = prove(&namespace, sock, ip);
         assert_eq!(pair.client.local_addr().unwrap().port(), port);
@@ -96,7 +96,7 @@ pub(crate) fn watch(namespace: &Namespace) -> Inotify {
     })
 }
 
-/// How often the setting was written, or opened for writing, since the last time that was asked.
+/// How often the setting was written, or opened for writing, since the previous call.
 pub(crate) fn writes(watch: &Inotify) -> usize {
     match watch.read_events() {
         Ok(events) => events.len(),
@@ -115,13 +115,13 @@ fn where_the_namespace_is_on_userspace_nothing_is_written() {
     for ip in LOOPBACK {
         let sock = namespace.run(|| socket(ip));
         namespace.run(|| subflows::take_control(&sock)).unwrap();
-        // The kernel joins events that are alike and unread.
-        assert!(writes(&watch) > 0, "the watch sees nothing");
+        // The kernel merges equal events that were not read yet.
+        assert!(writes(&watch) > 0, "the watch reported nothing");
     }
     userspace(&namespace);
-    assert!(writes(&watch) > 0, "the watch sees nothing");
+    assert!(writes(&watch) > 0, "the watch reported nothing");
     for ip in LOOPBACK {
-        // Also one that was made before, as a program's own may have been.
+        // Also a socket that was made before, like a program's own.
         let sock = namespace.run(|| socket(ip));
         namespace.run(|| subflows::take_control(&sock)).unwrap();
         assert_eq!((writes(&watch), setting(&namespace).as_str()), (0, "userspace"));
@@ -155,7 +155,8 @@ fn without_control_the_administrators_endpoints_give_their_paths() {
         let server = traffic::serve_echo(&net.server, (to, 0).into()).unwrap();
         let address = server.local_addr();
         let entered = net.client.enter().unwrap();
-        // Plain Multipath TCP, then ours; then ours with control, which is to differ.
+        // Plain Multipath TCP; then the library without control; then with control, which must
+        // differ.
         let plain = traffic::connect(address).unwrap();
         let ours = subflows::connect(address, &Connect::new()).unwrap();
         let taken = subflows::connect(address, &Connect::new().control(true)).unwrap();
@@ -175,11 +176,15 @@ fn without_control_the_administrators_endpoints_give_their_paths() {
             sock.read_exact(&mut [0]).unwrap();
         }
         wait_until(SOON, "both paths of plain Multipath TCP", || counted(&plain) == 2);
-        wait_until(SOON, "both paths of ours", || counted(&ours) == 2);
+        wait_until(SOON, "both paths without control", || counted(&ours) == 2);
         let status = |sock| net.client.run(|| subflows::status(sock)).unwrap();
         assert_eq!(status(&ours).path_manager, PathManager::Kernel);
         assert_eq!(status(&plain).path_manager, PathManager::Kernel);
         assert_eq!(status(&taken).path_manager, PathManager::Userspace);
-        assert_eq!(counted(&taken), 1, "a controlled connection has the paths that we open");
+        assert_eq!(
+            counted(&taken),
+            1,
+            "a controlled connection has only the paths that the program opens"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Without these, a program that takes control and is killed leaves the whole namespace changed,
-//! or believes to have control that it has not, or loses what it had set.
+//! Without these, a program that takes control and is killed could leave the whole namespace
+//! changed, take control without effect, or lose the options of its socket.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -21,12 +21,12 @@ use subflows_lab::Namespace;
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// The setting that is switched, read by ourselves.
+/// The setting that is switched, read without the library.
 fn setting(namespace: &Namespace) -> String {
     namespace.sysctl("net.mptcp.path_manager").unwrap()
 }
 
-/// Ends what runs beside a test, also when that fails.
+/// Ends the threads that run during a test, also if the test fails.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -35,12 +35,12 @@ impl Drop for Over<'_> {
     }
 }
 
-/// A socket of that kind of address, made in the namespace of the calling thread.
+/// A socket for addresses of this family, made in the namespace of the calling thread.
 fn socket(ip: IpAddr) -> OwnedFd {
     subflows::socket(Family::from(SocketAddr::new(ip, 0))).unwrap()
 }
 
-/// Connects a socket of which it is said that it is controlled to a listener in the namespace.
+/// Connects a socket, for which `take_control` has succeeded, to a listener in the namespace.
 fn connected(namespace: &Namespace, sock: OwnedFd, ip: IpAddr) -> Pair {
     let listener = namespace.run(|| subflows::listen((ip, 0), &Listen::new())).unwrap();
     raw::connect(&sock, listener.local_addr().unwrap()).unwrap();
@@ -53,7 +53,7 @@ fn connected(namespace: &Namespace, sock: OwnedFd, ip: IpAddr) -> Pair {
     pair
 }
 
-/// The only proof that counts: a subflow can be opened, as ss sees it.
+/// Proves that the socket is controlled: a subflow can be opened, and ss shows it.
 #[track_caller]
 fn prove(namespace: &Namespace, sock: OwnedFd, ip: IpAddr) -> Pair {
     let pair = connected(namespace, sock, ip);

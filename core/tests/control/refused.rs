@@ -1,4 +1,5 @@
-//! Where control cannot be had: the lock is held, the setting cannot be written, it is elsewhere.
+//! `take_control` fails: the lock is held, the setting cannot be written, or the socket belongs to
+//! another namespace.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
@@ -25,7 +26,7 @@ fn who_never_gives_the_lock_back_is_not_waited_for() {
         return;
     }
     let namespace = Namespace::new().unwrap();
-    // Anybody can do that, of any namespace that they are in.
+    // Any user can lock the file of a namespace that they are in.
     let mut holder = namespace.command("flock");
     holder.args(["/proc/self/ns/net", "sh", "-c", "echo held; read line"]);
     let mut holder = Guarded(holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
@@ -41,7 +42,7 @@ fn who_never_gives_the_lock_back_is_not_waited_for() {
         assert!((Duration::from_millis(500)..Duration::from_secs(2)).contains(&elapsed));
         assert_eq!(setting(&namespace), "kernel");
     }
-    // What does not ask for control does not notice.
+    // Calls without control are not affected.
     let listener = namespace.run(|| subflows::listen("127.0.0.1:0", &Listen::new())).unwrap();
     let address = listener.local_addr().unwrap();
     namespace.run(|| subflows::connect(address, &Connect::new())).unwrap();
@@ -49,7 +50,7 @@ fn who_never_gives_the_lock_back_is_not_waited_for() {
         namespace.run(|| subflows::connect(address, &Connect::new().control(true))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
 
-    // Given back in the middle of somebody's wait, the lock is theirs.
+    // If the lock is released while `take_control` waits for it, control is taken.
     thread::scope(|scope| {
         let waits = scope.spawn(|| namespace.run(|| subflows::take_control(&socks[0])));
         wait_until(SOON, "the holder to end", || {
@@ -136,14 +137,14 @@ fn a_socket_of_another_namespace_is_left_alone() {
     assert_eq!((setting(&here), setting(&there)), ("kernel".into(), "kernel".into()));
 }
 
-/// A netlink socket that the thread had kept answered for the namespace that it had left, and the
-/// setting of the one that it had come to was switched.
+/// The netlink socket that the thread had kept once answered for the namespace that the thread had
+/// left. The library then switched the setting of the namespace that the thread had entered.
 #[test]
 fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
     if !ready() {
         return;
     }
-    // Without a limit nothing tells whether control was taken: it was said to be.
+    // With a limit of 0 no check shows whether control was taken: success was once returned.
     for limit in ["2", "0"] {
         let (former, present) = (Namespace::new().unwrap(), Namespace::new().unwrap());
         former.ip(&["mptcp", "limits", "set", "subflows", limit]).unwrap();
@@ -156,9 +157,9 @@ fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
             let error = subflows::take_control(&sock).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
             assert_eq!(writes(&watch), 0);
-            // The namespace's own are taken.
+            // Sockets of the present namespace are controlled.
             subflows::take_control(&socket(ip)).unwrap();
-            assert!(writes(&watch) > 0, "the watch sees nothing");
+            assert!(writes(&watch) > 0, "the watch reported nothing");
             drop(after);
             subflows::take_control(&sock).unwrap();
             if limit != "0" {
@@ -169,7 +170,7 @@ fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
     }
 }
 
-/// The kernel lets a reader see half of what is being written.
+/// The kernel lets a reader see a value that is only half written.
 #[test]
 fn a_value_that_is_being_written_is_no_unknown_one() {
     if !ready() {
@@ -203,7 +204,8 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
             assert!(asked.is_available, "{asked:?}");
         }
     });
-    // Whoever was said to have control has it, whatever stood when.
+    // Each socket for which `take_control` succeeded is controlled, whatever the setting was at the
+    // time.
     println!("{} of 500 were taken", claimed.len());
     for sock in claimed.into_iter().take(100) {
         prove(&namespace, sock, ip);

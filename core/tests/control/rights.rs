@@ -1,4 +1,4 @@
-//! What a process without rights can do, and what it is told about the rest.
+//! What a process without privileges can do, and which errors it gets for everything else.
 
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,8 @@ fn not_permitted<T: std::fmt::Debug>(result: Result<T, Error>) {
     assert!(error.remedy().contains("CAP_NET_ADMIN"), "{}", error.remedy());
 }
 
-/// Nobody, with a controlled connection that somebody with rights has made as standard input.
+/// Runs without privileges. Its standard input is a controlled connection that a privileged process
+/// made.
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_any_right() {
@@ -33,7 +34,7 @@ fn helper_without_any_right() {
     for ip in LOOPBACK {
         let sock = socket(ip);
         match std::env::var("SUBFLOWS_TEST_USERSPACE") {
-            // There is nothing to write, and so no right to ask for.
+            // The setting need not be written, so no privilege is needed.
             Ok(_) => subflows::take_control(&sock).unwrap(),
             Err(_) => not_permitted(subflows::take_control(&sock)),
         }
@@ -139,7 +140,7 @@ fn helper_that_connects() {
     assert_eq!(subflows::status(&stream).unwrap().path_manager, PathManager::Kernel);
 }
 
-/// A filter of system calls as service managers set it: who asks for another priority is killed.
+/// A system call filter as service managers set it: a process that changes its priority is killed.
 fn forbid_priorities() {
     let step = |code: u32, k: u32, (yes, no): (u8, u8)| libc::sock_filter {
         code: code as u16,
@@ -148,7 +149,7 @@ fn forbid_priorities() {
         k,
     };
     let mut program = [
-        // The number of the call stands first in what the filter sees.
+        // The number of the call is the first field of the data that the filter reads.
         step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, (0, 0)),
         step(
             libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
@@ -160,9 +161,9 @@ fn forbid_priorities() {
     ];
     let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     let pointer: *const libc::sock_fprog = &filter;
-    // SAFETY: takes numbers only.
+    // SAFETY: this call takes numbers only.
     assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: the pointer leads to a program of that length, which the kernel copies.
+    // SAFETY: the pointer refers to a program of that length, which the kernel copies.
     let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, pointer) };
     assert_eq!(set, 0, "{}", io::Error::last_os_error());
 }
@@ -182,7 +183,8 @@ fn helper_without_priorities() {
     println!("all taken");
 }
 
-/// The child that takes control is killed for asking for the processor, and control is not taken.
+/// Once the child that takes control was killed when it changed its scheduling, and `take_control`
+/// failed.
 #[test]
 fn control_is_taken_under_a_filter_that_forbids_priorities() {
     if !ready() {

@@ -1,4 +1,4 @@
-//! Connections of which one direction is closed.
+//! Connections with one closed direction.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use crate::common::ways::ways;
 use crate::common::{self, Pair, SOON, judge, open_handed, userspace};
 use crate::{Cell, Column};
 
-/// Who decides about the paths, at both ends.
+/// Which path manager is responsible, at both ends.
 const MANAGERS: [bool; 2] = [false, true];
 
 /// IPv4, IPv6, and IPv4 by a socket of IPv6.
@@ -31,7 +31,7 @@ struct Scene {
     pair: Pair,
     _door: TcpListener,
     open: [Open; 2],
-    /// Addresses that no subflow has: what is withdrawn is closed.
+    /// Addresses that no subflow uses: withdrawing an address closes its subflows.
     idle: [IpAddr; 2],
 }
 
@@ -44,7 +44,7 @@ fn scene(net: &Net, family: usize) -> Scene {
         let mut ips = net.paths[path].server_ips().into_iter();
         ips.find(|ip| ip.is_ipv4() == to.is_ipv4()).unwrap()
     };
-    // What comes to this address and the connection's own port is for the connection.
+    // A subflow to this address and the connection's own port is accepted for the connection.
     let address = SocketAddr::new(local, pair.client.local_addr().unwrap().port());
     let door = net.client.run(|| subflows::listen(address, &Listen::new())).unwrap();
     let back = Open::new().local(of_server(1)).remote(address);
@@ -53,7 +53,7 @@ fn scene(net: &Net, family: usize) -> Scene {
 }
 
 impl Scene {
-    /// Either end: what it is called, where it is, and its cell.
+    /// Both ends, each with its cell of the table.
     fn ends<'a>(&'a self, net: &'a Net) -> [(&'a TcpStream, Cell<'a>); 2] {
         let ends = [
             ("client", &net.client, &self.pair.client),
@@ -67,7 +67,7 @@ impl Scene {
         })
     }
 
-    /// Waits until both ends have so many subflows, and no others that come or go.
+    /// Waits until both ends have this many subflows, and none that is being opened or closed.
     fn settle(&self, net: &Net, count: usize) {
         for (sock, cell) in self.ends(net) {
             wait_until(SOON, "as many joined subflows", || {
@@ -78,7 +78,7 @@ impl Scene {
     }
 }
 
-/// Closes the initial subflow, which is then in nobody's list.
+/// Closes the initial subflow. Neither end lists it after that.
 fn closes((sock, cell): &(&TcpStream, Cell<'_>)) {
     let _entered = cell.namespace.enter().unwrap();
     let [initial, other] = &subflows::list(sock).unwrap()[..] else {
@@ -116,7 +116,7 @@ fn half_close(net: &Net, scene: &Scene, shut: usize) {
     for (_, cell) in &ends {
         cell.is(&Column::half_closed(2).of_the_kernel());
     }
-    // The other direction is open, also without the first path.
+    // The other direction is open, even without the initial subflow.
     closes(&ends[shut]);
     other.write_all(b"!").unwrap();
     let mut byte = [0];
@@ -135,7 +135,7 @@ fn shut_for_reading_it_is_open() {
             let scene = scene(&net, family);
             scene.pair.make_ready();
             scene.pair.client.shutdown(Shutdown::Read).unwrap();
-            // The peer is not informed: the connection is what it was.
+            // The peer is not informed: the connection is unchanged.
             for (_, cell) in scene.ends(&net) {
                 let column = Column::ready(1);
                 cell.is(&if is_controlled { column } else { column.of_the_kernel() });

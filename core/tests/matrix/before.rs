@@ -30,7 +30,7 @@ fn connecting_without_control() {
         cell.open = cell.open.local(net.paths[1].client_ip(to));
         // Before the peer has answered, the library cannot know who manages the paths.
         cell.is(&Column { manager: PathManager::Kernel, ..Column::connecting() });
-        // It goes on connecting.
+        // The socket is still connecting.
         net.paths[0].plug_in().unwrap();
         wait_until(SOON, "the connection", || {
             subflows::status(&sock).unwrap().state != State::Connecting

@@ -116,7 +116,7 @@ impl Column {
 
     /// The same connection under the kernel's path manager.
     pub(crate) fn of_the_kernel(self) -> Column {
-        // What to wait for would not help.
+        // Waiting would not help: the kernel still manages the paths.
         let instead = |answer| match answer {
             Works | Fails(ErrorKind::NotReady) => Fails(ErrorKind::NotControlled),
             other => other,

@@ -22,16 +22,16 @@ use subflows_lab::{Namespace, oracle};
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// How long an `open` that must wait is allowed to.
+/// How long an `open` that must wait may take.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A socket, and how to ask it.
+/// A socket, and the arguments of the verbs that are called on it.
 struct Cell<'a> {
-    /// For people.
+    /// A name for messages.
     what: &'a str,
     namespace: &'a Namespace,
     sock: BorrowedFd<'a>,
-    /// A subflow that could be opened, were the state right.
+    /// The arguments of an `open` that would succeed in the right state.
     open: Open,
     /// An address that could be announced.
     announce: IpAddr,
@@ -43,8 +43,8 @@ impl<'a> Cell<'a> {
         Cell { what, namespace, sock: sock.as_fd(), open, announce: ip }
     }
 
-    /// Calls every verb, those that change something last. A verb that fails must change nothing; one that
-    /// works is undone.
+    /// Calls every verb; those that change something come last. A verb that fails must change
+    /// nothing; the effect of one that succeeds is undone.
     #[track_caller]
     fn is(&self, column: &Column) {
         let _entered = self.namespace.enter().unwrap();
@@ -92,7 +92,7 @@ impl<'a> Cell<'a> {
         if column.close != Works {
             verify("close", column.close, subflows::close(sock, id));
         }
-        // These succeed only on a socket that has nothing to lose; they come last.
+        // These succeed only on a socket without a connection; they come last.
         verify("upgrade", column.upgrade, self.upgrade(column));
         let taken = subflows::take_control(sock);
         let answer = taken.as_ref().map_or_else(|error| Fails(error.kind()), |()| Works);
@@ -130,7 +130,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// A subflow that is opened is closed again; one that is not is refused in time.
+    /// If a subflow is opened, it is closed again; if not, the error must come in time.
     #[track_caller]
     fn open(&self, column: &Column) -> Result<(), Error> {
         let start = Instant::now();

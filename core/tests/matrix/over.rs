@@ -26,7 +26,7 @@ enum End {
 const ENDS: [End; 5] =
     [End::ClientFirst, End::ServerFirst, End::Linger, End::Unread, End::Pathless];
 
-/// A connection that was used, under the kernel's path manager or ours, at both ends.
+/// A connection that was used. The kernel's path manager or the programs control it, at both ends.
 fn used(net: &Net, to: IpAddr, is_controlled: bool) -> Pair {
     if is_controlled {
         userspace(&net.client);
@@ -115,14 +115,14 @@ fn ends(how: End, survivor: usize, family: usize, is_controlled: bool) {
         });
         let column = Column::closed();
         Cell::new(&what, namespace, &sock, ip).is(&column);
-        // `is` has taken control of it in the end.
+        // The last verb has taken control of the socket.
         if who == 0 {
             reuse(&net, OwnedFd::from(sock), to, &what);
         }
     }
 }
 
-/// The socket of a connection that has ended can connect again, once its error was read.
+/// The socket of a connection that has ended can connect again, once its error has been read.
 fn reuse(net: &Net, sock: OwnedFd, to: IpAddr, what: &str) {
     raw::get_i32(&sock, libc::SOL_SOCKET, libc::SO_ERROR).unwrap();
     let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
@@ -139,7 +139,7 @@ fn reuse(net: &Net, sock: OwnedFd, to: IpAddr, what: &str) {
     assert_eq!(shown.len(), 2, "{what}: {shown:?}");
 }
 
-/// A port at which nobody listens.
+/// A port without a listener.
 fn nobody(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
     namespace.run(|| std::net::TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap())
 }

@@ -70,6 +70,6 @@ fn what_is_no_tcp_socket_is_no_argument() {
     for (what, other) in not_tcp() {
         refuses(what, other.as_fd());
     }
-    // SAFETY: no descriptor has this number, so that none is harmed.
+    // SAFETY: no descriptor has this number, so no open file is affected.
     refuses("a closed descriptor", unsafe { BorrowedFd::borrow_raw(i32::MAX - 1) });
 }

@@ -64,8 +64,8 @@ fn asks_everything() {
     }
 }
 
-/// A thread asks; the program closes all descriptors and opens files; the thread does something
-/// more, and ends.
+/// A thread uses the library; the program closes all descriptors and opens files; the thread uses
+/// the library again, and ends.
 fn closes_all_behind_a_thread(then: fn()) {
     let before = open_descriptors();
     let (asked, has_asked) = mpsc::channel();
@@ -78,8 +78,8 @@ fn closes_all_behind_a_thread(then: fn()) {
     });
     let kept = has_asked.recv().unwrap();
     assert!(kept.len() > before.len(), "nothing is kept: {kept:?}");
-    // SAFETY: takes numbers only. What this process has open is the library's and the standard
-    // library's, and the latter keeps nothing above 2.
+    // SAFETY: this call takes numbers only. The descriptors of this process belong to the library
+    // and the standard library, and the latter keeps none above 2.
     assert_eq!(unsafe { libc::close_range(3, u32::MAX, 0) }, 0);
     let files: Vec<File> = (0..FILES).map(|_| File::open("/dev/null").unwrap()).collect();
     assert!(kept.iter().all(|number| files.iter().any(|file| file.as_raw_fd() == *number)));
@@ -88,12 +88,12 @@ fn closes_all_behind_a_thread(then: fn()) {
     thread.join().unwrap();
     let is_closed = |file: &&File| !fstat(file).is_ok_and(|found| found.st_rdev == null.st_rdev);
     let closed: Vec<RawFd> = files.iter().filter(is_closed).map(AsRawFd::as_raw_fd).collect();
-    // Those are not to be closed once more while the test fails.
+    // Prevents the test from closing them again if it fails.
     let _leaked = std::mem::ManuallyDrop::new(files);
     assert!(closed.is_empty(), "the library closed {closed:?} of the program's");
 }
 
-/// Above the three that every program has.
+/// Descriptors other than the standard three.
 fn open_descriptors() -> Vec<RawFd> {
     // SAFETY: fcntl with F_GETFD takes numbers only.
     let is_open = |number: &RawFd| unsafe { libc::fcntl(*number, libc::F_GETFD) } >= 0;

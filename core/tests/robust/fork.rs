@@ -34,7 +34,7 @@ fn helper_that_forks() {
     let net = open_handed(Net::two_subnets().unwrap());
     let _inside = net.client.enter().unwrap();
     let (ours, theirs) = (controlled(&net, 0), controlled(&net, 1));
-    // Every kind of socket that is kept is open by now.
+    // By now, every kind of cached socket is open.
     works(&net, &ours, 1);
     works(&net, &theirs, 1);
     let is_over = AtomicBool::new(false);
@@ -57,8 +57,8 @@ fn helper_that_forks() {
 }
 
 fn forks(net: &Net, ours: &Pair, theirs: &Pair) {
-    // SAFETY: the child calls this library and the C library's allocator, which is whole after a
-    // fork, and then leaves without running anything of the parent's.
+    // SAFETY: the child calls this library and the C library's allocator, which is usable after a
+    // fork, and then exits without running any of the parent's code.
     match unsafe { fork() }.unwrap() {
         ForkResult::Child => {
             let work = panic::AssertUnwindSafe(|| works(net, theirs, ROUNDS));
@@ -73,7 +73,7 @@ fn forks(net: &Net, ours: &Pair, theirs: &Pair) {
     }
 }
 
-/// Asks everything that has an answer of one connection only.
+/// Calls every verb whose answer concerns a single connection.
 fn works(net: &Net, pair: &Pair, rounds: usize) {
     let (token, local) = (judge::token(&pair.client), pair.client.local_addr().unwrap());
     let extra = open(net, pair).unwrap();

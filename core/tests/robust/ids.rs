@@ -1,4 +1,4 @@
-//! Address ids are bytes: a connection that lives long must not use them up.
+//! Address ids are bytes: a connection that lives long must not run out of them.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -13,7 +13,7 @@ use super::{close, controlled, open, second};
 /// More than there are ids.
 const MANY: usize = 300;
 
-/// One more is opened, seen by others, and carries data alone.
+/// Opens one more subflow. Both ends and ss show it, and it carries data alone.
 fn still_opens(net: &Net, pair: &Pair) {
     let extra = net.client.run(|| open(net, pair)).unwrap();
     assert_eq!(judge::by_ss(&net.client, judge::token(&pair.client)).len(), 2);
@@ -48,7 +48,7 @@ fn refused_by_the_peer() {
     let net = open_handed(Net::two_subnets().unwrap());
     for family in [0, 1] {
         let pair = controlled(&net, family);
-        // A port where nobody listens: the first segment is answered by a reset.
+        // A port without a listener: the first segment is answered by a reset.
         let closed = SocketAddr::new(net.paths[1].server_ips()[family], 1);
         let options = second(&net, &pair).remote(closed);
         net.client.run(|| {
@@ -61,7 +61,7 @@ fn refused_by_the_peer() {
     }
 }
 
-/// Two threads once freed the same id, and one got the error that the kernel does not know it.
+/// Two threads once freed the same id: one of them got an error because the kernel did not know it.
 #[test]
 fn refused_by_the_peer_to_several_threads() {
     if !ready() {
@@ -101,7 +101,7 @@ fn closed_by_the_peer() {
                 subflows::close(&pair.server, same.id).unwrap();
             });
             wait_until(SOON, "the peer's close to be seen", || count() == 1);
-            // What the peer has closed counts against its limit for a moment longer.
+            // A subflow that the peer has closed counts against its limit for a moment longer.
             wait_until(SOON, "the peer to let go of it", || {
                 subflows::info(&pair.server).unwrap().subflows == Some(1)
             });
@@ -121,7 +121,7 @@ fn given_up() {
         let impatient = second(&net, &pair).timeout(Duration::ZERO);
         net.client.run(|| {
             for time in 0..MANY {
-                // Usable at once or too late: either is an end.
+                // The subflow becomes usable, or its timeout expires: either ends the attempt.
                 match subflows::open(&pair.client, &impatient) {
                     Ok(extra) => close(&pair, &extra),
                     Err(error) => assert_eq!(error.kind(), ErrorKind::TimedOut, "{time}: {error}"),

@@ -12,7 +12,7 @@ use super::{close, controlled, in_a_process_of_its_own, open, second};
 
 const OPERATIONS: usize = 100_000;
 const WARM_UP: usize = 20_000;
-/// What the allocator may shift; a leak of ten bytes a call is more.
+/// How much the allocator may shift; a leak of ten bytes per call is more.
 const GROWTH: u64 = 1 << 20;
 
 #[test]
@@ -71,7 +71,7 @@ impl Worker<'_> {
             let pair = &pairs[turn % 2];
             self.reads(pair);
             self.fails(pair);
-            // These take longer. An odd number: each comes to both families.
+            // These take longer. An odd number, so that each runs on both families.
             match turn % 65 {
                 0 | 33 => self.opens(pair),
                 5 => self.follows(pair),
@@ -82,7 +82,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Counts a call and gives what it gave.
+    /// Counts a call, and returns its result.
     fn call<T>(&mut self, result: subflows::Result<T>) -> T {
         self.count += 1;
         result.unwrap()
@@ -131,7 +131,7 @@ impl Worker<'_> {
         self.call(subflows::set_backup(sock, extra.id, true));
         close(pair, &extra);
         self.count += 1;
-        // Begun and left: the drop undoes it.
+        // An opening that is begun and dropped: the drop undoes it.
         drop(self.call(Opening::begin(sock, &second(self.net, pair))));
         let address = self.net.paths[1].client_ip(sock.peer_addr().unwrap().ip());
         let announced = self.call(subflows::announce(sock, address, &Announce::new()));
@@ -155,7 +155,7 @@ impl Worker<'_> {
         let family = if here.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
         let tcp = raw::socket(family, libc::SOCK_STREAM, 0).unwrap();
         self.call(subflows::upgrade(&tcp));
-        // Nobody listens any more.
+        // The listener is gone.
         drop(listener);
         self.refused(ErrorKind::Refused, subflows::connect(address, &Connect::new()));
     }

@@ -37,8 +37,7 @@ fn second(net: &Net, pair: &Pair) -> Open {
     Open::new().local(net.paths[1].client_ip(to))
 }
 
-/// Closes it, and waits until the peer has let go of it too: until then it counts against the
-/// peer's limit.
+/// Closes the subflow, and waits until the peer no longer counts it against its limit.
 fn close(pair: &Pair, subflow: &Subflow) {
     subflows::close(&pair.client, subflow.id).unwrap();
     wait_until(SOON, "the peer to let go of it", || {

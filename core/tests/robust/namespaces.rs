@@ -16,8 +16,8 @@ fn tells_of_its_own(here: (&Namespace, &Pair), other: &Pair) {
     let id = subflows::list(&own.client).unwrap()[0].id;
     let local = own.client.local_addr().unwrap();
 
-    // The first question after the move, and one by a number that the other namespace knows: it may
-    // still be answered, and then about that connection.
+    // The first call after the move, and one with a token of the other namespace: it may still
+    // succeed, and must then describe that connection.
     match subflows::connection(foreign) {
         Ok(found) => assert_eq!(found.local, other.client.local_addr().unwrap()),
         Err(error) => assert_eq!(error.kind(), ErrorKind::Closed),
@@ -33,7 +33,7 @@ fn tells_of_its_own(here: (&Namespace, &Pair), other: &Pair) {
     subflows::events(&own.client).unwrap();
     subflows::set_backup(&own.client, id, false).unwrap();
 
-    // Reading by the socket itself is right from anywhere.
+    // Reading through the socket itself is right from anywhere.
     let initial = &subflows::list(&other.client).unwrap()[0];
     assert_eq!(initial.local, other.client.local_addr().unwrap());
     assert_eq!(subflows::info(&other.client).unwrap().token, foreign);
@@ -58,7 +58,7 @@ fn a_thread_that_goes_elsewhere_is_told_of_where_it_is() {
     for family in [0, 1] {
         let pairs = [controlled(&nets[0], family), controlled(&nets[1], family)];
         for round in 0..100 {
-            // In turn, and sometimes twice in the same.
+            // Alternately, and sometimes twice in the same namespace.
             let here = (round / 3) % 2;
             let there = 1 - here;
             tells_of_its_own((&nets[here].client, &pairs[here]), &pairs[there]);
@@ -76,7 +76,8 @@ fn with_interface(name: &str, index: u32) -> Namespace {
     namespace
 }
 
-/// A kept socket answered for the former namespace, and the index was looked up in the present one.
+/// A cached socket once answered for the former namespace, and the index was looked up in the
+/// present one.
 #[test]
 fn a_subflow_was_shown_by_the_name_of_an_interface_elsewhere() {
     if !ready() {
@@ -101,7 +102,7 @@ fn a_subflow_was_shown_by_the_name_of_an_interface_elsewhere() {
     }
 }
 
-/// The interface was looked up by its name, in the namespace of the thread that took the step.
+/// The interface was once looked up by its name in the namespace of the thread that took the step.
 #[test]
 fn an_opening_was_bound_to_an_interface_elsewhere() {
     if !ready() {
@@ -114,7 +115,7 @@ fn an_opening_was_bound_to_an_interface_elsewhere() {
         let pair = common::connect(&net, to, &Connect::new().control(true));
         let _before = net.client.enter().unwrap();
         net.paths[0].pull_cable().unwrap();
-        // On its way for as long as the cable is out: until then the opening waits.
+        // This byte is in flight for as long as the cable is out: until then the opening waits.
         (&pair.client).write_all(b"?").unwrap();
         let options = Open::new().interface(name).timeout(2 * SOON);
         let mut opening = Opening::begin(&pair.client, &options).unwrap();

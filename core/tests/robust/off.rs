@@ -45,7 +45,7 @@ fn switched_off_it_is_plain_tcp() {
         assert_eq!(subflows::status(&listener).unwrap().state, State::Tcp);
         let sock = subflows::socket(SocketAddr::new(ip, 0)).unwrap();
         assert_eq!(subflows::status(&sock).unwrap().state, State::Tcp);
-        // What was asked for and cannot be is not passed over.
+        // An option that cannot be honoured is not ignored.
         let controlled = Connect::new().control(true);
         let refused = subflows::connect(listener.local_addr().unwrap(), &controlled).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
@@ -74,7 +74,7 @@ fn capabilities_name_the_cause_and_the_remedy() {
     assert!(mptcp().is_available);
 }
 
-/// Forbids Multipath TCP to this thread, as a sandbox does that allows only TCP.
+/// Forbids Multipath TCP to this thread, like a sandbox that allows only TCP.
 fn forbid(errno: i32) {
     let is_mptcp = SeccompCondition::new(
         2,
@@ -94,7 +94,8 @@ fn forbid(errno: i32) {
     seccompiler::apply_filter(&filter).unwrap();
 }
 
-/// Programs in such a sandbox once could make no socket at all, and were advised to get CAP_NET_ADMIN.
+/// In such a sandbox, programs once could make no socket at all, and were advised to acquire
+/// CAP_NET_ADMIN.
 #[test]
 fn forbidden_it_is_plain_tcp() {
     if !ready() {

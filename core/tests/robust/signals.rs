@@ -80,7 +80,7 @@ fn every_verb(net: &Net, pair: &Pair) {
     assert_eq!(subflows::addresses(sock).unwrap()[0].id, 0);
     subflows::close(sock, extra.id).unwrap();
     assert_eq!(subflows::list(sock).unwrap().len(), 1);
-    // Waits, and is interrupted in that.
+    // Waits, and is interrupted during the wait.
     let mut next = || events.next(Duration::from_millis(2)).unwrap();
     while next().is_some_and(|event| event.kind != EventKind::SubflowClosed) {}
     assert!(next().is_none());
@@ -91,7 +91,7 @@ fn every_verb(net: &Net, pair: &Pair) {
     connects(pair);
 }
 
-/// Through the whole life of a connection.
+/// Covers the whole life of a connection.
 fn connects(pair: &Pair) {
     let here = pair.client.local_addr().unwrap().ip();
     let listener: TcpListener = subflows::listen((here, 0), &Listen::new()).unwrap();

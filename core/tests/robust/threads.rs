@@ -13,13 +13,13 @@ use super::common::judge::{self, Ends};
 use super::common::{Pair, open_handed};
 use super::{close, controlled, open, second};
 
-/// Those that open are fewer than the peer's limit of eight, so that none is turned away.
+/// Fewer threads open subflows than the peer's limit of eight, so that none is rejected.
 const OPENERS: usize = 4;
 const READERS: usize = 4;
 const ROUNDS: usize = 60;
 
-/// Without data on their way: Linux 6.18 itself damages the stream where subflows come and go under
-/// load, also by `ip mptcp endpoint` alone.
+/// No data is in flight: Linux 6.18 itself damages the stream if subflows are opened and closed
+/// under load, also by `ip mptcp endpoint` alone.
 #[test]
 fn eight_threads_share_one_connection() {
     if !ready() {
@@ -46,7 +46,7 @@ fn eight_threads_share_one_connection() {
     }
 }
 
-/// Sets the flag when the last thread ends, also if one panics.
+/// Sets the flag when the last thread ends, also if a thread panics.
 struct Ending<'a>(&'a AtomicUsize, &'a AtomicBool);
 
 impl Drop for Ending<'_> {
@@ -86,7 +86,7 @@ fn reads(pair: &Pair, is_over: &AtomicBool) {
         let distinct: HashSet<u32> = subflows.iter().map(|subflow| subflow.id).collect();
         assert_eq!(distinct.len(), subflows.len());
         for subflow in &subflows {
-            // Another thread may have closed it: then the error says so.
+            // Another thread may have closed the subflow: then the error must say so.
             match subflows::details(&pair.client, subflow.id) {
                 Ok(details) => assert_eq!(details.local, subflow.local),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::NoSuchSubflow, "{error}"),
@@ -143,7 +143,7 @@ fn open_eight(net: &Net, pair: &Pair, options: &Open, local: IpAddr) {
         let found = judge::ss_find(&net.client, judge::token(&pair.client), ends(subflow));
         assert!(found.is_some_and(|found| found.flags.contains('e')), "{subflow:?}");
         let same = listed.iter().find(|listed| listed.id == subflow.id).unwrap();
-        assert_eq!(ends(same), ends(subflow), "the id names another one");
+        assert_eq!(ends(same), ends(subflow), "the id belongs to another subflow");
     }
     expected.insert((pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap()));
     judge::agree(&net.client, &pair.client, &expected);

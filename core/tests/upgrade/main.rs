@@ -1,5 +1,5 @@
-//! `upgrade` keeps every option, leaves no holder of the old socket behind, and changes nothing that it
-//! refuses.
+//! `upgrade` keeps every option and leaves no duplicate of the old socket behind. If it fails, it
+//! changes nothing.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -84,7 +84,7 @@ fn upgraded_at_both_ends_a_connection_is_multipath() {
         assert!(raw::is_mptcp(&pair.client) && raw::is_mptcp(&pair.server));
         let token = judge::token(&pair.client);
         assert_eq!(judge::by_ss(&net.client, token).len(), 1, "ss");
-        // All that a Multipath TCP socket is for.
+        // Uses everything that a Multipath TCP socket offers.
         let local = net.paths[1].client_ip(to);
         let open = subflows::Open::new().local(local);
         net.client.run(|| subflows::open(&pair.client, &open)).unwrap();
@@ -180,7 +180,7 @@ fn what_is_multipath_already_is_left_as_it_is() {
             Ok(nix::sys::stat::fstat(sock).map(|stat| stat.st_ino)?)
         };
         let before = (inode(&sock).unwrap(), flags(&sock));
-        // Watched and duplicated: the socket is not replaced, so neither matters.
+        // The socket is watched and duplicated, but it is not replaced, so neither matters.
         let _twin = sock.try_clone().unwrap();
         subflows::upgrade(&sock).unwrap();
         assert_eq!((inode(&sock).unwrap(), flags(&sock)), before);

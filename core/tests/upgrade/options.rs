@@ -1,4 +1,4 @@
-//! Every option is carried over, or the refusal names it.
+//! Every option is carried over, or the error names it.
 
 use std::os::fd::OwnedFd;
 
@@ -25,7 +25,7 @@ fn read_as(case: &Case) -> Case {
     Case { number, ..*case }
 }
 
-/// Sets it as the table says; gives whether we have the right to.
+/// Sets the option to the value in the table; returns whether this process may do that.
 fn set(sock: &OwnedFd, case: &Case) -> bool {
     match raw::set(sock, case.level, case.number, case.value) {
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -61,8 +61,8 @@ fn what_was_set_is_carried() {
     }
 }
 
-/// In the order of the table and in the opposite one, because some change others: what counts is
-/// what stands in the end.
+/// In the order of the table and in reverse, because some options change others: the final values
+/// count.
 #[test]
 fn all_at_once_are_carried() {
     if !ready() {
@@ -105,7 +105,7 @@ fn what_cannot_be_carried_is_refused_by_name() {
             assert_ne!(wanted, default, "{} is not changed by this value", case.name);
             refuses(&sock, case.name);
             assert_eq!(read(&sock, case), wanted, "{}", case.name);
-            // No connection comes of a header before a route that is not given, nor in repair mode.
+            // These cannot connect: a header before a route that is missing, and repair mode.
             if !["IPV6_RTHDRDSTOPTS", "TCP_REPAIR"].contains(&case.name) {
                 let pair = use_it(sock, &listen(tcp(family(ip)), ip));
                 assert_eq!(protocol(&pair.client), libc::IPPROTO_TCP);
@@ -122,7 +122,8 @@ fn refuses(sock: &OwnedFd, name: &str) {
     assert_eq!(protocol(sock), libc::IPPROTO_TCP, "{name}");
 }
 
-/// A size that the kernel may change again: no Multipath TCP socket has that.
+/// A size that was set and then released for the kernel to change: a Multipath TCP socket cannot
+/// have one.
 #[test]
 fn a_size_that_was_set_and_freed_is_refused() {
     if !ready() {
@@ -151,7 +152,7 @@ fn a_filter_of_any_length_is_refused() {
     for ip in LOOPBACK {
         for length in [1, 7, 8, 9, 63, 64, 65, 4096u16] {
             let sock = tcp(family(ip));
-            // Each says: accept all of it.
+            // Each of them accepts everything.
             let accept = libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: u32::MAX };
             let program = vec![accept; usize::from(length)];
             // `struct sock_fprog`: the length, padding, a pointer.
@@ -172,7 +173,8 @@ const LEVELS: [(i32, i32); 4] = [
     (libc::IPPROTO_TCP, 64),
 ];
 
-/// Reading these is no question, or has an answer of its own for each socket and moment.
+/// Reading these has a side effect, or its result differs from socket to socket and from call to
+/// call.
 const NOT_ASKED: [(i32, i32); 6] = [
     (libc::SOL_SOCKET, libc::SO_ERROR),
     (libc::SOL_SOCKET, libc::SO_COOKIE),
@@ -182,7 +184,7 @@ const NOT_ASKED: [(i32, i32); 6] = [
     (libc::IPPROTO_TCP, libc::TCP_ZEROCOPY_RECEIVE),
 ];
 
-/// Every option that this kernel may have, whether the library knows it or not.
+/// All options that this kernel may have, whether the library knows them or not.
 fn every_option() -> impl Iterator<Item = (i32, i32)> {
     let numbers = |(level, end)| (1..end).map(move |number| (level, number));
     LEVELS.into_iter().flat_map(numbers).filter(|option| !NOT_ASKED.contains(option))
@@ -203,8 +205,8 @@ fn values() -> Vec<Vec<u8>> {
     values
 }
 
-/// Whatever the kernel lets a program set on a TCP socket and read back, is there afterwards, or
-/// `upgrade` has refused. Finds what no list has.
+/// Every option that a program can set on a TCP socket and read back has the same value afterwards,
+/// or `upgrade` has failed. This also covers options that are in no list.
 #[test]
 fn nothing_that_can_be_read_back_is_lost() {
     if !ready() {
@@ -215,7 +217,8 @@ fn nothing_that_can_be_read_back_is_lost() {
     for family in FAMILIES {
         let fresh = all_shown(&tcp(family));
         let (mut carried, mut refused) = (0, 0);
-        // The two that take names would have the kernel look for modules of any name.
+        // The two options whose values are names would make the kernel look for modules of any
+        // name.
         for (level, name) in every_option().filter(|option| !names.contains(option)) {
             for value in values() {
                 let sock = tcp(family);

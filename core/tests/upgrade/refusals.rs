@@ -51,7 +51,8 @@ fn a_socket_in_use_is_refused() {
         }
         assert!(pair.moves_data());
 
-        // Reset by its peer, and yet not as new: somebody may want to know why.
+        // The peer has reset this connection, but the socket is not new: the program may want to
+        // read the error.
         let linger = [1i32.to_ne_bytes(), 0i32.to_ne_bytes()].concat();
         raw::set(&pair.server, libc::SOL_SOCKET, libc::SO_LINGER, &linger).unwrap();
         drop(pair.server);
@@ -85,7 +86,7 @@ fn a_connecting_socket_is_refused() {
     if !ready() {
         return;
     }
-    // No host answers: the cable leads nowhere.
+    // No host answers: the other end of the cable has no address.
     let namespace = Namespace::new().unwrap();
     namespace
         .ip_batch("link add dead type veth peer name end\nlink set dead up\nlink set end up\n")
@@ -100,7 +101,7 @@ fn a_connecting_socket_is_refused() {
         assert_eq!(connect(&sock, silent), Err(nix::errno::Errno::EINPROGRESS));
         assert_eq!(refused(&sock), ErrorKind::InvalidState);
         assert_eq!(protocol(&sock), libc::IPPROTO_TCP);
-        // SYN_SENT, still.
+        // The socket is still in SYN_SENT.
         assert_eq!(raw::get(&sock, libc::IPPROTO_TCP, libc::TCP_INFO).unwrap()[0], 2);
     }
 }
@@ -155,7 +156,7 @@ fn without_multipath_in_the_kernel_nothing_changes() {
     }
 }
 
-/// The new socket would be in the namespace of the thread that asks.
+/// Otherwise the new socket would belong to the namespace of the calling thread.
 #[test]
 fn a_socket_of_another_namespace_is_refused() {
     if !ready() {
@@ -192,7 +193,7 @@ fn what_is_no_tcp_socket_is_no_argument() {
     for other in &others {
         assert_eq!(refused(other), ErrorKind::InvalidArgument, "{other:?}");
     }
-    // SAFETY: no descriptor has this number, so that none is harmed.
+    // SAFETY: no descriptor has this number, so no open file is affected.
     let closed = unsafe { BorrowedFd::borrow_raw(i32::MAX - 1) };
     let error = subflows::upgrade(&closed).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -207,7 +208,7 @@ fn no_descriptor_is_left_over() {
     assert!(child.success());
 }
 
-/// Every descriptor of this thread and what it leads to.
+/// Every descriptor of this thread and its target.
 fn descriptors() -> BTreeMap<String, String> {
     let entries: Vec<_> = fs::read_dir("/proc/thread-self/fd").unwrap().collect();
     let shown = entries.into_iter().map(|entry| {
@@ -215,7 +216,7 @@ fn descriptors() -> BTreeMap<String, String> {
         let link = fs::read_link(&path).map(|link| link.to_string_lossy().into_owned());
         (path.file_name().unwrap().to_string_lossy().into_owned(), link.unwrap_or_default())
     });
-    // That by which the folder was read is gone again.
+    // The descriptor by which the folder was read is closed again.
     shown.filter(|(_, link)| !link.is_empty()).collect()
 }
 
@@ -282,11 +283,12 @@ fn is_found_in_a_table_of_its_own(family: i32) {
     assert_eq!(kind.join().unwrap(), ErrorKind::InvalidState);
 }
 
-/// "No room" must not be taken for "no Multipath TCP".
+/// A lack of descriptors must not be mistaken for a lack of Multipath TCP.
 fn fails_where_there_is_no_room(family: i32) {
     let sock = tcp(family);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    // First for the folder or the new socket, then beside it for one to compare with.
+    // First no descriptor is left for the folder or the new socket, then none for the socket to
+    // compare with.
     for room in 0..2 {
         let filled = next_number();
         setrlimit(Resource::RLIMIT_NOFILE, filled + room, hard).unwrap();
@@ -302,7 +304,7 @@ fn fails_where_there_is_no_room(family: i32) {
 /// The number that the next descriptor would have.
 fn next_number() -> u64 {
     let next = fcntl(io::stderr(), FcntlArg::F_DUPFD_CLOEXEC(0)).unwrap();
-    // SAFETY: the descriptor has just been made, and nobody else knows it.
+    // SAFETY: the descriptor is new, and nothing else owns it.
     drop(unsafe { OwnedFd::from_raw_fd(next) });
     next as u64
 }

@@ -1,4 +1,4 @@
-//! What can be set on an unconnected TCP socket, in our own words: not the library's lists.
+//! What can be set on an unconnected TCP socket, written independently of the library's lists.
 
 use libc::{IPPROTO_IP as IP, IPPROTO_IPV6 as IPV6, IPPROTO_TCP as TCP, SOL_SOCKET as SOCKET};
 
@@ -11,7 +11,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Whether sockets of that family have it.
+    /// Whether sockets of this family have the option.
     pub(crate) fn is_of(&self, family: i32) -> bool {
         self.level != IPV6 || family == libc::AF_INET6
     }
@@ -41,7 +41,7 @@ const fn two<const N: usize>(first: i32, second: i32) -> [u8; N] {
 
 const ON: [u8; 4] = int(1);
 const OFF: [u8; 4] = int(0);
-/// An IPv6 extension header of eight bytes that says nothing (PadN).
+/// An IPv6 extension header of eight bytes of padding (PadN).
 const PADDING: [u8; 8] = [0, 0, 1, 4, 0, 0, 0, 0];
 
 /// Numbers as in <asm-generic/socket.h>, <linux/in.h>, <linux/in6.h>, <linux/tcp.h>.
@@ -96,8 +96,8 @@ pub(crate) const CARRIED: &[Case] = cases! {
     TCP TCP_INQ 36 = ON;
 };
 
-/// What only a right that not every machine gives can set: SO_RESERVE_MEM (a memory control
-/// group), TCP_AO_INFO (the kernel's build), TCP_ULP (a connection).
+/// Options that need something which not every machine has: SO_RESERVE_MEM (a memory control
+/// group), TCP_AO_INFO (the kernel's configuration), TCP_ULP (a connection).
 pub(crate) const REFUSED: &[Case] = cases! {
     SOCKET SO_DONTROUTE 5 = ON;
     SOCKET SO_BROADCAST 6 = ON;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::step_error::{Result, StepError, failed};
 
-/// The words of a step that stand for the parameters of its sentence, and what the step expects.
+/// The words of a step for the parameters of its sentence, and what the step expects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
     values: Vec<(String, String)>,
@@ -13,9 +13,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Matches a text with a sentence: the parameter `{name}` stands for one word, `{name...}` at
-    /// the end for all remaining words, or for none. `subflow(s)` stands for `subflow` and
-    /// `subflows`.
+    /// Matches a text with a sentence: the parameter `{name}` matches one word, `{name...}` at the
+    /// end all remaining words, or none. `subflow(s)` matches `subflow` and `subflows`.
     pub fn parse(pattern: &str, text: &str) -> Option<Arguments> {
         let (text, expected) = text.split_once(": ").unwrap_or((text, ""));
         let mut values = Vec::new();
@@ -36,7 +35,7 @@ impl Arguments {
         words.next().is_none().then_some(Arguments { values, expected })
     }
 
-    /// How many words the parameters stand for.
+    /// How many words the parameters matched.
     pub fn word_count(&self) -> usize {
         self.values.iter().map(|(_, words)| words.split(' ').count()).sum()
     }

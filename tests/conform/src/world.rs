@@ -59,7 +59,7 @@ pub struct World {
     pub names: Names,
     /// Middleboxes, each with the number of its path.
     pub middleboxes: Vec<(usize, Middlebox)>,
-    /// The transfer that goes on.
+    /// The transfer that is running.
     pub transfer: Option<Transfer>,
     /// The rate of each path, in bits per second.
     pub rate: Option<u64>,

@@ -1,7 +1,8 @@
 //! `cargo play [LANGUAGE [ARGUMENT...]]` runs the examples that people copy, each in a network of its
 //! own, and checks what they print and what they do.
 //!
-//! Without a language: those for which nothing has to be installed first (rust, c, python).
+//! Without a language: the examples in rust, c and python, for which nothing has to be installed
+//! first.
 //! `ruby RUBY` needs the gem in GEM_HOME, `java JAVA JAR` the jar of the binding.
 
 mod players;

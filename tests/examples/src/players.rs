@@ -84,7 +84,8 @@ fn rust() -> Players {
     }])
 }
 
-/// In plain, with the address sanitizer, and under valgrind. What either finds ends a program with 9.
+/// In plain, with the address sanitizer, and under valgrind. If either reports an error, the
+/// program exits with 9.
 fn c() -> Players {
     let library = beside("examples-c");
     run(Command::new(root().join("bindings/c/link")).arg(&library))?;
@@ -143,7 +144,7 @@ fn compile(name: &str, folder: &Path, flags: &str) -> Result<(), String> {
     let line = line.trim_start_matches([' ', '*', '/']);
     let (stem, _) = name.split_once('.').unwrap_or_default();
     if !line.contains(&format!(" {name} -o {stem} ")) {
-        return Err(format!("{name} does not say how it is compiled"));
+        return Err(format!("the head of {name} has no command that compiles it"));
     }
     // paths.c and paths.cpp would make the same program.
     let line = line.replace(&format!("-o {stem} "), &format!("-o {name}.out "));
@@ -199,9 +200,9 @@ fn java(program: &str, jar: &str) -> Players {
     let (program, jar) = (program.to_owned(), jar.to_owned());
     let command = move |namespace: &Namespace, file: &str| {
         let mut command = namespace.command(&program);
-        // Cargo's LD_LIBRARY_PATH would lead to another native part than the jar's.
+        // Cargo's LD_LIBRARY_PATH would select another native part than the jar's.
         command.env_remove("LD_LIBRARY_PATH");
-        // Without the flag, Java 24 and newer warn of native code.
+        // Without the flag, Java 24 and newer warn about native code.
         command.arg("--enable-native-access=ALL-UNNAMED");
         if file == "HttpDownload.java" {
             command.arg(format!("-javaagent:{jar}=via=second"));

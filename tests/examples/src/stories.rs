@@ -60,8 +60,8 @@ fn listen(net: &Net) -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Two paths over which a transfer takes its time. They are long enough that `open` does not hold the
-/// new subflow back.
+/// Two paths over which a transfer takes some time. Their round trip is so long that `open` does
+/// not hold the new subflow back.
 fn wires() -> Net {
     let rate = WireOptions {
         delay: Duration::from_millis(1),
@@ -119,7 +119,7 @@ impl Drop for Tap<'_> {
     }
 }
 
-/// Sends the pattern until it is enough, or so many bytes; returns how many bytes.
+/// Sends the pattern until the condition holds, or this many bytes; returns the number of bytes.
 fn send(mut stream: TcpStream, limit: Option<u64>, is_enough: &AtomicBool) -> u64 {
     stream.set_write_timeout(Some(SOON)).unwrap();
     let mut sent = 0;
@@ -160,7 +160,7 @@ fn survives(run: &Run<'_>, download: &Download) {
         }
         false => run.client(&net, address),
     };
-    // Java's agent knows the interface already.
+    // Java's agent has the interface as an option already.
     let mut extra = if download.prints_opened { vec!["second"] } else { vec![] };
     if let Proof::File = download.proof {
         extra.push(file.to_str().unwrap());
@@ -297,7 +297,7 @@ fn async_server_report(run: &Run<'_>) {
     assert_eq!(server.line(), format!("{here}: one path only (TCP)"));
 }
 
-/// The second path of one client comes and goes; the other client has one path only.
+/// The second path of one client is opened and closed; the other client has one path only.
 fn watch(run: &Run<'_>) {
     let net = Net::two_subnets().unwrap();
     let mut command = run.server(&net, 443);
@@ -328,7 +328,7 @@ fn watch(run: &Run<'_>) {
     assert!(lines.last().is_some_and(|line| line.ends_with(": gone")), "{lines:?}");
 }
 
-/// Requests that many bytes; the server sends as byte number N the low part of N.
+/// Requests this many bytes; byte number N is the low part of N.
 fn ask(stream: &mut TcpStream, bytes: usize) {
     stream.set_read_timeout(Some(SOON)).unwrap();
     writeln!(stream, "{bytes}").unwrap();

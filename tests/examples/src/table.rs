@@ -1,4 +1,4 @@
-//! The table of examples: what each does, and what is particular in what it prints.
+//! The table of examples: what each does, and what is special about its output.
 
 /// An example.
 #[derive(Clone, Copy)]
@@ -41,7 +41,7 @@ pub(crate) struct Download {
     pub(crate) prints_dropped: bool,
 }
 
-/// By what a download shows that every byte has arrived.
+/// How a download shows that every byte has arrived.
 #[derive(Clone, Copy)]
 pub(crate) enum Proof {
     /// A checksum: rotate by 5 bits, add the byte.
@@ -51,7 +51,7 @@ pub(crate) enum Proof {
     File,
 }
 
-/// The beginning of what a fallback report prints, by what the connection is.
+/// The beginning of a fallback report, by the kind of the connection.
 pub(crate) struct Verdicts {
     pub(crate) mptcp: &'static str,
     pub(crate) mptcp_and_ready: &'static str,
@@ -87,7 +87,7 @@ pub(crate) const RUST: &[Example] = &[
     example("fallback_report.rs", Story::FallbackReport(&VERDICTS)),
 ];
 
-/// Valgrind ends a program that makes the kind of child by which control is taken.
+/// Valgrind aborts a program that makes the kind of child process by which control is taken.
 pub(crate) const C_IN_CONTROL: &[Example] = &[
     example("paths.c", Story::Paths("2 paths")),
     example("paths.cpp", Story::Paths("SubflowEstablished")),

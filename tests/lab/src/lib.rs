@@ -14,8 +14,8 @@
 //! # }
 //! ```
 //!
-//! It needs `ip` (iproute2) and, to pull a veth cable, `nft`; and the right to make network
-//! namespaces: root, or any user by `unshare -Urn` or [`become_root_in_user_namespace`].
+//! It requires `ip` (iproute2), `nft` to pull a veth cable, and the privilege to make network
+//! namespaces: root, or any user with `unshare -Urn` or [`become_root_in_user_namespace`].
 
 mod middlebox;
 mod namespace;

@@ -1,4 +1,4 @@
-//! Boxes in the middle of a wire that change or drop what passes, as the Internet's do.
+//! Middleboxes in a wire that change or drop what passes, like those of the Internet.
 //!
 //! ```no_run
 //! # fn main() -> std::io::Result<()> {
@@ -22,21 +22,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::segment::{Segment, Subtype, strip_mptcp};
 use crate::wire::Direction;
 
-/// What becomes of a frame.
+/// What happens to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on to the next middlebox or to the wire.
+    /// The frame continues to the next middlebox or to the wire.
     Forward,
-    /// It is gone, and the wire counts it as `filtered`.
+    /// The frame is dropped, and the wire counts it as `filtered`.
     Drop,
 }
 
 /// Something that sees all frames of a wire, one at a time.
 ///
-/// It runs on the wire's thread, before the delay. When it panics the wire is dead, and dropping
-/// the wire passes the panic on, so that a test may assert inside a middlebox.
+/// It runs on the wire's thread, before the delay. If it panics, the wire stops, and dropping the
+/// wire passes the panic on, so that a test may assert inside a middlebox.
 pub trait Middlebox: Send {
-    /// Looks at a frame, may change its bytes, and says what becomes of it.
+    /// Inspects a frame, may change its bytes, and returns what happens to it.
     fn inspect(&mut self, direction: Direction, frame: &mut [u8]) -> Verdict;
 }
 
@@ -46,7 +46,7 @@ impl<F: FnMut(Direction, &mut [u8]) -> Verdict + Send> Middlebox for F {
     }
 }
 
-/// From when on [`StripMptcp`] removes the options.
+/// From which segment on [`StripMptcp`] removes the options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
     Syn,
@@ -54,9 +54,9 @@ enum When {
     AfterPayload(u64),
 }
 
-/// Overwrites the MPTCP options of TCP segments with no-operations and mends the checksum.
+/// Overwrites the MPTCP options of TCP segments with no-operations and adjusts the checksum.
 ///
-/// Clones share one state: keep one to switch it and to read its count.
+/// Clones share one state: keep a clone to switch it and to read its count.
 #[derive(Clone, Debug)]
 pub struct StripMptcp {
     when: When,
@@ -67,34 +67,36 @@ pub struct StripMptcp {
 
 impl StripMptcp {
     /// From SYN and SYN/ACK only, as the commonest firewalls do: a server sees plain TCP and
-    /// answers so; what looked like a join arrives as a connection of its own.
+    /// answers with plain TCP; a join arrives as a separate connection.
     pub fn from_syn() -> StripMptcp {
         StripMptcp::new(When::Syn, true)
     }
 
-    /// From all but SYN and SYN/ACK: both ends agree on MPTCP, and then neither hears of it
-    /// again, not even in the third packet. They fall back with the first data.
+    /// From all segments except SYN and SYN/ACK: both ends agree on MPTCP, and then neither
+    /// receives an MPTCP option again, not even in the third packet. They fall back with the first
+    /// data.
     pub fn after_handshake() -> StripMptcp {
         StripMptcp::new(When::AfterHandshake, true)
     }
 
-    /// From all but SYN and SYN/ACK, but not before [`StripMptcp::enable`]: a route changes under
-    /// an established connection.
+    /// From all segments except SYN and SYN/ACK, but not before [`StripMptcp::enable`], as if the
+    /// route of an established connection changed.
     pub fn when_enabled() -> StripMptcp {
         StripMptcp::new(When::AfterHandshake, false)
     }
 
-    /// From all but SYN and SYN/ACK, once `bytes` of payload have passed in either direction.
+    /// From all segments except SYN and SYN/ACK, once `bytes` of payload have passed in either
+    /// direction.
     pub fn after_payload(bytes: u64) -> StripMptcp {
         StripMptcp::new(When::AfterPayload(bytes), true)
     }
 
-    /// Begins, or begins again, to strip.
+    /// Starts to strip, or starts again.
     pub fn enable(&self) {
         self.is_enabled.store(true, Ordering::SeqCst);
     }
 
-    /// Lets everything pass untouched.
+    /// Lets all segments pass unchanged.
     pub fn disable(&self) {
         self.is_enabled.store(false, Ordering::SeqCst);
     }
@@ -134,12 +136,12 @@ impl Middlebox for StripMptcp {
     }
 }
 
-/// Decides which segments a [`DropSegments`] is after.
+/// Decides which segments a [`DropSegments`] drops.
 type Predicate = Box<dyn FnMut(&Segment<'_>) -> bool + Send>;
 
 /// Drops TCP segments of a certain kind: all of them, or the first few.
 ///
-/// Clones share one state: keep one to read its count.
+/// Clones share one state: keep a clone to read its count.
 #[derive(Clone)]
 pub struct DropSegments {
     shared: Arc<Mutex<Dropping>>,
@@ -160,26 +162,26 @@ impl DropSegments {
         DropSegments { shared: Arc::new(Mutex::new(state)) }
     }
 
-    /// Drops SYNs that ask for MPTCP, new connections and joins, as a firewall that wants no
+    /// Drops SYNs with MPTCP options, of new connections and of joins, like a firewall that rejects
     /// unknown options: the kernel tries plain TCP after some seconds.
     pub fn mptcp_syns() -> DropSegments {
         DropSegments::all(|segment| segment.is_syn && segment.mptcp().next().is_some())
     }
 
-    /// Drops SYNs that want to join a connection: the subflow never opens.
+    /// Drops SYNs that join a connection: the subflow never opens.
     pub fn join_syns() -> DropSegments {
         DropSegments::all(|segment| segment.is_syn && segment.has(Subtype::MpJoin))
     }
 
     /// Drops the third packet of joins, which proves that the joining end knows the keys. That end
-    /// believes that the subflow is established, and repeats the packet; the other one has nothing.
+    /// considers the subflow established, and repeats the packet; the other end has no subflow.
     pub fn third_ack_of_join() -> DropSegments {
         DropSegments::all(|segment| !segment.is_syn && segment.has(Subtype::MpJoin))
     }
 
-    /// Drops what answers the third packet of joins. The answering end uses the subflow; the
-    /// joining one may not send on it yet. All pure ACKs of that flow are such answers, and each
-    /// is dropped; a segment with payload passes and completes the join.
+    /// Drops the answer to the third packet of joins. The answering end uses the subflow; the
+    /// joining end may not send on it yet. All pure ACKs of that flow are such answers, and each is
+    /// dropped; a segment with payload passes and completes the join.
     pub fn fourth_ack_of_join() -> DropSegments {
         let mut joins = HashSet::new();
         DropSegments::all(move |segment| {
@@ -207,7 +209,7 @@ impl DropSegments {
     }
 
     fn lock(&self) -> MutexGuard<'_, Dropping> {
-        // A predicate that panicked has ended the wire; the count is still true.
+        // A predicate that panicked has ended the wire; the count is still correct.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -216,7 +218,7 @@ impl Middlebox for DropSegments {
     fn inspect(&mut self, direction: Direction, frame: &mut [u8]) -> Verdict {
         let Some(segment) = Segment::parse(direction, frame) else { return Verdict::Forward };
         let mut state = self.lock();
-        // The predicate sees every segment, also once nothing is dropped: it may follow a story.
+        // The predicate sees every segment, even if no more are dropped: it may keep state.
         if !(state.predicate)(&segment) || state.left == 0 {
             return Verdict::Forward;
         }

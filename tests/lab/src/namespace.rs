@@ -11,7 +11,7 @@
 //!
 //! A network namespace belongs to a thread, not to a process. `/proc/sys/net` follows the calling
 //! thread, but `/proc/net` follows the first thread of the process: read `/proc/thread-self/net`
-//! instead. `/sys/class/net` shows the namespace in which /sys was mounted, whoever asks.
+//! instead. `/sys/class/net` always shows the namespace in which /sys was mounted.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -31,13 +31,13 @@ use crate::tools;
 /// The namespace of the calling thread. `/proc/self` would be that of the first thread.
 const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
 
-/// Settings that make a namespace fit for experiments. Those that a kernel lacks are skipped.
+/// Settings for tests in a namespace. Those that a kernel lacks are skipped.
 const SETTINGS: [(&str, &str); 15] = [
     // The machine's default may be bbr, which collapses on a cable without delay.
     ("net/ipv4/tcp_congestion_control", "reno"),
     // One lost SYN must not make all later connections plain TCP.
     ("net/mptcp/blackhole_timeout", "0"),
-    // New namespaces copy the machine's filter; only routers that ask for one shall have one.
+    // New namespaces copy the machine's filter; only routers that configure a filter must have one.
     ("net/ipv4/conf/all/rp_filter", "0"),
     ("net/ipv4/conf/default/rp_filter", "0"),
     // IPv6 addresses must be usable at once, and must outlive a pulled cable.
@@ -47,7 +47,7 @@ const SETTINGS: [(&str, &str); 15] = [
     ("net/ipv6/conf/default/dad_transmits", "0"),
     ("net/ipv6/conf/all/keep_addr_on_down", "1"),
     ("net/ipv6/conf/default/keep_addr_on_down", "1"),
-    // No router answers solicitations here: keep them out of the wires' counters.
+    // No router answers solicitations here: this keeps them out of the wires' counters.
     ("net/ipv6/conf/all/router_solicitations", "0"),
     ("net/ipv6/conf/default/router_solicitations", "0"),
     ("net/ipv6/conf/all/accept_ra", "0"),
@@ -56,13 +56,14 @@ const SETTINGS: [(&str, &str); 15] = [
     ("net/ipv6/conf/default/autoconf", "0"),
 ];
 
-/// A handle to a network namespace. Clones are handles to the same namespace, which ends with the last of
-/// its handles, threads, children and sockets. Closed connections whose cable was pulled may keep it for
-/// another minute.
+/// A handle to a network namespace. Clones are handles to the same namespace, which ends with the
+/// last of its handles, threads, children and sockets. Closed connections whose cable was pulled
+/// may keep it for another minute.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     file: Arc<File>,
-    /// Present if the lab has made the namespace: the last handle hastens its end.
+    /// Present if the lab has made the namespace: the last handle shortens the life of closed
+    /// connections.
     _end: Option<Arc<HurriedEnd>>,
 }
 
@@ -91,11 +92,11 @@ impl Namespace {
         Ok(Namespace { file: Arc::new(File::open(OWN_NAMESPACE)?), _end: None })
     }
 
-    /// Calls `f` in the namespace, on a thread of its own, and waits for it. Panics are passed on.
+    /// Calls `f` in the namespace, on a separate thread, and waits for it. Panics are passed on.
     ///
     /// # Panics
-    /// When the thread cannot be started or may not enter, for which [`Namespace::enter`] has an
-    /// error.
+    /// If the thread cannot be started or may not enter the namespace. [`Namespace::enter`] returns
+    /// an error instead.
     pub fn run<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
         on_thread(|| {
             self.enter_for_good().expect("enter the namespace");
@@ -112,7 +113,7 @@ impl Namespace {
         let namespace = self.clone();
         own_name(thread::Builder::new()).spawn(move || {
             namespace.enter_for_good().expect("enter the namespace");
-            // The running thread keeps the namespace, so that the handle need not.
+            // The running thread keeps the namespace, so the handle need not.
             drop(namespace);
             f()
         })
@@ -125,13 +126,14 @@ impl Namespace {
         Ok(Entered { home, not_send: PhantomData })
     }
 
-    /// Moves the calling thread into the namespace; threads and children it starts begin there.
+    /// Moves the calling thread into the namespace; threads and children that it starts begin
+    /// there.
     pub fn enter_for_good(&self) -> io::Result<()> {
         Ok(setns(&*self.file, CloneFlags::CLONE_NEWNET)?)
     }
 
-    /// A command that will run in the namespace. It sees this process's mounts, so programs that
-    /// read /sys/class/net see other interfaces than those of the namespace.
+    /// A command that runs in the namespace. It sees this process's mounts, so programs that read
+    /// /sys/class/net see other interfaces than those of the namespace.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(tools::find(program.as_ref()));
         child::start_in(&mut command, Arc::clone(&self.file));
@@ -148,7 +150,7 @@ impl Namespace {
         self.output("ip", arguments)
     }
 
-    /// Runs a batch of `ip` commands, one a line: one child for all of them.
+    /// Runs a batch of `ip` commands, one per line, in a single child process.
     pub fn ip_batch(&self, text: &str) -> io::Result<()> {
         tools::run(self.command("ip").args(["-batch", "-"]), text).map(drop)
     }
@@ -172,7 +174,7 @@ impl Namespace {
     }
 
     /// Writes a setting, such as `net.ipv4.ip_forward`. As with sysctl(8), a key may use slashes
-    /// instead of dots, for the sake of interfaces with a dot in their name.
+    /// instead of dots, for interfaces with a dot in their name.
     pub fn set_sysctl(&self, key: &str, value: &str) -> io::Result<()> {
         let _entered = self.enter()?;
         write_sysctl(key, value)
@@ -183,8 +185,7 @@ impl Namespace {
         self.file.as_fd()
     }
 
-    /// A path by which children of this process can name the namespace, as in `ip link add …
-    /// netns PATH`.
+    /// A path to the namespace for children of this process, as in `ip link add … netns PATH`.
     pub(crate) fn path(&self) -> String {
         format!("/proc/{}/fd/{}", process::id(), self.file.as_raw_fd())
     }
@@ -210,13 +211,14 @@ impl Drop for Entered {
         let result = setns(&self.home, CloneFlags::CLONE_NEWNET);
         // A thread in the wrong namespace could change the machine's own network.
         if !thread::panicking() {
-            result.expect("go back to the thread's own namespace");
+            result.expect("return to the thread's own namespace");
         }
     }
 }
 
-/// Closed connections with unsent data keep a namespace for a minute or two: a FIN into a pulled cable is
-/// repeated that long. When no handle is left, they may give up.
+/// Closed connections with unsent data keep a namespace for a minute or two: a FIN into a pulled
+/// cable is repeated for that long. When no handle is left, the lab lets the kernel drop them
+/// sooner.
 #[derive(Debug)]
 struct HurriedEnd {
     file: Arc<File>,
@@ -225,7 +227,7 @@ struct HurriedEnd {
 impl Drop for HurriedEnd {
     fn drop(&mut self) {
         let namespace = Namespace { file: Arc::clone(&self.file), _end: None };
-        // The kernel looks at these whenever such a connection's timer fires. Without them the
+        // The kernel reads these whenever the timer of such a connection fires. Without them, the
         // namespace only lives longer, so errors do not matter.
         if let Ok(_entered) = namespace.enter() {
             let _ = write_sysctl("net/ipv4/tcp_orphan_retries", "1");
@@ -234,7 +236,7 @@ impl Drop for HurriedEnd {
     }
 }
 
-/// Calls `f` on a thread of its own, so that the caller's namespace stays as it is.
+/// Calls `f` on a separate thread, so that the caller's namespace is unchanged.
 fn on_thread<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = own_name(thread::Builder::new()).spawn_scoped(scope, f)?;

@@ -1,6 +1,6 @@
 //! What the kernel reports about connections, read by independent tools: ss, nstat, ip.
 //!
-//! These are for tests: they panic with the tool's message if a tool fails.
+//! These are for tests: they panic with the message of the tool if it fails.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,22 +11,22 @@ use crate::namespace::Namespace;
 pub struct SsSubflow {
     /// The state, as ss writes it: `ESTAB`, `SYN-SENT`, …
     pub state: String,
-    /// Our address.
+    /// The local address.
     pub local: SocketAddr,
     /// The peer's address.
     pub remote: SocketAddr,
     /// The interface to which the subflow is bound, if it is.
     pub interface: Option<String>,
-    /// Our token, in the hexadecimal digits of ss. It names the connection on this host.
+    /// The local token, in the hexadecimal digits of ss. It identifies the connection on this host.
     pub token: String,
     /// The peer's token: `0000` on the initial subflow.
     pub remote_token: String,
-    /// Our address id.
+    /// The local address id.
     pub local_id: u8,
     /// The peer's address id.
     pub remote_id: u8,
-    /// The letters of `tcp-ulp-mptcp flags:`, such as `Jjec`: `e` is fully established, `b` and
-    /// `B` are backup at this end and at the peer's. Capitals are the peer's.
+    /// The letters of `tcp-ulp-mptcp flags:`, such as `Jjec`: `e` is fully established; `b` and `B`
+    /// are backup, marked by this end and by the peer. Capitals are the peer's.
     pub flags: String,
     /// Everything that ss prints after the addresses.
     pub details: String,
@@ -37,13 +37,13 @@ pub struct SsSubflow {
 pub struct SsConnection {
     /// The state, as ss writes it: `ESTAB`, `CLOSE-WAIT`, …
     pub state: String,
-    /// Our address, of the initial subflow.
+    /// The local address of the initial subflow.
     pub local: SocketAddr,
-    /// The peer's address, of the initial subflow.
+    /// The peer's address of the initial subflow.
     pub remote: SocketAddr,
     /// The number of bytes that were received and not read.
     pub unread: u64,
-    /// Our token, in the hexadecimal digits of ss.
+    /// The local token, in the hexadecimal digits of ss.
     pub token: String,
     /// Everything that ss prints after the addresses.
     pub details: String,
@@ -70,13 +70,13 @@ pub struct Endpoint {
     pub interface: Option<String>,
 }
 
-/// All subflows of the namespace but listeners, by `ss -tniae`.
+/// All subflows of the namespace except listeners, by `ss -tniae`.
 #[track_caller]
 pub fn ss_subflows(namespace: &Namespace) -> Vec<SsSubflow> {
     ask(namespace, "ss", &["-O", "-tniaeH"]).lines().filter_map(subflow).collect()
 }
 
-/// All MPTCP connections of the namespace but listeners, by `ss -Mniae`.
+/// All MPTCP connections of the namespace except listeners, by `ss -Mniae`.
 #[track_caller]
 pub fn ss_connections(namespace: &Namespace) -> Vec<SsConnection> {
     ask(namespace, "ss", &["-O", "-MniaeH"]).lines().filter_map(connection).collect()
@@ -85,7 +85,7 @@ pub fn ss_connections(namespace: &Namespace) -> Vec<SsConnection> {
 /// A counter of the namespace by its full name, such as `MPTcpExtMPJoinAckRx`, by `nstat -asz`.
 ///
 /// # Panics
-/// Also when the kernel has no counter of this name.
+/// Also if the kernel has no counter of this name.
 #[track_caller]
 pub fn nstat(namespace: &Namespace, counter: &str) -> u64 {
     counter_in(&ask(namespace, "nstat", &["-asz"]), counter)

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 /// The most bytes that [`pattern`] returns at once.
 pub const CHUNK: usize = 64 << 10;
 
-/// The number of bytes after which the pattern repeats. It is a prime larger than a chunk, so that a
-/// misplaced segment or buffer never matches the bytes that belong in its place.
+/// The number of bytes after which the pattern repeats. It is a prime larger than a chunk, so that
+/// a misplaced segment or buffer never matches the expected bytes.
 const PERIOD: usize = 65_539;
 
 /// Returns the `len` bytes of an endless pattern that begin at `offset`, at most [`CHUNK`].

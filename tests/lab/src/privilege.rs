@@ -12,40 +12,44 @@ use nix::unistd::{getegid, geteuid};
 const CAP_NET_ADMIN: u32 = 12;
 const CAP_SYS_ADMIN: u32 = 21;
 
-/// Tries to make a network namespace. An error says in plain words why that fails and what helps.
+/// Tries to make a network namespace. The error contains the reason and a remedy.
 pub fn can_make_namespaces() -> Result<(), String> {
-    // On a thread of its own: the caller's namespace stays as it is.
+    // On a separate thread, so that the caller's namespace is unchanged.
     let tried = thread::scope(|scope| {
         scope.spawn(|| unshare(CloneFlags::CLONE_NEWNET)).join().expect("unshare never panics")
     });
     match tried {
         Ok(()) => Ok(()),
         Err(Errno::EPERM) => Err(format!(
-            "this process may not make network namespaces (that needs CAP_SYS_ADMIN). {}",
+            "cannot make a network namespace: this process lacks CAP_SYS_ADMIN. {}",
             remedy()
         )),
-        Err(Errno::ENOSPC) => Err("the system's limit of network namespaces is reached. \
-             As root: `sysctl user.max_net_namespaces=1000`."
-            .to_owned()),
-        Err(Errno::EINVAL) => Err("this kernel has no network namespaces (CONFIG_NET_NS). \
-             Use another kernel."
-            .to_owned()),
+        Err(Errno::ENOSPC) => {
+            Err("cannot make a network namespace: the system's limit is reached. \
+             Raise it as root: `sysctl user.max_net_namespaces=1000`."
+                .to_owned())
+        }
+        Err(Errno::EINVAL) => {
+            Err("cannot make a network namespace: this kernel does not support them. \
+             Use a kernel with CONFIG_NET_NS."
+                .to_owned())
+        }
         Err(error) => Err(format!("cannot make a network namespace: {}.", error.desc())),
     }
 }
 
-/// Makes the process root inside a user namespace of its own, unless it may already administer
-/// networks. An ordinary user can then build networks that only this process sees.
+/// Makes the process root inside its own user namespace, unless it may already administer networks.
+/// An ordinary user can then build networks that only this process sees.
 ///
-/// Call it first in `main`: the kernel refuses it to a process that has started threads. The
-/// process then is in a new, empty network namespace and reads and writes files as before.
+/// Call it first in `main`: the kernel does not allow it for a process that has started threads.
+/// The process is then in a new, empty network namespace, and reads and writes files as before.
 pub fn become_root_in_user_namespace() -> io::Result<()> {
     if has_capabilities() {
         return Ok(());
     }
     let (user, group) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).map_err(explain_refusal)?;
-    // Without giving up setgroups() first, an ordinary user may not map a group.
+    // An ordinary user may map a group only after disabling setgroups().
     let maps = [
         ("/proc/self/setgroups", "deny".to_owned()),
         ("/proc/self/uid_map", format!("0 {user} 1")),
@@ -62,9 +66,12 @@ pub fn become_root_in_user_namespace() -> io::Result<()> {
 
 fn explain_refusal(error: Errno) -> io::Error {
     let reason = match error {
-        Errno::EPERM => format!("the system forbids it. {}", remedy()),
+        Errno::EPERM => format!("the system does not allow it. {}", remedy()),
         Errno::ENOSPC => format!("the limit of user namespaces is reached. {}", remedy()),
-        Errno::EINVAL => "the process already has threads. Call this first in main.".to_owned(),
+        Errno::EINVAL => {
+            "the process already has threads. Call become_root_in_user_namespace first in main."
+                .to_owned()
+        }
         other => format!("{}.", other.desc()),
     };
     let text = format!("cannot make a user namespace: {reason}");
@@ -85,7 +92,7 @@ fn effective_capabilities(status: &str) -> Option<u64> {
     u64::from_str_radix(hex.trim(), 16).ok()
 }
 
-/// The one thing to do on this system so that namespaces can be made.
+/// The remedy on this system.
 fn remedy() -> String {
     let is = |key: &str, value: &str| {
         let path = format!("/proc/sys/{}", key.replace('.', "/"));
@@ -99,12 +106,14 @@ fn remedy() -> String {
     let closed = switches.iter().find(|(key, bad, _)| is(key, bad));
     match closed {
         Some((key, bad, good)) => format!(
-            "Run it as root, or let users have namespaces (here {key} is {bad}): \
+            "Run it as root, or allow user namespaces ({key} is {bad} now): \
              as root, `sysctl {key}={good}`."
         ),
-        None => "Run it as root, or under `unshare -Urn`; in a container, start that with \
+        None => {
+            "Run it as root, or under `unshare -Urn`; in a container, start the container with \
                  `--privileged`."
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts a program, of which the standard output is read here.
+    /// Starts a program; its standard output is read here.
     #[track_caller]
     pub fn start(mut command: Command) -> Program {
         let child = command.stdout(Stdio::piped()).spawn();
@@ -81,7 +81,7 @@ impl Program {
         stream
     }
 
-    /// Waits until the program ends with success and returns the lines that were not read yet.
+    /// Waits until the program ends with success, and returns the lines that were not yet read.
     #[track_caller]
     pub fn end(mut self) -> Vec<String> {
         let lines = std::iter::from_fn(|| self.next_line()).collect::<Vec<_>>();
@@ -93,7 +93,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Both fail only after the program has ended and was waited for.
+        // Both fail only if the program has already ended and was waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

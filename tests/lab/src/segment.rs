@@ -1,6 +1,6 @@
 //! TCP segments inside Ethernet frames: reading them, and removing their MPTCP options.
 //!
-//! Pure code over bytes that came from a network: any bytes are allowed, and none makes it panic.
+//! Pure code over bytes from a network: any bytes are allowed, and none make it panic.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
@@ -17,7 +17,7 @@ const OPTION_END: u8 = 0;
 const OPTION_NOP: u8 = 1;
 const OPTION_MPTCP: u8 = 30;
 
-/// IPv6 headers that may stand before TCP: hop-by-hop, routing, destination options.
+/// IPv6 headers that may precede TCP: hop-by-hop, routing, destination options.
 const IPV6_EXTENSIONS: [u8; 3] = [0, 43, 60];
 const IPV6_EXTENSIONS_MAX: usize = 8;
 
@@ -35,7 +35,7 @@ pub enum Subtype {
     AddAddr,
     /// Withdraws an address.
     RemoveAddr,
-    /// Makes a subflow a backup, or no longer.
+    /// Makes a subflow a backup, or a regular one again.
     MpPrio,
     /// Reports a checksum that is wrong.
     MpFail,
@@ -76,7 +76,7 @@ pub struct MptcpOption<'a> {
 /// A TCP segment on a wire.
 #[derive(Clone, Debug)]
 pub struct Segment<'a> {
-    /// Which way it goes.
+    /// Its direction.
     pub direction: Direction,
     /// The sender.
     pub source: SocketAddr,
@@ -86,13 +86,13 @@ pub struct Segment<'a> {
     pub sequence: u32,
     /// The next byte that its sender expects.
     pub acknowledgement: u32,
-    /// It opens a connection or a subflow, or accepts that.
+    /// It opens or accepts a connection or a subflow.
     pub is_syn: bool,
-    /// It acknowledges something.
+    /// It acknowledges data or a SYN.
     pub is_ack: bool,
     /// It closes one direction.
     pub is_fin: bool,
-    /// It aborts.
+    /// It resets the connection or the subflow.
     pub is_rst: bool,
     /// How many bytes of payload it has.
     pub payload_len: usize,
@@ -100,8 +100,8 @@ pub struct Segment<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// Reads the TCP segment of an Ethernet frame. `None` when there is none, or when it is a
-    /// fragment or cut short.
+    /// Reads the TCP segment of an Ethernet frame. Returns `None` if the frame has none, or a
+    /// fragment or a truncated one.
     pub fn parse(direction: Direction, frame: &'a [u8]) -> Option<Segment<'a>> {
         let layout = Layout::of(frame)?;
         let tcp = frame.get(layout.tcp.clone())?;
@@ -143,7 +143,8 @@ impl<'a> Segment<'a> {
 }
 
 /// Overwrites the MPTCP options of the frame's TCP segment with no-operations and adjusts the
-/// checksum: what was right stays right, what was wrong stays wrong. Returns how many there were.
+/// checksum: a correct one stays correct, a wrong one stays wrong. Returns how many options there
+/// were.
 pub fn strip_mptcp(frame: &mut [u8]) -> usize {
     let Some(layout) = Layout::of(frame) else { return 0 };
     let checksum_at = layout.tcp.start + 16;
@@ -167,7 +168,7 @@ pub fn strip_mptcp(frame: &mut [u8]) -> usize {
     found.len()
 }
 
-/// Where in a frame things are.
+/// The positions of the parts of a frame.
 struct Layout {
     source: IpAddr,
     destination: IpAddr,
@@ -190,7 +191,7 @@ impl Layout {
     }
 }
 
-/// The addresses of an IPv4 packet and where its TCP segment is.
+/// The addresses of an IPv4 packet, and the position of its TCP segment.
 fn ipv4(frame: &[u8]) -> Option<(IpAddr, IpAddr, Range<usize>)> {
     let packet = frame.get(ETHERNET_HEADER..)?;
     let header = usize::from(packet.first()? & 0x0f) * 4;
@@ -206,7 +207,7 @@ fn ipv4(frame: &[u8]) -> Option<(IpAddr, IpAddr, Range<usize>)> {
     is_tcp.then_some((address(12)?.into(), address(16)?.into(), tcp))
 }
 
-/// The addresses of an IPv6 packet and where its TCP segment is.
+/// The addresses of an IPv6 packet, and the position of its TCP segment.
 fn ipv6(frame: &[u8]) -> Option<(IpAddr, IpAddr, Range<usize>)> {
     let packet = frame.get(ETHERNET_HEADER..)?;
     let end = 40 + usize::from(be16(packet, 4)?);
@@ -230,7 +231,7 @@ fn ipv6(frame: &[u8]) -> Option<(IpAddr, IpAddr, Range<usize>)> {
     (next == PROTOCOL_TCP && at <= end).then_some((address(8)?, address(24)?, tcp))
 }
 
-/// Where each option is, up to the end or to the first that makes no sense.
+/// The position of each option, up to the end or to the first invalid one.
 fn option_ranges(options: &[u8]) -> impl Iterator<Item = Range<usize>> + use<'_> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -254,7 +255,7 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// The ones' complement sum of big-endian words, an odd last byte being the upper half of one.
+/// The ones' complement sum of big-endian words; an odd last byte is the upper half of one.
 fn sum_of_words(bytes: &[u8]) -> u16 {
     let word = |pair: &[u8]| (u32::from(pair[0]) << 8) | u32::from(*pair.get(1).unwrap_or(&0));
     fold(bytes.chunks(2).map(word).sum())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::privilege::can_make_namespaces;
 use crate::sys::wait;
 
-/// The first pause between two looks, and the longest. They double in between.
+/// The first pause between two checks, and the longest. The pause doubles in between.
 const PAUSE_MIN: Duration = Duration::from_micros(200);
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
@@ -24,7 +24,7 @@ pub fn ready() -> bool {
 
 /// Reports on standard error that the running test is skipped, and why. The test must return then.
 pub fn skip(why: &str) {
-    // libtest calls the thread of a test as the test, and swallows what the print macros write.
+    // libtest gives the thread of a test the test's name, and captures what the print macros write.
     let name = thread::current().name().filter(|name| *name != "main").unwrap_or("").to_owned();
     let _ = writeln!(io::stderr(), "skip: {name}: {why}");
 }
@@ -32,14 +32,14 @@ pub fn skip(why: &str) {
 /// Waits until `condition` holds, checking it again and again.
 ///
 /// # Panics
-/// When it does not hold before the deadline; the message contains `what`.
+/// If the condition does not hold before the deadline; the message contains `what`.
 #[track_caller]
 pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     let mut pause = PAUSE_MIN;
     while !condition() {
         assert!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
-        // No descriptor becomes readable at that moment, so this pauses briefly.
+        // No descriptor reports this, so the function polls.
         let _ = wait::readable([], Some(pause));
         pause = (pause * 2).min(PAUSE_MAX);
     }

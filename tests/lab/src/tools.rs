@@ -1,4 +1,4 @@
-//! Runs the system's network tools and turns their complaints into errors.
+//! Runs the system's network tools and turns their error messages into errors.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Where administrators' tools live. Ordinary users often lack these in their PATH.
+/// The folders of administrators' tools. Ordinary users often lack these in their PATH.
 const ADMINISTRATORS_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// Finds a program as the shell would, and then where only administrators look.
+/// Finds a program as the shell would, and then in the administrators' folders.
 pub(crate) fn find(program: &OsStr) -> OsString {
     if program.as_encoded_bytes().contains(&b'/') {
         return program.to_owned();
@@ -26,7 +26,7 @@ pub(crate) fn find(program: &OsStr) -> OsString {
         .map_or_else(|| program.to_owned(), |folder| folder.join(program).into_os_string())
 }
 
-/// Runs a command to its end, feeding it `input`, and returns what it printed.
+/// Runs a command to its end with `input` on its standard input, and returns what it printed.
 pub(crate) fn run(command: &mut Command, input: &str) -> io::Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = command
@@ -36,7 +36,7 @@ pub(crate) fn run(command: &mut Command, input: &str) -> io::Result<String> {
         .spawn()
         .map_err(|error| cannot_start(&name, &error))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A child that refuses its input says why on its way out; that is the better error.
+        // If the child exits without reading its input, its own message is the better error.
         let _ = stdin.write_all(input.as_bytes());
     }
     let output = child.wait_with_output()?;
@@ -55,9 +55,9 @@ pub(crate) fn run(command: &mut Command, input: &str) -> io::Result<String> {
 
 fn cannot_start(name: &str, error: &io::Error) -> io::Error {
     let remedy = match error.kind() {
-        // Also what a search through folders that we may not read ends with.
+        // A search through folders that this process may not read ends with the latter.
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
-            ": install it (package iproute2 or nftables)"
+            ". Install it: package iproute2 or nftables"
         }
         _ => "",
     };

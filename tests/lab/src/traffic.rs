@@ -1,6 +1,6 @@
-//! Servers and clients that move known bytes, over sockets made by hand.
+//! Servers and clients that transfer known bytes, over sockets made by hand.
 //!
-//! The bytes are the same in every run, so that both ends can tell whether they arrive intact.
+//! The bytes are the same in every run, so that both ends can check that they arrive intact.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -16,17 +16,17 @@ use crate::pattern::{CHUNK, pattern};
 use crate::sys::socket::{self, Protocol};
 use crate::sys::wait;
 
-/// A transfer that makes no progress for this long has failed: nothing here waits for ever.
+/// A transfer without progress for this long has failed: nothing here waits for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a server does with a connection.
 #[derive(Clone, Copy, Debug)]
 enum Service {
-    /// Sends this many bytes for each byte that it gets.
+    /// Sends this many bytes for each byte that it receives.
     Source(u64),
-    /// Receives everything, then reports how much, and how much of it was intact.
+    /// Receives everything, then reports how many bytes arrived, and how many of them were intact.
     Sink,
-    /// Sends back what it gets.
+    /// Sends back what it receives.
     Echo,
 }
 
@@ -45,8 +45,8 @@ struct Shared {
     accepted: Mutex<Vec<TcpStream>>,
 }
 
-/// Serves bytes: for each byte that a client sends it gets `bytes` bytes ([`fetch`]).
-/// Port 0 lets the kernel choose.
+/// Serves bytes: sends `bytes` bytes for each byte that a client sends ([`fetch`]). Port 0 lets the
+/// kernel choose.
 pub fn serve_source(ns: &Namespace, address: SocketAddr, bytes: u64) -> io::Result<Server> {
     Server::start(ns, address, Service::Source(bytes))
 }
@@ -56,18 +56,18 @@ pub fn serve_sink(ns: &Namespace, address: SocketAddr) -> io::Result<Server> {
     Server::start(ns, address, Service::Sink)
 }
 
-/// Sends back what it gets, until the client closes. Port 0 lets the kernel choose.
+/// Sends back what it receives, until the client closes. Port 0 lets the kernel choose.
 pub fn serve_echo(ns: &Namespace, address: SocketAddr) -> io::Result<Server> {
     Server::start(ns, address, Service::Echo)
 }
 
 impl Server {
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
     }
 
-    /// The connections that it has accepted so far, to look at them: reading from one takes bytes
+    /// The connections that it has accepted so far, for inspection: reading from one takes bytes
     /// away from the server. They stay open until the server is dropped.
     pub fn accepted(&self) -> io::Result<Vec<TcpStream>> {
         self.shared.accepted().iter().map(TcpStream::try_clone).collect()
@@ -91,7 +91,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The bell cannot be full: this is the only time it rings.
+        // The bell cannot be full: this is its only use.
         let _ = self.shared.bell.write(1);
         if let Some(thread) = self.thread.take() {
             // The thread of a server does not panic.
@@ -105,7 +105,7 @@ impl Shared {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Accepts connections and serves each on a thread of its own, until the bell rings.
+    /// Accepts connections and serves each on a separate thread, until the server must end.
     fn serve(&self, listener: &TcpListener, service: Service) {
         thread::scope(|scope| {
             while let Ok([_, false]) = wait::readable([listener.as_fd(), self.bell.as_fd()], None) {
@@ -187,7 +187,7 @@ impl Connect {
         self
     }
 
-    /// Within this time; the error is `WouldBlock` or says "in progress".
+    /// Within this time; the error is `WouldBlock`, or its text contains "in progress".
     pub fn timeout(mut self, timeout: Duration) -> Connect {
         self.timeout = Some(timeout);
         self
@@ -199,8 +199,8 @@ impl Connect {
         self
     }
 
-    /// Connects, in the calling thread's namespace. Reads and writes of the stream give up after
-    /// 30 s without progress.
+    /// Connects, in the calling thread's namespace. Reads and writes of the stream fail after 30 s
+    /// without progress.
     pub fn to(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let protocol = if self.is_plain_tcp { Protocol::Tcp } else { Protocol::Mptcp };
         let fd = socket::stream(address, protocol)?;
@@ -229,7 +229,8 @@ pub fn is_mptcp(socket: &impl AsFd) -> io::Result<bool> {
     socket::is_mptcp(socket)
 }
 
-/// Asks a source for its bytes and compares each. `bytes` is what the source was made with.
+/// Requests the bytes of a source and compares each. `bytes` is the number for which the source was
+/// made.
 pub fn fetch(mut stream: &TcpStream, bytes: u64) -> io::Result<()> {
     stream.write_all(&[1])?;
     let mut seen = Seen::default();

@@ -1,4 +1,4 @@
-//! Nothing is left behind. Alone in its file: it counts what the whole process has.
+//! Nothing is left behind. The only test in its file: it counts everything that the process has.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use subflows_lab::{Namespace, Topology, ready, traffic, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// How many entries a folder has; none when it is not there.
+/// How many entries a folder has; 0 if it does not exist.
 fn count(folder: &str) -> usize {
     fs::read_dir(folder).map_or(0, Iterator::count)
 }

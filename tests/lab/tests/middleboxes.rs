@@ -1,4 +1,4 @@
-//! Middleboxes do to MPTCP what they are named after, by the kernel's own counters.
+//! Middleboxes have the effect that their names promise, according to the kernel's counters.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -111,8 +111,8 @@ fn stripping_can_begin_in_the_middle_of_a_transfer() {
     let (_server, stream) = on_first(&net, false);
     (&stream).write_all(&[1]).unwrap();
     stream.set_nonblocking(true).unwrap();
-    // Nothing is said about the data: the sender, who still speaks MPTCP, repeats what seems
-    // unacknowledged, and the receiver takes that for new (seen on Linux 6.18).
+    // The packet carries no information about the data. The sender, which still uses MPTCP, repeats
+    // what seems unacknowledged, and the receiver accepts that as new data (seen on Linux 6.18).
     wait_until(SOON, "the receiver to fall back", || {
         let _ = (&stream).read(&mut [0; 10_000]);
         !traffic::is_mptcp(&stream).unwrap()
@@ -154,7 +154,8 @@ fn a_lost_fourth_ack_leaves_the_client_waiting() {
         let net = two_wires();
         let drops = DropSegments::fourth_ack_of_join();
         net.paths[1].wire().unwrap().add(drops.clone());
-        // A server that says nothing on its own account, so that only the ACK could complete it.
+        // A server that sends nothing on its own, so that only the ACK could complete the
+        // handshake.
         let ip = net.paths[0].server_ips()[usize::from(is_v6)];
         let server = traffic::serve_echo(&net.server, (ip, 0).into()).unwrap();
         let stream = net.client.run(|| traffic::connect(server.local_addr())).unwrap();

@@ -1,4 +1,4 @@
-//! Namespaces: what happens in them stays in them.
+//! What happens in a namespace has no effect outside of it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -91,7 +91,7 @@ fn a_failing_tool_says_why() {
     let error = namespace.ip_batch("link add\n").unwrap_err().to_string();
     assert!(error.contains("link add"), "{error}");
     let error = namespace.output("no-such-tool", &[]).unwrap_err().to_string();
-    assert!(error.contains("install it"), "{error}");
+    assert!(error.contains("Install it"), "{error}");
 }
 
 #[test]
@@ -103,7 +103,8 @@ fn a_namespace_vanishes_with_its_last_handle() {
     let doomed = Namespace::new().unwrap();
     let clone = doomed.clone();
     let far = fstat(doomed.fd()).unwrap().st_ino;
-    // The ends of a veth pair die together: the witness sees the other namespace go.
+    // Deleting one end of a veth pair deletes the other: the witness sees that the other namespace
+    // ended.
     let text =
         format!("link add w type veth peer name d\nlink set dev d netns {}\n", path(&doomed));
     witness.ip_batch(&text).unwrap();

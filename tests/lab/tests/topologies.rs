@@ -1,4 +1,4 @@
-//! Networks: both families, every path, what is filtered, what a pulled cable does.
+//! Networks: both families, every path, what is filtered, and the effect of a pulled cable.
 
 use std::net::{IpAddr, SocketAddr};
 use std::thread;
@@ -10,7 +10,7 @@ use subflows_lab::{Bytes, Net, Topology, WireOptions, oracle, ready, wait_until}
 const SOON: Duration = Duration::from_secs(10);
 const MEGABYTE: u64 = 1_000_000;
 
-/// Long enough for any answer on these networks, short enough to wait for none.
+/// Long enough for any answer on these networks, short enough to wait for one that does not come.
 const NO_ANSWER: Duration = Duration::from_millis(300);
 
 fn bytes(net: &Net) -> Vec<Bytes> {
@@ -36,7 +36,7 @@ fn every_path_of_every_network_carries_both_families() {
     });
 }
 
-/// A word there and back by one path, and nothing by the others.
+/// Sends a word there and back by one path, and nothing by the others.
 fn echo_by(net: &Net, path: &subflows_lab::Path) {
     for ip in path.server_ips() {
         let server = traffic::serve_source(&net.server, (ip, 0).into(), 10_000).unwrap();
@@ -125,7 +125,7 @@ fn a_pulled_cable_is_silent() {
             path.plug_in().unwrap();
             path.plug_in().unwrap();
             connect().unwrap();
-            // The other path never noticed.
+            // The other path is unaffected.
             let other = Connect::new().interface(&net.paths[0].client_interface);
             let address = (net.paths[0].server_ips()[usize::from(ip.is_ipv6())], 0);
             let server = traffic::serve_echo(&net.server, address.into()).unwrap();

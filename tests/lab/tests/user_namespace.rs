@@ -28,7 +28,7 @@ fn main() {
     println!("test user_namespace ({who}) ... ok");
 }
 
-/// Root of the machine can become anybody; root of a small user namespace cannot.
+/// Root of the machine can switch to any user; root of a small user namespace cannot.
 fn become_nobody() -> nix::Result<()> {
     setgroups(&[])?;
     let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));

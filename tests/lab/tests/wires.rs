@@ -15,7 +15,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A plain connection by path 0, whose timing says nothing about MPTCP.
+/// A plain connection by path 0, whose timing does not depend on MPTCP.
 fn connection(net: &Net, serve: impl Fn(std::net::SocketAddr) -> Server) -> (Server, TcpStream) {
     let server = serve((net.paths[0].server_v6, 0).into());
     let plain = Connect::new().plain_tcp();
@@ -24,7 +24,7 @@ fn connection(net: &Net, serve: impl Fn(std::net::SocketAddr) -> Server) -> (Ser
     (server, stream)
 }
 
-/// The shortest of some round trips: chance only makes them longer.
+/// The shortest of several round trips: other load only makes them longer.
 fn round_trip(stream: &mut TcpStream) -> Duration {
     let once = |_| {
         let start = Instant::now();

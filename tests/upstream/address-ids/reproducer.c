@@ -69,7 +69,7 @@ static long counter(const char *name) {
     return found;
 }
 
-/* Which path manager the sockets that are made from now on have. */
+/* Sets the path manager of the sockets that are made from now on. */
 static void path_manager(int is_userspace) {
     int file = open("/proc/sys/net/mptcp/path_manager", O_WRONLY);
     const char *value = is_userspace ? "userspace" : "kernel";
@@ -96,7 +96,8 @@ static void begin(int type, int command) {
     request.generic = (struct genlmsghdr){ command, 1, 0 };
 }
 
-/* Sends the request. An error number; the first answer that is not an acknowledgement is left in `answer`. */
+/* Sends the request. Returns an error number; leaves the first answer that is not an
+ * acknowledgement in `answer`. */
 static int ask(char *answer, int size) {
     if (netlink < 0) netlink = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
     check(netlink >= 0 && send(netlink, &request, request.head.nlmsg_len, 0) > 0, "netlink");
@@ -129,7 +130,7 @@ static void put_address(int type, struct sockaddr_in address, unsigned char id) 
     nest->nla_len = (char *)&request + request.head.nlmsg_len - (char *)nest;
 }
 
-/* An error number. */
+/* Returns an error number. */
 static int create(unsigned token, struct sockaddr_in from, unsigned char id, struct sockaddr_in to) {
     begin(family(), SUBFLOW_CREATE);
     put(MPTCP_PM_ATTR_TOKEN, &token, 4);

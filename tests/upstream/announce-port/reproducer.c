@@ -61,7 +61,7 @@ static int arrives(const char *port, const char *timestamps) {
     run("ip link set lo up && ip address add 2001:db8::1/64 dev lo nodad && ip address add 2001:db8::2/64 dev lo nodad");
     snprintf(command, sizeof command, "sysctl -qw net.ipv4.tcp_timestamps=%s", timestamps);
     run(command);
-    /* The kernel listens on that port, in a namespace where nothing else does. */
+    /* The kernel listens on that port, in a namespace without other listeners. */
     snprintf(command, sizeof command, "ip mptcp endpoint add 2001:db8::2 %s signal", port);
     run(command);
     inet_pton(AF_INET6, "2001:db8::1", &address.sin6_addr);

@@ -70,7 +70,7 @@ static long counter(const char *name) {
     return found;
 }
 
-/* Which path manager the sockets that are made from now on have. */
+/* Sets the path manager of the sockets that are made from now on. */
 static void path_manager(int is_userspace) {
     int file = open("/proc/sys/net/mptcp/path_manager", O_WRONLY);
     const char *value = is_userspace ? "userspace" : "kernel";
@@ -97,7 +97,8 @@ static void begin(int type, int command) {
     request.generic = (struct genlmsghdr){ command, 1, 0 };
 }
 
-/* Sends the request. An error number; the first answer that is not an acknowledgement is left in `answer`. */
+/* Sends the request. Returns an error number; leaves the first answer that is not an
+ * acknowledgement in `answer`. */
 static int ask(char *answer, int size) {
     if (netlink < 0) netlink = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
     check(netlink >= 0 && send(netlink, &request, request.head.nlmsg_len, 0) > 0, "netlink");

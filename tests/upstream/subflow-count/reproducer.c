@@ -55,7 +55,7 @@ static void rest(int milliseconds) {
     nanosleep(&time, NULL);
 }
 
-/* Which path manager the sockets that are made from now on have. */
+/* Sets the path manager of the sockets that are made from now on. */
 static void path_manager(int is_userspace) {
     int file = open("/proc/sys/net/mptcp/path_manager", O_WRONLY);
     const char *value = is_userspace ? "userspace" : "kernel";
@@ -82,7 +82,8 @@ static void begin(int type, int command) {
     request.generic = (struct genlmsghdr){ command, 1, 0 };
 }
 
-/* Sends the request. An error number; the first answer that is not an acknowledgement is left in `answer`. */
+/* Sends the request. Returns an error number; leaves the first answer that is not an
+ * acknowledgement in `answer`. */
 static int ask(char *answer, int size) {
     if (netlink < 0) netlink = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
     check(netlink >= 0 && send(netlink, &request, request.head.nlmsg_len, 0) > 0, "netlink");
@@ -124,7 +125,7 @@ static void subflow(int command, unsigned token, struct sockaddr_in from, unsign
     check(!errno, command == SUBFLOW_CREATE ? "MPTCP_PM_CMD_SUBFLOW_CREATE" : "MPTCP_PM_CMD_SUBFLOW_DESTROY");
 }
 
-/* The local ends of the live subflows, as the kernel lists them; their number. */
+/* Stores the local ends of the live subflows, as the kernel lists them; returns their number. */
 static int list(int sock, struct sockaddr_in *from, int most) {
     static struct {
         struct mptcp_subflow_data head;
@@ -137,7 +138,8 @@ static int list(int sock, struct sockaddr_in *from, int most) {
     return all.head.num_subflows;
 }
 
-/* Waits until so many subflows are there, besides the first one. What MPTCP_INFO says of their number. */
+/* Waits until there are this many additional subflows. Returns the number that MPTCP_INFO reports.
+ * */
 static int counted(int client, int expected) {
     struct mptcp_info info;
     socklen_t size = sizeof info;

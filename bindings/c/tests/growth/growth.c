@@ -1,13 +1,12 @@
 /*
- * A program that is compiled with today's header and with a grown one, and run with both libraries:
- * growth HOST PORT LOCAL today|later, of which the last word is the library's age.
- */
+ * A program that is compiled with today's header and with a later one, and run with both libraries:
+ * growth HOST PORT LOCAL today|later. The last word is the age of the library. */
 #include "../check.h"
 
 static struct sockaddr_storage second;
 static socklen_t second_length;
 
-/* One element more than there are subflows shows where the library stops writing. */
+/* One element more than there are subflows, to show where the library stops writing. */
 static void lists(int fd, bool is_later) {
     struct subflows_subflow paths[4], unwritten;
     memset(paths, 0xff, sizeof paths);
@@ -58,7 +57,7 @@ static void opens(int fd, bool is_later) {
         CHECK(opened.behind[i] == 0xff);
 }
 
-/* The later library has a bug: it is told, and the library goes on. */
+/* The later library panics in this call, reports that, and keeps working. */
 static void survives_a_bug(int fd, bool is_later) {
     int result = subflows_set_backup(fd, UINT32_MAX, 1);
     CHECK(result == (is_later ? -SUBFLOWS_E_PANIC : -SUBFLOWS_E_NO_SUCH_SUBFLOW));

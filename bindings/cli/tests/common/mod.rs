@@ -85,7 +85,7 @@ pub fn has_nobody() -> bool {
     let tried = Command::new("setpriv").args(NOBODY).arg("true").stderr(Stdio::null()).status();
     let is_had = tried.is_ok_and(|status| status.success());
     if !is_had {
-        skip("needs root and setpriv, to be somebody else");
+        skip("needs root and setpriv(1), to run as another user");
     }
     is_had
 }

@@ -1,8 +1,8 @@
 //! The sentences of scenarios, and the step that each performs.
 //!
-//! The parameter `{name}` stands for one word, `{name...}` for all remaining words. The text after
-//! a colon is what the step expects or names: a kind of error (`NotReady`), values
-//! (`is_ready=true`), or a name for the result.
+//! The parameter `{name}` matches one word, `{name...}` all remaining words. The text after a colon
+//! is what the step expects or names: a kind of error (`NotReady`), values (`is_ready=true`), or a
+//! name for the result.
 
 mod events;
 mod network;
@@ -49,7 +49,7 @@ pub fn is_known(step: &Step) -> bool {
     find(step).is_some()
 }
 
-/// The matching sentence whose parameters stand for the fewest words.
+/// The matching sentence whose parameters match the fewest words.
 fn find(step: &Step) -> Option<(Perform, Arguments)> {
     let text = step.text.replace("'s child ", " ");
     let all = SENTENCES.iter().copied().flatten();

@@ -60,7 +60,7 @@ fn request(world: &World, arguments: &Arguments) -> Result<Request> {
             _ => return failed(format!("unknown option of open: {how}")),
         };
     }
-    // The peer's address is IPv6. Port 0 stands for the port of the connection.
+    // The peer's address is IPv6. Port 0 means the port of the connection.
     if family == Family::V4OnV6 && !has_remote && actor == "client" {
         let server = world.path(1)?.server_v4;
         request = request.with("remote", SocketAddr::from((server, 0)));

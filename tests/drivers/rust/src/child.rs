@@ -1,4 +1,4 @@
-//! A child of the driver that answers in its place.
+//! A child of the driver that answers a request instead of the driver.
 
 use std::fs::File;
 use std::io::{Read, Write};

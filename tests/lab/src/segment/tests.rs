@@ -1,4 +1,4 @@
-//! Frames built by hand and frames made of noise.
+//! Frames built by hand, and frames of random bytes.
 
 use proptest::prelude::*;
 
@@ -44,7 +44,7 @@ fn frame(is_v6: bool, flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
     whole
 }
 
-/// The sum over pseudo header and segment: all ones when the checksum is right.
+/// The sum over pseudo header and segment: all ones if the checksum is correct.
 fn checksum_sum(frame: &[u8]) -> u16 {
     let layout = Layout::of(frame).unwrap();
     let len = layout.tcp.len() as u32;

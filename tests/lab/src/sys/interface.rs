@@ -1,5 +1,5 @@
-//! Interface flags and offloads by ioctl: no child process, so a namespace costs microseconds.
-//! Everything here speaks of the calling thread's network namespace.
+//! Interface flags and offloads by ioctl: without a child process, a namespace costs microseconds.
+//! Everything here concerns the calling thread's network namespace.
 
 use std::ffi::CString;
 use std::io;
@@ -26,18 +26,18 @@ const _: () = assert!(size_of::<EthtoolValue>() == 8);
 pub(crate) fn bring_up(name: &str) -> io::Result<()> {
     let mut request = named_request(name)?;
     let socket = any_socket()?;
-    // SAFETY: SIOCGIFFLAGS reads the name and writes the flags of this one `ifreq`, which is ours.
+    // SAFETY: SIOCGIFFLAGS reads the name and writes the flags of this one `ifreq` on the stack.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &mut request) })?;
     // SAFETY: the call above has just filled this member of the union.
     let flags = unsafe { request.ifr_ifru.ifru_flags };
     request.ifr_ifru.ifru_flags = flags | libc::IFF_UP as libc::c_short;
-    // SAFETY: SIOCSIFFLAGS only reads this one `ifreq`, which is ours.
+    // SAFETY: SIOCSIFFLAGS only reads this one `ifreq` on the stack.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) })?;
     Ok(())
 }
 
-/// Makes an interface send what a cable could carry: frames of at most one MTU with finished
-/// checksums. Reception may merge them again, as network cards do.
+/// Limits an interface to what a cable could carry: frames of at most one MTU with complete
+/// checksums. The receiver may merge them again, as network cards do.
 pub(crate) fn behave_like_hardware(name: &str) -> io::Result<()> {
     ethtool(name, ETHTOOL_STXCSUM, 0)?;
     ethtool(name, ETHTOOL_STSO, 0)?;
@@ -65,7 +65,7 @@ fn ethtool(name: &str, cmd: u32, data: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Interface ioctls go through a socket only to name the namespace: any unbound one will do.
+/// Interface ioctls use a socket only to select the namespace: any unbound socket works.
 fn any_socket() -> io::Result<UdpSocket> {
     UdpSocket::bind(("0.0.0.0", 0))
 }
@@ -76,7 +76,7 @@ fn named_request(name: &str) -> io::Result<libc::ifreq> {
     if name.is_empty() || name.len() >= request.ifr_name.len() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("`{name}` cannot be an interface: names have 1 to 15 bytes"),
+            format!("`{name}` is not an interface name: a name has 1 to 15 bytes"),
         ));
     }
     for (target, byte) in request.ifr_name.iter_mut().zip(name.bytes()) {

@@ -1,4 +1,4 @@
-//! Raw frames of one interface: a packet socket that takes in and gives out whole batches.
+//! Raw frames of one interface: a packet socket that receives and sends whole batches.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -6,11 +6,11 @@ use std::ptr;
 
 use super::{check, interface, socket};
 
-/// How many frames one system call moves. Larger batches save little and cost stack.
+/// How many frames one system call moves. Larger batches save little, and need more stack.
 pub(crate) const BATCH: usize = 32;
 
-/// What the kernel may keep for us while the wire's thread waits for a processor: a second of
-/// 100 Mbit/s, since on a busy machine that happens.
+/// How much the kernel may queue while the wire's thread waits for a processor, as happens on a
+/// busy machine: a second at 100 Mbit/s.
 const RECEIVE_BUFFER_BYTES: libc::c_int = 16 << 20;
 
 /// All frames that arrive at one interface, and a way to send from it.
@@ -23,17 +23,20 @@ impl PacketSocket {
     /// Opens a socket on an interface of the calling thread's namespace.
     pub(crate) fn open(name: &str) -> io::Result<PacketSocket> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-        // Protocol 0 keeps it deaf until it is bound, or it would hear every interface.
+        // Protocol 0 receives nothing until the socket is bound. Otherwise it would receive frames
+        // of every interface.
         // SAFETY: socket() takes three numbers.
         let fd = check(unsafe { libc::socket(libc::AF_PACKET, kind, 0) })?;
-        // SAFETY: the kernel has just given us this descriptor and nobody else knows it.
+        // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        // Our own frames must not come back to us, and need no queue of the kernel's.
+        // The socket must not receive its own frames, and needs no queueing discipline of the
+        // kernel.
         socket::set_int(&fd, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)?;
         socket::set_int(&fd, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, 1)?;
         let bytes = RECEIVE_BUFFER_BYTES;
         if socket::set_int(&fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes).is_err() {
-            // Older kernels reserve that for the machine's administrator; take what there is.
+            // Older kernels allow that only in the initial user namespace; otherwise the limit
+            // applies.
             socket::set_int(&fd, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes)?;
         }
         let packets = PacketSocket { fd };
@@ -42,7 +45,7 @@ impl PacketSocket {
     }
 
     /// Reads waiting frames into `buffers`, one each, without waiting. Returns each frame's true
-    /// length, which is larger than its buffer where the frame did not fit.
+    /// length, which is larger than its buffer if the frame did not fit.
     pub(crate) fn receive(
         &self,
         buffers: &mut [Box<[u8]>],
@@ -55,8 +58,8 @@ impl PacketSocket {
             piece.iov_len = buffer.len();
         }
         let mut headers = headers(&mut pieces);
-        // SAFETY: the first `count` headers point to pieces, and those to buffers, that outlive
-        // the call and are not touched otherwise; each length is that of its buffer.
+        // SAFETY: the first `count` headers point to pieces, and those to buffers, that outlive the
+        // call and are not accessed otherwise; each length is that of its buffer.
         let received = check(unsafe {
             libc::recvmmsg(
                 self.fd.as_raw_fd(),
@@ -72,7 +75,8 @@ impl PacketSocket {
         Ok(received)
     }
 
-    /// Sends frames, at most [`BATCH`]. Returns how many went out; an error is the first's.
+    /// Sends frames, at most [`BATCH`]. Returns how many were sent; an error is that of the first
+    /// frame.
     pub(crate) fn send(&self, frames: &[&[u8]]) -> io::Result<usize> {
         let count = frames.len().min(BATCH);
         let mut pieces = [EMPTY_PIECE; BATCH];

@@ -17,9 +17,9 @@ pub(crate) fn start_in(command: &mut Command, namespace: Arc<File>) {
     unsafe { command.pre_exec(enter) };
 }
 
-/// Asks for timers that fire when they are due, not up to 50 µs later as is the default.
+/// Requests timers that fire when they are due; by default they may be 50 µs late.
 pub(crate) fn sharpen_timers() {
     // SAFETY: PR_SET_TIMERSLACK takes one number and touches only the calling thread.
-    // A refusal would only cost precision, so the result does not matter.
+    // A failure would only cost precision, so the result does not matter.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
 }

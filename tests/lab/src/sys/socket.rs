@@ -1,4 +1,4 @@
-//! Multipath TCP sockets, made by hand so that the lab needs nothing of what it tests.
+//! Multipath TCP sockets, made by hand: the lab does not use the library that it tests.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use super::check;
 // From <linux/tcp.h>, since 6.9; libc does not have it.
 const TCP_IS_MPTCP: libc::c_int = 43;
 
-/// Which protocol a new socket speaks.
+/// The protocol of a new socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Mptcp,
@@ -71,7 +71,7 @@ pub(crate) fn stream(address: SocketAddr, protocol: Protocol) -> io::Result<Owne
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
     // SAFETY: socket() takes three numbers.
     let fd = check(unsafe { libc::socket(family, kind, protocol) })?;
-    // SAFETY: the kernel has just given us this descriptor and nobody else knows it.
+    // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn bind(socket: &impl AsFd, address: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Connects the socket, waiting as long as the kernel does.
+/// Connects the socket, and waits as long as the kernel does.
 pub(crate) fn connect(socket: &impl AsFd, address: SocketAddr) -> io::Result<()> {
     let raw = RawAddress::from(address);
     // SAFETY: the address outlives the call and `len` is its true length.
@@ -103,7 +103,7 @@ pub(crate) fn bind_to_device(socket: &impl AsFd, interface: &str) -> io::Result<
     set_option(socket, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes())
 }
 
-/// Lets connect and send give up after `seconds` (also bounds a connect that nobody answers).
+/// Limits connect and send to `seconds` (also a connect that is not answered).
 pub(crate) fn set_send_timeout(socket: &impl AsFd, timeout: std::time::Duration) -> io::Result<()> {
     let value = libc::timeval {
         tv_sec: timeout.as_secs() as libc::time_t,
@@ -126,7 +126,7 @@ pub(crate) fn set_int(
     set_option(socket, level, option, &value.to_ne_bytes())
 }
 
-/// Whether the connection of this socket speaks Multipath TCP now: the kernel's own word.
+/// Whether the connection of this socket uses Multipath TCP now, according to the kernel.
 pub(crate) fn is_mptcp(socket: &impl AsFd) -> io::Result<bool> {
     let mut value: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
-/// Waits until one of `fds` is readable (or broken, which a read then tells), or the time is up.
+/// Waits until one of `fds` is readable (or broken, which a read then reports), or the time is up.
 /// Returns which are; none after a timeout or a signal.
 pub(crate) fn readable<const N: usize>(
     fds: [BorrowedFd<'_>; N],

@@ -1,4 +1,4 @@
-//! A laptop: two uplinks, two routers that check where packets come from, one server address.
+//! A laptop: two uplinks, two routers that check source addresses, one server address.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -10,15 +10,15 @@ use crate::namespace::Namespace;
 const SERVER_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
 const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x113, 0, 0, 0, 0, 0x10);
 
-/// One way to the Internet.
+/// One uplink.
 struct Uplink {
     client_interface: &'static str,
     server_interface: &'static str,
     metric: u32,
-    /// The client's network, without the last number: the router is at 1, the client at 5.
+    /// The client's network, without the last number: the router has 1, the client has 5.
     client_v4: [u8; 3],
     client_v6: u16,
-    /// The network between router and server: the router is at 1, the server at 2.
+    /// The network between router and server: the router has 1, the server has 2.
     transit_v4: [u8; 3],
     transit_v6: u16,
 }
@@ -70,8 +70,8 @@ pub(super) fn build() -> io::Result<Net> {
 }
 
 impl Uplink {
-    /// A router between the client (its interface `c`) and the server (`s`) that drops packets
-    /// whose answer would leave by another interface.
+    /// A router between the client (its interface `c`) and the server (`s`) that drops packets if
+    /// the answer would leave by another interface.
     fn router(&self, client: &Namespace, server: &Namespace) -> io::Result<Namespace> {
         let router = Namespace::new()?;
         router.ip_batch(&format!(
@@ -99,8 +99,8 @@ impl Uplink {
         router.set_sysctl("net.ipv4.ip_forward", "1")?;
         router.set_sysctl("net.ipv4.conf.all.rp_filter", "1")?;
         router.set_sysctl("net.ipv6.conf.all.forwarding", "1")?;
-        // IPv6 has no such setting. Rules are asked after the table of local addresses, so that
-        // they judge forwarded packets only; a blackhole says nothing to the sender.
+        // IPv6 has no such setting. Rules are evaluated after the table of local addresses, so that
+        // they apply to forwarded packets only; a blackhole sends no error to the sender.
         let network = v6(self.client_v6, 0);
         router.ip6_batch(&format!(
             "rule add pref 100 iif c from {network}/64 lookup main\n\

@@ -1,4 +1,4 @@
-//! Whole networks: a client, a server, and more than one way between them.
+//! Whole networks: a client, a server, and more than one path between them.
 //!
 //! ```no_run
 //! # fn main() -> std::io::Result<()> {
@@ -23,27 +23,27 @@ use crate::namespace::Namespace;
 use crate::wire::{PathSpec, WireOptions};
 pub use path::{Bytes, Path};
 
-/// A client and a server that more than one path connects, each with IPv4 and IPv6. Everything
-/// vanishes with it.
+/// A client and a server with more than one path between them, each path with IPv4 and IPv6.
+/// Dropping the value removes the network.
 #[derive(Debug)]
 pub struct Net {
-    /// Where connections begin.
+    /// The namespace in which connections begin.
     pub client: Namespace,
-    /// Where they end.
+    /// The namespace of the server.
     pub server: Namespace,
-    /// What stands between the two; empty where a cable leads from one to the other.
+    /// The routers between the two; empty if cables connect them directly.
     pub routers: Vec<Namespace>,
-    /// The ways from the client to the server; the first is the one that the client prefers.
+    /// The paths from the client to the server; the client prefers the first one.
     pub paths: Vec<Path>,
 }
 
 impl Net {
-    /// Two cables, a subnet of its own on each, the server with an address in both. Nothing is
-    /// filtered: the network in which even careless programs work.
-    ///
-    /// The client's interfaces are `eth0` and `eth1`. Its default routes lead to the server by
-    /// either (metric 100 and 101), so that a socket bound to an interface reaches any address of
-    /// the server; one bound only to an address leaves by the interface of its destination.
+    /// Two cables, each a subnet, and the server has an address in both. Nothing is filtered: even
+    /// careless programs work in this network.
+    /// The client's interfaces are `eth0` and `eth1`. A default route by either (metric 100 and
+    /// 101) leads to the server, so that a socket that is bound to an interface reaches any address
+    /// of the server; a socket that is bound only to an address leaves by the interface of its
+    /// destination.
     pub fn two_subnets() -> io::Result<Net> {
         subnets::build(2)
     }
@@ -54,10 +54,10 @@ impl Net {
     }
 
     /// A laptop with `wlan0` and `wwan0`: two default routes (metric 600 and 700), each to a
-    /// router of its own with a strict reverse-path filter, and one server with one address.
+    /// separate router with a strict reverse-path filter, and one server with one address.
     ///
-    /// A packet that leaves by one interface with the other's address vanishes in the router, as
-    /// it does at most Internet providers: a socket must be bound to its interface.
+    /// The router drops a packet that leaves by one interface with the address of the other, as
+    /// most Internet providers do: a socket must be bound to its interface.
     pub fn laptop() -> io::Result<Net> {
         laptop::build()
     }
@@ -74,7 +74,7 @@ impl Net {
         wires::build(paths)
     }
 
-    /// As [`Net::wires`], for paths given in words, such as `wifi:20ms:50mbit`.
+    /// As [`Net::wires`], for paths in the form `wifi:20ms:50mbit`.
     pub fn from_specs(specs: &[PathSpec]) -> io::Result<Net> {
         let paths: Vec<_> = specs.iter().map(|spec| (spec.name.as_str(), spec.options)).collect();
         Net::wires(&paths)
@@ -85,8 +85,8 @@ impl Net {
         self.paths.iter().find(|path| path.client_interface == client_interface)
     }
 
-    /// Lets the kernel's own path manager open a subflow from each further path of the client, as
-    /// NetworkManager or mptcpd would configure it. New connections do so; old ones stay.
+    /// Makes the kernel's own path manager open a subflow from each further path of the client, as
+    /// NetworkManager or mptcpd would configure it. This affects new connections only.
     pub fn join_by_kernel(&self) -> io::Result<()> {
         const LIMITS: &str = "mptcp limits set subflows 8 add_addr_accepted 8\n";
         self.server.ip_batch(LIMITS)?;
@@ -116,11 +116,11 @@ pub enum Topology {
 }
 
 impl Topology {
-    /// All of them.
+    /// All networks.
     pub const ALL: [Topology; 4] =
         [Topology::TwoSubnets, Topology::Laptop, Topology::ThreePaths, Topology::Far];
 
-    /// Its name in plain words.
+    /// Its name on command lines.
     pub fn name(self) -> &'static str {
         match self {
             Topology::TwoSubnets => "two subnets",
@@ -153,9 +153,10 @@ impl FromStr for Topology {
     fn from_str(name: &str) -> Result<Topology, String> {
         let known = Topology::ALL.map(Topology::name);
         let wanted = name.trim().replace(['-', '_'], " ");
-        Topology::ALL.into_iter().find(|topology| topology.name() == wanted).ok_or_else(|| {
-            format!("there is no network called `{name}`; choose one of: {}", known.join(", "))
-        })
+        Topology::ALL
+            .into_iter()
+            .find(|topology| topology.name() == wanted)
+            .ok_or_else(|| format!("there is no network `{name}`: use one of {}", known.join(", ")))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One way from the client to the server, and what can happen to it.
+//! One path from the client to the server, and what can happen to it.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::namespace::Namespace;
 use crate::wire::{Direction, Wire};
 
-/// How much has gone over a path, in bytes of Ethernet frames, by the path's own counters.
+/// How many bytes of Ethernet frames a path has carried, by the path's own counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bytes {
     /// From the client.
@@ -17,7 +17,7 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// What has come since `earlier`.
+    /// What the path has carried since `earlier`.
     pub fn since(self, earlier: Bytes) -> Bytes {
         Bytes {
             to_server: self.to_server - earlier.to_server,
@@ -38,7 +38,7 @@ pub(super) struct Interface {
     pub(super) name: String,
 }
 
-/// One way from the client to the server.
+/// One path from the client to the server.
 #[derive(Debug)]
 pub struct Path {
     /// The client's interface, such as `wlan0`.
@@ -60,9 +60,9 @@ pub struct Path {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) client: Namespace,
-    /// The other end of the client's cable: the client has a carrier while this is up.
+    /// The other end of the client's cable: the client has a carrier while this interface is up.
     pub(super) carrier: Interface,
-    /// Interfaces at which arriving frames vanish when the cable is pulled. Unused with a wire.
+    /// Interfaces that drop arriving frames when the cable is pulled. Unused with a wire.
     pub(super) sinks: Vec<Interface>,
     pub(super) wire: Option<Wire>,
 }
@@ -78,13 +78,13 @@ impl Path {
         [self.server_v4.into(), self.server_v6.into()]
     }
 
-    /// The wire, where the path is one.
+    /// The wire, if the path is one.
     pub fn wire(&self) -> Option<&Wire> {
         self.parts.wire.as_ref()
     }
 
-    /// What has gone over the path. With a wire: what came out of it. With veth pairs: what the
-    /// client's interface has sent, even if it vanished later, and received.
+    /// What the path has carried. With a wire: what left the wire. With veth pairs: what the
+    /// client's interface has received, and what it has sent, even if that was dropped later.
     pub fn bytes(&self) -> io::Result<Bytes> {
         if let Some(wire) = self.wire() {
             let [to_server, to_client] = Direction::BOTH.map(|way| wire.counters(way).bytes);
@@ -98,12 +98,12 @@ impl Path {
         })
     }
 
-    /// Pulls the cable at a place that neither end can see: both keep their carrier, and all
-    /// frames vanish silently.
+    /// Pulls the cable at a place that neither end can see: both keep their carrier, and all frames
+    /// are dropped silently.
     ///
-    /// With veth pairs this takes nftables, a table per interface called
-    /// `subflows_lab_INTERFACE` in the server or the router, and in the client where no router
-    /// is.
+    /// With veth pairs this requires nftables: a table per interface, called
+    /// `subflows_lab_INTERFACE`, in the server or the router, and in the client if there is no
+    /// router.
     pub fn pull_cable(&self) -> io::Result<()> {
         if let Some(wire) = self.wire() {
             wire.pull();
@@ -148,13 +148,13 @@ impl Path {
     }
 }
 
-/// Removes the table that makes an interface a sink, if it is there: adding it first makes the
-/// removal succeed either way, in one transaction.
+/// Removes the table that makes an interface drop frames, if it exists: adding it first makes the
+/// removal succeed in either case, in one transaction.
 fn without_table(name: &str) -> String {
     format!("add table netdev subflows_lab_{name}\ndelete table netdev subflows_lab_{name}\n")
 }
 
-/// Finds an interface in the text of /proc/net/dev, seen from a client.
+/// Finds an interface in the text of /proc/net/dev.
 fn interface_bytes(text: &str, name: &str) -> Option<Bytes> {
     let (_, line) = text
         .lines()

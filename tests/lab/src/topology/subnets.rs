@@ -1,4 +1,4 @@
-//! Cables that lead straight from the client to the server, each with a subnet of its own.
+//! Cables directly from the client to the server, each a subnet.
 
 use std::fmt::Write as _;
 use std::io;
@@ -20,7 +20,7 @@ pub(super) struct Subnet {
 }
 
 impl Subnet {
-    /// Subnet 0 is 10.0.1.0/24 and 2001:db8:1::/64, with the client at 1 and the server at 2.
+    /// Subnet 0 is 10.0.1.0/24 and 2001:db8:1::/64; the client has 1 and the server 2.
     pub(super) fn new(index: usize, client_interface: &str) -> Subnet {
         let third = u8::try_from(index + 1).expect("fewer than 255 paths");
         let v6 = |host| Ipv6Addr::new(0x2001, 0xdb8, third.into(), 0, 0, 0, 0, host);
@@ -35,8 +35,8 @@ impl Subnet {
         }
     }
 
-    /// `ip` commands for the client. Default routes of rising metric let a socket that is bound to
-    /// an interface reach every address of the server.
+    /// `ip` commands for the client. Default routes with rising metrics let a socket that is bound
+    /// to an interface reach every address of the server.
     pub(super) fn client_commands(&self) -> String {
         let device = &self.client_interface;
         let metric = 100 + self.index;

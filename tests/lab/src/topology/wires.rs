@@ -11,7 +11,7 @@ use crate::namespace::Namespace;
 use crate::sys::interface;
 use crate::wire::{Wire, WireOptions, check_name};
 
-/// Address plan and interface numbers have room for this many.
+/// The address plan and the interface numbers have room for this many.
 const PATHS_MAX: usize = 100;
 
 /// Builds client and server with a wire for each of these.
@@ -44,7 +44,7 @@ pub(super) fn build(paths: &[(&str, WireOptions)]) -> io::Result<Net> {
             interface::behave_like_hardware(name)?;
         }
         let carrier = Interface { namespace: cables.clone(), name: format!("c{index}") };
-        // Last: a wire whose ends are not up would count what vanishes there.
+        // Last: a wire whose ends are not up would count frames that it drops there.
         let wire = Wire::join(&cables, &carrier.name, &format!("s{index}"), *options)?;
         let client = client.clone();
         built.push(subnet.into_path(Parts { client, carrier, sinks: vec![], wire: Some(wire) }));
@@ -52,7 +52,7 @@ pub(super) fn build(paths: &[(&str, WireOptions)]) -> io::Result<Net> {
     Ok(Net { client, server, routers: Vec::new(), paths: built })
 }
 
-/// Where the inner ends of the cables are. They have no addresses and send nothing of their own.
+/// The namespace of the inner ends of the cables. They have no addresses and send nothing.
 fn cable_namespace() -> io::Result<Namespace> {
     let cables = Namespace::new()?;
     for scope in ["all", "default"] {
@@ -67,13 +67,13 @@ fn cable_namespace() -> io::Result<Namespace> {
 fn check(paths: &[(&str, WireOptions)]) -> io::Result<()> {
     let names: HashSet<_> = paths.iter().map(|(name, _)| name).collect();
     let problem = if paths.is_empty() || paths.len() > PATHS_MAX {
-        format!("a network of {} paths cannot be made: give 1 to {PATHS_MAX}", paths.len())
+        format!("cannot make a network of {} paths: use 1 to {PATHS_MAX}", paths.len())
     } else if names.len() < paths.len() {
-        "two paths have the same name: give each its own".to_owned()
+        "two paths have the same name: use a different name for each".to_owned()
     } else if let Some(Err(problem)) =
         paths.iter().map(|(name, _)| check_name(name)).find(Result::is_err)
     {
-        format!("a path cannot be made: {problem}")
+        format!("cannot make a path: {problem}")
     } else {
         return Ok(());
     };

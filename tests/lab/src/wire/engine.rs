@@ -1,4 +1,4 @@
-//! The thread of a wire: takes frames in, keeps them for their time, lets them out.
+//! The thread of a wire: receives frames, delays them, and sends them on.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -14,21 +14,21 @@ use crate::sys::{process, wait};
 
 const ETHERNET_HEADER: usize = 14;
 
-/// How many batches one direction may take in before the other, and delivery, have their turn.
+/// How many batches one direction may receive before the other direction and delivery continue.
 const BATCHES_PER_TURN: usize = 4;
 
-/// When a wire ends: how long nothing must come, and how long it waits for that at most.
+/// When a wire ends: how long it must be idle, and how long the thread waits for that at most.
 const DRAIN_QUIET: Duration = Duration::from_millis(2);
 const DRAIN_MAX: Duration = Duration::from_millis(50);
 
-/// A frame on its way.
+/// A frame in flight.
 struct Flight {
     buffer: Box<[u8]>,
     bytes: usize,
     arrival: u64,
 }
 
-/// One direction: its timetable and the frames on it, first to arrive first.
+/// One direction: its timetable and its frames in flight, in order of arrival.
 struct Track {
     direction: Direction,
     lane: Lane,
@@ -40,9 +40,9 @@ pub(super) struct Engine {
     /// The client's end, then the server's.
     ends: [PacketSocket; 2],
     tracks: [Track; 2],
-    /// Where the next batch is read to.
+    /// The buffers for the next batch.
     incoming: Vec<Box<[u8]>>,
-    /// Buffers that no frame needs now. They go round, so that carrying allocates nothing.
+    /// Unused buffers. They are reused, so that carrying a frame allocates nothing.
     idle: Vec<Box<[u8]>>,
     start: Instant,
 }
@@ -75,7 +75,7 @@ impl Engine {
         while !self.deliver() {
             let [client, server] = &self.ends;
             let fds = [client.as_fd(), server.as_fd(), self.shared.bell.as_fd()];
-            // Out of memory is the only error possible; the next round may have more luck.
+            // The only possible error is a lack of memory; the next round tries again.
             let readable = wait::readable(fds, self.until_next_arrival()).unwrap_or_default();
             for direction in Direction::BOTH {
                 if readable[direction as usize] {
@@ -86,9 +86,9 @@ impl Engine {
         self.drain();
     }
 
-    /// Carries what is under way, and the answers, without delay until nothing more comes.
-    /// Connections that were closed just before can thus end; otherwise the kernel keeps them, and
-    /// their namespace, for a minute.
+    /// Carries the frames in flight, and the answers, without delay until no more come. Connections
+    /// that were closed just before can thus end; otherwise the kernel keeps them, and their
+    /// namespace, for a minute.
     fn drain(&mut self) {
         let end = Instant::now() + DRAIN_MAX;
         while Instant::now() < end {
@@ -106,10 +106,10 @@ impl Engine {
         }
     }
 
-    /// Lets out what is due. Returns whether the wire is to end.
+    /// Sends the frames that are due. Returns whether the wire must end.
     fn deliver(&mut self) -> bool {
         let now = now(self.start);
-        // Locked while frames go out: after `pull` has returned, none does.
+        // Locked while frames are sent: after `pull` has returned, none are.
         let mut state = self.shared.lock();
         for track in &mut self.tracks {
             if state.is_pulled {
@@ -129,11 +129,12 @@ impl Engine {
         Some(Duration::from_nanos(next.saturating_sub(now(self.start))))
     }
 
-    /// Takes in what waits at the beginning of one direction.
+    /// Receives the waiting frames of one direction.
     fn accept(&mut self, direction: Direction) {
         for _ in 0..BATCHES_PER_TURN {
             let mut lengths = [0; BATCH];
-            // An error says that nothing is there or that the interface is down: nothing to carry.
+            // An error means that there are no frames, or that the interface is down: nothing to
+            // carry.
             let received = self.ends[direction as usize]
                 .receive(&mut self.incoming, &mut lengths)
                 .unwrap_or(0);
@@ -144,7 +145,7 @@ impl Engine {
         }
     }
 
-    /// Sends the frames of one batch on their way, or into nothing.
+    /// Schedules the frames of one batch, or drops them.
     fn admit(&mut self, direction: Direction, lengths: &[usize]) {
         let now = now(self.start);
         let mut passed = [true; BATCH];
@@ -173,7 +174,7 @@ impl Engine {
 }
 
 impl Track {
-    /// When a frame arrives, or `None`, counted, when it does not.
+    /// When a frame arrives, or `None` if it is dropped, which is counted.
     fn arrival(
         &mut self,
         now: u64,
@@ -198,7 +199,7 @@ impl Track {
         None
     }
 
-    /// Lets out one batch of what is due. Returns whether there may be more.
+    /// Sends one batch of the frames that are due. Returns whether there may be more.
     fn send_due(
         &mut self,
         now: u64,
@@ -224,8 +225,8 @@ impl Track {
                     frames[..sent].iter().map(|frame| frame.len() as u64).sum::<u64>();
                 sent
             }
-            // The first frame cannot go out, for instance because the interface is down. A cable
-            // does not try again.
+            // The first frame cannot be sent, for instance because the interface is down. A cable
+            // does not send it again.
             Err(_) => {
                 counters.vanished += 1;
                 1

@@ -1,4 +1,4 @@
-//! When a frame leaves the wire, or why it does not. Pure arithmetic over time.
+//! When a frame leaves the wire, or why it is lost. Pure arithmetic over time.
 
 use super::WireOptions;
 use crate::pattern::Random;
@@ -28,7 +28,7 @@ impl Lane {
         Lane { line_free_at: 0, last_arrival: 0, random: Random::new(seed) }
     }
 
-    /// Takes a frame of `bytes` at `now`, while `in_flight` others have not come out, and says
+    /// Schedules a frame of `bytes` at `now`, while `in_flight` others have not arrived. Returns
     /// when it arrives.
     pub(crate) fn admit(
         &mut self,

@@ -1,8 +1,8 @@
-//! A cable in user space: delay, rate, loss and a plug, for kernels without netem.
+//! A cable in user space with delay, rate, loss and a plug, for kernels without netem.
 //!
 //! A wire is a thread that carries Ethernet frames between two interfaces of one namespace,
-//! normally the inner ends of two veth pairs whose outer ends are the network cards of hosts. It
-//! works wherever namespaces do: no kernel module, no /dev/net/tun.
+//! normally the inner ends of two veth pairs whose outer ends are the interfaces of hosts. It works
+//! wherever namespaces do: it needs neither a kernel module nor /dev/net/tun.
 //!
 //! ```no_run
 //! # fn main() -> std::io::Result<()> {
@@ -34,10 +34,10 @@ use engine::Engine;
 pub(crate) use spec::check_name;
 pub use spec::{PathSpec, PathSpecError};
 
-/// The smallest queue before a slow wire: 170 full frames, as a home router has.
+/// The smallest queue before a slow wire: 170 full frames, as in a home router.
 const QUEUE_BYTES_MIN: usize = 256 << 10;
 
-/// Which way a frame goes.
+/// The direction of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the first end, the client's.
@@ -47,10 +47,10 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Both directions, in the order in which arrays of two are kept.
+    /// Both directions, in the order in which arrays of two hold them.
     pub const BOTH: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
 
-    /// The other way.
+    /// The opposite direction.
     pub fn reverse(self) -> Direction {
         match self {
             Direction::ToServer => Direction::ToClient,
@@ -64,16 +64,16 @@ impl Direction {
 pub struct WireOptions {
     /// How long each frame travels. It is one-way: a round trip takes twice as long.
     pub delay: Duration,
-    /// How many bits of Ethernet frames pass in a second; `None` is as fast as it goes.
+    /// How many bits of Ethernet frames pass per second; `None` is without limit.
     pub rate_bits_per_second: Option<u64>,
     /// Which part of the frames is lost by chance, from 0.0 (none) to 1.0 (all).
     pub loss: f64,
-    /// How much may wait where a rate limits; what does not fit is dropped. `None` is twice what
-    /// the wire holds in a round trip, at least 256 KiB.
+    /// How many bytes may wait if the rate is limited; what does not fit is dropped. `None` is
+    /// twice what the wire holds in a round trip, at least 256 KiB.
     pub queue_bytes: Option<usize>,
     /// The largest packet, without the Ethernet header. It is fixed when the wire is made.
     pub mtu: u32,
-    /// Where the random losses begin: equal seeds lose frames of equal numbers.
+    /// The seed of the random losses: with equal seeds, frames of equal numbers are lost.
     pub seed: u64,
 }
 
@@ -91,7 +91,7 @@ impl Default for WireOptions {
 }
 
 impl WireOptions {
-    /// How much may wait where the rate limits.
+    /// How many bytes may wait if the rate is limited.
     pub(crate) fn queue_limit(&self) -> usize {
         let rate = self.rate_bits_per_second.unwrap_or(0) as f64;
         let round_trip_bytes = rate / 8.0 * self.delay.as_secs_f64() * 2.0;
@@ -112,12 +112,12 @@ pub struct WireCounters {
     pub overflowed: u64,
     /// Frames that a middlebox dropped.
     pub filtered: u64,
-    /// Frames that vanished: the cable was pulled, or the far interface was down.
+    /// Frames that were dropped because the cable was pulled, or the far interface was down.
     pub vanished: u64,
 }
 
 impl WireCounters {
-    /// All frames that went in and never came out.
+    /// All frames that entered and never left.
     pub fn dropped(&self) -> u64 {
         self.lost + self.overflowed + self.filtered + self.vanished
     }
@@ -133,20 +133,20 @@ struct State {
 
 struct Shared {
     state: Mutex<State>,
-    /// Apart from the state, so that a middlebox may look at its wire's counters.
+    /// Separate from the state, so that a middlebox may read its wire's counters.
     middleboxes: Mutex<Vec<Box<dyn Middlebox>>>,
-    /// Rings when the thread must end.
+    /// Readable when the thread must end.
     bell: EventFd,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No step that is made under this lock can leave the state half changed.
+        // No code under this lock can leave the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn middleboxes(&self) -> MutexGuard<'_, Vec<Box<dyn Middlebox>>> {
-        // A middlebox that panicked has ended the thread, so that nobody meets it again.
+        // A middlebox that panicked has ended the thread, so it is not called again.
         self.middleboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,8 +158,9 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Joins two interfaces of `namespace`: all that arrives at the one leaves by the other. The
-    /// first is the client's end. Both should be up, hold no addresses and have the options' MTU.
+    /// Joins two interfaces of `namespace`: everything that arrives at one leaves by the other. The
+    /// first is the client's end. Both should be up, without addresses, and have the MTU of the
+    /// options.
     pub fn join(
         namespace: &Namespace,
         client_end: &str,
@@ -185,13 +186,13 @@ impl Wire {
         Ok(Wire { shared, thread: Some(thread) })
     }
 
-    /// Sets the one-way delay of both directions. Frames under way keep theirs and never overtake
-    /// each other.
+    /// Sets the one-way delay of both directions. Frames in flight keep their delay, and frames
+    /// never overtake each other.
     pub fn set_delay(&self, delay: Duration) {
         self.change_both(|options| options.delay = delay);
     }
 
-    /// Sets the rate of both directions. Frames that already wait keep their place in time.
+    /// Sets the rate of both directions. Frames that already wait keep their schedule.
     pub fn set_rate(&self, bits_per_second: Option<u64>) {
         self.change_both(|options| options.rate_bits_per_second = bits_per_second);
     }
@@ -211,8 +212,8 @@ impl Wire {
         self.shared.lock().options[direction as usize]
     }
 
-    /// Pulls the cable: frames on it and frames to come vanish silently. The interfaces keep
-    /// their carrier, as if it were pulled somewhere behind the next switch.
+    /// Pulls the cable: frames in flight and later frames are dropped silently. The interfaces keep
+    /// their carrier, as if the cable had been pulled behind the next switch.
     pub fn pull(&self) {
         self.shared.lock().is_pulled = true;
     }
@@ -222,8 +223,8 @@ impl Wire {
         self.shared.lock().is_pulled = false;
     }
 
-    /// Puts a middlebox on the wire. Frames to the server pass middleboxes in the order in which
-    /// they were added, frames to the client in the reverse order; both before they are delayed.
+    /// Adds a middlebox to the wire. Frames to the server pass middleboxes in the order in which
+    /// they were added, frames to the client in reverse order; both before the delay.
     pub fn add(&self, middlebox: impl Middlebox + 'static) {
         self.shared.middleboxes().push(Box::new(middlebox));
     }
@@ -241,11 +242,11 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         self.shared.lock().is_ending = true;
-        // The bell cannot be full: this is the only time it rings.
+        // The bell cannot be full: this is its only use.
         let _ = self.shared.bell.write(1);
         let result = self.thread.take().map(JoinHandle::join);
         if let Some(Err(panic)) = result {
-            // A test's middlebox has failed an assertion: that is the test's result.
+            // An assertion in a test's middlebox has failed: that is the test's result.
             if !thread::panicking() {
                 panic::resume_unwind(panic);
             }

@@ -1,4 +1,4 @@
-//! Paths in words, for command lines: `wifi:20ms:50mbit`.
+//! Paths as text, for command lines: `wifi:20ms:50mbit`.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::WireOptions;
 /// What the kernel allows in the name of an interface.
 const NAME_BYTES_MAX: usize = 15;
 
-/// A path in words: `NAME[:DELAY][:RATE][:LOSS]`, the parts after the name in any order.
+/// A path as text: `NAME[:DELAY][:RATE][:LOSS]`, the parts after the name in any order.
 ///
 /// | part | meaning | units | examples |
 /// |---|---|---|---|
@@ -34,7 +34,7 @@ pub struct PathSpec {
     pub options: WireOptions,
 }
 
-/// Words that are no path. The message says which, why, and what would be.
+/// A text that is not a path. The message contains the text, the reason, and the accepted form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathSpecError {
     spec: String,
@@ -44,7 +44,7 @@ pub struct PathSpecError {
 impl fmt::Display for PathSpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let PathSpecError { spec, problem } = self;
-        write!(f, "`{spec}` is no path: {problem}")?;
+        write!(f, "`{spec}` is not a path: {problem}")?;
         f.write_str(" (a path is NAME[:DELAY][:RATE][:LOSS], such as wifi:20ms:50mbit:1%)")
     }
 }
@@ -84,24 +84,24 @@ impl FromStr for PathSpec {
                 }
             };
             if std::mem::replace(seen, true) {
-                return Err(failed(format!("`{word}` is a second {what}; give one")));
+                return Err(failed(format!("`{word}` is a second {what}; use one")));
             }
         }
         Ok(PathSpec { name: name.to_owned(), options })
     }
 }
 
-/// Says what is wrong with the name of a client's interface, if anything is.
+/// Checks the name of a client's interface. The error is the reason.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let is_odd = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.');
     if name.is_empty() {
-        Err("it has no name; begin with one, such as `wifi`".to_owned())
+        Err("it has no name; begin with a name, such as `wifi`".to_owned())
     } else if name.len() > NAME_BYTES_MAX {
-        Err(format!("the name `{name}` is too long; use at most {NAME_BYTES_MAX} letters"))
+        Err(format!("the name `{name}` is too long; use at most {NAME_BYTES_MAX} bytes"))
     } else if let Some(odd) = name.chars().find(|c| is_odd(*c)) {
         Err(format!("the name contains `{odd}`; use letters, digits, - and _"))
     } else if ["lo", "all", "default", ".", ".."].contains(&name) || name.starts_with('-') {
-        Err(format!("no interface can be called `{name}`; use another name, such as `wifi`"))
+        Err(format!("an interface cannot have the name `{name}`; use another name, such as `wifi`"))
     } else {
         Ok(())
     }
@@ -111,7 +111,7 @@ fn part(word: &str) -> Result<Part, String> {
     let is_unit = |c: char| !c.is_ascii_digit() && c != '.';
     let (digits, unit) = word.split_at(word.find(is_unit).unwrap_or(word.len()));
     let number = digits.parse::<f64>().map_err(|_| {
-        format!("`{word}` does not begin with a number; write for instance 20ms, 50mbit or 1%")
+        format!("`{word}` does not begin with a number; use a form such as 20ms, 50mbit or 1%")
     })?;
     match unit.to_ascii_lowercase().as_str() {
         "us" | "µs" => delay(word, number / 1e6),
@@ -122,11 +122,11 @@ fn part(word: &str) -> Result<Part, String> {
         "mbit" => rate(word, number * 1e6),
         "gbit" => rate(word, number * 1e9),
         "%" if number <= 100.0 => Ok(Part::Loss(number / 100.0)),
-        "%" => Err(format!("`{word}` is more than everything; a loss is 0% to 100%")),
+        "%" => Err(format!("`{word}` is too large; a loss is 0% to 100%")),
         "" => Err(format!("`{word}` has no unit; add ms for a delay, mbit for a rate, % for loss")),
         _ => Err(format!(
-            "`{unit}` in `{word}` is no unit; delays have us, ms, s, \
-             rates bit, kbit, mbit, gbit, losses %"
+            "`{unit}` in `{word}` is not a unit; use us, ms, s for a delay, \
+             bit, kbit, mbit, gbit for a rate, % for loss"
         )),
     }
 }
@@ -139,7 +139,7 @@ fn delay(word: &str, seconds: f64) -> Result<Part, String> {
 }
 
 fn rate(word: &str, bits_per_second: f64) -> Result<Part, String> {
-    // Below, one frame takes longer than TCP waits; above, the counting of time overflows.
+    // Below, one frame takes longer than a TCP timeout; above, the arithmetic of time overflows.
     if !(1e3..=1e11).contains(&bits_per_second) {
         return Err(format!("the rate `{word}` is out of range; use 1kbit to 100gbit"));
     }

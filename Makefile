@@ -5,11 +5,11 @@ DESTDIR =
 
 .PHONY: setup demo test conform lint regen bench fuzz soak doc install wheel gem suites clean
 
-setup:            ## install what building and testing needs; quick when it is there
+setup:            ## install what building and testing needs; quick when all is installed
 	@tests/setup
 
 demo: setup       ## a file over two paths, opened, prioritised, pulled and closed under it
-	@mkdir -p target # also where CARGO_TARGET_DIR is another folder
+	@mkdir -p target # also if CARGO_TARGET_DIR is another folder
 	cargo run --locked --quiet --release --package subflows-cli -- demo --chart target/demo.svg
 
 test: setup       ## everything that is promised, on the real kernel

@@ -159,8 +159,7 @@ static void *calls_everything(void *given) {
     return NULL;
 }
 
-/* Every function except `subflows_events_next` runs to its end, although the thread is cancelled.
- * */
+/* Except subflows_events_next(), every function runs to its end in a cancelled thread. */
 static void a_pending_cancellation_ends_a_call_in_the_middle(void) {
     struct told told = {0};
     pthread_t thread;

@@ -27,7 +27,7 @@ static void use(void) {
 
 static void end(void *value) {
     use();
-    /* Once more in the next turn, after the library's own data is gone. */
+    /* Again in the next round of destructors, after the library's own data is gone. */
     if (laps++ < LAPS - 1)
         pthread_setspecific(key, value);
 }

@@ -1,7 +1,7 @@
 /*
  * Uses every function of the library once, and fails in most ways, on a real connection:
- * everything HOST PORT LOCAL [controlled], where HOST gives back what it is sent and LOCAL is a
- * second address. With the last word, the network namespace controls all connections already.
+ * everything HOST PORT LOCAL [controlled], where HOST sends back what it receives and LOCAL is
+ * a second address. With the last word, the network namespace controls all connections already.
  */
 #include "check.h"
 

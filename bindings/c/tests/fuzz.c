@@ -1,9 +1,9 @@
 /*
  * Calls every function with what no program should pass: wrong sizes, NULL, descriptors of other
  * kinds, closed ones, bad addresses, texts without an end. Everything that is passed ends where a
- * page ends, and what must not be written is looked at after each call.
+ * page ends, and the memory that must not be written is checked after each call.
  *
- * fuzz SEED SECONDS HOST PORT LOCAL, where HOST gives back what it is sent. The same seed makes the
+ * fuzz SEED SECONDS HOST PORT LOCAL, where HOST sends back what it receives. The same seed makes the
  * same calls.
  */
 #define _GNU_SOURCE

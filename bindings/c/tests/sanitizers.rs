@@ -64,7 +64,7 @@ fn by_valgrind(flags: &[&str], environment: &[(&str, &str)]) {
     });
 }
 
-/// Valgrind does not see what MPTCP_FULL_INFO writes through pointers, so that it is not used here.
+/// Valgrind does not see what MPTCP_FULL_INFO writes through pointers, so it is not used here.
 #[test]
 fn valgrind_finds_no_use_of_what_was_never_written() {
     if ready() {

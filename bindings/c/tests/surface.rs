@@ -116,7 +116,7 @@ fn every_operation_is_there_in_cores_words() {
         };
         let core = normal(&names::for_c(&words::first_sentence(operation.doc)));
         if function.first_sentence() != core {
-            wrong.push(format!("{name} says: {}\n  core says: {core}", function.first_sentence()));
+            wrong.push(format!("{name}: {}\n  core: {core}", function.first_sentence()));
         }
         wrong.extend(errors(operation, function));
         wrong.extend(parameters(operation, function, &header));

@@ -107,7 +107,7 @@ def many() -> list:
     for sock in (*kept, listener):
         sock.close()
     return [
-        ("connections() at 5000 / `ss -Mni`, taken apart", ours, other, 1 / 4),
+        ("connections() at 5000 / `ss -Mni`, parsed", ours, other, 1 / 4),
         ("connections() at 5000 and six fields of each read / the same", ours_read, other, None),
     ]
 

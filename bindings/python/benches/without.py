@@ -103,7 +103,7 @@ TOKEN = re.compile(r"\btoken:([0-9a-f]+)")
 
 
 def connections() -> list:
-    """Asks `ss`, and takes apart what it prints: two lines a connection."""
+    """Runs `ss`, and parses its output: two lines per connection."""
     shown = subprocess.run(["ss", "-HMni"], capture_output=True, text=True, check=True).stdout
     found, lines = [], iter(shown.splitlines())
     for head, tail in zip(lines, lines):

@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 
 const MARK: &str = "SUBFLOWS_TEST_CHILD";
 
-/// The user `nobody`, who has no rights.
+/// The user `nobody`, who has no privileges.
 const NOBODY: u32 = 65_534;
 
 /// Whether this process was started by [`helper`].

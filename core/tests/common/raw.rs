@@ -15,7 +15,7 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
 pub fn socket(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
     // SAFETY: socket takes numbers only.
     let fd = check(unsafe { libc::socket(family, kind, protocol) })?;
-    // SAFETY: the kernel has just made this descriptor for us.
+    // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -51,7 +51,7 @@ pub fn get(sock: &impl AsFd, level: i32, name: i32) -> io::Result<Vec<u8>> {
     let mut value = [0u8; ROOM * size_of::<libc::sock_filter>()];
     let mut length = ROOM as libc::socklen_t;
     let fd = sock.as_fd().as_raw_fd();
-    // SAFETY: the pointer and the length describe `value`, also where it counts instructions.
+    // SAFETY: the pointer and the length describe `value`, also if the length counts instructions.
     check(unsafe { libc::getsockopt(fd, level, name, value.as_mut_ptr().cast(), &mut length) })?;
     Ok(value[..length as usize].to_vec())
 }

@@ -31,7 +31,7 @@ impl Trap {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the kernel has just made this descriptor for us.
+        // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
         let faults = unsafe { OwnedFd::from_raw_fd(fd as i32) };
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;

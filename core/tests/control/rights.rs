@@ -85,7 +85,7 @@ fn ask_nobody(is_userspace: bool) {
         }
         let stdin = OwnedFd::from(pair.client.try_clone().unwrap());
         let child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let Ok(mut child) = child else { return skip("there is no other user here") };
+        let Ok(mut child) = child else { return skip("this user namespace has only one user") };
         let output = (child.stdout.take(), child.stderr.take());
         let mut said = String::new();
         output.0.unwrap().read_to_string(&mut said).unwrap();
@@ -123,7 +123,9 @@ fn nobody_connects_and_is_told_why_without_control() {
         let _entered = namespace.enter().unwrap();
         let mut command = helper_without_rights("rights::helper_that_connects");
         command.env("SUBFLOWS_TEST_TO", to.to_string()).stdout(Stdio::null());
-        let Ok(mut child) = command.spawn() else { return skip("there is no other user here") };
+        let Ok(mut child) = command.spawn() else {
+            return skip("this user namespace has only one user");
+        };
         assert!(child.wait().unwrap().success());
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Column {
     pub(crate) manager: PathManager,
     pub(crate) has_token: bool,
     pub(crate) info: Answer,
-    /// How many subflows are listed, where that works.
+    /// How many subflows are listed, if `list` works.
     pub(crate) list: Answer,
     pub(crate) subflows: usize,
     pub(crate) addresses: Answer,

@@ -1,5 +1,5 @@
-//! In every state of a socket each verb returns what the documentation's table says, and changes nothing
-//! if it fails. The common states are in the scenarios (`state-*`).
+//! In every state of a socket each verb returns what the documentation's table states, and changes
+//! nothing if it fails. The common states are in the scenarios (`state-*`).
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -102,7 +102,7 @@ fn closed_by_the_peer() {
             });
             wait_until(SOON, "the peer's close to be seen", || count() == 1);
             // A subflow that the peer has closed counts against its limit for a moment longer.
-            wait_until(SOON, "the peer to let go of it", || {
+            wait_until(SOON, "the peer to stop counting it", || {
                 subflows::info(&pair.server).unwrap().subflows == Some(1)
             });
         }
@@ -126,7 +126,7 @@ fn given_up() {
                     Ok(extra) => close(&pair, &extra),
                     Err(error) => assert_eq!(error.kind(), ErrorKind::TimedOut, "{time}: {error}"),
                 }
-                wait_until(SOON, "the peer to let go of it", || {
+                wait_until(SOON, "the peer to close it", || {
                     subflows::list(&pair.server).unwrap().len() == 1
                 });
             }

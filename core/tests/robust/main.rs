@@ -40,7 +40,7 @@ fn second(net: &Net, pair: &Pair) -> Open {
 /// Closes the subflow, and waits until the peer no longer counts it against its limit.
 fn close(pair: &Pair, subflow: &Subflow) {
     subflows::close(&pair.client, subflow.id).unwrap();
-    wait_until(SOON, "the peer to let go of it", || {
+    wait_until(SOON, "the peer to stop counting it", || {
         let theirs = subflows::list(&pair.server).unwrap();
         let counted = subflows::info(&pair.server).unwrap().subflows.unwrap();
         let is_gone = theirs.iter().all(|theirs| canonical(theirs.remote) != subflow.local);

@@ -38,7 +38,7 @@ impl Driver {
     pub fn start(mut command: Command, namespace: &Namespace) -> Result<Driver> {
         let errors = tempfile::tempfile()?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors.try_clone()?);
-        // The child itself may have no right to enter the namespace.
+        // The child itself may not be permitted to enter the namespace.
         let entered = namespace.enter()?;
         let mut child = command.spawn()?;
         drop(entered);

@@ -55,7 +55,7 @@ pub(crate) fn run(command: &mut Command, input: &str) -> io::Result<String> {
 
 fn cannot_start(name: &str, error: &io::Error) -> io::Error {
     let remedy = match error.kind() {
-        // A search through folders that this process may not read ends with the latter.
+        // A search through folders that this process may not read ends with PermissionDenied.
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
             ". Install it: package iproute2 or nftables"
         }

@@ -26,7 +26,7 @@ fn on_first(net: &Net, is_v6: bool) -> (Server, TcpStream) {
     (server, stream)
 }
 
-/// Whether client and server believe that they speak MPTCP.
+/// Whether client and server report MPTCP.
 fn both_believe(server: &Server, stream: &TcpStream) -> [bool; 2] {
     let accepted = server.accepted().unwrap();
     [traffic::is_mptcp(stream).unwrap(), traffic::is_mptcp(&accepted[0]).unwrap()]
@@ -138,7 +138,7 @@ fn a_lost_third_ack_leaves_the_server_without_a_subflow() {
         // The client calls it established, but not fully (e).
         let flags = joined_flags(&net).unwrap();
         assert!(flags.contains('j') && !flags.contains('e'), "{flags}");
-        // It is repeated, so the join heals.
+        // It is repeated, so the join completes later.
         drops.stop();
         wait_until(SOON, "the join", || joined_flags(&net).is_some_and(|f| f.contains('e')));
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinAckRx"), 1);

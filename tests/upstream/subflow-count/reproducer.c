@@ -138,8 +138,7 @@ static int list(int sock, struct sockaddr_in *from, int most) {
     return all.head.num_subflows;
 }
 
-/* Waits until there are this many additional subflows. Returns the number that MPTCP_INFO reports.
- * */
+/* Waits until there are this many additional subflows. Returns the number in MPTCP_INFO. */
 static int counted(int client, int expected) {
     struct mptcp_info info;
     socklen_t size = sizeof info;

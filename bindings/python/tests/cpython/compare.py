@@ -78,7 +78,7 @@ def main() -> None:
     passed, failed = 0, 0
     for module in MODULES:
         (tcp, _, _), (ours, handshakes, said) = both(names(module))
-        assert handshakes > 0, f"{module}: no two of our sockets spoke Multipath TCP"
+        assert handshakes > 0, f"{module}: no connection used Multipath TCP at both ends"
         differing = {name for name in tcp.keys() | ours.keys() if tcp.get(name) != ours.get(name)}
         excused = differing & known
         for name in sorted(differing - known):
@@ -91,7 +91,7 @@ def main() -> None:
                 said = second[2]
             if name in differing:
                 failed += 1
-                print(f"{name}: {tcp.get(name)} on TCP, {ours.get(name)} on ours\n{said[-500:]}")
+                print(f"{name}: {tcp.get(name)} on TCP, {ours.get(name)} on MPTCP\n{said[-500:]}")
         same = len(tcp.keys() | ours.keys()) - len(differing)
         passed += same
         skipped = sum(verdict == "skipped" for verdict in ours.values())

@@ -11,7 +11,7 @@ const DSS: [u8; 8] = [30, 8, 0x20, 0x01, 7, 7, 7, 7];
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 
-/// A whole Ethernet frame with a right checksum.
+/// A whole Ethernet frame with a correct checksum.
 fn frame(is_v6: bool, flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
     assert_eq!(options.len() % 4, 0);
     let mut tcp = vec![0x30, 0x39, 0x00, 0x50, 0, 0, 0, 1, 0, 0, 0, 2];

@@ -16,7 +16,7 @@ pub(crate) enum Protocol {
     Tcp,
 }
 
-/// A socket address as the kernel wants it.
+/// A socket address in the kernel's form.
 pub(crate) struct RawAddress {
     storage: libc::sockaddr_storage,
     len: libc::socklen_t,

@@ -109,7 +109,7 @@ final class Abuse {
                 socket.close();
             }
         } catch (IOException alreadyReset) {
-            // The socket is closed all the same.
+            // The socket is closed nevertheless.
         }
     }
 

@@ -185,7 +185,7 @@ enum subflows_event_kind {
   SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
   /**
    * Events were lost, because the program read them too slowly. The events with `is_resync` that
-   * follow report what changed meanwhile.
+   * follow report what has changed.
    */
   SUBFLOWS_EVENT_KIND_LOST = 255,
 };
@@ -197,7 +197,7 @@ enum subflows_error_kind {
    * connection has one path only.
    */
   SUBFLOWS_E_NOT_MPTCP = 1,
-  /** The socket is not connected. Connect the socket first. */
+  /** The socket is not connected. Connect the socket first: connect(2). */
   SUBFLOWS_E_NOT_CONNECTED = 2,
   /**
    * The connection is not ready for more subflows. Send or receive data first: the connection is
@@ -240,11 +240,14 @@ enum subflows_error_kind {
   SUBFLOWS_E_PEER_LIMIT = 12,
   /** The timeout expired. Check that packets pass on that path, or use a longer timeout. */
   SUBFLOWS_E_TIMED_OUT = 13,
-  /** The connection is closed. Open a new connection. */
+  /** The connection is closed. Open a new connection: subflows_connect(). */
   SUBFLOWS_E_CLOSED = 14,
   /** Not supported by this kernel. Call subflows_capabilities() for what this kernel supports. */
   SUBFLOWS_E_UNSUPPORTED = 15,
-  /** Another process or thread is using what the call needs. Call again after a second. */
+  /**
+   * Another process or thread is using what the call needs. Call again after a second, or find
+   * the process that holds the lock: lslocks.
+   */
   SUBFLOWS_E_BUSY = 16,
   /** The system reported an error. Look up the error number: errno -l. */
   SUBFLOWS_E_OS = 17,
@@ -302,7 +305,7 @@ struct subflows_error {
 struct subflows_connect_options {
   /**
    * The local address to connect from. With port 0 the kernel chooses the port. A wildcard
-   * address stands for every local address of the remote address's family. NULL if not given.
+   * address means any local address of the remote address's family. NULL if not given.
    */
   const struct sockaddr *local;
   /** The interface to connect by, by name (SO_BINDTOIFINDEX). NULL if not given. */
@@ -1086,7 +1089,8 @@ int subflows_details(int fd, uint32_t id, struct subflows_details *details, size
  * The descriptor stays open in any case.
  *
  * Returns 0, or a negative error:
- * - SUBFLOWS_E_NO_SUCH_SUBFLOW if no live subflow has that id, also after it was closed once.
+ * - SUBFLOWS_E_NO_SUCH_SUBFLOW if no live subflow has that id, for example because it was closed
+ *   before.
  * - SUBFLOWS_E_INVALID_STATE for the last subflow that works, also while another one is still
  *   joining: see subflows_force_close(). If two threads each close one of two subflows at the same
  *   time, both succeed: the kernel has no such check.
@@ -1297,10 +1301,10 @@ int subflows_addresses(int fd, struct subflows_address *addresses, size_t room, 
  *
  * If the program reads too slowly, events are lost: the kernel keeps about 256. The stream then
  * returns SUBFLOWS_EVENT_KIND_LOST, and an event with `is_resync` for each subflow that was opened
- * or closed meanwhile. The kernel does not report the end of every connection: no event comes for
- * one that times out, so call subflows_status() as well. The stream does not end with its
- * connection: after SUBFLOWS_EVENT_KIND_CLOSED no further event comes. A subflows_set_backup() of
- * this end causes an event on the peer only.
+ * or closed while events were lost. The kernel does not report the end of every connection: no
+ * event comes for one that times out, so call subflows_status() as well. The stream does not end
+ * with its connection: after SUBFLOWS_EVENT_KIND_CLOSED no further event comes. A
+ * subflows_set_backup() of this end causes an event on the peer only.
  *
  * Poll subflows_events_fd() for readability and take events with subflows_events_next().
  *

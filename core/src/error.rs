@@ -49,8 +49,9 @@ kinds! {
         "Call `status` to see whether it fell back: a plain TCP connection has one path only.";
     /// The socket has no connection yet.
     NotConnected = 2, "the socket is not connected",
-        "Connect the socket first.";
-    /// The peer has not yet confirmed Multipath TCP, and no data is on its way that would make it.
+        "Connect the socket first: connect(2).";
+    /// The peer has not yet confirmed Multipath TCP, and no data is in flight whose acknowledgement
+    /// would confirm it.
     NotReady = 3, "the connection is not ready for more subflows",
         "Send or receive data first: the connection is ready when the first byte is acknowledged.";
     /// The kernel's path manager manages the subflows of this connection.
@@ -87,13 +88,13 @@ kinds! {
         "Check that packets pass on that path, or use a longer timeout.";
     /// The connection is closed, or one direction of it is.
     Closed = 14, "the connection is closed",
-        "Open a new connection.";
+        "Open a new connection: `connect`.";
     /// This kernel does not support the call.
     Unsupported = 15, "not supported by this kernel",
         "Call `capabilities` for what this kernel supports.";
     /// Another process or thread is using what the call needs.
     Busy = 16, "another process or thread is using what the call needs",
-        "Call again after a second.";
+        "Call again after a second, or find the process that holds the lock: lslocks.";
     /// The system reported an error that has no kind of its own: see the error number.
     Os = 17, "the system reported an error",
         "Look up the error number: errno -l.";
@@ -182,7 +183,7 @@ impl Error {
         self
     }
 
-    /// Changes the kind, for a caller that knows more than the error number says.
+    /// Changes the kind, for a caller that knows more than the error number shows.
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.inner.kind = kind;
         self
@@ -216,7 +217,7 @@ impl Error {
         self.inner.kernel_text.as_deref()
     }
 
-    /// Returns what exactly was wrong, if more is known than the kind says.
+    /// Returns what exactly was wrong, if more than the kind is known.
     pub fn detail_text(&self) -> Option<&str> {
         self.inner.detail.as_deref()
     }

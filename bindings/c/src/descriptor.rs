@@ -10,7 +10,7 @@ pub(crate) fn socket<'call>(fd: c_int) -> Result<BorrowedFd<'call>, Failure> {
     if fd < 0 {
         return Err(Failure::argument(format!("{fd} is not a file descriptor")));
     }
-    // SAFETY: it is not -1. The caller keeps it open during the call; if it is not open, the first
-    // system call fails.
+    // SAFETY: it is not negative. The caller keeps it open during the call; if it is not open, the
+    // first system call fails.
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }

@@ -13,9 +13,9 @@
 //! Every entry runs under [`guard::guard`]: no panic reaches C, and no thread is cancelled in the
 //! middle of one. Entries that only look up a text can do neither, and return it directly.
 //!
-//! The caller promises what the header says of the arguments: a pointer is NULL or points to as
-//! many bytes as the call states, a text ends with a zero, and a handle is one that is open and
-//! that no other thread uses at the time.
+//! The caller promises what the header states about the arguments: a pointer is NULL or points to
+//! as many bytes as the call states, a text ends with a zero, and a handle is open and not used by
+//! another thread at the time.
 #![allow(unreachable_pub, non_camel_case_types)]
 
 mod address;

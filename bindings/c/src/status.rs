@@ -1,4 +1,4 @@
-//! What a socket is at this moment.
+//! The state of a socket.
 
 use crate::prelude::*;
 

@@ -24,8 +24,8 @@ pub fn prose(doc: &str) -> Vec<String> {
 }
 
 /// The errors of an operation, and when they occur: paragraphs, or items of a list. Errors that
-/// every operation can return are left out, and those of Rust's function alone, which resolves
-/// names itself.
+/// every operation can return are left out, and so are those that only Rust's function returns,
+/// because it resolves names itself.
 pub fn errors(operation: &Operation) -> Vec<String> {
     let lines = operation.doc.lines().map(str::trim);
     let lines = lines.skip_while(|line| *line != "# Errors").skip(1);

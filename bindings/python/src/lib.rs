@@ -3,7 +3,7 @@
 //! `verbs.rs` and `records.rs` are generated from core's tables: the functions with their keywords
 //! and docstrings, and a class per record. Written by hand are the conversions, the verbs that make
 //! sockets or wait, and the classes of handles. Blocking calls release the interpreter; waits also
-//! look for signals.
+//! check for signals.
 #![allow(unreachable_pub)]
 
 mod announce;

@@ -7,8 +7,8 @@ use pyo3::types::IntoPyDict;
 
 use crate::convert::{Address, Parts};
 
-/// Every address of a name, by `socket.getaddrinfo` or what the program has put in its place; its
-/// errors are raised as they are.
+/// Every address of a name, by `socket.getaddrinfo` or by the function with which the program has
+/// replaced it. Its errors are raised unchanged.
 pub(crate) fn resolve(py: Python<'_>, parts: &Parts) -> PyResult<Vec<SocketAddr>> {
     let port = parts.port;
     let mut found = match parts.host() {

@@ -50,7 +50,7 @@ fn socket(py: Python<'_>, family: i32) -> PyResult<Bound<'_, PyAny>> {
 ///
 /// - `address`: (host, port). The host may be a name.
 /// - `local`: The local address to connect from. With port 0 the kernel chooses the port. A
-///   wildcard address stands for every local address of the remote address's family.
+///   wildcard address means any local address of the remote address's family.
 /// - `interface`: The interface to connect by, by name (SO_BINDTOIFINDEX).
 /// - `timeout`: The timeout for each address. Without it, the kernel gives up after about two
 ///   minutes. In seconds.
@@ -365,7 +365,7 @@ fn open(
 ///
 /// Raises:
 ///
-/// - `NoSuchSubflowError` if no live subflow has that id, also after it was closed once.
+/// - `NoSuchSubflowError` if no live subflow has that id, for example because it was closed before.
 /// - `InvalidStateError` for the last subflow that works, also while another one is still joining:
 ///   see `close` with `force`. If two threads each close one of two subflows at the same time, both
 ///   succeed: the kernel has no such check.
@@ -488,10 +488,10 @@ fn addresses(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Address>> {
 /// Follows the events of one connection, from now on.
 ///
 /// If the program reads too slowly, events are lost: the kernel keeps about 256. The stream then
-/// returns `LOST`, and an event with `is_resync` for each subflow that was opened or closed
-/// meanwhile. The kernel does not report the end of every connection: no event comes for one that
-/// times out, so call `status` as well. The stream does not end with its connection: after `CLOSED`
-/// no further event comes. A `set_backup` of this end causes an event on the peer only.
+/// returns `LOST`, and an event with `is_resync` for each subflow that was opened or closed while
+/// events were lost. The kernel does not report the end of every connection: no event comes for one
+/// that times out, so call `status` as well. The stream does not end with its connection: after
+/// `CLOSED` no further event comes. A `set_backup` of this end causes an event on the peer only.
 ///
 /// Requires `CAP_NET_ADMIN`; Linux 5.16 or newer.
 ///

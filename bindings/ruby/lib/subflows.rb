@@ -33,7 +33,7 @@ require "subflows/verbs"
 # Reading requires no privilege. Changing subflows requires CAP_NET_ADMIN over the network
 # namespace, and for most methods a connection that the application controls: see {take_control}.
 #
-# Every error is an {Error}, with a class per kind; its +remedy+ is the way out.
+# Every error is an {Error}, with a class per kind; its +remedy+ is a sentence on what to do.
 module Subflows
   private_constant :Native
 end

@@ -16,15 +16,18 @@ impl<T> Handle<T> {
     /// Borrows it for a call. Fails with an IOError if it is closed, or if another thread is in a
     /// call.
     pub(crate) fn get(&self, ruby: &Ruby) -> Result<RefMut<'_, T>, Error> {
-        let inner =
-            self.0.try_borrow_mut().map_err(|_| io_error(ruby, "in use by another thread"))?;
-        RefMut::filter_map(inner, Option::as_mut).map_err(|_| io_error(ruby, "closed"))
+        let inner = self.0.try_borrow_mut().map_err(|_| {
+            io_error(ruby, "this object is in use by another thread: use one object per thread")
+        })?;
+        RefMut::filter_map(inner, Option::as_mut)
+            .map_err(|_| io_error(ruby, "this object is closed"))
     }
 
     /// Takes it out, to close it. Returns nothing if it was closed before.
     pub(crate) fn take(&self, ruby: &Ruby) -> Result<Option<T>, Error> {
-        let mut inner =
-            self.0.try_borrow_mut().map_err(|_| io_error(ruby, "in use by another thread"))?;
+        let mut inner = self.0.try_borrow_mut().map_err(|_| {
+            io_error(ruby, "this object is in use by another thread: use one object per thread")
+        })?;
         Ok(inner.take())
     }
 }

@@ -35,8 +35,8 @@ impl Door for Direct {
         require_same_namespace(sock, OPERATION)?;
         let limit = cache::with_socket_for(sock, PathManagerSocket::subflows_max)
             .map_err(|error| query_error(OPERATION, error))?;
-        // On older kernels a socket reports the same limits under either path manager. There is then no
-        // other proof than the setting, which was `userspace` while the socket copied it.
+        // On older kernels a socket reports the same limits under either path manager. The only
+        // proof is then the setting, which was `userspace` while the socket copied it.
         let can_verify = crate::shared::path_manager::addresses_by_token(sock);
         for _ in 0..TAKE_OVER_TRIES {
             match take_over::attempt(sock, LOCK_BOUND)
@@ -52,6 +52,7 @@ impl Door for Direct {
         }
         Err(Error::new(ErrorKind::Busy, OPERATION)
             .detail("another program keeps writing net.mptcp.path_manager")
+            .with_remedy("Stop the program that writes net.mptcp.path_manager.")
             .into())
     }
 

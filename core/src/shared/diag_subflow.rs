@@ -12,9 +12,9 @@ use crate::sys::sock_diag::SockDiag;
 
 /// Finds the subflow of the connection with that token that has these ends.
 ///
-/// The kernel finds a subflow that is bound to an interface only if the question names the interface,
-/// and does not report which one that is. So the subflow is looked for unbound, then on each interface
-/// that owns the local address, then in the whole table.
+/// The kernel finds a subflow that is bound to an interface only if the question names the
+/// interface, and does not report which one that is. So the library looks for an unbound subflow,
+/// then on each interface that owns the local address, then in the whole table.
 pub(crate) fn find(
     sock: BorrowedFd<'_>,
     token: u32,

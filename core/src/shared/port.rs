@@ -10,7 +10,7 @@ use crate::sys::{namespace, random};
 
 /// How long the namespace's settings are used before they are read again.
 const FRESH: Duration = Duration::from_secs(1);
-/// How many random ports may be reserved ones before one of them is used all the same.
+/// How many reserved ports may be drawn before one of them is used nevertheless.
 const TRIES: usize = 64;
 
 struct Settings {

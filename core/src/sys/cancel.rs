@@ -17,7 +17,7 @@ pub(crate) struct Uncancelled {
 impl Uncancelled {
     pub(crate) fn new() -> Uncancelled {
         let mut before = 0;
-        // SAFETY: the pointer leads to `before`. With a state that exists, the call cannot fail.
+        // SAFETY: the pointer points to `before`. With a state that exists, the call cannot fail.
         unsafe { pthread_setcancelstate(DISABLE, &mut before) };
         Uncancelled { before }
     }
@@ -26,7 +26,7 @@ impl Uncancelled {
 impl Drop for Uncancelled {
     fn drop(&mut self) {
         let mut now = 0;
-        // SAFETY: the pointer leads to `now`, and `before` is a state that this function has
+        // SAFETY: the pointer points to `now`, and `before` is a state that this function has
         // returned.
         unsafe { pthread_setcancelstate(self.before, &mut now) };
     }
@@ -36,7 +36,7 @@ impl Drop for Uncancelled {
 mod tests {
     use super::Uncancelled;
 
-    /// Without it the whole process ends.
+    /// Without an `Uncancelled`, the cancellation would end the whole process.
     #[test]
     fn a_pending_cancellation_waits() {
         let thread = std::thread::spawn(|| {
@@ -48,7 +48,7 @@ mod tests {
             drop(Uncancelled::new());
             // A cancellation point.
             std::thread::sleep(std::time::Duration::from_nanos(1));
-            // Never cancelled: the thread ends by itself.
+            // The thread was not cancelled: it stays uncancellable until it returns.
             std::mem::forget(uncancelled);
         });
         thread.join().unwrap();

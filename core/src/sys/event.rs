@@ -39,7 +39,7 @@ pub struct KernelEvent {
     pub interface: Option<u32>,
     /// This end accepted the connection.
     pub is_server: bool,
-    /// The peer wants no subflow to its initial address.
+    /// The peer accepts no subflow to its initial address.
     pub denies_initial_address: bool,
 }
 
@@ -87,7 +87,7 @@ impl KernelEvents {
     pub fn set_buffer(&self, bytes: i32) {
         let fd = self.netlink.as_fd();
         if super::socket::set_i32(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes).is_err() {
-            // Without the right to exceed the limit, the kernel sets the largest size that it
+            // Without the privilege to exceed the limit, the kernel sets the largest size that it
             // allows.
             let _ = super::socket::set_i32(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes);
         }

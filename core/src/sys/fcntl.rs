@@ -42,7 +42,7 @@ pub(crate) struct Signals {
 pub(crate) fn signals(sock: BorrowedFd<'_>) -> io::Result<Signals> {
     let mut owner = f_owner_ex::default();
     let pointer: *mut f_owner_ex = &mut owner;
-    // SAFETY: the kernel writes one `f_owner_ex`, which the pointer leads to.
+    // SAFETY: the kernel writes one `f_owner_ex`, to which the pointer points.
     check(unsafe { libc::fcntl(sock.as_raw_fd(), uapi::F_GETOWN_EX, pointer) })?;
     // SAFETY: this command takes numbers only.
     let signal = check(unsafe { libc::fcntl(sock.as_raw_fd(), uapi::F_GETSIG) })?;
@@ -54,7 +54,7 @@ pub(crate) fn signals(sock: BorrowedFd<'_>) -> io::Result<Signals> {
 pub(crate) fn set_signals(sock: BorrowedFd<'_>, signals: &Signals) -> io::Result<()> {
     if signals.owner.pid != 0 {
         let pointer: *const f_owner_ex = &signals.owner;
-        // SAFETY: the kernel reads one `f_owner_ex`, which the pointer leads to.
+        // SAFETY: the kernel reads one `f_owner_ex`, to which the pointer points.
         check(unsafe { libc::fcntl(sock.as_raw_fd(), uapi::F_SETOWN_EX, pointer) })?;
     }
     // SAFETY: this command takes numbers only.

@@ -15,7 +15,7 @@ const MAX_REPLIES: usize = 16_000_000;
 const HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
 
-/// An error that the kernel answered: its number, and its text if it sent one.
+/// An error in the kernel's answer: its number, and its text if the kernel sent one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetlinkError {
     /// The error number, positive.
@@ -221,7 +221,7 @@ impl Netlink {
         Ok(netlink)
     }
 
-    /// Opens a socket without the options for better errors, for one that receives and asks little.
+    /// Opens a socket without the options for better errors, for a socket that mainly receives.
     pub(crate) fn open_bare(protocol: i32) -> io::Result<Netlink> {
         let fd = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, protocol)?;
         Ok(Netlink { fd, sequence: 0, buffer: Vec::new(), is_interrupted: false })
@@ -245,7 +245,7 @@ impl Netlink {
         socket::bind_netlink(self.fd.as_fd())
     }
 
-    /// Joins a multicast group. Requires the right that the group requires.
+    /// Joins a multicast group. Requires the privilege that the group requires.
     pub(crate) fn join(&self, group: u32) -> io::Result<()> {
         let option = uapi::NETLINK_ADD_MEMBERSHIP;
         socket::set_bytes(self.fd.as_fd(), uapi::SOL_NETLINK, option, &group.to_ne_bytes())

@@ -217,7 +217,7 @@ impl PathManagerSocket {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         match self.destroy(0, nowhere, nowhere) {
             Err(error) if error.errno == libc::EPERM => Ok(false),
-            // The kernel checks the right first, and then rejects the token.
+            // The kernel checks the privilege first, and then rejects the token.
             Ok(()) | Err(NetlinkError { errno: libc::EINVAL, .. }) => Ok(true),
             Err(error) => Err(error),
         }
@@ -253,7 +253,7 @@ fn family(netlink: &mut Netlink) -> Result<&'static Family, NetlinkError> {
     Ok(FAMILY.get_or_init(|| family))
 }
 
-/// Ports are in host order in commands. Older specifications say otherwise, and are wrong
+/// Ports are in host order in commands. Older specifications state network order, which is wrong
 /// (measured).
 fn put_address(message: Message, address: SocketAddr) -> Message {
     let message = match address.ip() {

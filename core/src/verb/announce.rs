@@ -129,7 +129,7 @@ fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> R
     Ok(listener)
 }
 
-/// Announces the address with an unused id. Tries again if another thread has used the id meanwhile.
+/// Announces the address with an unused id. Tries again if another thread has just used the id.
 fn send(
     door: &dyn Door,
     sock: BorrowedFd<'_>,
@@ -245,7 +245,7 @@ impl Announced {
     /// `Os` if the process has too many open descriptors.
     pub fn turn_away(&self) -> Result<usize> {
         let Some(listener) = &self.listener else { return Ok(0) };
-        // If more connections come meanwhile, the descriptor is readable again after the return.
+        // If more connections come during the call, the descriptor is still readable after it.
         for count in 0..=self.backlog {
             match socket::accept_now(listener.as_fd()) {
                 Ok(other) => reset_on_close(&other),

@@ -24,7 +24,7 @@ operation! {
     /// the subflow.
     ///
     /// # Errors
-    /// - `NoSuchSubflow` if no live subflow has that id, also after it was closed once.
+    /// - `NoSuchSubflow` if no live subflow has that id, for example because it was closed before.
     /// - `InvalidState` for the last subflow that works, also while another one is still joining: see
     ///   [`force_close`]. If two threads each close one of two subflows at the same time, both
     ///   succeed: the kernel has no such check.

@@ -13,12 +13,12 @@ const OPERATION: &str = "events";
 operation! {
     /// Follows the events of one connection, from now on.
     ///
-    /// If the program reads too slowly, events are lost: the kernel keeps about 256. The stream then
-    /// returns `Lost`, and an event with `is_resync` for each subflow that was opened or closed
-    /// meanwhile. The kernel does not report the end of every connection: no event comes for one that
-    /// times out, so call `status` as well. The stream does not end with its connection: after
-    /// `EventKind::Closed` no further event comes. A `set_backup` of this end causes an event on the
-    /// peer only.
+    /// If the program reads too slowly, events are lost: the kernel keeps about 256. The stream
+    /// then returns `Lost`, and an event with `is_resync` for each subflow that was opened or
+    /// closed while events were lost. The kernel does not report the end of every connection: no
+    /// event comes for one that times out, so call `status` as well. The stream does not end with
+    /// its connection: after `EventKind::Closed` no further event comes. A `set_backup` of this end
+    /// causes an event on the peer only.
     ///
     /// # Errors
     /// `NotConnected` before connect(2) was called; `Closed` if the connection has ended; `NotMptcp`

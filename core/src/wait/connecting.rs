@@ -20,8 +20,8 @@ options! {
     /// Options of `connect`.
     pub struct Connect {
         optional {
-            /// The local address to connect from. With port 0 the kernel chooses the port. A wildcard
-            /// address stands for every local address of the remote address's family.
+            /// The local address to connect from. With port 0 the kernel chooses the port. A
+            /// wildcard address means any local address of the remote address's family.
             local: SocketAddr,
             /// The interface to connect by, by name (SO_BINDTOIFINDEX).
             interface: String,
@@ -60,7 +60,8 @@ impl Connecting {
     /// `InvalidArgument` if there is no address.
     pub fn begin(remotes: &[SocketAddr], options: &Connect) -> Result<Connecting> {
         let mut others = remotes.iter().copied().collect();
-        let none = Error::argument(OPERATION, "there is no address to connect to");
+        let none = Error::argument(OPERATION, "the list of addresses is empty")
+            .with_remedy("Pass at least one address.");
         let attempt = Attempt::first(&mut others, options, none)?;
         Ok(Connecting { options: options.clone(), attempt, others })
     }

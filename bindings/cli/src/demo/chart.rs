@@ -165,7 +165,7 @@ fn curve(track: &Track, end: Duration) -> Vec<(f64, f64)> {
     curve
 }
 
-/// The whole time in equal parts, for each of which one rate is drawn.
+/// The whole time in equal parts. One rate is drawn for each part.
 fn slices(end: Duration) -> impl Iterator<Item = (Duration, Duration)> {
     let each = (end / RATES).max(SHORTEST);
     let count = (end.as_secs_f64() / each.as_secs_f64()).ceil() as u32;

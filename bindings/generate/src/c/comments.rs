@@ -103,7 +103,7 @@ fn returns(operation: &Operation, declaration: &str) -> String {
     }
 }
 
-/// The items of a list stand right below what introduces them.
+/// The items of a list follow their introduction without an empty line.
 fn rendered(paragraphs: &[String]) -> Vec<String> {
     let mut lines = vec!["/**".to_owned()];
     for (index, paragraph) in paragraphs.iter().enumerate() {

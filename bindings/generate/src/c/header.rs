@@ -28,7 +28,7 @@ pub(super) fn header(sources: &[Source], mirror: &str) -> Result<String> {
 }
 
 /// The output of cbindgen as a C programmer writes it: a comment that fits is on one line, and the
-/// bits of a struct stand together.
+/// bits of a struct are adjacent.
 fn tidy(text: &str) -> String {
     let mut tidied: Vec<String> = Vec::new();
     let mut lines = text.lines();

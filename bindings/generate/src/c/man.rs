@@ -161,7 +161,7 @@ fn lowercase_first(text: &str) -> String {
 }
 
 /// The structs that these functions take or fill, and the enumerations that they mention. Structs
-/// of which only the name is known are left out.
+/// whose members are not public are left out.
 fn types<'a>(functions: &[&Item], items: &'a [Item]) -> Vec<&'a Item> {
     let mut text: String = functions.iter().map(|item| item.text()).collect();
     let of_kind = |kind: &'static str, text: &str, end: &str| -> Vec<&'a Item> {

@@ -7,7 +7,7 @@ use super::names;
 use crate::signature::{self, Default, Held, Keyword, Scalar};
 use crate::words;
 
-/// The types that members of our structs have.
+/// The types of the members of C structs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CType {
     U8,

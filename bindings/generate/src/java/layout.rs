@@ -9,7 +9,7 @@ use subflows::table::{Field, RecordTable};
 
 use crate::signature::{self, Held, Scalar};
 
-/// One field in its place.
+/// One field and its place.
 pub(super) struct Placed {
     pub field: &'static Field,
     /// The type, without "optional".

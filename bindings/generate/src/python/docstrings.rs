@@ -1,4 +1,4 @@
-//! The docstring of each function: what core's table says, then a hand-written example.
+//! The docstring of each function: the text of core's table, then a hand-written example.
 
 use std::path::Path;
 
@@ -53,7 +53,7 @@ fn about(operation: &Operation) -> String {
     text
 }
 
-/// A paragraph, or an item of a list; what follows an item stands right below it.
+/// A paragraph, or an item of a list, which follows the text before it without an empty line.
 fn block(text: &mut String, paragraph: &str) {
     let is_item = paragraph.starts_with("- ");
     if !is_item && !text.is_empty() && !text.ends_with("\n\n") {

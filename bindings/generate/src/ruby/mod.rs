@@ -69,7 +69,7 @@ fn symbol(variant: &str) -> String {
     variant.to_snake_case()
 }
 
-/// The method by which Ruby asks a field that is true or false: `ready?` for `is_ready`.
+/// The predicate method of a field that is true or false: `ready?` for `is_ready`.
 fn question(field: &subflows::table::Field) -> Option<String> {
     let is_bool = matches!(field.ty, subflows::table::Type::Bool);
     field.name.strip_prefix("is_").filter(|_| is_bool).map(|name| format!("{name}?"))

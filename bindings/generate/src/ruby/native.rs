@@ -1,4 +1,4 @@
-//! The native methods in Rust: every argument in its place, and the call of core's verb.
+//! The native methods in Rust: they convert every argument and call core's verb.
 
 use std::fmt::Write;
 

@@ -127,7 +127,8 @@ impl Follower<'_> {
         }
     }
 
-    /// The connection accepts further subflows: every path wants it, if the agent made its socket.
+    /// The connection accepts further subflows: each path is opened for it, if the agent made its
+    /// socket.
     fn want(&mut self, inode: u32, token: u32) {
         if let Some(socket) = agent_sockets::by_inode(inode) {
             self.paths.iter_mut().for_each(|path| path.want(Client { socket, token }));

@@ -1,8 +1,8 @@
 //! Waiting for what a handle holds.
 //!
 //! Java prepares a wait with [`begin`], calls one native function, which steps core's wait in
-//! [`until`], and releases the wait with [`end`]. Meanwhile another thread ends the wait with
-//! [`wake`].
+//! [`until`], and releases the wait with [`end`]. Between [`begin`] and [`end`], another thread can
+//! end the wait with [`wake`].
 
 pub(crate) mod handle;
 mod lock;

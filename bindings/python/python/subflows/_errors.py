@@ -33,7 +33,7 @@ class NotMptcpError(SubflowsError):
 class NotConnectedError(SubflowsError):
     """The socket is not connected.
 
-    Connect the socket first.
+    Connect the socket first: connect(2).
     """
 
     kind = "NotConnected"
@@ -143,7 +143,7 @@ class TimedOutError(SubflowsError, TimeoutError):
 class ClosedError(SubflowsError, ConnectionAbortedError):
     """The connection is closed.
 
-    Open a new connection.
+    Open a new connection: `connect`.
     """
 
     kind = "Closed"
@@ -161,7 +161,7 @@ class UnsupportedError(SubflowsError):
 class BusyError(SubflowsError, BlockingIOError):
     """Another process or thread is using what the call needs.
 
-    Call again after a second.
+    Call again after a second, or find the process that holds the lock: lslocks.
     """
 
     kind = "Busy"

@@ -59,7 +59,7 @@ module Subflows
   # - +:listener_created+: A socket has begun to listen.
   # - +:listener_closed+: A socket has stopped listening.
   # - +:lost+: Events were lost, because the program read them too slowly. The events with
-  #   +is_resync+ that follow report what changed meanwhile.
+  #   +is_resync+ that follow report what has changed.
   EVENT_KINDS = %i[
     unknown created established closed address_announced address_removed subflow_established
     subflow_closed subflow_priority listener_created listener_closed lost

@@ -9,7 +9,7 @@ module Subflows
     KIND = :not_mptcp
   end
 
-  # The socket is not connected. Connect the socket first.
+  # The socket is not connected. Connect the socket first: connect(2).
   class NotConnectedError < Error
     KIND = :not_connected
   end
@@ -75,7 +75,7 @@ module Subflows
     KIND = :timed_out
   end
 
-  # The connection is closed. Open a new connection.
+  # The connection is closed. Open a new connection: {connect}.
   class ClosedError < Error
     KIND = :closed
   end
@@ -85,7 +85,8 @@ module Subflows
     KIND = :unsupported
   end
 
-  # Another process or thread is using what the call needs. Call again after a second.
+  # Another process or thread is using what the call needs. Call again after a second, or find the
+  # process that holds the lock: lslocks.
   class BusyError < Error
     KIND = :busy
   end

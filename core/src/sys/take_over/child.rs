@@ -12,7 +12,7 @@ use super::switch::{PathManagerSwitch, Switch};
 use crate::sys::socket;
 
 const STACK: usize = 32 * 1024;
-/// How many times one child asks for the lock, and how long it pauses in between. Signals are
+/// How many times one child tries to take the lock, and how long it pauses in between. Signals are
 /// delivered to this process between two children.
 const LOCK_TRIES: usize = 64;
 const LOCK_PAUSE: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
@@ -203,7 +203,7 @@ fn reap(child: libc::pid_t) -> Option<i32> {
     let mut status = 0;
     // A child without an exit signal is waited for with __WCLONE. Signals are blocked, so that
     // nothing interrupts the wait.
-    // SAFETY: waitpid takes numbers, and writes the status that the pointer leads to.
+    // SAFETY: waitpid takes numbers, and writes the status to which the pointer points.
     let ended = unsafe { libc::waitpid(child, &mut status, libc::__WCLONE) };
     (ended == child && libc::WIFSIGNALED(status)).then(|| libc::WTERMSIG(status))
 }
@@ -231,7 +231,7 @@ extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
 }
 
 /// Changes how the child is scheduled, so that the switch is set for microseconds, and not for the
-/// time slices of other programs. Returns whether the process has the right to.
+/// time slices of other programs. Returns whether the process has the privilege to do so.
 fn set_scheduling(policy: i32, priority: i32) -> bool {
     let parameters = libc::sched_param { sched_priority: priority };
     // SAFETY: the pointer describes `parameters`; 0 is the caller, this child alone.

@@ -10,7 +10,7 @@ use crate::sys::namespace;
 
 /// Only root may write there: a journal is read by processes that can write the switch.
 const JOURNALS: &str = "/run/subflows";
-/// How many old journals are looked at when one is made, and after which time without use they are
+/// How many old journals are checked when one is made, and after which time without use they are
 /// removed.
 const OLD_JOURNALS: usize = 64;
 const OLD: Duration = Duration::from_secs(60);
@@ -21,8 +21,8 @@ const OLD: Duration = Duration::from_secs(60);
 pub(super) struct Journal(File);
 
 impl Journal {
-    /// Opens the journal of the socket's network namespace, or makes one. Returns `None` if there
-    /// can be none: the process may not write there, or the kernel does not number its namespaces.
+    /// Opens the journal of the socket's network namespace, or makes one. Returns `None` if that is
+    /// not possible: the process may not write there, or the kernel does not number its namespaces.
     pub(super) fn open(sock: BorrowedFd<'_>) -> Option<Journal> {
         let path = format!("{JOURNALS}/path-manager.{}", namespace::cookie(sock)?);
         let mut options = OpenOptions::new();
@@ -45,8 +45,8 @@ impl Journal {
         self.0.read_at(&mut byte, 0).is_ok_and(|length| length == 1 && byte == *b"1")
     }
 
-    /// Records that a switch is under way, as far as the file can be written: control is taken all
-    /// the same.
+    /// Records that a switch is under way, if the file can be written. If not, control is taken
+    /// nevertheless.
     pub(super) fn begin(&self) {
         let _ = self.0.write_at(b"1", 0);
     }

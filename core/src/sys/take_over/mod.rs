@@ -92,8 +92,8 @@ pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOve
         match task.outcome.get() {
             Outcome::LockBusy if Instant::now() < deadline => {}
             Outcome::LockBusy => return Err(Failure::Busy),
-            // Some filters of system calls kill a process that asks for another priority: once more
-            // without.
+            // Some system call filters kill a process that changes its priority: the child is made
+            // once more, without that.
             Outcome::Killed if signal == Some(libc::SIGSYS) && task.wants_realtime.get() => {
                 task.wants_realtime.set(false);
             }

@@ -90,12 +90,12 @@ impl Switch {
         })
     }
 
-    /// Returns whether it was written; if not, `errno` says why.
+    /// Returns whether it was written; if not, `errno` contains the reason.
     pub(super) fn write_userspace(&self) -> bool {
         self.write(self.setting.userspace)
     }
 
-    /// Returns whether it was written; if not, `errno` says why.
+    /// Returns whether it was written; if not, `errno` contains the reason.
     pub(super) fn write_kernel(&self) -> bool {
         self.write(self.setting.kernel)
     }

@@ -32,7 +32,7 @@ enumeration! {
         /// A socket has stopped listening.
         ListenerClosed = 16,
         /// Events were lost, because the program read them too slowly. The events with `is_resync`
-        /// that follow report what changed meanwhile.
+        /// that follow report what has changed.
         Lost = 255,
     }
 }

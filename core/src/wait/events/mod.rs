@@ -59,7 +59,8 @@ impl Events {
             known: Known::default(),
             is_lossy: false,
         };
-        // What is open already is not reported. Its end is, also if it comes while events are lost.
+        // Connections and subflows that are open already are not reported. Their ends are, even if
+        // they come while events are lost.
         events.known = match (sock, token) {
             (Some(sock), Some(token)) => {
                 let open = list_fd(sock, OPERATION)?.into_iter().filter(|s| is_open(s.state));

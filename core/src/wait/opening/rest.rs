@@ -10,7 +10,7 @@
 //! still waiting on another subflow. No error is reported. `tests/upstream/join-damage` has a
 //! program that shows it without this library.
 //!
-//! Only data to the end that accepted the join is in danger: the end that asked for it sets the
+//! Only data to the end that accepted the join is in danger: the end that requested it sets the
 //! number before data can arrive. So nothing has to wait when an event reports a subflow that the
 //! peer opened.
 //!

@@ -55,7 +55,7 @@ impl AsFd for SharedDescriptor {
     }
 }
 
-/// Lets go of the socket, even if the step panics.
+/// Releases the socket, even if the step panics.
 struct ResetOnDrop<'a>(&'a SharedDescriptor);
 
 impl Drop for ResetOnDrop<'_> {

@@ -3,7 +3,10 @@ package org.subflows;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 
-/** An address that was announced to the peer. It is withdrawn when this is closed or unreachable. */
+/**
+ * An address that was announced to the peer. It is withdrawn when this object is closed or becomes
+ * unreachable.
+ */
 public final class Announced implements AutoCloseable {
     private final Handle handle;
 
@@ -27,8 +30,8 @@ public final class Announced implements AutoCloseable {
     }
 
     /**
-     * Resets the connections of other peers that wait at the listener, and returns how many. Never
-     * waits.
+     * Resets the connections of other hosts that wait at the listener, and returns their number.
+     * Never waits.
      */
     public int turnAway() throws IOException {
         return Native.announcedTurnAway(handle.number());

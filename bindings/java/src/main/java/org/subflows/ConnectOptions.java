@@ -36,7 +36,7 @@ public final class ConnectOptions extends Options {
 
     /**
      * The local address to connect from. With port 0 the kernel chooses the port. A wildcard
-     * address stands for every local address of the remote address's family.
+     * address means any local address of the remote address's family.
      */
     public ConnectOptions local(InetSocketAddress local) {
         return new ConnectOptions(with(0, local));

@@ -11,7 +11,7 @@ public enum ErrorKind {
      */
     NOT_MPTCP(1),
     /**
-     * The socket is not connected. Connect the socket first.
+     * The socket is not connected. Connect the socket first: connect(2).
      */
     NOT_CONNECTED(2),
     /**
@@ -66,7 +66,7 @@ public enum ErrorKind {
      */
     TIMED_OUT(13),
     /**
-     * The connection is closed. Open a new connection.
+     * The connection is closed. Open a new connection: {@code connect}.
      */
     CLOSED(14),
     /**
@@ -74,7 +74,8 @@ public enum ErrorKind {
      */
     UNSUPPORTED(15),
     /**
-     * Another process or thread is using what the call needs. Call again after a second.
+     * Another process or thread is using what the call needs. Call again after a second, or find
+     * the process that holds the lock: lslocks.
      */
     BUSY(16),
     /**

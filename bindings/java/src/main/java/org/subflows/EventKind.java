@@ -51,7 +51,7 @@ public enum EventKind {
     LISTENER_CLOSED(16),
     /**
      * Events were lost, because the program read them too slowly. The events with {@code isResync}
-     * that follow report what changed meanwhile.
+     * that follow report what has changed.
      */
     LOST(255);
 

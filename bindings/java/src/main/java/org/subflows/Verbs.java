@@ -1083,10 +1083,10 @@ public abstract class Verbs {
      *
      * <p>If the program reads too slowly, events are lost: the kernel keeps about 256. The stream
      * then returns {@code LOST}, and an event with {@code isResync} for each subflow that was
-     * opened or closed meanwhile. The kernel does not report the end of every connection: no event
-     * comes for one that times out, so call {@code status} as well. The stream does not end with
-     * its connection: after {@code CLOSED} no further event comes. A {@code setBackup} of this end
-     * causes an event on the peer only.
+     * opened or closed while events were lost. The kernel does not report the end of every
+     * connection: no event comes for one that times out, so call {@code status} as well. The
+     * stream does not end with its connection: after {@code CLOSED} no further event comes. A
+     * {@code setBackup} of this end causes an event on the peer only.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
@@ -1101,10 +1101,10 @@ public abstract class Verbs {
      *
      * <p>If the program reads too slowly, events are lost: the kernel keeps about 256. The stream
      * then returns {@code LOST}, and an event with {@code isResync} for each subflow that was
-     * opened or closed meanwhile. The kernel does not report the end of every connection: no event
-     * comes for one that times out, so call {@code status} as well. The stream does not end with
-     * its connection: after {@code CLOSED} no further event comes. A {@code setBackup} of this end
-     * causes an event on the peer only.
+     * opened or closed while events were lost. The kernel does not report the end of every
+     * connection: no event comes for one that times out, so call {@code status} as well. The
+     * stream does not end with its connection: after {@code CLOSED} no further event comes. A
+     * {@code setBackup} of this end causes an event on the peer only.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
@@ -1119,10 +1119,10 @@ public abstract class Verbs {
      *
      * <p>If the program reads too slowly, events are lost: the kernel keeps about 256. The stream
      * then returns {@code LOST}, and an event with {@code isResync} for each subflow that was
-     * opened or closed meanwhile. The kernel does not report the end of every connection: no event
-     * comes for one that times out, so call {@code status} as well. The stream does not end with
-     * its connection: after {@code CLOSED} no further event comes. A {@code setBackup} of this end
-     * causes an event on the peer only.
+     * opened or closed while events were lost. The kernel does not report the end of every
+     * connection: no event comes for one that times out, so call {@code status} as well. The
+     * stream does not end with its connection: after {@code CLOSED} no further event comes. A
+     * {@code setBackup} of this end causes an event on the peer only.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *
@@ -1137,10 +1137,10 @@ public abstract class Verbs {
      *
      * <p>If the program reads too slowly, events are lost: the kernel keeps about 256. The stream
      * then returns {@code LOST}, and an event with {@code isResync} for each subflow that was
-     * opened or closed meanwhile. The kernel does not report the end of every connection: no event
-     * comes for one that times out, so call {@code status} as well. The stream does not end with
-     * its connection: after {@code CLOSED} no further event comes. A {@code setBackup} of this end
-     * causes an event on the peer only.
+     * opened or closed while events were lost. The kernel does not report the end of every
+     * connection: no event comes for one that times out, so call {@code status} as well. The
+     * stream does not end with its connection: after {@code CLOSED} no further event comes. A
+     * {@code setBackup} of this end causes an event on the peer only.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.16 or newer.
      *

@@ -224,7 +224,7 @@ fn java(root: &Path) -> Result<Language, String> {
     Ok(Language { helpers, libraries, _gathered, ..Language::new("java", program) })
 }
 
-/// A new folder beside a built file, which every user can read. Runs at the same time do not share it.
+/// A new folder next to a built file. Every user can read it, and concurrent runs do not share it.
 fn own_folder(prefix: &str, built: &Path) -> std::io::Result<TempDir> {
     let parent = built.parent().unwrap_or(Path::new("."));
     let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;

@@ -305,10 +305,14 @@ struct subflows_error {
 struct subflows_connect_options {
   /**
    * The local address to connect from. With port 0 the kernel chooses the port. A wildcard
-   * address means any local address of the remote address's family. NULL if not given.
+   * address means any local address of the remote address's family. The connection leaves by the
+   * interface that owns the address, as a subflow of subflows_open() does. NULL if not given.
    */
   const struct sockaddr *local;
-  /** The interface to connect by, by name (SO_BINDTOIFINDEX). NULL if not given. */
+  /**
+   * The interface to connect by, by name (SO_BINDTOIFINDEX). Without it, the one that the scope
+   * of a link-local address names. NULL if not given.
+   */
   const char *interface;
   /** The size of the address that `local` points to. */
   socklen_t local_length;
@@ -361,7 +365,7 @@ struct subflows_status {
   uint32_t token;
   /**
    * Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
-   * is closed.
+   * is closed. Also true if the connection has lost all its subflows, and one can be opened.
    */
   bool is_ready;
   /** Zero. */
@@ -448,7 +452,10 @@ struct subflows_info {
 struct subflows_subflow {
   /** Bit mask of the optional members that are set: SUBFLOWS_SUBFLOW_HAS_*. */
   uint64_t present;
-  /** The local end; of IPv4 on an IPv6 socket, the IPv4 address. */
+  /**
+   * The local end; of IPv4 on an IPv6 socket, the IPv4 address. A link-local address of IPv6 has
+   * the index of its interface as its scope.
+   */
   struct sockaddr_storage local;
   /** The remote end. */
   struct sockaddr_storage remote;
@@ -471,7 +478,8 @@ struct subflows_subflow {
   uint64_t busy_us;
   /**
    * The id of the subflow on this end. An id is not used again while the connection lives. On
-   * Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
+   * Linux 6.5 and newer the initial subflow has id 1, or 0 if control was taken of a socket that
+   * was upgraded, bound, or bound to an interface before. It is not the address id of RFC 8684.
    */
   uint32_t id;
   /** The TCP state. A value of enum subflows_subflow_state. */
@@ -568,18 +576,21 @@ struct subflows_details {
 /** Options of subflows_open(): the two ends of the subflow, its priority and the timeout. */
 struct subflows_open_options {
   /**
-   * The local address. Without it, an address of `interface`; without both, the address of the
-   * initial subflow. NULL if not given.
+   * The local address. Without it, the kernel chooses one that leads from `interface` to the
+   * peer; with `remote` alone, the routing table chooses; with none of the three, it is the
+   * address of the initial subflow. NULL if not given.
    */
   const struct sockaddr *local;
   /**
-   * The interface to send by, by name. Without it, the one that owns the local address. NULL if
-   * not given.
+   * The interface to send by, by name. Without it, the one that owns the local address, if it
+   * leads to the peer; otherwise the routing table chooses. The scope of a link-local `remote`
+   * is its interface. NULL if not given.
    */
   const char *interface;
   /**
    * The remote end. Without it, the peer's end of the connection; with port 0, the peer's port
-   * of the connection. NULL if not given.
+   * of the connection. A link-local address of IPv6 requires an interface or a scope. NULL if
+   * not given.
    */
   const struct sockaddr *remote;
   /** The size of the address that `local` points to. */
@@ -594,9 +605,9 @@ struct subflows_open_options {
   bool backup;
   /**
    * Whether to leave the choice of the interface to the routing table, instead of sending by the
-   * one that owns the local address. Set this only on a host whose routing rules depend on the
-   * source address: strict routers drop packets that leave by another interface than the one
-   * that owns their source address.
+   * one that owns the local address and leads to the peer. Set this only on a host whose routing
+   * rules depend on the source address: strict routers drop packets that leave by another
+   * interface than the one that owns their source address.
    */
   bool unbound;
 };
@@ -983,7 +994,8 @@ void subflows_connecting_cancel(struct subflows_connecting *connecting);
  * killed. A socket that another program creates in that microsecond, and a connection that the host
  * accepts in it, is also under application control, for as long as it exists. If the setting is
  * `userspace` already, the library changes nothing. The socket keeps its bound address and port,
- * congestion control, buffer sizes and other options.
+ * congestion control, buffer sizes and other options. If it was bound or upgraded before, its
+ * initial subflow has id 0 instead of 1.
  *
  * A controlled connection ignores the endpoints that are configured with `ip mptcp`, and the
  * addresses that the peer announces: it has no other subflows than those that one of the two
@@ -1084,7 +1096,8 @@ int subflows_details(int fd, uint32_t id, struct subflows_details *details, size
  * Data that was sent on the subflow and not acknowledged is sent again on the others. The initial
  * subflow can be closed, and so can one that is still being opened. If the kernel's path manager
  * manages the connection, the peer sees a reset. After the return, subflows_list() no longer shows
- * the subflow.
+ * the subflow. The ids are those that subflows_list() reports. Do not assume the initial subflow's:
+ * it is 1 or 0.
  *
  * The descriptor stays open in any case.
  *
@@ -1126,6 +1139,16 @@ const char *subflows_subflow_state_name(int state);
  * way, the call waits for that; otherwise it fails at once. If the subflow cannot be opened, the
  * connection stays as it was.
  *
+ * An IPv6 address that the kernel is still checking for duplicates, and a route that is missing,
+ * are waited for within the timeout: both often come a moment after the interface. An unreachable,
+ * prohibit or blackhole route makes the call fail at once.
+ *
+ * If the peer accepts no further subflow to its initial address (the C flag of RFC 8684), pass an
+ * address that it has announced as `remote`: without one, the call fails with
+ * SUBFLOWS_E_PEER_LIMIT. The kernel reports the flag and the announcements by events only, so the
+ * library knows the flag of connections that its subflows_connect() made with control. Anyone else
+ * follows the events of the namespace before connecting.
+ *
  * If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms after
  * it has joined (longer on a busy host, at most half a second), and joins as a backup until then:
  * Linux 6.15 to 6.18 damages data that arrives on a new subflow while the receiver's socket is
@@ -1142,11 +1165,12 @@ const char *subflows_subflow_state_name(int state);
  * - SUBFLOWS_E_NOT_PERMITTED without the privilege; SUBFLOWS_E_OTHER_NAMESPACE from another network
  *   namespace.
  * - SUBFLOWS_E_ADDRESS_NOT_AVAILABLE, SUBFLOWS_E_INVALID_ARGUMENT: the local address, or this pair
- *   of addresses, cannot be used.
+ *   of addresses, cannot be used; or several interfaces own the local address, or a link-local
+ *   address of the peer lacks its interface, so that the choice is the caller's.
  * - SUBFLOWS_E_UNREACHABLE, SUBFLOWS_E_REFUSED, SUBFLOWS_E_TIMED_OUT: the network or the peer
  *   rejected the subflow, or did not answer.
  * - SUBFLOWS_E_PEER_LIMIT: the peer answered and then reset the subflow, because it accepts no
- *   more.
+ *   more; or it accepts none to its initial address.
  *
  * Requires `CAP_NET_ADMIN` and a connection that the application controls (`control` of struct
  * subflows_connect_options, subflows_take_control(), or `net.mptcp.path_manager=userspace` in the

@@ -35,6 +35,8 @@ mod sys;
 mod verb;
 mod wait;
 
+#[doc(hidden)]
+pub mod address_text;
 pub mod kernel;
 pub mod table;
 #[cfg(feature = "tokio")]

@@ -178,7 +178,7 @@ pub struct subflows_status {
     /// without a connection. Present if SUBFLOWS_STATUS_HAS_TOKEN is set.
     pub token: u32,
     /// Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
-    /// is closed.
+    /// is closed. Also true if the connection has lost all its subflows, and one can be opened.
     pub is_ready: Flag,
     /// Zero.
     pub reserved_1: [u8; 3],
@@ -337,7 +337,8 @@ pub const SUBFLOWS_SUBFLOW_HAS_PACING_RATE: u64 = 1;
 pub struct subflows_subflow {
     /// Bit mask of the optional members that are set: SUBFLOWS_SUBFLOW_HAS_*.
     pub present: u64,
-    /// The local end; of IPv4 on an IPv6 socket, the IPv4 address.
+    /// The local end; of IPv4 on an IPv6 socket, the IPv4 address. A link-local address of IPv6 has
+    /// the index of its interface as its scope.
     pub local: sockaddr_storage,
     /// The remote end.
     pub remote: sockaddr_storage,
@@ -357,7 +358,8 @@ pub struct subflows_subflow {
     /// Time spent sending, since the subflow was opened. In microseconds.
     pub busy_us: u64,
     /// The id of the subflow on this end. An id is not used again while the connection lives. On
-    /// Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
+    /// Linux 6.5 and newer the initial subflow has id 1, or 0 if control was taken of a socket that
+    /// was upgraded, bound, or bound to an interface before. It is not the address id of RFC 8684.
     pub id: u32,
     /// The TCP state. A value of enum subflows_subflow_state.
     pub state: i32,
@@ -924,9 +926,11 @@ const _: () = {
 #[derive(Clone, Copy)]
 pub struct subflows_connect_options {
     /// The local address to connect from. With port 0 the kernel chooses the port. A wildcard
-    /// address means any local address of the remote address's family. NULL if not given.
+    /// address means any local address of the remote address's family. The connection leaves by the
+    /// interface that owns the address, as a subflow of subflows_open() does. NULL if not given.
     pub local: *const sockaddr,
-    /// The interface to connect by, by name (SO_BINDTOIFINDEX). NULL if not given.
+    /// The interface to connect by, by name (SO_BINDTOIFINDEX). Without it, the one that the scope
+    /// of a link-local address names. NULL if not given.
     pub interface: *const c_char,
     /// The size of the address that `local` points to.
     pub local_length: socklen_t,
@@ -1007,14 +1011,17 @@ const _: () = {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct subflows_open_options {
-    /// The local address. Without it, an address of `interface`; without both, the address of the
-    /// initial subflow. NULL if not given.
+    /// The local address. Without it, the kernel chooses one that leads from `interface` to the
+    /// peer; with `remote` alone, the routing table chooses; with none of the three, it is the
+    /// address of the initial subflow. NULL if not given.
     pub local: *const sockaddr,
-    /// The interface to send by, by name. Without it, the one that owns the local address. NULL if
-    /// not given.
+    /// The interface to send by, by name. Without it, the one that owns the local address, if it
+    /// leads to the peer; otherwise the routing table chooses. The scope of a link-local `remote`
+    /// is its interface. NULL if not given.
     pub interface: *const c_char,
     /// The remote end. Without it, the peer's end of the connection; with port 0, the peer's port
-    /// of the connection. NULL if not given.
+    /// of the connection. A link-local address of IPv6 requires an interface or a scope. NULL if
+    /// not given.
     pub remote: *const sockaddr,
     /// The size of the address that `local` points to.
     pub local_length: socklen_t,
@@ -1027,9 +1034,9 @@ pub struct subflows_open_options {
     /// Whether to ask the peer to use the subflow as backup from the start.
     pub backup: Flag,
     /// Whether to leave the choice of the interface to the routing table, instead of sending by the
-    /// one that owns the local address. Set this only on a host whose routing rules depend on the
-    /// source address: strict routers drop packets that leave by another interface than the one
-    /// that owns their source address.
+    /// one that owns the local address and leads to the peer. Set this only on a host whose routing
+    /// rules depend on the source address: strict routers drop packets that leave by another
+    /// interface than the one that owns their source address.
     pub unbound: Flag,
 }
 

@@ -1,7 +1,7 @@
 //! Core's records as JSON, by the tables in which core describes itself.
 //!
 //! Field names, and with them the units, are those of core. Enumerations are written by name,
-//! addresses as text, durations in seconds; a field that this kernel does not report is `null`. A
+//! addresses as text (`[fe80::1%eth0]:443` for a link-local one), durations in seconds; a field that this kernel does not report is `null`. A
 //! token is written in hexadecimal digits, as this command and other tools accept it.
 //!
 //! ```
@@ -15,6 +15,7 @@
 //! ```
 
 use serde_json::{Map, Value};
+use subflows::address_text;
 use subflows::table::{self, Record, Reflect, ReflectList};
 
 use crate::token::Token;
@@ -58,7 +59,7 @@ fn value(name: &str, value: table::Value<'_>) -> Value {
         table::Value::Bool(fact) => fact.into(),
         table::Value::Text(text) => text.into(),
         table::Value::Ip(ip) => ip.to_string().into(),
-        table::Value::Address(address) => address.to_string().into(),
+        table::Value::Address(address) => address_text::written(address).into(),
         table::Value::Duration(duration) => duration.as_secs_f64().into(),
         table::Value::Enum(name, _) => name.into(),
         table::Value::Record(inner) => record(inner),

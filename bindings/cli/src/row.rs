@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 
 use serde_json::Value;
-use subflows::{Details, Subflow, SubflowState};
+use subflows::{Details, Subflow, SubflowState, address_text};
 
 use crate::failure::Failure;
 use crate::json;
@@ -70,7 +70,7 @@ fn cells(row: &Row) -> [Cell; 8] {
     [
         id.into(),
         end(local, interface).into(),
-        remote.to_string().into(),
+        address_text::written(remote).into(),
         units::microseconds(rtt_us.into()).into(),
         sent,
         again,
@@ -82,7 +82,7 @@ fn cells(row: &Row) -> [Cell; 8] {
 /// An address with the interface to which the subflow is bound, as ss writes it.
 pub(crate) fn end(address: SocketAddr, interface: Option<&str>) -> String {
     match (address, interface) {
-        (_, None) => address.to_string(),
+        (_, None) => address_text::written(address),
         (SocketAddr::V4(v4), Some(name)) => format!("{}%{name}:{}", v4.ip(), v4.port()),
         (SocketAddr::V6(v6), Some(name)) => format!("[{}%{name}]:{}", v6.ip(), v6.port()),
     }

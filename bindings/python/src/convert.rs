@@ -154,16 +154,19 @@ impl FromPyObject<'_, '_> for Address {
 
     fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Address> {
         let parts: Parts = given.extract()?;
-        let ip = ip_of(parts.host.as_deref().unwrap_or_default())?;
+        let (ip, scope) = ip_of(parts.host.as_deref().unwrap_or_default())?;
+        let scope = if parts.scope == 0 { scope } else { parts.scope };
         Ok(Address(match ip {
             IpAddr::V4(_) => SocketAddr::new(ip, parts.port),
-            IpAddr::V6(v6) => SocketAddrV6::new(v6, parts.port, parts.flow, parts.scope).into(),
+            IpAddr::V6(v6) => SocketAddrV6::new(v6, parts.port, parts.flow, scope).into(),
         }))
     }
 }
 
-fn ip_of(text: &str) -> PyResult<IpAddr> {
-    text.parse().map_err(|_| PyValueError::new_err(format!("{text:?} is not an IP address")))
+/// An IP address, and the scope of a link-local one.
+fn ip_of(text: &str) -> PyResult<(IpAddr, u32)> {
+    let wrong = || PyValueError::new_err(format!("{text:?} is not an IP address"));
+    subflows::address_text::ip(text).ok_or_else(wrong)
 }
 
 /// The parts of an address tuple, of two or four. The host may be a name.
@@ -221,7 +224,7 @@ impl FromPyObject<'_, '_> for Ip {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Ip> {
-        ip_of(&given.str()?.to_string()).map(Ip)
+        ip_of(&given.str()?.to_string()).map(|(ip, _)| Ip(ip))
     }
 }
 

@@ -20,7 +20,8 @@ impl Status {
     }
 
     /// Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no
-    /// direction is closed.
+    /// direction is closed. Also true if the connection has lost all its subflows, and one can
+    /// be opened.
     #[getter]
     fn is_ready<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_ready.to_py(py)
@@ -200,14 +201,16 @@ pub struct Subflow(pub(crate) subflows::Subflow);
 #[pymethods]
 impl Subflow {
     /// The id of the subflow on this end. An id is not used again while the connection lives.
-    /// On Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC
-    /// 8684.
+    /// On Linux 6.5 and newer the initial subflow has id 1, or 0 if control was taken of a
+    /// socket that was upgraded, bound, or bound to an interface before. It is not the address
+    /// id of RFC 8684.
     #[getter]
     fn id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.id.to_py(py)
     }
 
-    /// The local end; of IPv4 on an IPv6 socket, the IPv4 address.
+    /// The local end; of IPv4 on an IPv6 socket, the IPv4 address. A link-local address of IPv6
+    /// has the index of its interface as its scope.
     #[getter]
     fn local<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.local.to_py(py)

@@ -174,8 +174,11 @@ impl TryConvert for Address {
     fn try_convert(given: Value) -> Result<Address, Error> {
         let ruby = Ruby::get_with(given);
         if let Some(pair) = RArray::from_value(given) {
-            let (Ip(ip), port) = <(Ip, u16)>::try_convert(pair.as_value())?;
-            return Ok(Address(SocketAddr::new(ip, port)));
+            let (host, port) = <(Value, u16)>::try_convert(pair.as_value())?;
+            return Ok(Address(match ip_of(host)? {
+                (IpAddr::V6(v6), scope) => SocketAddrV6::new(v6, port, 0, scope).into(),
+                (v4, _) => SocketAddr::new(v4, port),
+            }));
         }
         let packed =
             given.check_funcall::<_, _, RString>("to_sockaddr", ()).unwrap_or_else(|| {
@@ -231,14 +234,18 @@ pub(crate) struct Ip(pub(crate) IpAddr);
 
 impl TryConvert for Ip {
     fn try_convert(given: Value) -> Result<Ip, Error> {
-        let text: String = match given.check_funcall("ip_address", ()) {
-            Some(text) => text?,
-            None => given.funcall("to_s", ())?,
-        };
-        let wrong =
-            |_| argument_error(&Ruby::get_with(given), format!("{text:?} is not an IP address"));
-        text.parse().map(Ip).map_err(wrong)
+        ip_of(given).map(|(ip, _)| Ip(ip))
     }
+}
+
+/// An IP address, and the scope of a link-local one.
+fn ip_of(given: Value) -> Result<(IpAddr, u32), Error> {
+    let text: String = match given.check_funcall("ip_address", ()) {
+        Some(text) => text?,
+        None => given.funcall("to_s", ())?,
+    };
+    let wrong = || argument_error(&Ruby::get_with(given), format!("{text:?} is not an IP address"));
+    subflows::address_text::ip(&text).ok_or_else(wrong)
 }
 
 /// A span of time, given in seconds.

@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::kernel_name::KernelName;
 use crate::shared::diag_subflow::DiagSubflow;
+use crate::shared::interface::with_scope;
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::interface;
 use crate::sys::uapi::diag;
@@ -63,8 +64,8 @@ impl Details {
 /// Makes the record of one subflow, without the name of its interface.
 pub(crate) fn from_raw(entry: DiagSubflow) -> Details {
     Details {
-        local: entry.head.local,
-        remote: entry.head.remote,
+        local: with_scope(entry.head.local, entry.head.interface),
+        remote: with_scope(entry.head.remote, entry.head.interface),
         state: SubflowState::from_kernel(entry.head.state),
         is_joined: entry.is_joined(),
         is_additional: entry.flags & (diag::FLAG_JOIN_LOC | diag::FLAG_JOIN_REM) != 0,

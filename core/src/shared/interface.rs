@@ -1,4 +1,4 @@
-//! Interfaces: by name, and which one leads from a local address to a remote one.
+//! Interfaces: by name, by the scope of a link-local address, and in words.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
@@ -6,11 +6,8 @@ use std::os::fd::BorrowedFd;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel_name::KernelName;
 use crate::shared::socket_state::query_error;
-use crate::sys::cache;
 use crate::sys::interface_addresses::{AddressQuery, InterfaceAddress};
-
-/// Every network namespace has its loopback interface at this index (`LOOPBACK_IFINDEX`).
-const LOOPBACK: u32 = 1;
+use crate::sys::{cache, interface};
 
 /// Looks up the index of an interface by its name, in the thread's network namespace.
 pub(crate) fn index_of(name: &str, operation: &'static str) -> Result<u32> {
@@ -29,29 +26,91 @@ pub(crate) fn index_of(name: &str, operation: &'static str) -> Result<u32> {
     })
 }
 
-/// Returns the index of the interface by which `ip` reaches `remote`, or 0 to leave the choice to the
-/// routing table.
-pub(crate) fn interface_of(
-    sock: BorrowedFd<'_>,
-    ip: IpAddr,
-    remote: SocketAddr,
-    operation: &'static str,
-) -> Result<u32> {
-    let owned = cache::with_socket_for(sock, |addresses: &mut AddressQuery| addresses.list(ip, 0))
-        .map_err(|error| query_error(operation, error))?;
-    Ok(owner(&owned, ip, remote))
+/// Returns the name of an interface in the socket's network namespace; its index if it has gone.
+pub(crate) fn name_of(sock: BorrowedFd<'_>, index: u32) -> String {
+    interface::name(sock, index).map_or_else(|_| index.to_string(), |name| name.to_string())
 }
 
-/// Returns the index of the interface that owns the address `ip`. A packet that leaves by the default
-/// route with the address of another interface is dropped by the first strict router.
-pub(crate) fn owner(owned: &[InterfaceAddress], ip: IpAddr, remote: SocketAddr) -> u32 {
-    // Between two addresses of this host, packets take the loopback interface.
-    if owned.iter().any(|owned| owned.ip == remote.ip()) {
-        return 0;
+/// Reports whether an address is a link-local one of IPv6, which is an address only together with an
+/// interface.
+pub(crate) fn needs_scope(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// Returns the scope of a link-local address: the index of its interface. Other addresses have none,
+/// and the kernel ignores one that is given.
+pub(crate) fn scope_of(address: SocketAddr) -> Option<u32> {
+    match address {
+        SocketAddr::V6(v6) if needs_scope(address.ip()) => {
+            Some(v6.scope_id()).filter(|scope| *scope != 0)
+        }
+        _ => None,
     }
-    let owner = owned.iter().find(|owned| owned.ip == ip).map_or(0, |owned| owned.interface);
-    // An address of the loopback interface is also used on the interfaces that lead out.
-    if owner == LOOPBACK { 0 } else { owner }
+}
+
+/// Adds the scope to a link-local address. Other addresses stay as they are.
+pub(crate) fn with_scope(address: SocketAddr, scope: u32) -> SocketAddr {
+    match address {
+        SocketAddr::V6(mut v6) if needs_scope(address.ip()) => {
+            v6.set_scope_id(scope);
+            v6.into()
+        }
+        _ => address,
+    }
+}
+
+/// Returns the interface that the caller named, or the one that the scope of the remote address
+/// names. Fails if they are two.
+pub(crate) fn agreed(
+    sock: BorrowedFd<'_>,
+    named: Option<u32>,
+    remote: SocketAddr,
+    operation: &'static str,
+) -> Result<Option<u32>> {
+    match (named, scope_of(remote)) {
+        (Some(named), Some(scope)) if named != scope => {
+            let (named, scope) = (name_of(sock, named), name_of(sock, scope));
+            let detail = format!(
+                "{} is an address of the link of {scope}, and the interface is {named}",
+                remote.ip()
+            );
+            Err(Error::argument(operation, detail).with_remedy(format!(
+                "Pass the interface {scope}, or an address of the peer on the link of {named}."
+            )))
+        }
+        (named, scope) => Ok(named.or(scope)),
+    }
+}
+
+/// Returns the error for a link-local address without an interface.
+pub(crate) fn no_scope(sock: BorrowedFd<'_>, remote: SocketAddr, operation: &'static str) -> Error {
+    let owned = match cache::with_socket_for(sock, |addresses: &mut AddressQuery| {
+        addresses.list(remote.ip(), 0)
+    }) {
+        Ok(owned) => owned,
+        Err(error) => return query_error(operation, error),
+    };
+    let names = names(sock, owned.iter().filter(|owned| needs_scope(owned.ip)));
+    let ip = remote.ip();
+    let detail = format!("{ip} is an address on every link, and no interface is given");
+    let remedy = match &names[..] {
+        [] => "Pass the interface: ip link lists them.".to_owned(),
+        [first, ..] => {
+            format!("Pass one of the interfaces {}, as in {ip}%{first}.", names.join(", "))
+        }
+    };
+    Error::argument(operation, detail).with_remedy(remedy)
+}
+
+/// Returns the names of the interfaces that have these addresses.
+pub(crate) fn names<'a>(
+    sock: BorrowedFd<'_>,
+    owned: impl Iterator<Item = &'a InterfaceAddress>,
+) -> Vec<String> {
+    let mut indices: Vec<u32> = owned.map(|owned| owned.interface).collect();
+    indices.sort_unstable();
+    indices.dedup();
+    indices.into_iter().map(|index| name_of(sock, index)).collect()
 }
 
 #[cfg(test)]
@@ -59,12 +118,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_owner_is_named_unless_loopback_is_the_way() {
-        let ip = IpAddr::from([192, 0, 2, 1]);
-        let owned = [InterfaceAddress { ip, interface: 7, is_global: true, broadcast: None }];
-        assert_eq!(owner(&owned, ip, "198.51.100.1:1".parse().unwrap()), 7);
-        assert_eq!(owner(&owned, ip, "192.0.2.1:1".parse().unwrap()), 0);
-        let owned = [InterfaceAddress { interface: LOOPBACK, ..owned[0] }];
-        assert_eq!(owner(&owned, ip, "198.51.100.1:1".parse().unwrap()), 0);
+    fn only_a_link_local_address_has_a_scope() {
+        let scope = |address: &str| scope_of(address.parse().unwrap());
+        assert_eq!(scope("[fe80::1%7]:1"), Some(7));
+        assert_eq!(scope("[fe80::1]:1"), None);
+        assert_eq!(scope("[2001:db8::1%7]:1"), None);
+        assert_eq!(scope("169.254.0.1:1"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What more than one verb needs: what is read from the kernel, its records, and small steps.
 
+pub(crate) mod denied_joins;
 pub(crate) mod details;
 pub(crate) mod diag_subflow;
 pub(crate) mod info;
@@ -9,6 +10,7 @@ pub(crate) mod new_socket;
 pub(crate) mod path_manager;
 pub(crate) mod port;
 pub(crate) mod ready;
+pub(crate) mod route;
 pub(crate) mod socket_state;
 pub(crate) mod subflow;
 pub(crate) mod subflow_state;

@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::error::Result;
 use crate::shared::diag_subflow;
+use crate::shared::interface::{needs_scope, scope_of, with_scope};
 use crate::shared::socket_state::{is_not_mptcp, no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::before_6_5;
@@ -16,9 +17,11 @@ record! {
     /// One live subflow of a connection: its path and its counters.
     pub struct Subflow {
         /// The id of the subflow on this end. An id is not used again while the connection lives. On
-        /// Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
+        /// Linux 6.5 and newer the initial subflow has id 1, or 0 if control was taken of a socket that
+        /// was upgraded, bound, or bound to an interface before. It is not the address id of RFC 8684.
         id: u32,
-        /// The local end; of IPv4 on an IPv6 socket, the IPv4 address.
+        /// The local end; of IPv4 on an IPv6 socket, the IPv4 address. A link-local address of IPv6
+        /// has the index of its interface as its scope.
         local: SocketAddr,
         /// The remote end.
         remote: SocketAddr,
@@ -130,7 +133,25 @@ pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<V
             subflows.clear();
         }
     }
+    for subflow in &mut subflows {
+        add_scope(sock, subflow);
+    }
     Ok(subflows)
+}
+
+/// Adds the scope to link-local addresses, which the kernel lists without one.
+fn add_scope(sock: BorrowedFd<'_>, subflow: &mut Subflow) {
+    let lacks = |address: SocketAddr| needs_scope(address.ip()) && scope_of(address).is_none();
+    if !lacks(subflow.local) && !lacks(subflow.remote) {
+        return;
+    }
+    let Ok(info) = mptcp::info(sock) else { return };
+    let ends = (subflow.local, subflow.remote);
+    let token = info.raw.mptcpi_token;
+    if let Ok(entry) = diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
+        subflow.local = with_scope(subflow.local, entry.head.interface);
+        subflow.remote = with_scope(subflow.remote, entry.head.interface);
+    }
 }
 
 /// Reports whether the connection itself is still being set up: the peer's key is then unknown.

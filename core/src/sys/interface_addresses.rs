@@ -14,14 +14,16 @@ pub(crate) struct InterfaceAddress {
     pub(crate) interface: u32,
     /// Usable beyond the link, and for new connections.
     pub(crate) is_global: bool,
+    /// The check for duplicates is not finished: the address cannot be used yet.
+    pub(crate) is_tentative: bool,
     /// The broadcast address of its network.
     pub(crate) broadcast: Option<Ipv4Addr>,
 }
 
-/// A netlink socket that lists addresses, in the network namespace of the thread that opened it.
+/// A netlink socket that lists addresses and [asks for routes](super::route), in the network namespace of the thread that opened it.
 #[derive(Debug)]
 pub(crate) struct AddressQuery {
-    netlink: Netlink,
+    pub(super) netlink: Netlink,
 }
 
 impl AddressQuery {
@@ -89,12 +91,7 @@ fn parse(received: &Received<'_>) -> Result<Option<InterfaceAddress>, NetlinkErr
     let (mut local, mut address, mut flags) = (None, None, 0);
     for attribute in Attributes(body.get(route::IFADDRMSG_LEN..).unwrap_or(&[])) {
         let (kind, value) = attribute?;
-        let ip = || -> Result<IpAddr, NetlinkError> {
-            Ok(match i32::from(body[0]) {
-                libc::AF_INET => Ipv4Addr::from(number::<4>(value)?).into(),
-                _ => Ipv6Addr::from(number::<16>(value)?).into(),
-            })
-        };
+        let ip = || ip_at(body[0], value);
         match kind {
             route::IFA_LOCAL => local = Some(ip()?),
             // On a point-to-point link this is the address of the other end, and IFA_LOCAL that of
@@ -104,14 +101,31 @@ fn parse(received: &Received<'_>) -> Result<Option<InterfaceAddress>, NetlinkErr
             _ => {}
         }
     }
-    // The check for duplicates is not finished, or has found one: the address cannot be used.
-    if flags & (route::IFA_F_TENTATIVE | route::IFA_F_DADFAILED) != 0 {
+    // The check for duplicates has found one: the address cannot be used.
+    if flags & route::IFA_F_DADFAILED != 0 {
         return Ok(None);
     }
+    // An optimistic address is used while it is checked.
+    let is_tentative =
+        flags & (route::IFA_F_TENTATIVE | route::IFA_F_OPTIMISTIC) == route::IFA_F_TENTATIVE;
     // A deprecated address is only for connections that exist already.
     let is_global = scope == 0 && flags & route::IFA_F_DEPRECATED == 0;
     let broadcast = address.or(local).and_then(|network| broadcast(network, body[1]));
-    Ok(local.or(address).map(|ip| InterfaceAddress { ip, interface, is_global, broadcast }))
+    Ok(local.or(address).map(|ip| InterfaceAddress {
+        ip,
+        interface,
+        is_global,
+        is_tentative,
+        broadcast,
+    }))
+}
+
+/// Reads an address of that family.
+pub(super) fn ip_at(family: u8, value: &[u8]) -> Result<IpAddr, NetlinkError> {
+    Ok(match i32::from(family) {
+        libc::AF_INET => Ipv4Addr::from(number::<4>(value)?).into(),
+        _ => Ipv6Addr::from(number::<16>(value)?).into(),
+    })
 }
 
 /// Returns the broadcast address as the kernel derives it, whether one is configured or not

@@ -321,11 +321,33 @@ pub(crate) mod diag {
 pub(crate) mod route {
     pub(crate) const NEWADDR: u16 = 20;
     pub(crate) const GETADDR: u16 = 22;
+    pub(crate) const NEWROUTE: u16 = 24;
+    pub(crate) const GETROUTE: u16 = 26;
+
     pub(crate) const IFA_ADDRESS: u16 = 1;
     pub(crate) const IFA_LOCAL: u16 = 2;
     pub(crate) const IFA_FLAGS: u16 = 8;
+    pub(crate) const IFA_F_OPTIMISTIC: u32 = 0x04;
     pub(crate) const IFA_F_DADFAILED: u32 = 0x08;
     pub(crate) const IFA_F_DEPRECATED: u32 = 0x20;
     pub(crate) const IFA_F_TENTATIVE: u32 = 0x40;
     pub(crate) const IFADDRMSG_LEN: usize = 8;
+
+    pub(crate) const RTMSG_LEN: usize = 12;
+    pub(crate) const RTM_F_FIB_MATCH: u32 = 0x2000;
+    pub(crate) const RTN_UNICAST: u8 = 1;
+    pub(crate) const RTN_LOCAL: u8 = 2;
+    pub(crate) const RTN_BLACKHOLE: u8 = 6;
+    pub(crate) const RTN_UNREACHABLE: u8 = 7;
+    pub(crate) const RTN_PROHIBIT: u8 = 8;
+    pub(crate) const RTN_THROW: u8 = 9;
+    pub(crate) const RTA_DST: u16 = 1;
+    pub(crate) const RTA_SRC: u16 = 2;
+    pub(crate) const RTA_OIF: u16 = 4;
+    pub(crate) const RTA_GATEWAY: u16 = 5;
+    pub(crate) const RTA_PREFSRC: u16 = 7;
+    pub(crate) const RTA_MARK: u16 = 16;
+    pub(crate) const RTA_VIA: u16 = 18;
+    pub(crate) const RTA_IP_PROTO: u16 = 27;
+    pub(crate) const RTA_DPORT: u16 = 29;
 }

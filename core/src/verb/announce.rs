@@ -8,10 +8,10 @@ use crate::door::events::follow;
 use crate::door::path_manager::path_manager;
 use crate::door::{self, Door, LocalEnd, Why, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::interface::interface_of;
 use crate::shared::listener::{Listen, listen_by};
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
+use crate::shared::route::{Destination, Owner};
 use crate::shared::socket_state::{MptcpState, SocketState, not_mptcp_error, state_of};
 use crate::sys::event::KernelEvents;
 use crate::sys::path_manager::PathManagerSocket;
@@ -117,12 +117,17 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
     Ok(announced)
 }
 
-/// Listens on the interface that owns the address. Otherwise the answers would leave by the default
-/// route, with an address of another interface, and the first strict router would drop them.
+/// Listens on the interface that owns the address, if it leads to the peer. Otherwise the answers would
+/// leave by the default route, with an address of another interface, and the first strict router would
+/// drop them. Of an address on an interface that leads nowhere, the peer's segments arrive by another.
 fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> Result<OwnedFd> {
     let options = Listen::new().backlog(backlog).only_v6(address.is_ipv6());
     let remote = socket::peer_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?;
-    let interface = interface_of(sock, address.ip(), remote, OPERATION)?;
+    // If several interfaces own the address, the peer's segments may arrive by each of them.
+    let interface = match Destination::new(sock, remote, OPERATION).owner_of(address.ip())? {
+        Owner::Interface(index) => index,
+        _ => 0,
+    };
     let listener = listen_by(interface, address, &options, OPERATION)?;
     // Two threads may reset connections at the same time, and neither may block in accept.
     fcntl::set_nonblocking(listener.as_fd(), true).map_err(|e| Error::from_io(OPERATION, &e))?;

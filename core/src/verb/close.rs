@@ -21,7 +21,8 @@ operation! {
     /// Data that was sent on the subflow and not acknowledged is sent again on the others. The
     /// initial subflow can be closed, and so can one that is still being opened. If the kernel's path
     /// manager manages the connection, the peer sees a reset. After the return, `list` no longer shows
-    /// the subflow.
+    /// the subflow. The ids are those that `list` reports. Do not assume the initial subflow's: it is 1
+    /// or 0.
     ///
     /// # Errors
     /// - `NoSuchSubflow` if no live subflow has that id, for example because it was closed before.

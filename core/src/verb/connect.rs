@@ -17,7 +17,8 @@ operation! {
     /// - `Refused`, `Unreachable`, `TimedOut`, `AddressNotAvailable`: those of connect(2) and bind(2).
     /// - `NotPermitted`, `Busy`, `Unsupported`: those of [`take_control`](crate::take_control), if
     ///   control is asked for.
-    /// - `InvalidArgument` if the name cannot be resolved.
+    /// - `InvalidArgument` if the name cannot be resolved, the local address is of another family, a
+    ///   link-local address has no scope and no interface is passed, or the two contradict each other.
     ///
     /// ```
     /// use subflows::{Connect, Listen};

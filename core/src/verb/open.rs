@@ -15,6 +15,16 @@ operation! {
     /// way, the call waits for that; otherwise it fails at once. If the subflow cannot be opened, the
     /// connection stays as it was.
     ///
+    /// An IPv6 address that the kernel is still checking for duplicates, and a route that is missing, are
+    /// waited for within the timeout: both often come a moment after the interface. An unreachable,
+    /// prohibit or blackhole route makes the call fail at once.
+    ///
+    /// If the peer accepts no further subflow to its initial address (the C flag of RFC 8684), pass an
+    /// address that it has announced as `remote`: without one, the call fails with `PeerLimit`. The
+    /// kernel reports the flag and the announcements by events only, so the library knows the flag of
+    /// connections that its `connect` made with control. Anyone else follows the events of the namespace
+    /// before connecting.
+    ///
     /// If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms
     /// after it has joined (longer on a busy host, at most half a second), and joins as a backup until
     /// then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the receiver's socket
@@ -26,10 +36,12 @@ operation! {
     /// - `NotControlled`: the kernel's path manager manages the connection.
     /// - `NotPermitted` without the privilege; `OtherNamespace` from another network namespace.
     /// - `AddressNotAvailable`, `InvalidArgument`: the local address, or this pair of addresses, cannot
-    ///   be used.
+    ///   be used; or several interfaces own the local address, or a link-local address of the peer lacks
+    ///   its interface, so that the choice is the caller's.
     /// - `Unreachable`, `Refused`, `TimedOut`: the network or the peer rejected the subflow, or did not
     ///   answer.
-    /// - `PeerLimit`: the peer answered and then reset the subflow, because it accepts no more.
+    /// - `PeerLimit`: the peer answered and then reset the subflow, because it accepts no more; or it
+    ///   accepts none to its initial address.
     ///
     /// ```no_run
     /// use std::time::Duration;

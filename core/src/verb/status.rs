@@ -37,7 +37,7 @@ record! {
         /// The state of the socket.
         state: State,
         /// Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
-        /// is closed.
+        /// is closed. Also true if the connection has lost all its subflows, and one can be opened.
         is_ready: bool,
         /// What manages the subflows of the connection.
         path_manager: PathManager,

@@ -16,7 +16,8 @@ operation! {
     /// program creates in that microsecond, and a connection that the host accepts in it, is also under
     /// application control, for as long as it exists. If the setting is `userspace` already, the
     /// library changes nothing. The socket keeps its bound address and port, congestion control,
-    /// buffer sizes and other options.
+    /// buffer sizes and other options. If it was bound or upgraded before, its initial subflow has id 0
+    /// instead of 1.
     ///
     /// A controlled connection ignores the endpoints that are configured with `ip mptcp`, and the
     /// addresses that the peer announces: it has no other subflows than those that one of the two

@@ -8,22 +8,30 @@ use std::time::{Duration, Instant};
 
 use crate::door;
 use crate::door::control::take_control_fd;
+use crate::door::events::follow;
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::interface::index_of;
+use crate::shared::denied_joins;
+use crate::shared::interface::{agreed, index_of, needs_scope, no_scope, scope_of};
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
-use crate::sys::{fcntl, poll, socket};
+use crate::shared::route::{Destination, Owner};
+use crate::sys::event::{KernelEvent, KernelEvents};
+use crate::sys::{fcntl, mptcp, poll, socket};
 use crate::table::options;
 
 const OPERATION: &str = "connect";
+/// The most datagrams of events that are read: more than the socket's buffer keeps.
+const EVENTS_MAX: usize = 4096;
 
 options! {
     /// Options of `connect`.
     pub struct Connect {
         optional {
             /// The local address to connect from. With port 0 the kernel chooses the port. A
-            /// wildcard address means any local address of the remote address's family.
+            /// wildcard address means any local address of the remote address's family. The
+            /// connection leaves by the interface that owns the address, as a subflow of `open` does.
             local: SocketAddr,
-            /// The interface to connect by, by name (SO_BINDTOIFINDEX).
+            /// The interface to connect by, by name (SO_BINDTOIFINDEX). Without it, the one that the
+            /// scope of a link-local address names.
             interface: String,
             /// The timeout for each address. Without it, the kernel gives up after about two minutes.
             timeout: Duration,
@@ -137,6 +145,9 @@ struct Attempt {
     sock: OwnedFd,
     remote: SocketAddr,
     deadline: Option<Instant>,
+    /// One of them reports that the peer accepts no further subflow to its initial address. Present
+    /// while a connection is established that is to be controlled.
+    events: Option<KernelEvents>,
     is_done: bool,
 }
 
@@ -158,13 +169,15 @@ impl Attempt {
     }
 
     fn begin(remote: SocketAddr, options: &Connect) -> Result<Attempt> {
+        let remote = match remote {
+            SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => remote,
+            // The kernel ignores the scope of any other address, and so do errors.
+            _ => SocketAddr::new(remote.ip(), remote.port()),
+        };
         let sock = new_socket(remote.into(), OPERATION)?;
-        if let Some(interface) = &options.interface {
-            bind_to_interface(sock.as_fd(), index_of(interface, OPERATION)?, OPERATION)?;
-        }
-        if let Some(local) = options.local {
-            bind(sock.as_fd(), in_family_of(remote, local), OPERATION)?;
-        }
+        let interface = interface(sock.as_fd(), remote, options)?;
+        // A socket that is bound first would have its initial subflow before it is disconnected, and
+        // would give it another id.
         if options.control {
             take_control_fd(door::choose(), sock.as_fd()).map_err(|error| match error.kind() {
                 ErrorKind::NotMptcp => Error::new(ErrorKind::Unsupported, OPERATION)
@@ -173,15 +186,32 @@ impl Attempt {
                 _ => error.during(OPERATION),
             })?;
         }
+        if interface != 0 {
+            bind_to_interface(sock.as_fd(), interface, OPERATION)?;
+        }
+        if let Some(local) = options.local {
+            bind(sock.as_fd(), in_family_of(remote, local), OPERATION)?;
+        }
         fcntl::set_nonblocking(sock.as_fd(), true)
             .map_err(|error| Error::from_io(OPERATION, &error))?;
+        // Without the right to follow events, the peer's flag stays unknown.
+        let door = door::choose();
+        let follow = || follow(door, Some(sock.as_fd()), OPERATION).ok();
+        let events = options.control.then(follow).flatten();
         let deadline = options.timeout.map(poll::deadline_in);
         let is_done = match socket::connect(sock.as_fd(), remote) {
             Ok(()) => true,
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => false,
-            Err(error) => return Err(failed(&error, remote)),
+            Err(error) => {
+                return Err(rejecting_route(sock.as_fd(), remote, options, interface, &error)
+                    .unwrap_or_else(|| failed(&error, remote)));
+            }
         };
-        Ok(Attempt { sock, remote, deadline, is_done })
+        let mut attempt = Attempt { sock, remote, deadline, events, is_done };
+        if is_done {
+            attempt.read_events();
+        }
+        Ok(attempt)
     }
 
     fn is_connected(&mut self) -> Result<bool> {
@@ -192,7 +222,10 @@ impl Attempt {
         let os = |error: io::Error| Error::from_io(OPERATION, &error);
         if poll::now(sock, libc::POLLOUT).map_err(os)? != 0 {
             match socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ERROR).map_err(os)? {
-                0 => self.is_done = true,
+                0 => {
+                    self.is_done = true;
+                    self.read_events();
+                }
                 errno => return Err(failed(&io::Error::from_raw_os_error(errno), self.remote)),
             }
         } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -200,6 +233,75 @@ impl Attempt {
                 .detail(format!("{} did not answer in time", self.remote)));
         }
         Ok(self.is_done)
+    }
+
+    /// Remembers whether the peer accepts further subflows to its initial address. The kernel has sent
+    /// the event before the connection was established.
+    fn read_events(&mut self) {
+        let Some(mut events) = self.events.take() else { return };
+        let Ok(info) = mptcp::info(self.sock.as_fd()) else { return };
+        let (token, mut is_denied) = (Some(info.raw.mptcpi_token), false);
+        for _ in 0..EVENTS_MAX {
+            let take = |event: KernelEvent| {
+                is_denied |= event.token == token && event.denies_initial_address;
+            };
+            if !events.take(take).unwrap_or(false) {
+                break;
+            }
+        }
+        if is_denied {
+            denied_joins::remember(self.sock.as_fd());
+        }
+    }
+}
+
+/// Returns the error of a route that rejects packets, which the kernel reports by an error number that
+/// has another meaning for any other call.
+fn rejecting_route(
+    sock: BorrowedFd<'_>,
+    remote: SocketAddr,
+    options: &Connect,
+    interface: u32,
+    error: &io::Error,
+) -> Option<Error> {
+    let numbers = [libc::EACCES, libc::EINVAL, libc::EHOSTUNREACH];
+    if !error.raw_os_error().is_some_and(|number| numbers.contains(&number)) {
+        return None;
+    }
+    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+    let from = options.local.map(|local| local.ip().to_canonical());
+    let from = from.filter(|ip| !ip.is_unspecified() && ip.is_ipv4() == remote.is_ipv4());
+    let answer = Destination::new(sock, remote, OPERATION).route(from, interface);
+    answer.err().filter(|error| error.kind() == ErrorKind::Unreachable)
+}
+
+/// Chooses the interface to bind the socket to, as `open` does; 0 for none.
+fn interface(sock: BorrowedFd<'_>, remote: SocketAddr, options: &Connect) -> Result<u32> {
+    let named = options.interface.as_deref().map(|name| index_of(name, OPERATION)).transpose()?;
+    let from = options.local.map(|local| in_family_of(remote, local));
+    if let Some(from) = from.filter(|from| from.is_ipv4() != remote.is_ipv4()) {
+        let detail = format!("{} and {} are of different families", from.ip(), remote.ip());
+        return Err(Error::argument(OPERATION, detail)
+            .with_remedy("Pass a local and a remote address of the same family."));
+    }
+    let given = named.or_else(|| from.and_then(scope_of));
+    if let Some(index) = agreed(sock, given, remote, OPERATION)? {
+        return Ok(index);
+    }
+    let from = from.map(|from| from.ip().to_canonical()).filter(|ip| !ip.is_unspecified());
+    let Some(ip) = from else {
+        return match needs_scope(remote.ip()) {
+            true => Err(no_scope(sock, remote, OPERATION)),
+            false => Ok(0),
+        };
+    };
+    let to = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+    let to = Destination::new(sock, to, OPERATION);
+    match to.owner_of(ip)? {
+        Owner::Interface(index) => Ok(index),
+        Owner::Several(several) => Err(to.ambiguous(ip, &several)),
+        _ if needs_scope(remote.ip()) => Err(no_scope(sock, remote, OPERATION)),
+        _ => Ok(0),
     }
 }
 

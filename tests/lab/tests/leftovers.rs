@@ -29,7 +29,8 @@ fn nothing_is_left_behind() {
     let outside = interfaces();
     let witness = Namespace::new().unwrap();
     let mut expected = 0;
-    for topology in Topology::ALL {
+    // Without a scope, nothing can be bound to a link-local address.
+    for topology in Topology::ALL.into_iter().filter(|all| *all != Topology::LinkLocalOnly) {
         let net = topology.build().unwrap();
         net.join_by_kernel().unwrap();
         let address = (net.paths[0].server_v4, 0).into();

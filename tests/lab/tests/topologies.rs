@@ -27,7 +27,8 @@ fn every_path_of_every_network_carries_both_families() {
         return;
     }
     thread::scope(|scope| {
-        for topology in Topology::ALL.into_iter().cycle().take(8) {
+        let routed = Topology::ALL.into_iter().filter(|all| *all != Topology::LinkLocalOnly);
+        for topology in routed.cycle().take(8) {
             scope.spawn(move || {
                 let net = topology.build().unwrap();
                 net.paths.iter().for_each(|path| echo_by(&net, path));
@@ -48,6 +49,23 @@ fn echo_by(net: &Net, path: &subflows_lab::Path) {
         assert!(traffic::is_mptcp(&stream).unwrap());
         let moved = path.bytes().unwrap().since(before);
         assert!(moved.to_client > 10_000 && moved.to_server > 100, "{moved:?} by {ip}");
+    }
+}
+
+#[test]
+fn link_local_addresses_work_by_their_interface() {
+    if !ready() {
+        return;
+    }
+    let net = Net::link_local_only().unwrap();
+    let server = traffic::serve_source(&net.server, "[::]:0".parse().unwrap(), 10_000).unwrap();
+    for path in &net.paths {
+        let before = path.bytes().unwrap();
+        let to = path.server_end(path.server_v6.into(), server.local_addr().port()).unwrap();
+        let stream = net.client.run(|| traffic::connect(to)).unwrap();
+        assert_eq!(stream.local_addr().unwrap().ip(), path.client_v6);
+        traffic::fetch(&stream, 10_000).unwrap();
+        assert!(path.bytes().unwrap().since(before).to_client > 10_000);
     }
 }
 

@@ -1,7 +1,7 @@
 //! `subflows connections`
 
 use clap::Args;
-use subflows::{Connection, Details};
+use subflows::{Connection, Details, address_text};
 
 use crate::failure::Failure;
 use crate::json;
@@ -49,8 +49,8 @@ fn connection_row(connection: &Connection) -> [Cell; 7] {
     let bytes = |bytes: Option<u64>| bytes.map_or(nothing(), |bytes| units::bytes(bytes).into());
     [
         Token(connection.token).to_string().into(),
-        connection.local.to_string().into(),
-        connection.remote.to_string().into(),
+        address_text::written(connection.local).into(),
+        address_text::written(connection.remote).into(),
         "".into(),
         bytes(connection.info.bytes_sent),
         bytes(connection.info.bytes_received),
@@ -62,7 +62,7 @@ fn subflow_row(details: &Details) -> [Cell; 7] {
     [
         "  subflow".into(),
         end(details.local, details.interface.as_deref()).into(),
-        details.remote.to_string().into(),
+        address_text::written(details.remote).into(),
         units::microseconds(details.rtt_us.into()).into(),
         units::bytes(details.bytes_sent).into(),
         units::bytes(details.bytes_received).into(),

@@ -5,6 +5,7 @@ use std::slice;
 use std::time::Duration;
 
 use clap::Args;
+use subflows::address_text;
 
 use super::OfConnection;
 use crate::borrow_socket::borrow;
@@ -22,8 +23,8 @@ pub(crate) struct Open {
     #[command(flatten)]
     of: OfConnection,
     /// The local address [default: an address of the interface, or that of the initial subflow]
-    #[arg(long, value_name = "ADDR")]
-    local: Option<IpAddr>,
+    #[arg(long, value_name = "ADDR", value_parser = local)]
+    local: Option<(IpAddr, u32)>,
     /// The interface to send by [default: the one that has the local address]
     #[arg(long, value_name = "IF")]
     interface: Option<String>,
@@ -64,7 +65,7 @@ impl Open {
             .timeout(self.timeout)
             .local_port(self.local_port)
             .unbound(self.unbound);
-        options.local = self.local;
+        options.local = self.local.map(|(ip, _)| ip);
         options.interface = self.interface.clone();
         options.remote = self.remote;
         options
@@ -73,9 +74,15 @@ impl Open {
 
 /// An address with or without a port: 0 means the port of the connection.
 fn remote(text: &str) -> Result<SocketAddr, String> {
-    let alone = |_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0));
-    text.parse().or_else(alone).map_err(|_| {
-        "expected an IP address with or without a port: 192.0.2.1:443, [2001:db8::1]:443"
+    address_text::socket_address(text).ok_or_else(|| {
+        "expected an IP address with or without a port: 192.0.2.1:443, [2001:db8::1]:443, \
+         [fe80::1%eth0]:443"
             .to_owned()
     })
+}
+
+/// An address of this host, and its scope.
+fn local(text: &str) -> Result<(IpAddr, u32), String> {
+    address_text::ip(text)
+        .ok_or_else(|| "expected an IP address: 192.0.2.1, 2001:db8::1, fe80::1%eth0".to_owned())
 }

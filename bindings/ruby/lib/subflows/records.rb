@@ -12,7 +12,7 @@ module Subflows
     #   @return [Symbol] one of {STATES}
     # @!attribute [r] is_ready
     #   Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
-    #   is closed.
+    #   is closed. Also true if the connection has lost all its subflows, and one can be opened.
     #   @return [Boolean]
     # @!attribute [r] path_manager
     #   What manages the subflows of the connection.
@@ -113,10 +113,13 @@ module Subflows
 
     # @!attribute [r] id
     #   The id of the subflow on this end. An id is not used again while the connection lives. On
-    #   Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
+    #   Linux 6.5 and newer the initial subflow has id 1, or 0 if control was taken of a socket
+    #   that was upgraded, bound, or bound to an interface before. It is not the address id of RFC
+    #   8684.
     #   @return [Integer]
     # @!attribute [r] local
-    #   The local end; of IPv4 on an IPv6 socket, the IPv4 address.
+    #   The local end; of IPv4 on an IPv6 socket, the IPv4 address. A link-local address of IPv6
+    #   has the index of its interface as its scope.
     #   @return [Addrinfo]
     # @!attribute [r] remote
     #   The remote end.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::shared::interface::with_scope;
 use crate::sys::event::KernelEvent;
 use crate::sys::uapi::pm;
 use crate::table::{enumeration, record};
@@ -107,9 +108,10 @@ impl Event {
     }
 
     pub(super) fn from_kernel(event: &KernelEvent) -> Event {
+        let scoped = |address| with_scope(address, event.interface.unwrap_or(0));
         Event {
-            local: event.local,
-            remote: event.remote,
+            local: event.local.map(scoped),
+            remote: event.remote.map(scoped),
             local_address_id: event.local_address_id,
             remote_address_id: event.remote_address_id,
             is_remote_backup: event.is_remote_backup,

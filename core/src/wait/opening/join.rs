@@ -18,6 +18,7 @@ use crate::sys::cache::QueryError;
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::uapi::pm;
 
+use super::ends::RouteState;
 use super::plan::Plan;
 use super::{OPERATION, rest};
 
@@ -59,6 +60,15 @@ impl Join {
     /// Returns until when the joined subflow is held back; `None` before it has joined.
     pub(crate) fn rest_until(&self) -> Option<Instant> {
         self.rest_until
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Returns the plan of a subflow that the peer has not answered yet.
+    pub(super) fn unanswered(&self) -> Option<&Plan> {
+        (!self.is_answered).then_some(&self.plan)
     }
 
     pub(crate) fn next_poll(&self) -> Duration {
@@ -229,6 +239,12 @@ impl Join {
 
     pub(crate) fn timed_out(&self) -> Error {
         let Plan { local, remote, .. } = &self.plan;
+        if self.plan.route == RouteState::Missing && !self.is_answered {
+            return Error::new(ErrorKind::Unreachable, OPERATION).detail(format!(
+                "no route leads to {} by the interface, and no neighbour has the address",
+                remote.ip()
+            ));
+        }
         Error::new(ErrorKind::TimedOut, OPERATION).detail(if self.is_answered {
             format!("{remote} answered, but did not acknowledge the subflow in time")
         } else {

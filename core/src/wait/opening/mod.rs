@@ -25,6 +25,7 @@ use crate::sys::event::KernelEvents;
 use crate::sys::mptcp::{self, RawInfo};
 use crate::sys::{fork, poll};
 use crate::wait::wake_fd::WakeFd;
+use ends::{Choice, RouteState, choose};
 use join::Join;
 pub use options::Open;
 use plan::{Plan, plan};
@@ -63,8 +64,9 @@ pub struct Opening<S: AsFd> {
 
 #[derive(Debug)]
 enum Stage {
-    /// The connection is not ready, and data is on its way that will make it ready.
-    Waiting,
+    /// The connection is not ready, and data is on its way that will make it ready. Or an address or a
+    /// route is missing that may come in a moment: this is then the error to report at the deadline.
+    Waiting(Option<Error>),
     /// The first segment has been sent.
     Joining(Box<Join>),
     /// The caller has the subflow or an error: there is nothing to undo.
@@ -102,7 +104,7 @@ impl<S: AsFd> Opening<S> {
             deadline,
             last_try: Instant::now(),
             wake_fd: None,
-            stage: Stage::Waiting,
+            stage: Stage::Waiting(None),
             generation: fork::generation(),
         };
         opening.stage = opening.create()?;
@@ -198,15 +200,25 @@ impl<S: AsFd> Opening<S> {
                 .detail("this attempt has already finished")
                 .with_remedy("Begin a new one: Opening::begin."));
         }
-        if matches!(self.stage, Stage::Waiting) && self.may_be_ready(now)? {
+        if matches!(self.stage, Stage::Waiting(_)) && self.may_be_ready(now)? {
             self.last_try = now;
             // Interfaces and ports are chosen in the thread's network namespace.
             require_same_namespace(self.sock.as_fd(), OPERATION)?;
             self.stage = self.create()?;
         }
+        self.take_better_path(now)?;
         if let Stage::Joining(join) = &mut self.stage {
-            if let Some(subflow) = join.poll(self.sock.as_fd(), &mut self.events)? {
-                return Ok(Some(subflow));
+            match join.poll(self.sock.as_fd(), &mut self.events) {
+                Ok(Some(subflow)) => return Ok(Some(subflow)),
+                Ok(None) => {}
+                // The peer is no neighbour: wait for a route.
+                Err(error)
+                    if error.kind() == ErrorKind::Unreachable
+                        && join.plan().route == RouteState::Missing =>
+                {
+                    self.stage = Stage::Waiting(Some(error));
+                }
+                Err(error) => return Err(error),
             }
         }
         if now < self.deadline() {
@@ -214,6 +226,7 @@ impl<S: AsFd> Opening<S> {
         }
         Err(match &self.stage {
             Stage::Joining(join) => join.timed_out(),
+            Stage::Waiting(Some(error)) => error.clone(),
             _ => Error::new(ErrorKind::TimedOut, OPERATION)
                 .detail("the connection did not become ready in time")
                 .with_remedy("Check that data arrives on the connection: ss -tin."),
@@ -238,7 +251,16 @@ impl<S: AsFd> Opening<S> {
 
     /// Makes the kernel send the first segment. Tries again if the port or the address id is in use.
     fn create(&mut self) -> Result<Stage> {
-        let mut plan = match plan(self.sock.as_fd(), self.token, &self.options) {
+        let ends = match choose(self.sock.as_fd(), &self.options) {
+            Ok(Choice::Ends(ends)) => ends,
+            Ok(Choice::NotYet(error)) => return self.not_yet(error),
+            Err(error) => return self.plan_failed(error),
+        };
+        // The path without a route has been tried once.
+        if let (RouteState::Missing, Stage::Waiting(Some(error))) = (ends.route, &self.stage) {
+            return self.not_yet(error.clone());
+        }
+        let mut plan = match plan(self.sock.as_fd(), self.token, &self.options, ends) {
             Ok(plan) => plan,
             Err(error) => return self.plan_failed(error),
         };
@@ -264,6 +286,8 @@ impl<S: AsFd> Opening<S> {
         let error = refused.during(OPERATION);
         match why {
             Why::NotReady => self.not_ready(error),
+            // The route has gone since it was asked for, or a routing rule hides it from the socket.
+            Why::Other if error.raw_os_error() == Some(libc::ENETUNREACH) => self.not_yet(error),
             Why::Invalid => {
                 Err(unsteerable_reason(sock, OPERATION)
                     .unwrap_or_else(|| self.rejected(&plan, error)))
@@ -296,9 +320,45 @@ impl<S: AsFd> Opening<S> {
             return Err(error);
         }
         match state_of(self.sock.as_fd(), OPERATION) {
-            Ok(SocketState::Mptcp(_, MptcpState::Connecting)) => Ok(Stage::Waiting),
+            Ok(SocketState::Mptcp(_, MptcpState::Connecting)) => Ok(Stage::Waiting(None)),
             _ => Err(unsteerable_reason(self.sock.as_fd(), OPERATION).unwrap_or(error)),
         }
+    }
+
+    /// Waits for an address or a route, unless the connection accepts no subflow at all.
+    fn not_yet(&self, error: Error) -> Result<Stage> {
+        let sock = self.sock.as_fd();
+        if let Some(why) = unsteerable_reason(sock, OPERATION) {
+            return Err(why);
+        }
+        let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
+        if path_manager(self.door, sock, &info) == PathManager::Kernel {
+            return Err(Error::new(ErrorKind::NotControlled, OPERATION));
+        }
+        if !is_ready(sock, self.token) {
+            return self.not_ready(Error::new(ErrorKind::NotReady, OPERATION));
+        }
+        Ok(Stage::Waiting(Some(error)))
+    }
+
+    /// Starts again if a better path has come while the first segment is unanswered: the path was
+    /// chosen without a route by the interface that it should take.
+    fn take_better_path(&mut self, now: Instant) -> Result<()> {
+        let Stage::Joining(join) = &self.stage else { return Ok(()) };
+        let Some(plan) = join.unanswered() else { return Ok(()) };
+        if plan.route == RouteState::Found || now < self.last_try + READY_POLL {
+            return Ok(());
+        }
+        self.last_try = now;
+        require_same_namespace(self.sock.as_fd(), OPERATION)?;
+        if let Ok(Choice::Ends(ends)) = choose(self.sock.as_fd(), &self.options) {
+            if ends.route == RouteState::Found {
+                self.undo();
+                self.stage = Stage::Waiting(None);
+                self.stage = self.create()?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits if the connection will accept subflows later. Fails if it never will, or if nothing is on
@@ -308,10 +368,12 @@ impl<S: AsFd> Opening<S> {
             return Err(why);
         }
         match state_of(self.sock.as_fd(), OPERATION)? {
-            SocketState::Mptcp(_, MptcpState::Connecting) => Ok(Stage::Waiting),
-            SocketState::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting),
+            SocketState::Mptcp(_, MptcpState::Connecting) => Ok(Stage::Waiting(None)),
+            SocketState::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting(None)),
             // It became ready since the command.
-            SocketState::Mptcp(..) if is_ready(self.sock.as_fd(), self.token) => Ok(Stage::Waiting),
+            SocketState::Mptcp(..) if is_ready(self.sock.as_fd(), self.token) => {
+                Ok(Stage::Waiting(None))
+            }
             // Or it was refused or closed in the meantime.
             _ => Err(unsteerable_reason(self.sock.as_fd(), OPERATION)
                 .unwrap_or_else(|| error.with_kind(ErrorKind::NotReady))),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use super::ends::{self, Ends};
+use super::ends::{Ends, RouteState};
 use super::{OPERATION, Open, rest};
 use crate::door::LocalEnd;
 use crate::door::address_ids::{UnusedId, known_addresses, unused_id};
@@ -21,19 +21,21 @@ pub(super) struct Plan {
     pub(super) token: u32,
     pub(super) local: LocalEnd,
     pub(super) remote: SocketAddr,
+    /// Whether the routing table has the path.
+    pub(super) route: RouteState,
     /// The caller chose the port. If it is in use, opening fails.
     pub(super) is_port_given: bool,
     /// The subflow joins as backup, and becomes a regular one after its rest: see [`rest`].
     pub(super) is_held_back: bool,
 }
 
-/// Chooses the ends of a subflow to open, and whether it is held back.
-pub(super) fn plan(sock: BorrowedFd<'_>, token: u32, options: &Open) -> Result<Plan> {
-    let Ends { local: ip, remote, interface } = ends::choose(sock, options)?;
+/// Plans a subflow between these ends, and whether it is held back.
+pub(super) fn plan(sock: BorrowedFd<'_>, token: u32, options: &Open, ends: Ends) -> Result<Plan> {
+    let Ends { local: ip, remote, interface, route } = ends;
     let is_held_back = !options.backup && rest::is_needed(&list_fd(sock, OPERATION)?);
     let is_backup = options.backup || is_held_back;
     let local = LocalEnd { ip, port: options.local_port, id: 0, interface, is_backup };
-    Ok(Plan { token, local, remote, is_port_given: options.local_port != 0, is_held_back })
+    Ok(Plan { token, local, remote, route, is_port_given: options.local_port != 0, is_held_back })
 }
 
 impl Plan {

@@ -44,6 +44,11 @@ fn with_family(verb: &str, arguments: &Arguments) -> Result<Request> {
     Ok(Request::new(verb).with("name", arguments.new_name()?).with("family", family.of_socket()))
 }
 
+/// Whether an address is one only together with an interface.
+fn needs_scope(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
 fn creates(world: &mut World, arguments: &Arguments) -> Result {
     create(world, arguments, "socket")
 }
@@ -88,6 +93,8 @@ fn listen(
     name: &str,
 ) -> Result {
     let request = Request::new("listen").with("name", name);
+    // On link-local addresses, the server listens on all of them.
+    let at = if needs_scope(at) { family.any_address() } else { at };
     let answer = world.done(actor, request.with("address", SocketAddr::new(at, 0)))?;
     keep_listener(world, name, family, to, &answer)
 }
@@ -100,7 +107,8 @@ fn keep_listener(
     answer: &Fields,
 ) -> Result {
     let port = answer.value::<SocketAddr>("local")?.port();
-    let listener = Listener { address: SocketAddr::new(to, port), family };
+    let address = world.path(1)?.server_end(to, port)?;
+    let listener = Listener { address, family };
     world.names.listeners.insert(name.to_owned(), listener);
     Ok(())
 }
@@ -163,6 +171,16 @@ fn connect(world: &mut World, arguments: &Arguments, listener: &str) -> Result {
             "with control" if world.always_has_control() => request,
             "with control" => request.with("control", true),
             "without control" => request,
+            how if how.starts_with("over the interface of path ") => {
+                let number = how.rsplit(' ').next().unwrap_or_default();
+                let path = world.path(super::subflow::parse_number(number)?)?;
+                request.with("interface", &path.client_interface)
+            }
+            how if how.starts_with("from path ") => {
+                let number = how.rsplit(' ').next().unwrap_or_default();
+                let path = world.path(super::subflow::parse_number(number)?)?;
+                request.with("local", SocketAddr::new(listener.family.client_ip(path), 0))
+            }
             _ => return failed(format!("unknown way to connect: {how}")),
         };
     }

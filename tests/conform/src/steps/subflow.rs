@@ -43,6 +43,10 @@ fn request(world: &World, arguments: &Arguments) -> Result<Request> {
         request = match parts[..] {
             ["from", "path", number] => request.with("local", local(world, actor, family, number)?),
             ["from", ip] => request.with("local", ip),
+            ["from", "the", "address", "of", "the", "whole", "host"] => {
+                let host = if family.adds_v4() { "10.55.0.1" } else { "2001:db8:55::1" };
+                request.with("local", host)
+            }
             ["over", "interface", name] => request.with("interface", name),
             ["over", "the", "interface", "of", "path", number] => {
                 request.with("interface", &world.path(parse_number(number)?)?.client_interface)
@@ -86,6 +90,11 @@ fn remote(world: &World, family: Family, to: &[&str]) -> Result<SocketAddr> {
         }
         ["an", "unassigned", "address"] => SocketAddr::new(family.unassigned(), 0),
         ["path", number] => {
+            let path = world.path(parse_number(number)?)?;
+            path.server_end(family.server_ip(path), 0)?
+        }
+        // Of a link-local address, without its scope.
+        ["path", number, "without", "a", "scope"] => {
             SocketAddr::new(family.server_ip(world.path(parse_number(number)?)?), 0)
         }
         ["the", "v4", "address", "of", "path", number] => {

@@ -112,7 +112,14 @@ fn add(fields: &mut Fields, name: &str, value: &Value) {
         Value::String(text) if name.rsplit('.').next() == Some("token") => {
             fields.add(name, u32::from_str_radix(text, 16).unwrap_or(0));
         }
-        Value::String(text) => fields.add(name, text),
+        Value::String(text) => match text.strip_prefix('[').and_then(|text| text.split_once('%')) {
+            // Drivers write addresses without an interface.
+            Some((ip, rest)) => {
+                let port = rest.split_once(']').map_or(rest, |(_, port)| port);
+                fields.add(name, format!("[{ip}]{port}"));
+            }
+            None => fields.add(name, text),
+        },
         Value::Array(items) => {
             fields.add(&inner("count"), items.len());
             for (index, item) in items.iter().enumerate() {

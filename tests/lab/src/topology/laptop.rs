@@ -53,7 +53,11 @@ fn v6(network: u16, host: u16) -> Ipv6Addr {
 }
 
 /// Builds the laptop, its routers and the server.
-pub(super) fn build() -> io::Result<Net> {
+///
+/// A strict client drops what arrives by another interface than the one by which it would answer. So
+/// that the second uplink works at all, its rules choose the uplink by the source address, as a
+/// careful administrator or NetworkManager writes them.
+pub(super) fn build(is_strict: bool) -> io::Result<Net> {
     let (client, server) = (Namespace::new()?, Namespace::new()?);
     let mut routers = Vec::new();
     for uplink in &UPLINKS {
@@ -64,6 +68,16 @@ pub(super) fn build() -> io::Result<Net> {
     commands.extend(UPLINKS.iter().map(Uplink::server_commands));
     server.ip_batch(&commands)?;
     client.ip_batch(&UPLINKS.iter().map(Uplink::client_commands).collect::<String>())?;
+    if is_strict {
+        for family in [4, 6] {
+            let rules: String = UPLINKS.iter().map(|uplink| uplink.rule_commands(family)).collect();
+            if family == 4 { client.ip_batch(&rules)? } else { client.ip6_batch(&rules)? }
+        }
+        for uplink in &UPLINKS {
+            let device = uplink.client_interface;
+            client.set_sysctl(&format!("net/ipv4/conf/{device}/rp_filter"), "1")?;
+        }
+    }
     let paths = UPLINKS.iter().zip(&routers).map(|(uplink, router)| uplink.path(&client, router));
     let paths = paths.collect();
     Ok(Net { client, server, routers, paths })
@@ -138,6 +152,23 @@ impl Uplink {
             v6(self.client_v6, 5),
             v4(self.client_v4, 1),
             v6(self.client_v6, 1),
+        )
+    }
+
+    /// A table for each uplink, which its source address leads to.
+    fn rule_commands(&self, family: u8) -> String {
+        let (device, table) = (self.client_interface, self.metric);
+        let (client, router, network) = if family == 4 {
+            let v4 = |host| v4(self.client_v4, host).to_string();
+            (v4(5), v4(1), v4(0) + "/24")
+        } else {
+            let v6 = |host| v6(self.client_v6, host).to_string();
+            (v6(5), v6(1), v6(0) + "/64")
+        };
+        format!(
+            "route add {network} dev {device} table {table}\n\
+             route add default via {router} dev {device} table {table}\n\
+             rule add pref {table} from {client} lookup {table}\n"
         )
     }
 

@@ -9,7 +9,9 @@
 //! # }
 //! ```
 
+mod addresses;
 mod laptop;
+mod link_local;
 mod path;
 mod subnets;
 mod wires;
@@ -59,7 +61,30 @@ impl Net {
     /// The router drops a packet that leaves by one interface with the address of the other, as
     /// most Internet providers do: a socket must be bound to its interface.
     pub fn laptop() -> io::Result<Net> {
-        laptop::build()
+        laptop::build(false)
+    }
+
+    /// As [`Net::laptop`], with a strict reverse-path filter in the client as well (rp_filter=1), and
+    /// routing rules that choose the uplink by the source address.
+    pub fn strict_laptop() -> io::Result<Net> {
+        laptop::build(true)
+    }
+
+    /// As [`Net::two_subnets`], with a client whose second interface has many addresses, of which one
+    /// of each family is right: a management address comes first (172.16.0.4), and a unique local
+    /// (fd00:2::1), a deprecated (2001:db8:2::9), temporary and tentative (2001:db8:2::7) ones.
+    ///
+    /// The interface `vip` owns 10.55.0.1 and 2001:db8:55::1, and leads nowhere; the server reaches
+    /// them by the first path. Both interfaces own 10.66.0.1.
+    pub fn addresses() -> io::Result<Net> {
+        addresses::build()
+    }
+
+    /// Two cables with link-local addresses of IPv6 only: `fe80::1:1` and `fe80::1:2`, `fe80::2:1` and
+    /// `fe80::2:2`. The further interfaces `twin0` and `twin1` have the same addresses as the first.
+    /// The IPv4 addresses of the paths are unspecified.
+    pub fn link_local_only() -> io::Result<Net> {
+        link_local::build()
     }
 
     /// Two subnets (`wifi` and `lte`) whose wires take 50 ms: 100 ms for a round trip.
@@ -113,12 +138,25 @@ pub enum Topology {
     ThreePaths,
     /// [`Net::far`]
     Far,
+    /// [`Net::strict_laptop`]
+    StrictLaptop,
+    /// [`Net::addresses`]
+    Addresses,
+    /// [`Net::link_local_only`]
+    LinkLocalOnly,
 }
 
 impl Topology {
     /// All networks.
-    pub const ALL: [Topology; 4] =
-        [Topology::TwoSubnets, Topology::Laptop, Topology::ThreePaths, Topology::Far];
+    pub const ALL: [Topology; 7] = [
+        Topology::TwoSubnets,
+        Topology::Laptop,
+        Topology::ThreePaths,
+        Topology::Far,
+        Topology::StrictLaptop,
+        Topology::Addresses,
+        Topology::LinkLocalOnly,
+    ];
 
     /// Its name on command lines.
     pub fn name(self) -> &'static str {
@@ -127,6 +165,9 @@ impl Topology {
             Topology::Laptop => "laptop",
             Topology::ThreePaths => "three paths",
             Topology::Far => "far",
+            Topology::StrictLaptop => "strict laptop",
+            Topology::Addresses => "addresses",
+            Topology::LinkLocalOnly => "link-local only",
         }
     }
 
@@ -137,6 +178,9 @@ impl Topology {
             Topology::Laptop => Net::laptop(),
             Topology::ThreePaths => Net::three_paths(),
             Topology::Far => Net::far(),
+            Topology::StrictLaptop => Net::strict_laptop(),
+            Topology::Addresses => Net::addresses(),
+            Topology::LinkLocalOnly => Net::link_local_only(),
         }
     }
 }
@@ -152,10 +196,11 @@ impl FromStr for Topology {
 
     fn from_str(name: &str) -> Result<Topology, String> {
         let known = Topology::ALL.map(Topology::name);
-        let wanted = name.trim().replace(['-', '_'], " ");
+        let plain = |name: &str| name.trim().replace(['-', '_'], " ");
+        let wanted = plain(name);
         Topology::ALL
             .into_iter()
-            .find(|topology| topology.name() == wanted)
+            .find(|topology| plain(topology.name()) == wanted)
             .ok_or_else(|| format!("there is no network `{name}`: use one of {}", known.join(", ")))
     }
 }

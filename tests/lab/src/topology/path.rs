@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::namespace::Namespace;
 use crate::wire::{Direction, Wire};
@@ -76,6 +76,22 @@ impl Path {
     /// The server's addresses for this path, to try both families in a loop.
     pub fn server_ips(&self) -> [IpAddr; 2] {
         [self.server_v4.into(), self.server_v6.into()]
+    }
+
+    /// The server's addresses as the client writes them: with the client's interface as the scope
+    /// of a link-local one.
+    pub fn server_end(&self, ip: IpAddr, port: u16) -> io::Result<SocketAddr> {
+        let IpAddr::V6(v6) = ip else { return Ok((ip, port).into()) };
+        if !v6.is_unicast_link_local() {
+            return Ok((ip, port).into());
+        }
+        Ok(SocketAddrV6::new(v6, port, 0, self.client_index()?).into())
+    }
+
+    /// The index of the client's interface.
+    pub fn client_index(&self) -> io::Result<u32> {
+        let _entered = self.parts.client.enter()?;
+        Ok(nix::net::if_::if_nametoindex(self.client_interface.as_str())?)
     }
 
     /// The wire, if the path is one.

@@ -76,8 +76,12 @@ impl Subnet {
 
 /// Builds client and server with this many cables.
 pub(super) fn build(count: usize) -> io::Result<Net> {
+    build_from((0..count).map(|i| Subnet::new(i, &format!("eth{i}"))).collect())
+}
+
+/// Builds client and server with a cable for each subnet.
+pub(super) fn build_from(subnets: Vec<Subnet>) -> io::Result<Net> {
     let (client, server) = (Namespace::new()?, Namespace::new()?);
-    let subnets: Vec<_> = (0..count).map(|i| Subnet::new(i, &format!("eth{i}"))).collect();
     let mut commands = String::new();
     for subnet in &subnets {
         let (near, far) = (&subnet.server_interface, &subnet.client_interface);

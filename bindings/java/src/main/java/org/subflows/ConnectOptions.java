@@ -36,14 +36,16 @@ public final class ConnectOptions extends Options {
 
     /**
      * The local address to connect from. With port 0 the kernel chooses the port. A wildcard
-     * address means any local address of the remote address's family.
+     * address means any local address of the remote address's family. The connection leaves by the
+     * interface that owns the address, as a subflow of {@code open} does.
      */
     public ConnectOptions local(InetSocketAddress local) {
         return new ConnectOptions(with(0, local));
     }
 
     /**
-     * The interface to connect by, by name (SO_BINDTOIFINDEX).
+     * The interface to connect by, by name (SO_BINDTOIFINDEX). Without it, the one that the scope
+     * of a link-local address names.
      */
     public ConnectOptions networkInterface(String networkInterface) {
         return new ConnectOptions(with(1, networkInterface));

@@ -26,30 +26,36 @@ public final class OpenOptions extends Options {
     }
 
     /**
-     * The interface to send by, by name. Without it, the one that owns the local address.
+     * The interface to send by, by name. Without it, the one that owns the local address, if it
+     * leads to the peer; otherwise the routing table chooses. The scope of a link-local {@code
+     * remote} is its interface.
      */
     public static OpenOptions via(String networkInterface) {
         return DEFAULTS.networkInterface(networkInterface);
     }
 
     /**
-     * The local address. Without it, an address of {@code networkInterface}; without both, the
-     * address of the initial subflow.
+     * The local address. Without it, the kernel chooses one that leads from {@code
+     * networkInterface} to the peer; with {@code remote} alone, the routing table chooses; with
+     * none of the three, it is the address of the initial subflow.
      */
     public static OpenOptions from(InetAddress local) {
         return DEFAULTS.local(local);
     }
 
     /**
-     * The local address. Without it, an address of {@code networkInterface}; without both, the
-     * address of the initial subflow.
+     * The local address. Without it, the kernel chooses one that leads from {@code
+     * networkInterface} to the peer; with {@code remote} alone, the routing table chooses; with
+     * none of the three, it is the address of the initial subflow.
      */
     public OpenOptions local(InetAddress local) {
         return new OpenOptions(with(0, local));
     }
 
     /**
-     * The interface to send by, by name. Without it, the one that owns the local address.
+     * The interface to send by, by name. Without it, the one that owns the local address, if it
+     * leads to the peer; otherwise the routing table chooses. The scope of a link-local {@code
+     * remote} is its interface.
      */
     public OpenOptions networkInterface(String networkInterface) {
         return new OpenOptions(with(1, networkInterface));
@@ -57,7 +63,7 @@ public final class OpenOptions extends Options {
 
     /**
      * The remote end. Without it, the peer's end of the connection; with port 0, the peer's port
-     * of the connection.
+     * of the connection. A link-local address of IPv6 requires an interface or a scope.
      */
     public OpenOptions remote(InetSocketAddress remote) {
         return new OpenOptions(with(2, remote));
@@ -93,9 +99,9 @@ public final class OpenOptions extends Options {
 
     /**
      * Whether to leave the choice of the interface to the routing table, instead of sending by the
-     * one that owns the local address. Set this only on a host whose routing rules depend on the
-     * source address: strict routers drop packets that leave by another interface than the one
-     * that owns their source address.
+     * one that owns the local address and leads to the peer. Set this only on a host whose routing
+     * rules depend on the source address: strict routers drop packets that leave by another
+     * interface than the one that owns their source address.
      */
     public OpenOptions unbound() {
         return unbound(true);
@@ -103,9 +109,9 @@ public final class OpenOptions extends Options {
 
     /**
      * Whether to leave the choice of the interface to the routing table, instead of sending by the
-     * one that owns the local address. Set this only on a host whose routing rules depend on the
-     * source address: strict routers drop packets that leave by another interface than the one
-     * that owns their source address.
+     * one that owns the local address and leads to the peer. Set this only on a host whose routing
+     * rules depend on the source address: strict routers drop packets that leave by another
+     * interface than the one that owns their source address.
      */
     public OpenOptions unbound(boolean unbound) {
         return new OpenOptions(with(6, unbound));

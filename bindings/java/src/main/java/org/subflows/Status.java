@@ -32,7 +32,7 @@ public final class Status extends Row {
 
     /**
      * Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
-     * is closed.
+     * is closed. Also true if the connection has lost all its subflows, and one can be opened.
      */
     public boolean isReady() {
         return word(2) != 0;

@@ -27,14 +27,16 @@ public final class Subflow extends Row {
 
     /**
      * The id of the subflow on this end. An id is not used again while the connection lives. On
-     * Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
+     * Linux 6.5 and newer the initial subflow has id 1, or 0 if control was taken of a socket that
+     * was upgraded, bound, or bound to an interface before. It is not the address id of RFC 8684.
      */
     public long id() {
         return word(1);
     }
 
     /**
-     * The local end; of IPv4 on an IPv6 socket, the IPv4 address.
+     * The local end; of IPv4 on an IPv6 socket, the IPv4 address. A link-local address of IPv6 has
+     * the index of its interface as its scope.
      */
     public InetSocketAddress local() {
         return address(2);

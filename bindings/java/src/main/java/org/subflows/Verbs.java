@@ -123,7 +123,8 @@ public abstract class Verbs {
      * process is killed. A socket that another program creates in that microsecond, and a
      * connection that the host accepts in it, is also under application control, for as long as it
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
-     * keeps its bound address and port, congestion control, buffer sizes and other options.
+     * keeps its bound address and port, congestion control, buffer sizes and other options. If it
+     * was bound or upgraded before, its initial subflow has id 0 instead of 1.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
@@ -154,7 +155,8 @@ public abstract class Verbs {
      * process is killed. A socket that another program creates in that microsecond, and a
      * connection that the host accepts in it, is also under application control, for as long as it
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
-     * keeps its bound address and port, congestion control, buffer sizes and other options.
+     * keeps its bound address and port, congestion control, buffer sizes and other options. If it
+     * was bound or upgraded before, its initial subflow has id 0 instead of 1.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
@@ -185,7 +187,8 @@ public abstract class Verbs {
      * process is killed. A socket that another program creates in that microsecond, and a
      * connection that the host accepts in it, is also under application control, for as long as it
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
-     * keeps its bound address and port, congestion control, buffer sizes and other options.
+     * keeps its bound address and port, congestion control, buffer sizes and other options. If it
+     * was bound or upgraded before, its initial subflow has id 0 instead of 1.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
@@ -216,7 +219,8 @@ public abstract class Verbs {
      * process is killed. A socket that another program creates in that microsecond, and a
      * connection that the host accepts in it, is also under application control, for as long as it
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
-     * keeps its bound address and port, congestion control, buffer sizes and other options.
+     * keeps its bound address and port, congestion control, buffer sizes and other options. If it
+     * was bound or upgraded before, its initial subflow has id 0 instead of 1.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
@@ -458,6 +462,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -482,6 +496,16 @@ public abstract class Verbs {
      * data. A connection is ready for further subflows when its first byte is acknowledged. If
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
+     *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -508,6 +532,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -532,6 +566,16 @@ public abstract class Verbs {
      * data. A connection is ready for further subflows when its first byte is acknowledged. If
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
+     *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -558,6 +602,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -582,6 +636,16 @@ public abstract class Verbs {
      * data. A connection is ready for further subflows when its first byte is acknowledged. If
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
+     *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -608,6 +672,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -633,6 +707,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -656,7 +740,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. If the kernel's
      * path manager manages the connection, the peer sees a reset. After the return, {@code list}
-     * no longer shows the subflow.
+     * no longer shows the subflow. The ids are those that {@code list} reports. Do not assume the
+     * initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -675,7 +760,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. If the kernel's
      * path manager manages the connection, the peer sees a reset. After the return, {@code list}
-     * no longer shows the subflow.
+     * no longer shows the subflow. The ids are those that {@code list} reports. Do not assume the
+     * initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -694,7 +780,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. If the kernel's
      * path manager manages the connection, the peer sees a reset. After the return, {@code list}
-     * no longer shows the subflow.
+     * no longer shows the subflow. The ids are those that {@code list} reports. Do not assume the
+     * initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -713,7 +800,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. If the kernel's
      * path manager manages the connection, the peer sees a reset. After the return, {@code list}
-     * no longer shows the subflow.
+     * no longer shows the subflow. The ids are those that {@code list} reports. Do not assume the
+     * initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -732,7 +820,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. If the kernel's
      * path manager manages the connection, the peer sees a reset. After the return, {@code list}
-     * no longer shows the subflow.
+     * no longer shows the subflow. The ids are those that {@code list} reports. Do not assume the
+     * initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -751,7 +840,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. If the kernel's
      * path manager manages the connection, the peer sees a reset. After the return, {@code list}
-     * no longer shows the subflow.
+     * no longer shows the subflow. The ids are those that {@code list} reports. Do not assume the
+     * initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -770,7 +860,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. If the kernel's
      * path manager manages the connection, the peer sees a reset. After the return, {@code list}
-     * no longer shows the subflow.
+     * no longer shows the subflow. The ids are those that {@code list} reports. Do not assume the
+     * initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -789,7 +880,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. If the kernel's
      * path manager manages the connection, the peer sees a reset. After the return, {@code list}
-     * no longer shows the subflow.
+     * no longer shows the subflow. The ids are those that {@code list} reports. Do not assume the
+     * initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel

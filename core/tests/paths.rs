@@ -1,0 +1,455 @@
+//! Which interface and which address a subflow takes: on hosts with more than one of each.
+
+mod common;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::ways::{self, fails};
+use common::{Pair, connect, connect_between, connect_from_to, open_handed};
+use subflows::{Announce, Connect, ErrorKind, Open, Subflow};
+use subflows_lab::{Net, Path, ready};
+
+const CONTROL: fn() -> Connect = || Connect::new().control(true);
+
+fn addresses() -> Net {
+    open_handed(Net::addresses().unwrap())
+}
+
+fn open(net: &Net, pair: &Pair, options: &Open) -> Subflow {
+    let opened = net.client.run(|| subflows::open(&pair.client, options));
+    opened.unwrap_or_else(|error| panic!("{options:?}: {error}"))
+}
+
+/// The interface that a subflow is bound to.
+fn interface(net: &Net, pair: &Pair, subflow: &Subflow) -> Option<String> {
+    let details = net.client.run(|| subflows::details(&pair.client, subflow.id)).unwrap();
+    details.interface.map(|name| name.to_string())
+}
+
+/// A controlled connection over link-local addresses, by the interface of a path.
+fn link_local(net: &Net, path: &Path) -> Pair {
+    let any = "::".parse().unwrap();
+    let to = path.server_end(path.server_v6.into(), 0).unwrap();
+    let listener = net.server.run(|| subflows::listen((any, 0), &Default::default())).unwrap();
+    let _: IpAddr = any;
+    let port = listener.local_addr().unwrap().port();
+    let to = with_port(to, port);
+    let client = net.client.run(|| subflows::connect(to, &CONTROL())).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let pair = Pair { client, server, listener };
+    pair.make_ready();
+    pair
+}
+
+fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
+}
+
+#[test]
+fn a_unique_local_address_does_not_leave_for_a_global_peer() {
+    if !ready() {
+        return;
+    }
+    let net = addresses();
+    let path = &net.paths[1];
+    for pair in ways::controlled(&net) {
+        let peer = ways::peer(&pair).ip();
+        let subflow = open(&net, &pair, &Open::new().interface(&path.client_interface));
+        assert_eq!(subflow.local.ip(), path.client_ip(peer));
+        assert_eq!(interface(&net, &pair, &subflow).as_ref(), Some(&path.client_interface));
+    }
+}
+
+#[test]
+fn the_route_of_the_interface_chooses_the_source_address() {
+    if !ready() {
+        return;
+    }
+    let net = addresses();
+    let path = &net.paths[1];
+    let other = Ipv4Addr::new(10, 0, 2, 9);
+    net.client
+        .ip_batch(&format!(
+            "address add {other}/24 dev {0}\n\
+             route change default via {1} dev {0} metric 101 src {other}\n",
+            path.client_interface, path.server_v4,
+        ))
+        .unwrap();
+    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
+    pair.make_ready();
+    let subflow = open(&net, &pair, &Open::new().interface(&path.client_interface));
+    assert_eq!(subflow.local.ip(), other);
+}
+
+#[test]
+fn an_address_of_the_whole_host_leaves_by_the_routing_table() {
+    if !ready() {
+        return;
+    }
+    let net = addresses();
+    let [v4, v6]: [IpAddr; 2] = ["10.55.0.1".parse().unwrap(), "2001:db8:55::1".parse().unwrap()];
+    let [to_v4, to_v6] = net.paths[0].server_ips();
+    for (local, to) in [(v4, to_v4), (v6, to_v6)] {
+        // As the initial subflow, and from an address that is given.
+        let pair = connect(&net, to, &CONTROL().local((local, 0)));
+        pair.make_ready();
+        let subflow = open(&net, &pair, &Open::new());
+        assert_eq!((subflow.local.ip(), interface(&net, &pair, &subflow)), (local, None));
+        let pair = connect(&net, to, &CONTROL());
+        pair.make_ready();
+        let subflow = open(&net, &pair, &Open::new().local(local));
+        assert_eq!((subflow.local.ip(), interface(&net, &pair, &subflow)), (local, None));
+        // The peer reaches the port that is announced with it.
+        if local.is_ipv4() {
+            let announce = Announce::new().port(0);
+            let here = net.client.run(|| subflows::announce(&pair.client, local, &announce));
+            let here = here.unwrap();
+            net.server.run(|| std::net::TcpStream::connect(here.address())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_address_on_two_interfaces_leaves_by_the_one_that_leads_to_the_peer() {
+    if !ready() {
+        return;
+    }
+    let net = addresses();
+    let shared: IpAddr = "10.66.0.1".parse().unwrap();
+    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
+    pair.make_ready();
+    // Both lead to the peer's address. The routing table takes the first.
+    net.server
+        .ip_batch(&format!("route add 10.66.0.1/32 via {} dev net0\n", net.paths[0].client_v4))
+        .unwrap();
+    let subflow = open(&net, &pair, &Open::new().local(shared));
+    let first = &net.paths[0].client_interface;
+    assert_eq!(interface(&net, &pair, &subflow).as_ref(), Some(first));
+    // It takes a third one.
+    net.client.ip_batch(&format!("route add {}/32 dev vip\n", net.paths[0].server_v4)).unwrap();
+    let (error, elapsed) = fails(&net, &pair, &Open::new().local(shared));
+    let text = error.to_string();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
+    assert!(text.contains("eth0") && text.contains("eth1"), "{text}");
+    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+}
+
+#[test]
+fn a_remote_address_alone_leaves_by_the_routing_table() {
+    if !ready() {
+        return;
+    }
+    let net = addresses();
+    let path = &net.paths[1];
+    for (listen, to) in ways::ways(&net) {
+        let pair = match listen.is_ipv4() {
+            true => connect_from_to(
+                &net.client,
+                &net.server,
+                "0.0.0.0".parse().unwrap(),
+                to,
+                &CONTROL(),
+            ),
+            false => {
+                connect_from_to(&net.client, &net.server, "::".parse().unwrap(), to, &CONTROL())
+            }
+        };
+        pair.make_ready();
+        let peer = ways::peer(&pair).ip();
+        let remote = if peer.is_ipv4() { path.server_ips()[0] } else { path.server_ips()[1] };
+        let subflow = open(&net, &pair, &Open::new().remote((remote, 0)));
+        assert_eq!(subflow.local.ip(), path.client_ip(remote));
+        assert_eq!(interface(&net, &pair, &subflow).as_ref(), Some(&path.client_interface));
+    }
+}
+
+#[test]
+fn connect_and_open_mean_the_same_by_a_local_address() {
+    if !ready() {
+        return;
+    }
+    // The routers drop what leaves by the interface of another address.
+    let net = open_handed(Net::laptop().unwrap());
+    let path = &net.paths[1];
+    for to in path.server_ips() {
+        let options = CONTROL().local((path.client_ip(to), 0)).timeout(Duration::from_secs(2));
+        let pair = connect_between(&net.client, &net.server, to, &options);
+        pair.make_ready();
+        let initial = &subflows::list(&pair.client).unwrap()[0];
+        assert_eq!(interface(&net, &pair, initial).as_ref(), Some(&path.client_interface));
+        assert_eq!(initial.id, 1, "the id of the initial subflow");
+    }
+}
+
+#[test]
+fn control_together_with_an_interface_keeps_the_initial_id() {
+    if !ready() {
+        return;
+    }
+    let net = addresses();
+    let path = &net.paths[0];
+    for to in path.server_ips() {
+        let pair = connect(&net, to, &CONTROL().interface(&path.client_interface));
+        pair.make_ready();
+        let initial = &subflows::list(&pair.client).unwrap()[0];
+        let details = net.client.run(|| subflows::details(&pair.client, initial.id)).unwrap();
+        assert_eq!((initial.id, details.local_address_id), (1, 0));
+    }
+}
+
+#[test]
+fn an_address_that_is_still_tentative_is_waited_for() {
+    if !ready() {
+        return;
+    }
+    let net = addresses();
+    let path = &net.paths[1];
+    let pair = connect(&net, net.paths[0].server_v6.into(), &CONTROL());
+    pair.make_ready();
+    // An address that never becomes usable: the error names it at the timeout.
+    let tentative: IpAddr = "2001:db8:2::7".parse().unwrap();
+    let options = Open::new().local(tentative).timeout(Duration::from_millis(300));
+    let (error, elapsed) = fails(&net, &pair, &options);
+    assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "{error}");
+    assert!(error.to_string().contains("2001:db8:2::7"), "{error}");
+    assert!(elapsed >= Duration::from_millis(300), "{elapsed:?}");
+    // The right one comes in a moment, by a check of a second.
+    let device = &path.client_interface;
+    net.client.ip(&["-6", "address", "flush", "dev", device, "scope", "global"]).unwrap();
+    for (setting, value) in [("accept_dad", "1"), ("dad_transmits", "1")] {
+        net.client.set_sysctl(&format!("net/ipv6/conf/{device}/{setting}"), value).unwrap();
+    }
+    net.client
+        .ip_batch(&format!(
+            "address add {}/64 dev {device}\nroute replace default via {} dev {device} metric 101\n",
+            path.client_v6, path.server_v6,
+        ))
+        .unwrap();
+    for options in [Open::new().interface(device), Open::new().local(path.client_v6)] {
+        let subflow = open(&net, &pair, &options);
+        assert_eq!(subflow.local.ip(), path.client_v6);
+    }
+}
+
+#[test]
+fn a_route_that_is_a_moment_late_is_waited_for() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    let path = &net.paths[1];
+    let device = path.client_interface.as_str();
+    // As behind a router: no neighbour has the peer's address.
+    net.server.set_sysctl("net.ipv4.conf.all.arp_ignore", "1").unwrap();
+    for pair in ways::controlled(&net) {
+        let peer = ways::peer(&pair).ip();
+        let (family, via) = if peer.is_ipv4() {
+            ("-4", IpAddr::from(path.server_v4))
+        } else {
+            ("-6", IpAddr::from(path.server_v6))
+        };
+        let route = |what: &str| {
+            let via = via.to_string();
+            net.client.ip(&[
+                family, "route", what, "default", "via", &via, "dev", device, "metric", "101",
+            ])
+        };
+        for options in [
+            Open::new().interface(device),
+            Open::new().interface(device).local(path.client_ip(peer)),
+        ] {
+            route("del").unwrap();
+            let start = Instant::now();
+            let subflow = thread::scope(|scope| {
+                let opening = scope.spawn(|| open(&net, &pair, &options));
+                thread::sleep(Duration::from_millis(300));
+                route("add").unwrap();
+                opening.join().unwrap()
+            });
+            assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+            assert_eq!(subflow.local.ip(), path.client_ip(peer));
+            assert_eq!(interface(&net, &pair, &subflow).as_deref(), Some(device));
+        }
+        // It never comes.
+        route("del").unwrap();
+        let options = Open::new().interface(device).timeout(Duration::from_millis(300));
+        let (error, _) = fails(&net, &pair, &options);
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        route("add").unwrap();
+    }
+}
+
+#[test]
+fn a_late_route_by_the_owner_of_the_address_is_taken() {
+    if !ready() {
+        return;
+    }
+    // Until the route comes, the address leaves by the other interface, where a router drops it.
+    let net = open_handed(Net::laptop().unwrap());
+    let path = &net.paths[1];
+    let device = path.client_interface.as_str();
+    for pair in ways::controlled(&net) {
+        let peer = ways::peer(&pair).ip();
+        let (family, via) =
+            if peer.is_ipv4() { ("-4", "10.64.0.1") } else { ("-6", "2001:db8:64::1") };
+        let route = |what: &str| {
+            let by = ["via", via, "dev", device, "metric", "700"];
+            net.client.ip(&[&[family, "route", what, "default"][..], &by].concat())
+        };
+        route("del").unwrap();
+        let options = Open::new().local(path.client_ip(peer));
+        let subflow = thread::scope(|scope| {
+            let opening = scope.spawn(|| open(&net, &pair, &options));
+            thread::sleep(Duration::from_millis(300));
+            route("add").unwrap();
+            opening.join().unwrap()
+        });
+        assert_eq!(interface(&net, &pair, &subflow).as_deref(), Some(device));
+    }
+}
+
+#[test]
+fn the_scope_of_a_link_local_address_is_its_interface() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::link_local_only().unwrap());
+    let [first, second] = [&net.paths[0], &net.paths[1]];
+    let pair = link_local(&net, first);
+    let there = second.server_end(second.server_v6.into(), 0).unwrap();
+    let subflow = open(&net, &pair, &Open::new().remote(there));
+    assert_eq!(interface(&net, &pair, &subflow).as_ref(), Some(&second.client_interface));
+    assert_eq!(subflow.remote.ip(), second.server_v6);
+    // With the interface instead of the scope.
+    let bare = SocketAddr::new(second.server_v6.into(), 0);
+    let subflow = open(&net, &pair, &Open::new().remote(bare).interface(&second.client_interface));
+    assert_eq!(subflow.local.ip(), second.client_v6);
+    // The only owner of the local address is the interface.
+    open(&net, &pair, &Open::new().remote(bare).local(second.client_v6));
+    // As the initial subflow: another interface has the same address.
+    let subflow = open(&net, &pair, &Open::new());
+    assert_eq!(interface(&net, &pair, &subflow).as_ref(), Some(&first.client_interface));
+}
+
+#[test]
+fn a_link_local_address_without_an_interface_is_refused_by_name() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::link_local_only().unwrap());
+    let [first, second] = [&net.paths[0], &net.paths[1]];
+    let pair = link_local(&net, first);
+    let bare = SocketAddr::new(second.server_v6.into(), 0);
+    let there = second.server_end(second.server_v6.into(), 0).unwrap();
+    let refused = [
+        (Open::new().remote(bare), ["eth0", "eth1"]),
+        (Open::new().remote(there).interface("eth0"), ["eth1", "eth0"]),
+        // The peer's address of the connection is one of the first link.
+        (Open::new().interface("eth1"), ["eth0", "eth1"]),
+    ];
+    for (options, names) in refused {
+        let (error, elapsed) = fails(&net, &pair, &options);
+        let text = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
+        assert!(names.iter().all(|name| text.contains(name)), "{text}");
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    }
+    let port = pair.listener.local_addr().unwrap().port();
+    let bare = with_port(bare, port);
+    let connect =
+        |to: SocketAddr, options: &Connect| net.client.run(|| subflows::connect(to, options));
+    for (to, options) in
+        [(bare, Connect::new()), (with_port(there, port), Connect::new().interface("eth0"))]
+    {
+        let error = connect(to, &options).unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
+        assert!(text.contains("eth0") && text.contains("eth1"), "{text}");
+    }
+    connect(bare, &Connect::new().interface("eth1")).unwrap();
+    connect(with_port(there, port), &Connect::new()).unwrap();
+}
+
+#[test]
+fn a_local_address_of_another_family_is_an_invalid_argument() {
+    if !ready() {
+        return;
+    }
+    let net = addresses();
+    let [to_v4, to_v6] = net.paths[0].server_ips();
+    for (to, local) in
+        [(to_v4, net.paths[0].client_ip(to_v6)), (to_v6, net.paths[0].client_ip(to_v4))]
+    {
+        let options = Connect::new().local((local, 0));
+        let error = net.client.run(|| subflows::connect((to, 1), &options)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    }
+}
+
+#[test]
+fn a_connection_without_a_path_is_ready_for_one() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    for pair in ways::controlled(&net) {
+        let id = subflows::list(&pair.client).unwrap()[0].id;
+        net.client.run(|| subflows::force_close(&pair.client, id)).unwrap();
+        assert_eq!(subflows::list(&pair.client).unwrap(), []);
+        assert!(net.client.run(|| subflows::status(&pair.client)).unwrap().is_ready);
+        let here = net.paths[1].client_ip(ways::peer(&pair).ip());
+        let announced = net.client.run(|| subflows::announce(&pair.client, here, &Announce::new()));
+        announced.unwrap();
+        open(&net, &pair, &Open::new().interface(&net.paths[1].client_interface));
+        assert!(pair.moves_data());
+    }
+}
+
+#[test]
+fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    net.server.set_sysctl("net.mptcp.allow_join_initial_addr_port", "0").unwrap();
+    for (listen, to) in ways::ways(&net) {
+        let any = if listen.is_ipv4() { "0.0.0.0" } else { "::" };
+        let any = any.parse().unwrap();
+        let pair = connect_from_to(&net.client, &net.server, any, to, &CONTROL());
+        pair.make_ready();
+        let path = &net.paths[1];
+        for options in [Open::new(), Open::new().interface(&path.client_interface)] {
+            let (error, elapsed) = fails(&net, &pair, &options);
+            assert_eq!(error.kind(), ErrorKind::PeerLimit, "{error}");
+            assert!(error.to_string().contains("initial address"), "{error}");
+            assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+        }
+        // Another address of the peer.
+        let [v4, v6] = path.server_ips();
+        let there = if ways::peer(&pair).is_ipv4() { v4 } else { v6 };
+        open(&net, &pair, &Open::new().remote((there, 0)));
+    }
+}
+
+#[test]
+fn a_route_that_rejects_packets_is_named() {
+    if !ready() {
+        return;
+    }
+    let net = addresses();
+    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
+    pair.make_ready();
+    for (what, to) in [("prohibit", "198.51.100.1"), ("blackhole", "198.51.100.2")] {
+        net.client.ip(&["route", "add", what, to]).unwrap();
+        let to: SocketAddr = (to.parse::<IpAddr>().unwrap(), 5000).into();
+        let (error, _) = fails(&net, &pair, &Open::new().remote(to));
+        let connecting = net.client.run(|| subflows::connect(to, &Connect::new())).unwrap_err();
+        for error in [error, connecting] {
+            assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+            assert!(error.to_string().contains(what), "{error}");
+        }
+    }
+}

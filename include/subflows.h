@@ -206,7 +206,8 @@ enum subflows_error_kind {
   SUBFLOWS_E_NOT_READY = 3,
   /**
    * The kernel's path manager manages this connection. Take control before connecting:
-   * subflows_connect() with control, or subflows_take_control().
+   * subflows_connect() with control, or subflows_take_control(). For accepted connections, run
+   * sysctl net.mptcp.path_manager=userspace before clients connect.
    */
   SUBFLOWS_E_NOT_CONTROLLED = 4,
   /**
@@ -227,8 +228,8 @@ enum subflows_error_kind {
   /** The peer refused. Check that the address and the port are those of the peer's listener. */
   SUBFLOWS_E_REFUSED = 9,
   /**
-   * The address cannot be reached. Check the routes of the interface: ip route get REMOTE from
-   * LOCAL.
+   * The address cannot be reached. Check the routes: ip route get REMOTE from LOCAL oif
+   * INTERFACE.
    */
   SUBFLOWS_E_UNREACHABLE = 10,
   /** The local address is not available. Use an address of this host: ip address. */
@@ -428,8 +429,10 @@ struct subflows_info {
    */
   uint32_t last_acknowledgement_ms;
   /**
-   * The number of additional subflows that the kernel's path manager allows; absent if the
-   * application controls the connection. Present if SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
+   * The number of additional subflows that the kernel's path manager allows. Absent if the
+   * application controls the connection, and also if the namespace's limit is 0: the kernel then
+   * reports the same. `Status::path_manager` distinguishes the two. Present if
+   * SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
    */
   uint8_t subflows_max;
   /** The number of addresses that this end announced. */
@@ -779,9 +782,10 @@ struct subflows_connection {
    */
   uint32_t info_last_acknowledgement_ms;
   /**
-   * The number of additional subflows that the kernel's path manager allows; absent if the
-   * application controls the connection. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is
-   * set.
+   * The number of additional subflows that the kernel's path manager allows. Absent if the
+   * application controls the connection, and also if the namespace's limit is 0: the kernel then
+   * reports the same. `Status::path_manager` distinguishes the two. Present if
+   * SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is set.
    */
   uint8_t info_subflows_max;
   /** The number of addresses that this end announced. */
@@ -794,6 +798,13 @@ struct subflows_connection {
   bool info_is_checksum_enabled;
   /** Zero. */
   uint8_t reserved_1[3];
+  /**
+   * Whether the connection fell back to plain TCP: it has one path, and no further one can be
+   * opened.
+   */
+  bool is_fallen_back;
+  /** Zero. */
+  uint8_t reserved_2[7];
 };
 
 /** A capability of this kernel and this process. */
@@ -1018,7 +1029,8 @@ int subflows_take_control(int fd);
  *
  * Fails only if `fd` is not a stream socket of IPv4 or IPv6.
  *
- * Fills `status`, of `size` bytes, and returns 0, or a negative error.
+ * Fills `status`, of `size` bytes, and returns 0, or a negative error: SUBFLOWS_E_UNSUPPORTED for a
+ * Multipath TCP socket before Linux 5.16.
  *
  * Requires no privilege; Linux 5.16 or newer.
  */
@@ -1072,7 +1084,7 @@ int subflows_list(int fd, struct subflows_subflow *subflows, size_t room, size_t
  * Fills `details`, of `size` bytes, and returns 0, or a negative error: SUBFLOWS_E_NO_SUCH_SUBFLOW
  * if no live subflow has that id; SUBFLOWS_E_CLOSED if the connection has ended;
  * SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback; SUBFLOWS_E_OTHER_NAMESPACE from another
- * network namespace.
+ * network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel has no `tcp_diag`.
  *
  * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */
@@ -1145,12 +1157,15 @@ const char *subflows_subflow_state_name(int state);
  *   of addresses, cannot be used.
  * - SUBFLOWS_E_UNREACHABLE, SUBFLOWS_E_REFUSED, SUBFLOWS_E_TIMED_OUT: the network or the peer
  *   rejected the subflow, or did not answer.
+ * - SUBFLOWS_E_NO_SUCH_SUBFLOW: this host closed the subflow before it had joined
+ *   (subflows_close(), `ss -K`).
+ * - SUBFLOWS_E_UNSUPPORTED: the kernel has no `tcp_diag`, or no userspace path manager.
  * - SUBFLOWS_E_PEER_LIMIT: the peer answered and then reset the subflow, because it accepts no
  *   more.
  *
  * Requires `CAP_NET_ADMIN` and a connection that the application controls (`control` of struct
  * subflows_connect_options, subflows_take_control(), or `net.mptcp.path_manager=userspace` in the
- * namespace); Linux 5.19 or newer.
+ * namespace); Linux 5.19 or newer, with the module `tcp_diag`.
  */
 int subflows_open(int fd,
                   const struct subflows_open_options *options,
@@ -1290,7 +1305,8 @@ int subflows_announced_withdraw(struct subflows_announced *announced);
  * With a `room` of 0, `addresses` may be NULL, and the call only counts. Fills at most `room`
  * elements of `size` bytes at `addresses`, and returns how many there are, which may be more than
  * `room`, or a negative error: SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback;
- * SUBFLOWS_E_OTHER_NAMESPACE from another network namespace.
+ * SUBFLOWS_E_OTHER_NAMESPACE from another network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel
+ * has no `tcp_diag`.
  *
  * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */

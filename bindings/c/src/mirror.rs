@@ -25,7 +25,8 @@ pub enum subflows_error_kind {
     /// ready when the first byte is acknowledged.
     SUBFLOWS_E_NOT_READY = 3,
     /// The kernel's path manager manages this connection. Take control before connecting:
-    /// subflows_connect() with control, or subflows_take_control().
+    /// subflows_connect() with control, or subflows_take_control(). For accepted connections, run
+    /// sysctl net.mptcp.path_manager=userspace before clients connect.
     SUBFLOWS_E_NOT_CONTROLLED = 4,
     /// Not permitted. Run the program with CAP_NET_ADMIN: as root, in a service with
     /// AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
@@ -40,8 +41,8 @@ pub enum subflows_error_kind {
     SUBFLOWS_E_NO_SUCH_SUBFLOW = 8,
     /// The peer refused. Check that the address and the port are those of the peer's listener.
     SUBFLOWS_E_REFUSED = 9,
-    /// The address cannot be reached. Check the routes of the interface: ip route get REMOTE from
-    /// LOCAL.
+    /// The address cannot be reached. Check the routes: ip route get REMOTE from LOCAL oif
+    /// INTERFACE.
     SUBFLOWS_E_UNREACHABLE = 10,
     /// The local address is not available. Use an address of this host: ip address.
     SUBFLOWS_E_ADDRESS_NOT_AVAILABLE = 11,
@@ -262,8 +263,10 @@ pub struct subflows_info {
     /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present if
     /// SUBFLOWS_INFO_HAS_LAST_ACKNOWLEDGEMENT_MS is set.
     pub last_acknowledgement_ms: u32,
-    /// The number of additional subflows that the kernel's path manager allows; absent if the
-    /// application controls the connection. Present if SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
+    /// The number of additional subflows that the kernel's path manager allows. Absent if the
+    /// application controls the connection, and also if the namespace's limit is 0: the kernel then
+    /// reports the same. `Status::path_manager` distinguishes the two. Present if
+    /// SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
     pub subflows_max: u8,
     /// The number of addresses that this end announced.
     pub addresses_announced: u8,
@@ -780,9 +783,10 @@ pub struct subflows_connection {
     /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present if
     /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS is set.
     pub info_last_acknowledgement_ms: u32,
-    /// The number of additional subflows that the kernel's path manager allows; absent if the
-    /// application controls the connection. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is
-    /// set.
+    /// The number of additional subflows that the kernel's path manager allows. Absent if the
+    /// application controls the connection, and also if the namespace's limit is 0: the kernel then
+    /// reports the same. `Status::path_manager` distinguishes the two. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is set.
     pub info_subflows_max: u8,
     /// The number of addresses that this end announced.
     pub info_addresses_announced: u8,
@@ -794,6 +798,11 @@ pub struct subflows_connection {
     pub info_is_checksum_enabled: Flag,
     /// Zero.
     pub reserved_1: [u8; 3],
+    /// Whether the connection fell back to plain TCP: it has one path, and no further one can be
+    /// opened.
+    pub is_fallen_back: Flag,
+    /// Zero.
+    pub reserved_2: [u8; 7],
 }
 
 impl CStruct<subflows::Connection> for subflows_connection {
@@ -831,6 +840,8 @@ impl CStruct<subflows::Connection> for subflows_connection {
             info_is_remote_key_received: record.info.is_remote_key_received.to_c(strings),
             info_is_checksum_enabled: record.info.is_checksum_enabled.to_c(strings),
             reserved_1: [0; 3],
+            is_fallen_back: record.is_fallen_back.to_c(strings),
+            reserved_2: [0; 7],
             present: present.0,
         }
     }
@@ -866,7 +877,9 @@ const _: () = {
     assert!(offset_of!(subflows_connection, info_is_remote_key_received) == 371);
     assert!(offset_of!(subflows_connection, info_is_checksum_enabled) == 372);
     assert!(offset_of!(subflows_connection, reserved_1) == 373);
-    assert!(size_of::<subflows_connection>() == 376);
+    assert!(offset_of!(subflows_connection, is_fallen_back) == 376);
+    assert!(offset_of!(subflows_connection, reserved_2) == 377);
+    assert!(size_of::<subflows_connection>() == 384);
 };
 
 pub const SUBFLOWS_CAPABILITY_HAS_CAUSE: u64 = 1;

@@ -124,7 +124,7 @@ impl Row for subflows::Event {
 }
 
 impl Row for subflows::Connection {
-    const WIDTH: usize = 33;
+    const WIDTH: usize = 34;
     fn write(&self, words: &mut Packed, at: usize) {
         words.put(at + 1, &self.token);
         words.put(at + 2, &self.state);
@@ -136,6 +136,7 @@ impl Row for subflows::Connection {
         words.put(at + 12, &self.send_queue);
         words.put(at + 13, &self.info);
         words.put(at + 32, &self.subflows);
+        words.put(at + 33, &self.is_fallen_back);
     }
 }
 

@@ -78,8 +78,9 @@ impl Info {
         self.0.subflows.to_py(py)
     }
 
-    /// The number of additional subflows that the kernel's path manager allows; absent if the
-    /// application controls the connection.
+    /// The number of additional subflows that the kernel's path manager allows. Absent if the
+    /// application controls the connection, and also if the namespace's limit is 0: the kernel
+    /// then reports the same. `Status::path_manager` distinguishes the two.
     #[getter]
     fn subflows_max<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows_max.to_py(py)
@@ -731,6 +732,13 @@ impl Connection {
     #[getter]
     fn subflows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows.to_py(py)
+    }
+
+    /// Whether the connection fell back to plain TCP: it has one path, and no further one can
+    /// be opened.
+    #[getter]
+    fn is_fallen_back<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.is_fallen_back.to_py(py)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

@@ -213,6 +213,10 @@ fn take_control(py: Python<'_>, sock: Sock) -> PyResult<()> {
 ///
 /// Requires no privilege; Linux 5.16 or newer.
 ///
+/// Raises:
+///
+/// `UnsupportedError` for a Multipath TCP socket before Linux 5.16.
+///
 /// >>> subflows.status(sock).state
 /// <State.MPTCP: 3>
 #[pyfunction]
@@ -271,7 +275,7 @@ fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Subflow>> {
 ///
 /// `NoSuchSubflowError` if no live subflow has that id; `ClosedError` if the connection has ended;
 /// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
-/// namespace.
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`.
 ///
 /// - `id`: the id of a subflow that `list` returns.
 ///
@@ -296,7 +300,8 @@ fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::Details> {
 /// is locked.
 ///
 /// Requires `CAP_NET_ADMIN` and a connection that the application controls (`control` of `connect`,
-/// `take_control`, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer.
+/// `take_control`, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer,
+/// with the module `tcp_diag`.
 ///
 /// Raises:
 ///
@@ -310,6 +315,8 @@ fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::Details> {
 ///   addresses, cannot be used.
 /// - `UnreachableError`, `RefusedError`, `TimedOutError`: the network or the peer rejected the
 ///   subflow, or did not answer.
+/// - `NoSuchSubflowError`: this host closed the subflow before it had joined (`close`, `ss -K`).
+/// - `UnsupportedError`: the kernel has no `tcp_diag`, or no userspace path manager.
 /// - `PeerLimitError`: the peer answered and then reset the subflow, because it accepts no more.
 ///
 /// - `local`: The local address. Without it, an address of `interface`; without both, the address
@@ -475,7 +482,7 @@ fn announce(
 /// Raises:
 ///
 /// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
-/// namespace.
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`.
 ///
 /// >>> [address.ip for address in subflows.addresses(sock)]
 /// ['127.0.0.1']

@@ -111,6 +111,7 @@ records! {
         send_queue,
         info,
         subflows,
+        is_fallen_back,
     }
     Capability = "Subflows::Capability" {
         name,

@@ -61,7 +61,7 @@ OPERATIONS = {
     positional: %i[sock],
     keywords: { local: nil, interface: nil, remote: nil, local_port: 0, backup: false, timeout: 5.0, unbound: false },
     sentence: "Opens a further subflow of a connection and waits until it is usable.",
-    requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls (+control+ of {connect}, {take_control}, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer."
+    requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls (+control+ of {connect}, {take_control}, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer, with the module `tcp_diag`."
   },
   close: {
     positional: %i[sock id],

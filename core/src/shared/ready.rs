@@ -1,17 +1,41 @@
 //! Whether a connection accepts further subflows.
 
+use std::mem::offset_of;
 use std::os::fd::BorrowedFd;
 
 use crate::shared::diag_subflow;
 use crate::shared::subflow::list_fd;
+use crate::sys::cache::QueryError;
+use crate::sys::mptcp;
+use crate::sys::uapi::mptcp_info;
 
 /// Reports whether the connection is fully established, which it is when one of its subflows is: the
 /// initial one when its first data is acknowledged, another one by its handshake.
+///
+/// If no subflow is left, or the kernel's socket table cannot be read (without the module `tcp_diag`, or
+/// without netlink), the connection's counters decide.
 pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
-    let Ok(subflows) = list_fd(sock, "status") else { return false };
-    subflows.iter().any(|subflow| {
+    let subflows = list_fd(sock, "status").unwrap_or_default();
+    let mut is_known = !subflows.is_empty();
+    for subflow in &subflows {
         let ends = (subflow.local, subflow.remote);
-        diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow)
-            .is_ok_and(|entry| entry.is_joined())
-    })
+        match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
+            Ok(entry) if entry.is_joined() => return true,
+            // From there, no subflow can be opened.
+            Err(QueryError::OtherNamespace) => return false,
+            Err(error) if !error.is(libc::ENOENT) => is_known = false,
+            _ => {}
+        }
+    }
+    !is_known && has_moved_data(sock)
+}
+
+/// Reports whether data was received or acknowledged, which is what makes a connection ready.
+fn has_moved_data(sock: BorrowedFd<'_>) -> bool {
+    let Ok(info) = mptcp::info(sock) else { return false };
+    let acknowledged =
+        info.since(offset_of!(mptcp_info, mptcpi_bytes_acked), info.raw.mptcpi_bytes_acked);
+    let received =
+        info.since(offset_of!(mptcp_info, mptcpi_bytes_received), info.raw.mptcpi_bytes_received);
+    acknowledged.is_some_and(|bytes| bytes > 0) || received.is_some_and(|bytes| bytes > 0)
 }

@@ -10,6 +10,7 @@ use crate::door::{self, Door, LocalEnd, Why, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::interface::interface_of;
 use crate::shared::listener::{Listen, listen_by};
+use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{MptcpState, SocketState, not_mptcp_error, state_of};
@@ -91,7 +92,7 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
     }
     let door = door::choose();
     if path_manager(door, sock, &info) == PathManager::Kernel {
-        return Err(error(ErrorKind::NotControlled));
+        return Err(not_controlled(sock, OPERATION));
     }
     let token = info.raw.mptcpi_token;
     let events = follow(door, Some(sock), OPERATION)?;

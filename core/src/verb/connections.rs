@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
+use crate::cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::details::{self, Details};
 use crate::shared::info::{self, Info};
+use crate::shared::socket_state;
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache;
 use crate::sys::netlink::NetlinkError;
@@ -37,6 +39,9 @@ record! {
         info: Info,
         /// Its subflows; empty unless `ConnectionsOptions::subflows` is set.
         subflows: Vec<Details>,
+        /// Whether the connection fell back to plain TCP: it has one path, and no further one can be
+        /// opened.
+        is_fallen_back: bool,
     }
 }
 
@@ -52,6 +57,7 @@ fn from_raw(raw: &RawConnection) -> Connection {
         send_queue: raw.head.send_queue,
         info: info::from_raw(&raw.info, info::subflows_total(&raw.info)),
         subflows: Vec::new(),
+        is_fallen_back: raw.info.raw.mptcpi_flags & info::FLAG_FALLBACK != 0,
     }
 }
 
@@ -100,6 +106,7 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
     let mut diag = SockDiag::open()?;
     diag.connections(|raw| connections.push(from_raw(&raw)))?;
     if options.subflows {
+        diag.prove_tcp()?;
         let places: HashMap<u32, usize> =
             connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
         diag.subflows(|entry| {
@@ -161,10 +168,7 @@ fn has_mptcp_diag() -> bool {
 
 fn refused(operation: &'static str, refusal: NetlinkError) -> Error {
     match refusal.errno {
-        libc::ENOENT => Error::new(ErrorKind::Unsupported, operation)
-            .errno(refusal.errno)
-            .detail("this kernel does not list Multipath TCP connections")
-            .with_remedy("Load the module on the host: modprobe mptcp_diag."),
-        errno => Error::os(operation, errno).kernel(refusal.text),
+        libc::ENOENT => cause::NO_MPTCP_DIAG.error(operation).errno(refusal.errno),
+        _ => socket_state::refused(operation, refusal),
     }
 }

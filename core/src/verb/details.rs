@@ -16,7 +16,7 @@ operation! {
     /// # Errors
     /// `NoSuchSubflow` if no live subflow has that id; `Closed` if the connection has ended;
     /// `NotMptcp` for plain TCP and after fallback; `OtherNamespace` from another network
-    /// namespace.
+    /// namespace; `Unsupported` if the kernel has no `tcp_diag`.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -29,7 +29,7 @@ operation! {
     /// ```
     row DETAILS(sock: Type::Socket, id: Type::U32) -> Details::TYPE,
         requires Nothing, since "5.16" with "the module `tcp_diag`",
-        [NoSuchSubflow Closed NotMptcp OtherNamespace];
+        [NoSuchSubflow Closed NotMptcp OtherNamespace Unsupported];
     pub fn details(sock: &impl AsFd, id: u32) -> Result<Details> {
         details_fd(sock.as_fd(), id)
     }

@@ -6,11 +6,14 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use crate::cause;
 use crate::door;
 use crate::door::control::take_control_fd;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::interface::index_of;
+use crate::shared::network::Way;
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
+use crate::shared::no_mptcp;
 use crate::sys::{fcntl, poll, socket};
 use crate::table::options;
 
@@ -163,13 +166,15 @@ impl Attempt {
             bind_to_interface(sock.as_fd(), index_of(interface, OPERATION)?, OPERATION)?;
         }
         if let Some(local) = options.local {
-            bind(sock.as_fd(), in_family_of(remote, local), OPERATION)?;
+            let local = in_family_of(remote, local);
+            require_same_family(local, remote)?;
+            bind(sock.as_fd(), local, OPERATION)?;
         }
         if options.control {
             take_control_fd(door::choose(), sock.as_fd()).map_err(|error| match error.kind() {
-                ErrorKind::NotMptcp => Error::new(ErrorKind::Unsupported, OPERATION)
-                    .detail("the kernel has no Multipath TCP, or it is switched off")
-                    .with_remedy("Run sysctl net.mptcp.enabled=1, on a kernel with CONFIG_MPTCP."),
+                ErrorKind::NotMptcp => {
+                    no_mptcp::cause().unwrap_or(cause::NO_MPTCP).error(OPERATION)
+                }
                 _ => error.during(OPERATION),
             })?;
         }
@@ -179,7 +184,7 @@ impl Attempt {
         let is_done = match socket::connect(sock.as_fd(), remote) {
             Ok(()) => true,
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => false,
-            Err(error) => return Err(failed(&error, remote)),
+            Err(error) => return Err(failed(sock.as_fd(), &error, remote)),
         };
         Ok(Attempt { sock, remote, deadline, is_done })
     }
@@ -193,7 +198,10 @@ impl Attempt {
         if poll::now(sock, libc::POLLOUT).map_err(os)? != 0 {
             match socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ERROR).map_err(os)? {
                 0 => self.is_done = true,
-                errno => return Err(failed(&io::Error::from_raw_os_error(errno), self.remote)),
+                errno => {
+                    let error = io::Error::from_raw_os_error(errno);
+                    return Err(failed(sock, &error, self.remote));
+                }
             }
         } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(Error::new(ErrorKind::TimedOut, OPERATION)
@@ -213,12 +221,16 @@ fn in_family_of(remote: SocketAddr, local: SocketAddr) -> SocketAddr {
     }
 }
 
-fn failed(error: &io::Error, remote: SocketAddr) -> Error {
-    let error = Error::from_io(OPERATION, error);
-    match error.kind() {
-        ErrorKind::Refused => error.detail(format!("{remote} refused the connection")),
-        ErrorKind::Unreachable => error.detail(format!("{remote} cannot be reached")),
-        ErrorKind::TimedOut => error.detail(format!("{remote} did not answer")),
-        _ => error,
+/// Checks that a socket for the remote address can be bound to the local one.
+fn require_same_family(local: SocketAddr, remote: SocketAddr) -> Result<()> {
+    if local.is_ipv4() == remote.is_ipv4() {
+        return Ok(());
     }
+    let (from, to) = (local.ip(), remote.ip());
+    Err(Error::argument(OPERATION, format!("{from} and {to} are of different families"))
+        .with_remedy("Pass a local and a remote address of the same family."))
+}
+
+fn failed(sock: BorrowedFd<'_>, error: &io::Error, remote: SocketAddr) -> Error {
+    Way::of(sock, remote).error(OPERATION, error.raw_os_error().unwrap_or(0))
 }

@@ -174,6 +174,7 @@ void print_connection(FILE *out, const char *prefix, const struct subflows_conne
         print_number(out, prefix, "info.last_data_received_ms", record->info_last_data_received_ms);
     if (record->present & SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS)
         print_number(out, prefix, "info.last_acknowledgement_ms", record->info_last_acknowledgement_ms);
+    print_text(out, prefix, "is_fallen_back", record->is_fallen_back ? "true" : "false");
 }
 
 void print_capability(FILE *out, const char *prefix, const struct subflows_capability *record)

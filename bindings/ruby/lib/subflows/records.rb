@@ -45,8 +45,9 @@ module Subflows
     #   absent before Linux 6.8.
     #   @return [Integer, nil]
     # @!attribute [r] subflows_max
-    #   The number of additional subflows that the kernel's path manager allows; absent if the
-    #   application controls the connection.
+    #   The number of additional subflows that the kernel's path manager allows. Absent if the
+    #   application controls the connection, and also if the namespace's limit is 0: the kernel
+    #   then reports the same. `Status::path_manager` distinguishes the two.
     #   @return [Integer, nil]
     # @!attribute [r] addresses_announced
     #   The number of addresses that this end announced.
@@ -394,11 +395,17 @@ module Subflows
     # @!attribute [r] subflows
     #   Its subflows; empty unless +subflows+ of {connections} is set.
     #   @return [Array<Details>]
+    # @!attribute [r] is_fallen_back
+    #   Whether the connection fell back to plain TCP: it has one path, and no further one can be
+    #   opened.
+    #   @return [Boolean]
 
     # The names of the fields, in order.
     MEMBERS = %i[
-      token state local remote inode uid receive_queue send_queue info subflows
+      token state local remote inode uid receive_queue send_queue info subflows is_fallen_back
     ].freeze
+
+    alias fallen_back? is_fallen_back
   end
 
   # A capability of this kernel and this process.

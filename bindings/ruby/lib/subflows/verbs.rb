@@ -187,8 +187,13 @@ module Subflows
   #
   # Requires no privilege; Linux 5.16 or newer.
   #
+  # Raises:
+  #
+  # {UnsupportedError} for a Multipath TCP socket before Linux 5.16.
+  #
   # @param sock [IO, #to_io, Integer]
   # @return [Status]
+  # @raise [UnsupportedError]
   def self.status(sock)
     Native.status(sock)
   end
@@ -239,12 +244,12 @@ module Subflows
   #
   # {NoSuchSubflowError} if no live subflow has that id; {ClosedError} if the connection has
   # ended; {NotMptcpError} for plain TCP and after fallback; {OtherNamespaceError} from another
-  # network namespace.
+  # network namespace; {UnsupportedError} if the kernel has no `tcp_diag`.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
   # @return [Details]
-  # @raise [NoSuchSubflowError, ClosedError, NotMptcpError, OtherNamespaceError]
+  # @raise [NoSuchSubflowError, ClosedError, NotMptcpError, OtherNamespaceError, UnsupportedError]
   def self.details(sock, id)
     Native.details(sock, id)
   end
@@ -263,7 +268,7 @@ module Subflows
   #
   # Requires `CAP_NET_ADMIN` and a connection that the application controls (+control+ of
   # {connect}, {take_control}, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19
-  # or newer.
+  # or newer, with the module `tcp_diag`.
   #
   # Raises:
   #
@@ -277,6 +282,8 @@ module Subflows
   #   addresses, cannot be used.
   # - {UnreachableError}, {RefusedError}, {TimedOutError}: the network or the peer rejected the
   #   subflow, or did not answer.
+  # - {NoSuchSubflowError}: this host closed the subflow before it had joined ({close}, `ss -K`).
+  # - {UnsupportedError}: the kernel has no `tcp_diag`, or no userspace path manager.
   # - {PeerLimitError}: the peer answered and then reset the subflow, because it accepts no more.
   #
   # @param sock [IO, #to_io, Integer]
@@ -296,7 +303,7 @@ module Subflows
   # @return [Subflow]
   # @raise [NotConnectedError, ClosedError, NotMptcpError, NotReadyError, NotControlledError,
   #   NotPermittedError, OtherNamespaceError, AddressNotAvailableError, UnreachableError,
-  #   RefusedError, TimedOutError, PeerLimitError]
+  #   RefusedError, TimedOutError, PeerLimitError, NoSuchSubflowError, UnsupportedError]
   def self.open(sock, local: nil, interface: nil, remote: nil, local_port: 0, backup: false,
                 timeout: 5.0, unbound: false)
     Native.open(sock, local, interface, remote, local_port, backup, timeout, unbound).wait
@@ -409,11 +416,11 @@ module Subflows
   # Raises:
   #
   # {NotMptcpError} for plain TCP and after fallback; {OtherNamespaceError} from another network
-  # namespace.
+  # namespace; {UnsupportedError} if the kernel has no `tcp_diag`.
   #
   # @param sock [IO, #to_io, Integer]
   # @return [Array<Address>]
-  # @raise [NotMptcpError, OtherNamespaceError]
+  # @raise [NotMptcpError, OtherNamespaceError, UnsupportedError]
   def self.addresses(sock)
     Native.addresses(sock)
   end

@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::no_mptcp;
 use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::{fcntl, namespace, socket};
@@ -88,18 +89,8 @@ fn no_socket(error: io::Error) -> Error {
     if !socket::lacks_mptcp(&error) {
         return failed(error);
     }
-    let (why, remedy) = if socket::is_forbidden(&error) {
-        (
-            "a security policy denies Multipath TCP to this process",
-            "Allow socket(2) with protocol 262 in the seccomp filter or SELinux policy.",
-        )
-    } else {
-        (
-            "this kernel has no Multipath TCP, or it is switched off",
-            "Run sysctl net.mptcp.enabled=1, on Linux 5.6 or newer.",
-        )
-    };
-    failed(error).with_kind(ErrorKind::Unsupported).detail(why).with_remedy(remedy)
+    let cause = no_mptcp::cause_of(&error);
+    cause.explain(failed(error))
 }
 
 fn used(what: &'static str) -> Error {

@@ -246,6 +246,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(Socket sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -259,6 +261,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(ServerSocket sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -272,6 +276,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(NetworkChannel sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -285,6 +291,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(int sock) throws SubflowsException {
         return Status.only(Native.status(null, sock));
@@ -408,7 +416,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(Socket sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -420,7 +428,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(ServerSocket sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -432,7 +440,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(NetworkChannel sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -444,7 +452,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(int sock, long id) throws SubflowsException {
         return Details.only(Native.details(null, sock, id));
@@ -465,11 +473,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(Socket sock) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
@@ -490,11 +498,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(Socket sock, OpenOptions options) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
@@ -515,11 +523,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(ServerSocket sock) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
@@ -540,11 +548,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(ServerSocket sock, OpenOptions options) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
@@ -565,11 +573,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(NetworkChannel sock) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
@@ -590,11 +598,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(NetworkChannel sock, OpenOptions options) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
@@ -615,11 +623,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(int sock) throws IOException {
         return Opening.open(null, sock, OpenOptions.defaults().words());
@@ -640,11 +648,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(int sock, OpenOptions options) throws IOException {
         return Opening.open(null, sock, options.words());
@@ -1027,7 +1035,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(Socket sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1042,7 +1050,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(ServerSocket sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1057,7 +1065,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(NetworkChannel sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1072,7 +1080,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(int sock) throws SubflowsException {
         return Address.all(Native.addresses(null, sock), 0);

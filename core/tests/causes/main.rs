@@ -4,7 +4,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod joins;
 mod kernels;
+mod network;
 mod rights;
 
 use subflows::{Capability, Error, ErrorKind};

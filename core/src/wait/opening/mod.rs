@@ -218,7 +218,7 @@ impl<S: AsFd> Opening<S> {
             return Ok(None);
         }
         Err(match &self.stage {
-            Stage::Joining(join) => join.timed_out(),
+            Stage::Joining(join) => join.timed_out(self.sock.as_fd()),
             _ => Error::new(ErrorKind::TimedOut, OPERATION)
                 .detail("the connection did not become ready in time")
                 .with_remedy("Check that data arrives on the connection: ss -tin."),

@@ -8,6 +8,7 @@ mod joins;
 mod kernels;
 mod network;
 mod rights;
+mod sandboxes;
 
 use subflows::{Capability, Error, ErrorKind};
 

@@ -65,10 +65,12 @@
 #define SUBFLOWS_INFO_HAS_SUBFLOWS_MAX (UINT64_C(1) << 9)
 
 #define SUBFLOWS_SUBFLOW_HAS_PACING_RATE (UINT64_C(1) << 0)
+#define SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS (UINT64_C(1) << 1)
 
 #define SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX (UINT64_C(1) << 0)
 #define SUBFLOWS_DETAILS_HAS_INTERFACE (UINT64_C(1) << 1)
 #define SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL (UINT64_C(1) << 2)
+#define SUBFLOWS_DETAILS_HAS_UNANSWERED_MS (UINT64_C(1) << 3)
 
 #define SUBFLOWS_EVENT_HAS_LOCAL (UINT64_C(1) << 0)
 #define SUBFLOWS_EVENT_HAS_REMOTE (UINT64_C(1) << 1)
@@ -515,6 +517,15 @@ struct subflows_subflow {
   uint8_t retransmits;
   /** Zero. */
   uint8_t reserved_1[7];
+  /**
+   * Time since anything was last received, if the path is silent: the oldest unacknowledged
+   * segment was sent again (`retransmits`), and nothing has come back since. Absent if no answer
+   * is missing, also on an end that only receives: see `last_data_received_ms` there. In
+   * milliseconds. Present if SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS is set.
+   */
+  uint32_t unanswered_ms;
+  /** Zero. */
+  uint8_t reserved_2[4];
 };
 
 /** The entry of one subflow in the kernel's socket table: what subflows_list() does not report. */
@@ -566,6 +577,21 @@ struct subflows_details {
   char congestion_control[16];
   /** Zero. */
   uint8_t reserved_1[6];
+  /**
+   * Time since anything was last received, if the path is silent: see the field of the same name
+   * of the subflows that subflows_list() reports. In milliseconds. Present if
+   * SUBFLOWS_DETAILS_HAS_UNANSWERED_MS is set.
+   */
+  uint32_t unanswered_ms;
+  /** Whether the local address no longer belongs to this host. */
+  bool is_address_gone;
+  /**
+   * Whether the interface that the subflow is bound to, or else the one that owns the local
+   * address, is down, has no carrier, or no longer exists.
+   */
+  bool is_carrier_gone;
+  /** Zero. */
+  uint8_t reserved_2[2];
 };
 
 /** Options of subflows_open(): the two ends of the subflow, its priority and the timeout. */
@@ -1077,7 +1103,8 @@ int subflows_list(int fd, struct subflows_subflow *subflows, size_t room, size_t
 
 /**
  * Reports what subflows_list() does not: backup in each direction, address ids, whether the subflow
- * has joined, its interface and its congestion control.
+ * has joined, its interface and its congestion control, and whether its local address or its
+ * carrier is gone.
  *
  * `id` is a member of struct subflows_subflow.
  *

@@ -334,6 +334,7 @@ const _: () = {
 };
 
 pub const SUBFLOWS_SUBFLOW_HAS_PACING_RATE: u64 = 1;
+pub const SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS: u64 = 2;
 /// One live subflow of a connection: its path and its counters.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -400,6 +401,13 @@ pub struct subflows_subflow {
     pub retransmits: u8,
     /// Zero.
     pub reserved_1: [u8; 7],
+    /// Time since anything was last received, if the path is silent: the oldest unacknowledged
+    /// segment was sent again (`retransmits`), and nothing has come back since. Absent if no answer
+    /// is missing, also on an end that only receives: see `last_data_received_ms` there. In
+    /// milliseconds. Present if SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS is set.
+    pub unanswered_ms: u32,
+    /// Zero.
+    pub reserved_2: [u8; 4],
 }
 
 impl CStruct<subflows::Subflow> for subflows_subflow {
@@ -435,6 +443,8 @@ impl CStruct<subflows::Subflow> for subflows_subflow {
             last_acknowledgement_ms: record.last_acknowledgement_ms.to_c(strings),
             retransmits: record.retransmits.to_c(strings),
             reserved_1: [0; 7],
+            unanswered_ms: present.of(1, &record.unanswered_ms, strings),
+            reserved_2: [0; 4],
             present: present.0,
         }
     }
@@ -472,12 +482,15 @@ const _: () = {
     assert!(offset_of!(subflows_subflow, last_acknowledgement_ms) == 388);
     assert!(offset_of!(subflows_subflow, retransmits) == 392);
     assert!(offset_of!(subflows_subflow, reserved_1) == 393);
-    assert!(size_of::<subflows_subflow>() == 400);
+    assert!(offset_of!(subflows_subflow, unanswered_ms) == 400);
+    assert!(offset_of!(subflows_subflow, reserved_2) == 404);
+    assert!(size_of::<subflows_subflow>() == 408);
 };
 
 pub const SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX: u64 = 1;
 pub const SUBFLOWS_DETAILS_HAS_INTERFACE: u64 = 2;
 pub const SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL: u64 = 4;
+pub const SUBFLOWS_DETAILS_HAS_UNANSWERED_MS: u64 = 8;
 /// The entry of one subflow in the kernel's socket table: what subflows_list() does not report.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -523,6 +536,17 @@ pub struct subflows_details {
     pub congestion_control: [c_char; 16],
     /// Zero.
     pub reserved_1: [u8; 6],
+    /// Time since anything was last received, if the path is silent: see the field of the same name
+    /// of the subflows that subflows_list() reports. In milliseconds. Present if
+    /// SUBFLOWS_DETAILS_HAS_UNANSWERED_MS is set.
+    pub unanswered_ms: u32,
+    /// Whether the local address no longer belongs to this host.
+    pub is_address_gone: Flag,
+    /// Whether the interface that the subflow is bound to, or else the one that owns the local
+    /// address, is down, has no carrier, or no longer exists.
+    pub is_carrier_gone: Flag,
+    /// Zero.
+    pub reserved_2: [u8; 2],
 }
 
 impl CStruct<subflows::Details> for subflows_details {
@@ -547,6 +571,10 @@ impl CStruct<subflows::Details> for subflows_details {
             interface: present.of(1, &record.interface, strings),
             congestion_control: present.of(2, &record.congestion_control, strings),
             reserved_1: [0; 6],
+            unanswered_ms: present.of(3, &record.unanswered_ms, strings),
+            is_address_gone: record.is_address_gone.to_c(strings),
+            is_carrier_gone: record.is_carrier_gone.to_c(strings),
+            reserved_2: [0; 2],
             present: present.0,
         }
     }
@@ -573,7 +601,11 @@ const _: () = {
     assert!(offset_of!(subflows_details, interface) == 314);
     assert!(offset_of!(subflows_details, congestion_control) == 330);
     assert!(offset_of!(subflows_details, reserved_1) == 346);
-    assert!(size_of::<subflows_details>() == 352);
+    assert!(offset_of!(subflows_details, unanswered_ms) == 352);
+    assert!(offset_of!(subflows_details, is_address_gone) == 356);
+    assert!(offset_of!(subflows_details, is_carrier_gone) == 357);
+    assert!(offset_of!(subflows_details, reserved_2) == 358);
+    assert!(size_of::<subflows_details>() == 360);
 };
 
 /// A local address of a connection, with its address id.

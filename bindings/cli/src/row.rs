@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use serde_json::Value;
 use subflows::{Details, Subflow, SubflowState};
@@ -10,7 +11,7 @@ use subflows::{Details, Subflow, SubflowState};
 use crate::failure::Failure;
 use crate::json;
 use crate::table::column::{ID, LOCAL, RECEIVED, REMOTE, RTT, SENT, STATE};
-use crate::table::{Align, Cell, FAINT, GOOD, NOTE, NOTHING, Table};
+use crate::table::{Align, BAD, Cell, FAINT, GOOD, NOTE, NOTHING, Table};
 use crate::units;
 
 /// One subflow.
@@ -88,12 +89,23 @@ pub(crate) fn end(address: SocketAddr, interface: Option<&str>) -> String {
     }
 }
 
-/// How an open subflow is used; the TCP state of any other subflow.
+/// How an open subflow is used, or why it cannot be; the TCP state of any other subflow.
 pub(crate) fn state_of(state: SubflowState, details: Option<&Details>) -> Cell {
-    let Some(details) = details.filter(|_| state == SubflowState::Established) else {
+    let is_live = matches!(state, SubflowState::Established | SubflowState::SynSent);
+    let Some(details) = details.filter(|_| is_live) else {
         return Cell::styled(state.name(), NOTE);
     };
+    match (details.is_address_gone, details.is_carrier_gone, details.unanswered_ms) {
+        (true, _, _) => return Cell::styled("address gone", BAD),
+        (_, true, _) => return Cell::styled("no carrier", BAD),
+        (_, _, Some(ms)) => {
+            let silent = units::duration(Duration::from_millis(ms.into()));
+            return Cell::styled(format!("silent for {silent}"), BAD);
+        }
+        _ => {}
+    }
     match (details.is_backup, details.is_remote_backup) {
+        _ if state != SubflowState::Established => Cell::styled(state.name(), NOTE),
         _ if details.is_additional && !details.is_joined => Cell::styled("joining", NOTE),
         (false, false) => Cell::styled("in use", GOOD),
         (true, false) => Cell::styled("backup", NOTE),

@@ -370,6 +370,15 @@ impl Subflow {
         self.0.busy_us.to_py(py)
     }
 
+    /// Time since anything was last received, if the path is silent: the oldest unacknowledged
+    /// segment was sent again (`retransmits`), and nothing has come back since. Absent if no
+    /// answer is missing, also on an end that only receives: see `last_data_received_ms` there.
+    /// In milliseconds.
+    #[getter]
+    fn unanswered_ms<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.unanswered_ms.to_py(py)
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         represent(slf.as_any(), "Subflow", &fields_of(&slf.get().0))
     }
@@ -495,6 +504,26 @@ impl Details {
     #[getter]
     fn bytes_retransmitted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.bytes_retransmitted.to_py(py)
+    }
+
+    /// Time since anything was last received, if the path is silent: see the field of the same
+    /// name of the subflows that `list` reports. In milliseconds.
+    #[getter]
+    fn unanswered_ms<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.unanswered_ms.to_py(py)
+    }
+
+    /// Whether the local address no longer belongs to this host.
+    #[getter]
+    fn is_address_gone<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.is_address_gone.to_py(py)
+    }
+
+    /// Whether the interface that the subflow is bound to, or else the one that owns the local
+    /// address, is down, has no carrier, or no longer exists.
+    #[getter]
+    fn is_carrier_gone<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.is_carrier_gone.to_py(py)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

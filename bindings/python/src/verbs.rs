@@ -267,7 +267,8 @@ fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Subflow>> {
 }
 
 /// Reports what `list` does not: backup in each direction, address ids, whether the subflow has
-/// joined, its interface and its congestion control.
+/// joined, its interface and its congestion control, and whether its local address or its carrier
+/// is gone.
 ///
 /// Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
 ///

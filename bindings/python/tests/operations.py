@@ -52,7 +52,7 @@ OPERATIONS = {
     "details": {
         "positional": ["sock", "id"],
         "keywords": {},
-        "sentence": "Reports what `list` does not: backup in each direction, address ids, whether the subflow has joined, its interface and its congestion control.",
+        "sentence": "Reports what `list` does not: backup in each direction, address ids, whether the subflow has joined, its interface and its congestion control, and whether its local address or its carrier is gone.",
         "requirements": "Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.",
     },
     "open": {

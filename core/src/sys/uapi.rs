@@ -28,6 +28,7 @@ pub(crate) struct f_owner_ex {
 
 /// In `include/uapi/linux/sockios.h`.
 pub(crate) const SIOCGIFNAME: u32 = 0x8910;
+pub(crate) const SIOCGIFFLAGS: u32 = 0x8913;
 
 /// `struct ifreq` in `include/uapi/linux/if.h`, whose union holds the index here.
 #[repr(C)]

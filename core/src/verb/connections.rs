@@ -1,7 +1,7 @@
 //! The Multipath TCP connections of the network namespace.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
@@ -11,9 +11,10 @@ use crate::shared::details::{self, Details};
 use crate::shared::info::{self, Info};
 use crate::shared::socket_state;
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::cache;
+use crate::sys::interface_addresses::AddressQuery;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::sock_diag::{RawConnection, SockDiag};
+use crate::sys::{cache, interface};
 use crate::table::{Type, Typed, operation, options, record};
 
 record! {
@@ -114,11 +115,29 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
                 connections[*place].subflows.push(details::from_raw(entry));
             }
         })?;
+        let owners = owners()?;
+        let mut carriers = HashMap::<u32, bool>::new();
+        let sock = diag.as_fd();
         for subflow in connections.iter_mut().flat_map(|found| &mut found.subflows) {
-            subflow.name_interface(diag.as_fd());
+            let owners = owners.get(&subflow.local.ip()).map_or(&[][..], |owners| owners);
+            subflow.complete(sock, owners, |index| {
+                *carriers.entry(index).or_insert_with(|| interface::has_carrier(sock, index))
+            });
         }
     }
     Ok(connections)
+}
+
+/// Returns the interfaces that own each address of this host.
+fn owners() -> std::result::Result<HashMap<IpAddr, Vec<u32>>, NetlinkError> {
+    let mut addresses = AddressQuery::open()?;
+    let mut owners = HashMap::<IpAddr, Vec<u32>>::new();
+    for like in [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()] {
+        for owned in addresses.list(like, 0)? {
+            owners.entry(owned.ip).or_default().push(owned.interface);
+        }
+    }
+    Ok(owners)
 }
 
 operation! {

@@ -6,12 +6,14 @@ use crate::error::Result;
 use crate::shared::details::{Details, from_raw};
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::{diag_subflow, subflow};
-use crate::sys::mptcp;
+use crate::sys::interface_addresses::AddressQuery;
+use crate::sys::{cache, interface, mptcp};
 use crate::table::{Type, Typed, operation};
 
 operation! {
     /// Reports what `list` does not: backup in each direction, address ids, whether the subflow has
-    /// joined, its interface and its congestion control.
+    /// joined, its interface and its congestion control, and whether its local address or its carrier
+    /// is gone.
     ///
     /// # Errors
     /// `NoSuchSubflow` if no live subflow has that id; `Closed` if the connection has ended;
@@ -42,7 +44,13 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
     match diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Deep) {
         Ok(entry) => {
             let mut details = from_raw(entry);
-            details.name_interface(sock);
+            let ip = details.local.ip();
+            let owned =
+                cache::with_socket_for(sock, |addresses: &mut AddressQuery| addresses.list(ip, 0));
+            let owned = owned.map_err(|error| query_error("details", error))?;
+            let owners = owned.iter().filter(|owned| owned.ip == ip).map(|owned| owned.interface);
+            let owners: Vec<u32> = owners.collect();
+            details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
             Ok(details)
         }
         Err(error) => Err(match query_error("details", error) {

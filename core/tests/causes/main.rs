@@ -9,6 +9,7 @@ mod kernels;
 mod network;
 mod rights;
 mod sandboxes;
+mod silence;
 
 use subflows::{Capability, Error, ErrorKind};
 

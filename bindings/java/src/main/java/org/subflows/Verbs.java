@@ -412,7 +412,8 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -424,7 +425,8 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -436,7 +438,8 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -448,7 +451,8 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *

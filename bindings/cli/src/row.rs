@@ -123,6 +123,24 @@ pub(crate) fn nothing() -> Cell {
 mod tests {
     use super::*;
 
+    /// A path whose packets are lost was once shown as in use.
+    #[test]
+    fn a_path_that_carries_nothing_is_not_in_use() {
+        let server = subflows::listen("127.0.0.1:0", &Default::default()).unwrap();
+        let address = server.local_addr().unwrap();
+        let client = subflows::connect(address, &Default::default()).unwrap();
+        let id = subflows::list(&client).unwrap()[0].id;
+        let mut details = subflows::details(&client, id).unwrap();
+        let shown = |details: &Details| state_of(details.state, Some(details)).text().to_owned();
+        assert_eq!(shown(&details), "in use");
+        details.unanswered_ms = Some(3000);
+        assert_eq!(shown(&details), "silent for 3.00 s");
+        details.is_carrier_gone = true;
+        assert_eq!(shown(&details), "no carrier");
+        details.is_address_gone = true;
+        assert_eq!(shown(&details), "address gone");
+    }
+
     #[test]
     fn an_interface_is_written_as_by_ss() {
         let v4 = "192.0.2.1:80".parse().unwrap();

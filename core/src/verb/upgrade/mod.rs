@@ -30,7 +30,8 @@ operation! {
     /// SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock,
     /// IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6
     /// counterparts. Set these after the call. An option that requires a privilege to be set (SO_MARK)
-    /// requires it again.
+    /// requires it again. TCP_DEFER_ACCEPT is copied; on a listener it delays further subflows of
+    /// clients by its time, so clear it.
     ///
     /// # Errors
     /// - `InvalidState` for a socket that is bound, connecting, connected or listening, or that an

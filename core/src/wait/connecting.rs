@@ -54,7 +54,9 @@ pub struct Connecting {
 }
 
 impl Connecting {
-    /// Starts to connect to the first of these addresses. Never waits for the network.
+    /// Starts to connect to the first of these addresses. Never waits for the network. With control, it
+    /// waits at most one second for other processes that take control at the same time, as does
+    /// [`advance`](Self::advance) when it tries the next address.
     ///
     /// If an address fails, the next one is tried, with the whole timeout.
     ///
@@ -154,6 +156,8 @@ impl Attempt {
         while let Some(remote) = addresses.pop_front() {
             match Attempt::begin(remote, options) {
                 Ok(attempt) => return Ok(attempt),
+                // Another address would wait for the same lock.
+                Err(error) if error.kind() == ErrorKind::Busy => return Err(error),
                 Err(error) => failure = error,
             }
         }

@@ -928,6 +928,9 @@ int subflows_connect(const char *host,
  * further subflows of clients only while a program of this host follows subflows_events(), in any
  * network namespace.
  *
+ * Do not set TCP_DEFER_ACCEPT on the listener: the kernel then drops the handshakes of further
+ * subflows until the time of that option has passed.
+ *
  * If `host` is NULL or "", it listens on every local address, for IPv6 and IPv4 clients, or for
  * IPv4 clients if the host has no IPv6. If `service` is "0", it chooses a free port, which
  * getsockname() returns. Fails with SUBFLOWS_E_INVALID_ARGUMENT if the name does not resolve.
@@ -957,6 +960,8 @@ int subflows_listen(const char *host,
  * and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
  * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set these
  * after the call. An option that requires a privilege to be set (SO_MARK) requires it again.
+ * TCP_DEFER_ACCEPT is copied; on a listener it delays further subflows of clients by its time, so
+ * clear it.
  *
  * Returns 0, or a negative error:
  * - SUBFLOWS_E_INVALID_STATE for a socket that is bound, connecting, connected or listening, or

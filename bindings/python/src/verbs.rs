@@ -92,6 +92,9 @@ fn connect(
 /// further subflows of clients only while a program of this host follows `events`, in any network
 /// namespace.
 ///
+/// Do not set TCP_DEFER_ACCEPT on the listener: the kernel then drops the handshakes of further
+/// subflows until the time of that option has passed.
+///
 /// Requires no privilege; Linux 5.6 or newer.
 ///
 /// Raises:
@@ -140,7 +143,8 @@ fn listen(
 /// SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock,
 /// IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6
 /// counterparts. Set these after the call. An option that requires a privilege to be set (SO_MARK)
-/// requires it again.
+/// requires it again. TCP_DEFER_ACCEPT is copied; on a listener it delays further subflows of
+/// clients by its time, so clear it.
 ///
 /// Requires no privilege; Linux 5.6 or newer.
 ///

@@ -130,7 +130,10 @@ impl SockDiag {
             false => self.dump(Request { states: 0, ..Request::tcp(libc::AF_INET) }, |_| Ok(())),
         };
         match answer {
-            Ok(()) => Ok(*PROVED.get_or_init(|| ())),
+            Ok(()) => {
+                PROVED.get_or_init(|| ());
+                Ok(())
+            }
             Err(error) if error.errno == libc::ENOENT => Err(NetlinkError::new(NO_TCP_DIAG)),
             Err(error) => Err(error),
         }

@@ -1,5 +1,6 @@
 //! What `list` does not report of one subflow.
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
@@ -44,12 +45,7 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
     match diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Deep) {
         Ok(entry) => {
             let mut details = from_raw(entry);
-            let ip = details.local.ip();
-            let owned =
-                cache::with_socket_for(sock, |addresses: &mut AddressQuery| addresses.list(ip, 0));
-            let owned = owned.map_err(|error| query_error("details", error))?;
-            let owners = owned.iter().filter(|owned| owned.ip == ip).map(|owned| owned.interface);
-            let owners: Vec<u32> = owners.collect();
+            let owners = owners(sock, details.local.ip(), details.interface_index)?;
             details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
             Ok(details)
         }
@@ -60,4 +56,23 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
             other => other,
         }),
     }
+}
+
+/// Returns the interfaces that own an address. The one to which the subflow is bound is asked first: the
+/// list of a single interface is short.
+fn owners(sock: BorrowedFd<'_>, ip: IpAddr, bound: Option<u32>) -> Result<Vec<u32>> {
+    let mut owners = Vec::new();
+    for interface in bound.into_iter().chain([0]) {
+        let list = |addresses: &mut AddressQuery| addresses.list(ip, interface);
+        let owned = match cache::with_socket_for(sock, list) {
+            // That interface no longer exists.
+            Err(error) if error.is(libc::ENODEV) => continue,
+            owned => owned.map_err(|error| query_error("details", error))?,
+        };
+        owners = owned.iter().filter(|own| own.ip == ip).map(|own| own.interface).collect();
+        if !owners.is_empty() {
+            break;
+        }
+    }
+    Ok(owners)
 }

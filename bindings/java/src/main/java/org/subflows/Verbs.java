@@ -32,7 +32,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -56,7 +57,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -80,7 +82,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -104,7 +107,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *

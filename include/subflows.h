@@ -65,10 +65,12 @@
 #define SUBFLOWS_INFO_HAS_SUBFLOWS_MAX (UINT64_C(1) << 9)
 
 #define SUBFLOWS_SUBFLOW_HAS_PACING_RATE (UINT64_C(1) << 0)
+#define SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS (UINT64_C(1) << 1)
 
 #define SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX (UINT64_C(1) << 0)
 #define SUBFLOWS_DETAILS_HAS_INTERFACE (UINT64_C(1) << 1)
 #define SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL (UINT64_C(1) << 2)
+#define SUBFLOWS_DETAILS_HAS_UNANSWERED_MS (UINT64_C(1) << 3)
 
 #define SUBFLOWS_EVENT_HAS_LOCAL (UINT64_C(1) << 0)
 #define SUBFLOWS_EVENT_HAS_REMOTE (UINT64_C(1) << 1)
@@ -206,7 +208,8 @@ enum subflows_error_kind {
   SUBFLOWS_E_NOT_READY = 3,
   /**
    * The kernel's path manager manages this connection. Take control before connecting:
-   * subflows_connect() with control, or subflows_take_control().
+   * subflows_connect() with control, or subflows_take_control(). For accepted connections, run
+   * sysctl net.mptcp.path_manager=userspace before clients connect.
    */
   SUBFLOWS_E_NOT_CONTROLLED = 4,
   /**
@@ -227,8 +230,8 @@ enum subflows_error_kind {
   /** The peer refused. Check that the address and the port are those of the peer's listener. */
   SUBFLOWS_E_REFUSED = 9,
   /**
-   * The address cannot be reached. Check the routes of the interface: ip route get REMOTE from
-   * LOCAL.
+   * The address cannot be reached. Check the routes: ip route get REMOTE from LOCAL oif
+   * INTERFACE.
    */
   SUBFLOWS_E_UNREACHABLE = 10,
   /** The local address is not available. Use an address of this host: ip address. */
@@ -432,8 +435,10 @@ struct subflows_info {
    */
   uint32_t last_acknowledgement_ms;
   /**
-   * The number of additional subflows that the kernel's path manager allows; absent if the
-   * application controls the connection. Present if SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
+   * The number of additional subflows that the kernel's path manager allows. Absent if the
+   * application controls the connection, and also if the namespace's limit is 0: the kernel then
+   * reports the same. `Status::path_manager` distinguishes the two. Present if
+   * SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
    */
   uint8_t subflows_max;
   /** The number of addresses that this end announced. */
@@ -520,6 +525,15 @@ struct subflows_subflow {
   uint8_t retransmits;
   /** Zero. */
   uint8_t reserved_1[7];
+  /**
+   * Time since anything was last received, if the path is silent: the oldest unacknowledged
+   * segment was sent again (`retransmits`), and nothing has come back since. Absent if no answer
+   * is missing, also on an end that only receives: see `last_data_received_ms` there. In
+   * milliseconds. Present if SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS is set.
+   */
+  uint32_t unanswered_ms;
+  /** Zero. */
+  uint8_t reserved_2[4];
 };
 
 /** The entry of one subflow in the kernel's socket table: what subflows_list() does not report. */
@@ -571,6 +585,21 @@ struct subflows_details {
   char congestion_control[16];
   /** Zero. */
   uint8_t reserved_1[6];
+  /**
+   * Time since anything was last received, if the path is silent: see the field of the same name
+   * of the subflows that subflows_list() reports. In milliseconds. Present if
+   * SUBFLOWS_DETAILS_HAS_UNANSWERED_MS is set.
+   */
+  uint32_t unanswered_ms;
+  /** Whether the local address no longer belongs to this host. */
+  bool is_address_gone;
+  /**
+   * Whether the interface that the subflow is bound to, or else the one that owns the local
+   * address, is down, has no carrier, or no longer exists.
+   */
+  bool is_carrier_gone;
+  /** Zero. */
+  uint8_t reserved_2[2];
 };
 
 /** Options of subflows_open(): the two ends of the subflow, its priority and the timeout. */
@@ -790,9 +819,10 @@ struct subflows_connection {
    */
   uint32_t info_last_acknowledgement_ms;
   /**
-   * The number of additional subflows that the kernel's path manager allows; absent if the
-   * application controls the connection. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is
-   * set.
+   * The number of additional subflows that the kernel's path manager allows. Absent if the
+   * application controls the connection, and also if the namespace's limit is 0: the kernel then
+   * reports the same. `Status::path_manager` distinguishes the two. Present if
+   * SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is set.
    */
   uint8_t info_subflows_max;
   /** The number of addresses that this end announced. */
@@ -805,6 +835,13 @@ struct subflows_connection {
   bool info_is_checksum_enabled;
   /** Zero. */
   uint8_t reserved_1[3];
+  /**
+   * Whether the connection fell back to plain TCP: it has one path, and no further one can be
+   * opened.
+   */
+  bool is_fallen_back;
+  /** Zero. */
+  uint8_t reserved_2[7];
 };
 
 /** A capability of this kernel and this process. */
@@ -902,6 +939,9 @@ int subflows_connect(const char *host,
  * further subflows of clients only while a program of this host follows subflows_events(), in any
  * network namespace.
  *
+ * Do not set TCP_DEFER_ACCEPT on the listener: the kernel then drops the handshakes of further
+ * subflows until the time of that option has passed.
+ *
  * If `host` is NULL or "", it listens on every local address, for IPv6 and IPv4 clients, or for
  * IPv4 clients if the host has no IPv6. If `service` is "0", it chooses a free port, which
  * getsockname() returns. Fails with SUBFLOWS_E_INVALID_ARGUMENT if the name does not resolve.
@@ -931,6 +971,8 @@ int subflows_listen(const char *host,
  * and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
  * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set these
  * after the call. An option that requires a privilege to be set (SO_MARK) requires it again.
+ * TCP_DEFER_ACCEPT is copied; on a listener it delays further subflows of clients by its time, so
+ * clear it.
  *
  * Returns 0, or a negative error:
  * - SUBFLOWS_E_INVALID_STATE for a socket that is bound, connecting, connected or listening, or
@@ -1030,7 +1072,8 @@ int subflows_take_control(int fd);
  *
  * Fails only if `fd` is not a stream socket of IPv4 or IPv6.
  *
- * Fills `status`, of `size` bytes, and returns 0, or a negative error.
+ * Fills `status`, of `size` bytes, and returns 0, or a negative error: SUBFLOWS_E_UNSUPPORTED for a
+ * Multipath TCP socket before Linux 5.16.
  *
  * Requires no privilege; Linux 5.16 or newer.
  */
@@ -1077,14 +1120,15 @@ int subflows_list(int fd, struct subflows_subflow *subflows, size_t room, size_t
 
 /**
  * Reports what subflows_list() does not: backup in each direction, address ids, whether the subflow
- * has joined, its interface and its congestion control.
+ * has joined, its interface and its congestion control, and whether its local address or its
+ * carrier is gone.
  *
  * `id` is a member of struct subflows_subflow.
  *
  * Fills `details`, of `size` bytes, and returns 0, or a negative error: SUBFLOWS_E_NO_SUCH_SUBFLOW
  * if no live subflow has that id; SUBFLOWS_E_CLOSED if the connection has ended;
  * SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback; SUBFLOWS_E_OTHER_NAMESPACE from another
- * network namespace.
+ * network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel has no `tcp_diag`.
  *
  * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */
@@ -1169,12 +1213,15 @@ const char *subflows_subflow_state_name(int state);
  *   address of the peer lacks its interface, so that the choice is the caller's.
  * - SUBFLOWS_E_UNREACHABLE, SUBFLOWS_E_REFUSED, SUBFLOWS_E_TIMED_OUT: the network or the peer
  *   rejected the subflow, or did not answer.
+ * - SUBFLOWS_E_NO_SUCH_SUBFLOW: this host closed the subflow before it had joined
+ *   (subflows_close(), `ss -K`).
+ * - SUBFLOWS_E_UNSUPPORTED: the kernel has no `tcp_diag`, or no userspace path manager.
  * - SUBFLOWS_E_PEER_LIMIT: the peer answered and then reset the subflow, because it accepts no
  *   more; or it accepts none to its initial address.
  *
  * Requires `CAP_NET_ADMIN` and a connection that the application controls (`control` of struct
  * subflows_connect_options, subflows_take_control(), or `net.mptcp.path_manager=userspace` in the
- * namespace); Linux 5.19 or newer.
+ * namespace); Linux 5.19 or newer, with the module `tcp_diag`.
  */
 int subflows_open(int fd,
                   const struct subflows_open_options *options,
@@ -1314,7 +1361,8 @@ int subflows_announced_withdraw(struct subflows_announced *announced);
  * With a `room` of 0, `addresses` may be NULL, and the call only counts. Fills at most `room`
  * elements of `size` bytes at `addresses`, and returns how many there are, which may be more than
  * `room`, or a negative error: SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback;
- * SUBFLOWS_E_OTHER_NAMESPACE from another network namespace.
+ * SUBFLOWS_E_OTHER_NAMESPACE from another network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel
+ * has no `tcp_diag`.
  *
  * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */

@@ -56,7 +56,8 @@ kinds! {
         "Send or receive data first: the connection is ready when the first byte is acknowledged.";
     /// The kernel's path manager manages the subflows of this connection.
     NotControlled = 4, "the kernel's path manager manages this connection",
-        "Take control before connecting: `connect` with control, or `take_control`.";
+        "Take control before connecting: `connect` with control, or `take_control`. For accepted \
+         connections, run sysctl net.mptcp.path_manager=userspace before clients connect.";
     /// The process lacks the privilege to change subflows.
     NotPermitted = 5, "not permitted",
         "Run the program with CAP_NET_ADMIN: as root, in a service with \
@@ -76,7 +77,7 @@ kinds! {
         "Check that the address and the port are those of the peer's listener.";
     /// There is no route to the address.
     Unreachable = 10, "the address cannot be reached",
-        "Check the routes of the interface: ip route get REMOTE from LOCAL.";
+        "Check the routes: ip route get REMOTE from LOCAL oif INTERFACE.";
     /// The local address does not belong to this host, or its port is in use.
     AddressNotAvailable = 11, "the local address is not available",
         "Use an address of this host: ip address.";
@@ -155,6 +156,10 @@ impl Error {
                 "Choose another port, or 0 for a free one: ss -tln lists the ports in use.",
             ),
             libc::ENODEV => error.with_remedy("List the interfaces: ip link."),
+            libc::EMFILE => error.with_remedy(
+                "Close descriptors, or raise the limit: ulimit -n, LimitNOFILE= in a systemd service.",
+            ),
+            libc::ENFILE => error.with_remedy("Raise the host's limit: sysctl fs.file-max."),
             _ => error,
         }
     }

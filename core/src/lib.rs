@@ -26,6 +26,7 @@
 //! The crate has two public layers: the safe functions here, which take a socket, and the kernel's
 //! commands in [`kernel`], which take a token.
 
+mod cause;
 mod door;
 mod error;
 mod kernel_name;

@@ -1,5 +1,7 @@
 //! Why a call fails.
 
+use std::io;
+
 use subflows::Error;
 
 /// The reason why a call fails.
@@ -9,6 +11,8 @@ pub(crate) enum Failure {
     Core(Error),
     /// An argument is invalid; perhaps with a remedy of its own.
     Argument(String, Option<&'static str>),
+    /// The system reported an error to this library itself.
+    System(io::Error),
     /// The handle is in the wrong state for this call.
     State(&'static str),
     /// A bug in this library.

@@ -42,6 +42,13 @@ pub(crate) fn remember(operation: &'static str, failure: Failure) -> c_int {
             let remedy = remedy.unwrap_or(kind.remedy());
             plain(kind.code(), operation, &message, Some(detail), remedy)
         }
+        Failure::System(error) => {
+            let kind = ErrorKind::Os;
+            let message = format!("{operation}: {error}");
+            let remedy = "Close descriptors, or raise the limit: ulimit -n.";
+            let number = error.raw_os_error().unwrap_or(0);
+            LastError { number, ..plain(kind.code(), operation, &message, None, remedy) }
+        }
         Failure::State(detail) => {
             let kind = ErrorKind::InvalidState;
             let message = format!("{operation}: {detail}");

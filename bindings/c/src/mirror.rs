@@ -25,7 +25,8 @@ pub enum subflows_error_kind {
     /// ready when the first byte is acknowledged.
     SUBFLOWS_E_NOT_READY = 3,
     /// The kernel's path manager manages this connection. Take control before connecting:
-    /// subflows_connect() with control, or subflows_take_control().
+    /// subflows_connect() with control, or subflows_take_control(). For accepted connections, run
+    /// sysctl net.mptcp.path_manager=userspace before clients connect.
     SUBFLOWS_E_NOT_CONTROLLED = 4,
     /// Not permitted. Run the program with CAP_NET_ADMIN: as root, in a service with
     /// AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
@@ -40,8 +41,8 @@ pub enum subflows_error_kind {
     SUBFLOWS_E_NO_SUCH_SUBFLOW = 8,
     /// The peer refused. Check that the address and the port are those of the peer's listener.
     SUBFLOWS_E_REFUSED = 9,
-    /// The address cannot be reached. Check the routes of the interface: ip route get REMOTE from
-    /// LOCAL.
+    /// The address cannot be reached. Check the routes: ip route get REMOTE from LOCAL oif
+    /// INTERFACE.
     SUBFLOWS_E_UNREACHABLE = 10,
     /// The local address is not available. Use an address of this host: ip address.
     SUBFLOWS_E_ADDRESS_NOT_AVAILABLE = 11,
@@ -262,8 +263,10 @@ pub struct subflows_info {
     /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present if
     /// SUBFLOWS_INFO_HAS_LAST_ACKNOWLEDGEMENT_MS is set.
     pub last_acknowledgement_ms: u32,
-    /// The number of additional subflows that the kernel's path manager allows; absent if the
-    /// application controls the connection. Present if SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
+    /// The number of additional subflows that the kernel's path manager allows. Absent if the
+    /// application controls the connection, and also if the namespace's limit is 0: the kernel then
+    /// reports the same. `Status::path_manager` distinguishes the two. Present if
+    /// SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
     pub subflows_max: u8,
     /// The number of addresses that this end announced.
     pub addresses_announced: u8,
@@ -331,6 +334,7 @@ const _: () = {
 };
 
 pub const SUBFLOWS_SUBFLOW_HAS_PACING_RATE: u64 = 1;
+pub const SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS: u64 = 2;
 /// One live subflow of a connection: its path and its counters.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -399,6 +403,13 @@ pub struct subflows_subflow {
     pub retransmits: u8,
     /// Zero.
     pub reserved_1: [u8; 7],
+    /// Time since anything was last received, if the path is silent: the oldest unacknowledged
+    /// segment was sent again (`retransmits`), and nothing has come back since. Absent if no answer
+    /// is missing, also on an end that only receives: see `last_data_received_ms` there. In
+    /// milliseconds. Present if SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS is set.
+    pub unanswered_ms: u32,
+    /// Zero.
+    pub reserved_2: [u8; 4],
 }
 
 impl CStruct<subflows::Subflow> for subflows_subflow {
@@ -434,6 +445,8 @@ impl CStruct<subflows::Subflow> for subflows_subflow {
             last_acknowledgement_ms: record.last_acknowledgement_ms.to_c(strings),
             retransmits: record.retransmits.to_c(strings),
             reserved_1: [0; 7],
+            unanswered_ms: present.of(1, &record.unanswered_ms, strings),
+            reserved_2: [0; 4],
             present: present.0,
         }
     }
@@ -471,12 +484,15 @@ const _: () = {
     assert!(offset_of!(subflows_subflow, last_acknowledgement_ms) == 388);
     assert!(offset_of!(subflows_subflow, retransmits) == 392);
     assert!(offset_of!(subflows_subflow, reserved_1) == 393);
-    assert!(size_of::<subflows_subflow>() == 400);
+    assert!(offset_of!(subflows_subflow, unanswered_ms) == 400);
+    assert!(offset_of!(subflows_subflow, reserved_2) == 404);
+    assert!(size_of::<subflows_subflow>() == 408);
 };
 
 pub const SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX: u64 = 1;
 pub const SUBFLOWS_DETAILS_HAS_INTERFACE: u64 = 2;
 pub const SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL: u64 = 4;
+pub const SUBFLOWS_DETAILS_HAS_UNANSWERED_MS: u64 = 8;
 /// The entry of one subflow in the kernel's socket table: what subflows_list() does not report.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -522,6 +538,17 @@ pub struct subflows_details {
     pub congestion_control: [c_char; 16],
     /// Zero.
     pub reserved_1: [u8; 6],
+    /// Time since anything was last received, if the path is silent: see the field of the same name
+    /// of the subflows that subflows_list() reports. In milliseconds. Present if
+    /// SUBFLOWS_DETAILS_HAS_UNANSWERED_MS is set.
+    pub unanswered_ms: u32,
+    /// Whether the local address no longer belongs to this host.
+    pub is_address_gone: Flag,
+    /// Whether the interface that the subflow is bound to, or else the one that owns the local
+    /// address, is down, has no carrier, or no longer exists.
+    pub is_carrier_gone: Flag,
+    /// Zero.
+    pub reserved_2: [u8; 2],
 }
 
 impl CStruct<subflows::Details> for subflows_details {
@@ -546,6 +573,10 @@ impl CStruct<subflows::Details> for subflows_details {
             interface: present.of(1, &record.interface, strings),
             congestion_control: present.of(2, &record.congestion_control, strings),
             reserved_1: [0; 6],
+            unanswered_ms: present.of(3, &record.unanswered_ms, strings),
+            is_address_gone: record.is_address_gone.to_c(strings),
+            is_carrier_gone: record.is_carrier_gone.to_c(strings),
+            reserved_2: [0; 2],
             present: present.0,
         }
     }
@@ -572,7 +603,11 @@ const _: () = {
     assert!(offset_of!(subflows_details, interface) == 314);
     assert!(offset_of!(subflows_details, congestion_control) == 330);
     assert!(offset_of!(subflows_details, reserved_1) == 346);
-    assert!(size_of::<subflows_details>() == 352);
+    assert!(offset_of!(subflows_details, unanswered_ms) == 352);
+    assert!(offset_of!(subflows_details, is_address_gone) == 356);
+    assert!(offset_of!(subflows_details, is_carrier_gone) == 357);
+    assert!(offset_of!(subflows_details, reserved_2) == 358);
+    assert!(size_of::<subflows_details>() == 360);
 };
 
 /// A local address of a connection, with its address id.
@@ -782,9 +817,10 @@ pub struct subflows_connection {
     /// Time since the peer last acknowledged data. In milliseconds. Since Linux 6.10. Present if
     /// SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS is set.
     pub info_last_acknowledgement_ms: u32,
-    /// The number of additional subflows that the kernel's path manager allows; absent if the
-    /// application controls the connection. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is
-    /// set.
+    /// The number of additional subflows that the kernel's path manager allows. Absent if the
+    /// application controls the connection, and also if the namespace's limit is 0: the kernel then
+    /// reports the same. `Status::path_manager` distinguishes the two. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is set.
     pub info_subflows_max: u8,
     /// The number of addresses that this end announced.
     pub info_addresses_announced: u8,
@@ -796,6 +832,11 @@ pub struct subflows_connection {
     pub info_is_checksum_enabled: Flag,
     /// Zero.
     pub reserved_1: [u8; 3],
+    /// Whether the connection fell back to plain TCP: it has one path, and no further one can be
+    /// opened.
+    pub is_fallen_back: Flag,
+    /// Zero.
+    pub reserved_2: [u8; 7],
 }
 
 impl CStruct<subflows::Connection> for subflows_connection {
@@ -833,6 +874,8 @@ impl CStruct<subflows::Connection> for subflows_connection {
             info_is_remote_key_received: record.info.is_remote_key_received.to_c(strings),
             info_is_checksum_enabled: record.info.is_checksum_enabled.to_c(strings),
             reserved_1: [0; 3],
+            is_fallen_back: record.is_fallen_back.to_c(strings),
+            reserved_2: [0; 7],
             present: present.0,
         }
     }
@@ -868,7 +911,9 @@ const _: () = {
     assert!(offset_of!(subflows_connection, info_is_remote_key_received) == 371);
     assert!(offset_of!(subflows_connection, info_is_checksum_enabled) == 372);
     assert!(offset_of!(subflows_connection, reserved_1) == 373);
-    assert!(size_of::<subflows_connection>() == 376);
+    assert!(offset_of!(subflows_connection, is_fallen_back) == 376);
+    assert!(offset_of!(subflows_connection, reserved_2) == 377);
+    assert!(size_of::<subflows_connection>() == 384);
 };
 
 pub const SUBFLOWS_CAPABILITY_HAS_CAUSE: u64 = 1;

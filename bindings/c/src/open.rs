@@ -47,10 +47,9 @@ pub unsafe extern "C" fn subflows_opening_begin(
         // SAFETY: `options` has `size` bytes.
         let options: Open = unsafe { read(options, size) }?;
         hand_out(opening, || {
+            // As subflows_open(), also if the process has no descriptor left.
             let duplicate = socket(fd)?.try_clone_to_owned();
-            let sock = duplicate.map_err(|error| {
-                Failure::argument(format!("descriptor {fd} cannot be duplicated: {error}"))
-            })?;
+            let sock = duplicate.map_err(Failure::System)?;
             Ok(subflows_opening(Opening::begin(sock, &options)?))
         })
     })

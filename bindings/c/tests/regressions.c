@@ -112,6 +112,19 @@ static void a_daemon_loses_the_end_of_its_logs(void) {
     }
 }
 
+/* subflows_open() reported the system's error for the same lack. */
+static void no_descriptor_left_is_an_invalid_argument(void) {
+    struct subflows_opening *opening = NULL;
+    struct subflows_error error;
+    int fd = subflows_socket(AF_INET);
+    CHECK(fd >= 0);
+    while (dup(fd) >= 0)
+        ;
+    CHECK(subflows_opening_begin(fd, NULL, 0, &opening) == -SUBFLOWS_E_OS);
+    CHECK(subflows_last_error(&error, sizeof error) >= 0 && error.number == EMFILE);
+    CHECK(strstr(error.remedy, "ulimit -n") != NULL);
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -122,6 +135,7 @@ int main(int argc, char **argv) {
         {"a_connection_is_made_without_a_handle", a_connection_is_made_without_a_handle},
         {"every_address_is_half_of_them", every_address_is_half_of_them},
         {"a_daemon_loses_the_end_of_its_logs", a_daemon_loses_the_end_of_its_logs},
+        {"no_descriptor_left_is_an_invalid_argument", no_descriptor_left_is_an_invalid_argument},
     };
     for (size_t i = 0; argc == 2 && i < sizeof cases / sizeof *cases; i++)
         if (strcmp(cases[i].name, argv[1]) == 0) {

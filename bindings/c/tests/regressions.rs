@@ -37,3 +37,8 @@ fn a_daemon_loses_the_end_of_its_logs() {
 fn every_address_is_half_of_them() {
     is_fixed("every_address_is_half_of_them");
 }
+
+#[test]
+fn no_descriptor_left_is_an_invalid_argument() {
+    is_fixed("no_descriptor_left_is_an_invalid_argument");
+}

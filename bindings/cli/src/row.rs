@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use serde_json::Value;
 use subflows::{Details, Subflow, SubflowState, address_text};
@@ -10,7 +11,7 @@ use subflows::{Details, Subflow, SubflowState, address_text};
 use crate::failure::Failure;
 use crate::json;
 use crate::table::column::{ID, LOCAL, RECEIVED, REMOTE, RTT, SENT, STATE};
-use crate::table::{Align, Cell, FAINT, GOOD, NOTE, NOTHING, Table};
+use crate::table::{Align, BAD, Cell, FAINT, GOOD, NOTE, NOTHING, Table};
 use crate::units;
 
 /// One subflow.
@@ -88,12 +89,23 @@ pub(crate) fn end(address: SocketAddr, interface: Option<&str>) -> String {
     }
 }
 
-/// How an open subflow is used; the TCP state of any other subflow.
+/// How an open subflow is used, or why it cannot be; the TCP state of any other subflow.
 pub(crate) fn state_of(state: SubflowState, details: Option<&Details>) -> Cell {
-    let Some(details) = details.filter(|_| state == SubflowState::Established) else {
+    let is_live = matches!(state, SubflowState::Established | SubflowState::SynSent);
+    let Some(details) = details.filter(|_| is_live) else {
         return Cell::styled(state.name(), NOTE);
     };
+    match (details.is_address_gone, details.is_carrier_gone, details.unanswered_ms) {
+        (true, _, _) => return Cell::styled("address gone", BAD),
+        (_, true, _) => return Cell::styled("no carrier", BAD),
+        (_, _, Some(ms)) => {
+            let silent = units::duration(Duration::from_millis(ms.into()));
+            return Cell::styled(format!("silent for {silent}"), BAD);
+        }
+        _ => {}
+    }
     match (details.is_backup, details.is_remote_backup) {
+        _ if state != SubflowState::Established => Cell::styled(state.name(), NOTE),
         _ if details.is_additional && !details.is_joined => Cell::styled("joining", NOTE),
         (false, false) => Cell::styled("in use", GOOD),
         (true, false) => Cell::styled("backup", NOTE),
@@ -110,6 +122,24 @@ pub(crate) fn nothing() -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A path whose packets are lost was once shown as in use.
+    #[test]
+    fn a_path_that_carries_nothing_is_not_in_use() {
+        let server = subflows::listen("127.0.0.1:0", &Default::default()).unwrap();
+        let address = server.local_addr().unwrap();
+        let client = subflows::connect(address, &Default::default()).unwrap();
+        let id = subflows::list(&client).unwrap()[0].id;
+        let mut details = subflows::details(&client, id).unwrap();
+        let shown = |details: &Details| state_of(details.state, Some(details)).text().to_owned();
+        assert_eq!(shown(&details), "in use");
+        details.unanswered_ms = Some(3000);
+        assert_eq!(shown(&details), "silent for 3.00 s");
+        details.is_carrier_gone = true;
+        assert_eq!(shown(&details), "no carrier");
+        details.is_address_gone = true;
+        assert_eq!(shown(&details), "address gone");
+    }
 
     #[test]
     fn an_interface_is_written_as_by_ss() {

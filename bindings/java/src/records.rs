@@ -37,7 +37,7 @@ impl Row for subflows::Info {
 }
 
 impl Row for subflows::Subflow {
-    const WIDTH: usize = 33;
+    const WIDTH: usize = 34;
     fn write(&self, words: &mut Packed, at: usize) {
         words.put(at + 1, &self.id);
         words.put(at + 2, &self.local);
@@ -67,11 +67,12 @@ impl Row for subflows::Subflow {
         words.put(at + 30, &self.last_data_received_ms);
         words.put(at + 31, &self.last_acknowledgement_ms);
         words.put(at + 32, &self.busy_us);
+        words.maybe(at, 1, at + 33, &self.unanswered_ms);
     }
 }
 
 impl Row for subflows::Details {
-    const WIDTH: usize = 22;
+    const WIDTH: usize = 25;
     fn write(&self, words: &mut Packed, at: usize) {
         words.put(at + 1, &self.local);
         words.put(at + 4, &self.remote);
@@ -90,6 +91,9 @@ impl Row for subflows::Details {
         words.put(at + 19, &self.bytes_sent);
         words.put(at + 20, &self.bytes_received);
         words.put(at + 21, &self.bytes_retransmitted);
+        words.maybe(at, 3, at + 22, &self.unanswered_ms);
+        words.put(at + 23, &self.is_address_gone);
+        words.put(at + 24, &self.is_carrier_gone);
     }
 }
 
@@ -124,7 +128,7 @@ impl Row for subflows::Event {
 }
 
 impl Row for subflows::Connection {
-    const WIDTH: usize = 33;
+    const WIDTH: usize = 34;
     fn write(&self, words: &mut Packed, at: usize) {
         words.put(at + 1, &self.token);
         words.put(at + 2, &self.state);
@@ -136,6 +140,7 @@ impl Row for subflows::Connection {
         words.put(at + 12, &self.send_queue);
         words.put(at + 13, &self.info);
         words.put(at + 32, &self.subflows);
+        words.put(at + 33, &self.is_fallen_back);
     }
 }
 

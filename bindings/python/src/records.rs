@@ -79,8 +79,9 @@ impl Info {
         self.0.subflows.to_py(py)
     }
 
-    /// The number of additional subflows that the kernel's path manager allows; absent if the
-    /// application controls the connection.
+    /// The number of additional subflows that the kernel's path manager allows. Absent if the
+    /// application controls the connection, and also if the namespace's limit is 0: the kernel
+    /// then reports the same. `Status::path_manager` distinguishes the two.
     #[getter]
     fn subflows_max<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows_max.to_py(py)
@@ -372,6 +373,15 @@ impl Subflow {
         self.0.busy_us.to_py(py)
     }
 
+    /// Time since anything was last received, if the path is silent: the oldest unacknowledged
+    /// segment was sent again (`retransmits`), and nothing has come back since. Absent if no
+    /// answer is missing, also on an end that only receives: see `last_data_received_ms` there.
+    /// In milliseconds.
+    #[getter]
+    fn unanswered_ms<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.unanswered_ms.to_py(py)
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         represent(slf.as_any(), "Subflow", &fields_of(&slf.get().0))
     }
@@ -497,6 +507,26 @@ impl Details {
     #[getter]
     fn bytes_retransmitted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.bytes_retransmitted.to_py(py)
+    }
+
+    /// Time since anything was last received, if the path is silent: see the field of the same
+    /// name of the subflows that `list` reports. In milliseconds.
+    #[getter]
+    fn unanswered_ms<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.unanswered_ms.to_py(py)
+    }
+
+    /// Whether the local address no longer belongs to this host.
+    #[getter]
+    fn is_address_gone<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.is_address_gone.to_py(py)
+    }
+
+    /// Whether the interface that the subflow is bound to, or else the one that owns the local
+    /// address, is down, has no carrier, or no longer exists.
+    #[getter]
+    fn is_carrier_gone<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.is_carrier_gone.to_py(py)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -734,6 +764,13 @@ impl Connection {
     #[getter]
     fn subflows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows.to_py(py)
+    }
+
+    /// Whether the connection fell back to plain TCP: it has one path, and no further one can
+    /// be opened.
+    #[getter]
+    fn is_fallen_back<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.is_fallen_back.to_py(py)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

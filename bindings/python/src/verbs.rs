@@ -94,6 +94,9 @@ fn connect(
 /// further subflows of clients only while a program of this host follows `events`, in any network
 /// namespace.
 ///
+/// Do not set TCP_DEFER_ACCEPT on the listener: the kernel then drops the handshakes of further
+/// subflows until the time of that option has passed.
+///
 /// Requires no privilege; Linux 5.6 or newer.
 ///
 /// Raises:
@@ -142,7 +145,8 @@ fn listen(
 /// SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock,
 /// IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6
 /// counterparts. Set these after the call. An option that requires a privilege to be set (SO_MARK)
-/// requires it again.
+/// requires it again. TCP_DEFER_ACCEPT is copied; on a listener it delays further subflows of
+/// clients by its time, so clear it.
 ///
 /// Requires no privilege; Linux 5.6 or newer.
 ///
@@ -216,6 +220,10 @@ fn take_control(py: Python<'_>, sock: Sock) -> PyResult<()> {
 ///
 /// Requires no privilege; Linux 5.16 or newer.
 ///
+/// Raises:
+///
+/// `UnsupportedError` for a Multipath TCP socket before Linux 5.16.
+///
 /// >>> subflows.status(sock).state
 /// <State.MPTCP: 3>
 #[pyfunction]
@@ -266,7 +274,8 @@ fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Subflow>> {
 }
 
 /// Reports what `list` does not: backup in each direction, address ids, whether the subflow has
-/// joined, its interface and its congestion control.
+/// joined, its interface and its congestion control, and whether its local address or its carrier
+/// is gone.
 ///
 /// Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
 ///
@@ -274,7 +283,7 @@ fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Subflow>> {
 ///
 /// `NoSuchSubflowError` if no live subflow has that id; `ClosedError` if the connection has ended;
 /// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
-/// namespace.
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`.
 ///
 /// - `id`: the id of a subflow that `list` returns.
 ///
@@ -309,7 +318,8 @@ fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::Details> {
 /// is locked.
 ///
 /// Requires `CAP_NET_ADMIN` and a connection that the application controls (`control` of `connect`,
-/// `take_control`, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer.
+/// `take_control`, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer,
+/// with the module `tcp_diag`.
 ///
 /// Raises:
 ///
@@ -324,6 +334,8 @@ fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::Details> {
 ///   address of the peer lacks its interface, so that the choice is the caller's.
 /// - `UnreachableError`, `RefusedError`, `TimedOutError`: the network or the peer rejected the
 ///   subflow, or did not answer.
+/// - `NoSuchSubflowError`: this host closed the subflow before it had joined (`close`, `ss -K`).
+/// - `UnsupportedError`: the kernel has no `tcp_diag`, or no userspace path manager.
 /// - `PeerLimitError`: the peer answered and then reset the subflow, because it accepts no more; or
 ///   it accepts none to its initial address.
 ///
@@ -493,7 +505,7 @@ fn announce(
 /// Raises:
 ///
 /// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
-/// namespace.
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`.
 ///
 /// >>> [address.ip for address in subflows.addresses(sock)]
 /// ['127.0.0.1']

@@ -58,6 +58,7 @@ records! {
         last_data_received_ms,
         last_acknowledgement_ms,
         busy_us,
+        unanswered_ms,
     }
     Details = "Subflows::Details" {
         local,
@@ -77,6 +78,9 @@ records! {
         bytes_sent,
         bytes_received,
         bytes_retransmitted,
+        unanswered_ms,
+        is_address_gone,
+        is_carrier_gone,
     }
     Address = "Subflows::Address" {
         id,
@@ -111,6 +115,7 @@ records! {
         send_queue,
         info,
         subflows,
+        is_fallen_back,
     }
     Capability = "Subflows::Capability" {
         name,

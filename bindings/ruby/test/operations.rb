@@ -54,14 +54,14 @@ OPERATIONS = {
   details: {
     positional: %i[sock id],
     keywords: {},
-    sentence: "Reports what {list} does not: backup in each direction, address ids, whether the subflow has joined, its interface and its congestion control.",
+    sentence: "Reports what {list} does not: backup in each direction, address ids, whether the subflow has joined, its interface and its congestion control, and whether its local address or its carrier is gone.",
     requirements: "Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`."
   },
   open: {
     positional: %i[sock],
     keywords: { local: nil, interface: nil, remote: nil, local_port: 0, backup: false, timeout: 5.0, unbound: false },
     sentence: "Opens a further subflow of a connection and waits until it is usable.",
-    requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls (+control+ of {connect}, {take_control}, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer."
+    requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls (+control+ of {connect}, {take_control}, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer, with the module `tcp_diag`."
   },
   close: {
     positional: %i[sock id],

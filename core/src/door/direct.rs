@@ -8,15 +8,18 @@ use std::time::Duration;
 use super::{
     Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, path_manager, rights,
 };
+use crate::cause;
 use crate::error::{Error, ErrorKind};
 use crate::shared::path_manager::PathManager;
+use crate::shared::privilege;
 use crate::shared::socket_state::{query_error, require_same_namespace};
 use crate::sys::cache::{self, Cached, QueryError};
 use crate::sys::event::KernelEvents;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 use crate::sys::sock_diag::SockDiag;
-use crate::sys::take_over::{self, Failure, TakeOver};
+use crate::sys::take_over::{self, Failure, PathManagerSwitch, TakeOver};
+use crate::sys::uapi::pm;
 use crate::sys::{mptcp, namespace};
 
 /// How long to wait for another process that holds the lock.
@@ -33,6 +36,7 @@ impl Door for Direct {
         // The setting that is written is the one of the thread's namespace. A cached netlink socket may
         // be of a namespace that the thread has left, so that it does not show the difference.
         require_same_namespace(sock, OPERATION)?;
+        require_right(sock, OPERATION)?;
         let limit = cache::with_socket_for(sock, PathManagerSocket::subflows_max)
             .map_err(|error| query_error(OPERATION, error))?;
         // On older kernels a socket reports the same limits under either path manager. The only
@@ -87,12 +91,9 @@ impl Door for Direct {
         let destroy = |diag: &mut SockDiag| diag.destroy((local, remote), interface, cookie);
         act("SOCK_DESTROY", sock, destroy).map_err(|refused| {
             refused.map(|error| match error.kind() {
-                ErrorKind::Unsupported => error
-                    .detail("this kernel cannot close a subflow that its own path manager opened")
-                    .with_remedy(
-                        "Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control of the \
-                         connection before it connects.",
-                    ),
+                ErrorKind::Unsupported if error.raw_os_error().is_some() => {
+                    cause::NO_DESTROY.explain(error)
+                }
                 _ => error,
             })
         })
@@ -217,6 +218,27 @@ fn is_taken_over(sock: BorrowedFd<'_>, limit: u32) -> bool {
     limit == 0 || mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_subflows_max == 0)
 }
 
+/// Fails if this process could not steer the connection afterwards: root may write the setting without
+/// CAP_NET_ADMIN, and the connection would then have neither the kernel's subflows nor others. If the
+/// setting is `userspace` already, nothing changes for the socket.
+fn require_right(sock: BorrowedFd<'_>, operation: &'static str) -> Result<(), Error> {
+    let may_act = cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| {
+        match netlink.has_command(pm::CMD_SUBFLOW_CREATE) {
+            true => netlink.may_act(),
+            false => Err(NetlinkError::new(libc::EOPNOTSUPP)),
+        }
+    });
+    match may_act {
+        Ok(true) => Ok(()),
+        Ok(false) if matches!(take_over::read_switch(), Ok(PathManagerSwitch::Userspace)) => Ok(()),
+        Ok(false) => Err(privilege::missing().error(operation).errno(libc::EPERM)),
+        Err(QueryError::Netlink(NetlinkError { errno: libc::EOPNOTSUPP, .. })) => {
+            Err(cause::NO_USERSPACE.error(operation))
+        }
+        Err(error) => Err(query_error(operation, error)),
+    }
+}
+
 fn take_control_error(operation: &'static str, failure: Failure) -> Error {
     let os = |error: io::Error| Error::from_io(operation, &error);
     match failure {
@@ -231,19 +253,16 @@ fn take_control_error(operation: &'static str, failure: Failure) -> Error {
                 "net.mptcp.path_manager is {name:?}, which the library does not change"
             ))
             .with_remedy("Set it to kernel or userspace: sysctl net.mptcp.path_manager=kernel."),
-        Failure::Switch(error) => match error.raw_os_error() {
-            Some(libc::EROFS) => os(error)
-                .detail("net.mptcp.path_manager cannot be written: /proc/sys is read-only")
-                .with_remedy("Start the container with --sysctl net.mptcp.path_manager=userspace."),
-            Some(libc::ENOENT) => os(error)
-                .with_kind(ErrorKind::Unsupported)
-                .detail("this kernel has no userspace path manager")
-                .with_remedy("Use Linux 5.19 or newer, with CONFIG_MPTCP."),
-            _ => os(error).detail("net.mptcp.path_manager cannot be written"),
-        },
+        Failure::Switch(error) => rights::switch_cause(&error).explain(os(error)),
         Failure::Stuck(error) => os(error)
             .detail("net.mptcp.path_manager was set to userspace and cannot be restored")
             .with_remedy("Restore it: sysctl net.mptcp.path_manager=kernel."),
-        Failure::Os(error) => os(error),
+        Failure::Os(error) => match error.raw_os_error() {
+            Some(libc::EAGAIN) => cause::NO_PROCESS.explain(os(error)),
+            Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => {
+                cause::HELPER_DENIED.explain(os(error))
+            }
+            _ => os(error),
+        },
     }
 }

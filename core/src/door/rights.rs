@@ -1,6 +1,10 @@
 //! What this process may do itself, found out by trials without side effects.
 
-use crate::error::ErrorKind;
+use std::fmt::Display;
+use std::io;
+
+use crate::cause::{self, Cause};
+use crate::shared::privilege;
 use crate::sys::event::KernelEvents;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::PathManagerSocket;
@@ -34,6 +38,17 @@ impl Missing {
     pub(crate) fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Missing {
         Missing { cause: cause.into(), remedy: remedy.into() }
     }
+
+    /// A cause of the table, with the system's words for it.
+    pub(crate) fn because(cause: Cause, system: impl Display) -> Missing {
+        Missing::new(format!("{} ({system})", cause.what), cause.remedy)
+    }
+}
+
+impl From<Cause> for Missing {
+    fn from(cause: Cause) -> Missing {
+        Missing::new(cause.what, cause.remedy)
+    }
 }
 
 type Checked<T = ()> = Result<T, Missing>;
@@ -48,37 +63,31 @@ pub(super) fn check(right: Right) -> Checked {
     }
 }
 
-fn no(cause: impl Into<String>, remedy: impl Into<String>) -> Checked {
-    Err(Missing::new(cause, remedy))
-}
-
-fn not_permitted() -> Checked {
-    let remedy = ErrorKind::NotPermitted.remedy();
-    no("this process lacks CAP_NET_ADMIN over its network namespace", remedy)
+/// What a refusal by the kernel means, if the cause is not the one that the caller suspects.
+fn missing(refusal: NetlinkError, suspected: Cause) -> Missing {
+    match privilege::cause(refusal.errno) {
+        Some(cause) => cause.into(),
+        None => Missing::because(suspected, refusal),
+    }
 }
 
 fn path_manager() -> Checked<PathManagerSocket> {
-    PathManagerSocket::open().map_err(|refusal| {
-        Missing::new(
-            format!("the kernel's path manager does not answer: {refusal}"),
-            "use Linux 5.7 or newer",
-        )
-    })
+    PathManagerSocket::open().map_err(|refusal| missing(refusal, cause::NO_PATH_MANAGER))
 }
 
 fn has_userspace() -> Checked {
     if path_manager()?.has_command(pm::CMD_SUBFLOW_CREATE) {
         return Ok(());
     }
-    no("this kernel has no userspace path manager", "use Linux 5.19 or newer")
+    Err(cause::NO_USERSPACE.into())
 }
 
 fn may_steer() -> Checked {
     has_userspace()?;
     match path_manager()?.may_act() {
         Ok(true) => Ok(()),
-        Ok(false) => not_permitted(),
-        Err(refusal) => no(refusal.to_string(), ErrorKind::Os.remedy()),
+        Ok(false) => Err(privilege::missing().into()),
+        Err(refusal) => Err(missing(refusal, cause::NO_USERSPACE)),
     }
 }
 
@@ -87,23 +96,23 @@ fn may_take_control() -> Checked {
     match take_over::read_switch() {
         Ok(PathManagerSwitch::Userspace) => return Ok(()),
         Ok(PathManagerSwitch::Other(name)) => {
-            return no(
+            return Err(Missing::new(
                 format!("net.mptcp.path_manager is {name:?}, which the library does not change"),
-                "sysctl net.mptcp.path_manager=kernel",
-            );
+                "Run sysctl net.mptcp.path_manager=kernel.",
+            ));
         }
         _ => {}
     }
-    match take_over::may_write_switch() {
-        Ok(()) => Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::EROFS) => no(
-            "/proc/sys is read-only, as in most containers",
-            "start the container with --sysctl net.mptcp.path_manager=userspace",
-        ),
-        Err(error) => no(
-            format!("net.mptcp.path_manager cannot be written: {error}"),
-            ErrorKind::NotPermitted.remedy(),
-        ),
+    take_over::may_write_switch().map_err(|error| Missing::because(switch_cause(&error), error))
+}
+
+/// Why the setting of the path manager cannot be read or written, on a kernel that has one.
+pub(super) fn switch_cause(error: &io::Error) -> Cause {
+    match error.raw_os_error() {
+        Some(libc::EROFS) => cause::READ_ONLY_SETTINGS,
+        // The caller has found the commands of the userspace path manager.
+        Some(libc::ENOENT) => cause::HIDDEN_SETTINGS,
+        _ => cause::UNWRITABLE_SETTINGS,
     }
 }
 
@@ -111,22 +120,11 @@ fn may_close_any() -> Checked {
     // The kernel looks for the socket first and checks the privilege later, so that a question about
     // no socket does not show the privilege.
     may_steer()?;
-    match SockDiag::open().and_then(|mut diag| diag.may_destroy()) {
-        Ok(()) => Ok(()),
-        Err(NetlinkError { errno: libc::EPERM, .. }) => not_permitted(),
-        Err(refusal) => no(
-            format!("this kernel cannot close them: {refusal}"),
-            "use a kernel with CONFIG_INET_DIAG_DESTROY",
-        ),
-    }
+    SockDiag::open()
+        .and_then(|mut diag| diag.may_destroy())
+        .map_err(|refusal| missing(refusal, cause::NO_DESTROY))
 }
 
 fn may_follow() -> Checked {
-    match KernelEvents::subscribe() {
-        Ok(_) => Ok(()),
-        Err(NetlinkError { errno: libc::EPERM, .. }) => not_permitted(),
-        Err(refusal) => {
-            no(format!("this kernel does not report events: {refusal}"), "use Linux 5.12 or newer")
-        }
-    }
+    KernelEvents::subscribe().map(drop).map_err(|refusal| missing(refusal, cause::NO_EVENTS))
 }

@@ -1,14 +1,15 @@
 //! The record of one subflow in the kernel's socket table.
 
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::kernel_name::KernelName;
 use crate::shared::diag_subflow::DiagSubflow;
 use crate::shared::interface::with_scope;
+use crate::shared::subflow::unanswered_ms;
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::interface;
 use crate::sys::uapi::diag;
+use crate::sys::{interface, namespace, socket};
 use crate::table::record;
 
 record! {
@@ -50,18 +51,49 @@ record! {
         bytes_received: u64 [Bytes],
         /// Data retransmitted.
         bytes_retransmitted: u64 [Bytes],
+        /// Time since anything was last received, if the path is silent: see the field of the same name
+        /// of the subflows that `list` reports.
+        unanswered_ms: Option<u32> [Milliseconds],
+        /// Whether the local address no longer belongs to this host.
+        is_address_gone: bool,
+        /// Whether the interface that the subflow is bound to, or else the one that owns the local
+        /// address, is down, has no carrier, or no longer exists.
+        is_carrier_gone: bool,
     }
 }
 
 impl Details {
-    /// Adds the name of the interface, by a socket in the subflow's network namespace: the calling
-    /// thread may be in another.
-    pub(crate) fn name_interface(&mut self, sock: BorrowedFd<'_>) {
+    /// Adds what the interfaces of the host show, by a socket in the subflow's network namespace: the
+    /// calling thread may be in another. `owners` are the interfaces that own the local address.
+    pub(crate) fn complete(
+        &mut self,
+        sock: BorrowedFd<'_>,
+        owners: &[u32],
+        mut has_carrier: impl FnMut(u32) -> bool,
+    ) {
         self.interface = self.interface_index.and_then(|index| interface::name(sock, index).ok());
+        self.is_address_gone = owners.is_empty() && !can_bind(sock, self.local);
+        self.is_carrier_gone = match self.interface_index {
+            Some(index) => !has_carrier(index),
+            None => !owners.is_empty() && !owners.iter().any(|owner| has_carrier(*owner)),
+        };
     }
 }
 
-/// Makes the record of one subflow, without the name of its interface.
+/// Reports whether the kernel still takes the address for one of this host, although no interface owns
+/// it: a local route may do that. If the thread is in another namespace, the answer is yes.
+fn can_bind(sock: BorrowedFd<'_>, mut local: SocketAddr) -> bool {
+    local.set_port(0);
+    let family = if local.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let Ok(probe) = socket::new(family, libc::SOCK_DGRAM, 0) else { return true };
+    if namespace::cookie(probe.as_fd()) != namespace::cookie(sock) {
+        return true;
+    }
+    let bound = socket::bind(probe.as_fd(), local);
+    !bound.is_err_and(|error| error.raw_os_error() == Some(libc::EADDRNOTAVAIL))
+}
+
+/// Makes the record of one subflow, without what [`Details::complete`] adds.
 pub(crate) fn from_raw(entry: DiagSubflow) -> Details {
     Details {
         local: with_scope(entry.head.local, entry.head.interface),
@@ -81,5 +113,8 @@ pub(crate) fn from_raw(entry: DiagSubflow) -> Details {
         bytes_sent: entry.tcp.tcpi_bytes_sent,
         bytes_received: entry.tcp.tcpi_bytes_received,
         bytes_retransmitted: entry.tcp.tcpi_bytes_retrans,
+        unanswered_ms: unanswered_ms(&entry.tcp),
+        is_address_gone: false,
+        is_carrier_gone: false,
     }
 }

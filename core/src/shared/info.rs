@@ -17,8 +17,9 @@ record! {
         /// `connection` and `connections` it is the kernel's counter, which wraps at 256 and is
         /// absent before Linux 6.8.
         subflows: Option<u32>,
-        /// The number of additional subflows that the kernel's path manager allows; absent if the
-        /// application controls the connection.
+        /// The number of additional subflows that the kernel's path manager allows. Absent if the
+        /// application controls the connection, and also if the namespace's limit is 0: the kernel
+        /// then reports the same. `Status::path_manager` distinguishes the two.
         subflows_max: Option<u8>,
         /// The number of addresses that this end announced.
         addresses_announced: u8,
@@ -53,6 +54,8 @@ record! {
     }
 }
 
+/// Flags of `mptcp_info`: `MPTCP_INFO_FLAG_FALLBACK`, `MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED`.
+pub(crate) const FLAG_FALLBACK: u32 = 1;
 const FLAG_REMOTE_KEY_RECEIVED: u32 = 2;
 
 /// Returns the true number of live subflows. The kernel counts live subflows in 8 bits (`total`), and in

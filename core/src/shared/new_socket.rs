@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use crate::cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::socket;
 use crate::table::enumeration;
@@ -51,6 +52,9 @@ pub(crate) fn bind(sock: BorrowedFd<'_>, local: SocketAddr, operation: &'static 
     socket::bind(sock, local).map_err(|error| {
         let error = Error::from_io(operation, &error).detail(format!("cannot bind to {local}"));
         match error.kind() {
+            _ if local.port() == 0 && error.raw_os_error() == Some(libc::EADDRINUSE) => {
+                cause::NO_PORT_LEFT.explain(error)
+            }
             ErrorKind::NotPermitted => error.with_remedy(
                 "Use a port above 1023, or run the program with CAP_NET_BIND_SERVICE.",
             ),

@@ -6,25 +6,33 @@ use std::os::fd::BorrowedFd;
 use crate::shared::diag_subflow;
 use crate::shared::subflow::list_fd;
 use crate::shared::subflow_state::SubflowState;
+use crate::sys::cache::QueryError;
 use crate::sys::mptcp;
 use crate::sys::uapi::mptcp_info;
 
 /// Reports whether the connection is fully established, which it is when one of its subflows is: the
-/// initial one when its first data is acknowledged, another one by its handshake. A connection that has
-/// lost all its subflows still is what it was.
+/// initial one when its first data is acknowledged, another one by its handshake.
+///
+/// If every subflow is gone or only being opened, or the kernel's socket table cannot be read (without
+/// the module `tcp_diag`, or without netlink), the connection's counters decide.
 pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
-    let Ok(subflows) = list_fd(sock, "status") else { return false };
-    if subflows.iter().all(|subflow| subflow.state == SubflowState::SynSent) {
-        return has_moved_data(sock);
-    }
-    subflows.iter().any(|subflow| {
+    let subflows = list_fd(sock, "status").unwrap_or_default();
+    let mut is_known = false;
+    let mut is_hidden = false;
+    for subflow in subflows.iter().filter(|subflow| subflow.state != SubflowState::SynSent) {
         let ends = (subflow.local, subflow.remote);
-        diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow)
-            .is_ok_and(|entry| entry.is_joined())
-    })
+        match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
+            Ok(entry) if entry.is_joined() => return true,
+            // From there, no subflow can be opened.
+            Err(QueryError::OtherNamespace) => return false,
+            Err(error) if !error.is(libc::ENOENT) => is_hidden = true,
+            _ => is_known = true,
+        }
+    }
+    (is_hidden || !is_known) && has_moved_data(sock)
 }
 
-/// Reports whether data of either direction has been acknowledged.
+/// Reports whether data was received or acknowledged, which is what makes a connection ready.
 fn has_moved_data(sock: BorrowedFd<'_>) -> bool {
     let Ok(info) = mptcp::info(sock) else { return false };
     let of = |offset, bytes| info.since(offset, bytes).is_some_and(|bytes| bytes > 0);

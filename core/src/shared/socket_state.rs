@@ -3,11 +3,14 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
+use crate::cause;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::privilege;
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::{self, QueryError};
 use crate::sys::mptcp::{self, RawInfo};
-use crate::sys::sock_diag::SockDiag;
+use crate::sys::netlink::NetlinkError;
+use crate::sys::sock_diag::{NO_TCP_DIAG, SockDiag};
 use crate::sys::{namespace, poll, socket};
 
 /// The protocol of a socket, and its state if that is Multipath TCP.
@@ -67,6 +70,8 @@ fn state_without_mptcp(
             .with_remedy("Pass a stream socket of IPv4 or IPv6."));
     }
     match option(libc::SO_PROTOCOL) {
+        // A kernel before Linux 5.16 has no state to read, and answers in the same way.
+        socket::MPTCP if !mptcp::has_info() => Err(cause::NO_INFO.error(operation)),
         socket::MPTCP => Ok(SocketState::FellBack),
         _ => Ok(SocketState::Tcp),
     }
@@ -142,7 +147,7 @@ pub(crate) fn require_same_namespace(sock: BorrowedFd<'_>, operation: &'static s
     match namespace::is_here(sock) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::new(ErrorKind::OtherNamespace, operation)),
-        Err(error) => Err(Error::from_io(operation, &error)),
+        Err(error) => Err(refused(operation, error.into())),
     }
 }
 
@@ -150,8 +155,18 @@ pub(crate) fn require_same_namespace(sock: BorrowedFd<'_>, operation: &'static s
 pub(crate) fn query_error(operation: &'static str, error: QueryError) -> Error {
     match error {
         QueryError::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
-        QueryError::Netlink(refusal) => Error::os(operation, refusal.errno).kernel(refusal.text),
+        QueryError::Netlink(refusal) => refused(operation, refusal),
     }
+}
+
+/// Returns the error for a refusal by the kernel, with its cause if this process or a module is it.
+pub(crate) fn refused(operation: &'static str, refusal: NetlinkError) -> Error {
+    if refusal.errno == NO_TCP_DIAG {
+        return cause::NO_TCP_DIAG.error(operation);
+    }
+    let cause = privilege::cause(refusal.errno);
+    let error = Error::os(operation, refusal.errno).kernel(refusal.text);
+    cause.map_or(error.clone(), |cause| cause.explain(error))
 }
 
 /// Returns why subflows of this socket cannot be changed, if its state is the reason.

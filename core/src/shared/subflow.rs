@@ -75,6 +75,10 @@ record! {
         last_acknowledgement_ms: u32 [Milliseconds],
         /// Time spent sending, since the subflow was opened.
         busy_us: u64 [Microseconds],
+        /// Time since anything was last received, if the path is silent: the oldest unacknowledged
+        /// segment was sent again (`retransmits`), and nothing has come back since. Absent if no answer
+        /// is missing, also on an end that only receives: see `last_data_received_ms` there.
+        unanswered_ms: Option<u32> [Milliseconds],
     }
 }
 
@@ -109,7 +113,14 @@ fn from_raw(id: u32, local: SocketAddr, remote: SocketAddr, tcp: &tcp_info) -> S
         last_data_received_ms: tcp.tcpi_last_data_recv,
         last_acknowledgement_ms: tcp.tcpi_last_ack_recv,
         busy_us: tcp.tcpi_busy_time,
+        unanswered_ms: unanswered_ms(tcp),
     }
+}
+
+/// Returns for how long nothing has come back from a path that owes an answer. The kernel takes every
+/// segment for an acknowledgement here, also one with data only.
+pub(crate) fn unanswered_ms(tcp: &tcp_info) -> Option<u32> {
+    (tcp.tcpi_retransmits > 0).then_some(tcp.tcpi_last_ack_recv)
 }
 
 pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {

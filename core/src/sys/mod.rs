@@ -21,6 +21,7 @@ pub(crate) mod processor_load;
 pub(crate) mod random;
 #[cfg(feature = "tokio")]
 pub(crate) mod reactor;
+pub(crate) mod reverse_path;
 pub(crate) mod route;
 pub(crate) mod sock_diag;
 pub(crate) mod socket;

@@ -5,7 +5,8 @@
 use std::io;
 use std::mem::{MaybeUninit, offset_of, size_of};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::OnceLock;
 
 use super::uapi::{self, mptcp_full_info, mptcp_info, mptcp_subflow_info, tcp_info};
 use super::{address, plain, socket};
@@ -41,6 +42,19 @@ pub(crate) fn info(sock: BorrowedFd<'_>) -> io::Result<RawInfo> {
     let mut raw = mptcp_info::default();
     let length = socket::get(sock, uapi::SOL_MPTCP, uapi::MPTCP_INFO, &mut raw)?;
     Ok(RawInfo { raw, length })
+}
+
+/// Reports whether this kernel has `MPTCP_INFO`, by asking for that of a new socket. If no Multipath
+/// TCP socket can be made, the answer is yes. One success is enough.
+pub(crate) fn has_info() -> bool {
+    static ANSWERED: OnceLock<()> = OnceLock::new();
+    if ANSWERED.get().is_some() {
+        return true;
+    }
+    let Ok(fresh) = socket::new(libc::AF_INET, libc::SOCK_STREAM, socket::MPTCP) else {
+        return true;
+    };
+    info(fresh.as_fd()).map(|_| *ANSWERED.get_or_init(|| ())).is_ok()
 }
 
 /// Reads `MPTCP_INFO` and the number of subflows in the kernel's list, closed ones included, by one

@@ -4,15 +4,20 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
 
 use super::mptcp::RawInfo;
 use super::netlink::{
     Attributes, Message, Netlink, NetlinkError, Received, number, u16_at, u32_at,
 };
 use super::uapi::{self, diag, tcp_info};
+use super::without::is_without;
 use super::{address, plain, socket};
 use crate::kernel_name::KernelName;
 
+/// The error number for a kernel without the module `tcp_diag`, whose own answer is the one for a socket
+/// that does not exist (`ENOENT`). The kernel never answers with this number.
+pub(crate) const NO_TCP_DIAG: i32 = libc::ENOPKG;
 /// Matches every cookie: the two addresses alone select the socket.
 const NO_COOKIE: u64 = u64::MAX;
 
@@ -99,11 +104,39 @@ impl SockDiag {
             ..Request::tcp(family(local))
         };
         let mut found = None;
-        self.netlink.request(request.message(diag::SOCK_DIAG_BY_FAMILY, 0), |received| {
-            found = parse_subflow(received)?;
-            Ok(())
-        })?;
+        let answer =
+            self.netlink.request(request.message(diag::SOCK_DIAG_BY_FAMILY, 0), |received| {
+                found = parse_subflow(received)?;
+                Ok(())
+            });
+        if is_without("tcp_diag") || answer.as_ref().is_err_and(|error| error.errno == libc::ENOENT)
+        {
+            // Without the module, the kernel gives this answer for every socket.
+            self.prove_tcp()?;
+        }
+        answer?;
         found.ok_or_else(|| NetlinkError::new(libc::ENOENT))
+    }
+
+    /// Fails with [`NO_TCP_DIAG`] if the kernel does not look up TCP sockets at all. Only a dump shows
+    /// it: this one matches no socket. One success is enough, because the module stays loaded.
+    pub(crate) fn prove_tcp(&mut self) -> Result<(), NetlinkError> {
+        static PROVED: OnceLock<()> = OnceLock::new();
+        if PROVED.get().is_some() {
+            return Ok(());
+        }
+        let answer = match is_without("tcp_diag") {
+            true => Err(NetlinkError::new(libc::ENOENT)),
+            false => self.dump(Request { states: 0, ..Request::tcp(libc::AF_INET) }, |_| Ok(())),
+        };
+        match answer {
+            Ok(()) => {
+                PROVED.get_or_init(|| ());
+                Ok(())
+            }
+            Err(error) if error.errno == libc::ENOENT => Err(NetlinkError::new(NO_TCP_DIAG)),
+            Err(error) => Err(error),
+        }
     }
 
     /// `SOCK_DESTROY`: resets one TCP socket. Requires `CAP_NET_ADMIN`.

@@ -30,16 +30,10 @@ pub(crate) fn new(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> 
 }
 
 /// Reports whether [`new`] failed because Multipath TCP is not available: the kernel lacks it, it
-/// is switched off (`net.mptcp.enabled=0`), or it is [forbidden](is_forbidden).
+/// is switched off (`net.mptcp.enabled=0`), or a security policy (seccomp, SELinux) denies it. Such
+/// a policy may answer with any error number. Only a lack of descriptors also affects TCP.
 pub(crate) fn lacks_mptcp(error: &io::Error) -> bool {
-    let lacks = [libc::EPROTONOSUPPORT, libc::ENOPROTOOPT, libc::EINVAL];
-    error.raw_os_error().is_some_and(|number| lacks.contains(&number)) || is_forbidden(error)
-}
-
-/// Reports whether [`new`] was rejected by a security policy (seccomp, SELinux). Many such policies
-/// allow TCP only.
-pub(crate) fn is_forbidden(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
+    !matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 /// Reads an option into a value that the caller has initialised. Returns how many bytes were

@@ -28,6 +28,7 @@ pub(crate) struct f_owner_ex {
 
 /// In `include/uapi/linux/sockios.h`.
 pub(crate) const SIOCGIFNAME: u32 = 0x8910;
+pub(crate) const SIOCGIFFLAGS: u32 = 0x8913;
 
 /// `struct ifreq` in `include/uapi/linux/if.h`, whose union holds the index here.
 #[repr(C)]
@@ -307,6 +308,7 @@ pub(crate) mod diag {
     pub(crate) const SUBFLOW_ID_REM: u16 = 9;
     pub(crate) const SUBFLOW_ID_LOC: u16 = 10;
 
+    pub(crate) const FLAG_CAPABLE_LOC: u32 = 0x02;
     pub(crate) const FLAG_JOIN_REM: u32 = 0x04;
     pub(crate) const FLAG_JOIN_LOC: u32 = 0x08;
     pub(crate) const FLAG_BKUP_REM: u32 = 0x10;

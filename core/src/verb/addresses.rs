@@ -38,7 +38,8 @@ operation! {
     ///
     /// # Errors
     /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for a descriptor that is not a
-    /// stream socket; `OtherNamespace` from another network namespace.
+    /// stream socket; `OtherNamespace` from another network namespace; `Unsupported` if the kernel has
+    /// no `tcp_diag`.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -50,7 +51,7 @@ operation! {
     /// ```
     row ADDRESSES(sock: Type::Socket) -> Type::List(&Address::TYPE),
         requires Nothing, since "5.16" with "the module `tcp_diag`",
-        [NotMptcp OtherNamespace];
+        [NotMptcp OtherNamespace Unsupported];
     pub fn addresses(sock: &impl AsFd) -> Result<Vec<Address>> {
         addresses_fd(sock.as_fd())
     }

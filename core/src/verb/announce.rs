@@ -9,6 +9,7 @@ use crate::door::path_manager::path_manager;
 use crate::door::{self, Door, LocalEnd, Why, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::listener::{Listen, listen_by};
+use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::route::{Destination, Owner};
@@ -91,7 +92,7 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
     }
     let door = door::choose();
     if path_manager(door, sock, &info) == PathManager::Kernel {
-        return Err(error(ErrorKind::NotControlled));
+        return Err(not_controlled(sock, OPERATION));
     }
     let token = info.raw.mptcpi_token;
     let events = follow(door, Some(sock), OPERATION)?;

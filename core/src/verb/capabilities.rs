@@ -2,13 +2,15 @@
 
 use std::os::fd::AsFd;
 
+use crate::cause::{self, Cause};
 use crate::door::{self, Missing, Right};
 use crate::error::{Error, Result};
 use crate::shared::new_socket::{Family, new_socket};
+use crate::shared::{no_mptcp, privilege};
 use crate::sys::before_6_5;
 use crate::sys::mptcp;
+use crate::sys::netlink::NetlinkError;
 use crate::sys::sock_diag::SockDiag;
-use crate::sys::socket;
 use crate::table::{Type, Typed, operation, record};
 
 record! {
@@ -45,11 +47,12 @@ operation! {
     /// ```
     row CAPABILITIES() -> Type::List(&Capability::TYPE), requires Nothing, [];
     pub fn capabilities() -> Result<Vec<Capability>> {
-        let checks: [Check; 9] = [
+        let checks: [Check; 10] = [
             ("mptcp", "make Multipath TCP sockets", has_mptcp),
             ("info", "read a connection's counters and subflows", has_info),
             ("full_info", "list subflows in one call, with ids that start at 1", has_full_info),
             ("connections", "list every connection, or look one up", has_connections),
+            ("details", "look up a subflow: open, details, addresses", has_subflow_table),
             ("userspace_path_manager", "let a program manage subflows", || may(Right::Userspace)),
             ("steer", "open subflows, set their priority, announce addresses", || may(Right::Steer)),
             ("take_control", "take control of a connection", || may(Right::TakeControl)),
@@ -78,30 +81,12 @@ fn answer(name: &str, purpose: &str, answer: Answer) -> Capability {
     }
 }
 
-fn no(cause: impl Into<String>, remedy: impl Into<String>) -> Answer {
-    Err(Missing::new(cause, remedy))
-}
-
 fn may(right: Right) -> Answer {
     door::choose().check(right)
 }
 
 fn has_mptcp() -> Answer {
-    match socket::new(libc::AF_INET, libc::SOCK_STREAM, socket::MPTCP) {
-        Ok(_) => Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => no(
-            "Multipath TCP is switched off in this network namespace",
-            "sysctl net.mptcp.enabled=1",
-        ),
-        Err(error) if socket::is_forbidden(&error) => no(
-            format!("a security policy denies Multipath TCP to this process: {error}"),
-            "allow socket(2) with protocol 262 in the seccomp filter or SELinux policy",
-        ),
-        Err(error) => no(
-            format!("this kernel has no Multipath TCP: {error}"),
-            "use Linux 5.6 or newer, with CONFIG_MPTCP",
-        ),
-    }
+    no_mptcp::cause().map_or(Ok(()), |cause| Err(cause.into()))
 }
 
 /// Makes a Multipath TCP socket for a check.
@@ -112,34 +97,34 @@ fn sample() -> std::result::Result<std::os::fd::OwnedFd, Missing> {
 }
 
 fn has_info() -> Answer {
-    match mptcp::info(sample()?.as_fd()) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            no(format!("this kernel does not report them: {error}"), "use Linux 5.16 or newer")
-        }
-    }
+    mptcp::info(sample()?.as_fd())
+        .map(drop)
+        .map_err(|error| Missing::because(cause::NO_INFO, error))
 }
 
 fn has_full_info() -> Answer {
     let sock = sample()?;
     if before_6_5::is_simulated() {
-        return no("switched off by the variable SUBFLOWS_WITHOUT", "unset SUBFLOWS_WITHOUT");
+        return Err(cause::SIMULATED.into());
     }
-    match mptcp::info_and_count(sock.as_fd()) {
-        Ok(_) => Ok(()),
-        Err(error) => no(
-            format!("this kernel does not report them at once, so several calls are used: {error}"),
-            "use Linux 6.5 or newer",
-        ),
-    }
+    mptcp::info_and_count(sock.as_fd())
+        .map(drop)
+        .map_err(|error| Missing::because(cause::NO_FULL_INFO, error))
 }
 
 fn has_connections() -> Answer {
-    match SockDiag::open().and_then(|mut diag| diag.connections(drop)) {
-        Ok(()) => Ok(()),
-        Err(refusal) => no(
-            format!("this kernel does not list them: {refusal}"),
-            "load the module on the host: modprobe mptcp_diag",
-        ),
+    let listed = SockDiag::open().and_then(|mut diag| diag.connections(drop));
+    listed.map_err(|refusal| no_table(refusal, cause::NO_MPTCP_DIAG))
+}
+
+fn has_subflow_table() -> Answer {
+    let proved = SockDiag::open().and_then(|mut diag| diag.prove_tcp());
+    proved.map_err(|refusal| no_table(refusal, cause::NO_TCP_DIAG))
+}
+
+fn no_table(refusal: NetlinkError, suspected: Cause) -> Missing {
+    match privilege::cause(refusal.errno) {
+        Some(cause) => cause.into(),
+        None => Missing::because(suspected, refusal),
     }
 }

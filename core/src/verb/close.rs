@@ -12,7 +12,7 @@ use crate::shared::subflow::{Subflow, list_fd};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::QueryError;
 use crate::sys::mptcp;
-use crate::sys::sock_diag::Head;
+use crate::sys::sock_diag::{Head, NO_TCP_DIAG};
 use crate::table::{Type, operation};
 
 operation! {
@@ -79,6 +79,8 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
         Ok(is_any) => !is_any,
         // With force, the TCP state is enough.
         Err(_) if force => others.is_empty(),
+        // A kernel without tcp_diag reports nothing else.
+        Err(error) if error.is(NO_TCP_DIAG) => others.is_empty(),
         Err(error) => return Err(query_error(OPERATION, error)),
     };
     if is_last && !force {
@@ -132,7 +134,7 @@ fn is_any_joined(
             Err(error) => return Err(error),
         }
     }
-    // A kernel without tcp_diag finds no subflow. Nothing more than the TCP state is known then.
+    // If every one of them is gone, nothing more than the TCP state is known.
     Ok(!has_table)
 }
 

@@ -1,17 +1,20 @@
 //! The Multipath TCP connections of the network namespace.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
+use crate::cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::details::{self, Details};
 use crate::shared::info::{self, Info};
+use crate::shared::socket_state;
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::cache;
+use crate::sys::interface_addresses::AddressQuery;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::sock_diag::{RawConnection, SockDiag};
+use crate::sys::{cache, interface};
 use crate::table::{Type, Typed, operation, options, record};
 
 record! {
@@ -37,6 +40,9 @@ record! {
         info: Info,
         /// Its subflows; empty unless `ConnectionsOptions::subflows` is set.
         subflows: Vec<Details>,
+        /// Whether the connection fell back to plain TCP: it has one path, and no further one can be
+        /// opened.
+        is_fallen_back: bool,
     }
 }
 
@@ -52,6 +58,7 @@ fn from_raw(raw: &RawConnection) -> Connection {
         send_queue: raw.head.send_queue,
         info: info::from_raw(&raw.info, info::subflows_total(&raw.info)),
         subflows: Vec::new(),
+        is_fallen_back: raw.info.raw.mptcpi_flags & info::FLAG_FALLBACK != 0,
     }
 }
 
@@ -100,6 +107,7 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
     let mut diag = SockDiag::open()?;
     diag.connections(|raw| connections.push(from_raw(&raw)))?;
     if options.subflows {
+        diag.prove_tcp()?;
         let places: HashMap<u32, usize> =
             connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
         diag.subflows(|entry| {
@@ -107,11 +115,29 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
                 connections[*place].subflows.push(details::from_raw(entry));
             }
         })?;
+        let owners = owners()?;
+        let mut carriers = HashMap::<u32, bool>::new();
+        let sock = diag.as_fd();
         for subflow in connections.iter_mut().flat_map(|found| &mut found.subflows) {
-            subflow.name_interface(diag.as_fd());
+            let owners = owners.get(&subflow.local.ip()).map_or(&[][..], |owners| owners);
+            subflow.complete(sock, owners, |index| {
+                *carriers.entry(index).or_insert_with(|| interface::has_carrier(sock, index))
+            });
         }
     }
     Ok(connections)
+}
+
+/// Returns the interfaces that own each address of this host.
+fn owners() -> std::result::Result<HashMap<IpAddr, Vec<u32>>, NetlinkError> {
+    let mut addresses = AddressQuery::open()?;
+    let mut owners = HashMap::<IpAddr, Vec<u32>>::new();
+    for like in [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()] {
+        for owned in addresses.list(like, 0)? {
+            owners.entry(owned.ip).or_default().push(owned.interface);
+        }
+    }
+    Ok(owners)
 }
 
 operation! {
@@ -161,10 +187,7 @@ fn has_mptcp_diag() -> bool {
 
 fn refused(operation: &'static str, refusal: NetlinkError) -> Error {
     match refusal.errno {
-        libc::ENOENT => Error::new(ErrorKind::Unsupported, operation)
-            .errno(refusal.errno)
-            .detail("this kernel does not list Multipath TCP connections")
-            .with_remedy("Load the module on the host: modprobe mptcp_diag."),
-        errno => Error::os(operation, errno).kernel(refusal.text),
+        libc::ENOENT => cause::NO_MPTCP_DIAG.error(operation).errno(refusal.errno),
+        _ => socket_state::refused(operation, refusal),
     }
 }

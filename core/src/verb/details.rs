@@ -1,22 +1,25 @@
 //! What `list` does not report of one subflow.
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::shared::details::{Details, from_raw};
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::{diag_subflow, subflow};
-use crate::sys::mptcp;
+use crate::sys::interface_addresses::AddressQuery;
+use crate::sys::{cache, interface, mptcp};
 use crate::table::{Type, Typed, operation};
 
 operation! {
     /// Reports what `list` does not: backup in each direction, address ids, whether the subflow has
-    /// joined, its interface and its congestion control.
+    /// joined, its interface and its congestion control, and whether its local address or its carrier
+    /// is gone.
     ///
     /// # Errors
     /// `NoSuchSubflow` if no live subflow has that id; `Closed` if the connection has ended;
     /// `NotMptcp` for plain TCP and after fallback; `OtherNamespace` from another network
-    /// namespace.
+    /// namespace; `Unsupported` if the kernel has no `tcp_diag`.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -29,7 +32,7 @@ operation! {
     /// ```
     row DETAILS(sock: Type::Socket, id: Type::U32) -> Details::TYPE,
         requires Nothing, since "5.16" with "the module `tcp_diag`",
-        [NoSuchSubflow Closed NotMptcp OtherNamespace];
+        [NoSuchSubflow Closed NotMptcp OtherNamespace Unsupported];
     pub fn details(sock: &impl AsFd, id: u32) -> Result<Details> {
         details_fd(sock.as_fd(), id)
     }
@@ -42,7 +45,8 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
     match diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Deep) {
         Ok(entry) => {
             let mut details = from_raw(entry);
-            details.name_interface(sock);
+            let owners = owners(sock, details.local.ip(), details.interface_index)?;
+            details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
             Ok(details)
         }
         Err(error) => Err(match query_error("details", error) {
@@ -52,4 +56,23 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
             other => other,
         }),
     }
+}
+
+/// Returns the interfaces that own an address. The one to which the subflow is bound is asked first: the
+/// list of a single interface is short.
+fn owners(sock: BorrowedFd<'_>, ip: IpAddr, bound: Option<u32>) -> Result<Vec<u32>> {
+    let mut owners = Vec::new();
+    for interface in bound.into_iter().chain([0]) {
+        let list = |addresses: &mut AddressQuery| addresses.list(ip, interface);
+        let owned = match cache::with_socket_for(sock, list) {
+            // That interface no longer exists.
+            Err(error) if error.is(libc::ENODEV) => continue,
+            owned => owned.map_err(|error| query_error("details", error))?,
+        };
+        owners = owned.iter().filter(|own| own.ip == ip).map(|own| own.interface).collect();
+        if !owners.is_empty() {
+            break;
+        }
+    }
+    Ok(owners)
 }

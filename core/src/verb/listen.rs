@@ -20,6 +20,9 @@ operation! {
     /// further subflows of clients only while a program of this host follows
     /// [`events`](crate::events), in any network namespace.
     ///
+    /// Do not set TCP_DEFER_ACCEPT on the listener: the kernel then drops the handshakes of further
+    /// subflows until the time of that option has passed.
+    ///
     /// # Errors
     /// `AddressNotAvailable` if the address does not belong to this host, or is in use; `NotPermitted`
     /// for a port below 1024 without the privilege; `InvalidArgument` if the name cannot be resolved.

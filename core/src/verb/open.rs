@@ -40,6 +40,8 @@ operation! {
     ///   its interface, so that the choice is the caller's.
     /// - `Unreachable`, `Refused`, `TimedOut`: the network or the peer rejected the subflow, or did not
     ///   answer.
+    /// - `NoSuchSubflow`: this host closed the subflow before it had joined (`close`, `ss -K`).
+    /// - `Unsupported`: the kernel has no `tcp_diag`, or no userspace path manager.
     /// - `PeerLimit`: the peer answered and then reset the subflow, because it accepts no more; or it
     ///   accepts none to its initial address.
     ///
@@ -57,9 +59,9 @@ operation! {
     row OPEN(sock: Type::Socket, options: Open::TYPE) -> Subflow::TYPE,
         requires NetAdmin and "a connection that the application controls (`Connect::control`, \
             `take_control`, or `net.mptcp.path_manager=userspace` in the namespace)",
-        since "5.19",
+        since "5.19" with "the module `tcp_diag`",
         [NotConnected Closed NotMptcp NotReady NotControlled NotPermitted OtherNamespace
-         AddressNotAvailable Unreachable Refused TimedOut PeerLimit];
+         AddressNotAvailable Unreachable Refused TimedOut PeerLimit NoSuchSubflow Unsupported];
     pub fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
         let mut opening = Opening::begin(sock, options)?;
         loop {

@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::door::path_manager::path_manager;
 use crate::door::{self, Why};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::PathManager;
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error};
 use crate::shared::subflow;
@@ -44,7 +45,7 @@ fn set_backup_fd(sock: BorrowedFd<'_>, id: u32, backup: bool) -> Result<()> {
     let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let door = door::choose();
     if path_manager(door, sock, &info) == PathManager::Kernel {
-        return Err(Error::new(ErrorKind::NotControlled, OPERATION));
+        return Err(not_controlled(sock, OPERATION));
     }
     let ends = (subflow.local, subflow.remote);
     door.set_backup(sock, info.raw.mptcpi_token, ends, backup).map_err(|refused| {

@@ -55,14 +55,15 @@ operation! {
     /// same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
     ///
     /// # Errors
-    /// `InvalidArgument` for a descriptor that is not a stream socket of IPv4 or IPv6.
+    /// `InvalidArgument` for a descriptor that is not a stream socket of IPv4 or IPv6; `Unsupported` for
+    /// a Multipath TCP socket before Linux 5.16.
     ///
     /// ```
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// assert_eq!(subflows::status(&listener)?.state, subflows::State::Tcp);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    row STATUS(sock: Type::Socket) -> Status::TYPE, requires Nothing, since "5.16", [];
+    row STATUS(sock: Type::Socket) -> Status::TYPE, requires Nothing, since "5.16", [Unsupported];
     pub fn status(sock: &impl AsFd) -> Result<Status> {
         status_fd(sock.as_fd())
     }

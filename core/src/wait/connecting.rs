@@ -6,13 +6,16 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use crate::cause;
 use crate::door;
 use crate::door::control::take_control_fd;
 use crate::door::events::follow;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::denied_joins;
 use crate::shared::interface::{agreed, index_of, needs_scope, no_scope, scope_of};
+use crate::shared::network::Way;
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
+use crate::shared::no_mptcp;
 use crate::shared::route::{Destination, Owner};
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::{fcntl, mptcp, poll, socket};
@@ -59,7 +62,9 @@ pub struct Connecting {
 }
 
 impl Connecting {
-    /// Starts to connect to the first of these addresses. Never waits for the network.
+    /// Starts to connect to the first of these addresses. Never waits for the network. With control, it
+    /// waits at most one second for other processes that take control at the same time, as does
+    /// [`advance`](Self::advance) when it tries the next address.
     ///
     /// If an address fails, the next one is tried, with the whole timeout.
     ///
@@ -162,6 +167,8 @@ impl Attempt {
         while let Some(remote) = addresses.pop_front() {
             match Attempt::begin(remote, options) {
                 Ok(attempt) => return Ok(attempt),
+                // Another address would wait for the same lock.
+                Err(error) if error.kind() == ErrorKind::Busy => return Err(error),
                 Err(error) => failure = error,
             }
         }
@@ -180,9 +187,9 @@ impl Attempt {
         // would give it another id.
         if options.control {
             take_control_fd(door::choose(), sock.as_fd()).map_err(|error| match error.kind() {
-                ErrorKind::NotMptcp => Error::new(ErrorKind::Unsupported, OPERATION)
-                    .detail("the kernel has no Multipath TCP, or it is switched off")
-                    .with_remedy("Run sysctl net.mptcp.enabled=1, on a kernel with CONFIG_MPTCP."),
+                ErrorKind::NotMptcp => {
+                    no_mptcp::cause().unwrap_or(cause::NO_MPTCP).error(OPERATION)
+                }
                 _ => error.during(OPERATION),
             })?;
         }
@@ -202,10 +209,7 @@ impl Attempt {
         let is_done = match socket::connect(sock.as_fd(), remote) {
             Ok(()) => true,
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => false,
-            Err(error) => {
-                return Err(rejecting_route(sock.as_fd(), remote, options, interface, &error)
-                    .unwrap_or_else(|| failed(&error, remote)));
-            }
+            Err(error) => return Err(failed(sock.as_fd(), &error, remote)),
         };
         let mut attempt = Attempt { sock, remote, deadline, events, is_done };
         if is_done {
@@ -226,7 +230,10 @@ impl Attempt {
                     self.is_done = true;
                     self.read_events();
                 }
-                errno => return Err(failed(&io::Error::from_raw_os_error(errno), self.remote)),
+                errno => {
+                    let error = io::Error::from_raw_os_error(errno);
+                    return Err(failed(sock, &error, self.remote));
+                }
             }
         } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(Error::new(ErrorKind::TimedOut, OPERATION)
@@ -253,26 +260,6 @@ impl Attempt {
             denied_joins::remember(self.sock.as_fd());
         }
     }
-}
-
-/// Returns the error of a route that rejects packets, which the kernel reports by an error number that
-/// has another meaning for any other call.
-fn rejecting_route(
-    sock: BorrowedFd<'_>,
-    remote: SocketAddr,
-    options: &Connect,
-    interface: u32,
-    error: &io::Error,
-) -> Option<Error> {
-    let numbers = [libc::EACCES, libc::EINVAL, libc::EHOSTUNREACH];
-    if !error.raw_os_error().is_some_and(|number| numbers.contains(&number)) {
-        return None;
-    }
-    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-    let from = options.local.map(|local| local.ip().to_canonical());
-    let from = from.filter(|ip| !ip.is_unspecified() && ip.is_ipv4() == remote.is_ipv4());
-    let answer = Destination::new(sock, remote, OPERATION).route(from, interface);
-    answer.err().filter(|error| error.kind() == ErrorKind::Unreachable)
 }
 
 /// Chooses the interface to bind the socket to, as `open` does; 0 for none.
@@ -315,12 +302,6 @@ fn in_family_of(remote: SocketAddr, local: SocketAddr) -> SocketAddr {
     }
 }
 
-fn failed(error: &io::Error, remote: SocketAddr) -> Error {
-    let error = Error::from_io(OPERATION, error);
-    match error.kind() {
-        ErrorKind::Refused => error.detail(format!("{remote} refused the connection")),
-        ErrorKind::Unreachable => error.detail(format!("{remote} cannot be reached")),
-        ErrorKind::TimedOut => error.detail(format!("{remote} did not answer")),
-        _ => error,
-    }
+fn failed(sock: BorrowedFd<'_>, error: &io::Error, remote: SocketAddr) -> Error {
+    Way::of(sock, remote).error(OPERATION, error.raw_os_error().unwrap_or(0))
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 pub mod child;
+pub mod deny;
 pub mod judge;
 pub mod raw;
 pub mod transfer;

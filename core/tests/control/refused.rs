@@ -49,6 +49,12 @@ fn who_never_gives_the_lock_back_is_not_waited_for() {
     let error =
         namespace.run(|| subflows::connect(address, &Connect::new().control(true))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    // The addresses of a name are not waited for one by one.
+    let (start, addresses) = (Instant::now(), [address; 4]);
+    let controlled = Connect::new().control(true);
+    let error = namespace.run(|| subflows::connect(&addresses[..], &controlled)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 
     // If the lock is released while `take_control` waits for it, control is taken.
     thread::scope(|scope| {

@@ -4,13 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use std::thread;
 
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule,
-};
 use subflows::{Connect, ErrorKind, Listen, State};
 use subflows_lab::{Namespace, ready};
 
+use super::common::deny::deny;
 use super::common::{self, raw};
 
 #[test]
@@ -69,29 +66,10 @@ fn capabilities_name_the_cause_and_the_remedy() {
     assert!(off.cause.is_some_and(|cause| cause.contains("switched off")));
     // The remedy is a command that helps.
     let remedy = off.remedy.unwrap();
+    let remedy = remedy.strip_prefix("Run ").unwrap().trim_end_matches('.');
     let words: Vec<&str> = remedy.split(' ').collect();
     namespace.output(words[0], &words[1..]).unwrap();
     assert!(mptcp().is_available);
-}
-
-/// Forbids Multipath TCP to this thread, like a sandbox that allows only TCP.
-fn forbid(errno: i32) {
-    let is_mptcp = SeccompCondition::new(
-        2,
-        SeccompCmpArgLen::Dword,
-        SeccompCmpOp::Eq,
-        libc::IPPROTO_MPTCP as u64,
-    );
-    let rule = SeccompRule::new(vec![is_mptcp.unwrap()]).unwrap();
-    let filter: BpfProgram = SeccompFilter::new(
-        [(libc::SYS_socket, vec![rule])].into_iter().collect(),
-        SeccompAction::Allow,
-        SeccompAction::Errno(errno as u32),
-        std::env::consts::ARCH.try_into().unwrap(),
-    )
-    .and_then(TryInto::try_into)
-    .unwrap();
-    seccompiler::apply_filter(&filter).unwrap();
 }
 
 /// In such a sandbox, programs once could make no socket at all, and were advised to acquire
@@ -103,11 +81,16 @@ fn forbidden_it_is_plain_tcp() {
     }
     let sandboxed = |errno| {
         let made = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        forbid(errno);
+        deny(libc::SYS_socket, (2, libc::IPPROTO_MPTCP), errno);
         let listener = subflows::listen("127.0.0.1:0", &Listen::new()).unwrap();
         assert_eq!(subflows::status(&listener).unwrap().state, State::Tcp);
-        let client = subflows::connect(made.local_addr().unwrap(), &Connect::new()).unwrap();
+        let to = made.local_addr().unwrap();
+        let client = subflows::connect(to, &Connect::new()).unwrap();
         assert_eq!(subflows::status(&client).unwrap().state, State::Tcp);
+        // Control cannot be had, and the reason is the one that `upgrade` reports.
+        let refused = subflows::connect(to, &Connect::new().control(true)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+        assert!(refused.remedy().contains("seccomp"), "{refused}");
 
         let fresh = raw::socket(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP).unwrap();
         let refused = subflows::upgrade(&fresh).unwrap_err();
@@ -117,7 +100,19 @@ fn forbidden_it_is_plain_tcp() {
         let mptcp = all.into_iter().find(|capability| capability.name == "mptcp").unwrap();
         assert!(mptcp.cause.is_some_and(|cause| cause.contains("policy")));
     };
-    for errno in [libc::EPERM, libc::EACCES] {
+    // Each runtime has its own: Docker, systemd, Chromium, gVisor, a filter that plays an old kernel.
+    for errno in [
+        libc::EPERM,
+        libc::EACCES,
+        libc::ENOSYS,
+        libc::EAFNOSUPPORT,
+        libc::EPROTONOSUPPORT,
+        libc::EPROTOTYPE,
+        libc::EINVAL,
+        libc::ENOPROTOOPT,
+        libc::ENOMEM,
+        libc::EIO,
+    ] {
         thread::spawn(move || sandboxed(errno)).join().unwrap();
     }
 }

@@ -75,6 +75,8 @@ void print_subflow(FILE *out, const char *prefix, const struct subflows_subflow 
     print_number(out, prefix, "last_data_received_ms", record->last_data_received_ms);
     print_number(out, prefix, "last_acknowledgement_ms", record->last_acknowledgement_ms);
     print_number(out, prefix, "busy_us", record->busy_us);
+    if (record->present & SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS)
+        print_number(out, prefix, "unanswered_ms", record->unanswered_ms);
 }
 
 void print_details(FILE *out, const char *prefix, const struct subflows_details *record)
@@ -99,6 +101,10 @@ void print_details(FILE *out, const char *prefix, const struct subflows_details 
     print_number(out, prefix, "bytes_sent", record->bytes_sent);
     print_number(out, prefix, "bytes_received", record->bytes_received);
     print_number(out, prefix, "bytes_retransmitted", record->bytes_retransmitted);
+    if (record->present & SUBFLOWS_DETAILS_HAS_UNANSWERED_MS)
+        print_number(out, prefix, "unanswered_ms", record->unanswered_ms);
+    print_text(out, prefix, "is_address_gone", record->is_address_gone ? "true" : "false");
+    print_text(out, prefix, "is_carrier_gone", record->is_carrier_gone ? "true" : "false");
 }
 
 void print_address(FILE *out, const char *prefix, const struct subflows_address *record)
@@ -174,6 +180,7 @@ void print_connection(FILE *out, const char *prefix, const struct subflows_conne
         print_number(out, prefix, "info.last_data_received_ms", record->info_last_data_received_ms);
     if (record->present & SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS)
         print_number(out, prefix, "info.last_acknowledgement_ms", record->info_last_acknowledgement_ms);
+    print_text(out, prefix, "is_fallen_back", record->is_fallen_back ? "true" : "false");
 }
 
 void print_capability(FILE *out, const char *prefix, const struct subflows_capability *record)

@@ -8,7 +8,7 @@ use crate::json;
 use crate::output::{Output, note};
 use crate::row::{end, nothing, state_of};
 use crate::table::column::{LOCAL, RECEIVED, REMOTE, RTT, SENT, STATE};
-use crate::table::{Align, Cell, Table};
+use crate::table::{Align, Cell, NOTE, Table};
 use crate::token::Token;
 use crate::units;
 
@@ -54,7 +54,11 @@ fn connection_row(connection: &Connection) -> [Cell; 7] {
         "".into(),
         bytes(connection.info.bytes_sent),
         bytes(connection.info.bytes_received),
-        connection.state.name().into(),
+        if connection.is_fallen_back {
+            Cell::styled("plain TCP", NOTE)
+        } else {
+            connection.state.name().into()
+        },
     ]
 }
 
@@ -68,4 +72,22 @@ fn subflow_row(details: &Details) -> [Cell; 7] {
         units::bytes(details.bytes_received).into(),
         state_of(details.state, Some(details)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use subflows::Connect;
+
+    use super::*;
+
+    /// A connection that fell back was once shown like any other.
+    #[test]
+    fn a_connection_that_fell_back_is_plain_tcp() {
+        let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = subflows::connect(plain.local_addr().unwrap(), &Connect::new()).unwrap();
+        let local = client.local_addr().unwrap();
+        let all = subflows::connections(&Default::default()).unwrap();
+        let fallen = all.iter().find(|found| found.local == local).unwrap();
+        assert_eq!(connection_row(fallen)[6].text(), "plain TCP");
+    }
 }

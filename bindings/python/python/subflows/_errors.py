@@ -51,7 +51,8 @@ class NotReadyError(SubflowsError):
 class NotControlledError(SubflowsError):
     """The kernel's path manager manages this connection.
 
-    Take control before connecting: `connect` with control, or `take_control`.
+    Take control before connecting: `connect` with control, or `take_control`. For accepted
+    connections, run sysctl net.mptcp.path_manager=userspace before clients connect.
     """
 
     kind = "NotControlled"
@@ -107,7 +108,7 @@ class RefusedError(SubflowsError, ConnectionRefusedError):
 class UnreachableError(SubflowsError):
     """The address cannot be reached.
 
-    Check the routes of the interface: ip route get REMOTE from LOCAL.
+    Check the routes: ip route get REMOTE from LOCAL oif INTERFACE.
     """
 
     kind = "Unreachable"

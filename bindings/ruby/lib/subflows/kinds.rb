@@ -21,7 +21,8 @@ module Subflows
   end
 
   # The kernel's path manager manages this connection. Take control before connecting: {connect}
-  # with control, or {take_control}.
+  # with control, or {take_control}. For accepted connections, run sysctl
+  # net.mptcp.path_manager=userspace before clients connect.
   class NotControlledError < Error
     KIND = :not_controlled
   end
@@ -53,8 +54,7 @@ module Subflows
     KIND = :refused
   end
 
-  # The address cannot be reached. Check the routes of the interface: ip route get REMOTE from
-  # LOCAL.
+  # The address cannot be reached. Check the routes: ip route get REMOTE from LOCAL oif INTERFACE.
   class UnreachableError < Error
     KIND = :unreachable
   end

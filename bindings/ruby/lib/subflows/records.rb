@@ -45,8 +45,9 @@ module Subflows
     #   absent before Linux 6.8.
     #   @return [Integer, nil]
     # @!attribute [r] subflows_max
-    #   The number of additional subflows that the kernel's path manager allows; absent if the
-    #   application controls the connection.
+    #   The number of additional subflows that the kernel's path manager allows. Absent if the
+    #   application controls the connection, and also if the namespace's limit is 0: the kernel
+    #   then reports the same. `Status::path_manager` distinguishes the two.
     #   @return [Integer, nil]
     # @!attribute [r] addresses_announced
     #   The number of addresses that this end announced.
@@ -199,6 +200,12 @@ module Subflows
     # @!attribute [r] busy_us
     #   Time spent sending, since the subflow was opened. In microseconds.
     #   @return [Integer]
+    # @!attribute [r] unanswered_ms
+    #   Time since anything was last received, if the path is silent: the oldest unacknowledged
+    #   segment was sent again (+retransmits+), and nothing has come back since. Absent if no
+    #   answer is missing, also on an end that only receives: see +last_data_received_ms+ there.
+    #   In milliseconds.
+    #   @return [Integer, nil]
 
     # The names of the fields, in order.
     MEMBERS = %i[
@@ -206,7 +213,7 @@ module Subflows
       slow_start_threshold segment_size pacing_rate delivery_rate bytes_sent bytes_acknowledged
       bytes_received bytes_retransmitted bytes_not_sent segments_sent segments_received
       segments_retransmitted segments_unacknowledged segments_lost retransmits last_data_sent_ms
-      last_data_received_ms last_acknowledgement_ms busy_us
+      last_data_received_ms last_acknowledgement_ms busy_us unanswered_ms
     ].freeze
   end
 
@@ -267,18 +274,31 @@ module Subflows
     # @!attribute [r] bytes_retransmitted
     #   Data retransmitted. In bytes.
     #   @return [Integer]
+    # @!attribute [r] unanswered_ms
+    #   Time since anything was last received, if the path is silent: see the field of the same
+    #   name of the subflows that {list} reports. In milliseconds.
+    #   @return [Integer, nil]
+    # @!attribute [r] is_address_gone
+    #   Whether the local address no longer belongs to this host.
+    #   @return [Boolean]
+    # @!attribute [r] is_carrier_gone
+    #   Whether the interface that the subflow is bound to, or else the one that owns the local
+    #   address, is down, has no carrier, or no longer exists.
+    #   @return [Boolean]
 
     # The names of the fields, in order.
     MEMBERS = %i[
       local remote state is_joined is_additional is_backup is_remote_backup local_address_id
       remote_address_id interface_index interface congestion_control cookie rtt_us bytes_sent
-      bytes_received bytes_retransmitted
+      bytes_received bytes_retransmitted unanswered_ms is_address_gone is_carrier_gone
     ].freeze
 
     alias joined? is_joined
     alias additional? is_additional
     alias backup? is_backup
     alias remote_backup? is_remote_backup
+    alias address_gone? is_address_gone
+    alias carrier_gone? is_carrier_gone
   end
 
   # A local address of a connection, with its address id.
@@ -397,11 +417,17 @@ module Subflows
     # @!attribute [r] subflows
     #   Its subflows; empty unless +subflows+ of {connections} is set.
     #   @return [Array<Details>]
+    # @!attribute [r] is_fallen_back
+    #   Whether the connection fell back to plain TCP: it has one path, and no further one can be
+    #   opened.
+    #   @return [Boolean]
 
     # The names of the fields, in order.
     MEMBERS = %i[
-      token state local remote inode uid receive_queue send_queue info subflows
+      token state local remote inode uid receive_queue send_queue info subflows is_fallen_back
     ].freeze
+
+    alias fallen_back? is_fallen_back
   end
 
   # A capability of this kernel and this process.

@@ -87,6 +87,9 @@ module Subflows
   # further subflows of clients only while a program of this host follows {events}, in any network
   # namespace.
   #
+  # Do not set TCP_DEFER_ACCEPT on the listener: the kernel then drops the handshakes of further
+  # subflows until the time of that option has passed.
+  #
   # Requires no privilege; Linux 5.6 or newer.
   #
   # Raises:
@@ -121,7 +124,8 @@ module Subflows
   # SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock,
   # IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6
   # counterparts. Set these after the call. An option that requires a privilege to be set
-  # (SO_MARK) requires it again.
+  # (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a listener it delays further
+  # subflows of clients by its time, so clear it.
   #
   # Requires no privilege; Linux 5.6 or newer.
   #
@@ -190,8 +194,13 @@ module Subflows
   #
   # Requires no privilege; Linux 5.16 or newer.
   #
+  # Raises:
+  #
+  # {UnsupportedError} for a Multipath TCP socket before Linux 5.16.
+  #
   # @param sock [IO, #to_io, Integer]
   # @return [Status]
+  # @raise [UnsupportedError]
   def self.status(sock)
     Native.status(sock)
   end
@@ -234,7 +243,8 @@ module Subflows
   end
 
   # Reports what {list} does not: backup in each direction, address ids, whether the subflow has
-  # joined, its interface and its congestion control.
+  # joined, its interface and its congestion control, and whether its local address or its carrier
+  # is gone.
   #
   # Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
   #
@@ -242,12 +252,12 @@ module Subflows
   #
   # {NoSuchSubflowError} if no live subflow has that id; {ClosedError} if the connection has
   # ended; {NotMptcpError} for plain TCP and after fallback; {OtherNamespaceError} from another
-  # network namespace.
+  # network namespace; {UnsupportedError} if the kernel has no `tcp_diag`.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
   # @return [Details]
-  # @raise [NoSuchSubflowError, ClosedError, NotMptcpError, OtherNamespaceError]
+  # @raise [NoSuchSubflowError, ClosedError, NotMptcpError, OtherNamespaceError, UnsupportedError]
   def self.details(sock, id)
     Native.details(sock, id)
   end
@@ -276,7 +286,7 @@ module Subflows
   #
   # Requires `CAP_NET_ADMIN` and a connection that the application controls (+control+ of
   # {connect}, {take_control}, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19
-  # or newer.
+  # or newer, with the module `tcp_diag`.
   #
   # Raises:
   #
@@ -291,6 +301,8 @@ module Subflows
   #   address of the peer lacks its interface, so that the choice is the caller's.
   # - {UnreachableError}, {RefusedError}, {TimedOutError}: the network or the peer rejected the
   #   subflow, or did not answer.
+  # - {NoSuchSubflowError}: this host closed the subflow before it had joined ({close}, `ss -K`).
+  # - {UnsupportedError}: the kernel has no `tcp_diag`, or no userspace path manager.
   # - {PeerLimitError}: the peer answered and then reset the subflow, because it accepts no more;
   #   or it accepts none to its initial address.
   #
@@ -314,7 +326,7 @@ module Subflows
   # @return [Subflow]
   # @raise [NotConnectedError, ClosedError, NotMptcpError, NotReadyError, NotControlledError,
   #   NotPermittedError, OtherNamespaceError, AddressNotAvailableError, UnreachableError,
-  #   RefusedError, TimedOutError, PeerLimitError]
+  #   RefusedError, TimedOutError, PeerLimitError, NoSuchSubflowError, UnsupportedError]
   def self.open(sock, local: nil, interface: nil, remote: nil, local_port: 0, backup: false,
                 timeout: 5.0, unbound: false)
     Native.open(sock, local, interface, remote, local_port, backup, timeout, unbound).wait
@@ -428,11 +440,11 @@ module Subflows
   # Raises:
   #
   # {NotMptcpError} for plain TCP and after fallback; {OtherNamespaceError} from another network
-  # namespace.
+  # namespace; {UnsupportedError} if the kernel has no `tcp_diag`.
   #
   # @param sock [IO, #to_io, Integer]
   # @return [Array<Address>]
-  # @raise [NotMptcpError, OtherNamespaceError]
+  # @raise [NotMptcpError, OtherNamespaceError, UnsupportedError]
   def self.addresses(sock)
     Native.addresses(sock)
   end

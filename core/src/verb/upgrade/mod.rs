@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::no_mptcp;
 use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::{fcntl, namespace, socket};
@@ -29,7 +30,8 @@ operation! {
     /// SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock,
     /// IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6
     /// counterparts. Set these after the call. An option that requires a privilege to be set (SO_MARK)
-    /// requires it again.
+    /// requires it again. TCP_DEFER_ACCEPT is copied; on a listener it delays further subflows of
+    /// clients by its time, so clear it.
     ///
     /// # Errors
     /// - `InvalidState` for a socket that is bound, connecting, connected or listening, or that an
@@ -88,18 +90,8 @@ fn no_socket(error: io::Error) -> Error {
     if !socket::lacks_mptcp(&error) {
         return failed(error);
     }
-    let (why, remedy) = if socket::is_forbidden(&error) {
-        (
-            "a security policy denies Multipath TCP to this process",
-            "Allow socket(2) with protocol 262 in the seccomp filter or SELinux policy.",
-        )
-    } else {
-        (
-            "this kernel has no Multipath TCP, or it is switched off",
-            "Run sysctl net.mptcp.enabled=1, on Linux 5.6 or newer.",
-        )
-    };
-    failed(error).with_kind(ErrorKind::Unsupported).detail(why).with_remedy(remedy)
+    let cause = no_mptcp::cause_of(&error);
+    cause.explain(failed(error))
 }
 
 fn used(what: &'static str) -> Error {

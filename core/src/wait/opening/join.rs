@@ -9,13 +9,17 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use crate::door::{Door, Why};
+use crate::cause;
+use crate::door::address_ids::known_addresses;
+use crate::door::{Door, LocalEnd, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow::{self, is_same_end};
+use crate::shared::path_manager::addresses_by_token;
 use crate::shared::socket_state::{query_error, unsteerable_reason};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::sys::cache::QueryError;
 use crate::sys::event::{KernelEvent, KernelEvents};
+use crate::sys::reverse_path;
 use crate::sys::uapi::pm;
 
 use super::ends::RouteState;
@@ -29,6 +33,11 @@ const POLL_MAX: Duration = Duration::from_millis(20);
 /// kernel sends it, which may have to wait for a processor on a busy machine.
 const REASON_GRACE: Duration = Duration::from_secs(1);
 
+/// When an answer is missing. The first segment is repeated after a second, and with it the answer.
+const ANSWER_EXPECTED: Duration = Duration::from_millis(500);
+/// A peer that misses the third segment of the handshake repeats its answer within this time.
+const ANSWER_REPEATED: Duration = Duration::from_millis(1500);
+
 #[derive(Debug)]
 pub(crate) struct Join {
     door: &'static dyn Door,
@@ -36,6 +45,12 @@ pub(crate) struct Join {
     next_poll: Duration,
     /// The peer has answered the first segment.
     is_answered: bool,
+    /// When the library found that out.
+    answered_at: Option<Instant>,
+    began: Instant,
+    /// How many packets this host's reverse-path filter had dropped when no answer had come for a
+    /// while.
+    dropped_before: Option<u64>,
     /// Until when the joined subflow is held back: see [`rest`].
     rest_until: Option<Instant>,
     /// Since when the subflow is no longer in the socket table.
@@ -51,6 +66,9 @@ impl Join {
             plan,
             next_poll: POLL_MIN,
             is_answered: false,
+            answered_at: None,
+            began: Instant::now(),
+            dropped_before: None,
             rest_until: None,
             gone_since: None,
             closing_event: None,
@@ -109,6 +127,10 @@ impl Join {
                     }
                 }
                 self.read(events)?;
+                let is_late = !self.is_answered && self.began.elapsed() > ANSWER_EXPECTED;
+                if is_late && self.dropped_before.is_none() {
+                    self.dropped_before = reverse_path::dropped(sock);
+                }
                 // An event reports the peer's answer. Nothing reports what comes after it.
                 self.next_poll = if self.is_answered {
                     (self.next_poll * 3 / 2).min(POLL_MAX)
@@ -127,7 +149,8 @@ impl Join {
         }
         match &self.closing_event {
             Some(event) => {
-                Err(unsteerable_reason(sock, OPERATION).unwrap_or_else(|| self.join_error(event)))
+                Err(unsteerable_reason(sock, OPERATION)
+                    .unwrap_or_else(|| self.join_error(sock, event)))
             }
             None => match self.gone_since {
                 None => Ok(None),
@@ -177,8 +200,11 @@ impl Join {
         loop {
             let more = events.take(|event| {
                 let ends = event.local.zip(event.remote);
+                // A subflow that this host closes before the answer has no remote port any more.
+                let is_remote =
+                    |r: SocketAddr| is_same_end(r, remote) || is_disconnected(r, remote);
                 let is_ours = event.token == Some(token)
-                    && ends.is_some_and(|(l, r)| is_same_end(l, local) && is_same_end(r, remote));
+                    && ends.is_some_and(|(l, r)| is_same_end(l, local) && is_remote(r));
                 match event.kind {
                     pm::EVENT_SUB_ESTABLISHED if is_ours => is_answered = true,
                     pm::EVENT_SUB_CLOSED if is_ours => self.closing_event = Some(event),
@@ -195,6 +221,7 @@ impl Join {
         }
         if is_answered && !self.is_answered {
             self.is_answered = true;
+            self.answered_at = Some(Instant::now());
             self.next_poll = POLL_MIN;
         }
         Ok(())
@@ -210,15 +237,46 @@ impl Join {
         self.read(events)
     }
 
-    /// The error for a subflow that the peer or the network ended.
-    fn join_error(&self, event: &KernelEvent) -> Error {
+    /// The error for a subflow that the peer, the network or this host ended.
+    fn join_error(&self, sock: BorrowedFd<'_>, event: &KernelEvent) -> Error {
         let remote = self.plan.remote;
         match event.error.map_or(0, i32::from) {
+            libc::ECONNABORTED => cause::ENDED_HERE.error(OPERATION).errno(libc::ECONNABORTED),
+            _ if event.remote.is_some_and(|end| is_disconnected(end, remote)) => {
+                cause::ENDED_HERE.error(OPERATION)
+            }
+            // The peer refuses the first segment by ECONNREFUSED: this reset is the kernel's own.
+            0 | libc::ECONNRESET
+                if !self.is_answered
+                    && matches!(event.reset_reason, None | Some(RESET_BY_OPTIONS)) =>
+            {
+                let what = cause::OPTIONS_STRIPPED.what;
+                cause::OPTIONS_STRIPPED.error(OPERATION).detail(format!("{remote}: {what}"))
+            }
+            0 | libc::ECONNRESET if event.reset_reason.is_none() && self.is_forgotten(sock) => {
+                cause::ENDED_HERE.error(OPERATION)
+            }
             0 | libc::ECONNRESET => self.reset_by_peer(event.reset_reason),
-            libc::ECONNREFUSED => Error::os(OPERATION, libc::ECONNREFUSED)
+            // A peer that has reached its limit may refuse the first segment, with the reason.
+            libc::ECONNREFUSED if is_limit(event.reset_reason) => {
+                self.reset_by_peer(event.reset_reason)
+            }
+            libc::ECONNREFUSED => cause::REFUSED_JOIN
+                .error(OPERATION)
+                .errno(libc::ECONNREFUSED)
                 .detail(format!("{remote} refused the subflow")),
-            errno => Error::os(OPERATION, errno).detail(format!("the subflow to {remote} failed")),
+            errno => self.plan.way().error(OPERATION, errno),
         }
+    }
+
+    /// Reports whether the kernel has forgotten the local address: it does when a command closes the
+    /// subflow, and the event is then the same as for a reset by the peer without a reason.
+    fn is_forgotten(&self, sock: BorrowedFd<'_>) -> bool {
+        let LocalEnd { ip, port, .. } = self.plan.local;
+        // Before Linux 6.10 the kernel does not list the addresses.
+        addresses_by_token(sock)
+            && known_addresses(sock, self.plan.token)
+                .is_ok_and(|known| !known.iter().any(|known| known.ip == ip && known.port == port))
     }
 
     /// The error for a subflow that the peer reset, before or after its answer.
@@ -226,31 +284,76 @@ impl Join {
         let remote = self.plan.remote;
         let reason_text = reason
             .map_or(String::new(), |reason| format!(" (reason {reason} of RFC 8684, section 3.6)"));
-        // A peer that has reached its limit sends the reason "lack of resources" or "administratively
-        // prohibited", or none.
-        if self.is_answered && matches!(reason, None | Some(0 | 2 | 3)) {
+        if is_limit(reason) || (self.is_answered && reason.is_none()) {
+            let what = if self.is_answered {
+                "answered the subflow, then reset it"
+            } else {
+                "refused the subflow"
+            };
             Error::new(ErrorKind::PeerLimit, OPERATION)
-                .detail(format!("{remote} answered the subflow, then reset it{reason_text}"))
+                .detail(format!("{remote} {what}{reason_text}"))
         } else {
-            Error::new(ErrorKind::Refused, OPERATION)
+            cause::REFUSED_JOIN
+                .error(OPERATION)
                 .detail(format!("{remote} reset the subflow{reason_text}"))
         }
     }
 
-    pub(crate) fn timed_out(&self) -> Error {
+    /// The error of a subflow that has not joined in time.
+    pub(crate) fn timed_out(&self, sock: BorrowedFd<'_>) -> Error {
         let Plan { local, remote, .. } = &self.plan;
-        if self.plan.route == RouteState::Missing && !self.is_answered {
+        if self.plan.route == RouteState::Missing && self.answered_at.is_none() {
             return Error::new(ErrorKind::Unreachable, OPERATION).detail(format!(
                 "no route leads to {} by the interface, and no neighbour has the address",
                 remote.ip()
             ));
         }
-        Error::new(ErrorKind::TimedOut, OPERATION).detail(if self.is_answered {
-            format!("{remote} answered, but did not acknowledge the subflow in time")
-        } else {
-            format!("{remote} did not answer {} in time", local.ip)
-        })
+        let error = |detail| Error::new(ErrorKind::TimedOut, OPERATION).detail(detail);
+        let Some(answered) = self.answered_at else {
+            let silent = error(format!("{remote} did not answer {} in time", local.ip));
+            return self.filtered(sock).unwrap_or(silent);
+        };
+        let (local, remote) = self.ends();
+        let heard = listed(sock, local, remote).ok().flatten();
+        if answered.elapsed() > ANSWER_REPEATED && heard.is_some_and(|s| s.segments_received <= 1) {
+            return cause::DEFERRED_ACCEPT.error(OPERATION).detail(format!(
+                "{remote} answered, and then neither acknowledged the subflow nor repeated its answer"
+            ));
+        }
+        error(format!("{remote} answered, but did not acknowledge the subflow in time"))
     }
+
+    /// The error if this host has dropped packets while nothing came back, because the route back to
+    /// their sender is another one.
+    fn filtered(&self, sock: BorrowedFd<'_>) -> Option<Error> {
+        let dropped = reverse_path::dropped(sock)?.checked_sub(self.dropped_before?)?;
+        if dropped == 0 || !self.plan.remote.is_ipv4() {
+            return None;
+        }
+        let name = self.plan.way().interface_name().unwrap_or_else(|| "INTERFACE".to_owned());
+        let remote = self.plan.remote;
+        Some(Error::new(ErrorKind::TimedOut, OPERATION)
+            .detail(format!(
+                "no answer of {remote} arrived, and this host's reverse-path filter dropped {dropped} \
+                 packets meanwhile (IPReversePathFilter)"
+            ))
+            .with_remedy(format!("Make the filter loose: sysctl net.ipv4.conf.{name}.rp_filter=2.")))
+    }
+}
+
+/// Reports whether this is the remote end of a subflow that was disconnected: without its port.
+fn is_disconnected(end: SocketAddr, remote: SocketAddr) -> bool {
+    end.port() == 0 && end.ip() == remote.ip()
+}
+
+/// The reason with which the kernel resets a subflow whose answer has no Multipath TCP option
+/// (`MPTCP_RST_EMPTCP`).
+const RESET_BY_OPTIONS: u32 = 1;
+
+/// Reports whether a peer that has reached its limit gives this reason: "unspecified", "lack of resources"
+/// or "administratively prohibited".
+fn is_limit(reason: Option<u32>) -> bool {
+    matches!(reason, Some(0 | 2 | 3))
 }
 
 fn listed(sock: BorrowedFd<'_>, local: SocketAddr, remote: SocketAddr) -> Result<Option<Subflow>> {

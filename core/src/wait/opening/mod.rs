@@ -10,10 +10,12 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use crate::cause;
 use crate::door::events::follow;
 use crate::door::path_manager::path_manager;
 use crate::door::{self, Door, Refused, Why};
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{
@@ -21,8 +23,10 @@ use crate::shared::socket_state::{
     unsteerable_reason,
 };
 use crate::shared::subflow::Subflow;
+use crate::sys::cache;
 use crate::sys::event::KernelEvents;
 use crate::sys::mptcp::{self, RawInfo};
+use crate::sys::sock_diag::SockDiag;
 use crate::sys::{fork, poll};
 use crate::wait::wake_fd::WakeFd;
 use ends::{Choice, RouteState, choose};
@@ -92,6 +96,7 @@ impl<S: AsFd> Opening<S> {
             let not_connected = || Error::new(ErrorKind::NotConnected, OPERATION);
             return Err(unsteerable_reason(fd, OPERATION).unwrap_or_else(not_connected));
         }
+        require_subflow_table(fd)?;
         // Subscribe before the first segment is sent, so that no answer is missed.
         let events = follow(door, Some(fd), OPERATION)?;
         let options = options.clone();
@@ -225,7 +230,7 @@ impl<S: AsFd> Opening<S> {
             return Ok(None);
         }
         Err(match &self.stage {
-            Stage::Joining(join) => join.timed_out(),
+            Stage::Joining(join) => join.timed_out(self.sock.as_fd()),
             Stage::Waiting(Some(error)) => error.clone(),
             _ => Error::new(ErrorKind::TimedOut, OPERATION)
                 .detail("the connection did not become ready in time")
@@ -284,10 +289,18 @@ impl<S: AsFd> Opening<S> {
         };
         let why = refused.why;
         let error = refused.during(OPERATION);
+        let way = plan.way();
         match why {
             Why::NotReady => self.not_ready(error),
+            Why::PortTaken if !plan.is_port_given => Err(cause::NO_PORT_LEFT.explain(error)),
+            _ if way.blocked_by(error.raw_os_error().unwrap_or(0)).is_some() => {
+                Err(way.error(OPERATION, error.raw_os_error().unwrap_or(0)))
+            }
             // The route has gone since it was asked for, or a routing rule hides it from the socket.
-            Why::Other if error.raw_os_error() == Some(libc::ENETUNREACH) => self.not_yet(error),
+            Why::Other if error.raw_os_error() == Some(libc::ENETUNREACH) => {
+                self.not_yet(way.unreachable(error))
+            }
+            Why::Other if error.kind() == ErrorKind::Unreachable => Err(way.unreachable(error)),
             Why::Invalid => {
                 Err(unsteerable_reason(sock, OPERATION)
                     .unwrap_or_else(|| self.rejected(&plan, error)))
@@ -302,7 +315,7 @@ impl<S: AsFd> Opening<S> {
         let sock = self.sock.as_fd();
         let manager = mptcp::info(sock).map(|info| path_manager(self.door, sock, &info));
         if matches!(manager, Ok(PathManager::Kernel)) {
-            return error.with_kind(ErrorKind::NotControlled);
+            return not_controlled(sock, OPERATION);
         }
         let (from, to) = (plan.local.ip, plan.remote);
         error
@@ -396,6 +409,12 @@ impl<S: AsFd> Drop for Opening<S> {
     fn drop(&mut self) {
         self.undo();
     }
+}
+
+/// Fails if this kernel cannot show whether a subflow has joined: the library would take every subflow
+/// for one that has ended.
+fn require_subflow_table(sock: BorrowedFd<'_>) -> Result<()> {
+    cache::with_socket_for(sock, SockDiag::prove_tcp).map_err(|error| query_error(OPERATION, error))
 }
 
 /// Reports whether sent data is unacknowledged: its acknowledgement makes the connection ready.

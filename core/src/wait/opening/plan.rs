@@ -7,8 +7,10 @@ use super::ends::{Ends, RouteState};
 use super::{OPERATION, Open, rest};
 use crate::door::LocalEnd;
 use crate::door::address_ids::{UnusedId, known_addresses, unused_id};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::shared::diag_subflow::is_same_end;
+use crate::shared::network::Way;
+use crate::shared::not_controlled::not_controlled;
 use crate::shared::port;
 use crate::shared::socket_state::{query_error, unsteerable_reason};
 use crate::shared::subflow::list_fd;
@@ -39,6 +41,11 @@ pub(super) fn plan(sock: BorrowedFd<'_>, token: u32, options: &Open, ends: Ends)
 }
 
 impl Plan {
+    /// Where the subflow's first segment goes.
+    pub(super) fn way(&self) -> Way {
+        Way { local: self.local.ip, remote: self.remote, interface: self.local.interface }
+    }
+
     /// Chooses the port and the address id for one try. If an id is returned, claim it before the try.
     ///
     /// Each subflow gets a source port of its own. The reply to the kernel's command identifies no
@@ -55,7 +62,7 @@ impl Plan {
             Ok(known) => known,
             Err(QueryError::Netlink(refusal)) if refusal.errno == libc::EINVAL => {
                 // The kernel also answers this if the connection has ended.
-                let controlled = || Error::new(ErrorKind::NotControlled, OPERATION);
+                let controlled = || not_controlled(sock, OPERATION);
                 return Err(unsteerable_reason(sock, OPERATION)
                     .unwrap_or_else(|| controlled().kernel(refusal.text)));
             }

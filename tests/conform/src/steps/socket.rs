@@ -329,6 +329,7 @@ fn option(request: Request, arguments: &Arguments) -> Result<Request> {
         "SO_PROTOCOL" => (1, 38),
         "TCP_NODELAY" => (6, 1),
         "TCP_KEEPIDLE" => (6, 4),
+        "TCP_DEFER_ACCEPT" => (6, 9),
         "TCP_IS_MPTCP" => (6, 43),
         "IPV6_V6ONLY" => (41, 26),
         "TCP_REPAIR" => (6, 19),

@@ -9,7 +9,7 @@ import java.util.Map;
  * A Multipath TCP connection of the network namespace, of any process.
  */
 public final class Connection extends Row {
-    private static final int WIDTH = 33;
+    private static final int WIDTH = 34;
 
     Connection(long[] words, int at) {
         super(words, at);
@@ -93,6 +93,14 @@ public final class Connection extends Row {
         return Details.all(words(), at(32));
     }
 
+    /**
+     * Whether the connection fell back to plain TCP: it has one path, and no further one can be
+     * opened.
+     */
+    public boolean isFallenBack() {
+        return word(33) != 0;
+    }
+
     @Override
     void fields(Map<String, Object> fields) {
         fields.put("token", token());
@@ -105,5 +113,6 @@ public final class Connection extends Row {
         fields.put("sendQueue", sendQueue());
         fields.put("info", info());
         fields.put("subflows", subflows());
+        fields.put("isFallenBack", isFallenBack());
     }
 }

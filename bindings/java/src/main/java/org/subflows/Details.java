@@ -12,7 +12,7 @@ import java.util.OptionalLong;
  * The entry of one subflow in the kernel's socket table: what {@code list} does not report.
  */
 public final class Details extends Row {
-    private static final int WIDTH = 22;
+    private static final int WIDTH = 25;
 
     Details(long[] words, int at) {
         super(words, at);
@@ -147,6 +147,29 @@ public final class Details extends Row {
         return word(21);
     }
 
+    /**
+     * Time since anything was last received, if the path is silent: see the field of the same name
+     * of the subflows that {@code list} reports.
+     */
+    public Optional<Duration> unanswered() {
+        return has(3) ? Optional.of(millis(22)) : Optional.empty();
+    }
+
+    /**
+     * Whether the local address no longer belongs to this host.
+     */
+    public boolean isAddressGone() {
+        return word(23) != 0;
+    }
+
+    /**
+     * Whether the interface that the subflow is bound to, or else the one that owns the local
+     * address, is down, has no carrier, or no longer exists.
+     */
+    public boolean isCarrierGone() {
+        return word(24) != 0;
+    }
+
     @Override
     void fields(Map<String, Object> fields) {
         fields.put("local", local());
@@ -166,5 +189,8 @@ public final class Details extends Row {
         fields.put("bytesSent", bytesSent());
         fields.put("bytesReceived", bytesReceived());
         fields.put("bytesRetransmitted", bytesRetransmitted());
+        fields.put("unanswered", unanswered());
+        fields.put("isAddressGone", isAddressGone());
+        fields.put("isCarrierGone", isCarrierGone());
     }
 }

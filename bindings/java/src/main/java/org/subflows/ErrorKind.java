@@ -21,7 +21,8 @@ public enum ErrorKind {
     NOT_READY(3),
     /**
      * The kernel's path manager manages this connection. Take control before connecting: {@code
-     * connect} with control, or {@code takeControl}.
+     * connect} with control, or {@code takeControl}. For accepted connections, run sysctl
+     * net.mptcp.path_manager=userspace before clients connect.
      */
     NOT_CONTROLLED(4),
     /**
@@ -48,8 +49,8 @@ public enum ErrorKind {
      */
     REFUSED(9),
     /**
-     * The address cannot be reached. Check the routes of the interface: ip route get REMOTE from
-     * LOCAL.
+     * The address cannot be reached. Check the routes: ip route get REMOTE from LOCAL oif
+     * INTERFACE.
      */
     UNREACHABLE(10),
     /**

@@ -5,13 +5,14 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
  * One live subflow of a connection: its path and its counters.
  */
 public final class Subflow extends Row {
-    private static final int WIDTH = 33;
+    private static final int WIDTH = 34;
 
     Subflow(long[] words, int at) {
         super(words, at);
@@ -224,6 +225,15 @@ public final class Subflow extends Row {
         return micros(32);
     }
 
+    /**
+     * Time since anything was last received, if the path is silent: the oldest unacknowledged
+     * segment was sent again ({@code retransmits}), and nothing has come back since. Absent if no
+     * answer is missing, also on an end that only receives: see {@code lastDataReceived} there.
+     */
+    public Optional<Duration> unanswered() {
+        return has(1) ? Optional.of(millis(33)) : Optional.empty();
+    }
+
     @Override
     void fields(Map<String, Object> fields) {
         fields.put("id", id());
@@ -254,5 +264,6 @@ public final class Subflow extends Row {
         fields.put("lastDataReceived", lastDataReceived());
         fields.put("lastAcknowledgement", lastAcknowledgement());
         fields.put("busy", busy());
+        fields.put("unanswered", unanswered());
     }
 }

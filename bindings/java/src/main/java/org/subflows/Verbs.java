@@ -32,7 +32,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -56,7 +57,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -80,7 +82,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -104,7 +107,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -250,6 +254,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(Socket sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -263,6 +269,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(ServerSocket sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -276,6 +284,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(NetworkChannel sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -289,6 +299,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(int sock) throws SubflowsException {
         return Status.only(Native.status(null, sock));
@@ -408,11 +420,12 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(Socket sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -420,11 +433,12 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(ServerSocket sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -432,11 +446,12 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(NetworkChannel sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -444,11 +459,12 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(int sock, long id) throws SubflowsException {
         return Details.only(Native.details(null, sock, id));
@@ -479,11 +495,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(Socket sock) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
@@ -514,11 +530,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(Socket sock, OpenOptions options) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
@@ -549,11 +565,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(ServerSocket sock) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
@@ -584,11 +600,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(ServerSocket sock, OpenOptions options) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
@@ -619,11 +635,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(NetworkChannel sock) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
@@ -654,11 +670,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(NetworkChannel sock, OpenOptions options) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
@@ -689,11 +705,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(int sock) throws IOException {
         return Opening.open(null, sock, OpenOptions.defaults().words());
@@ -724,11 +740,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(int sock, OpenOptions options) throws IOException {
         return Opening.open(null, sock, options.words());
@@ -1119,7 +1135,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(Socket sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1134,7 +1150,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(ServerSocket sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1149,7 +1165,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(NetworkChannel sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1164,7 +1180,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(int sock) throws SubflowsException {
         return Address.all(Native.addresses(null, sock), 0);

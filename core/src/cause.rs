@@ -1,0 +1,151 @@
+//! The table of causes: why something is not possible on this host, to which kind of error that belongs,
+//! and the remedy. Capabilities, doors and verbs report a cause in the words of this table.
+
+use crate::error::{Error, ErrorKind};
+
+/// Why something is not possible, and what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cause {
+    pub(crate) kind: ErrorKind,
+    /// What is missing or in the way, as a clause.
+    pub(crate) what: &'static str,
+    /// What helps, as a sentence.
+    pub(crate) remedy: &'static str,
+}
+
+impl Cause {
+    /// Returns the error of that operation.
+    pub(crate) fn error(self, operation: &'static str) -> Error {
+        self.explain(Error::new(self.kind, operation))
+    }
+
+    /// Gives an error the kind, the text and the remedy of this cause.
+    pub(crate) fn explain(self, error: Error) -> Error {
+        error.with_kind(self.kind).detail(self.what).with_remedy(self.remedy)
+    }
+}
+
+/// Declares the table: name, kind, what, remedy.
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])* $name:ident = $kind:ident, $what:literal, $remedy:literal;)*) => {
+        $($(#[doc = $doc])* pub(crate) const $name: Cause =
+            Cause { kind: ErrorKind::$kind, what: $what, remedy: $remedy };)*
+
+        #[cfg(test)]
+        const ALL: &[Cause] = &[$($name),*];
+    };
+}
+
+causes! {
+    // Multipath TCP itself.
+
+    NO_MPTCP = Unsupported, "this kernel has no Multipath TCP",
+        "Use Linux 5.6 or newer, with CONFIG_MPTCP.";
+    SWITCHED_OFF = Unsupported, "Multipath TCP is switched off in this network namespace",
+        "Run sysctl net.mptcp.enabled=1.";
+    /// By a seccomp filter or an SELinux policy, with any error number.
+    MPTCP_DENIED = Unsupported, "a security policy denies Multipath TCP to this process",
+        "Allow socket(2) with protocol 262 in the seccomp filter or SELinux policy.";
+
+    // What the kernel reports.
+
+    NO_INFO = Unsupported, "this kernel does not report the state of Multipath TCP sockets",
+        "Use Linux 5.16 or newer.";
+    NO_FULL_INFO = Unsupported,
+        "this kernel does not report all subflows in one call, so the library makes several",
+        "Use Linux 6.5 or newer.";
+    SIMULATED = Unsupported, "switched off by the variable SUBFLOWS_WITHOUT",
+        "Unset SUBFLOWS_WITHOUT.";
+    NO_MPTCP_DIAG = Unsupported, "this kernel does not list Multipath TCP connections",
+        "Load the module on the host: modprobe mptcp_diag.";
+    NO_TCP_DIAG = Unsupported, "this kernel does not look up TCP sockets, so no subflow can be found",
+        "Load the module on the host: modprobe tcp_diag.";
+    NO_EVENTS = Unsupported, "this kernel does not report events",
+        "Use Linux 5.12 or newer.";
+    NO_DESTROY = Unsupported, "this kernel cannot close a subflow that its own path manager opened",
+        "Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control of the connection before it \
+         connects.";
+
+    // The path manager.
+
+    NO_PATH_MANAGER = Unsupported, "the kernel's path manager does not answer",
+        "Use Linux 5.7 or newer.";
+    NO_USERSPACE = Unsupported, "this kernel has no userspace path manager",
+        "Use Linux 5.19 or newer, with CONFIG_MPTCP.";
+    ACCEPTED = NotControlled, "the kernel's path manager manages this accepted connection",
+        "Run sysctl net.mptcp.path_manager=userspace on this host before clients connect: the setting \
+         at the time of the handshake decides.";
+
+    // Rights.
+
+    NO_CAPABILITY = NotPermitted, "this process lacks CAP_NET_ADMIN over its network namespace",
+        "Run the program with CAP_NET_ADMIN: as root, in a service with \
+         AmbientCapabilities=CAP_NET_ADMIN, or by \
+         setpriv --inh-caps +net_admin --ambient-caps +net_admin.";
+    /// Root of a user namespace, in a network namespace that belongs to another one.
+    USER_NAMESPACE = NotPermitted,
+        "CAP_NET_ADMIN of this user namespace does not extend to its network namespace",
+        "Give the container a network namespace of its own (unshare --net, podman without \
+         --network=host), or run the program with CAP_NET_ADMIN outside the user namespace.";
+    /// systemd's RestrictAddressFamilies, or another filter of socket(2).
+    NETLINK_DENIED = NotPermitted, "a security policy denies netlink sockets to this process",
+        "Allow AF_NETLINK: in a systemd service, RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK.";
+    READ_ONLY_SETTINGS = NotPermitted,
+        "net.mptcp.path_manager cannot be written: /proc/sys is read-only",
+        "Start a container with --sysctl net.mptcp.path_manager=userspace; set \
+         ProtectKernelTunables=no in a systemd service.";
+    HIDDEN_SETTINGS = NotPermitted, "net.mptcp.path_manager cannot be read: /proc/sys is hidden",
+        "Mount /proc completely: without ProcSubset=pid in a systemd service, without subset=pid in a \
+         mount.";
+    UNWRITABLE_SETTINGS = NotPermitted, "net.mptcp.path_manager cannot be written",
+        "Run the program as root of the network namespace's user namespace, or run \
+         sysctl net.mptcp.path_manager=userspace before it.";
+    /// A filter of clone, flock, or the open of the namespace's file.
+    HELPER_DENIED = NotPermitted,
+        "a security policy denies a system call that taking control requires (clone, flock or \
+         connect)",
+        "Allow clone(2) with CLONE_VM and CLONE_VFORK, flock(2) and connect(2) in the seccomp filter or \
+         SELinux policy.";
+    NO_PROCESS = Os, "the limit of processes is reached, and taking control requires one more",
+        "Raise the limit: ulimit -u, or TasksMax= in a systemd service.";
+
+    // The network.
+
+    PROHIBIT_ROUTE = Unreachable, "its route has the type prohibit",
+        "Find the route or rule and change it: ip route show table all type prohibit, and ip rule.";
+    BLACKHOLE_ROUTE = Unreachable, "its route has the type blackhole",
+        "Find the route or rule and change it: ip route show table all type blackhole, and ip rule.";
+    UNREACHABLE_ROUTE = Unreachable, "its route has the type unreachable, or its neighbor is unknown",
+        "Find the route or rule and change it: ip route show table all type unreachable, and ip rule.";
+    REJECTED_ON_PATH = Unreachable, "a host or a firewall on the path rejects the packets",
+        "Check the firewalls of the peer and of the routers before it: traceroute --tcp.";
+    NO_PORT_LEFT = AddressNotAvailable,
+        "no local port of net.ipv4.ip_local_port_range is left",
+        "Close other connections, pass a local port outside of the range, or widen it: \
+         sysctl net.ipv4.ip_local_port_range=\"10000 65535\".";
+    OPTIONS_STRIPPED = Refused, "the answer had no Multipath TCP option, so this kernel reset the subflow",
+        "Use another path: a middlebox on this one removes Multipath TCP's options.";
+    REFUSED_JOIN = Refused, "the peer refused the subflow",
+        "Check on the peer that its listener is still open (ss -Mtln), that no firewall rejects the \
+         subflow, and that its limit allows one more: ip mptcp limits.";
+    ENDED_HERE = NoSuchSubflow,
+        "this host closed the subflow before it had joined (`close`, ss -K, or another program)",
+        "Open it again if it is still wanted: the connection goes on.";
+    DEFERRED_ACCEPT = TimedOut,
+        "the peer answered, and then neither acknowledged the subflow nor repeated its answer",
+        "Switch off TCP_DEFER_ACCEPT on the peer's listener (Apache: AcceptFilter http none; nginx: \
+         listen without `deferred`), or check that packets from the peer pass on that path.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_a_clause_and_a_remedy_that_is_a_sentence() {
+        for Cause { what, remedy, .. } in ALL {
+            assert!(!what.is_empty() && !what.ends_with('.'), "{what}");
+            assert!(remedy.ends_with('.') && remedy.starts_with(char::is_uppercase), "{remedy}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The error for a connection that the kernel's path manager manages.
+
+use std::os::fd::BorrowedFd;
+
+use crate::cause;
+use crate::error::{Error, ErrorKind};
+use crate::shared::diag_subflow::{self, Depth};
+use crate::shared::subflow::list_fd;
+use crate::sys::mptcp;
+use crate::sys::uapi::diag;
+
+/// Returns the error. It depends on which end the socket is: control of an accepted connection cannot be
+/// taken before it is connected.
+pub(crate) fn not_controlled(sock: BorrowedFd<'_>, operation: &'static str) -> Error {
+    match is_accepted(sock) {
+        Some(true) => cause::ACCEPTED.error(operation),
+        _ => Error::new(ErrorKind::NotControlled, operation),
+    }
+}
+
+/// Reports whether the connection was accepted; `None` if its initial subflow is gone.
+fn is_accepted(sock: BorrowedFd<'_>) -> Option<bool> {
+    let token = mptcp::info(sock).ok()?.raw.mptcpi_token;
+    let subflows = list_fd(sock, "").ok()?;
+    let mut flags = subflows.iter().filter_map(|subflow| {
+        let ends = (subflow.local, subflow.remote);
+        Some(diag_subflow::find(sock, token, ends, Depth::Shallow).ok()?.flags)
+    });
+    let joins = diag::FLAG_JOIN_LOC | diag::FLAG_JOIN_REM;
+    flags.find(|flags| flags & joins == 0).map(|flags| flags & diag::FLAG_CAPABLE_LOC == 0)
+}

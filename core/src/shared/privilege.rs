@@ -1,0 +1,50 @@
+//! Why the kernel refuses this process an act, or a netlink socket.
+
+use crate::cause::{self, Cause};
+use crate::sys::socket;
+
+/// From <linux/capability.h>.
+const CAP_NET_ADMIN: u32 = 12;
+
+/// Returns what a refusal by netlink with that error number means, if this process is the reason.
+pub(crate) fn cause(errno: i32) -> Option<Cause> {
+    match errno {
+        // Either the kernel refused the act, or a policy refuses the socket on which to ask for it.
+        libc::EPERM => Some(denied().unwrap_or_else(missing)),
+        libc::EACCES | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::ENOSYS | libc::EINVAL => {
+            denied()
+        }
+        _ => None,
+    }
+}
+
+fn denied() -> Option<Cause> {
+    let made = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_GENERIC);
+    match made.map_err(|error| error.raw_os_error()) {
+        Ok(_) | Err(Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) => None,
+        Err(_) => Some(cause::NETLINK_DENIED),
+    }
+}
+
+/// Returns why this process may not change subflows.
+pub(crate) fn missing() -> Cause {
+    if has_net_admin() && is_in_user_namespace() {
+        cause::USER_NAMESPACE
+    } else {
+        cause::NO_CAPABILITY
+    }
+}
+
+/// Reports whether the thread has CAP_NET_ADMIN over its own user namespace.
+fn has_net_admin() -> bool {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let bits = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    bits.is_some_and(|bits| bits & (1 << CAP_NET_ADMIN) != 0)
+}
+
+/// Reports whether the process is in another user namespace than the host's, whose map is the identity.
+fn is_in_user_namespace() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    !map.is_empty() && !map.split_whitespace().eq(["0", "0", "4294967295"])
+}

@@ -1,0 +1,126 @@
+//! Kernels without a module or an option.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use subflows::{Announce, Connect, ConnectionsOptions, ErrorKind, Family, Listen, Open, State};
+use subflows_lab::{Net, ready};
+
+use crate::common::child::{helper, is_child};
+use crate::common::{connect_between, deny};
+use crate::{lacks, plays, told};
+
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_tcp_diag() {
+    if !is_child() {
+        return;
+    }
+    let namespace = subflows_lab::Namespace::new().unwrap();
+    let _entered = namespace.enter().unwrap();
+    let (kind, text, remedy) = (ErrorKind::Unsupported, "TCP sockets", "modprobe tcp_diag");
+    lacks("details", text, remedy);
+    for ip in LOOPBACK {
+        let pair = connect_between(&namespace, &namespace, ip, &Connect::new().control(true));
+        assert!(!subflows::status(&pair.client).unwrap().is_ready);
+        pair.make_ready();
+        assert!(subflows::status(&pair.client).unwrap().is_ready);
+        told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
+        // Nothing was begun.
+        let [only] = &subflows::list(&pair.client).unwrap()[..] else { panic!("not one") };
+        told(subflows::details(&pair.client, only.id), kind, text, remedy);
+        told(subflows::addresses(&pair.client), kind, text, remedy);
+        // The path manager's own list of addresses is enough for this.
+        subflows::announce(&pair.client, ip, &Announce::new()).unwrap().withdraw().unwrap();
+        let last = subflows::close(&pair.client, only.id).unwrap_err();
+        assert_eq!(last.kind(), ErrorKind::InvalidState);
+        let with = ConnectionsOptions::new().subflows(true);
+        told(subflows::connections(&with), kind, text, remedy);
+        let all = subflows::connections(&ConnectionsOptions::new()).unwrap();
+        assert!(!all.is_empty());
+        assert!(pair.moves_data());
+    }
+    println!("all played");
+}
+
+/// The kernel answers each look-up as if the subflow did not exist: `open` once took a good subflow for
+/// one that the peer had taken back, and destroyed it.
+#[test]
+fn without_tcp_diag_open_once_destroyed_the_good_subflow() {
+    if !ready() {
+        return;
+    }
+    let mut helper = helper("kernels::helper_without_tcp_diag");
+    helper.env("SUBFLOWS_WITHOUT", "tcp_diag");
+    plays(helper);
+}
+
+/// From <linux/mptcp.h>.
+const SOL_MPTCP: i32 = 284;
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_mptcp_info() {
+    if !is_child() {
+        return;
+    }
+    let namespace = subflows_lab::Namespace::new().unwrap();
+    let _entered = namespace.enter().unwrap();
+    for errno in [libc::EOPNOTSUPP, libc::ENOPROTOOPT] {
+        deny::deny(libc::SYS_getsockopt, (1, SOL_MPTCP), errno);
+        let (kind, text, remedy) = (ErrorKind::Unsupported, "state of Multipath TCP", "Linux 5.16");
+        lacks("info", text, remedy);
+        for family in [Family::V4, Family::V6] {
+            let sock = subflows::socket(family).unwrap();
+            told(subflows::status(&sock), kind, text, remedy);
+            told(subflows::take_control(&sock), kind, text, remedy);
+            told(subflows::upgrade(&sock), kind, text, remedy);
+        }
+        for ip in LOOPBACK {
+            let pair = connect_between(&namespace, &namespace, ip, &Connect::new());
+            assert!(pair.moves_data());
+            told(subflows::status(&pair.client), kind, text, remedy);
+            told(subflows::list(&pair.client), kind, text, remedy);
+            told(subflows::info(&pair.client), kind, text, remedy);
+            told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
+            told(subflows::close(&pair.client, 1), kind, text, remedy);
+        }
+    }
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    assert_eq!(subflows::status(&tcp).unwrap().state, State::Tcp);
+    println!("all played");
+}
+
+/// Linux 5.6 to 5.15 have no MPTCP_INFO: every connection was once reported as fallen back.
+#[test]
+fn before_5_16_every_connection_once_fell_back() {
+    if ready() {
+        plays(helper("kernels::helper_without_mptcp_info"));
+    }
+}
+
+/// `connections` once showed a fallen-back connection as a Multipath TCP one.
+#[test]
+fn a_connection_that_fell_back_is_listed_as_such() {
+    if !ready() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    for to in net.paths[0].server_ips() {
+        let plain = net.server.run(|| std::net::TcpListener::bind((to, 0))).unwrap();
+        let to_plain = plain.local_addr().unwrap();
+        let fallen = net.client.run(|| subflows::connect(to_plain, &Connect::new())).unwrap();
+        let _accepted = plain.accept().unwrap();
+        assert_eq!(subflows::status(&fallen).unwrap().state, State::FellBack);
+        let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
+        let to_mptcp = listener.local_addr().unwrap();
+        let _good = net.client.run(|| subflows::connect(to_mptcp, &Connect::new())).unwrap();
+        let all = net.client.run(|| subflows::connections(&ConnectionsOptions::new())).unwrap();
+        let of = |remote| all.iter().find(|found| found.remote == remote).unwrap();
+        assert!(of(to_plain).is_fallen_back);
+        assert!(!of(to_mptcp).is_fallen_back);
+        let token = of(to_plain).token;
+        assert!(net.client.run(|| subflows::connection(token)).unwrap().is_fallen_back);
+    }
+}

@@ -1,0 +1,233 @@
+//! Sandboxes of containers and services: the cause that is found is the one whose remedy is given.
+
+use std::process::Command;
+
+use subflows::{Connect, ErrorKind, Family, Listen, Open, State};
+use subflows_lab::{Namespace, ready};
+
+use crate::common::child::{helper, is_child};
+use crate::common::{connect_between, deny, raw};
+use crate::{lacks, plays, told};
+
+/// Runs a helper inside a command that sets up a sandbox.
+fn plays_inside(wrapper: &[&str], name: &str) {
+    let inside = helper(name);
+    let mut command = Command::new("unshare");
+    command.args(wrapper).arg(std::env::current_exe().unwrap()).args(inside.get_args());
+    for (name, value) in inside.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let namespace = Namespace::new().unwrap();
+    let _entered = namespace.enter().unwrap();
+    plays(command);
+}
+
+/// Checks what `take_control`, `connect` with control and the capability report, and that nothing else
+/// is affected.
+#[track_caller]
+fn no_control(kind: ErrorKind, text: &str, remedy: &str) {
+    for to in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = subflows::listen(to, &Listen::new()).unwrap();
+        let to = listener.local_addr().unwrap();
+        let sock = subflows::socket(to).unwrap();
+        told(subflows::take_control(&sock), kind, text, remedy);
+        told(subflows::connect(to, &Connect::new().control(true)), kind, text, remedy);
+        let client = subflows::connect(to, &Connect::new()).unwrap();
+        assert_eq!(subflows::status(&client).unwrap().state, State::Mptcp);
+    }
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_in_a_user_namespace() {
+    if !is_child() {
+        return;
+    }
+    let (text, remedy) = ("this user namespace", "outside the user namespace");
+    no_control(ErrorKind::NotPermitted, text, remedy);
+    for name in ["steer", "take_control", "close_any", "events"] {
+        lacks(name, text, remedy);
+    }
+    println!("all played");
+}
+
+/// It is root, has CAP_NET_ADMIN, and was once told to become root.
+#[test]
+fn root_of_a_user_namespace_is_not_told_to_become_root() {
+    if ready() {
+        plays_inside(&["-Ur"], "sandboxes::helper_in_a_user_namespace");
+    }
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_proc_sys() {
+    if !is_child() {
+        return;
+    }
+    let (text, remedy) = ("/proc/sys is hidden", "ProcSubset=pid");
+    no_control(ErrorKind::NotPermitted, text, remedy);
+    lacks("take_control", text, remedy);
+    println!("all played");
+}
+
+/// Such a service was once told that its kernel is older than Linux 5.19.
+#[test]
+fn a_hidden_proc_sys_is_not_an_old_kernel() {
+    if ready() {
+        let script = "mount -t proc -o subset=pid proc /proc && exec \"$0\" \"$@\"";
+        plays_inside(&["-mpf", "sh", "-c", script], "sandboxes::helper_without_proc_sys");
+    }
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_with_read_only_settings() {
+    if !is_child() {
+        return;
+    }
+    no_control(ErrorKind::NotPermitted, "read-only", "ProtectKernelTunables=no");
+    no_control(ErrorKind::NotPermitted, "read-only", "--sysctl net.mptcp.path_manager=userspace");
+    lacks("take_control", "read-only", "ProtectKernelTunables=no");
+    println!("all played");
+}
+
+/// A service was once told to start its container in another way.
+#[test]
+fn read_only_settings_name_the_service_and_the_container() {
+    if ready() {
+        let script = "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && \
+                      exec \"$0\" \"$@\"";
+        plays_inside(&["-m", "sh", "-c", script], "sandboxes::helper_with_read_only_settings");
+    }
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_netlink() {
+    if !is_child() {
+        return;
+    }
+    let namespace = Namespace::current().unwrap();
+    let pairs: Vec<_> = ["127.0.0.1", "::1"]
+        .map(|ip| {
+            let control = Connect::new().control(true);
+            let pair = connect_between(&namespace, &namespace, ip.parse().unwrap(), &control);
+            pair.make_ready();
+            pair
+        })
+        .into();
+    for errno in [libc::EAFNOSUPPORT, libc::EPERM, libc::EACCES, libc::ENOSYS] {
+        // In a thread of its own, which has no netlink socket yet.
+        std::thread::scope(|scope| {
+            let inside = || {
+                deny::deny(libc::SYS_socket, (0, libc::AF_NETLINK), errno);
+                let (kind, text, remedy) =
+                    (ErrorKind::NotPermitted, "denies netlink", "RestrictAddressFamilies");
+                for pair in &pairs {
+                    let status = subflows::status(&pair.client).unwrap();
+                    assert_eq!((status.state, status.is_ready), (State::Mptcp, true));
+                    told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
+                    told(subflows::details(&pair.client, 1), kind, text, remedy);
+                    told(subflows::events(&pair.client), kind, text, remedy);
+                    told(subflows::connection(1), kind, text, remedy);
+                    told(subflows::connections(&Default::default()), kind, text, remedy);
+                    assert_eq!(subflows::list(&pair.client).unwrap().len(), 1);
+                    assert!(pair.moves_data());
+                }
+                no_control(kind, text, remedy);
+                for name in ["connections", "details", "steer", "take_control", "events"] {
+                    lacks(name, text, remedy);
+                }
+            };
+            if let Err(panic) = scope.spawn(inside).join() {
+                std::panic::resume_unwind(panic);
+            }
+        });
+    }
+    println!("all played");
+}
+
+/// RestrictAddressFamilies=AF_INET AF_INET6: a service was once told to load a module, or to use a newer
+/// kernel.
+#[test]
+fn a_filter_of_netlink_is_named() {
+    if ready() {
+        plays_inside(
+            &["-n", "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""],
+            "sandboxes::helper_without_netlink",
+        );
+    }
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_clone() {
+    if !is_child() {
+        return;
+    }
+    deny::deny(
+        libc::SYS_clone,
+        (0, libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES),
+        libc::EPERM,
+    );
+    let sock = subflows::socket(Family::V4).unwrap();
+    told(subflows::take_control(&sock), ErrorKind::NotPermitted, "clone", "seccomp");
+    println!("all played");
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_flock() {
+    if !is_child() {
+        return;
+    }
+    deny::deny_all(libc::SYS_flock, libc::EPERM);
+    let sock = subflows::socket(Family::V6).unwrap();
+    told(subflows::take_control(&sock), ErrorKind::NotPermitted, "flock", "seccomp");
+    println!("all played");
+}
+
+/// The program was once told to run with CAP_NET_ADMIN, which it had.
+#[test]
+fn a_filter_of_clone_or_flock_is_not_a_missing_capability() {
+    if ready() {
+        let namespace = Namespace::new().unwrap();
+        let _entered = namespace.enter().unwrap();
+        plays(helper("sandboxes::helper_without_clone"));
+        plays(helper("sandboxes::helper_without_flock"));
+    }
+}
+
+/// `open` and `status` of a program that has used up its descriptors.
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_descriptors() {
+    if !is_child() {
+        return;
+    }
+    let one_more = || raw::socket(libc::AF_INET, libc::SOCK_STREAM, 0).ok();
+    let held: Vec<_> = std::iter::from_fn(one_more).collect();
+    let (kind, text, remedy) = (ErrorKind::Os, "Too many open files", "ulimit -n");
+    told(subflows::socket(Family::V4), kind, text, remedy);
+    told(subflows::connect("127.0.0.1:1", &Connect::new()), kind, text, remedy);
+    told(subflows::listen("127.0.0.1:0", &Listen::new()), kind, text, remedy);
+    told(subflows::take_control(&held[0]).map(drop), ErrorKind::NotMptcp, "", "");
+    told(subflows::upgrade(&held[0]), kind, text, remedy);
+    drop(held);
+    println!("all played");
+}
+
+#[test]
+fn no_descriptor_left_names_the_limit() {
+    if ready() {
+        let inside = helper("sandboxes::helper_without_descriptors");
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]);
+        command.arg(std::env::current_exe().unwrap()).args(inside.get_args());
+        for (name, value) in inside.get_envs() {
+            command.env(name, value.unwrap());
+        }
+        plays(command);
+    }
+}

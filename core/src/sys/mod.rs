@@ -21,6 +21,7 @@ pub(crate) mod processor_load;
 pub(crate) mod random;
 #[cfg(feature = "tokio")]
 pub(crate) mod reactor;
+pub(crate) mod shared_set;
 pub(crate) mod sock_diag;
 pub(crate) mod socket;
 pub(crate) mod take_over;

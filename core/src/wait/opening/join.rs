@@ -15,7 +15,7 @@ use crate::shared::diag_subflow::{self, is_same_end};
 use crate::shared::socket_state::{query_error, unsteerable_reason};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::sys::cache::QueryError;
-use crate::sys::event::{KernelEvent, KernelEvents};
+use crate::sys::event::{Drain, KernelEvent, KernelEvents};
 use crate::sys::uapi::pm;
 
 use super::plan::Plan;
@@ -164,7 +164,8 @@ impl Join {
     fn read(&mut self, events: &mut KernelEvents) -> Result<()> {
         let ((local, remote), token) = (self.ends(), self.plan.token);
         let mut is_answered = false;
-        loop {
+        let mut drain = Drain::default();
+        while drain.goes_on(events) {
             let more = events.take(|event| {
                 let ends = event.local.zip(event.remote);
                 let is_ours = event.token == Some(token)

@@ -51,7 +51,8 @@ pub struct Connecting {
 }
 
 impl Connecting {
-    /// Starts to connect to the first of these addresses. Never waits for the network.
+    /// Starts to connect to the first of these addresses. Never waits for the network. With control, it
+    /// waits for other processes that take control at the same time, at most one second.
     ///
     /// If an address fails, the next one is tried, with the whole timeout.
     ///
@@ -82,7 +83,8 @@ impl Connecting {
         self.attempt.deadline
     }
 
-    /// Returns true if the connection is established. Never waits.
+    /// Returns true if the connection is established. Never waits, except as [`begin`](Self::begin) when
+    /// it tries the next address.
     ///
     /// # Errors
     /// As [`connect`](crate::connect), when the last address has failed. Drop the value then.
@@ -151,6 +153,8 @@ impl Attempt {
         while let Some(remote) = addresses.pop_front() {
             match Attempt::begin(remote, options) {
                 Ok(attempt) => return Ok(attempt),
+                // Another process holds the lock of the namespace, so that each address would wait for it.
+                Err(error) if error.kind() == ErrorKind::Busy => return Err(error),
                 Err(error) => failure = error,
             }
         }

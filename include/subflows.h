@@ -185,7 +185,8 @@ enum subflows_event_kind {
   SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
   /**
    * Events were lost, because the program read them too slowly. The events with `is_resync` that
-   * follow report what has changed.
+   * follow report which connections and subflows began, became ready and ended meanwhile. What
+   * the peer announced, withdrew and gave another priority is not reported again.
    */
   SUBFLOWS_EVENT_KIND_LOST = 255,
 };
@@ -683,7 +684,10 @@ struct subflows_event {
   bool is_server;
   /** Whether the peer accepts no further subflow to its initial address. */
   bool denies_initial_address;
-  /** Whether the library derived the event after a loss, instead of the kernel reporting it. */
+  /**
+   * Whether the library derived the event from the state of the kernel, because events were lost
+   * or the kernel does not report the end of a connection.
+   */
   bool is_resync;
   /** Zero. */
   uint8_t reserved_1[1];
@@ -936,7 +940,8 @@ int subflows_listen(const char *host,
 int subflows_upgrade(int fd);
 
 /**
- * Starts to connect, and returns without waiting.
+ * Starts to connect, and returns without waiting. With `control`, it waits for other processes that take
+ * control at the same time, at most one second.
  *
  * Poll subflows_connecting_fd() for writability, for at most subflows_connecting_timeout_ms(), and
  * then call subflows_connecting_advance(). Repeat until that returns 1;
@@ -984,6 +989,13 @@ void subflows_connecting_cancel(struct subflows_connecting *connecting);
  * accepts in it, is also under application control, for as long as it exists. If the setting is
  * `userspace` already, the library changes nothing. The socket keeps its bound address and port,
  * congestion control, buffer sizes and other options.
+ *
+ * If both processes are killed in that microsecond, as with a whole container or control group, the
+ * setting stays `userspace` until a program of the namespace takes control again: that call finds
+ * the marker in `net.ipv4.conf.lo.tag` and restores the setting. To restore it by hand, run `sysctl
+ * net.mptcp.path_manager=kernel net.ipv4.conf.lo.tag=0`. If both are stopped in that microsecond
+ * (`docker pause`), it lasts until they continue. In a container that is started with `--sysctl
+ * net.mptcp.path_manager=userspace` the setting never changes.
  *
  * A controlled connection ignores the endpoints that are configured with `ip mptcp`, and the
  * addresses that the peer announces: it has no other subflows than those that one of the two

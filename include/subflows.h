@@ -187,7 +187,8 @@ enum subflows_event_kind {
   SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
   /**
    * Events were lost, because the program read them too slowly. The events with `is_resync` that
-   * follow report what has changed.
+   * follow report which connections and subflows began, became ready and ended meanwhile. What
+   * the peer announced, withdrew and gave another priority is not reported again.
    */
   SUBFLOWS_EVENT_KIND_LOST = 255,
 };
@@ -723,7 +724,10 @@ struct subflows_event {
   bool is_server;
   /** Whether the peer accepts no further subflow to its initial address. */
   bool denies_initial_address;
-  /** Whether the library derived the event after a loss, instead of the kernel reporting it. */
+  /**
+   * Whether the library derived the event from the state of the kernel, because events were lost
+   * or the kernel does not report the end of a connection.
+   */
   bool is_resync;
   /** Zero. */
   uint8_t reserved_1[1];
@@ -989,7 +993,8 @@ int subflows_listen(const char *host,
 int subflows_upgrade(int fd);
 
 /**
- * Starts to connect, and returns without waiting.
+ * Starts to connect, and returns without waiting. With `control`, it waits for other processes that take
+ * control at the same time, at most one second.
  *
  * Poll subflows_connecting_fd() for writability, for at most subflows_connecting_timeout_ms(), and
  * then call subflows_connecting_advance(). Repeat until that returns 1;
@@ -1038,6 +1043,13 @@ void subflows_connecting_cancel(struct subflows_connecting *connecting);
  * `userspace` already, the library changes nothing. The socket keeps its bound address and port,
  * congestion control, buffer sizes and other options. If it was bound or upgraded before, its
  * initial subflow has id 0 instead of 1.
+ *
+ * If both processes are killed in that microsecond, as with a whole container or control group, the
+ * setting stays `userspace` until a program of the namespace takes control again: that call finds
+ * the marker in `net.ipv4.conf.lo.tag` and restores the setting. To restore it by hand, run `sysctl
+ * net.mptcp.path_manager=kernel net.ipv4.conf.lo.tag=0`. If both are stopped in that microsecond
+ * (`docker pause`), it lasts until they continue. In a container that is started with `--sysctl
+ * net.mptcp.path_manager=userspace` the setting never changes.
  *
  * A controlled connection ignores the endpoints that are configured with `ip mptcp`, and the
  * addresses that the peer announces: it has no other subflows than those that one of the two

@@ -31,6 +31,9 @@ use crate::wait::opening::{Open, Opening};
 
 /// Connects as [`crate::connect`] does, to one address.
 ///
+/// With control, the calling thread waits for other processes that take control at the same time, at most
+/// one second.
+///
 /// # Errors
 /// As [`crate::connect`].
 pub async fn connect(address: SocketAddr, options: &Connect) -> Result<TcpStream> {

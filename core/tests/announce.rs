@@ -276,3 +276,137 @@ fn a_fork_withdraws_nothing_of_its_parent() {
     assert!(is_announced(&net, &pair, other));
     here.withdraw().unwrap();
 }
+
+/// Opens a subflow from that path of the client's, without the rest of a regular one.
+fn open_backup(net: &Net, pair: &Pair, path: usize) -> Result<Subflow> {
+    let local = net.paths[path].client_ip(pair.client.peer_addr().unwrap().ip());
+    net.client.run(|| subflows::open(&pair.client, &Open::new().local(local).backup(true)))
+}
+
+fn details(net: &Net, pair: &Pair, subflow: &Subflow) -> subflows::Details {
+    net.client.run(|| subflows::details(&pair.client, subflow.id)).unwrap()
+}
+
+/// Announces the address of the second path, and makes the kernel forget it.
+fn announced_and_forgotten(net: &Net, pair: &Pair) -> Announced {
+    let ip = net.paths[1].client_ip(pair.client.peer_addr().unwrap().ip());
+    let here = announce(net, pair, ip, &Announce::new()).unwrap();
+    assert!(is_announced(net, pair, ip));
+    let extra = open_backup(net, pair, 1).unwrap();
+    net.client.run(|| subflows::close(&pair.client, extra.id)).unwrap();
+    assert!(!is_announced(net, pair, ip), "the kernel has not forgotten it");
+    here
+}
+
+/// The id was given to a subflow from another address, which the withdrawal then closed.
+#[test]
+fn the_id_of_an_announced_address_was_given_away() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        let pair = controlled(&net, to, to);
+        let here = announced_and_forgotten(&net, &pair);
+        let stays = open_backup(&net, &pair, 0).unwrap();
+        // The ids are used in turn: this is all of them.
+        let (open, token) =
+            (Open::new().local(net.paths[0].client_ip(to)), judge::token(&pair.client));
+        net.client.run(|| {
+            let mut kernel = PathManagerSocket::open().unwrap();
+            for _ in 0..256 {
+                let opening = subflows::Opening::begin(&pair.client, &open).unwrap();
+                let known = kernel.addresses(token).unwrap();
+                assert!(known.iter().all(|known| known.id != here.id()), "{known:?}");
+                drop(opening);
+            }
+        });
+        let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
+        let id = here.id();
+        net.client.run(|| here.withdraw()).unwrap();
+        assert_eq!(next(&mut events, EventKind::AddressRemoved).remote_address_id, Some(id));
+        assert!(details(&net, &pair, &stays).is_joined);
+        assert!(pair.moves_data());
+    }
+}
+
+/// Another process is not bound to what this one remembers.
+#[test]
+fn a_withdrawal_closed_a_subflow_from_another_address() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        let pair = controlled(&net, to, to);
+        let here = announced_and_forgotten(&net, &pair);
+        let other = LocalAddress::new(net.paths[0].client_ip(to), here.id());
+        let (token, remote) = (judge::token(&pair.client), pair.client.peer_addr().unwrap());
+        net.client.run(|| PathManagerSocket::open()?.create(token, &other, remote)).unwrap();
+        let live = || net.client.run(|| subflows::list(&pair.client)).unwrap().len();
+        wait_until(SOON, "the subflow", || live() == 2);
+        let error = net.client.run(|| here.withdraw()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidState, "{error}");
+        assert_eq!(live(), 2);
+        assert!(pair.moves_data());
+    }
+}
+
+/// The kernel assigns the id of an own subflow to the peer's subflow to the same address.
+#[test]
+fn a_peers_subflow_outlived_the_withdrawal_of_its_address() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        // The address of the initial subflow, and of another one.
+        for path in [0, 1] {
+            for port in [None, Some(0u16)] {
+                let pair = controlled(&net, to, to);
+                let own = (path == 1).then(|| open_backup(&net, &pair, path).unwrap());
+                let here = net.paths[path].client_ip(to);
+                let mut options = Announce::new();
+                if let Some(port) = port {
+                    options = options.port(port);
+                }
+                let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
+                // Without a port the peer joins where this end is, so something must listen there.
+                let end = SocketAddr::new(here, pair.client.local_addr().unwrap().port());
+                let _listener = port.is_none().then(|| {
+                    let listen = subflows::Listen::new();
+                    net.client.run(|| subflows::listen(end, &listen).ok())
+                });
+                let here = match announce(&net, &pair, here, &options) {
+                    // With TCP timestamps, IPv6 is announced with the port of this end only.
+                    Err(error) if error.kind() == ErrorKind::AddressNotAvailable => {
+                        assert!(to.is_ipv6() && path == 0, "{error}");
+                        continue;
+                    }
+                    here => here.unwrap(),
+                };
+                let event = next(&mut events, EventKind::AddressAnnounced);
+                let local = net.paths[path].server_ips()[usize::from(to.is_ipv6())];
+                let mut remote = event.remote.unwrap();
+                if remote.port() == 0 {
+                    remote.set_port(end.port());
+                }
+                let open = Open::new().local(local).remote(remote).backup(true);
+                let Ok(joined) = net.server.run(|| subflows::open(&pair.server, &open)) else {
+                    assert!(port.is_none(), "the peer cannot join");
+                    continue;
+                };
+                net.client.run(|| here.withdraw()).unwrap();
+                let event = next(&mut events, EventKind::SubflowClosed);
+                assert_eq!(event.remote, Some(joined.remote), "path {path}, port {port:?}");
+                let mut stay = std::collections::BTreeSet::from([(
+                    pair.client.local_addr().unwrap(),
+                    pair.client.peer_addr().unwrap(),
+                )]);
+                stay.extend(own.map(|own| (own.local, own.remote)));
+                agree(&net.client, &pair.client, &stay);
+                assert!(pair.moves_data());
+            }
+        }
+    }
+}

@@ -331,3 +331,142 @@ fn a_wait_ends_when_the_time_is_up() {
         assert!(span >= timeout && span < timeout + SOON, "{span:?} instead of {timeout:?}");
     }
 }
+
+/// More listeners than events that fit in the buffer.
+fn lose_events(namespace: &Namespace) {
+    namespace.run(|| {
+        for _ in 0..400 {
+            drop(subflows::listen("127.0.0.1:0", &Listen::new()).unwrap());
+        }
+    });
+}
+
+fn is_of_listener(event: &Event) -> bool {
+    matches!(event.kind, EventKind::ListenerCreated | EventKind::ListenerClosed)
+}
+
+/// The events that come within a moment, without those of listeners.
+fn soon(events: &mut Events) -> Vec<Event> {
+    let next = || events.next(Duration::from_millis(300)).unwrap();
+    std::iter::from_fn(next).filter(|event| !is_of_listener(event)).collect()
+}
+
+fn reset_when_closed(stream: &std::net::TcpStream) {
+    nix::sys::socket::setsockopt(
+        stream,
+        nix::sys::socket::sockopt::Linger,
+        &libc::linger { l_onoff: 1, l_linger: 0 },
+    )
+    .unwrap();
+}
+
+/// The kernel does not report that a connection has ended that the peer resets. A peer that does so again
+/// and again filled the memory of the reader.
+#[test]
+fn connections_that_the_peer_reset_were_kept_for_ever() {
+    if !ready() {
+        return;
+    }
+    const RESETS: usize = 600;
+    let net = boundless(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        let mut events = net.server.run(Events::of_namespace).unwrap();
+        let mut told = Vec::new();
+        for _ in 0..RESETS {
+            let pair = common::connect(&net, to, &Connect::new());
+            pair.make_ready();
+            reset_when_closed(&pair.client);
+            let Pair { client, mut server, .. } = pair;
+            drop(client);
+            std::io::Read::read(&mut server, &mut [0]).unwrap_err();
+            drop(server);
+            told.extend(rest(&mut events));
+        }
+        let created = told.iter().filter(|event| event.kind == EventKind::Created);
+        assert_eq!((created.count(), count(&told, EventKind::Lost)), (RESETS, 0));
+        let closed = told.iter().filter(|event| event.kind == EventKind::Closed && event.is_resync);
+        let closed = closed.count();
+        assert!(closed > RESETS / 2, "{closed} of {RESETS}");
+    }
+}
+
+#[test]
+fn a_connection_that_was_being_established_was_reported_and_swallowed() {
+    if !ready() {
+        return;
+    }
+    let net = boundless(Net::two_subnets());
+    let to = net.paths[0].server_ips()[0];
+    let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
+    let _entered = net.client.enter().unwrap();
+    let mut events = Events::of_namespace().unwrap();
+    let (ip, interface) = (to.to_string(), net.paths[0].client_interface.clone());
+    net.client
+        .ip(&["neigh", "replace", &ip, "lladdr", "02:00:00:00:00:77", "dev", &interface])
+        .unwrap();
+    let mut pending =
+        subflows::Connecting::begin(&[listener.local_addr().unwrap()], &Connect::new()).unwrap();
+    lose_events(&net.client);
+    let told = soon(&mut events);
+    assert_eq!(told.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::Lost]);
+    net.client.ip(&["neigh", "del", &ip, "dev", &interface]).unwrap();
+    wait_until(SOON, "the connection", || pending.advance().unwrap());
+    let client = pending.finish().unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let pair = Pair { client, server, listener };
+    pair.make_ready();
+    let told = soon(&mut events);
+    let kinds: Vec<_> = told.iter().map(|event| (event.kind, event.is_resync)).collect();
+    assert_eq!(kinds, [(EventKind::Created, false), (EventKind::Established, false)]);
+}
+
+#[test]
+fn a_connection_that_became_ready_during_a_loss_was_never_established() {
+    if !ready() {
+        return;
+    }
+    let net = boundless(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        for is_of_namespace in [false, true] {
+            let pair = common::connect(&net, to, &Connect::new().control(true));
+            let _entered = net.client.enter().unwrap();
+            let mut events = match is_of_namespace {
+                true => Events::of_namespace(),
+                false => subflows::events(&pair.client),
+            }
+            .unwrap();
+            lose_events(&net.client);
+            pair.make_ready();
+            let told = soon(&mut events);
+            let kinds: Vec<_> = told.iter().map(|event| (event.kind, event.is_resync)).collect();
+            assert_eq!(kinds, [(EventKind::Lost, false), (EventKind::Established, true)]);
+            assert_eq!(told[1].token, Some(judge::token(&pair.client)));
+        }
+    }
+}
+
+/// One direction of a connection may be closed while the other is in use.
+#[test]
+fn a_half_closed_connection_is_open_after_a_loss() {
+    if !ready() {
+        return;
+    }
+    let net = boundless(Net::two_subnets());
+    let pair = controlled(&net, net.paths[0].server_ips()[0]);
+    let mut streams = [&net.client, &net.server].map(|end| end.run(Events::of_namespace).unwrap());
+    pair.client.shutdown(std::net::Shutdown::Write).unwrap();
+    for (events, end) in streams.iter_mut().zip([&net.client, &net.server]) {
+        lose_events(end);
+        let told = soon(events);
+        assert_eq!(count(&told, EventKind::Closed), 0, "{told:#?}");
+    }
+    let tokens = [judge::token(&pair.client), judge::token(&pair.server)];
+    let ends = [&net.client, &net.server];
+    drop(pair);
+    for ((events, token), end) in streams.iter_mut().zip(tokens).zip(ends) {
+        lose_events(end);
+        let told = soon(events);
+        let closed = told.iter().filter(|event| event.kind == EventKind::Closed);
+        assert_eq!(closed.map(|event| event.token).collect::<Vec<_>>(), [Some(token)]);
+    }
+}

@@ -4,6 +4,7 @@
 #![allow(missing_docs, non_camel_case_types, unreachable_pub, dead_code)]
 
 use std::ffi::c_char;
+#[cfg(target_pointer_width = "64")]
 use std::mem::{offset_of, size_of};
 
 use libc::{sockaddr, sockaddr_storage, socklen_t};
@@ -160,7 +161,8 @@ pub enum subflows_event_kind {
     /// A socket has stopped listening.
     SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
     /// Events were lost, because the program read them too slowly. The events with `is_resync` that
-    /// follow report what has changed.
+    /// follow report which connections and subflows began, became ready and ended meanwhile. What
+    /// the peer announced, withdrew and gave another priority is not reported again.
     SUBFLOWS_EVENT_KIND_LOST = 255,
 }
 
@@ -698,7 +700,8 @@ pub struct subflows_event {
     pub is_server: Flag,
     /// Whether the peer accepts no further subflow to its initial address.
     pub denies_initial_address: Flag,
-    /// Whether the library derived the event after a loss, instead of the kernel reporting it.
+    /// Whether the library derived the event from the state of the kernel, because events were lost
+    /// or the kernel does not report the end of a connection.
     pub is_resync: Flag,
     /// Zero.
     pub reserved_1: [u8; 1],

@@ -72,7 +72,8 @@ pub extern "C" fn subflows_upgrade(fd: c_int) -> c_int {
 /// A connection that is being made, for programs that have a loop of their own.
 pub struct subflows_connecting(Connecting);
 
-/// Starts to connect, and returns without waiting.
+/// Starts to connect, and returns without waiting. With `control`, it waits for other processes that take
+/// control at the same time, at most one second.
 ///
 /// Poll subflows_connecting_fd() for writability, for at most subflows_connecting_timeout_ms(), and
 /// then call subflows_connecting_advance(). Repeat until that returns 1;

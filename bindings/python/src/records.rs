@@ -677,7 +677,8 @@ impl Event {
         self.0.denies_initial_address.to_py(py)
     }
 
-    /// Whether the library derived the event after a loss, instead of the kernel reporting it.
+    /// Whether the library derived the event from the state of the kernel, because events were
+    /// lost or the kernel does not report the end of a connection.
     #[getter]
     fn is_resync<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.is_resync.to_py(py)

@@ -182,6 +182,13 @@ fn upgrade(py: Python<'_>, sock: Sock) -> PyResult<()> {
 /// sizes and other options. If it was bound or upgraded before, its initial subflow has id 0
 /// instead of 1.
 ///
+/// If both processes are killed in that microsecond, as with a whole container or control group,
+/// the setting stays `userspace` until a program of the namespace takes control again: that call
+/// finds the marker in `net.ipv4.conf.lo.tag` and restores the setting. To restore it by hand, run
+/// `sysctl net.mptcp.path_manager=kernel net.ipv4.conf.lo.tag=0`. If both are stopped in that
+/// microsecond (`docker pause`), it lasts until they continue. In a container that is started with
+/// `--sysctl net.mptcp.path_manager=userspace` the setting never changes.
+///
 /// A controlled connection ignores the endpoints that are configured with `ip mptcp`, and the
 /// addresses that the peer announces: it has no other subflows than those that one of the two
 /// applications opens. It accepts subflows that the peer opens only while a program of this host

@@ -1,6 +1,7 @@
 //! Address ids that no subflow of a connection uses.
 
 use std::collections::HashSet;
+use std::num::NonZero;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,6 +15,7 @@ use crate::shared::subflow::{Subflow, list_fd};
 use crate::sys::cache::{self, QueryError};
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 use crate::sys::random;
+use crate::sys::shared_set::{Member, SharedSet};
 
 /// The id of the initial subflow: the kernel counts from here (`msk->subflow_id`). Before Linux 6.5 the
 /// kernel reports no ids, and the initial subflow has another one.
@@ -60,11 +62,37 @@ impl UnusedId {
     }
 }
 
+/// The address ids that this process has announced and not withdrawn. A number is a token, which is unique
+/// on the host, and an id.
+static RESERVED: SharedSet = SharedSet::new();
+
+/// An announced address id: as long as this value exists, no subflow gets the id.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    _member: Option<Member>,
+}
+
+impl Reserved {
+    pub(crate) fn new(token: u32, id: u8) -> Reserved {
+        Reserved { _member: reserved(token, id).map(|number| RESERVED.add(number)) }
+    }
+
+    fn exists(token: u32, id: u8) -> bool {
+        reserved(token, id).is_some_and(|number| RESERVED.contains(number))
+    }
+}
+
+/// `None` for the two zeros, which no connection has.
+fn reserved(token: u32, id: u8) -> Option<NonZero<u64>> {
+    NonZero::new((u64::from(token) << 8) | u64::from(id))
+}
+
 /// Chooses an address id that nothing on this connection uses.
 ///
 /// The kernel's own list is not enough. When a subflow is closed by a command, or cannot be opened, the
-/// kernel drops its oldest entry of that address, for whichever port. So the ids of the live subflows
-/// are read too.
+/// kernel drops its oldest entry of that address, for whichever port: the one of another live subflow, or
+/// of an announcement. So the ids of the live subflows are read too, and those of the announcements are
+/// remembered.
 pub(crate) fn unused_id(
     sock: BorrowedFd<'_>,
     token: u32,
@@ -73,13 +101,21 @@ pub(crate) fn unused_id(
 ) -> Result<UnusedId> {
     let live = local_address_ids(sock, token, &list_fd(sock, operation)?)
         .map_err(|error| query_error(operation, error))?;
-    let is_used = |id: u8| live.contains(&id) || known.iter().any(|known| known.id == id);
+    let is_used = |id: u8| {
+        live.contains(&id)
+            || known.iter().any(|known| known.id == id)
+            || Reserved::exists(token, id)
+    };
     if let Some(id) = free_id(is_used) {
         return Ok(UnusedId { id, is_kept: false });
     }
     // The kernel forgets an id when its subflow is closed by a command. It keeps the id when the peer
     // closed the subflow, or when opening failed later. Once all ids are used, one of these is reused.
-    let stale = known.iter().find(|known| !known.is_announced && !live.contains(&known.id));
+    let is_stale = |known: &&LocalAddress| {
+        let is_needed = known.is_announced || Reserved::exists(token, known.id);
+        !is_needed && !live.contains(&known.id)
+    };
+    let stale = known.iter().find(is_stale);
     stale.map(|stale| UnusedId { id: stale.id, is_kept: true }).ok_or_else(|| {
         Error::new(ErrorKind::InvalidState, operation)
             .detail("all 255 address ids of this connection are in use")

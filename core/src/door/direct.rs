@@ -5,6 +5,8 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use super::address_ids::Reserved;
+use super::withdraw::DirectWithdraw;
 use super::{
     Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, path_manager, rights,
 };
@@ -120,11 +122,11 @@ impl Door for Direct {
         local: LocalEnd,
     ) -> Answer<Box<dyn Withdraw>> {
         let local = LocalAddress { is_announced: true, ..address(local) };
+        let reserved = Reserved::new(token, local.id);
         act("ANNOUNCE", sock, |netlink: &mut PathManagerSocket| netlink.announce(token, &local))?;
-        // The command has just succeeded, so this thread is in the socket's network namespace.
-        let netlink =
-            PathManagerSocket::open().map_err(|refusal| query_error("ANNOUNCE", refusal.into()))?;
-        Ok(Box::new(DirectWithdraw { netlink, token, local }))
+        DirectWithdraw::new(sock, token, local, reserved)
+            .map(|withdraw| Box::new(withdraw) as Box<dyn Withdraw>)
+            .map_err(|refusal| query_error("ANNOUNCE", refusal.into()).into())
     }
 
     fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
@@ -159,28 +161,6 @@ fn address(local: LocalEnd) -> LocalAddress {
     LocalAddress { port, interface, is_backup, ..LocalAddress::new(ip, id) }
 }
 
-#[derive(Debug)]
-struct DirectWithdraw {
-    netlink: PathManagerSocket,
-    token: u32,
-    local: LocalAddress,
-}
-
-impl Withdraw for DirectWithdraw {
-    fn withdraw(&mut self) -> Answer {
-        let DirectWithdraw { netlink, token, local } = self;
-        let withdrawn = match netlink.remove(*token, local.id) {
-            // The kernel forgets an announced address when a subflow from it is closed by a command,
-            // and then refuses to withdraw it: the address has to be announced once more.
-            Err(refusal) if refusal.errno == libc::EINVAL => {
-                netlink.announce(*token, local).and_then(|()| netlink.remove(*token, local.id))
-            }
-            other => other,
-        };
-        withdrawn.map_err(|refusal| query_error("REMOVE", refusal.into()).into())
-    }
-}
-
 fn act<C: Cached>(
     command: &'static str,
     sock: BorrowedFd<'_>,
@@ -191,7 +171,7 @@ fn act<C: Cached>(
 
 /// Runs a command for a subflow with these ends, in both spellings of an IPv4 address on an IPv6 socket:
 /// the kernel knows the initial subflow by v4-mapped addresses, and a later one by IPv4 addresses.
-fn in_either_family(
+pub(super) fn in_either_family(
     local: SocketAddr,
     remote: SocketAddr,
     unknown: i32,
@@ -257,12 +237,28 @@ fn take_control_error(operation: &'static str, failure: Failure) -> Error {
         Failure::Stuck(error) => os(error)
             .detail("net.mptcp.path_manager was set to userspace and cannot be restored")
             .with_remedy("Restore it: sysctl net.mptcp.path_manager=kernel."),
-        Failure::Os(error) => match error.raw_os_error() {
+        Failure::Child(error) => match error.raw_os_error() {
             Some(libc::EAGAIN) => cause::NO_PROCESS.explain(os(error)),
             Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => {
                 cause::HELPER_DENIED.explain(os(error))
             }
-            _ => os(error),
+            _ => os(error).detail("a child process cannot be made"),
         },
+        Failure::Lock(error) => match error.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => {
+                cause::HELPER_DENIED.explain(os(error))
+            }
+            _ => os(error).detail("the network namespace cannot be locked"),
+        },
+        Failure::Killed(Some(libc::SIGSYS)) => Error::os(operation, libc::ECHILD)
+            .detail("a filter of system calls (seccomp) has killed the helper process")
+            .with_remedy(
+                "Allow setsid, sched_yield, flock, nanosleep and connect in the filter, such as \
+                 SystemCallFilter= of a service.",
+            ),
+        Failure::Killed(_) => Error::os(operation, libc::ECHILD)
+            .detail("the helper process was killed before it had finished")
+            .with_remedy("Call again: the setting of the network namespace is restored."),
+        Failure::Os(error) => os(error),
     }
 }

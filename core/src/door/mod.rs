@@ -14,6 +14,7 @@ pub(crate) mod path_manager;
 pub(crate) mod recorder;
 mod refused;
 mod rights;
+mod withdraw;
 
 use std::fmt::Debug;
 use std::net::{IpAddr, SocketAddr};

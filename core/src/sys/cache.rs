@@ -1,56 +1,88 @@
-//! Netlink sockets that each thread keeps, because opening one costs as much as a query does.
+//! Netlink sockets that the process keeps, because opening one costs as much as a query does.
 //!
-//! A cached socket is closed when it can no longer be used: after a fork (parent and child would
-//! read each other's answers), after an answer that made no sense, and when a query is about a
-//! socket in another network namespace.
+//! The threads share them: a query takes a socket out of its place and puts it back afterwards. There are
+//! two places for each kind of socket. If more threads ask at the same time, the others open sockets of
+//! their own and close them. The places have no lock: the child of a fork would wait for ever for one
+//! that another thread of its parent held.
 //!
-//! A program may close every descriptor that it has, as daemons do. The number of a cached socket
-//! may then belong to another file of the program. The library therefore compares the kernel's
-//! cookie of the socket before each use and before each close, also when the thread or the program
-//! ends. If the number no longer belongs to the socket, the library forgets the socket: it neither
-//! uses nor closes the number.
+//! A netlink socket keeps its network namespace alive. So only a socket of the process's own namespace,
+//! which is that of its main thread, is kept. If the main thread has moved to another one, the sockets
+//! of its former namespace are closed by the next query.
+//!
+//! A kept socket is closed when it can no longer be used: after a fork (parent and child would read each
+//! other's answers), and after an answer that made no sense.
+//!
+//! A program may close every descriptor that it has, as daemons do. The number of a kept socket may then
+//! belong to another file of the program. The library therefore compares the kernel's cookie of the
+//! socket before each use and before each close. If the number no longer belongs to the socket, the
+//! library forgets the socket: it neither uses nor closes the number.
 
-use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::interface_addresses::AddressQuery;
+use super::namespace::{self, Inode};
 use super::netlink::NetlinkError;
 use super::path_manager::PathManagerSocket;
 use super::sock_diag::SockDiag;
-use super::{fork, namespace, socket};
+use super::{fork, socket};
 
-thread_local! {
-    static CACHE: Cache = const {
-        Cache {
-            sock_diag: Cell::new(None),
-            path_manager: Cell::new(None),
-            interface_addresses: Cell::new(None),
+/// How many sockets of each kind are kept.
+const PLACES: usize = 2;
+
+/// The sockets of one kind that wait for their next query. Never dropped: the kernel closes them when the
+/// process ends.
+pub(crate) struct Places<C: Cached>([AtomicPtr<Entry<C>>; PLACES]);
+
+impl<C: Cached> Places<C> {
+    const fn new() -> Places<C> {
+        Places([const { AtomicPtr::new(ptr::null_mut()) }; PLACES])
+    }
+
+    fn take(&self) -> Option<Box<Entry<C>>> {
+        self.0.iter().find_map(|place| {
+            let taken = place.swap(ptr::null_mut(), Ordering::Acquire);
+            // SAFETY: what is not null in a place was put there by `put`, which made it of a box. The
+            // swap has removed it, so that no other thread takes it.
+            (!taken.is_null()).then(|| unsafe { Box::from_raw(taken) })
+        })
+    }
+
+    fn close_all(&self) {
+        for _ in 0..PLACES {
+            drop(self.take());
         }
-    };
+    }
+
+    /// Puts an entry into a free place. Without one, the socket is closed.
+    fn put(&self, entry: Box<Entry<C>>) {
+        let entry = Box::into_raw(entry);
+        let is_put = self.0.iter().any(|place| {
+            let (put, taken) = (Ordering::Release, Ordering::Relaxed);
+            place.compare_exchange(ptr::null_mut(), entry, put, taken).is_ok()
+        });
+        if !is_put {
+            // SAFETY: the pointer was made of a box above, and is in no place.
+            drop(unsafe { Box::from_raw(entry) });
+        }
+    }
 }
 
-/// The sockets of one thread. A query takes its socket out, and puts it back afterwards.
-pub(crate) struct Cache {
-    sock_diag: Place<SockDiag>,
-    path_manager: Place<PathManagerSocket>,
-    interface_addresses: Place<AddressQuery>,
-}
-
-type Place<C> = Cell<Option<Entry<C>>>;
-
-/// A kind of netlink socket that is cached.
-pub(crate) trait Cached: AsFd + Sized + 'static {
+/// A kind of netlink socket that is kept.
+pub(crate) trait Cached: AsFd + Send + Sized + 'static {
     fn open() -> Result<Self, NetlinkError>;
-    fn place(cache: &Cache) -> &Place<Self>;
+    fn places() -> &'static Places<Self>;
 }
 
 impl Cached for SockDiag {
     fn open() -> Result<Self, NetlinkError> {
         SockDiag::open()
     }
-    fn place(cache: &Cache) -> &Place<Self> {
-        &cache.sock_diag
+    fn places() -> &'static Places<Self> {
+        static PLACES: Places<SockDiag> = Places::new();
+        &PLACES
     }
 }
 
@@ -58,8 +90,9 @@ impl Cached for PathManagerSocket {
     fn open() -> Result<Self, NetlinkError> {
         PathManagerSocket::open()
     }
-    fn place(cache: &Cache) -> &Place<Self> {
-        &cache.path_manager
+    fn places() -> &'static Places<Self> {
+        static PLACES: Places<PathManagerSocket> = Places::new();
+        &PLACES
     }
 }
 
@@ -67,8 +100,9 @@ impl Cached for AddressQuery {
     fn open() -> Result<Self, NetlinkError> {
         AddressQuery::open()
     }
-    fn place(cache: &Cache) -> &Place<Self> {
-        &cache.interface_addresses
+    fn places() -> &'static Places<Self> {
+        static PLACES: Places<AddressQuery> = Places::new();
+        &PLACES
     }
 }
 
@@ -100,17 +134,18 @@ pub(crate) fn with_socket_for<C: Cached, T>(
     query: impl FnOnce(&mut C) -> Result<T, NetlinkError>,
 ) -> Result<T, QueryError> {
     let namespace = namespace::cookie(sock);
-    let entry = match Entry::take_cached() {
-        Some(cached) if cached.is_in(namespace) => cached,
-        cached => match Entry::open() {
-            Ok(fresh) if fresh.is_in(namespace) => fresh,
-            other => {
-                if let Some(cached) = cached {
-                    cached.put_back();
-                }
-                return Err(other.map_or_else(QueryError::from, |_| QueryError::OtherNamespace));
+    let entry = match Entry::take_kept() {
+        Some(kept) if kept.is_in(namespace) && kept.is_certain() => kept,
+        kept => {
+            let fresh = Entry::open()?;
+            if let Some(kept) = kept {
+                kept.put_back_at_home();
             }
-        },
+            if !fresh.is_in(namespace) {
+                return Err(QueryError::OtherNamespace);
+            }
+            fresh
+        }
     };
     Ok(entry.run(query)?)
 }
@@ -118,58 +153,78 @@ pub(crate) fn with_socket_for<C: Cached, T>(
 /// Runs a query about something that has a number of its own on the whole host, in whatever
 /// namespace.
 ///
-/// A cached socket may be in a namespace that the thread has left. If it does not know the number,
-/// the query is run again with a fresh socket. (To find out the thread's current namespace costs
-/// half as much as a query.)
+/// A kept socket may be in another namespace than the thread. If it does not know the number, the query
+/// is run again with a fresh socket. (To find out the thread's current namespace costs half as much as
+/// a query.)
 pub(crate) fn with_any_socket<C: Cached, T>(
     mut query: impl FnMut(&mut C) -> Result<T, NetlinkError>,
 ) -> Result<T, NetlinkError> {
-    if let Some(mut cached) = Entry::take_cached() {
-        if let Ok(answer) = query(&mut cached.socket) {
-            cached.put_back();
-            return Ok(answer);
+    if let Some(mut kept) = Entry::take_kept() {
+        match query(&mut kept.socket) {
+            Ok(answer) => {
+                C::places().put(kept);
+                return Ok(answer);
+            }
+            Err(error) if error.is_malformed() => {}
+            Err(_) => kept.put_back_at_home(),
         }
     }
     Entry::open()?.run(query)
 }
 
-/// A cached socket, and what shows that it can still be used.
+/// A socket, and what shows that it can still be used.
 pub(crate) struct Entry<C: Cached> {
     socket: ManuallyDrop<C>,
     generation: u64,
     cookie: Option<u64>,
     namespace: Option<u64>,
+    /// The process's own namespace, if the socket is in it.
+    home: Option<Inode>,
 }
 
 impl<C: Cached> Entry<C> {
-    fn open() -> Result<Self, NetlinkError> {
+    fn open() -> Result<Box<Self>, NetlinkError> {
+        // Asked before and after: if the main thread moves meanwhile, the socket is not kept.
+        let before = namespace::inode_of_main_thread();
         let socket = C::open()?;
+        let here = namespace::inode_of_this_thread();
         let (cookie, namespace) =
             (socket::cookie(socket.as_fd()), namespace::cookie(socket.as_fd()));
-        let socket = ManuallyDrop::new(socket);
-        Ok(Entry { socket, generation: fork::generation(), cookie, namespace })
+        Ok(Box::new(Entry {
+            socket: ManuallyDrop::new(socket),
+            generation: fork::generation(),
+            cookie,
+            namespace,
+            home: before.filter(|home| Some(*home) == here),
+        }))
     }
 
-    /// Takes the thread's socket out of the cache. Returns `None` if there is none, if it belongs
-    /// to the parent process, if the program has closed it, or if the thread is ending.
-    fn take_cached() -> Option<Self> {
-        let cached = CACHE.try_with(|cache| C::place(cache).take()).ok()??;
-        (cached.is_still_open() && cached.generation == fork::generation()).then_some(cached)
+    /// Takes a socket out of its place. Returns `None` if there is none, if it belongs to the parent
+    /// process, or if the program has closed it.
+    fn take_kept() -> Option<Box<Self>> {
+        let kept = C::places().take()?;
+        (kept.is_still_open() && kept.generation == fork::generation()).then_some(kept)
     }
 
-    /// Keeps the socket for the thread's next query. If the thread is ending, the socket is closed.
-    fn put_back(self) {
-        let _ = CACHE.try_with(|cache| C::place(cache).set(Some(self)));
+    /// Keeps the socket if it still is in the process's own namespace. Otherwise closes all that are kept.
+    fn put_back_at_home(self: Box<Self>) {
+        if self.home.is_some() && self.home == namespace::inode_of_main_thread() {
+            return C::places().put(self);
+        }
+        SockDiag::places().close_all();
+        PathManagerSocket::places().close_all();
+        AddressQuery::places().close_all();
     }
 
-    /// Runs a query, and keeps the socket unless the answer made no sense.
+    /// Runs a query. Keeps the socket if it is in the process's own namespace, unless the answer made no
+    /// sense.
     fn run<T>(
-        mut self,
+        mut self: Box<Self>,
         query: impl FnOnce(&mut C) -> Result<T, NetlinkError>,
     ) -> Result<T, NetlinkError> {
         let answer = query(&mut self.socket);
-        if !answer.as_ref().is_err_and(NetlinkError::is_malformed) {
-            self.put_back();
+        if self.home.is_some() && !answer.as_ref().is_err_and(NetlinkError::is_malformed) {
+            C::places().put(self);
         }
         answer
     }
@@ -179,8 +234,14 @@ impl<C: Cached> Entry<C> {
         self.cookie == socket::cookie(self.socket.as_fd())
     }
 
-    /// Reports whether the socket is in that namespace. On kernels that have no namespace cookies
-    /// (before Linux 5.14) the answer is yes.
+    /// Reports whether cookies show the namespace of the socket, or the thread is in it. Kernels before
+    /// Linux 5.14 have no namespace cookies.
+    fn is_certain(&self) -> bool {
+        self.namespace.is_some() || self.home == namespace::inode_of_this_thread()
+    }
+
+    /// Reports whether the socket is in that namespace. On kernels that have no namespace cookies the
+    /// answer is yes.
     fn is_in(&self, namespace: Option<u64>) -> bool {
         match (self.namespace, namespace) {
             (Some(own), Some(other)) => own == other,

@@ -83,6 +83,14 @@ impl KernelEvents {
         Ok(true)
     }
 
+    /// Returns how many events fit in the socket's buffer, at most.
+    fn capacity(&self) -> usize {
+        // The smallest size with which the kernel counts a datagram is more than twice this.
+        const SMALLEST: usize = 256;
+        let bytes = super::socket::get_i32(self.netlink.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF);
+        usize::try_from(bytes.unwrap_or(0)).unwrap_or(0) / SMALLEST
+    }
+
     /// Sets the size of the socket's buffer in bytes, up to what this process may set.
     pub fn set_buffer(&self, bytes: i32) {
         let fd = self.netlink.as_fd();
@@ -91,6 +99,27 @@ impl KernelEvents {
             // allows.
             let _ = super::socket::set_i32(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes);
         }
+    }
+}
+
+/// Bounds a loop that reads events until there are none: if others cause events faster than this process
+/// reads them, the loop ends when those have been read that were there when it began.
+///
+/// What is left has come since, and has made the descriptor readable once more. So it is not missed by a
+/// caller that learns of changes only (`EPOLLET`).
+#[derive(Debug, Default)]
+pub(crate) struct Drain {
+    reads: usize,
+    bound: Option<usize>,
+}
+
+impl Drain {
+    /// Reports whether to read once more.
+    pub(crate) fn goes_on(&mut self, events: &KernelEvents) -> bool {
+        // More than fit in the buffer by default.
+        const FEW: usize = 1024;
+        self.reads += 1;
+        self.reads <= FEW || self.reads <= *self.bound.get_or_insert_with(|| events.capacity())
     }
 }
 
@@ -194,6 +223,15 @@ mod tests {
         assert_eq!(KernelEvents::from_fd(route.into()).unwrap_err().errno, libc::EPROTOTYPE);
         let generic = Netlink::open_bare(libc::NETLINK_GENERIC).unwrap();
         assert!(KernelEvents::from_fd(generic.into()).is_ok());
+    }
+
+    #[test]
+    fn a_loop_that_reads_events_ends() {
+        let generic = Netlink::open_bare(libc::NETLINK_GENERIC).unwrap();
+        let events = KernelEvents::from_fd(generic.into()).unwrap();
+        let mut drain = Drain::default();
+        let reads = (0..).take_while(|_: &usize| drain.goes_on(&events)).count();
+        assert!(reads >= 256 && reads <= events.capacity().max(1024), "{reads}");
     }
 
     proptest::proptest! {

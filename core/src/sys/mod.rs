@@ -23,6 +23,7 @@ pub(crate) mod random;
 pub(crate) mod reactor;
 pub(crate) mod reverse_path;
 pub(crate) mod route;
+pub(crate) mod shared_set;
 pub(crate) mod sock_diag;
 pub(crate) mod socket;
 pub(crate) mod take_over;

@@ -29,6 +29,13 @@ impl RawInfo {
         (offset + size_of::<T>() <= self.length).then_some(value)
     }
 
+    /// Reports whether the connection has fallen back to TCP.
+    pub(crate) fn is_fallen_back(&self) -> bool {
+        /// `MPTCP_INFO_FLAG_FALLBACK`.
+        const FLAG_FALLBACK: u32 = 1;
+        self.raw.mptcpi_flags & FLAG_FALLBACK != 0
+    }
+
     /// Reads the structure from a message of `sock_diag`.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut raw = mptcp_info::default();

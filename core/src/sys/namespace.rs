@@ -1,7 +1,10 @@
 //! Which network namespace a socket belongs to.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::stat::stat;
 
 use super::{socket, uapi};
 
@@ -11,6 +14,27 @@ pub(crate) fn cookie(sock: BorrowedFd<'_>) -> Option<u64> {
     let mut cookie = 0u64;
     socket::get(sock, libc::SOL_SOCKET, uapi::SO_NETNS_COOKIE, &mut cookie).ok()?;
     Some(cookie)
+}
+
+/// The number of a network namespace's file, which no other live namespace has.
+pub(crate) type Inode = (u64, u64);
+
+/// Returns the inode of the calling thread's network namespace; `None` without /proc.
+pub(crate) fn inode_of_this_thread() -> Option<Inode> {
+    inode(c"/proc/thread-self/ns/net")
+}
+
+/// Returns the inode of the main thread's network namespace; `None` without /proc, and after the main
+/// thread has ended.
+pub(crate) fn inode_of_main_thread() -> Option<Inode> {
+    inode(c"/proc/self/ns/net")
+}
+
+fn inode(path: &CStr) -> Option<Inode> {
+    let found = stat(path).ok()?;
+    // On 32-bit systems both may be shorter.
+    #[allow(clippy::useless_conversion)]
+    Some((found.st_dev.into(), found.st_ino.into()))
 }
 
 /// Reports whether the calling thread is in the socket's network namespace, by making another

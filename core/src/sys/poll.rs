@@ -17,7 +17,8 @@ pub(crate) fn until(fd: BorrowedFd<'_>, events: i16, deadline: Option<Instant>) 
         let left = deadline.saturating_duration_since(Instant::now());
         libc::timespec {
             tv_sec: left.as_secs().min(i32::MAX as u64) as libc::time_t,
-            tv_nsec: left.subsec_nanos().into(),
+            // Below a thousand million, which fits in 32 bits.
+            tv_nsec: left.subsec_nanos() as libc::c_long,
         }
     });
     let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);

@@ -58,6 +58,17 @@ impl DiagSubflow {
     pub(crate) fn is_joined(&self) -> bool {
         self.head.state == uapi::TCP_ESTABLISHED && self.flags & diag::FLAG_FULLY_ESTABLISHED != 0
     }
+
+    /// Reports whether the subflow shows that its connection is ready for more subflows, or was.
+    pub(crate) fn shows_established(&self) -> bool {
+        let joined = diag::FLAG_JOIN_REM | diag::FLAG_JOIN_LOC;
+        self.flags & (diag::FLAG_FULLY_ESTABLISHED | joined) != 0
+    }
+
+    /// Reports whether the peer has opened this subflow.
+    pub(crate) fn is_opened_by_peer(&self) -> bool {
+        self.flags & (diag::FLAG_JOIN_REM | diag::FLAG_JOIN_LOC) == diag::FLAG_JOIN_REM
+    }
 }
 
 /// How much a look-up reads.

@@ -220,5 +220,8 @@ pub(crate) fn tcp_state(sock: BorrowedFd<'_>) -> io::Result<u8> {
 
 /// Returns the socket's inode, which `sock_diag` reports for each of its subflows.
 pub(crate) fn inode(sock: BorrowedFd<'_>) -> io::Result<u64> {
-    nix::sys::stat::fstat(sock).map(|stat| stat.st_ino).map_err(io::Error::from)
+    let stat = nix::sys::stat::fstat(sock)?;
+    // On 32-bit systems it is shorter.
+    #[allow(clippy::useless_conversion)]
+    Ok(stat.st_ino.into())
 }

@@ -1,5 +1,6 @@
 //! Announcing a local address to the peer.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -256,7 +257,7 @@ impl Announced {
             match socket::accept_now(listener.as_fd()) {
                 Ok(other) => reset_on_close(&other),
                 Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => return Ok(count),
-                Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
+                Err(error) if is_of_connection(&error) => {}
                 Err(error) => return Err(Error::from_io(OPERATION, &error)),
             }
         }
@@ -266,7 +267,9 @@ impl Announced {
     /// Withdraws the address and closes the subflows that use it.
     ///
     /// # Errors
-    /// `Closed` if the connection has ended, so that there is nothing to withdraw.
+    /// - `Closed` if the connection has ended, so that there is nothing to withdraw.
+    /// - `InvalidState` if the kernel has forgotten the announcement, which it does when a subflow from
+    ///   that address is closed or fails, and another process has used the address or its id since.
     pub fn withdraw(mut self) -> Result<()> {
         self.end()
     }
@@ -287,6 +290,23 @@ impl Drop for Announced {
     fn drop(&mut self) {
         let _ = self.end();
     }
+}
+
+/// Reports whether an error of accept(2) is one of the connection that waited, and not of the listener.
+fn is_of_connection(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ECONNABORTED
+                | libc::EPROTO
+                | libc::ENOPROTOOPT
+                | libc::ENETDOWN
+                | libc::EHOSTDOWN
+                | libc::ENONET
+                | libc::EHOSTUNREACH
+                | libc::ENETUNREACH
+        )
+    )
 }
 
 /// Makes the close of a connection a reset, which the other host notices at once.

@@ -95,7 +95,8 @@ impl Connecting {
         self.attempt.deadline
     }
 
-    /// Returns true if the connection is established. Never waits.
+    /// Returns true if the connection is established. Never waits, except as [`begin`](Self::begin) when
+    /// it tries the next address.
     ///
     /// # Errors
     /// As [`connect`](crate::connect), when the last address has failed. Drop the value then.
@@ -167,7 +168,7 @@ impl Attempt {
         while let Some(remote) = addresses.pop_front() {
             match Attempt::begin(remote, options) {
                 Ok(attempt) => return Ok(attempt),
-                // Another address would wait for the same lock.
+                // Another process holds the lock of the namespace, so that each address would wait for it.
                 Err(error) if error.kind() == ErrorKind::Busy => return Err(error),
                 Err(error) => failure = error,
             }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
@@ -203,13 +203,18 @@ fn helper_that_is_killed_in_the_middle() {
 
 /// Makes the kernel kill this process, and its children, at certain system calls.
 fn die_at(calls: &[libc::c_long]) {
+    answer(calls, libc::SECCOMP_RET_KILL_PROCESS);
+}
+
+/// Lets the kernel answer certain system calls of this thread, and of those that it will make.
+pub(crate) fn answer(calls: &[libc::c_long], action: u32) {
     let filter = |code, k, jt, jf| libc::sock_filter { code, jt, jf, k };
     let mut program = vec![filter((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0)];
     for call in calls {
         let code = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
         program.push(filter(code, *call as u32, 0, 1));
         let code = (libc::BPF_RET | libc::BPF_K) as u16;
-        program.push(filter(code, libc::SECCOMP_RET_KILL_PROCESS, 0, 0));
+        program.push(filter(code, action, 0, 0));
     }
     let code = (libc::BPF_RET | libc::BPF_K) as u16;
     program.push(filter(code, libc::SECCOMP_RET_ALLOW, 0, 0));
@@ -244,8 +249,65 @@ fn if_only_the_child_is_killed_its_parent_sets_back() {
     assert_eq!(setting(&namespace), "userspace");
 }
 
+/// Mounts a /run for this thread alone, as a container has.
+fn private_run() {
+    use nix::mount::{MsFlags, mount};
+    let none = None::<&str>;
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+    mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+}
+
+/// Calls a function in a thread that is in a container of the namespace.
+fn in_a_container<T: Send>(namespace: &Namespace, call: impl FnOnce() -> T + Send) -> T {
+    namespace.run(|| {
+        private_run();
+        call()
+    })
+}
+
+const TAG: &str = "net.ipv4.conf.lo.tag";
+
+/// The restarted container had a new /run, without the journal: the setting was never restored.
 #[test]
 fn if_both_are_killed_the_next_taker_sets_back() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    for ip in LOOPBACK {
+        let kill = || {
+            let mut command = helper("crash::helper_that_is_killed_in_the_middle");
+            command.env(DEADLY, "connect, wait").output().unwrap()
+        };
+        let output = in_a_container(&namespace, kill);
+        assert_eq!(output.status.signal(), Some(libc::SIGSYS), "{output:?}");
+        assert_eq!(setting(&namespace), "userspace", "they were not killed in the middle");
+        let sock = namespace.run(|| socket(ip));
+        in_a_container(&namespace, || subflows::take_control(&sock)).unwrap();
+        assert_eq!(
+            (setting(&namespace), namespace.sysctl(TAG).unwrap()),
+            ("kernel".into(), "0".into())
+        );
+        prove(&namespace, sock, ip);
+    }
+}
+
+/// The journal of the namespace, with its cookie in the name.
+fn journal(sock: &impl AsFd) -> std::path::PathBuf {
+    const SO_NETNS_COOKIE: i32 = 71;
+    let (mut cookie, mut length) = (0u64, size_of::<u64>() as libc::socklen_t);
+    let (fd, pointer) = (sock.as_fd().as_raw_fd(), (&raw mut cookie).cast());
+    // SAFETY: the pointer and the length describe `cookie`.
+    let read =
+        unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE, pointer, &mut length) };
+    assert_eq!(read, 0);
+    format!("/run/subflows/path-manager.{cookie}").into()
+}
+
+/// An administrator may use the setting of the marker.
+#[test]
+fn a_tag_of_the_administrators_stays() {
     if !ready() {
         return;
     }
@@ -253,13 +315,36 @@ fn if_both_are_killed_the_next_taker_sets_back() {
         return subflows_lab::skip("/run is not writable");
     }
     let namespace = Namespace::new().unwrap();
-    for ip in LOOPBACK {
-        let output = kill_at(&namespace, "connect, wait");
-        assert_eq!(output.status.signal(), Some(libc::SIGSYS), "{output:?}");
-        assert_eq!(setting(&namespace), "userspace", "the taker was not killed in the middle");
-        let sock = namespace.run(|| socket(ip));
+    namespace.set_sysctl(TAG, "42").unwrap();
+    let output = kill_at(&namespace, "connect, wait");
+    assert_eq!(output.status.signal(), Some(libc::SIGSYS), "{output:?}");
+    assert_eq!(setting(&namespace), "userspace", "they were not killed in the middle");
+    let sock = namespace.run(|| socket(LOOPBACK[0]));
+    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    assert_eq!(
+        (setting(&namespace), namespace.sysctl(TAG).unwrap()),
+        ("kernel".into(), "42".into())
+    );
+}
+
+/// The number of a namespace begins anew at each boot, and a container's /run may outlive one.
+#[test]
+fn a_journal_of_another_boot_was_believed() {
+    if !ready() {
+        return;
+    }
+    if nix::unistd::access("/run", nix::unistd::AccessFlags::W_OK).is_err() {
+        return subflows_lab::skip("/run is not writable");
+    }
+    let namespace = Namespace::new().unwrap();
+    namespace.set_sysctl(TAG, "42").unwrap();
+    let sock = namespace.run(|| socket(LOOPBACK[0]));
+    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    for text in ["1", "1 01234567-89ab-cdef-0123-456789abcdef\n"] {
+        std::fs::write(journal(&sock), text).unwrap();
+        crate::common::userspace(&namespace);
+        let sock = namespace.run(|| socket(LOOPBACK[0]));
         namespace.run(|| subflows::take_control(&sock)).unwrap();
-        assert_eq!(setting(&namespace), "kernel");
-        prove(&namespace, sock, ip);
+        assert_eq!(setting(&namespace), "userspace", "{text:?}");
     }
 }

@@ -6,6 +6,7 @@ mod common;
 
 mod claims;
 mod crash;
+mod filtered;
 mod kept;
 mod refused;
 mod rights;

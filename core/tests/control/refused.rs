@@ -217,3 +217,24 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
         prove(&namespace, sock, ip);
     }
 }
+
+/// Each address of a name waited for the lock once more.
+#[test]
+fn a_second_was_waited_for_each_address() {
+    if !ready() {
+        return;
+    }
+    let namespace = Namespace::new().unwrap();
+    let mut holder = namespace.command("flock");
+    holder.args(["/proc/self/ns/net", "sh", "-c", "echo held; read line"]);
+    let mut holder = Guarded(holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut said = String::new();
+    BufReader::new(holder.0.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, "held\n");
+    let addresses: [std::net::SocketAddr; 4] =
+        std::array::from_fn(|i| ([127, 0, 0, i as u8 + 1], 9).into());
+    let start = Instant::now();
+    let connect = || subflows::connect(&addresses[..], &Connect::new().control(true));
+    assert_eq!(namespace.run(connect).unwrap_err().kind(), ErrorKind::Busy);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}

@@ -99,3 +99,43 @@ fn open_descriptors() -> Vec<RawFd> {
     let is_open = |number: &RawFd| unsafe { libc::fcntl(*number, libc::F_GETFD) } >= 0;
     (3..RawFd::try_from(FILES).unwrap()).filter(is_open).collect()
 }
+
+/// Each thread kept sockets of its own: a program with many threads ran out of descriptors.
+#[test]
+fn idle_threads_kept_descriptors() {
+    if ready() {
+        in_a_namespace("descriptors::helper_with_idle_threads");
+    }
+}
+
+#[test]
+#[ignore = "run by idle_threads_kept_descriptors"]
+fn helper_with_idle_threads() {
+    if !child::is_child() {
+        return;
+    }
+    const THREADS: usize = 200;
+    let here = Namespace::current().unwrap();
+    let pair =
+        connect_between(&here, &here, Ipv4Addr::LOCALHOST.into(), &Connect::new().control(true));
+    pair.make_ready();
+    let before = open_descriptors().len();
+    let barrier = std::sync::Barrier::new(THREADS + 1);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                assert!(subflows::status(&pair.client).unwrap().is_ready);
+                subflows::addresses(&pair.client).unwrap();
+                let nowhere =
+                    Open::new().remote("127.0.0.1:1".parse::<std::net::SocketAddr>().unwrap());
+                subflows::open(&pair.client, &nowhere).unwrap_err();
+                barrier.wait();
+                barrier.wait();
+            });
+        }
+        barrier.wait();
+        let after = open_descriptors().len();
+        barrier.wait();
+        assert!(after <= before + 6, "{before} descriptors became {after}");
+    });
+}

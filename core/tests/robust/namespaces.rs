@@ -1,6 +1,7 @@
 //! A thread that moves to another network namespace never gets answers about the former one.
 
 use std::io::Write;
+use std::os::fd::AsRawFd;
 
 use subflows::{Connect, ConnectionsOptions, ErrorKind, Open, Opening};
 use subflows_lab::{Namespace, Net, ready, wait_until};
@@ -97,8 +98,14 @@ fn a_subflow_was_shown_by_the_name_of_an_interface_elsewhere() {
         assert!(shown.filter(|shown| shown.interface == Some(name)).count() > 0, "{all:?}");
         let present = with_interface("wrong0", index);
         let _after = present.enter().unwrap();
-        assert_eq!(details().interface, Some(name));
-        assert_eq!(details().interface_index, Some(index));
+        // A kept socket may still answer for the former namespace.
+        match subflows::details(&pair.client, extra.id) {
+            Ok(details) => {
+                assert_eq!(details.interface, Some(name));
+                assert_eq!(details.interface_index, Some(index));
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}"),
+        }
     }
 }
 
@@ -129,4 +136,40 @@ fn an_opening_was_bound_to_an_interface_elsewhere() {
         let error = error.unwrap();
         assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
     }
+}
+
+/// Whether the interface at the other end of a wire still exists: it ends with the namespace of this end.
+fn has_wire(namespace: &Namespace) -> bool {
+    namespace.ip(&["link", "show", "wire"]).is_ok()
+}
+
+/// Netlink sockets that a thread kept held the namespace that it had left.
+#[test]
+fn a_deleted_namespace_stayed() {
+    if !ready() {
+        return;
+    }
+    let (gone, stays) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+    let inside = format!("/proc/{}/fd/{}", std::process::id(), gone.fd().as_raw_fd());
+    stays
+        .ip(&["link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", &inside])
+        .unwrap();
+    let (left, has_left) = std::sync::mpsc::channel();
+    let (end, ends) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        {
+            let _inside = gone.enter().unwrap();
+            let sock = subflows::socket(subflows::Family::V4).unwrap();
+            subflows::take_control(&sock).unwrap();
+            subflows::connection(1).unwrap_err();
+        }
+        drop(gone);
+        left.send(()).unwrap();
+        // The thread lives on.
+        ends.recv().unwrap();
+    });
+    has_left.recv().unwrap();
+    wait_until(SOON, "the namespace to go", || !has_wire(&stays));
+    end.send(()).unwrap();
+    thread.join().unwrap();
 }

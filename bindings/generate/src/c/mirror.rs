@@ -20,6 +20,7 @@ const HEAD: &str = "\
 #![allow(missing_docs, non_camel_case_types, unreachable_pub, dead_code)]
 
 use std::ffi::c_char;
+#[cfg(target_pointer_width = \"64\")]
 use std::mem::{offset_of, size_of};
 
 use libc::{sockaddr, sockaddr_storage, socklen_t};

@@ -95,4 +95,4 @@ class EventKind(enum.IntEnum):
     LISTENER_CLOSED = 16
     """A socket has stopped listening."""
     LOST = 255
-    """Events were lost, because the program read them too slowly. The events with `is_resync` that follow report what has changed."""
+    """Events were lost, because the program read them too slowly. The events with `is_resync` that follow report which connections and subflows began, became ready and ended meanwhile. What the peer announced, withdrew and gave another priority is not reported again."""

@@ -59,7 +59,9 @@ module Subflows
   # - +:listener_created+: A socket has begun to listen.
   # - +:listener_closed+: A socket has stopped listening.
   # - +:lost+: Events were lost, because the program read them too slowly. The events with
-  #   +is_resync+ that follow report what has changed.
+  #   +is_resync+ that follow report which connections and subflows began, became ready and ended
+  #   meanwhile. What the peer announced, withdrew and gave another priority is not reported
+  #   again.
   EVENT_KINDS = %i[
     unknown created established closed address_announced address_removed subflow_established
     subflow_closed subflow_priority listener_created listener_closed lost

@@ -370,7 +370,8 @@ module Subflows
     #   Whether the peer accepts no further subflow to its initial address.
     #   @return [Boolean]
     # @!attribute [r] is_resync
-    #   Whether the library derived the event after a loss, instead of the kernel reporting it.
+    #   Whether the library derived the event from the state of the kernel, because events were
+    #   lost or the kernel does not report the end of a connection.
     #   @return [Boolean]
 
     # The names of the fields, in order.

@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
-use super::journal::Journal;
+use super::record::Record;
 use super::switch::{PathManagerSwitch, Switch};
+use super::valgrind;
 use crate::sys::socket;
 
 const STACK: usize = 32 * 1024;
@@ -31,6 +33,8 @@ pub(super) enum Outcome {
     /// The switch would have to be written, and cannot be.
     Unwritable,
     SwitchFailed,
+    /// The lock cannot be taken, although no other process holds it.
+    LockFailed,
     Failed,
 }
 
@@ -42,13 +46,14 @@ pub(super) struct ChildTask<'a> {
     lock: &'a File,
     switch: &'a Switch,
     is_writable: bool,
-    journal: Option<&'a Journal>,
+    record: Option<&'a Record>,
     /// Run as a real-time process while the switch is set.
     pub(super) wants_realtime: Cell<bool>,
+    is_realtime: Cell<bool>,
     /// The switch has to be set back.
     pub(super) is_switched: Cell<bool>,
-    /// The journal records that a switch is under way, which has to be cleared.
-    is_journaled: Cell<bool>,
+    /// It is recorded that a switch is under way, which has to be cleared.
+    is_recorded: Cell<bool>,
     pub(super) outcome: Cell<Outcome>,
     pub(super) errno: Cell<i32>,
 }
@@ -59,17 +64,18 @@ impl<'a> ChildTask<'a> {
         lock: &'a File,
         switch: &'a Switch,
         is_writable: bool,
-        journal: Option<&'a Journal>,
+        record: Option<&'a Record>,
     ) -> ChildTask<'a> {
         ChildTask {
             socket,
             lock,
             switch,
             is_writable,
-            journal,
-            wants_realtime: Cell::new(true),
+            record,
+            wants_realtime: Cell::new(may_be_realtime()),
+            is_realtime: Cell::new(false),
             is_switched: Cell::new(false),
-            is_journaled: Cell::new(false),
+            is_recorded: Cell::new(false),
             outcome: Cell::new(Outcome::Killed),
             errno: Cell::new(0),
         }
@@ -83,6 +89,13 @@ impl<'a> ChildTask<'a> {
         let mut stack = vec![0u128; STACK / size_of::<u128>()];
         let mut before = SigSet::empty();
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
+        // Valgrind ends a program that makes such a child. A process that is killed under valgrind leaves
+        // the switch to the next taker.
+        if valgrind::is_present() {
+            self.run_locked();
+            pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
+            return Ok(None);
+        }
         let argument: *const ChildTask<'_> = self;
         let top = stack.as_mut_ptr_range().end;
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
@@ -107,7 +120,7 @@ impl<'a> ChildTask<'a> {
             }
             self.fail(Outcome::LockBusy);
             if self.errno.get() != libc::EWOULDBLOCK {
-                self.outcome.set(Outcome::Failed);
+                self.outcome.set(Outcome::LockFailed);
                 return false;
             }
             // SAFETY: the time is a constant, and the time left is not asked for.
@@ -116,12 +129,25 @@ impl<'a> ChildTask<'a> {
         false
     }
 
+    fn run_locked(&self) {
+        if self.lock() {
+            self.run();
+            self.restore();
+        }
+    }
+
     fn run(&self) {
         self.outcome.set(Outcome::Killed);
         match self.read_switch() {
             Some(PathManagerSwitch::Userspace) => {
-                if !self.is_writable || !self.journal.is_some_and(Journal::is_under_way) {
-                    return self.disconnect(Outcome::Already);
+                if !self.is_writable || !self.record.is_some_and(Record::is_under_way) {
+                    self.disconnect(Outcome::Already);
+                    // Another program may have written it in between.
+                    let stood = self.read_switch() == Some(PathManagerSwitch::Userspace);
+                    if !stood && self.outcome.get() == Outcome::Already {
+                        self.outcome.set(Outcome::Disturbed);
+                    }
+                    return;
                 }
                 // The taker that set it was killed before it could set it back.
                 self.is_switched.set(true);
@@ -135,9 +161,9 @@ impl<'a> ChildTask<'a> {
         if !self.is_writable {
             return self.outcome.set(Outcome::Unwritable);
         }
-        if let Some(journal) = self.journal {
-            self.is_journaled.set(true);
-            journal.begin();
+        if let Some(record) = self.record {
+            self.is_recorded.set(true);
+            record.begin();
         }
         self.is_switched.set(true);
         if !self.switch.write_userspace() {
@@ -157,16 +183,16 @@ impl<'a> ChildTask<'a> {
         }
     }
 
-    /// Undoes what must not stay: the switch, the journal, the lock. The child calls it at its end,
+    /// Undoes what must not stay: the switch, the record, the lock. The child calls it at its end,
     /// and the parent after it, in case the child was killed. If the switch cannot be set back, the
-    /// journal goes on recording it.
+    /// record stays.
     pub(super) fn restore(&self) {
         self.restore_switch();
-        if let (false, true, Some(journal)) =
-            (self.is_switched.get(), self.is_journaled.get(), self.journal)
+        if let (false, true, Some(record)) =
+            (self.is_switched.get(), self.is_recorded.get(), self.record)
         {
-            journal.end();
-            self.is_journaled.set(false);
+            record.end();
+            self.is_recorded.set(false);
         }
         // Closing the file does not always release the lock: if another thread has forked since,
         // its child process holds the same open file, and with it the lock.
@@ -214,20 +240,43 @@ extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
     // SAFETY: takes no argument. The child leaves the process group, so that a signal to the group
     // no longer reaches it; nothing has been written until here.
     unsafe { libc::setsid() };
-    if !task.wants_realtime.get() || !set_scheduling(libc::SCHED_FIFO, 1) {
+    task.is_realtime.set(task.wants_realtime.get() && becomes_realtime());
+    if !task.is_realtime.get() {
         // Having yielded, the child starts a fresh time slice and is unlikely to be preempted.
         // SAFETY: takes no argument.
         unsafe { libc::sched_yield() };
     }
-    if task.lock() {
-        task.run();
-        task.restore();
-    }
+    task.run_locked();
     // The end of a real-time process takes the kernel several times as long.
-    if task.wants_realtime.get() {
+    if task.is_realtime.get() {
         set_scheduling(libc::SCHED_OTHER, 0);
     }
     0
+}
+
+/// Whether a filter of system calls has killed a child that became a real-time process.
+static IS_REALTIME_DEADLY: AtomicBool = AtomicBool::new(false);
+
+/// Remembers that a filter of system calls has killed a child that became a real-time process.
+pub(super) fn forbid_realtime() {
+    IS_REALTIME_DEADLY.store(true, Ordering::Relaxed);
+}
+
+/// Reports whether the child may ask for another priority. Some filters of system calls kill a process
+/// that does, and the kernel then writes all memory of this process to a core file.
+fn may_be_realtime() -> bool {
+    // SAFETY: takes numbers only.
+    let filter = unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) };
+    filter == 0 && !IS_REALTIME_DEADLY.load(Ordering::Relaxed)
+}
+
+/// Makes the child a real-time process. A child of a real-time process is one already, perhaps with a
+/// higher priority.
+fn becomes_realtime() -> bool {
+    // SAFETY: takes a number; 0 is the caller.
+    let policy = unsafe { libc::sched_getscheduler(0) } & !libc::SCHED_RESET_ON_FORK;
+    matches!(policy, libc::SCHED_OTHER | libc::SCHED_BATCH | libc::SCHED_IDLE)
+        && set_scheduling(libc::SCHED_FIFO, 1)
 }
 
 /// Changes how the child is scheduled, so that the switch is set for microseconds, and not for the
@@ -240,4 +289,27 @@ fn set_scheduling(policy: i32, priority: i32) -> bool {
 
 fn last_errno() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{becomes_realtime, set_scheduling};
+
+    /// A child of a real-time program got a lower priority than the program had.
+    #[test]
+    fn a_real_time_process_keeps_its_priority() {
+        let thread = std::thread::spawn(|| {
+            if !set_scheduling(libc::SCHED_FIFO, 7) {
+                return eprintln!("skip: this process may not become a real-time process");
+            }
+            assert!(!becomes_realtime());
+            let mut parameters = libc::sched_param { sched_priority: 0 };
+            // SAFETY: the pointer leads to `parameters`; 0 is the caller.
+            assert_eq!(unsafe { libc::sched_getparam(0, &mut parameters) }, 0);
+            assert_eq!(parameters.sched_priority, 7);
+            assert!(set_scheduling(libc::SCHED_OTHER, 0));
+            assert!(becomes_realtime());
+        });
+        thread.join().unwrap();
+    }
 }

@@ -15,58 +15,69 @@ const JOURNALS: &str = "/run/subflows";
 const OLD_JOURNALS: usize = 64;
 const OLD: Duration = Duration::from_secs(60);
 
-/// One byte: `1` while a switch is under way. It is read and written under the lock on the
-/// namespace. Once it is open, its methods allocate nothing: they run in a child that shares this
+/// `1` and the number of this boot while a switch is under way: after a reboot, which the file may survive
+/// in a container, the same name is that of another namespace. It is read and written under the lock on
+/// the namespace. Once it is open, its methods allocate nothing: they run in a child that shares this
 /// process's memory.
-pub(super) struct Journal(File);
+pub(super) struct Journal {
+    file: File,
+    under_way: Vec<u8>,
+}
 
 impl Journal {
     /// Opens the journal of the socket's network namespace, or makes one. Returns `None` if that is
     /// not possible: the process may not write there, or the kernel does not number its namespaces.
     pub(super) fn open(sock: BorrowedFd<'_>) -> Option<Journal> {
         let path = format!("{JOURNALS}/path-manager.{}", namespace::cookie(sock)?);
+        let under_way = under_way();
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
         match options.open(&path) {
-            Ok(file) => Some(Journal(file)),
+            Ok(file) => Some(Journal { file, under_way }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 match fs::DirBuilder::new().mode(0o700).create(JOURNALS) {
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_old(),
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        remove_old(&under_way);
+                    }
                     result => result.ok()?,
                 }
-                options.create(true).open(&path).ok().map(Journal)
+                let file = options.create(true).open(&path).ok()?;
+                Some(Journal { file, under_way })
             }
             Err(_) => None,
         }
     }
 
     pub(super) fn is_under_way(&self) -> bool {
-        let mut byte = [0u8];
-        self.0.read_at(&mut byte, 0).is_ok_and(|length| length == 1 && byte == *b"1")
+        let mut text = [0u8; 64];
+        self.file.read_at(&mut text, 0).is_ok_and(|length| text[..length] == *self.under_way)
     }
 
-    /// Records that a switch is under way, if the file can be written. If not, control is taken
-    /// nevertheless.
     pub(super) fn begin(&self) {
-        let _ = self.0.write_at(b"1", 0);
+        let _ = self.file.write_at(&self.under_way, 0);
     }
 
-    /// Records that no switch is under way.
     pub(super) fn end(&self) {
-        let _ = self.0.write_at(b"0", 0);
+        let _ = self.file.write_at(b"0", 0);
     }
+}
+
+/// What a journal of this boot contains while a switch is under way.
+fn under_way() -> Vec<u8> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    format!("1 {:36.36}\n", boot.trim()).into_bytes()
 }
 
 /// Removes journals by age: the kernel sends no notice when a namespace ends. A live namespace gets
 /// a new journal with the next take-over.
-fn remove_old() {
+fn remove_old(under_way: &[u8]) {
     let Ok(entries) = fs::read_dir(JOURNALS) else { return };
     for entry in entries.flatten().take(OLD_JOURNALS) {
         let is_old = entry
             .metadata()
             .and_then(|metadata| metadata.modified())
             .is_ok_and(|last| last.elapsed().is_ok_and(|age| age > OLD));
-        if is_old && fs::read(entry.path()).is_ok_and(|text| text != b"1") {
+        if is_old && fs::read(entry.path()).is_ok_and(|text| text != under_way) {
             // Another process may have removed it.
             let _ = fs::remove_file(entry.path());
         }

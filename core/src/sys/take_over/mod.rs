@@ -17,14 +17,18 @@
 //!   its own stack, in the middle of the three steps.
 //! - The switch is only ever moved from the default and back to it. If it no longer has the value
 //!   that the child wrote, another program has written it since, and that value stays.
-//! - If only the child is killed, the parent sets the switch back. A journal, if it can be written,
-//!   records that a switch is under way: if a whole control group is killed in the middle, the next
-//!   taker sets the switch back. (If another program sets `userspace` for good between the two,
-//!   that is undone once: the kernel does not record who wrote it.)
+//! - If only the child is killed, the parent sets the switch back. A record, if it can be written, marks
+//!   that a switch is under way: if both are killed in the middle, with a whole control group or as the
+//!   first process of a container, the next taker sets the switch back. The record is in the network
+//!   namespace itself, so that the taker may be in another container. (If another program sets
+//!   `userspace` for good between the two, that is undone once: the kernel does not record who wrote it.)
 
 mod child;
 mod journal;
+mod marker;
+mod record;
 mod switch;
+mod valgrind;
 
 use std::fs::File;
 use std::io;
@@ -32,7 +36,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use self::child::{ChildTask, Outcome};
-use self::journal::Journal;
+use self::record::Record;
 use self::switch::Switch;
 pub(crate) use self::switch::{PathManagerSwitch, may_write_switch, read_switch};
 use super::cancel::Uncancelled;
@@ -50,7 +54,13 @@ pub(crate) enum Failure {
     Switch(io::Error),
     /// The switch was set and cannot be set back.
     Stuck(io::Error),
-    /// The socket cannot be disconnected, or the child cannot be made or was killed.
+    /// The child cannot be made.
+    Child(io::Error),
+    /// The lock cannot be taken, although no other process holds it.
+    Lock(io::Error),
+    /// The child was killed, by that signal if it is known.
+    Killed(Option<i32>),
+    /// The socket cannot be disconnected.
     Os(io::Error),
 }
 
@@ -82,24 +92,25 @@ pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOve
         Err(error) => return Err(Failure::Switch(error)),
     };
     let lock = File::open("/proc/thread-self/ns/net").map_err(Failure::Os)?;
-    let journal = Journal::open(sock);
-    let task = ChildTask::new(sock, &lock, &switch, unwritable.is_none(), journal.as_ref());
-    loop {
+    let record = Record::open(sock);
+    let task = ChildTask::new(sock, &lock, &switch, unwritable.is_none(), record.as_ref());
+    let signal = loop {
         let result = task.run_in_child();
         // The child may have been killed before it could.
         task.restore();
-        let signal = result.map_err(Failure::Os)?;
+        let signal = result.map_err(Failure::Child)?;
         match task.outcome.get() {
             Outcome::LockBusy if Instant::now() < deadline => {}
             Outcome::LockBusy => return Err(Failure::Busy),
             // Some system call filters kill a process that changes its priority: the child is made
             // once more, without that.
             Outcome::Killed if signal == Some(libc::SIGSYS) && task.wants_realtime.get() => {
+                child::forbid_realtime();
                 task.wants_realtime.set(false);
             }
-            _ => break,
+            _ => break signal,
         }
-    }
+    };
     let errno = io::Error::from_raw_os_error(task.errno.get());
     if task.is_switched.get() {
         return Err(Failure::Stuck(errno));
@@ -114,9 +125,8 @@ pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOve
         },
         Outcome::Unwritable => Err(Failure::Switch(unwritable.unwrap_or(errno))),
         Outcome::SwitchFailed => Err(Failure::Switch(errno)),
+        Outcome::LockFailed => Err(Failure::Lock(errno)),
         Outcome::Failed => Err(Failure::Os(errno)),
-        Outcome::LockBusy | Outcome::Killed => {
-            Err(Failure::Os(io::Error::from_raw_os_error(libc::ECHILD)))
-        }
+        Outcome::LockBusy | Outcome::Killed => Err(Failure::Killed(signal)),
     }
 }

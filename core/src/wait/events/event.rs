@@ -33,7 +33,8 @@ enumeration! {
         /// A socket has stopped listening.
         ListenerClosed = 16,
         /// Events were lost, because the program read them too slowly. The events with `is_resync`
-        /// that follow report what has changed.
+        /// that follow report which connections and subflows began, became ready and ended meanwhile.
+        /// What the peer announced, withdrew and gave another priority is not reported again.
         Lost = 255,
     }
 }
@@ -83,7 +84,8 @@ record! {
         is_server: bool,
         /// Whether the peer accepts no further subflow to its initial address.
         denies_initial_address: bool,
-        /// Whether the library derived the event after a loss, instead of the kernel reporting it.
+        /// Whether the library derived the event from the state of the kernel, because events were lost
+        /// or the kernel does not report the end of a connection.
         is_resync: bool,
     }
 }

@@ -18,7 +18,7 @@ use crate::shared::path_manager::addresses_by_token;
 use crate::shared::socket_state::{query_error, unsteerable_reason};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::sys::cache::QueryError;
-use crate::sys::event::{KernelEvent, KernelEvents};
+use crate::sys::event::{Drain, KernelEvent, KernelEvents};
 use crate::sys::reverse_path;
 use crate::sys::uapi::pm;
 
@@ -197,7 +197,8 @@ impl Join {
     fn read(&mut self, events: &mut KernelEvents) -> Result<()> {
         let ((local, remote), token) = (self.ends(), self.plan.token);
         let mut is_answered = false;
-        loop {
+        let mut drain = Drain::default();
+        while drain.goes_on(events) {
             let more = events.take(|event| {
                 let ends = event.local.zip(event.remote);
                 // A subflow that this host closes before the answer has no remote port any more.

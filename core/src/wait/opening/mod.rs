@@ -24,7 +24,7 @@ use crate::shared::socket_state::{
 };
 use crate::shared::subflow::Subflow;
 use crate::sys::cache;
-use crate::sys::event::KernelEvents;
+use crate::sys::event::{Drain, KernelEvents};
 use crate::sys::mptcp::{self, RawInfo};
 use crate::sys::sock_diag::SockDiag;
 use crate::sys::{fork, poll};
@@ -243,15 +243,17 @@ impl<S: AsFd> Opening<S> {
     fn may_be_ready(&mut self, now: Instant) -> Result<bool> {
         let token = self.token;
         let mut has_news = now >= self.last_try + READY_POLL;
-        loop {
+        let mut drain = Drain::default();
+        while drain.goes_on(&self.events) {
             match self.events.take(|event| has_news |= event.token == Some(token)) {
                 Ok(true) => {}
-                Ok(false) => return Ok(has_news),
+                Ok(false) => break,
                 // An event of this connection may be among those that were lost.
                 Err(refusal) if refusal.errno == libc::ENOBUFS => has_news = true,
                 Err(refusal) => return Err(query_error(OPERATION, refusal.into())),
             }
         }
+        Ok(has_news)
     }
 
     /// Makes the kernel send the first segment. Tries again if the port or the address id is in use.

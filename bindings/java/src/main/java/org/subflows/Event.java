@@ -111,7 +111,8 @@ public final class Event extends Row {
     }
 
     /**
-     * Whether the library derived the event after a loss, instead of the kernel reporting it.
+     * Whether the library derived the event from the state of the kernel, because events were lost
+     * or the kernel does not report the end of a connection.
      */
     public boolean isResync() {
         return word(17) != 0;

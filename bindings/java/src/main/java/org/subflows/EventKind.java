@@ -51,7 +51,8 @@ public enum EventKind {
     LISTENER_CLOSED(16),
     /**
      * Events were lost, because the program read them too slowly. The events with {@code isResync}
-     * that follow report what has changed.
+     * that follow report which connections and subflows began, became ready and ended meanwhile.
+     * What the peer announced, withdrew and gave another priority is not reported again.
      */
     LOST(255);
 

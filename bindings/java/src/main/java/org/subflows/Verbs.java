@@ -130,6 +130,14 @@ public abstract class Verbs {
      * keeps its bound address and port, congestion control, buffer sizes and other options. If it
      * was bound or upgraded before, its initial subflow has id 0 instead of 1.
      *
+     * <p>If both processes are killed in that microsecond, as with a whole container or control
+     * group, the setting stays {@code userspace} until a program of the namespace takes control
+     * again: that call finds the marker in {@code net.ipv4.conf.lo.tag} and restores the setting.
+     * To restore it by hand, run {@code sysctl net.mptcp.path_manager=kernel
+     * net.ipv4.conf.lo.tag=0}. If both are stopped in that microsecond ({@code docker pause}), it
+     * lasts until they continue. In a container that is started with {@code --sysctl
+     * net.mptcp.path_manager=userspace} the setting never changes.
+     *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
      * the two applications opens. It accepts subflows that the peer opens only while a program of
@@ -161,6 +169,14 @@ public abstract class Verbs {
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
      * keeps its bound address and port, congestion control, buffer sizes and other options. If it
      * was bound or upgraded before, its initial subflow has id 0 instead of 1.
+     *
+     * <p>If both processes are killed in that microsecond, as with a whole container or control
+     * group, the setting stays {@code userspace} until a program of the namespace takes control
+     * again: that call finds the marker in {@code net.ipv4.conf.lo.tag} and restores the setting.
+     * To restore it by hand, run {@code sysctl net.mptcp.path_manager=kernel
+     * net.ipv4.conf.lo.tag=0}. If both are stopped in that microsecond ({@code docker pause}), it
+     * lasts until they continue. In a container that is started with {@code --sysctl
+     * net.mptcp.path_manager=userspace} the setting never changes.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
@@ -194,6 +210,14 @@ public abstract class Verbs {
      * keeps its bound address and port, congestion control, buffer sizes and other options. If it
      * was bound or upgraded before, its initial subflow has id 0 instead of 1.
      *
+     * <p>If both processes are killed in that microsecond, as with a whole container or control
+     * group, the setting stays {@code userspace} until a program of the namespace takes control
+     * again: that call finds the marker in {@code net.ipv4.conf.lo.tag} and restores the setting.
+     * To restore it by hand, run {@code sysctl net.mptcp.path_manager=kernel
+     * net.ipv4.conf.lo.tag=0}. If both are stopped in that microsecond ({@code docker pause}), it
+     * lasts until they continue. In a container that is started with {@code --sysctl
+     * net.mptcp.path_manager=userspace} the setting never changes.
+     *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
      * the two applications opens. It accepts subflows that the peer opens only while a program of
@@ -225,6 +249,14 @@ public abstract class Verbs {
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
      * keeps its bound address and port, congestion control, buffer sizes and other options. If it
      * was bound or upgraded before, its initial subflow has id 0 instead of 1.
+     *
+     * <p>If both processes are killed in that microsecond, as with a whole container or control
+     * group, the setting stays {@code userspace} until a program of the namespace takes control
+     * again: that call finds the marker in {@code net.ipv4.conf.lo.tag} and restores the setting.
+     * To restore it by hand, run {@code sysctl net.mptcp.path_manager=kernel
+     * net.ipv4.conf.lo.tag=0}. If both are stopped in that microsecond ({@code docker pause}), it
+     * lasts until they continue. In a container that is started with {@code --sysctl
+     * net.mptcp.path_manager=userspace} the setting never changes.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of

@@ -11,8 +11,9 @@ pub fn ip(text: &str) -> Option<(IpAddr, u32)> {
     let Some((ip, scope)) = text.split_once('%') else { return Some((text.parse().ok()?, 0)) };
     let ip: IpAddr = ip.parse().ok()?;
     let has_scope = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local() || v6.is_multicast());
+    // The C library takes `eth0:1` for `eth0`.
     let index = || nix::net::if_::if_nametoindex(scope).ok();
-    has_scope.then_some(())?;
+    (has_scope && !scope.contains(':')).then_some(())?;
     Some((ip, scope.parse().ok().or_else(index).filter(|index| *index != 0)?))
 }
 
@@ -46,6 +47,13 @@ pub fn written(address: SocketAddr) -> String {
     }
 }
 
+/// Writes the IP address of an address, with its scope.
+pub fn written_ip(mut address: SocketAddr) -> String {
+    address.set_port(0);
+    let text = written(address);
+    text.trim_end_matches(":0").trim_matches(['[', ']']).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +64,7 @@ mod tests {
             let address = socket_address(&format!("[fe80::1%{scope}]:80")).unwrap();
             assert_eq!(address, "[fe80::1%1]:80".parse().unwrap());
             assert_eq!(written(address), "[fe80::1%lo]:80");
+            assert_eq!(written_ip(address), "fe80::1%lo");
             assert_eq!(socket_address(&format!("fe80::1%{scope}")).unwrap().port(), 0);
             assert_eq!(ip(&format!("fe80::1%{scope}")), Some(("fe80::1".parse().unwrap(), 1)));
         }
@@ -78,6 +87,7 @@ mod tests {
             let address = socket_address(text).unwrap();
             assert_eq!(written(address), text);
         }
+        assert_eq!(written_ip("[2001:db8::]:1".parse().unwrap()), "2001:db8::");
         assert_eq!(socket_address("10.0.0.1").unwrap(), "10.0.0.1:0".parse().unwrap());
     }
 }

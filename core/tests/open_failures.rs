@@ -32,7 +32,7 @@ fn an_impossible_name_of_an_interface_is_not_available() {
     }
     let net = two_subnets();
     for pair in ways::controlled(&net) {
-        for name in ["", "eth\0", "eth1\0"] {
+        for name in ["", "eth\0", "eth1\0", "eth1:1"] {
             let options = Open::new().interface(name);
             fails_with(&net, &pair, &options, ErrorKind::AddressNotAvailable);
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::ways::{self, fails};
 use common::{Pair, connect, connect_between, connect_from_to, open_handed};
-use subflows::{Announce, Connect, ErrorKind, Open, Subflow};
+use subflows::{Announce, Connect, ErrorKind, Listen, Open, Subflow};
 use subflows_lab::{Net, Path, ready};
 
 const CONTROL: fn() -> Connect = || Connect::new().control(true);
@@ -369,6 +369,17 @@ fn a_link_local_address_without_an_interface_is_refused_by_name() {
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
         assert!(text.contains("eth0") && text.contains("eth1"), "{text}");
     }
+    let here = SocketAddr::new(first.client_v6.into(), 0);
+    let scoped = std::net::SocketAddrV6::new(first.client_v6, 0, 0, second.client_index().unwrap());
+    for (at, options) in [(here, Listen::new()), (scoped.into(), Listen::new().interface("eth0"))] {
+        let listen = net.client.run(|| subflows::listen(at, &options));
+        let error = listen.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        assert!(error.to_string().contains("eth1"), "{error}");
+    }
+    let options = Connect::new().local(scoped).interface("eth0");
+    let error = connect(with_port(there, port), &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
     connect(bare, &Connect::new().interface("eth1")).unwrap();
     connect(with_port(there, port), &Connect::new()).unwrap();
 }
@@ -451,5 +462,23 @@ fn a_route_that_rejects_packets_is_named() {
             assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
             assert!(error.to_string().contains(what), "{error}");
         }
+    }
+}
+
+#[test]
+fn the_far_end_of_a_point_to_point_link_needs_no_route() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    let path = &net.paths[1];
+    let device = path.client_interface.as_str();
+    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
+    pair.make_ready();
+    // No route at all: the address of the peer's other interface is a neighbour on this one.
+    net.client.ip(&["route", "flush", "table", "main"]).unwrap();
+    for options in [Open::new().interface(device), Open::new().local(path.client_v4)] {
+        let subflow = open(&net, &pair, &options);
+        assert_eq!(interface(&net, &pair, &subflow).as_deref(), Some(device));
     }
 }

@@ -39,6 +39,24 @@ fn the_end_of_the_command_comes_through() {
 }
 
 #[test]
+fn a_ready_made_network_is_chosen_by_its_name() {
+    if !ready() {
+        return;
+    }
+    let script = "ip -o address show; echo; echo $SUBFLOWS_LAB_SERVER6";
+    for (name, interface, server) in [
+        ("laptop", "wwan0", "2001:db8:113::10"),
+        ("addresses", "vip", "2001:db8:1::2"),
+        ("link-local-only", "twin1", "fe80::1:2%eth0"),
+    ] {
+        let text = lab(&["--network", name, "-q", "--", "sh", "-c", script]).ok();
+        assert!(text.contains(interface) && text.trim_end().ends_with(server), "{name}: {text}");
+    }
+    assert!(lab(&["--network", "moon", "--", "true"]).fails(2).contains("strict laptop"));
+    lab(&["--network", "laptop", "wifi", "--", "true"]).fails(2);
+}
+
+#[test]
 fn the_network_is_as_ordered() {
     if !ready() {
         return;

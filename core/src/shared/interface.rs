@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
+use nix::errno::Errno;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel_name::KernelName;
 use crate::shared::socket_state::query_error;
@@ -18,12 +20,17 @@ pub(crate) fn index_of(name: &str, operation: &'static str) -> Result<u32> {
             format!("an interface name has at most 15 bytes, and {start:?}... has {length}");
         return Err(Error::argument(operation, detail).with_remedy(REMEDY));
     }
-    nix::net::if_::if_nametoindex(name).map_err(|errno| {
+    named(name).map_err(|errno| {
         Error::new(ErrorKind::AddressNotAvailable, operation)
             .errno(errno as i32)
             .detail(format!("there is no interface {name:?} in this network namespace"))
             .with_remedy(REMEDY)
     })
+}
+
+/// The C library takes `eth0:1` for `eth0`: that was the name of an address once.
+fn named(name: &str) -> nix::Result<u32> {
+    if name.contains(':') { Err(Errno::ENODEV) } else { nix::net::if_::if_nametoindex(name) }
 }
 
 /// Returns the name of an interface in the socket's network namespace; its index if it has gone.
@@ -59,23 +66,23 @@ pub(crate) fn with_scope(address: SocketAddr, scope: u32) -> SocketAddr {
     }
 }
 
-/// Returns the interface that the caller named, or the one that the scope of the remote address
-/// names. Fails if they are two.
+/// Returns the interface that the caller named, or the one that the scope of an address names. Fails
+/// if they are two.
 pub(crate) fn agreed(
     sock: BorrowedFd<'_>,
     named: Option<u32>,
-    remote: SocketAddr,
+    address: SocketAddr,
     operation: &'static str,
 ) -> Result<Option<u32>> {
-    match (named, scope_of(remote)) {
+    match (named, scope_of(address)) {
         (Some(named), Some(scope)) if named != scope => {
             let (named, scope) = (name_of(sock, named), name_of(sock, scope));
             let detail = format!(
                 "{} is an address of the link of {scope}, and the interface is {named}",
-                remote.ip()
+                address.ip()
             );
             Err(Error::argument(operation, detail).with_remedy(format!(
-                "Pass the interface {scope}, or an address of the peer on the link of {named}."
+                "Pass the interface {scope}, or an address on the link of {named}."
             )))
         }
         (named, scope) => Ok(named.or(scope)),
@@ -83,15 +90,19 @@ pub(crate) fn agreed(
 }
 
 /// Returns the error for a link-local address without an interface.
-pub(crate) fn no_scope(sock: BorrowedFd<'_>, remote: SocketAddr, operation: &'static str) -> Error {
+pub(crate) fn no_scope(
+    sock: BorrowedFd<'_>,
+    address: SocketAddr,
+    operation: &'static str,
+) -> Error {
     let owned = match cache::with_socket_for(sock, |addresses: &mut AddressQuery| {
-        addresses.list(remote.ip(), 0)
+        addresses.list(address.ip(), 0)
     }) {
         Ok(owned) => owned,
         Err(error) => return query_error(operation, error),
     };
     let names = names(sock, owned.iter().filter(|owned| needs_scope(owned.ip)));
-    let ip = remote.ip();
+    let ip = address.ip();
     let detail = format!("{ip} is an address on every link, and no interface is given");
     let remedy = match &names[..] {
         [] => "Pass the interface: ip link lists them.".to_owned(),

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::{Error, Result};
-use crate::shared::interface::index_of;
+use crate::shared::interface::{agreed, index_of, needs_scope, no_scope};
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
 use crate::sys::socket;
 use crate::table::options;
@@ -58,6 +58,11 @@ pub(crate) fn listen_by(
     let failed = |error: std::io::Error| Error::from_io(operation, &error);
     let listener = new_socket(local.into(), operation)?;
     let sock = listener.as_fd();
+    // The kernel would follow the scope, and ignore the interface.
+    let link = agreed(sock, Some(interface).filter(|index| *index != 0), local, operation)?;
+    if needs_scope(local.ip()) && link.is_none() {
+        return Err(no_scope(sock, local, operation));
+    }
     socket::set_i32(sock, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1).map_err(failed)?;
     if local.is_ipv6() {
         let only = i32::from(options.only_v6);

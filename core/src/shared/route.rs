@@ -29,9 +29,9 @@ pub(crate) struct Destination<'a> {
 pub(crate) enum Owner {
     /// The interface with that index owns the address and leads there.
     Interface(u32),
-    /// An interface owns the address, but none leads there from it: the address is one of the whole
-    /// host, or the route is still missing.
-    Elsewhere,
+    /// The interface with that index owns the address, but none leads there from it: the address is
+    /// one of the whole host, or the route is still missing.
+    Elsewhere(u32),
     /// No interface that leads out owns the address, or the destination is this host.
     None,
     /// Several interfaces own the address and lead there, and the routing table takes none of them.
@@ -106,16 +106,15 @@ impl<'a> Destination<'a> {
         }
         // An address of the loopback interface is also used on the interfaces that lead out.
         let owners = owned.iter().filter(|owned| owned.ip == ip && owned.interface != LOOPBACK);
-        let (mut leading, mut has_owner) = (Vec::new(), false);
+        let (mut leading, mut first) = (Vec::new(), None);
         for owner in owners.map(|owned| owned.interface) {
-            has_owner = true;
+            first = first.or(Some(owner));
             if self.leads(ip, owner)? {
                 leading.push(owner);
             }
         }
         match leading[..] {
-            [] if has_owner => Ok(Owner::Elsewhere),
-            [] => Ok(Owner::None),
+            [] => Ok(first.map_or(Owner::None, Owner::Elsewhere)),
             [one] => Ok(Owner::Interface(one)),
             _ => {
                 let by_table = self.route(Some(ip), 0)?.map_or(0, |route| route.interface);

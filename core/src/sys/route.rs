@@ -148,7 +148,7 @@ fn parse(received: &Received<'_>) -> Result<Option<Route>, NetlinkError> {
     }
     let body = received.payload.get(..route::RTMSG_LEN).ok_or_else(NetlinkError::malformed)?;
     let kind = match body[7] {
-        route::RTN_UNICAST => RouteKind::Unicast,
+        route::RTN_UNICAST | route::RTN_ANYCAST => RouteKind::Unicast,
         route::RTN_LOCAL => RouteKind::Local,
         route::RTN_BLACKHOLE => RouteKind::Blackhole,
         route::RTN_UNREACHABLE | route::RTN_THROW => RouteKind::Unreachable,

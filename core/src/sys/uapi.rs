@@ -339,6 +339,7 @@ pub(crate) mod route {
     pub(crate) const RTM_F_FIB_MATCH: u32 = 0x2000;
     pub(crate) const RTN_UNICAST: u8 = 1;
     pub(crate) const RTN_LOCAL: u8 = 2;
+    pub(crate) const RTN_ANYCAST: u8 = 4;
     pub(crate) const RTN_BLACKHOLE: u8 = 6;
     pub(crate) const RTN_UNREACHABLE: u8 = 7;
     pub(crate) const RTN_PROHIBIT: u8 = 8;

@@ -25,7 +25,8 @@ operation! {
     ///
     /// # Errors
     /// `AddressNotAvailable` if the address does not belong to this host, or is in use; `NotPermitted`
-    /// for a port below 1024 without the privilege; `InvalidArgument` if the name cannot be resolved.
+    /// for a port below 1024 without the privilege; `InvalidArgument` if the name cannot be resolved, or
+    /// if a link-local address has neither a scope nor an interface, or two different ones.
     ///
     /// ```
     /// let listener = subflows::listen("[::1]:0", &subflows::Listen::new())?;

@@ -12,7 +12,7 @@ use crate::door::control::take_control_fd;
 use crate::door::events::follow;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::denied_joins;
-use crate::shared::interface::{agreed, index_of, needs_scope, no_scope, scope_of};
+use crate::shared::interface::{agreed, index_of, needs_scope, no_scope};
 use crate::shared::network::Way;
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
 use crate::shared::no_mptcp;
@@ -195,7 +195,11 @@ impl Attempt {
             })?;
         }
         if interface != 0 {
-            bind_to_interface(sock.as_fd(), interface, OPERATION)?;
+            let bound = bind_to_interface(sock.as_fd(), interface, OPERATION);
+            // Before Linux 5.7 this requires a right, which a local address alone does not.
+            if options.interface.is_some() {
+                bound?;
+            }
         }
         if let Some(local) = options.local {
             bind(sock.as_fd(), in_family_of(remote, local), OPERATION)?;
@@ -272,7 +276,10 @@ fn interface(sock: BorrowedFd<'_>, remote: SocketAddr, options: &Connect) -> Res
         return Err(Error::argument(OPERATION, detail)
             .with_remedy("Pass a local and a remote address of the same family."));
     }
-    let given = named.or_else(|| from.and_then(scope_of));
+    let given = match from {
+        Some(from) => agreed(sock, named, from, OPERATION)?,
+        None => named,
+    };
     if let Some(index) = agreed(sock, given, remote, OPERATION)? {
         return Ok(index);
     }

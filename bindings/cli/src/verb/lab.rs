@@ -3,14 +3,15 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::{self, Command};
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use subflows::ErrorKind;
-use subflows_lab::{Net, PathSpec, WireOptions};
+use subflows::{ErrorKind, address_text};
+use subflows_lab::{Net, PathSpec, Topology, WireOptions};
 
 use crate::child_process::{self, Server};
 use crate::failure::Failure;
@@ -32,6 +33,10 @@ PATH is NAME[:DELAY][:RATE][:LOSS]; the parts after the name may be in any order
   DELAY  the one-way delay, half of the round-trip time: 20ms, 500us
   RATE   the rate of each direction: 50mbit, 1gbit
   LOSS   the random loss of each direction: 1%, 0.2%
+
+NAME of a ready-made network: two-subnets, three-paths, far; laptop, strict-laptop (a client with two
+routers that drop wrong source addresses); addresses (a client with more addresses than the right one);
+link-local-only.
 
 The environment of COMMAND and of the server's COMMAND contains:
   SUBFLOWS_LAB_SERVER     the server's IPv4 address on the first path
@@ -56,8 +61,11 @@ Exit status: that of COMMAND, or 128 + N if signal N ended it; 125 if the networ
 #[command(after_help = MORE_HELP)]
 pub(crate) struct Lab {
     /// The paths; the client prefers the first
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "network")]
     paths: Vec<PathSpec>,
+    /// Use a network that is ready-made instead of PATHs, such as laptop or link-local-only
+    #[arg(long, value_name = "NAME", conflicts_with = "paths")]
+    network: Option<Topology>,
     /// Run this on the server with sh(1), and end it afterwards. COMMAND starts when it listens
     #[arg(long, value_name = "COMMAND")]
     server: Option<OsString>,
@@ -76,7 +84,15 @@ impl Lab {
     pub(super) fn run(&self, out: &mut Output) -> Result<u8, Failure> {
         let privileges = user_namespace::enter_if_needed()?;
         let failed = |error| Failure::system("cannot make the network", &error);
-        let net = Net::from_specs(&self.paths).map_err(failed)?;
+        let net = match self.network {
+            Some(network) => network.build(),
+            None => Net::from_specs(&self.paths),
+        };
+        let net = net.map_err(failed)?;
+        let first = &net.paths[0];
+        let server_v6 = first.server_end(first.server_v6.into(), 0).map_err(failed)?;
+        // The interface of its scope is one of the client.
+        let server_v6 = net.client.run(|| address_text::written_ip(server_v6));
         if self.join {
             net.join_by_kernel().map_err(failed)?;
         }
@@ -91,7 +107,7 @@ impl Lab {
         }
         let variables = [
             ("SUBFLOWS_LAB_SERVER", net.paths[0].server_v4.to_string()),
-            ("SUBFLOWS_LAB_SERVER6", net.paths[0].server_v6.to_string()),
+            ("SUBFLOWS_LAB_SERVER6", server_v6),
             ("SUBFLOWS_LAB_SERVER_NS", server_namespace),
         ];
         let server = self.server.as_deref().map(|text| {
@@ -126,10 +142,14 @@ impl Lab {
     /// Describes the network for people: in one line, or in several before a shell.
     fn describe(&self, net: &Net, server_namespace: &str, privileges: Privileges) {
         if self.command.is_empty() {
-            for (path, spec) in net.paths.iter().zip(&self.paths) {
-                let (local, remote) = (path.client_v4, path.server_v4);
-                let properties = properties(&spec.options);
-                note(format_args!("{}: {local} -> {remote}, {properties}", spec.name));
+            for (index, path) in net.paths.iter().enumerate() {
+                let [local, remote] = match path.client_v4.is_unspecified() {
+                    true => [path.client_v6.into(), path.server_v6.into()],
+                    false => [IpAddr::from(path.client_v4), path.server_v4.into()],
+                };
+                let properties = self.paths.get(index).map(|spec| properties(&spec.options));
+                let properties = properties.map_or(String::new(), |text| format!(", {text}"));
+                note(format_args!("{}: {local} -> {remote}{properties}", path.client_interface));
             }
             note("this shell runs on the client; exit it to remove the network");
         }
@@ -144,17 +164,19 @@ impl Lab {
     }
 
     fn json(&self, net: &Net, server_namespace: &str) -> Value {
-        let path = |(path, spec): (&subflows_lab::Path, &PathSpec)| {
+        let path = |(index, path): (usize, &subflows_lab::Path)| {
+            // The wires of a ready-made network are not described.
+            let options = self.paths.get(index).map(|spec| spec.options);
             json!({
-                "name": spec.name,
+                "name": path.client_interface,
                 "client": [path.client_v4.to_string(), path.client_v6.to_string()],
                 "server": [path.server_v4.to_string(), path.server_v6.to_string()],
-                "delay_us": spec.options.delay.as_micros() as u64,
-                "rate_bits_per_second": spec.options.rate_bits_per_second,
-                "loss": spec.options.loss,
+                "delay_us": options.map(|options| options.delay.as_micros() as u64),
+                "rate_bits_per_second": options.and_then(|options| options.rate_bits_per_second),
+                "loss": options.map(|options| options.loss),
             })
         };
-        let paths: Value = net.paths.iter().zip(&self.paths).map(path).collect();
+        let paths: Value = net.paths.iter().enumerate().map(path).collect();
         json!({ "server_namespace": server_namespace, "paths": paths })
     }
 }

@@ -105,9 +105,9 @@ impl Chooser<'_> {
         match self.to.owner(&owned, ip)? {
             Owner::Interface(index) => self.ends(ip, index, RouteState::Found),
             Owner::None => self.ends(ip, 0, RouteState::Found),
-            Owner::Elsewhere => match self.to.route(Some(ip), 0)? {
+            Owner::Elsewhere(owner) => match self.to.route(Some(ip), 0)? {
                 Some(_) => self.ends(ip, 0, RouteState::Elsewhere),
-                None => Ok(Choice::NotYet(self.to.no_route(0))),
+                None => self.without_route(ip, owner),
             },
             Owner::Several(several) if is_given => Err(self.to.ambiguous(ip, &several)),
             // The initial subflow's interface is the one that the socket is bound to, or the routing
@@ -159,7 +159,7 @@ impl Chooser<'_> {
     /// addresses of their own use it.
     fn is_of_whole_host(&self, ip: IpAddr) -> Result<bool> {
         let owner = self.to.owner(&self.to.addresses(0)?, ip)?;
-        Ok(matches!(owner, Owner::Elsewhere | Owner::None))
+        Ok(matches!(owner, Owner::Elsewhere(_) | Owner::None))
     }
 
     /// The caller chose the remote address only.

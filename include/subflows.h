@@ -1064,8 +1064,8 @@ void subflows_connecting_cancel(struct subflows_connecting *connecting);
  * Returns 0, or a negative error:
  * - SUBFLOWS_E_INVALID_STATE for a socket that is listening, connecting or connected.
  * - SUBFLOWS_E_NOT_MPTCP for a TCP socket.
- * - SUBFLOWS_E_NOT_PERMITTED without the privilege, or in a container whose `/proc/sys` is read-
- *   only.
+ * - SUBFLOWS_E_NOT_PERMITTED without the privilege, or if `/proc/sys` is read-only or hidden, as in
+ *   many containers and services. Nothing has been changed then.
  * - SUBFLOWS_E_BUSY if another process holds the lock for a second.
  * - SUBFLOWS_E_OTHER_NAMESPACE from another network namespace; SUBFLOWS_E_UNSUPPORTED before Linux
  *   5.19.

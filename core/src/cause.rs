@@ -87,6 +87,11 @@ causes! {
         "CAP_NET_ADMIN of this user namespace does not extend to its network namespace",
         "Give the container a network namespace of its own (unshare --net, podman without \
          --network=host), or run the program with CAP_NET_ADMIN outside the user namespace.";
+    /// By AppArmor, SELinux, a program of the control group, or a seccomp filter.
+    ACT_DENIED = NotPermitted,
+        "a security policy denies this to a process that has CAP_NET_ADMIN",
+        "Allow it in the policy (AppArmor, SELinux, seccomp, a program of the control group): see the \
+         denials in dmesg.";
     /// systemd's RestrictAddressFamilies, or another filter of socket(2).
     NETLINK_DENIED = NotPermitted, "a security policy denies netlink sockets to this process",
         "Allow AF_NETLINK: in a systemd service, RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK.";
@@ -117,6 +122,10 @@ causes! {
         "Find the route or rule and change it: ip route show table all type blackhole, and ip rule.";
     UNREACHABLE_ROUTE = Unreachable, "its route has the type unreachable, or its neighbor is unknown",
         "Find the route or rule and change it: ip route show table all type unreachable, and ip rule.";
+    /// By Landlock, SELinux, seccomp, or a program of the control group.
+    CONNECT_DENIED = NotPermitted, "a security policy of this host denies the connection",
+        "Allow connections to that address and port in the policy (Landlock, SELinux, seccomp, a \
+         program of the control group).";
     REJECTED_ON_PATH = Unreachable, "a host or a firewall on the path rejects the packets",
         "Check the firewalls of the peer and of the routers before it: traceroute --tcp.";
     NO_PORT_LEFT = AddressNotAvailable,
@@ -140,6 +149,11 @@ causes! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_missing_capability_has_one_remedy() {
+        assert_eq!(NO_CAPABILITY.remedy, ErrorKind::NotPermitted.remedy());
+    }
 
     #[test]
     fn every_cause_has_a_clause_and_a_remedy_that_is_a_sentence() {

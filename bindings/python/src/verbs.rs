@@ -205,7 +205,8 @@ fn upgrade(py: Python<'_>, sock: Sock) -> PyResult<()> {
 ///
 /// - `InvalidStateError` for a socket that is listening, connecting or connected.
 /// - `NotMptcpError` for a TCP socket.
-/// - `NotPermittedError` without the privilege, or in a container whose `/proc/sys` is read-only.
+/// - `NotPermittedError` without the privilege, or if `/proc/sys` is read-only or hidden, as in
+///   many containers and services. Nothing has been changed then.
 /// - `BusyError` if another process holds the lock for a second.
 /// - `OtherNamespaceError` from another network namespace; `UnsupportedError` before Linux 5.19.
 ///

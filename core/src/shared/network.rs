@@ -59,6 +59,17 @@ impl Way {
         (self.route() == Err(errno)).then_some(cause)
     }
 
+    /// Returns the error of an attempt to connect that failed at once: no packet has come back.
+    pub(crate) fn refused_here(self, operation: &'static str, errno: i32) -> Error {
+        match errno {
+            libc::EPERM | libc::EACCES if self.blocked_by(errno).is_none() => {
+                let (error, what) = (Error::os(operation, errno), cause::CONNECT_DENIED.what);
+                cause::CONNECT_DENIED.explain(error).detail(format!("{}: {what}", self.remote))
+            }
+            _ => self.error(operation, errno),
+        }
+    }
+
     /// Returns the error of an attempt to connect that failed.
     pub(crate) fn error(self, operation: &'static str, errno: i32) -> Error {
         let error = Error::os(operation, errno);

@@ -28,10 +28,10 @@ fn denied() -> Option<Cause> {
 
 /// Returns why this process may not change subflows.
 pub(crate) fn missing() -> Cause {
-    if has_net_admin() && is_in_user_namespace() {
-        cause::USER_NAMESPACE
-    } else {
-        cause::NO_CAPABILITY
+    match (has_net_admin(), is_in_user_namespace()) {
+        (false, _) => cause::NO_CAPABILITY,
+        (true, true) => cause::USER_NAMESPACE,
+        (true, false) => cause::ACT_DENIED,
     }
 }
 

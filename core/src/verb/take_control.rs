@@ -39,7 +39,8 @@ operation! {
     /// # Errors
     /// - `InvalidState` for a socket that is listening, connecting or connected.
     /// - `NotMptcp` for a TCP socket.
-    /// - `NotPermitted` without the privilege, or in a container whose `/proc/sys` is read-only.
+    /// - `NotPermitted` without the privilege, or if `/proc/sys` is read-only or hidden, as in many
+    ///   containers and services. Nothing has been changed then.
     /// - `Busy` if another process holds the lock for a second.
     /// - `OtherNamespace` from another network namespace; `Unsupported` before Linux 5.19.
     ///

@@ -214,7 +214,10 @@ impl Attempt {
         let is_done = match socket::connect(sock.as_fd(), remote) {
             Ok(()) => true,
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => false,
-            Err(error) => return Err(failed(sock.as_fd(), &error, remote)),
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(0);
+                return Err(Way::of(sock.as_fd(), remote).refused_here(OPERATION, errno));
+            }
         };
         let mut attempt = Attempt { sock, remote, deadline, events, is_done };
         if is_done {
@@ -235,10 +238,7 @@ impl Attempt {
                     self.is_done = true;
                     self.read_events();
                 }
-                errno => {
-                    let error = io::Error::from_raw_os_error(errno);
-                    return Err(failed(sock, &error, self.remote));
-                }
+                errno => return Err(Way::of(sock, self.remote).error(OPERATION, errno)),
             }
         } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(Error::new(ErrorKind::TimedOut, OPERATION)
@@ -308,8 +308,4 @@ fn in_family_of(remote: SocketAddr, local: SocketAddr) -> SocketAddr {
         (true, SocketAddr::V4(_)) => (Ipv4Addr::UNSPECIFIED, local.port()).into(),
         (true, SocketAddr::V6(_)) => (Ipv6Addr::UNSPECIFIED, local.port()).into(),
     }
-}
-
-fn failed(sock: BorrowedFd<'_>, error: &io::Error, remote: SocketAddr) -> Error {
-    Way::of(sock, remote).error(OPERATION, error.raw_os_error().unwrap_or(0))
 }

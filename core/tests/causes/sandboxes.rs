@@ -199,6 +199,36 @@ fn a_filter_of_clone_or_flock_is_not_a_missing_capability() {
     }
 }
 
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_membership() {
+    if !is_child() {
+        return;
+    }
+    let namespace = Namespace::current().unwrap();
+    let control = Connect::new().control(true);
+    let pair = connect_between(&namespace, &namespace, "127.0.0.1".parse().unwrap(), &control);
+    pair.make_ready();
+    // The events' group of the path manager is joined by an option of SOL_NETLINK.
+    deny::deny(libc::SYS_setsockopt, (1, libc::SOL_NETLINK), libc::EPERM);
+    let (kind, text, remedy) = (ErrorKind::NotPermitted, "a security policy", "dmesg");
+    told(subflows::events(&pair.client), kind, text, remedy);
+    told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
+    lacks("events", text, remedy);
+    assert!(pair.moves_data());
+    println!("all played");
+}
+
+/// Root with the capability was once told to become root.
+#[test]
+fn a_policy_is_not_a_missing_capability() {
+    if ready() {
+        let namespace = Namespace::new().unwrap();
+        let _entered = namespace.enter().unwrap();
+        plays(helper("sandboxes::helper_without_membership"));
+    }
+}
+
 /// `open` and `status` of a program that has used up its descriptors.
 #[test]
 #[ignore = "a child of other tests"]

@@ -352,6 +352,40 @@ fn a_withdrawal_closed_a_subflow_from_another_address() {
     }
 }
 
+/// The kernel chose another id for the address, and then refused to announce it with the former one.
+#[test]
+fn an_address_that_the_peer_used_after_the_kernel_forgot_it_could_not_be_withdrawn() {
+    if !ready() {
+        return;
+    }
+    let net = both_decide(Net::two_subnets());
+    for to in net.paths[0].server_ips() {
+        let pair = controlled(&net, to, to);
+        let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
+        let ip = net.paths[1].client_ip(to);
+        let here = announce(&net, &pair, ip, &Announce::new().port(0u16)).unwrap();
+        let address = next(&mut events, EventKind::AddressAnnounced).remote.unwrap();
+        let own = open_backup(&net, &pair, 1).unwrap();
+        net.client.run(|| subflows::close(&pair.client, own.id)).unwrap();
+        assert!(!is_announced(&net, &pair, ip), "the kernel has not forgotten it");
+        let local = net.paths[1].server_ips()[usize::from(to.is_ipv6())];
+        let open = Open::new().local(local).remote(address).backup(true);
+        let joined = net.server.run(|| subflows::open(&pair.server, &open)).unwrap();
+        // Two streams, because the two events come by different paths.
+        let mut streams =
+            [0, 1].map(|_| net.server.run(|| subflows::events(&pair.server)).unwrap());
+        let id = here.id();
+        net.client.run(|| here.withdraw()).unwrap();
+        let event = next(&mut streams[0], EventKind::SubflowClosed);
+        assert_eq!(event.remote, Some(joined.remote));
+        let event = next(&mut streams[1], EventKind::AddressRemoved);
+        assert_eq!(event.remote_address_id, Some(id));
+        let initial = (pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap());
+        agree(&net.client, &pair.client, &[initial].into());
+        assert!(pair.moves_data());
+    }
+}
+
 /// The kernel assigns the id of an own subflow to the peer's subflow to the same address.
 #[test]
 fn a_peers_subflow_outlived_the_withdrawal_of_its_address() {

@@ -125,8 +125,11 @@ fn an_event_that_comes_later_wakes_its_waiter() {
             loop {
                 let start = Instant::now();
                 match next_event(&mut events, limit).await.unwrap() {
-                    // A moment late: see `news`.
-                    Some(event) => assert_eq!(event.kind, EventKind::Established),
+                    // A moment late: see `news`. The connection before may end late, too.
+                    Some(event) => {
+                        let late = [EventKind::Established, EventKind::Closed];
+                        assert!(late.contains(&event.kind), "{event:?}");
+                    }
                     None => {
                         assert!(start.elapsed() >= limit && start.elapsed() < limit + AT_ONCE);
                         break;

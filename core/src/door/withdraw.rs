@@ -69,6 +69,12 @@ impl DirectWithdraw {
             if known.iter().any(is_ours) {
                 return Ok(());
             }
+            // The peer has opened a subflow to the address since, and the kernel has chosen an id for it.
+            // If the subflow is closed, the kernel forgets that id.
+            let is_other = |known: &LocalAddress| (known.ip, known.port) == (local.ip, local.port);
+            if known.iter().any(is_other) && known.iter().all(|known| known.id != local.id) {
+                self.close_joined().map_err(refused)?;
+            }
         }
         match self.netlink.announce(token, &local) {
             Err(refusal) if refusal.errno == libc::EINVAL && self.is_open() => {

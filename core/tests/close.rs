@@ -3,14 +3,17 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, TcpStream};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::Duration;
 
 use common::judge::{self, Ends, agree, mirrored};
 use common::{Pair, SOON, open_handed};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::{Connect, ErrorKind, Open, Opening, Result, State, Subflow, SubflowState};
-use subflows_lab::{DropSegments, Net, WireOptions, ready, wait_until};
+use subflows_lab::{CHUNK, DropSegments, Net, WireOptions, pattern, ready, wait_until};
 
 fn ends(subflow: &Subflow) -> Ends {
     (subflow.local, subflow.remote)
@@ -175,4 +178,62 @@ fn a_forced_close_beside_one_only_answered_left_a_connection_for_ever() {
             subflows::status(&pair.client).unwrap().state == State::Closed
         });
     });
+}
+
+/// Reads what arrives, waiting by poll, until `is_enough` or the end of the stream. Returns how much has
+/// been read in all.
+#[track_caller]
+fn receive(mut sock: &TcpStream, mut received: u64, is_enough: impl Fn(u64) -> bool) -> u64 {
+    let mut chunk = vec![0; CHUNK];
+    while !is_enough(received) {
+        let mut entry = [PollFd::new(sock.as_fd(), PollFlags::POLLIN)];
+        let ready = poll(&mut entry, PollTimeout::try_from(SOON).unwrap()).unwrap();
+        assert_ne!(ready, 0, "nothing arrives after {received} bytes");
+        let length = sock.read(&mut chunk).unwrap();
+        if length == 0 {
+            break;
+        }
+        assert_eq!(chunk[..length], *pattern(received, length), "after {received} bytes");
+        received += length as u64;
+    }
+    received
+}
+
+/// The peer has written everything and shut down its direction. Its kernel is still sending when this
+/// end closes a subflow.
+#[test]
+fn what_was_under_way_before_the_end_of_the_stream_was_lost() {
+    const BYTES: u64 = 400_000;
+    if !ready() {
+        return;
+    }
+    let slow = WireOptions {
+        delay: Duration::from_millis(10),
+        rate_bits_per_second: Some(4_000_000),
+        ..WireOptions::default()
+    };
+    for closed in [0, 1] {
+        let net = open_handed(Net::wires(&[("wifi", slow), ("lte", slow)]).unwrap());
+        for to in net.paths[0].server_ips() {
+            let pair = controlled(&net, to);
+            let _entered = net.client.enter().unwrap();
+            let options = Open::new().local(net.paths[1].client_ip(to));
+            subflows::open(&pair.client, &options).unwrap();
+            let id = subflows::list(&pair.client).unwrap()[closed].id;
+            let sender = thread::spawn(move || {
+                let mut sent = 0;
+                while sent < BYTES {
+                    let rest = pattern(sent, (BYTES - sent) as usize);
+                    sent += (&pair.server).write(rest).unwrap() as u64;
+                }
+                pair.server.shutdown(Shutdown::Write).unwrap();
+                pair.server
+            });
+            let received =
+                receive(&pair.client, 0, |so_far| so_far > 10_000 && sender.is_finished());
+            assert!(received < BYTES, "nothing was under way");
+            subflows::close(&pair.client, id).unwrap();
+            assert_eq!(receive(&pair.client, received, |_| false), BYTES);
+        }
+    }
 }

@@ -14,6 +14,8 @@ pub(crate) enum Why {
     Invalid,
     /// The subflow has ended.
     Gone,
+    /// This kernel has no such act.
+    Unsupported,
     /// Another reason: see the error.
     Other,
 }
@@ -43,6 +45,7 @@ impl From<Error> for Refused {
             Some(libc::ENOTCONN) => Why::NotReady,
             Some(libc::EINVAL) => Why::Invalid,
             Some(libc::ESRCH | libc::ENOENT) => Why::Gone,
+            Some(libc::EOPNOTSUPP) => Why::Unsupported,
             _ => Why::Other,
         };
         Refused { why, error }

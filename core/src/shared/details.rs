@@ -100,7 +100,7 @@ pub(crate) fn from_raw(entry: DiagSubflow) -> Details {
         remote: with_scope(entry.head.remote, entry.head.interface),
         state: SubflowState::from_kernel(entry.head.state),
         is_joined: entry.is_joined(),
-        is_additional: entry.flags & (diag::FLAG_JOIN_LOC | diag::FLAG_JOIN_REM) != 0,
+        is_additional: !entry.is_initial(),
         is_backup: entry.flags & diag::FLAG_BKUP_LOC != 0,
         is_remote_backup: entry.flags & diag::FLAG_BKUP_REM != 0,
         local_address_id: entry.local_address_id,

@@ -69,6 +69,11 @@ impl DiagSubflow {
     pub(crate) fn is_opened_by_peer(&self) -> bool {
         self.flags & (diag::FLAG_JOIN_REM | diag::FLAG_JOIN_LOC) == diag::FLAG_JOIN_REM
     }
+
+    /// Reports whether it is the subflow with which the connection began.
+    pub(crate) fn is_initial(&self) -> bool {
+        self.flags & (diag::FLAG_JOIN_LOC | diag::FLAG_JOIN_REM) == 0
+    }
 }
 
 /// How much a look-up reads.

@@ -19,10 +19,10 @@ operation! {
     /// Closes one subflow and leaves the connection open.
     ///
     /// Data that was sent on the subflow and not acknowledged is sent again on the others. The
-    /// initial subflow can be closed, and so can one that is still being opened. If the kernel's path
-    /// manager manages the connection, the peer sees a reset. After the return, `list` no longer shows
-    /// the subflow. The ids are those that `list` reports. Do not assume the initial subflow's: it is 1
-    /// or 0.
+    /// initial subflow can be closed, and so can one that is still being opened. The peer sees a reset
+    /// if it is the initial subflow, or if the kernel's path manager manages the connection. After the
+    /// return, `list` no longer shows the subflow. The ids are those that `list` reports. Do not assume
+    /// the initial subflow's: it is 1 or 0.
     ///
     /// # Errors
     /// - `NoSuchSubflow` if no live subflow has that id, for example because it was closed before.
@@ -94,22 +94,37 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
     }
     let door = door::choose();
     let controlled = path_manager(door, sock, &info) != PathManager::Kernel;
+    let ends = (subflow.local, subflow.remote);
+    let entry = diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow);
+    let abort = |head: &Head| {
+        let Head { local, remote, interface, cookie, .. } = *head;
+        door.abort(sock, SubflowSocket { local, remote, interface, cookie })
+    };
     // If the path manager's command closes the last subflow that works, the connection never ends,
     // although it has no subflow. After an abort the connection times out, as the peer's does.
     if controlled && !is_last {
+        // By the command, the initial subflow ends with a FIN, and from then on the kernel ignores
+        // what arrives on it. If a direction of the connection is being closed, a Linux peer stays in
+        // CLOSE_WAIT and goes on sending there (`tests/upstream/half-close`). The peer may be closing
+        // its direction without this end knowing it yet, so the initial subflow is always aborted:
+        // the peer then sends everything again on the others. Another subflow is no longer there
+        // after the command, so that what arrives on it is answered by a reset.
+        if let Some(entry) = entry.as_ref().ok().filter(|entry| entry.is_initial()) {
+            match abort(&entry.head) {
+                Err(refused) if refused.why == Why::Unsupported => {}
+                other => return closed(sock, id, other),
+            }
+        }
         match door.destroy(sock, token, subflow.local, subflow.remote) {
             Err(refused) if refused.why == Why::Invalid => {}
             other => return closed(sock, id, other),
         }
     }
-    let ends = (subflow.local, subflow.remote);
-    let entry = diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow);
     let entry = entry.map_err(|error| match query_error(OPERATION, error) {
         gone if gone.raw_os_error() == Some(libc::ENOENT) => no_such_subflow(sock, OPERATION, id),
         other => other,
     })?;
-    let Head { local, remote, interface, cookie, .. } = entry.head;
-    closed(sock, id, door.abort(sock, SubflowSocket { local, remote, interface, cookie }))
+    closed(sock, id, abort(&entry.head))
 }
 
 /// Reports whether one of these established subflows has joined: before that the peer can still reset it.

@@ -13,6 +13,8 @@ use crate::world::{Transfer, World};
 
 pub(super) const SENTENCES: &[Sentence] = &[
     ("{actor} sends continuously on {connection}", sends),
+    ("{actor} receives continuously on {connection}", receives),
+    ("the paths carry more data", carry_more),
     ("both paths carry data", both_paths),
     ("only path {number} carries data", only_path),
     ("every byte has arrived", every_byte),
@@ -33,15 +35,31 @@ fn peer(actor: &str) -> &'static str {
 
 /// One end sends until a later step, and the other end receives.
 fn sends(world: &mut World, arguments: &Arguments) -> Result {
-    let (actor, connection) = (arguments.get("actor"), arguments.get("connection"));
+    start(world, arguments.get("actor"), arguments.get("connection"))
+}
+
+fn receives(world: &mut World, arguments: &Arguments) -> Result {
+    start(world, peer(arguments.get("actor")), arguments.get("connection"))
+}
+
+fn start(world: &mut World, actor: &str, connection: &str) -> Result {
     world.done(peer(actor), Request::new("plain.start_receiving").with("sock", connection))?;
     world.done(actor, Request::new("plain.start_sending").with("sock", connection))?;
     world.transfer = Some(Transfer { connection: connection.to_owned(), sender: actor.to_owned() });
     // The connection is ready for additional subflows once data has arrived.
+    wait_for(world, 200_000)
+}
+
+fn carry_more(world: &mut World, _: &Arguments) -> Result {
+    wait_for(world, 2_000_000)
+}
+
+/// Waits until the paths have carried that many bytes more.
+fn wait_for(world: &World, bytes: u64) -> Result {
     let before = carried(world)?.iter().sum::<u64>();
     soon(|| {
         let now = carried(world)?.iter().sum::<u64>();
-        Ok((now < before + 200_000).then(|| "hardly any data has arrived".to_owned()))
+        Ok((now < before + bytes).then(|| "hardly any data has arrived".to_owned()))
     })
 }
 

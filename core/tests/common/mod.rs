@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use subflows::{Connect, Listen};
-use subflows_lab::{Namespace, Net};
+use subflows_lab::{Namespace, Net, path_manager_setting};
 
 /// Long enough, on a busy machine, for everything that should be immediate.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -37,10 +37,8 @@ pub fn open_handed(net: Net) -> Net {
 
 /// Makes programs manage the paths of every connection that begins in this namespace.
 pub fn userspace(namespace: &Namespace) {
-    // The newer name is that of Linux 6.15.
-    if namespace.set_sysctl("net.mptcp.path_manager", "userspace").is_err() {
-        namespace.set_sysctl("net.mptcp.pm_type", "1").unwrap();
-    }
+    let setting = path_manager_setting();
+    namespace.run(|| std::fs::write(setting.file, setting.userspace)).unwrap();
 }
 
 /// A connection from the client's namespace to an address in the server's.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use subflows::{ErrorKind, Family, Open};
-use subflows_lab::{Namespace, oracle, ready, traffic};
+use subflows_lab::{Namespace, oracle, path_manager_setting, ready, traffic};
 
 use crate::common::child::{Guarded, helper, is_child};
 use crate::common::judge::{canonical, number};
@@ -127,8 +127,9 @@ fn what_others_write_meanwhile_makes_no_false_claim() {
     thread::scope(|scope| {
         scope.spawn(|| {
             let _entered = namespace.enter().unwrap();
+            let setting = path_manager_setting();
             while !is_over.load(Ordering::Relaxed) {
-                std::fs::write("/proc/sys/net/mptcp/path_manager", "kernel").unwrap();
+                std::fs::write(setting.file, setting.kernel).unwrap();
             }
         });
         let _over = Over(&is_over);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use subflows_lab::{Namespace, ready, wait_until};
+use subflows_lab::{Namespace, path_manager_setting, ready, wait_until};
 
 use crate::common::SOON;
 use crate::common::child::{Guarded, helper, is_child};
@@ -77,7 +77,8 @@ fn watch(namespace: &Namespace, boards: &[Board], is_over: &AtomicBool) -> Seen 
     /// If reading took longer than this, the value may not belong to the same moment as the boards.
     const GLANCE: Duration = Duration::from_micros(100);
     let _entered = namespace.enter().unwrap();
-    let file = File::open("/proc/sys/net/mptcp/path_manager").unwrap();
+    let setting = path_manager_setting();
+    let file = File::open(setting.file).unwrap();
     let counts = || boards.iter().map(Board::count).collect::<Vec<_>>();
     let mut seen = Seen::default();
     let mut span: Option<(Instant, Vec<u64>)> = None;
@@ -88,10 +89,10 @@ fn watch(namespace: &Namespace, boards: &[Board], is_over: &AtomicBool) -> Seen 
         let length = file.read_at(&mut value, 0).unwrap();
         let now = Instant::now();
         seen.looks += 1;
-        match &value[..length] {
-            b"userspace\n" if now - start > GLANCE => continue,
-            b"userspace\n" => seen.switched += 1,
-            b"kernel\n" => {
+        match setting.name(&String::from_utf8_lossy(&value[..length])) {
+            "userspace" if now - start > GLANCE => continue,
+            "userspace" => seen.switched += 1,
+            "kernel" => {
                 span = None;
                 continue;
             }

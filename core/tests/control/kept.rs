@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use subflows::{Connect, PathManager};
-use subflows_lab::{Namespace, Net, oracle, ready, traffic, wait_until};
+use subflows_lab::{Namespace, Net, oracle, path_manager_setting, ready, traffic, wait_until};
 
 use crate::common::{SOON, open_handed, raw, userspace};
 use crate::{LOOPBACK, prove, setting, socket};
@@ -90,7 +90,7 @@ fn what_was_set_before_stays() {
 pub(crate) fn watch(namespace: &Namespace) -> Inotify {
     namespace.run(|| {
         let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).unwrap();
-        let file = "/proc/sys/net/mptcp/path_manager";
+        let file = path_manager_setting().file;
         watch.add_watch(file, AddWatchFlags::IN_MODIFY).unwrap();
         watch
     })

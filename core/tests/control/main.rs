@@ -18,13 +18,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{Pair, SOON, judge, raw};
 use subflows::{Family, Listen, Open};
-use subflows_lab::Namespace;
+use subflows_lab::{Namespace, path_manager_setting};
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// The setting that is switched, read without the library.
 fn setting(namespace: &Namespace) -> String {
-    namespace.sysctl("net.mptcp.path_manager").unwrap()
+    let setting = path_manager_setting();
+    let value = namespace.run(|| std::fs::read_to_string(setting.file)).unwrap();
+    setting.name(&value).to_owned()
 }
 
 /// Ends the threads that run during a test, also if the test fails.

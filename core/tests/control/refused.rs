@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use subflows::{Connect, ErrorKind, Family, Listen};
-use subflows_lab::{Namespace, ready, wait_until};
+use subflows_lab::{Namespace, path_manager_setting, ready, wait_until};
 
 use crate::common::child::Guarded;
 use crate::common::{SOON, userspace};
@@ -92,7 +92,8 @@ fn in_a_container_it_says_what_to_do() {
     }
     let namespace = Namespace::new().unwrap();
     in_a_container(&namespace, || {
-        let written = std::fs::write("/proc/sys/net/mptcp/path_manager", "userspace");
+        let setting = path_manager_setting();
+        let written = std::fs::write(setting.file, setting.userspace);
         assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EROFS));
         for ip in LOOPBACK {
             let sock = socket(ip);
@@ -189,11 +190,11 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
     thread::scope(|scope| {
         scope.spawn(|| {
             let _entered = namespace.enter().unwrap();
-            let setting = OpenOptions::new().write(true).open("/proc/sys/net/mptcp/path_manager");
-            let setting = setting.unwrap();
+            let setting = path_manager_setting();
+            let file = OpenOptions::new().write(true).open(setting.file).unwrap();
             while !is_over.load(Ordering::Relaxed) {
-                for name in ["userspace", "kernel"] {
-                    setting.write_all_at(name.as_bytes(), 0).unwrap();
+                for value in [setting.userspace, setting.kernel] {
+                    file.write_all_at(value.as_bytes(), 0).unwrap();
                 }
             }
         });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use subflows_lab::{DropSegments, Namespace, Net, Path, StripMptcp};
+use subflows_lab::{DropSegments, Namespace, Net, Path, StripMptcp, path_manager_setting};
 use tempfile::TempDir;
 
 use crate::arguments::Arguments;
@@ -93,7 +93,8 @@ impl World {
     /// Takes the network.
     pub fn set_net(&mut self, net: Net) -> Result {
         if self.always_has_control() {
-            net.client.set_sysctl("net.mptcp.path_manager", "userspace")?;
+            let setting = path_manager_setting();
+            net.client.run(|| std::fs::write(setting.file, setting.userspace))?;
         }
         self.net = Some(net);
         Ok(())

@@ -17,6 +17,7 @@
 //! It requires `ip` (iproute2), `nft` to pull a veth cable, and the privilege to make network
 //! namespaces: root, or any user with `unshare -Urn` or [`become_root_in_user_namespace`].
 
+mod kernel;
 mod middlebox;
 mod namespace;
 pub mod oracle;
@@ -31,6 +32,7 @@ mod topology;
 pub mod traffic;
 mod wire;
 
+pub use kernel::{PathManagerSetting, has_sysctl, path_manager_setting};
 pub use middlebox::{DropSegments, Middlebox, StripMptcp, Verdict};
 pub use namespace::{Entered, Namespace};
 pub use pattern::{CHUNK, Random, pattern};

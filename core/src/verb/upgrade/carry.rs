@@ -15,37 +15,66 @@ type Value = ([u8; LONGEST], usize);
 
 /// Copies every option that was set on `old` to `new`, and verifies it by reading back.
 pub(super) fn carry(old: BorrowedFd<'_>, new: BorrowedFd<'_>, family: i32) -> Result<()> {
-    let fresh = socket::new(family, libc::SOCK_STREAM, libc::IPPROTO_TCP)
-        .map_err(|error| Error::from_io(OPERATION, &error))?;
+    let tcp = || {
+        socket::new(family, libc::SOCK_STREAM, libc::IPPROTO_TCP)
+            .map_err(|error| Error::from_io(OPERATION, &error))
+    };
+    let fresh = tcp()?;
     let fresh = fresh.as_fd();
     let applies = |opt: &&Opt| opt.level != libc::IPPROTO_IPV6 || family == libc::AF_INET6;
-    for opt in REFUSED.iter().filter(applies) {
-        if read(old, opt) != read(fresh, opt) {
-            return Err(refusal(opt));
-        }
-    }
     // Each option with its value on the old socket, and its default on the new one.
     let values = |opt| (opt, read(old, opt), read(new, opt));
     let carried: Vec<_> = CARRIED.iter().filter(applies).map(values).collect();
-    // Setting one option can change others. Once one is set, the defaults are read again.
-    let mut was_set = false;
-    let value_now = |was_set, opt, default| if was_set { read(new, opt) } else { default };
-    for (opt, wanted, default) in &carried {
-        if *wanted != value_now(was_set, opt, *default) {
-            if let Some((value, length)) = wanted {
-                set(new, opt, &value[..*length]);
-                was_set = true;
+    // A TCP socket with the options that are carried, made once it is needed.
+    let mut twin = None;
+    for opt in REFUSED.iter().filter(applies) {
+        let wanted = read(old, opt);
+        if wanted == read(fresh, opt) {
+            continue;
+        }
+        // Some kernels derive it from an option that is carried: since 7.2, TCP_WINDOW_CLAMP from
+        // SO_RCVBUF.
+        let twin = match &twin {
+            Some(twin) => twin,
+            None => {
+                let made = tcp()?;
+                let values =
+                    carried.iter().map(|(opt, wanted, _)| (*opt, *wanted, read(fresh, opt)));
+                copy(values, made.as_fd());
+                &*twin.insert(made)
             }
+        };
+        if wanted != read(twin.as_fd(), opt) {
+            return Err(refusal(opt));
         }
     }
+    let is_changed = copy(carried.iter().copied(), new);
     for (opt, wanted, default) in carried {
-        let got = value_now(was_set, opt, default);
+        let got = if is_changed { read(new, opt) } else { default };
         // The value was not set if both sockets have their defaults, which differ for some options.
         if wanted != got && (wanted != read(fresh, opt) || got != default) {
             return Err(refusal(opt));
         }
     }
     Ok(())
+}
+
+/// Sets each option that has another value, in their order, because some change others. Each comes with the
+/// wanted value and the default of `to`. Returns whether one was set.
+fn copy<'a>(
+    values: impl Iterator<Item = (&'a Opt, Option<Value>, Option<Value>)>,
+    to: BorrowedFd<'_>,
+) -> bool {
+    let mut is_changed = false;
+    for (opt, wanted, default) in values {
+        // Once one is set, the defaults are read again.
+        let now = if is_changed { read(to, opt) } else { default };
+        if let (Some((value, length)), true) = (wanted, wanted != now) {
+            set(to, opt, &value[..length]);
+            is_changed = true;
+        }
+    }
+    is_changed
 }
 
 fn refusal(opt: &Opt) -> Error {

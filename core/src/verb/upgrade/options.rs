@@ -1,7 +1,7 @@
 //! The options of a TCP socket: those that `upgrade` copies, and those for which it fails.
 //!
 //! Together they are every option that a program can set on an unconnected TCP socket and read back
-//! (Linux 6.18). For those that a Multipath TCP socket accepts, see `mptcp_setsockopt` in
+//! (Linux 6.1 to 7.3). For those that a Multipath TCP socket accepts, see `mptcp_setsockopt` in
 //! `net/mptcp/sockopt.c`.
 
 use libc::{IPPROTO_IP as IP, IPPROTO_IPV6 as IPV6, IPPROTO_TCP as TCP, SOL_SOCKET as SOCKET};
@@ -28,6 +28,7 @@ const IP_LOCAL_PORT_RANGE: i32 = 51;
 const IP_RECVERR_RFC4884: i32 = 26;
 const IP_RETOPTS: i32 = 7;
 const IPV6_RECVERR_RFC4884: i32 = 31;
+const SO_PASSPIDFD: i32 = 76;
 const SO_RCVPRIORITY: i32 = 82;
 const TCP_TX_DELAY: i32 = 37;
 const TCP_AO_INFO: i32 = 40;
@@ -101,6 +102,10 @@ pub(super) const REFUSED: &[Opt] = options! {
     SOCKET SO_BROADCAST = libc::SO_BROADCAST;
     SOCKET SO_OOBINLINE = libc::SO_OOBINLINE;
     SOCKET SO_NO_CHECK = libc::SO_NO_CHECK;
+    // Of Unix sockets. Before Linux 6.16, the kernel accepts and ignores these on others.
+    SOCKET SO_PASSCRED = libc::SO_PASSCRED;
+    SOCKET SO_PASSSEC = libc::SO_PASSSEC;
+    SOCKET SO_PASSPIDFD = SO_PASSPIDFD;
     SOCKET SO_ATTACH_FILTER = libc::SO_ATTACH_FILTER;
     SOCKET SO_LOCK_FILTER = libc::SO_LOCK_FILTER;
     // Multipath TCP reports timestamps of received data, and none of sent data.

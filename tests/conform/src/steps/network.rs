@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use subflows_lab::{DropSegments, Net, StripMptcp, Topology, WireOptions};
+use subflows_lab::{
+    DropSegments, Net, StripMptcp, Topology, WireOptions, has_sysctl, path_manager_setting,
+};
 
 use super::Sentence;
 use crate::arguments::Arguments;
-use crate::step_error::{Result, ensure, failed};
+use crate::step_error::{Result, StepError, ensure, failed};
 use crate::world::{Middlebox, World};
 
 pub(super) const SENTENCES: &[Sentence] = &[
@@ -55,16 +57,18 @@ fn limits_subflows(world: &mut World, arguments: &Arguments) -> Result {
     Ok(())
 }
 
-/// Sets a sysctl of the namespace. Before Linux 6.15, `path_manager` had another name.
+/// Sets a sysctl of the namespace. `path_manager` has another name before Linux 6.15.
 fn sets(world: &mut World, arguments: &Arguments) -> Result {
     let namespace = world.namespace(arguments.get("actor"))?;
     let (setting, value) = (arguments.get("setting"), arguments.get("value"));
-    let result = namespace.set_sysctl(setting, value);
-    if result.is_err() && setting == "net.mptcp.path_manager" {
-        let older = if value == "userspace" { "1" } else { "0" };
-        return Ok(namespace.set_sysctl("net.mptcp.pm_type", older)?);
+    if setting == "net.mptcp.path_manager" {
+        let setting = path_manager_setting();
+        return Ok(namespace.run(|| std::fs::write(setting.file, setting.value(value)))?);
     }
-    Ok(result?)
+    if !has_sysctl(setting) {
+        return Err(StepError::Skipped(format!("this kernel has no {setting}")));
+    }
+    Ok(namespace.set_sysctl(setting, value)?)
 }
 
 fn kernel_opens(world: &mut World, _: &Arguments) -> Result {

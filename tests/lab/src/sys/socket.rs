@@ -8,6 +8,8 @@ use super::check;
 
 // From <linux/tcp.h>, since 6.9; libc does not have it.
 const TCP_IS_MPTCP: libc::c_int = 43;
+const SOL_MPTCP: libc::c_int = 284;
+const MPTCP_INFO: libc::c_int = 1;
 
 /// The protocol of a new socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,19 +130,31 @@ pub(crate) fn set_int(
 
 /// Whether the connection of this socket uses Multipath TCP now, according to the kernel.
 pub(crate) fn is_mptcp(socket: &impl AsFd) -> io::Result<bool> {
+    match get_int(socket, libc::SOL_TCP, TCP_IS_MPTCP) {
+        Ok(value) => Ok(value != 0),
+        // Before Linux 6.9: an option that plain TCP does not have.
+        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {
+            Ok(get_int(socket, SOL_MPTCP, MPTCP_INFO).is_ok())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The first bytes of an option, as an int.
+fn get_int(socket: &impl AsFd, level: libc::c_int, option: libc::c_int) -> io::Result<libc::c_int> {
     let mut value: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `len` bytes to `value`, whose size `len` is.
     check(unsafe {
         libc::getsockopt(
             socket.as_fd().as_raw_fd(),
-            libc::SOL_TCP,
-            TCP_IS_MPTCP,
+            level,
+            option,
             (&raw mut value).cast(),
             &mut len,
         )
     })?;
-    Ok(value != 0)
+    Ok(value)
 }
 
 fn set_option(

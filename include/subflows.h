@@ -65,10 +65,12 @@
 #define SUBFLOWS_INFO_HAS_SUBFLOWS_MAX (UINT64_C(1) << 9)
 
 #define SUBFLOWS_SUBFLOW_HAS_PACING_RATE (UINT64_C(1) << 0)
+#define SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS (UINT64_C(1) << 1)
 
 #define SUBFLOWS_DETAILS_HAS_INTERFACE_INDEX (UINT64_C(1) << 0)
 #define SUBFLOWS_DETAILS_HAS_INTERFACE (UINT64_C(1) << 1)
 #define SUBFLOWS_DETAILS_HAS_CONGESTION_CONTROL (UINT64_C(1) << 2)
+#define SUBFLOWS_DETAILS_HAS_UNANSWERED_MS (UINT64_C(1) << 3)
 
 #define SUBFLOWS_EVENT_HAS_LOCAL (UINT64_C(1) << 0)
 #define SUBFLOWS_EVENT_HAS_REMOTE (UINT64_C(1) << 1)
@@ -185,7 +187,8 @@ enum subflows_event_kind {
   SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
   /**
    * Events were lost, because the program read them too slowly. The events with `is_resync` that
-   * follow report what has changed.
+   * follow report which connections and subflows began, became ready and ended meanwhile. What
+   * the peer announced, withdrew and gave another priority is not reported again.
    */
   SUBFLOWS_EVENT_KIND_LOST = 255,
 };
@@ -206,7 +209,8 @@ enum subflows_error_kind {
   SUBFLOWS_E_NOT_READY = 3,
   /**
    * The kernel's path manager manages this connection. Take control before connecting:
-   * subflows_connect() with control, or subflows_take_control().
+   * subflows_connect() with control, or subflows_take_control(). For accepted connections, run
+   * sysctl net.mptcp.path_manager=userspace before clients connect.
    */
   SUBFLOWS_E_NOT_CONTROLLED = 4,
   /**
@@ -227,8 +231,8 @@ enum subflows_error_kind {
   /** The peer refused. Check that the address and the port are those of the peer's listener. */
   SUBFLOWS_E_REFUSED = 9,
   /**
-   * The address cannot be reached. Check the routes of the interface: ip route get REMOTE from
-   * LOCAL.
+   * The address cannot be reached. Check the routes: ip route get REMOTE from LOCAL oif
+   * INTERFACE.
    */
   SUBFLOWS_E_UNREACHABLE = 10,
   /** The local address is not available. Use an address of this host: ip address. */
@@ -305,10 +309,14 @@ struct subflows_error {
 struct subflows_connect_options {
   /**
    * The local address to connect from. With port 0 the kernel chooses the port. A wildcard
-   * address means any local address of the remote address's family. NULL if not given.
+   * address means any local address of the remote address's family. The connection leaves by the
+   * interface that owns the address, as a subflow of subflows_open() does. NULL if not given.
    */
   const struct sockaddr *local;
-  /** The interface to connect by, by name (SO_BINDTOIFINDEX). NULL if not given. */
+  /**
+   * The interface to connect by, by name (SO_BINDTOIFINDEX). Without it, the one that the scope
+   * of a link-local address names. NULL if not given.
+   */
   const char *interface;
   /** The size of the address that `local` points to. */
   socklen_t local_length;
@@ -361,7 +369,7 @@ struct subflows_status {
   uint32_t token;
   /**
    * Whether subflows can be opened now: the peer has confirmed Multipath TCP, and no direction
-   * is closed.
+   * is closed. Also true if the connection has lost all its subflows, and one can be opened.
    */
   bool is_ready;
   /** Zero. */
@@ -428,8 +436,10 @@ struct subflows_info {
    */
   uint32_t last_acknowledgement_ms;
   /**
-   * The number of additional subflows that the kernel's path manager allows; absent if the
-   * application controls the connection. Present if SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
+   * The number of additional subflows that the kernel's path manager allows. Absent if the
+   * application controls the connection, and also if the namespace's limit is 0: the kernel then
+   * reports the same. `Status::path_manager` distinguishes the two. Present if
+   * SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
    */
   uint8_t subflows_max;
   /** The number of addresses that this end announced. */
@@ -448,7 +458,10 @@ struct subflows_info {
 struct subflows_subflow {
   /** Bit mask of the optional members that are set: SUBFLOWS_SUBFLOW_HAS_*. */
   uint64_t present;
-  /** The local end; of IPv4 on an IPv6 socket, the IPv4 address. */
+  /**
+   * The local end; of IPv4 on an IPv6 socket, the IPv4 address. A link-local address of IPv6 has
+   * the index of its interface as its scope.
+   */
   struct sockaddr_storage local;
   /** The remote end. */
   struct sockaddr_storage remote;
@@ -471,7 +484,8 @@ struct subflows_subflow {
   uint64_t busy_us;
   /**
    * The id of the subflow on this end. An id is not used again while the connection lives. On
-   * Linux 6.5 and newer the initial subflow has id 1. It is not the address id of RFC 8684.
+   * Linux 6.5 and newer the initial subflow has id 1, or 0 if control was taken of a socket that
+   * was upgraded, bound, or bound to an interface before. It is not the address id of RFC 8684.
    */
   uint32_t id;
   /** The TCP state. A value of enum subflows_subflow_state. */
@@ -512,6 +526,15 @@ struct subflows_subflow {
   uint8_t retransmits;
   /** Zero. */
   uint8_t reserved_1[7];
+  /**
+   * Time since anything was last received, if the path is silent: the oldest unacknowledged
+   * segment was sent again (`retransmits`), and nothing has come back since. Absent if no answer
+   * is missing, also on an end that only receives: see `last_data_received_ms` there. In
+   * milliseconds. Present if SUBFLOWS_SUBFLOW_HAS_UNANSWERED_MS is set.
+   */
+  uint32_t unanswered_ms;
+  /** Zero. */
+  uint8_t reserved_2[4];
 };
 
 /** The entry of one subflow in the kernel's socket table: what subflows_list() does not report. */
@@ -563,23 +586,41 @@ struct subflows_details {
   char congestion_control[16];
   /** Zero. */
   uint8_t reserved_1[6];
+  /**
+   * Time since anything was last received, if the path is silent: see the field of the same name
+   * of the subflows that subflows_list() reports. In milliseconds. Present if
+   * SUBFLOWS_DETAILS_HAS_UNANSWERED_MS is set.
+   */
+  uint32_t unanswered_ms;
+  /** Whether the local address no longer belongs to this host. */
+  bool is_address_gone;
+  /**
+   * Whether the interface that the subflow is bound to, or else the one that owns the local
+   * address, is down, has no carrier, or no longer exists.
+   */
+  bool is_carrier_gone;
+  /** Zero. */
+  uint8_t reserved_2[2];
 };
 
 /** Options of subflows_open(): the two ends of the subflow, its priority and the timeout. */
 struct subflows_open_options {
   /**
-   * The local address. Without it, an address of `interface`; without both, the address of the
-   * initial subflow. NULL if not given.
+   * The local address. Without it, the kernel chooses one that leads from `interface` to the
+   * peer; with `remote` alone, the routing table chooses; with none of the three, it is the
+   * address of the initial subflow. NULL if not given.
    */
   const struct sockaddr *local;
   /**
-   * The interface to send by, by name. Without it, the one that owns the local address. NULL if
-   * not given.
+   * The interface to send by, by name. Without it, the one that owns the local address, if it
+   * leads to the peer; otherwise the routing table chooses. The scope of a link-local `remote`
+   * is its interface. NULL if not given.
    */
   const char *interface;
   /**
    * The remote end. Without it, the peer's end of the connection; with port 0, the peer's port
-   * of the connection. NULL if not given.
+   * of the connection. A link-local address of IPv6 requires an interface or a scope. NULL if
+   * not given.
    */
   const struct sockaddr *remote;
   /** The size of the address that `local` points to. */
@@ -594,9 +635,9 @@ struct subflows_open_options {
   bool backup;
   /**
    * Whether to leave the choice of the interface to the routing table, instead of sending by the
-   * one that owns the local address. Set this only on a host whose routing rules depend on the
-   * source address: strict routers drop packets that leave by another interface than the one
-   * that owns their source address.
+   * one that owns the local address and leads to the peer. Set this only on a host whose routing
+   * rules depend on the source address: strict routers drop packets that leave by another
+   * interface than the one that owns their source address.
    */
   bool unbound;
 };
@@ -683,7 +724,10 @@ struct subflows_event {
   bool is_server;
   /** Whether the peer accepts no further subflow to its initial address. */
   bool denies_initial_address;
-  /** Whether the library derived the event after a loss, instead of the kernel reporting it. */
+  /**
+   * Whether the library derived the event from the state of the kernel, because events were lost
+   * or the kernel does not report the end of a connection.
+   */
   bool is_resync;
   /** Zero. */
   uint8_t reserved_1[1];
@@ -779,9 +823,10 @@ struct subflows_connection {
    */
   uint32_t info_last_acknowledgement_ms;
   /**
-   * The number of additional subflows that the kernel's path manager allows; absent if the
-   * application controls the connection. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is
-   * set.
+   * The number of additional subflows that the kernel's path manager allows. Absent if the
+   * application controls the connection, and also if the namespace's limit is 0: the kernel then
+   * reports the same. `Status::path_manager` distinguishes the two. Present if
+   * SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is set.
    */
   uint8_t info_subflows_max;
   /** The number of addresses that this end announced. */
@@ -794,6 +839,13 @@ struct subflows_connection {
   bool info_is_checksum_enabled;
   /** Zero. */
   uint8_t reserved_1[3];
+  /**
+   * Whether the connection fell back to plain TCP: it has one path, and no further one can be
+   * opened.
+   */
+  bool is_fallen_back;
+  /** Zero. */
+  uint8_t reserved_2[7];
 };
 
 /** A capability of this kernel and this process. */
@@ -891,6 +943,9 @@ int subflows_connect(const char *host,
  * further subflows of clients only while a program of this host follows subflows_events(), in any
  * network namespace.
  *
+ * Do not set TCP_DEFER_ACCEPT on the listener: the kernel then drops the handshakes of further
+ * subflows until the time of that option has passed.
+ *
  * If `host` is NULL or "", it listens on every local address, for IPv6 and IPv4 clients, or for
  * IPv4 clients if the host has no IPv6. If `service` is "0", it chooses a free port, which
  * getsockname() returns. Fails with SUBFLOWS_E_INVALID_ARGUMENT if the name does not resolve.
@@ -920,6 +975,8 @@ int subflows_listen(const char *host,
  * and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock, IPV6_PKTINFO, IPV6_MTU,
  * IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6 counterparts. Set these
  * after the call. An option that requires a privilege to be set (SO_MARK) requires it again.
+ * TCP_DEFER_ACCEPT is copied; on a listener it delays further subflows of clients by its time, so
+ * clear it.
  *
  * Returns 0, or a negative error:
  * - SUBFLOWS_E_INVALID_STATE for a socket that is bound, connecting, connected or listening, or
@@ -936,7 +993,8 @@ int subflows_listen(const char *host,
 int subflows_upgrade(int fd);
 
 /**
- * Starts to connect, and returns without waiting.
+ * Starts to connect, and returns without waiting. With `control`, it waits for other processes that take
+ * control at the same time, at most one second.
  *
  * Poll subflows_connecting_fd() for writability, for at most subflows_connecting_timeout_ms(), and
  * then call subflows_connecting_advance(). Repeat until that returns 1;
@@ -983,7 +1041,15 @@ void subflows_connecting_cancel(struct subflows_connecting *connecting);
  * killed. A socket that another program creates in that microsecond, and a connection that the host
  * accepts in it, is also under application control, for as long as it exists. If the setting is
  * `userspace` already, the library changes nothing. The socket keeps its bound address and port,
- * congestion control, buffer sizes and other options.
+ * congestion control, buffer sizes and other options. If it was bound or upgraded before, its
+ * initial subflow has id 0 instead of 1.
+ *
+ * If both processes are killed in that microsecond, as with a whole container or control group, the
+ * setting stays `userspace` until a program of the namespace takes control again: that call finds
+ * the marker in `net.ipv4.conf.lo.tag` and restores the setting. To restore it by hand, run `sysctl
+ * net.mptcp.path_manager=kernel net.ipv4.conf.lo.tag=0`. If both are stopped in that microsecond
+ * (`docker pause`), it lasts until they continue. In a container that is started with `--sysctl
+ * net.mptcp.path_manager=userspace` the setting never changes.
  *
  * A controlled connection ignores the endpoints that are configured with `ip mptcp`, and the
  * addresses that the peer announces: it has no other subflows than those that one of the two
@@ -998,8 +1064,8 @@ void subflows_connecting_cancel(struct subflows_connecting *connecting);
  * Returns 0, or a negative error:
  * - SUBFLOWS_E_INVALID_STATE for a socket that is listening, connecting or connected.
  * - SUBFLOWS_E_NOT_MPTCP for a TCP socket.
- * - SUBFLOWS_E_NOT_PERMITTED without the privilege, or in a container whose `/proc/sys` is read-
- *   only.
+ * - SUBFLOWS_E_NOT_PERMITTED without the privilege, or if `/proc/sys` is read-only or hidden, as in
+ *   many containers and services. Nothing has been changed then.
  * - SUBFLOWS_E_BUSY if another process holds the lock for a second.
  * - SUBFLOWS_E_OTHER_NAMESPACE from another network namespace; SUBFLOWS_E_UNSUPPORTED before Linux
  *   5.19.
@@ -1018,7 +1084,8 @@ int subflows_take_control(int fd);
  *
  * Fails only if `fd` is not a stream socket of IPv4 or IPv6.
  *
- * Fills `status`, of `size` bytes, and returns 0, or a negative error.
+ * Fills `status`, of `size` bytes, and returns 0, or a negative error: SUBFLOWS_E_UNSUPPORTED for a
+ * Multipath TCP socket before Linux 5.16.
  *
  * Requires no privilege; Linux 5.16 or newer.
  */
@@ -1065,14 +1132,15 @@ int subflows_list(int fd, struct subflows_subflow *subflows, size_t room, size_t
 
 /**
  * Reports what subflows_list() does not: backup in each direction, address ids, whether the subflow
- * has joined, its interface and its congestion control.
+ * has joined, its interface and its congestion control, and whether its local address or its
+ * carrier is gone.
  *
  * `id` is a member of struct subflows_subflow.
  *
  * Fills `details`, of `size` bytes, and returns 0, or a negative error: SUBFLOWS_E_NO_SUCH_SUBFLOW
  * if no live subflow has that id; SUBFLOWS_E_CLOSED if the connection has ended;
  * SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback; SUBFLOWS_E_OTHER_NAMESPACE from another
- * network namespace.
+ * network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel has no `tcp_diag`.
  *
  * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */
@@ -1084,7 +1152,8 @@ int subflows_details(int fd, uint32_t id, struct subflows_details *details, size
  * Data that was sent on the subflow and not acknowledged is sent again on the others. The initial
  * subflow can be closed, and so can one that is still being opened. The peer sees a reset if it is
  * the initial subflow, or if the kernel's path manager manages the connection. After the return,
- * subflows_list() no longer shows the subflow.
+ * subflows_list() no longer shows the subflow. The ids are those that subflows_list() reports. Do
+ * not assume the initial subflow's: it is 1 or 0.
  *
  * The descriptor stays open in any case.
  *
@@ -1126,6 +1195,16 @@ const char *subflows_subflow_state_name(int state);
  * way, the call waits for that; otherwise it fails at once. If the subflow cannot be opened, the
  * connection stays as it was.
  *
+ * An IPv6 address that the kernel is still checking for duplicates, and a route that is missing,
+ * are waited for within the timeout: both often come a moment after the interface. An unreachable,
+ * prohibit or blackhole route makes the call fail at once.
+ *
+ * If the peer accepts no further subflow to its initial address (the C flag of RFC 8684), pass an
+ * address that it has announced as `remote`: without one, the call fails with
+ * SUBFLOWS_E_PEER_LIMIT. The kernel reports the flag and the announcements by events only, so the
+ * library knows the flag of connections that its subflows_connect() made with control. Anyone else
+ * follows the events of the namespace before connecting.
+ *
  * If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms after
  * it has joined (longer on a busy host, at most half a second), and joins as a backup until then:
  * Linux 6.15 to 6.18 damages data that arrives on a new subflow while the receiver's socket is
@@ -1142,15 +1221,19 @@ const char *subflows_subflow_state_name(int state);
  * - SUBFLOWS_E_NOT_PERMITTED without the privilege; SUBFLOWS_E_OTHER_NAMESPACE from another network
  *   namespace.
  * - SUBFLOWS_E_ADDRESS_NOT_AVAILABLE, SUBFLOWS_E_INVALID_ARGUMENT: the local address, or this pair
- *   of addresses, cannot be used.
+ *   of addresses, cannot be used; or several interfaces own the local address, or a link-local
+ *   address of the peer lacks its interface, so that the choice is the caller's.
  * - SUBFLOWS_E_UNREACHABLE, SUBFLOWS_E_REFUSED, SUBFLOWS_E_TIMED_OUT: the network or the peer
  *   rejected the subflow, or did not answer.
+ * - SUBFLOWS_E_NO_SUCH_SUBFLOW: this host closed the subflow before it had joined
+ *   (subflows_close(), `ss -K`).
+ * - SUBFLOWS_E_UNSUPPORTED: the kernel has no `tcp_diag`, or no userspace path manager.
  * - SUBFLOWS_E_PEER_LIMIT: the peer answered and then reset the subflow, because it accepts no
- *   more.
+ *   more; or it accepts none to its initial address.
  *
  * Requires `CAP_NET_ADMIN` and a connection that the application controls (`control` of struct
  * subflows_connect_options, subflows_take_control(), or `net.mptcp.path_manager=userspace` in the
- * namespace); Linux 5.19 or newer.
+ * namespace); Linux 5.19 or newer, with the module `tcp_diag`.
  */
 int subflows_open(int fd,
                   const struct subflows_open_options *options,
@@ -1290,7 +1373,8 @@ int subflows_announced_withdraw(struct subflows_announced *announced);
  * With a `room` of 0, `addresses` may be NULL, and the call only counts. Fills at most `room`
  * elements of `size` bytes at `addresses`, and returns how many there are, which may be more than
  * `room`, or a negative error: SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback;
- * SUBFLOWS_E_OTHER_NAMESPACE from another network namespace.
+ * SUBFLOWS_E_OTHER_NAMESPACE from another network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel
+ * has no `tcp_diag`.
  *
  * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */

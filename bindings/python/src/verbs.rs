@@ -50,8 +50,10 @@ fn socket(py: Python<'_>, family: i32) -> PyResult<Bound<'_, PyAny>> {
 ///
 /// - `address`: (host, port). The host may be a name.
 /// - `local`: The local address to connect from. With port 0 the kernel chooses the port. A
-///   wildcard address means any local address of the remote address's family.
-/// - `interface`: The interface to connect by, by name (SO_BINDTOIFINDEX).
+///   wildcard address means any local address of the remote address's family. The connection leaves
+///   by the interface that owns the address, as a subflow of `open` does.
+/// - `interface`: The interface to connect by, by name (SO_BINDTOIFINDEX). Without it, the one that
+///   the scope of a link-local address names.
 /// - `timeout`: The timeout for each address. Without it, the kernel gives up after about two
 ///   minutes. In seconds.
 /// - `control`: Whether to take control of the connection before connecting: see `take_control`.
@@ -91,6 +93,9 @@ fn connect(
 /// `net.mptcp.path_manager` when the client connects. If it is `userspace`, the kernel accepts
 /// further subflows of clients only while a program of this host follows `events`, in any network
 /// namespace.
+///
+/// Do not set TCP_DEFER_ACCEPT on the listener: the kernel then drops the handshakes of further
+/// subflows until the time of that option has passed.
 ///
 /// Requires no privilege; Linux 5.6 or newer.
 ///
@@ -140,7 +145,8 @@ fn listen(
 /// SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the default clock,
 /// IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and IP_IPSEC_POLICY with their IPv6
 /// counterparts. Set these after the call. An option that requires a privilege to be set (SO_MARK)
-/// requires it again.
+/// requires it again. TCP_DEFER_ACCEPT is copied; on a listener it delays further subflows of
+/// clients by its time, so clear it.
 ///
 /// Requires no privilege; Linux 5.6 or newer.
 ///
@@ -173,7 +179,15 @@ fn upgrade(py: Python<'_>, sock: Sock) -> PyResult<()> {
 /// program creates in that microsecond, and a connection that the host accepts in it, is also under
 /// application control, for as long as it exists. If the setting is `userspace` already, the
 /// library changes nothing. The socket keeps its bound address and port, congestion control, buffer
-/// sizes and other options.
+/// sizes and other options. If it was bound or upgraded before, its initial subflow has id 0
+/// instead of 1.
+///
+/// If both processes are killed in that microsecond, as with a whole container or control group,
+/// the setting stays `userspace` until a program of the namespace takes control again: that call
+/// finds the marker in `net.ipv4.conf.lo.tag` and restores the setting. To restore it by hand, run
+/// `sysctl net.mptcp.path_manager=kernel net.ipv4.conf.lo.tag=0`. If both are stopped in that
+/// microsecond (`docker pause`), it lasts until they continue. In a container that is started with
+/// `--sysctl net.mptcp.path_manager=userspace` the setting never changes.
 ///
 /// A controlled connection ignores the endpoints that are configured with `ip mptcp`, and the
 /// addresses that the peer announces: it has no other subflows than those that one of the two
@@ -191,7 +205,8 @@ fn upgrade(py: Python<'_>, sock: Sock) -> PyResult<()> {
 ///
 /// - `InvalidStateError` for a socket that is listening, connecting or connected.
 /// - `NotMptcpError` for a TCP socket.
-/// - `NotPermittedError` without the privilege, or in a container whose `/proc/sys` is read-only.
+/// - `NotPermittedError` without the privilege, or if `/proc/sys` is read-only or hidden, as in
+///   many containers and services. Nothing has been changed then.
 /// - `BusyError` if another process holds the lock for a second.
 /// - `OtherNamespaceError` from another network namespace; `UnsupportedError` before Linux 5.19.
 ///
@@ -212,6 +227,10 @@ fn take_control(py: Python<'_>, sock: Sock) -> PyResult<()> {
 /// same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
 ///
 /// Requires no privilege; Linux 5.16 or newer.
+///
+/// Raises:
+///
+/// `UnsupportedError` for a Multipath TCP socket before Linux 5.16.
 ///
 /// >>> subflows.status(sock).state
 /// <State.MPTCP: 3>
@@ -263,7 +282,8 @@ fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Subflow>> {
 }
 
 /// Reports what `list` does not: backup in each direction, address ids, whether the subflow has
-/// joined, its interface and its congestion control.
+/// joined, its interface and its congestion control, and whether its local address or its carrier
+/// is gone.
 ///
 /// Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
 ///
@@ -271,7 +291,7 @@ fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Subflow>> {
 ///
 /// `NoSuchSubflowError` if no live subflow has that id; `ClosedError` if the connection has ended;
 /// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
-/// namespace.
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`.
 ///
 /// - `id`: the id of a subflow that `list` returns.
 ///
@@ -290,13 +310,24 @@ fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::Details> {
 /// way, the call waits for that; otherwise it fails at once. If the subflow cannot be opened, the
 /// connection stays as it was.
 ///
+/// An IPv6 address that the kernel is still checking for duplicates, and a route that is missing,
+/// are waited for within the timeout: both often come a moment after the interface. An unreachable,
+/// prohibit or blackhole route makes the call fail at once.
+///
+/// If the peer accepts no further subflow to its initial address (the C flag of RFC 8684), pass an
+/// address that it has announced as `remote`: without one, the call fails with `PeerLimitError`.
+/// The kernel reports the flag and the announcements by events only, so the library knows the flag
+/// of connections that its `connect` made with control. Anyone else follows the events of the
+/// namespace before connecting.
+///
 /// If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms
 /// after it has joined (longer on a busy host, at most half a second), and joins as a backup until
 /// then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the receiver's socket
 /// is locked.
 ///
 /// Requires `CAP_NET_ADMIN` and a connection that the application controls (`control` of `connect`,
-/// `take_control`, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer.
+/// `take_control`, or `net.mptcp.path_manager=userspace` in the namespace); Linux 5.19 or newer,
+/// with the module `tcp_diag`.
 ///
 /// Raises:
 ///
@@ -307,24 +338,30 @@ fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::Details> {
 /// - `NotPermittedError` without the privilege; `OtherNamespaceError` from another network
 ///   namespace.
 /// - `AddressNotAvailableError`, `InvalidArgumentError`: the local address, or this pair of
-///   addresses, cannot be used.
+///   addresses, cannot be used; or several interfaces own the local address, or a link-local
+///   address of the peer lacks its interface, so that the choice is the caller's.
 /// - `UnreachableError`, `RefusedError`, `TimedOutError`: the network or the peer rejected the
 ///   subflow, or did not answer.
-/// - `PeerLimitError`: the peer answered and then reset the subflow, because it accepts no more.
+/// - `NoSuchSubflowError`: this host closed the subflow before it had joined (`close`, `ss -K`).
+/// - `UnsupportedError`: the kernel has no `tcp_diag`, or no userspace path manager.
+/// - `PeerLimitError`: the peer answered and then reset the subflow, because it accepts no more; or
+///   it accepts none to its initial address.
 ///
-/// - `local`: The local address. Without it, an address of `interface`; without both, the address
-///   of the initial subflow.
+/// - `local`: The local address. Without it, the kernel chooses one that leads from `interface` to
+///   the peer; with `remote` alone, the routing table chooses; with none of the three, it is the
+///   address of the initial subflow.
 /// - `interface`: The interface to send by, by name. Without it, the one that owns the local
-///   address.
+///   address, if it leads to the peer; otherwise the routing table chooses. The scope of a link-
+///   local `remote` is its interface.
 /// - `remote`: The remote end. Without it, the peer's end of the connection; with port 0, the
-///   peer's port of the connection.
+///   peer's port of the connection. A link-local address of IPv6 requires an interface or a scope.
 /// - `local_port`: The local port. 0 chooses a free one from the ephemeral range.
 /// - `backup`: Whether to ask the peer to use the subflow as backup from the start.
 /// - `timeout`: The timeout until the subflow is usable. In seconds.
 /// - `unbound`: Whether to leave the choice of the interface to the routing table, instead of
-///   sending by the one that owns the local address. Set this only on a host whose routing rules
-///   depend on the source address: strict routers drop packets that leave by another interface than
-///   the one that owns their source address.
+///   sending by the one that owns the local address and leads to the peer. Set this only on a host
+///   whose routing rules depend on the source address: strict routers drop packets that leave by
+///   another interface than the one that owns their source address.
 ///
 /// >>> extra = subflows.open(sock, local="127.0.0.2", backup=True)
 /// >>> [path.id == extra.id for path in subflows.list(sock)]
@@ -358,7 +395,8 @@ fn open(
 /// Data that was sent on the subflow and not acknowledged is sent again on the others. The initial
 /// subflow can be closed, and so can one that is still being opened. The peer sees a reset if it is
 /// the initial subflow, or if the kernel's path manager manages the connection. After the return,
-/// `list` no longer shows the subflow.
+/// `list` no longer shows the subflow. The ids are those that `list` reports. Do not assume the
+/// initial subflow's: it is 1 or 0.
 ///
 /// Requires `CAP_NET_ADMIN`; Linux 5.19 or newer, with `CONFIG_INET_DIAG_DESTROY` and the module
 /// `tcp_diag` for connections that the kernel manages.
@@ -475,7 +513,7 @@ fn announce(
 /// Raises:
 ///
 /// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
-/// namespace.
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`.
 ///
 /// >>> [address.ip for address in subflows.addresses(sock)]
 /// ['127.0.0.1']

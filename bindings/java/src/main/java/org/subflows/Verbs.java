@@ -32,7 +32,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -56,7 +57,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -80,7 +82,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -104,7 +107,8 @@ public abstract class Verbs {
      * TCP_MD5SIG, SO_ATTACH_REUSEPORT_CBPF and _EBPF, SO_BUSY_POLL_BUDGET, SO_TXTIME on the
      * default clock, IPV6_PKTINFO, IPV6_MTU, IPV6_FLOWLABEL_MGR, IP_XFRM_POLICY and
      * IP_IPSEC_POLICY with their IPv6 counterparts. Set these after the call. An option that
-     * requires a privilege to be set (SO_MARK) requires it again.
+     * requires a privilege to be set (SO_MARK) requires it again. TCP_DEFER_ACCEPT is copied; on a
+     * listener it delays further subflows of clients by its time, so clear it.
      *
      * <p>Requires no privilege; Linux 5.6 or newer.
      *
@@ -123,7 +127,16 @@ public abstract class Verbs {
      * process is killed. A socket that another program creates in that microsecond, and a
      * connection that the host accepts in it, is also under application control, for as long as it
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
-     * keeps its bound address and port, congestion control, buffer sizes and other options.
+     * keeps its bound address and port, congestion control, buffer sizes and other options. If it
+     * was bound or upgraded before, its initial subflow has id 0 instead of 1.
+     *
+     * <p>If both processes are killed in that microsecond, as with a whole container or control
+     * group, the setting stays {@code userspace} until a program of the namespace takes control
+     * again: that call finds the marker in {@code net.ipv4.conf.lo.tag} and restores the setting.
+     * To restore it by hand, run {@code sysctl net.mptcp.path_manager=kernel
+     * net.ipv4.conf.lo.tag=0}. If both are stopped in that microsecond ({@code docker pause}), it
+     * lasts until they continue. In a container that is started with {@code --sysctl
+     * net.mptcp.path_manager=userspace} the setting never changes.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
@@ -154,7 +167,16 @@ public abstract class Verbs {
      * process is killed. A socket that another program creates in that microsecond, and a
      * connection that the host accepts in it, is also under application control, for as long as it
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
-     * keeps its bound address and port, congestion control, buffer sizes and other options.
+     * keeps its bound address and port, congestion control, buffer sizes and other options. If it
+     * was bound or upgraded before, its initial subflow has id 0 instead of 1.
+     *
+     * <p>If both processes are killed in that microsecond, as with a whole container or control
+     * group, the setting stays {@code userspace} until a program of the namespace takes control
+     * again: that call finds the marker in {@code net.ipv4.conf.lo.tag} and restores the setting.
+     * To restore it by hand, run {@code sysctl net.mptcp.path_manager=kernel
+     * net.ipv4.conf.lo.tag=0}. If both are stopped in that microsecond ({@code docker pause}), it
+     * lasts until they continue. In a container that is started with {@code --sysctl
+     * net.mptcp.path_manager=userspace} the setting never changes.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
@@ -185,7 +207,16 @@ public abstract class Verbs {
      * process is killed. A socket that another program creates in that microsecond, and a
      * connection that the host accepts in it, is also under application control, for as long as it
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
-     * keeps its bound address and port, congestion control, buffer sizes and other options.
+     * keeps its bound address and port, congestion control, buffer sizes and other options. If it
+     * was bound or upgraded before, its initial subflow has id 0 instead of 1.
+     *
+     * <p>If both processes are killed in that microsecond, as with a whole container or control
+     * group, the setting stays {@code userspace} until a program of the namespace takes control
+     * again: that call finds the marker in {@code net.ipv4.conf.lo.tag} and restores the setting.
+     * To restore it by hand, run {@code sysctl net.mptcp.path_manager=kernel
+     * net.ipv4.conf.lo.tag=0}. If both are stopped in that microsecond ({@code docker pause}), it
+     * lasts until they continue. In a container that is started with {@code --sysctl
+     * net.mptcp.path_manager=userspace} the setting never changes.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
@@ -216,7 +247,16 @@ public abstract class Verbs {
      * process is killed. A socket that another program creates in that microsecond, and a
      * connection that the host accepts in it, is also under application control, for as long as it
      * exists. If the setting is {@code userspace} already, the library changes nothing. The socket
-     * keeps its bound address and port, congestion control, buffer sizes and other options.
+     * keeps its bound address and port, congestion control, buffer sizes and other options. If it
+     * was bound or upgraded before, its initial subflow has id 0 instead of 1.
+     *
+     * <p>If both processes are killed in that microsecond, as with a whole container or control
+     * group, the setting stays {@code userspace} until a program of the namespace takes control
+     * again: that call finds the marker in {@code net.ipv4.conf.lo.tag} and restores the setting.
+     * To restore it by hand, run {@code sysctl net.mptcp.path_manager=kernel
+     * net.ipv4.conf.lo.tag=0}. If both are stopped in that microsecond ({@code docker pause}), it
+     * lasts until they continue. In a container that is started with {@code --sysctl
+     * net.mptcp.path_manager=userspace} the setting never changes.
      *
      * <p>A controlled connection ignores the endpoints that are configured with {@code ip mptcp},
      * and the addresses that the peer announces: it has no other subflows than those that one of
@@ -246,6 +286,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(Socket sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -259,6 +301,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(ServerSocket sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -272,6 +316,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(NetworkChannel sock) throws SubflowsException {
         return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
@@ -285,6 +331,8 @@ public abstract class Verbs {
      * the same meaning for IPv4 and IPv6, and on the end that connected and the end that accepted.
      *
      * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(int sock) throws SubflowsException {
         return Status.only(Native.status(null, sock));
@@ -404,11 +452,12 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(Socket sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -416,11 +465,12 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(ServerSocket sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -428,11 +478,12 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(NetworkChannel sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -440,11 +491,12 @@ public abstract class Verbs {
 
     /**
      * Reports what {@code list} does not: backup in each direction, address ids, whether the
-     * subflow has joined, its interface and its congestion control.
+     * subflow has joined, its interface and its congestion control, and whether its local address
+     * or its carrier is gone.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static Details details(int sock, long id) throws SubflowsException {
         return Details.only(Native.details(null, sock, id));
@@ -458,6 +510,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -465,11 +527,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(Socket sock) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
@@ -483,6 +545,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -490,11 +562,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(Socket sock, OpenOptions options) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
@@ -508,6 +580,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -515,11 +597,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(ServerSocket sock) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
@@ -533,6 +615,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -540,11 +632,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(ServerSocket sock, OpenOptions options) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
@@ -558,6 +650,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -565,11 +667,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(NetworkChannel sock) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
@@ -583,6 +685,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -590,11 +702,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(NetworkChannel sock, OpenOptions options) throws IOException {
         return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
@@ -608,6 +720,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -615,11 +737,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(int sock) throws IOException {
         return Opening.open(null, sock, OpenOptions.defaults().words());
@@ -633,6 +755,16 @@ public abstract class Verbs {
      * data is on its way, the call waits for that; otherwise it fails at once. If the subflow
      * cannot be opened, the connection stays as it was.
      *
+     * <p>An IPv6 address that the kernel is still checking for duplicates, and a route that is
+     * missing, are waited for within the timeout: both often come a moment after the interface. An
+     * unreachable, prohibit or blackhole route makes the call fail at once.
+     *
+     * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
+     * pass an address that it has announced as {@code remote}: without one, the call fails with
+     * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
+     * library knows the flag of connections that its {@code connect} made with control. Anyone
+     * else follows the events of the namespace before connecting.
+     *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
      * until then: Linux 6.15 to 6.18 damages data that arrives on a new subflow while the
@@ -640,11 +772,11 @@ public abstract class Verbs {
      *
      * <p>Requires {@code CAP_NET_ADMIN} and a connection that the application controls ({@code
      * ConnectOptions.control}, {@code takeControl}, or {@code net.mptcp.path_manager=userspace} in
-     * the namespace); Linux 5.19 or newer.
+     * the namespace); Linux 5.19 or newer, with the module {@code tcp_diag}.
      *
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_READY, NOT_CONTROLLED,
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNREACHABLE, REFUSED, TIMED_OUT,
-     * PEER_LIMIT
+     * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(int sock, OpenOptions options) throws IOException {
         return Opening.open(null, sock, options.words());
@@ -656,7 +788,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. The peer sees a
      * reset if it is the initial subflow, or if the kernel's path manager manages the connection.
-     * After the return, {@code list} no longer shows the subflow.
+     * After the return, {@code list} no longer shows the subflow. The ids are those that {@code
+     * list} reports. Do not assume the initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -675,7 +808,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. The peer sees a
      * reset if it is the initial subflow, or if the kernel's path manager manages the connection.
-     * After the return, {@code list} no longer shows the subflow.
+     * After the return, {@code list} no longer shows the subflow. The ids are those that {@code
+     * list} reports. Do not assume the initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -694,7 +828,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. The peer sees a
      * reset if it is the initial subflow, or if the kernel's path manager manages the connection.
-     * After the return, {@code list} no longer shows the subflow.
+     * After the return, {@code list} no longer shows the subflow. The ids are those that {@code
+     * list} reports. Do not assume the initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -713,7 +848,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. The peer sees a
      * reset if it is the initial subflow, or if the kernel's path manager manages the connection.
-     * After the return, {@code list} no longer shows the subflow.
+     * After the return, {@code list} no longer shows the subflow. The ids are those that {@code
+     * list} reports. Do not assume the initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -732,7 +868,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. The peer sees a
      * reset if it is the initial subflow, or if the kernel's path manager manages the connection.
-     * After the return, {@code list} no longer shows the subflow.
+     * After the return, {@code list} no longer shows the subflow. The ids are those that {@code
+     * list} reports. Do not assume the initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -751,7 +888,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. The peer sees a
      * reset if it is the initial subflow, or if the kernel's path manager manages the connection.
-     * After the return, {@code list} no longer shows the subflow.
+     * After the return, {@code list} no longer shows the subflow. The ids are those that {@code
+     * list} reports. Do not assume the initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -770,7 +908,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. The peer sees a
      * reset if it is the initial subflow, or if the kernel's path manager manages the connection.
-     * After the return, {@code list} no longer shows the subflow.
+     * After the return, {@code list} no longer shows the subflow. The ids are those that {@code
+     * list} reports. Do not assume the initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -789,7 +928,8 @@ public abstract class Verbs {
      * <p>Data that was sent on the subflow and not acknowledged is sent again on the others. The
      * initial subflow can be closed, and so can one that is still being opened. The peer sees a
      * reset if it is the initial subflow, or if the kernel's path manager manages the connection.
-     * After the return, {@code list} no longer shows the subflow.
+     * After the return, {@code list} no longer shows the subflow. The ids are those that {@code
+     * list} reports. Do not assume the initial subflow's: it is 1 or 0.
      *
      * <p>Requires {@code CAP_NET_ADMIN}; Linux 5.19 or newer, with {@code
      * CONFIG_INET_DIAG_DESTROY} and the module {@code tcp_diag} for connections that the kernel
@@ -1027,7 +1167,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(Socket sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1042,7 +1182,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(ServerSocket sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1057,7 +1197,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(NetworkChannel sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1072,7 +1212,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
      */
     public static List<Address> addresses(int sock) throws SubflowsException {
         return Address.all(Native.addresses(null, sock), 0);

@@ -438,7 +438,7 @@ struct subflows_info {
   /**
    * The number of additional subflows that the kernel's path manager allows. Absent if the
    * application controls the connection, and also if the namespace's limit is 0: the kernel then
-   * reports the same. `Status::path_manager` distinguishes the two. Present if
+   * reports the same. subflows_status() distinguishes the two. Present if
    * SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
    */
   uint8_t subflows_max;
@@ -825,7 +825,7 @@ struct subflows_connection {
   /**
    * The number of additional subflows that the kernel's path manager allows. Absent if the
    * application controls the connection, and also if the namespace's limit is 0: the kernel then
-   * reports the same. `Status::path_manager` distinguishes the two. Present if
+   * reports the same. subflows_status() distinguishes the two. Present if
    * SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is set.
    */
   uint8_t info_subflows_max;

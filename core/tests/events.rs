@@ -171,16 +171,20 @@ fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
     // As small as the kernel allows: a few events.
     events.set_buffer(1);
     let mut belief = Belief::new(by_ss(&net.client, token));
-    let mut lost = 0;
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| churn(&net, &pair))).collect();
-        while !threads.iter().all(ScopedJoinHandle::is_finished) {
-            if let Some(event) = events.next(Duration::from_millis(1)).unwrap() {
-                lost += count(std::slice::from_ref(&event), EventKind::Lost);
-                belief.hear(&event);
+    let (mut lost, mut rounds) = (0, 0);
+    // On a quiet machine, the reader may keep up.
+    while lost == 0 && rounds < 20 {
+        rounds += 1;
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| churn(&net, &pair))).collect();
+            while !threads.iter().all(ScopedJoinHandle::is_finished) {
+                if let Some(event) = events.next(Duration::from_millis(1)).unwrap() {
+                    lost += count(std::slice::from_ref(&event), EventKind::Lost);
+                    belief.hear(&event);
+                }
             }
-        }
-    });
+        });
+    }
     open(&net, &pair, 1);
     assert_eq!(belief.after(&rest(&mut events)), by_ss(&net.client, token));
     assert!(lost > 0);

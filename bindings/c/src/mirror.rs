@@ -267,7 +267,7 @@ pub struct subflows_info {
     pub last_acknowledgement_ms: u32,
     /// The number of additional subflows that the kernel's path manager allows. Absent if the
     /// application controls the connection, and also if the namespace's limit is 0: the kernel then
-    /// reports the same. `Status::path_manager` distinguishes the two. Present if
+    /// reports the same. subflows_status() distinguishes the two. Present if
     /// SUBFLOWS_INFO_HAS_SUBFLOWS_MAX is set.
     pub subflows_max: u8,
     /// The number of addresses that this end announced.
@@ -822,7 +822,7 @@ pub struct subflows_connection {
     pub info_last_acknowledgement_ms: u32,
     /// The number of additional subflows that the kernel's path manager allows. Absent if the
     /// application controls the connection, and also if the namespace's limit is 0: the kernel then
-    /// reports the same. `Status::path_manager` distinguishes the two. Present if
+    /// reports the same. subflows_status() distinguishes the two. Present if
     /// SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX is set.
     pub info_subflows_max: u8,
     /// The number of addresses that this end announced.

@@ -231,7 +231,10 @@ static inline int open_fds(void) {
     return count;
 }
 
-/* Runs several threads; afterwards no descriptor may be left open. */
+/* The library keeps at most two idle netlink sockets of each of three kinds. */
+#define KEPT_MAX 6
+
+/* Runs several threads; afterwards no descriptor may be left open but those that the library keeps. */
 static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(void *)) {
     static struct world worlds[THREADS];
     pthread_t threads[THREADS];
@@ -252,7 +255,7 @@ static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(voi
         if (worlds[i].addresses_max > addresses_max)
             addresses_max = worlds[i].addresses_max;
     }
-    CHECK(open_fds() == before);
+    CHECK(open_fds() <= before + KEPT_MAX);
     /* If no call ever succeeds, the run tests little. */
     CHECK(opened > 0 && announcements > 0);
     printf("seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " subflows, %" PRIu64

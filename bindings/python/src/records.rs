@@ -81,7 +81,7 @@ impl Info {
 
     /// The number of additional subflows that the kernel's path manager allows. Absent if the
     /// application controls the connection, and also if the namespace's limit is 0: the kernel
-    /// then reports the same. `Status::path_manager` distinguishes the two.
+    /// then reports the same. `status` distinguishes the two.
     #[getter]
     fn subflows_max<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.subflows_max.to_py(py)

@@ -205,8 +205,8 @@ def test_eight_threads_open_and_close(roomy):
     for worker in workers:
         worker.join()
     assert failures == [] and len(set(opened)) == 160, "an id was used twice"
-    # The netlink sockets of a thread are closed shortly after it is joined.
-    until(lambda: (descriptors(), threads()) == (before, tasks), "something is left")
+    # The process keeps at most two idle netlink sockets of each of three kinds.
+    until(lambda: descriptors() <= before + 6 and threads() == tasks, "something is left")
     assert roomy.moves_data()
 
 

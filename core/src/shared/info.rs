@@ -19,7 +19,7 @@ record! {
         subflows: Option<u32>,
         /// The number of additional subflows that the kernel's path manager allows. Absent if the
         /// application controls the connection, and also if the namespace's limit is 0: the kernel
-        /// then reports the same. `Status::path_manager` distinguishes the two.
+        /// then reports the same. `status` distinguishes the two.
         subflows_max: Option<u8>,
         /// The number of addresses that this end announced.
         addresses_announced: u8,

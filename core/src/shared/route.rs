@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
+use crate::cause::{self, Cause};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::interface::name_of;
 use crate::shared::socket_state::query_error;
@@ -65,17 +66,20 @@ impl<'a> Destination<'a> {
             Err(error) if is_no_route(&error) => Ok(Err(error.errno)),
             Err(error) => Err(error),
         })?;
-        let rejects = |what| Err(self.unreachable(&format!("{what} route leads to"), interface));
+        let rejects = |cause: Cause| {
+            let detail = format!("{} cannot be reached: {}", self.to.ip(), cause.what);
+            Err(cause.error(self.operation).detail(detail))
+        };
         match answer {
             // IPv4 answers with an error, IPv6 with the route.
             Ok(Route { kind: RouteKind::Prohibit, .. }) | Err(libc::EACCES) => {
-                rejects("a prohibit")
+                rejects(cause::PROHIBIT_ROUTE)
             }
             Ok(Route { kind: RouteKind::Blackhole, .. }) | Err(libc::EINVAL) => {
-                rejects("a blackhole")
+                rejects(cause::BLACKHOLE_ROUTE)
             }
             Ok(Route { kind: RouteKind::Unreachable, .. }) | Err(libc::EHOSTUNREACH) => {
-                rejects("an unreachable")
+                rejects(cause::UNREACHABLE_ROUTE)
             }
             Ok(Route { kind: RouteKind::Other, .. }) => {
                 Err(self.unreachable("no single host has the address", interface))

@@ -226,9 +226,9 @@ fn no_route_names_the_question_to_ask() {
         let options = Open::new().interface(name).remote(remote);
         let open = net.client.run(|| subflows::open(&pair.client, &options));
         let remedy = format!("ip route get {}", remote.ip());
-        told(open, ErrorKind::Unreachable, "cannot be reached", &remedy);
+        told(open, ErrorKind::Unreachable, &remote.ip().to_string(), &remedy);
         let open = net.client.run(|| subflows::open(&pair.client, &options));
-        told(open, ErrorKind::Unreachable, "cannot be reached", &format!("oif {name}"));
+        told(open, ErrorKind::Unreachable, &remote.ip().to_string(), &format!("oif {name}"));
         assert!(pair.moves_data());
     }
 }

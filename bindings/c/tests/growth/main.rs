@@ -44,7 +44,7 @@ fn a_new_field_is_everywhere_and_moves_nothing() {
     {
         assert_eq!(header.matches(line).count(), 1, "{line} in the header");
     }
-    assert!(header.contains("SUBFLOWS_SUBFLOW_HAS_SENDER_LIMITED_US (UINT64_C(1) << 1)"));
+    assert!(header.contains("SUBFLOWS_SUBFLOW_HAS_SENDER_LIMITED_US (UINT64_C(1) << 2)"));
     assert!(!header.contains("SUBFLOWS_SUBFLOW_HAS_RECEIVER_LIMITED_US"));
     let reference = read("REFERENCE.md");
     for row in ["| `receiver_limited_us` |", "| `sender_limited_us` |", "| `urgency` |"] {

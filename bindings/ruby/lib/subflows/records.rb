@@ -47,7 +47,7 @@ module Subflows
     # @!attribute [r] subflows_max
     #   The number of additional subflows that the kernel's path manager allows. Absent if the
     #   application controls the connection, and also if the namespace's limit is 0: the kernel
-    #   then reports the same. `Status::path_manager` distinguishes the two.
+    #   then reports the same. {status} distinguishes the two.
     #   @return [Integer, nil]
     # @!attribute [r] addresses_announced
     #   The number of addresses that this end announced.

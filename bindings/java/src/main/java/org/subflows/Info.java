@@ -47,7 +47,7 @@ public final class Info extends Row {
     /**
      * The number of additional subflows that the kernel's path manager allows. Absent if the
      * application controls the connection, and also if the namespace's limit is 0: the kernel then
-     * reports the same. {@code Status::path_manager} distinguishes the two.
+     * reports the same. {@code status} distinguishes the two.
      */
     public OptionalInt subflowsMax() {
         return has(1) ? OptionalInt.of((int) word(3)) : OptionalInt.empty();

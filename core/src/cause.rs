@@ -60,6 +60,10 @@ causes! {
         "Load the module on the host: modprobe mptcp_diag.";
     NO_TCP_DIAG = Unsupported, "this kernel does not look up TCP sockets, so no subflow can be found",
         "Load the module on the host: modprobe tcp_diag.";
+    HIDDEN_DETAILS = NotPermitted,
+        "before Linux 6.15, the kernel shows the details of subflows only to a process with \
+         CAP_NET_ADMIN",
+        "Run the program with CAP_NET_ADMIN, or use Linux 6.15 or newer.";
     NO_EVENTS = Unsupported, "this kernel does not report events",
         "Use Linux 5.12 or newer.";
     NO_DESTROY = Unsupported, "this kernel cannot close a subflow that its own path manager opened",

@@ -3,38 +3,81 @@
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-pub(crate) use crate::sys::sock_diag::{Depth, DiagSubflow};
+pub(crate) use crate::sys::sock_diag::{Depth, DiagSubflow, Found, HIDDEN, Head};
 
 use crate::sys::cache::{self, QueryError};
 use crate::sys::interface_addresses::AddressQuery;
+use crate::sys::mptcp::is_live;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::sock_diag::SockDiag;
 
 /// Finds the subflow of the connection with that token that has these ends.
 ///
-/// The kernel finds a subflow that is bound to an interface only if the question names the
-/// interface, and does not report which one that is. So the library looks for an unbound subflow,
-/// then on each interface that owns the local address, then in the whole table.
+/// # Errors
+/// `ENOENT` if there is none; [`HIDDEN`] if the kernel hides what it is: see [`is_hidden`].
 pub(crate) fn find(
     sock: BorrowedFd<'_>,
     token: u32,
-    (local, remote): (SocketAddr, SocketAddr),
+    ends: (SocketAddr, SocketAddr),
     depth: Depth,
 ) -> Result<DiagSubflow, QueryError> {
-    match find_on(sock, token, (local, remote), scope(local), depth) {
-        Err(error) if error.is(libc::ENOENT) => {}
+    match search(sock, ends, |found| is_it(found, token, ends), depth)? {
+        Found::Subflow(entry) => Ok(entry),
+        Found::Other { .. } => Err(NetlinkError::new(HIDDEN).into()),
+    }
+}
+
+/// Finds the same, and returns what the kernel reports of every socket, which it never hides.
+pub(crate) fn find_head(
+    sock: BorrowedFd<'_>,
+    token: u32,
+    ends: (SocketAddr, SocketAddr),
+) -> Result<Head, QueryError> {
+    match search(sock, ends, |found| is_it(found, token, ends), Depth::Shallow)? {
+        Found::Subflow(entry) => Ok(entry.head),
+        Found::Other { head, .. } => Ok(head),
+    }
+}
+
+/// Looks a socket up by its ends.
+///
+/// The kernel finds a subflow that is bound to an interface only if the question names the
+/// interface, and does not report which one that is. So the library looks for an unbound subflow,
+/// then on each interface that owns the local address, then in the whole table.
+fn search(
+    sock: BorrowedFd<'_>,
+    (local, remote): (SocketAddr, SocketAddr),
+    is_it: impl Fn(&Found) -> bool,
+    depth: Depth,
+) -> Result<Found, QueryError> {
+    let find_on = |interface| {
+        let found = cache::with_socket_for(sock, |diag: &mut SockDiag| {
+            diag.tcp_socket(local, remote, interface, depth)
+        })?;
+        if is_it(&found) { Ok(found) } else { Err(NetlinkError::new(libc::ENOENT).into()) }
+    };
+    match find_on(scope(local)) {
+        Err(error) if QueryError::is(&error, libc::ENOENT) => {}
         other => return other,
     }
     let ip = local.ip();
     let owners =
         cache::with_socket_for(sock, |addresses: &mut AddressQuery| addresses.list(ip, 0))?;
     for owner in owners.iter().filter(|owner| owner.ip == ip) {
-        match find_on(sock, token, (local, remote), owner.interface, depth) {
+        match find_on(owner.interface) {
             Err(error) if error.is(libc::ENOENT) => {}
             other => return other,
         }
     }
-    find_in_table(sock, token, (local, remote))
+    let mut found = None;
+    cache::with_socket_for(sock, |diag: &mut SockDiag| {
+        diag.tcp_sockets(|socket| {
+            if is_it(&socket) {
+                found = Some(socket);
+            }
+        })
+    })?;
+    found.ok_or_else(|| NetlinkError::new(libc::ENOENT).into())
 }
 
 /// Finds the subflow with these ends that is bound to that interface, or to none if it is 0.
@@ -45,30 +88,32 @@ pub(crate) fn find_on(
     interface: u32,
     depth: Depth,
 ) -> Result<DiagSubflow, QueryError> {
-    let entry = cache::with_socket_for(sock, |diag: &mut SockDiag| {
-        diag.subflow(local, remote, interface, depth)
+    let found = cache::with_socket_for(sock, |diag: &mut SockDiag| {
+        diag.tcp_socket(local, remote, interface, depth)
     })?;
-    // The kernel also finds other sockets that would receive a segment between these ends, such as
-    // a listener.
-    if entry.token == token { Ok(entry) } else { Err(NetlinkError::new(libc::ENOENT).into()) }
+    match found {
+        Found::Subflow(entry) if entry.token == token => Ok(entry),
+        found if is_it(&found, token, (local, remote)) => Err(NetlinkError::new(HIDDEN).into()),
+        _ => Err(NetlinkError::new(libc::ENOENT).into()),
+    }
 }
 
-fn find_in_table(
-    sock: BorrowedFd<'_>,
-    token: u32,
-    (local, remote): (SocketAddr, SocketAddr),
-) -> Result<DiagSubflow, QueryError> {
-    let mut found = None;
-    cache::with_socket_for(sock, |diag: &mut SockDiag| {
-        diag.subflows(|entry| {
-            let is_it =
-                is_same_end(entry.head.local, local) && is_same_end(entry.head.remote, remote);
-            if entry.token == token && is_it {
-                found = Some(entry);
-            }
-        })
-    })?;
-    found.ok_or_else(|| NetlinkError::new(libc::ENOENT).into())
+/// Reports whether a socket is, or has to be taken for, the subflow with these ends of the connection with
+/// that token. The kernel also finds other sockets that would receive a segment between these ends,
+/// such as a listener.
+fn is_it(found: &Found, token: u32, ends: (SocketAddr, SocketAddr)) -> bool {
+    let head = match found {
+        Found::Subflow(entry) if entry.token == token => &entry.head,
+        // No other live socket has the ends of a live subflow.
+        Found::Other { head, .. } if is_hidden(found) => head,
+        _ => return false,
+    };
+    is_same_end(head.local, ends.0) && is_same_end(head.remote, ends.1)
+}
+
+/// Reports whether the kernel may hide from this process that a live socket is a subflow.
+pub(crate) fn is_hidden(found: &Found) -> bool {
+    matches!(found, Found::Other { head, has_ulp: false } if is_live(head.state))
 }
 
 /// Compares two addresses without the scope, which not every interface of the kernel reports.

@@ -4,7 +4,7 @@ use std::mem::offset_of;
 use std::os::fd::BorrowedFd;
 
 use crate::shared::diag_subflow;
-use crate::shared::subflow::list_fd;
+use crate::shared::subflow::{Subflow, list_fd};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::QueryError;
 use crate::sys::mptcp;
@@ -17,19 +17,20 @@ use crate::sys::uapi::mptcp_info;
 /// the module `tcp_diag`, or without netlink), the connection's counters decide.
 pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
     let subflows = list_fd(sock, "status").unwrap_or_default();
-    let mut is_known = false;
-    let mut is_hidden = false;
+    let (mut is_known, mut is_unreadable, mut is_hidden) = (false, false, false);
     for subflow in subflows.iter().filter(|subflow| subflow.state != SubflowState::SynSent) {
         let ends = (subflow.local, subflow.remote);
         match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
             Ok(entry) if entry.is_joined() => return true,
             // From there, no subflow can be opened.
             Err(QueryError::OtherNamespace) => return false,
-            Err(error) if !error.is(libc::ENOENT) => is_hidden = true,
+            Err(error) if error.is(diag_subflow::HIDDEN) => is_hidden = true,
+            Err(error) if !error.is(libc::ENOENT) => is_unreadable = true,
             _ => is_known = true,
         }
     }
-    (is_hidden || !is_known) && has_moved_data(sock)
+    (is_hidden && is_ready_by_counters(&subflows))
+        || (is_hidden || is_unreadable || !is_known) && has_moved_data(sock)
 }
 
 /// Reports whether data was received or acknowledged, which is what makes a connection ready.
@@ -38,4 +39,18 @@ fn has_moved_data(sock: BorrowedFd<'_>) -> bool {
     let of = |offset, bytes| info.since(offset, bytes).is_some_and(|bytes| bytes > 0);
     of(offset_of!(mptcp_info, mptcpi_bytes_acked), info.raw.mptcpi_bytes_acked)
         || of(offset_of!(mptcp_info, mptcpi_bytes_received), info.raw.mptcpi_bytes_received)
+}
+
+/// As [`is_ready`], if the kernel hides which subflows have joined. An end is ready when the peer has
+/// acknowledged data, or anything if this end connected. No further subflow is established before.
+fn is_ready_by_counters(subflows: &[Subflow]) -> bool {
+    let mut established = subflows.iter().filter(|one| one.state == SubflowState::Established);
+    let Some(first) = established.next() else { return false };
+    // The SYN of the end that connected counts as one byte. So with one byte acknowledged, either this
+    // end connected, or the peer has acknowledged data.
+    let has_heard = first.bytes_acknowledged > 0 && first.bytes_received > 0;
+    let is_acknowledged =
+        first.bytes_sent > 0 && first.segments_unacknowledged == 0 && first.bytes_not_sent == 0
+            || first.bytes_acknowledged > 1;
+    has_heard || is_acknowledged || established.next().is_some()
 }

@@ -10,7 +10,7 @@ use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::{self, QueryError};
 use crate::sys::mptcp::{self, RawInfo};
 use crate::sys::netlink::NetlinkError;
-use crate::sys::sock_diag::{NO_TCP_DIAG, SockDiag};
+use crate::sys::sock_diag::{HIDDEN, NO_TCP_DIAG, SockDiag};
 use crate::sys::{namespace, poll, socket};
 
 /// The protocol of a socket, and its state if that is Multipath TCP.
@@ -161,10 +161,11 @@ pub(crate) fn query_error(operation: &'static str, error: QueryError) -> Error {
 
 /// Returns the error for a refusal by the kernel, with its cause if this process or a module is it.
 pub(crate) fn refused(operation: &'static str, refusal: NetlinkError) -> Error {
-    if refusal.errno == NO_TCP_DIAG {
-        return cause::NO_TCP_DIAG.error(operation);
-    }
-    let cause = privilege::cause(refusal.errno);
+    let cause = match refusal.errno {
+        NO_TCP_DIAG => return cause::NO_TCP_DIAG.error(operation),
+        HIDDEN => return cause::HIDDEN_DETAILS.error(operation),
+        errno => privilege::cause(errno),
+    };
     let error = Error::os(operation, refusal.errno).kernel(refusal.text);
     cause.map_or(error.clone(), |cause| cause.explain(error))
 }

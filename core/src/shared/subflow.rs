@@ -171,7 +171,7 @@ fn is_initial(sock: BorrowedFd<'_>) -> bool {
 }
 
 fn list_before_6_5(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
-    let find = |token, ends| diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow);
+    let find = |token, ends| diag_subflow::find_head(sock, token, ends);
     let mut subflows = Vec::new();
     before_6_5::subflows(sock, find, |raw| {
         subflows.push(from_raw(raw.id, raw.local, raw.remote, raw.tcp));

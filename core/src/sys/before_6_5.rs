@@ -25,7 +25,7 @@ use std::sync::OnceLock;
 use super::cache::QueryError;
 use super::mptcp::{self, MAX_SUBFLOWS, RawSubflow, USUAL_SUBFLOWS, is_live};
 use super::netlink::u32_at;
-use super::sock_diag::DiagSubflow;
+use super::sock_diag::Head;
 use super::uapi::{SOL_MPTCP, mptcp_subflow_addrs, tcp_info};
 use super::without::is_without;
 use super::{address, plain, socket};
@@ -64,7 +64,7 @@ pub(crate) enum Failure {
 /// socket is used instead.
 pub(crate) fn subflows(
     sock: BorrowedFd<'_>,
-    find: impl Fn(u32, (SocketAddr, SocketAddr)) -> Result<DiagSubflow, QueryError>,
+    find: impl Fn(u32, (SocketAddr, SocketAddr)) -> Result<Head, QueryError>,
     mut each: impl FnMut(RawSubflow<'_>),
 ) -> Result<(), Failure> {
     let subflows = addresses_and_counters(sock).map_err(Failure::Option)?;
@@ -72,7 +72,7 @@ pub(crate) fn subflows(
     for (local, remote, tcp) in subflows {
         match find(token, (local, remote)) {
             Ok(found) => {
-                each(RawSubflow { id: found.head.cookie as u32, local, remote, tcp: &tcp });
+                each(RawSubflow { id: found.cookie as u32, local, remote, tcp: &tcp });
             }
             // The subflow was closed in between.
             Err(error) if error.is(libc::ENOENT) => {}

@@ -18,6 +18,9 @@ use crate::kernel_name::KernelName;
 /// The error number for a kernel without the module `tcp_diag`, whose own answer is the one for a socket
 /// that does not exist (`ENOENT`). The kernel never answers with this number.
 pub(crate) const NO_TCP_DIAG: i32 = libc::ENOPKG;
+/// The error number for a subflow whose details the kernel hides from this process. The kernel never
+/// answers with this number: it shows the subflow as plain TCP.
+pub(crate) const HIDDEN: i32 = libc::ENOANO;
 /// Matches every cookie: the two addresses alone select the socket.
 const NO_COOKIE: u64 = u64::MAX;
 
@@ -76,6 +79,19 @@ impl DiagSubflow {
     }
 }
 
+/// A TCP socket.
+#[allow(clippy::large_enum_variant, reason = "the usual one is the larger one, and is not kept")]
+pub(crate) enum Found {
+    Subflow(DiagSubflow),
+    /// Another socket, or one that the kernel does not show as a subflow.
+    Other {
+        head: Head,
+        /// The kernel shows what the socket is used for (TCP_ULP). Before Linux 6.15 it does so only to
+        /// a process with `CAP_NET_ADMIN`; any other process sees subflows as plain TCP.
+        has_ulp: bool,
+    },
+}
+
 /// How much a look-up reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
@@ -96,18 +112,18 @@ impl SockDiag {
         Ok(SockDiag { netlink: Netlink::open(libc::NETLINK_SOCK_DIAG)? })
     }
 
-    /// Looks up the subflow between exactly these two addresses. `interface` is the one that it is
-    /// bound to, or 0.
+    /// Looks up the TCP socket between exactly these two addresses, or one that would receive a segment
+    /// between them. `interface` is the one that it is bound to, or 0.
     ///
     /// # Errors
     /// `ENOENT` if there is none.
-    pub(crate) fn subflow(
+    pub(crate) fn tcp_socket(
         &mut self,
         local: SocketAddr,
         remote: SocketAddr,
         interface: u32,
         depth: Depth,
-    ) -> Result<DiagSubflow, NetlinkError> {
+    ) -> Result<Found, NetlinkError> {
         // Without EXT_INFO the kernel leaves out the token of the connection as well.
         let extensions = match depth {
             Depth::Shallow => diag::EXT_INFO,
@@ -122,7 +138,7 @@ impl SockDiag {
         let mut found = None;
         let answer =
             self.netlink.request(request.message(diag::SOCK_DIAG_BY_FAMILY, 0), |received| {
-                found = parse_subflow(received)?;
+                found = Some(parse_tcp_socket(received)?);
                 Ok(())
             });
         if is_without("tcp_diag") || answer.as_ref().is_err_and(|error| error.errno == libc::ENOENT)
@@ -215,15 +231,22 @@ impl SockDiag {
         &mut self,
         mut each: impl FnMut(DiagSubflow),
     ) -> Result<(), NetlinkError> {
+        self.tcp_sockets(|found| {
+            if let Found::Subflow(subflow) = found {
+                each(subflow);
+            }
+        })
+    }
+
+    /// Calls `each` with every TCP socket of both families.
+    pub(crate) fn tcp_sockets(&mut self, mut each: impl FnMut(Found)) -> Result<(), NetlinkError> {
         for family in [libc::AF_INET, libc::AF_INET6] {
             let request = Request {
                 states: Request::CONNECTED,
                 extensions: diag::EXT_INFO | diag::EXT_CONG,
                 ..Request::tcp(family)
             };
-            self.dump(request, |received| {
-                parse_subflow(received).map(|found| found.map_or((), &mut each))
-            })?;
+            self.dump(request, |received| parse_tcp_socket(received).map(&mut each))?;
         }
         Ok(())
     }
@@ -353,12 +376,12 @@ fn parse_connection(received: &Received<'_>) -> Result<Option<RawConnection>, Ne
     Ok(None)
 }
 
-/// Returns `None` for a TCP socket that is not a subflow.
-fn parse_subflow(received: &Received<'_>) -> Result<Option<DiagSubflow>, NetlinkError> {
-    // Most sockets of a busy host are plain TCP, so this is checked first.
-    let mut subflow = None;
+fn parse_tcp_socket(received: &Received<'_>) -> Result<Found, NetlinkError> {
+    let head = parse_head(received.payload).ok_or_else(NetlinkError::malformed)?;
+    let (mut subflow, mut has_ulp) = (None, false);
     for attribute in attributes(received) {
         if let (diag::ULP_INFO, value) = attribute? {
+            has_ulp = true;
             for part in Attributes(value) {
                 if let (diag::ULP_INFO_MPTCP, value) = part? {
                     subflow = Some(value);
@@ -366,8 +389,7 @@ fn parse_subflow(received: &Received<'_>) -> Result<Option<DiagSubflow>, Netlink
             }
         }
     }
-    let Some(subflow) = subflow else { return Ok(None) };
-    let head = parse_head(received.payload).ok_or_else(NetlinkError::malformed)?;
+    let Some(subflow) = subflow else { return Ok(Found::Other { head, has_ulp }) };
     let mut entry = DiagSubflow {
         head,
         token: 0,
@@ -396,7 +418,7 @@ fn parse_subflow(received: &Received<'_>) -> Result<Option<DiagSubflow>, Netlink
             _ => {}
         }
     }
-    Ok(Some(entry))
+    Ok(Found::Subflow(entry))
 }
 
 #[cfg(test)]
@@ -407,7 +429,7 @@ mod tests {
         #[test]
         fn random_bytes_are_rejected_or_read(payload: Vec<u8>) {
             let received = Received { kind: 20, flags: 0, sequence: 1, payload: &payload };
-            let _ = parse_subflow(&received);
+            let _ = parse_tcp_socket(&received);
             let _ = parse_connection(&received);
         }
     }

@@ -39,7 +39,7 @@ operation! {
     /// # Errors
     /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for a descriptor that is not a
     /// stream socket; `OtherNamespace` from another network namespace; `Unsupported` if the kernel has
-    /// no `tcp_diag`.
+    /// no `tcp_diag`; before Linux 6.15 `NotPermitted` without `CAP_NET_ADMIN`.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -51,7 +51,7 @@ operation! {
     /// ```
     row ADDRESSES(sock: Type::Socket) -> Type::List(&Address::TYPE),
         requires Nothing, since "5.16" with "the module `tcp_diag`",
-        [NotMptcp OtherNamespace Unsupported];
+        [NotMptcp OtherNamespace NotPermitted Unsupported];
     pub fn addresses(sock: &impl AsFd) -> Result<Vec<Address>> {
         addresses_fd(sock.as_fd())
     }

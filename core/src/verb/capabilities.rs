@@ -1,16 +1,19 @@
 //! What this kernel and this process can do.
 
+use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 
 use crate::cause::{self, Cause};
 use crate::door::{self, Missing, Right};
 use crate::error::{Error, Result};
+use crate::shared::listener::{Listen, listen_on};
 use crate::shared::new_socket::{Family, new_socket};
 use crate::shared::{no_mptcp, privilege};
 use crate::sys::before_6_5;
 use crate::sys::mptcp;
 use crate::sys::netlink::NetlinkError;
-use crate::sys::sock_diag::SockDiag;
+use crate::sys::sock_diag::{Depth, Found, SockDiag};
+use crate::sys::socket;
 use crate::table::{Type, Typed, operation, record};
 
 record! {
@@ -52,7 +55,7 @@ operation! {
             ("info", "read a connection's counters and subflows", has_info),
             ("full_info", "list subflows in one call, with ids that start at 1", has_full_info),
             ("connections", "list every connection, or look one up", has_connections),
-            ("details", "look up a subflow: open, details, addresses", has_subflow_table),
+            ("details", "look up a subflow: open, details, addresses", has_details),
             ("userspace_path_manager", "let a program manage subflows", || may(Right::Userspace)),
             ("steer", "open subflows, set their priority, announce addresses", || may(Right::Steer)),
             ("take_control", "take control of a connection", || may(Right::TakeControl)),
@@ -112,14 +115,28 @@ fn has_full_info() -> Answer {
         .map_err(|error| Missing::because(cause::NO_FULL_INFO, error))
 }
 
+fn has_details() -> Answer {
+    has_mptcp()?;
+    let diag = SockDiag::open().and_then(|mut diag| diag.prove_tcp().map(|()| diag));
+    let mut diag = diag.map_err(|refusal| no_table(refusal, cause::NO_TCP_DIAG))?;
+    let loopback = (Ipv4Addr::LOCALHOST, 0).into();
+    // A listener has a subflow too, of which the kernel shows as much as of any other. Without
+    // IPv4 on the loopback interface, nothing is known to be missing.
+    let listener = listen_on(loopback, &Listen::new().backlog(1));
+    let Ok(Ok(local)) = listener.as_ref().map(|sock| socket::local_address(sock.as_fd())) else {
+        return Ok(());
+    };
+    let nowhere = (Ipv4Addr::UNSPECIFIED, 0).into();
+    match diag.tcp_socket(local, nowhere, 0, Depth::Shallow) {
+        Ok(Found::Other { has_ulp: false, .. }) => Err(cause::HIDDEN_DETAILS.into()),
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(no_table(refusal, cause::NO_TCP_DIAG)),
+    }
+}
+
 fn has_connections() -> Answer {
     let listed = SockDiag::open().and_then(|mut diag| diag.connections(drop));
     listed.map_err(|refusal| no_table(refusal, cause::NO_MPTCP_DIAG))
-}
-
-fn has_subflow_table() -> Answer {
-    let proved = SockDiag::open().and_then(|mut diag| diag.prove_tcp());
-    proved.map_err(|refusal| no_table(refusal, cause::NO_TCP_DIAG))
 }
 
 fn no_table(refusal: NetlinkError, suspected: Cause) -> Missing {

@@ -120,9 +120,9 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
             other => return closed(sock, id, other),
         }
     }
-    let entry = entry.map_err(|error| match query_error(OPERATION, error) {
-        gone if gone.raw_os_error() == Some(libc::ENOENT) => no_such_subflow(sock, OPERATION, id),
-        other => other,
+    let entry = entry.map_err(|error| match error.is(libc::ENOENT) {
+        true => no_such_subflow(sock, OPERATION, id),
+        false => query_error(OPERATION, error),
     })?;
     closed(sock, id, abort(&entry.head))
 }

@@ -1,6 +1,6 @@
 //! The Multipath TCP connections of the network namespace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use crate::cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::details::{self, Details};
+use crate::shared::diag_subflow::{self, Found, HIDDEN};
 use crate::shared::info::{self, Info};
 use crate::shared::socket_state;
 use crate::shared::subflow_state::SubflowState;
@@ -83,7 +84,8 @@ operation! {
     ///
     /// # Errors
     /// `Unsupported` if the kernel has no `mptcp_diag`. A container may not load modules: load it on
-    /// the host.
+    /// the host. `NotPermitted` without `CAP_NET_ADMIN` if subflows are asked for before Linux 6.15,
+    /// which hides them.
     ///
     /// ```
     /// use subflows::ConnectionsOptions;
@@ -96,7 +98,7 @@ operation! {
     row CONNECTIONS(options: ConnectionsOptions::TYPE) -> Type::List(&Connection::TYPE),
         requires Nothing,
         since "5.9" with "the module `mptcp_diag`, and `tcp_diag` if subflows are asked for",
-        [Unsupported];
+        [Unsupported NotPermitted];
     pub fn connections(options: &ConnectionsOptions) -> Result<Vec<Connection>> {
         all(options).map_err(|refusal| refused("connections", refusal))
     }
@@ -110,11 +112,25 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
         diag.prove_tcp()?;
         let places: HashMap<u32, usize> =
             connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
-        diag.subflows(|entry| {
-            if let Some(place) = places.get(&entry.token) {
-                connections[*place].subflows.push(details::from_raw(entry));
+        let ends: HashSet<_> =
+            connections.iter().map(|found| (found.local, found.remote)).collect();
+        let (mut is_shown, mut is_hidden) = (false, false);
+        diag.tcp_sockets(|found| match found {
+            Found::Subflow(entry) => {
+                is_shown = true;
+                if let Some(place) = places.get(&entry.token) {
+                    connections[*place].subflows.push(details::from_raw(entry));
+                }
+            }
+            // A live socket with the ends of a connection is its initial subflow.
+            Found::Other { ref head, .. } => {
+                is_hidden |=
+                    diag_subflow::is_hidden(&found) && ends.contains(&(head.local, head.remote));
             }
         })?;
+        if is_hidden && !is_shown {
+            return Err(NetlinkError::new(HIDDEN));
+        }
         let owners = owners()?;
         let mut carriers = HashMap::<u32, bool>::new();
         let sock = diag.as_fd();

@@ -19,7 +19,8 @@ operation! {
     /// # Errors
     /// `NoSuchSubflow` if no live subflow has that id; `Closed` if the connection has ended;
     /// `NotMptcp` for plain TCP and after fallback; `OtherNamespace` from another network
-    /// namespace; `Unsupported` if the kernel has no `tcp_diag`.
+    /// namespace; `Unsupported` if the kernel has no `tcp_diag`; before Linux 6.15 `NotPermitted`
+    /// without `CAP_NET_ADMIN`.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -32,7 +33,7 @@ operation! {
     /// ```
     row DETAILS(sock: Type::Socket, id: Type::U32) -> Details::TYPE,
         requires Nothing, since "5.16" with "the module `tcp_diag`",
-        [NoSuchSubflow Closed NotMptcp OtherNamespace Unsupported];
+        [NoSuchSubflow Closed NotMptcp OtherNamespace NotPermitted Unsupported];
     pub fn details(sock: &impl AsFd, id: u32) -> Result<Details> {
         details_fd(sock.as_fd(), id)
     }
@@ -49,11 +50,10 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
             details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
             Ok(details)
         }
-        Err(error) => Err(match query_error("details", error) {
-            gone if gone.raw_os_error() == Some(libc::ENOENT) => {
-                no_such_subflow(sock, "details", id)
-            }
-            other => other,
+        Err(error) => Err(if error.is(libc::ENOENT) {
+            no_such_subflow(sock, "details", id)
+        } else {
+            query_error("details", error)
         }),
     }
 }

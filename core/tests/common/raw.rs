@@ -75,10 +75,22 @@ pub fn set_i32(sock: &impl AsFd, level: i32, name: i32, value: i32) -> io::Resul
     set(sock, level, name, &value.to_ne_bytes())
 }
 
-/// Whether a connection is Multipath TCP now, according to the kernel (Linux 6.9).
+/// Whether a connection is Multipath TCP now, according to the kernel.
 pub fn is_mptcp(sock: &impl AsFd) -> bool {
     const TCP_IS_MPTCP: i32 = 43;
-    get_i32(sock, libc::IPPROTO_TCP, TCP_IS_MPTCP).unwrap() == 1
+    const SOL_MPTCP: i32 = 284;
+    const MPTCP_INFO: i32 = 1;
+    match get_i32(sock, libc::IPPROTO_TCP, TCP_IS_MPTCP) {
+        Ok(answer) => answer == 1,
+        // Before Linux 6.9: an option that plain TCP does not have.
+        Err(_) => get(sock, SOL_MPTCP, MPTCP_INFO).is_ok(),
+    }
+}
+
+/// Whether the kernel hides from this process which sockets are subflows. The namespace has a subflow.
+pub fn hides_subflows() -> bool {
+    let shown = std::process::Command::new("ss").arg("-tniH").output().unwrap();
+    !String::from_utf8_lossy(&shown.stdout).contains("tcp-ulp-mptcp")
 }
 
 /// F_SETOWN and F_SETSIG: the process that receives this signal when I/O is possible.

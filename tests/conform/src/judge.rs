@@ -61,6 +61,14 @@ pub fn listeners(namespace: &Namespace) -> Result<BTreeSet<SocketAddr>> {
     Ok(shown.lines().filter_map(address).map(canonical).collect())
 }
 
+/// Whether this kernel hides from a process without privileges which sockets are subflows: it does before
+/// Linux 6.15. The namespace has a subflow.
+pub fn hides_subflows(namespace: &Namespace) -> Result<bool> {
+    const NOBODY: [&str; 5] = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    let shown = namespace.output("setpriv", &[&NOBODY[..], &["ss", "-tniH"]].concat())?;
+    Ok(!shown.contains("tcp-ulp-mptcp"))
+}
+
 /// Whether `ss -M` shows a connection with this token.
 pub fn knows(namespace: &Namespace, token: u32) -> bool {
     oracle::ss_connections(namespace).iter().any(|shown| number(&shown.token) == token)

@@ -1,7 +1,7 @@
 //! `subflows connections`
 
 use clap::Args;
-use subflows::{Connection, Details, address_text};
+use subflows::{Connection, Details, ErrorKind, address_text};
 
 use crate::failure::Failure;
 use crate::json;
@@ -22,8 +22,15 @@ pub(crate) struct Connections {}
 
 impl Connections {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let connections =
-            subflows::connections(&subflows::ConnectionsOptions::new().subflows(true))?;
+        let options = subflows::ConnectionsOptions::new();
+        let connections = match subflows::connections(&options.clone().subflows(true)) {
+            // A program that reads JSON could not tell this from connections without subflows.
+            Err(error) if error.kind() == ErrorKind::NotPermitted && !out.is_json() => {
+                note(format!("no subflows are shown: {error}"));
+                subflows::connections(&options)?
+            }
+            listed => listed?,
+        };
         if out.is_json() {
             return Ok(out.json(&json::list(&connections))?);
         }

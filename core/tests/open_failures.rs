@@ -120,3 +120,25 @@ fn a_local_port_that_is_taken_is_not_available() {
         net.client.run(|| subflows::open(&pair.client, &taken)).unwrap();
     }
 }
+
+/// The kernel keeps the address id of a subflow that was refused. There are 255.
+#[test]
+fn more_subflows_are_refused_than_there_are_address_ids() {
+    if !ready() {
+        return;
+    }
+    let net = two_subnets();
+    for pair in ways::controlled(&net) {
+        let closed = net.server.run(|| TcpListener::bind((peer(&pair).ip(), 0))).unwrap();
+        // Nothing listens there any more.
+        let closed = closed.local_addr().unwrap();
+        let _entered = net.client.enter().unwrap();
+        for _ in 0..300 {
+            let error = subflows::open(&pair.client, &second(&net, &pair).remote(closed));
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        }
+        assert!(subflows::open(&pair.client, &second(&net, &pair)).is_ok());
+        assert!(pair.moves_data());
+    }
+}

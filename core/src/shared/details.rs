@@ -101,7 +101,7 @@ pub(crate) fn from_raw(entry: DiagSubflow) -> Details {
         state: SubflowState::from_kernel(entry.head.state),
         is_joined: entry.is_joined(),
         is_additional: !entry.is_initial(),
-        is_backup: entry.flags & diag::FLAG_BKUP_LOC != 0,
+        is_backup: entry.is_backup(),
         is_remote_backup: entry.flags & diag::FLAG_BKUP_REM != 0,
         local_address_id: entry.local_address_id,
         remote_address_id: entry.remote_address_id,

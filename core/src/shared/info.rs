@@ -58,13 +58,12 @@ record! {
 pub(crate) const FLAG_FALLBACK: u32 = 1;
 const FLAG_REMOTE_KEY_RECEIVED: u32 = 2;
 
-/// Returns the true number of live subflows. The kernel counts live subflows in 8 bits (`total`), and in
-/// 32 bits those that it keeps, including closed ones (`kept`): the result is the number next to
-/// `kept` whose low 8 bits are `total`.
-pub(crate) fn unwrapped(total: u8, kept: u32) -> u32 {
-    // On either side of `kept`: for a moment the kernel counts a subflow that it does not keep yet.
-    let distance = total.wrapping_sub(kept as u8) as i8;
-    kept.saturating_add_signed(distance.into())
+/// Returns the number of live subflows, if the kernel's counter (`total`) can be right. It has 8 bits. Once
+/// there were more than 256 subflows, it stays wrong since Linux 7.3. `kept` is the number of subflows
+/// that the kernel keeps, among them the initial one, even if that is closed.
+pub(crate) fn plausible(total: u8, kept: u32) -> Option<u32> {
+    let total = u32::from(total);
+    (kept < 256 && (total == kept || total + 1 == kept)).then_some(total)
 }
 
 /// Returns the kernel's counter of live subflows, or `None` before Linux 6.8.
@@ -110,16 +109,16 @@ pub(crate) fn subflows_total(info: &mptcp::RawInfo) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::unwrapped;
+    use super::plausible;
 
     #[test]
-    fn the_number_of_subflows_does_not_wrap() {
-        assert_eq!(unwrapped(1, 1), 1);
-        assert_eq!(unwrapped(1, 2), 1, "one of two is closed");
-        assert_eq!(unwrapped(45, 301), 301);
-        assert_eq!(unwrapped(44, 301), 300);
-        assert_eq!(unwrapped(255, 256), 255);
-        assert_eq!(unwrapped(0, 1), 0);
-        assert_eq!(unwrapped(3, 2), 3, "one is counted and not yet kept");
+    fn a_counter_that_wrapped_is_not_believed() {
+        assert_eq!(plausible(1, 1), Some(1));
+        assert_eq!(plausible(1, 2), Some(1), "the initial one is closed");
+        assert_eq!(plausible(255, 255), Some(255));
+        assert_eq!(plausible(255, 256), None);
+        assert_eq!(plausible(45, 301), None);
+        assert_eq!(plausible(1, 201), None);
+        assert_eq!(plausible(3, 2), None, "one is counted and not yet kept");
     }
 }

@@ -73,6 +73,11 @@ impl DiagSubflow {
         self.flags & (diag::FLAG_JOIN_REM | diag::FLAG_JOIN_LOC) == diag::FLAG_JOIN_REM
     }
 
+    /// Reports whether this end asked the peer to use it as backup.
+    pub(crate) fn is_backup(&self) -> bool {
+        self.flags & diag::FLAG_BKUP_LOC != 0
+    }
+
     /// Reports whether it is the subflow with which the connection began.
     pub(crate) fn is_initial(&self) -> bool {
         self.flags & (diag::FLAG_JOIN_LOC | diag::FLAG_JOIN_REM) == 0

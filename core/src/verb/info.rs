@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{ErrorKind, Result};
-use crate::shared::info::{Info, from_raw, subflows_total, unwrapped, wrapping_total};
+use crate::shared::info::{Info, from_raw, plausible, subflows_total, wrapping_total};
 use crate::shared::socket_state::not_mptcp_error;
 use crate::shared::subflow::list_fd;
 use crate::sys::{before_6_5, mptcp};
@@ -50,8 +50,8 @@ fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
     if !before_6_5::is_simulated() {
         if let Ok((info, kept)) = mptcp::info_and_count(sock) {
             EXPECT_LIMITED.store(info.raw.mptcpi_subflows_max > 0, Ordering::Relaxed);
-            if let Some(total) = wrapping_total(&info) {
-                return Ok(from_raw(&info, Some(unwrapped(total, kept))));
+            if let Some(total) = wrapping_total(&info).and_then(|total| plausible(total, kept)) {
+                return Ok(from_raw(&info, Some(total)));
             }
         }
     }

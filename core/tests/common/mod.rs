@@ -14,15 +14,21 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use subflows::{Connect, Listen};
-use subflows_lab::{Namespace, Net, path_manager_setting};
+use subflows_lab::{Namespace, Net, is_before, path_manager_setting};
 
 /// Long enough, on a busy machine, for everything that should be immediate.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// Whether the library is made to behave as on a kernel that lacks this (`SUBFLOWS_WITHOUT`).
+/// Whether this kernel lacks something, or the library is made to behave as if it did
+/// (`SUBFLOWS_WITHOUT`).
 pub fn is_without(name: &str) -> bool {
     let without = std::env::var("SUBFLOWS_WITHOUT").unwrap_or_default();
     without.split(',').any(|lacking| lacking == name)
+        || match name {
+            "full_info" => is_before(6, 5),
+            "addresses_by_token" => is_before(6, 10),
+            _ => panic!("an unknown capability: {name}"),
+        }
 }
 
 /// Raises the limits of both ends to the maximum number of subflows.

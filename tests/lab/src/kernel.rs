@@ -47,3 +47,11 @@ pub fn path_manager_setting() -> PathManagerSetting {
 pub fn has_sysctl(name: &str) -> bool {
     Path::new("/proc/sys").join(name.replace('.', "/")).exists()
 }
+
+/// Whether this kernel is older than that release, for what shows in no other way.
+pub fn is_before(major: u32, minor: u32) -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().ok());
+    let mut number = || numbers.next().flatten().unwrap_or(u32::MAX);
+    (number(), number()) < (major, minor)
+}

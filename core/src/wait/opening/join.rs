@@ -118,7 +118,7 @@ impl Join {
                 if entry.is_joined() {
                     if let Some(subflow) = listed(sock, local, remote)? {
                         let rest = self.rest(&subflow);
-                        if rest.is_zero() && self.release(sock)? {
+                        if rest.is_zero() && self.set_priority(sock, entry.is_backup())? {
                             return Ok(Some(subflow));
                         }
                         self.read(events)?;
@@ -171,13 +171,15 @@ impl Join {
         until.saturating_duration_since(now)
     }
 
-    /// Makes a subflow that was held back a regular one. Returns false if the subflow has ended in the
-    /// meantime: the next poll finds out why.
-    fn release(&mut self, sock: BorrowedFd<'_>) -> Result<bool> {
-        if !self.plan.is_held_back {
+    /// Gives the subflow the priority that the caller wants: one that was held back becomes a regular one,
+    /// and old kernels (Linux 6.1) join by a regular one when a backup is asked for. Returns false if
+    /// the subflow has ended in the meantime: the next poll finds out why.
+    fn set_priority(&mut self, sock: BorrowedFd<'_>, is_backup: bool) -> Result<bool> {
+        let wanted = self.plan.local.is_backup && !self.plan.is_held_back;
+        if is_backup == wanted {
             return Ok(true);
         }
-        match self.door.set_backup(sock, self.plan.token, self.ends(), false) {
+        match self.door.set_backup(sock, self.plan.token, self.ends(), wanted) {
             Ok(()) => Ok(true),
             // The kernel does not know a subflow with these ends.
             Err(refused) if self.is_gone(sock, refused.why) => Ok(false),

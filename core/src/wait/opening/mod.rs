@@ -16,7 +16,7 @@ use crate::door::path_manager::path_manager;
 use crate::door::{self, Door, Refused, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::not_controlled::not_controlled;
-use crate::shared::path_manager::PathManager;
+use crate::shared::path_manager::{PathManager, addresses_by_token};
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{
     MptcpState, SocketState, not_mptcp_error, query_error, require_same_namespace, state_of,
@@ -273,17 +273,26 @@ impl<S: AsFd> Opening<S> {
         };
         let (mut ports, mut ids) = (PORT_TRIES, ID_TRIES);
         let sock = self.sock.as_fd();
+        let mut is_id_freed = false;
         let refused: Refused = loop {
-            if let Some(id) = plan.choose(sock)? {
-                id.claim(self.door, sock, self.token, OPERATION)?;
+            if !is_id_freed {
+                if let Some(id) = plan.choose(sock)? {
+                    id.claim(self.door, sock, self.token, OPERATION)?;
+                }
             }
+            is_id_freed = false;
             match self.door.create(sock, self.token, plan.local, plan.remote) {
                 Ok(()) => return Ok(Stage::Joining(Box::new(Join::new(self.door, plan)))),
                 Err(refused) => match refused.why {
                     Why::PortTaken if !plan.is_port_given && ports > 0 => ports -= 1,
                     // Also the answer for an id that another thread has used in the meantime.
                     Why::Invalid if ids > 0 && unsteerable_reason(sock, OPERATION).is_none() => {
-                        ids -= 1
+                        ids -= 1;
+                        // Before Linux 6.10 nothing shows which ids the kernel keeps for subflows
+                        // that were refused. After several, this is one of them.
+                        is_id_freed = ids < ID_TRIES / 2
+                            && !addresses_by_token(sock)
+                            && self.door.remove(sock, self.token, plan.local.id).is_ok();
                     }
                     _ => break refused,
                 },

@@ -122,8 +122,14 @@ fn opens(world: &mut World, arguments: &Arguments) -> Result {
     let connection = arguments.get("sock").to_owned();
     let request = request(world, arguments)?;
     let Some(kind) = arguments.expected_error() else {
+        let is_backup = request.get("backup").is_some();
         let answer = world.done(&actor, request)?;
-        return opened(world, &actor, &connection, arguments.new_name()?, &answer);
+        let name = arguments.new_name()?;
+        opened(world, &actor, &connection, name, &answer)?;
+        if is_backup {
+            judge::soon(|| differs_from_backup(world, &actor, &connection, name, true))?;
+        }
+        return Ok(());
     };
     let timeout = request.get("timeout_ms").and_then(|time| time.parse().ok());
     let timeout = timeout.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
@@ -245,22 +251,31 @@ fn set_backup(world: &mut World, arguments: &Arguments, backup: bool) -> Result 
     if world.request(actor, request.clone(), arguments)?.is_none() {
         return Ok(());
     }
-    let peer = if actor == "client" { "server" } else { "client" };
     let mut again = Instant::now() + Duration::from_millis(200);
     judge::soon(|| {
         if Instant::now() > again {
             world.done(actor, request.clone())?;
             again = Instant::now() + Duration::from_millis(200);
         }
-        let mut wrong = None;
-        for (actor, letter) in [(actor, 'b'), (peer, 'B')] {
-            let (token, ends) =
-                (world.token(actor, &connection)?, world.names.subflow_ends(actor, name)?);
-            let flags = judge::find(world.namespace(actor)?, token, ends).map(|found| found.flags);
-            if flags.as_ref().is_none_or(|flags| flags.contains(letter) != backup) {
-                wrong = Some(format!("at the {actor}, ss shows {flags:?}"));
-            }
-        }
-        Ok(wrong)
+        differs_from_backup(world, actor, &connection, name, backup)
     })
+}
+
+/// Why ss at either end does not show a subflow as backup of `actor`, or as a regular one.
+fn differs_from_backup(
+    world: &mut World,
+    actor: &str,
+    connection: &str,
+    name: &str,
+    backup: bool,
+) -> Result<Option<String>> {
+    let peer = if actor == "client" { "server" } else { "client" };
+    for (end, letter) in [(actor, 'b'), (peer, 'B')] {
+        let (token, ends) = (world.token(end, connection)?, world.names.subflow_ends(end, name)?);
+        let flags = judge::find(world.namespace(end)?, token, ends).map(|found| found.flags);
+        if flags.as_ref().is_none_or(|flags| flags.contains(letter) != backup) {
+            return Ok(Some(format!("at the {end}, ss shows {flags:?}")));
+        }
+    }
+    Ok(None)
 }

@@ -94,6 +94,14 @@ impl<'a> Destination<'a> {
         }
     }
 
+    /// Reports whether the routing table alone chooses that interface for packets from that address, or
+    /// keeps them on this host.
+    pub(crate) fn is_left_by(&self, from: IpAddr, interface: u32) -> Result<bool> {
+        let route = self.route(Some(from), 0)?;
+        Ok(route
+            .is_some_and(|route| route.interface == interface || route.kind == RouteKind::Local))
+    }
+
     /// Reports whether the routing table leads from that address by that interface.
     pub(crate) fn leads(&self, from: IpAddr, interface: u32) -> Result<bool> {
         let question = self.question(Some(from), interface);

@@ -48,6 +48,12 @@ pub fn has_sysctl(name: &str) -> bool {
     Path::new("/proc/sys").join(name.replace('.', "/")).exists()
 }
 
+/// Whether this kernel leaves the interface of a new subflow to the routing table, which then needs rules
+/// by which the source address decides.
+pub fn ignores_interfaces() -> bool {
+    is_before(6, 12)
+}
+
 /// Whether this kernel is older than that release, for what shows in no other way.
 pub fn is_before(major: u32, minor: u32) -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

@@ -32,7 +32,9 @@ mod topology;
 pub mod traffic;
 mod wire;
 
-pub use kernel::{PathManagerSetting, has_sysctl, is_before, path_manager_setting};
+pub use kernel::{
+    PathManagerSetting, has_sysctl, ignores_interfaces, is_before, path_manager_setting,
+};
 pub use middlebox::{DropSegments, Middlebox, StripMptcp, Verdict};
 pub use namespace::{Entered, Namespace};
 pub use pattern::{CHUNK, Random, pattern};

@@ -14,7 +14,9 @@ use crate::door::address_ids::known_addresses;
 use crate::door::{Door, LocalEnd, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow::{self, is_same_end};
+use crate::shared::interface::name_of;
 use crate::shared::path_manager::addresses_by_token;
+use crate::shared::route::Destination;
 use crate::shared::socket_state::{query_error, unsteerable_reason};
 use crate::shared::subflow::{Subflow, list_fd};
 use crate::sys::cache::QueryError;
@@ -43,6 +45,8 @@ pub(crate) struct Join {
     door: &'static dyn Door,
     plan: Plan,
     next_poll: Duration,
+    /// The subflow leaves by the planned interface, although it is not bound to it.
+    is_path_known: bool,
     /// The peer has answered the first segment.
     is_answered: bool,
     /// When the library found that out.
@@ -65,6 +69,7 @@ impl Join {
             door,
             plan,
             next_poll: POLL_MIN,
+            is_path_known: false,
             is_answered: false,
             answered_at: None,
             began: Instant::now(),
@@ -115,6 +120,7 @@ impl Join {
         ) {
             Ok(entry) => {
                 self.gone_since = None;
+                self.require_interface(sock, entry.head.interface)?;
                 if entry.is_joined() {
                     if let Some(subflow) = listed(sock, local, remote)? {
                         let rest = self.rest(&subflow);
@@ -162,6 +168,31 @@ impl Join {
                 },
             },
         }
+    }
+
+    /// Fails if the subflow takes another path than the planned one. Old kernels (Linux 6.1 and 6.8) ignore
+    /// the interface in the command, and the subflow leaves by the one that the routing table chooses
+    /// for its source address. `bound` is the interface that the subflow is bound to.
+    fn require_interface(&mut self, sock: BorrowedFd<'_>, bound: u32) -> Result<()> {
+        let planned = self.plan.local.interface;
+        if self.is_path_known || planned == 0 || bound == planned {
+            return Ok(());
+        }
+        let ip = self.plan.local.ip;
+        if Destination::new(sock, self.plan.remote, OPERATION).is_left_by(ip, planned)? {
+            self.is_path_known = true;
+            return Ok(());
+        }
+        let name = name_of(sock, planned);
+        Err(Error::new(ErrorKind::Unsupported, OPERATION)
+            .detail(format!(
+                "this kernel ignores the interface, and its routing table does not send from {ip} by \
+                 {name}"
+            ))
+            .with_remedy(format!(
+                "Add a rule: ip rule add from {ip} lookup 100; ip route add default via GATEWAY dev \
+                 {name} table 100. Linux 6.12 or newer does not need it."
+            )))
     }
 
     /// Returns for how much longer a subflow that has joined is held back.

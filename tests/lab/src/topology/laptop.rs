@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Net;
 use super::path::{Interface, Parts, Path};
+use crate::kernel::ignores_interfaces;
 use crate::namespace::Namespace;
 
 const SERVER_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
@@ -68,11 +69,13 @@ pub(super) fn build(is_strict: bool) -> io::Result<Net> {
     commands.extend(UPLINKS.iter().map(Uplink::server_commands));
     server.ip_batch(&commands)?;
     client.ip_batch(&UPLINKS.iter().map(Uplink::client_commands).collect::<String>())?;
-    if is_strict {
+    if is_strict || ignores_interfaces() {
         for family in [4, 6] {
             let rules: String = UPLINKS.iter().map(|uplink| uplink.rule_commands(family)).collect();
             if family == 4 { client.ip_batch(&rules)? } else { client.ip6_batch(&rules)? }
         }
+    }
+    if is_strict {
         for uplink in &UPLINKS {
             let device = uplink.client_interface;
             client.set_sysctl(&format!("net/ipv4/conf/{device}/rp_filter"), "1")?;

@@ -1,11 +1,12 @@
 //! Cables directly from the client to the server, each a subnet.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Net;
 use super::path::{Interface, Parts, Path};
+use crate::kernel::ignores_interfaces;
 use crate::namespace::Namespace;
 
 /// The numbers of one subnet.
@@ -50,6 +51,22 @@ impl Subnet {
         )
     }
 
+    /// Makes the source address decide the interface, on kernels that need this.
+    pub(super) fn add_rules(&self, client: &Namespace) -> io::Result<()> {
+        if !ignores_interfaces() {
+            return Ok(());
+        }
+        let (device, table) = (&self.client_interface, 200 + self.index);
+        let rules = |from: &dyn Display, via: &dyn Display| {
+            format!(
+                "rule add from {from} lookup {table}\n\
+                 route add default via {via} dev {device} table {table}\n"
+            )
+        };
+        client.ip_batch(&rules(&self.client_v4, &self.server_v4))?;
+        client.ip6_batch(&rules(&self.client_v6, &self.server_v6))
+    }
+
     /// `ip` commands for the server.
     pub(super) fn server_commands(&self) -> String {
         let device = &self.server_interface;
@@ -91,6 +108,7 @@ pub(super) fn build_from(subnets: Vec<Subnet>) -> io::Result<Net> {
     }
     server.ip_batch(&commands)?;
     client.ip_batch(&subnets.iter().map(Subnet::client_commands).collect::<String>())?;
+    subnets.iter().try_for_each(|subnet| subnet.add_rules(&client))?;
     let path = |subnet: Subnet| {
         let interface = |namespace: &Namespace, name: &str| Interface {
             namespace: namespace.clone(),

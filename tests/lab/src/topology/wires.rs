@@ -35,6 +35,7 @@ pub(super) fn build(paths: &[(&str, WireOptions)]) -> io::Result<Net> {
     cables.ip_batch(&commands)?;
     server.ip_batch(&subnets.iter().map(Subnet::server_commands).collect::<String>())?;
     client.ip_batch(&subnets.iter().map(Subnet::client_commands).collect::<String>())?;
+    subnets.iter().try_for_each(|subnet| subnet.add_rules(&client))?;
     let mut built = Vec::new();
     for (index, (subnet, (_, options))) in subnets.into_iter().zip(paths).enumerate() {
         for (owner, name) in

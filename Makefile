@@ -3,7 +3,7 @@ PREFIX = /usr/local
 LIBDIR = $(PREFIX)/lib
 DESTDIR =
 
-.PHONY: setup demo test conform lint regen bench fuzz soak doc install wheel gem suites clean
+.PHONY: setup demo test kernels conform lint regen bench fuzz soak doc install wheel gem suites clean
 
 setup:            ## install what building and testing needs; quick when all is installed
 	@tests/setup
@@ -14,6 +14,9 @@ demo: setup       ## a file over two paths, opened, prioritised, pulled and clos
 
 test: setup       ## everything that is promised, on the real kernel
 	@tests/run
+
+kernels: setup    ## the tests and scenarios on Linux 6.1 to the newest one, under qemu; writes KERNELS.md
+	tests/kernels/run; status=$$?; cp target/kernels/KERNELS.md KERNELS.md; exit $$status
 
 conform:          ## the scenarios, in every language
 	cargo conform

@@ -28,9 +28,9 @@ enumeration! {
         SubflowClosed = 11,
         /// The peer asked to use a subflow as backup, or as a regular one again.
         SubflowPriority = 13,
-        /// A socket has begun to listen.
+        /// A socket has begun to listen (since Linux 6.2).
         ListenerCreated = 15,
-        /// A socket has stopped listening.
+        /// A socket has stopped listening (since Linux 6.2).
         ListenerClosed = 16,
         /// Events were lost, because the program read them too slowly. The events with `is_resync`
         /// that follow report which connections and subflows began, became ready and ended meanwhile.

@@ -11,7 +11,7 @@ use crate::arguments::Arguments;
 use crate::ends::{Ends, ends_in};
 use crate::judge::{self, SOON, soon};
 use crate::protocol::{Fields, Request};
-use crate::step_error::{Result, ensure, failed};
+use crate::step_error::{Result, StepError, ensure, failed};
 use crate::world::World;
 
 pub(super) const SENTENCES: &[Sentence] = &[
@@ -84,6 +84,10 @@ fn check(world: &mut World, arguments: &Arguments, event: Fields) -> Result {
 }
 
 fn gets(world: &mut World, arguments: &Arguments) -> Result {
+    if arguments.get("kind").starts_with("Listener") && subflows_lab::is_before(6, 2) {
+        let why = "before Linux 6.2, the kernel reports no listeners";
+        return Err(StepError::Skipped(why.to_owned()));
+    }
     let event = wait_for(world, arguments, |_| true)?;
     check(world, arguments, event)
 }

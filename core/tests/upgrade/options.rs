@@ -32,6 +32,10 @@ fn set(sock: &OwnedFd, case: &Case) -> bool {
             skip(&format!("{} may be set by the system's root only", case.name));
             false
         }
+        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {
+            skip(&format!("this kernel has no {}", case.name));
+            false
+        }
         result => {
             result.expect(case.name);
             true
@@ -100,7 +104,13 @@ fn what_cannot_be_carried_is_refused_by_name() {
             // On IPv6 sockets IP_MULTICAST_ALL is off from the start.
             let is_default = default.as_deref() == Some(case.value);
             let value = if is_default { &1i32.to_ne_bytes() } else { case.value };
-            raw::set(&sock, case.level, case.number, value).expect(case.name);
+            match raw::set(&sock, case.level, case.number, value) {
+                Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {
+                    skip(&format!("this kernel has no {}", case.name));
+                    continue;
+                }
+                result => result.expect(case.name),
+            }
             let wanted = read(&sock, case);
             assert_ne!(wanted, default, "{} is not changed by this value", case.name);
             refuses(&sock, case.name);

@@ -181,9 +181,9 @@ enum subflows_event_kind {
   SUBFLOWS_EVENT_KIND_SUBFLOW_CLOSED = 11,
   /** The peer asked to use a subflow as backup, or as a regular one again. */
   SUBFLOWS_EVENT_KIND_SUBFLOW_PRIORITY = 13,
-  /** A socket has begun to listen. */
+  /** A socket has begun to listen (since Linux 6.2). */
   SUBFLOWS_EVENT_KIND_LISTENER_CREATED = 15,
-  /** A socket has stopped listening. */
+  /** A socket has stopped listening (since Linux 6.2). */
   SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
   /**
    * Events were lost, because the program read them too slowly. The events with `is_resync` that
@@ -1140,7 +1140,8 @@ int subflows_list(int fd, struct subflows_subflow *subflows, size_t room, size_t
  * Fills `details`, of `size` bytes, and returns 0, or a negative error: SUBFLOWS_E_NO_SUCH_SUBFLOW
  * if no live subflow has that id; SUBFLOWS_E_CLOSED if the connection has ended;
  * SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback; SUBFLOWS_E_OTHER_NAMESPACE from another
- * network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel has no `tcp_diag`.
+ * network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel has no `tcp_diag`; before Linux 6.15
+ * SUBFLOWS_E_NOT_PERMITTED without `CAP_NET_ADMIN`.
  *
  * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */
@@ -1374,7 +1375,7 @@ int subflows_announced_withdraw(struct subflows_announced *announced);
  * elements of `size` bytes at `addresses`, and returns how many there are, which may be more than
  * `room`, or a negative error: SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback;
  * SUBFLOWS_E_OTHER_NAMESPACE from another network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel
- * has no `tcp_diag`.
+ * has no `tcp_diag`; before Linux 6.15 SUBFLOWS_E_NOT_PERMITTED without `CAP_NET_ADMIN`.
  *
  * Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
  */
@@ -1457,6 +1458,8 @@ const char *subflows_event_kind_name(int kind);
  *
  * Returns 0 and a handle in `connections`, or a negative error: SUBFLOWS_E_UNSUPPORTED if the
  * kernel has no `mptcp_diag`. A container may not load modules: load it on the host.
+ * SUBFLOWS_E_NOT_PERMITTED without `CAP_NET_ADMIN` if subflows are asked for before Linux 6.15,
+ * which hides them.
  *
  * Requires no privilege; Linux 5.9 or newer, with the module `mptcp_diag`, and `tcp_diag` if
  * subflows are asked for.

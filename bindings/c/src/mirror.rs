@@ -156,9 +156,9 @@ pub enum subflows_event_kind {
     SUBFLOWS_EVENT_KIND_SUBFLOW_CLOSED = 11,
     /// The peer asked to use a subflow as backup, or as a regular one again.
     SUBFLOWS_EVENT_KIND_SUBFLOW_PRIORITY = 13,
-    /// A socket has begun to listen.
+    /// A socket has begun to listen (since Linux 6.2).
     SUBFLOWS_EVENT_KIND_LISTENER_CREATED = 15,
-    /// A socket has stopped listening.
+    /// A socket has stopped listening (since Linux 6.2).
     SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
     /// Events were lost, because the program read them too slowly. The events with `is_resync` that
     /// follow report which connections and subflows began, became ready and ended meanwhile. What

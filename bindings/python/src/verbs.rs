@@ -291,7 +291,8 @@ fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Subflow>> {
 ///
 /// `NoSuchSubflowError` if no live subflow has that id; `ClosedError` if the connection has ended;
 /// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
-/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`.
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`; before Linux 6.15
+/// `NotPermittedError` without `CAP_NET_ADMIN`.
 ///
 /// - `id`: the id of a subflow that `list` returns.
 ///
@@ -513,7 +514,8 @@ fn announce(
 /// Raises:
 ///
 /// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
-/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`.
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`; before Linux 6.15
+/// `NotPermittedError` without `CAP_NET_ADMIN`.
 ///
 /// >>> [address.ip for address in subflows.addresses(sock)]
 /// ['127.0.0.1']
@@ -562,7 +564,8 @@ fn events(py: Python<'_>, sock: Sock) -> PyResult<Events> {
 /// Raises:
 ///
 /// `UnsupportedError` if the kernel has no `mptcp_diag`. A container may not load modules: load it
-/// on the host.
+/// on the host. `NotPermittedError` without `CAP_NET_ADMIN` if subflows are asked for before Linux
+/// 6.15, which hides them.
 ///
 /// - `subflows`: Whether to list the subflows of each connection as well. This takes several times
 ///   as long, because the kernel then lists every TCP socket of the namespace.

@@ -91,8 +91,8 @@ class EventKind(enum.IntEnum):
     SUBFLOW_PRIORITY = 13
     """The peer asked to use a subflow as backup, or as a regular one again."""
     LISTENER_CREATED = 15
-    """A socket has begun to listen."""
+    """A socket has begun to listen (since Linux 6.2)."""
     LISTENER_CLOSED = 16
-    """A socket has stopped listening."""
+    """A socket has stopped listening (since Linux 6.2)."""
     LOST = 255
     """Events were lost, because the program read them too slowly. The events with `is_resync` that follow report which connections and subflows began, became ready and ended meanwhile. What the peer announced, withdrew and gave another priority is not reported again."""

@@ -56,8 +56,8 @@ module Subflows
   # - +:subflow_established+: The peer has answered a subflow, and may still reject it.
   # - +:subflow_closed+: A subflow has ended.
   # - +:subflow_priority+: The peer asked to use a subflow as backup, or as a regular one again.
-  # - +:listener_created+: A socket has begun to listen.
-  # - +:listener_closed+: A socket has stopped listening.
+  # - +:listener_created+: A socket has begun to listen (since Linux 6.2).
+  # - +:listener_closed+: A socket has stopped listening (since Linux 6.2).
   # - +:lost+: Events were lost, because the program read them too slowly. The events with
   #   +is_resync+ that follow report which connections and subflows began, became ready and ended
   #   meanwhile. What the peer announced, withdrew and gave another priority is not reported

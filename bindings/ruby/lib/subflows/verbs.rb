@@ -260,12 +260,14 @@ module Subflows
   #
   # {NoSuchSubflowError} if no live subflow has that id; {ClosedError} if the connection has
   # ended; {NotMptcpError} for plain TCP and after fallback; {OtherNamespaceError} from another
-  # network namespace; {UnsupportedError} if the kernel has no `tcp_diag`.
+  # network namespace; {UnsupportedError} if the kernel has no `tcp_diag`; before Linux 6.15
+  # {NotPermittedError} without `CAP_NET_ADMIN`.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
   # @return [Details]
-  # @raise [NoSuchSubflowError, ClosedError, NotMptcpError, OtherNamespaceError, UnsupportedError]
+  # @raise [NoSuchSubflowError, ClosedError, NotMptcpError, OtherNamespaceError,
+  #   NotPermittedError, UnsupportedError]
   def self.details(sock, id)
     Native.details(sock, id)
   end
@@ -448,11 +450,12 @@ module Subflows
   # Raises:
   #
   # {NotMptcpError} for plain TCP and after fallback; {OtherNamespaceError} from another network
-  # namespace; {UnsupportedError} if the kernel has no `tcp_diag`.
+  # namespace; {UnsupportedError} if the kernel has no `tcp_diag`; before Linux 6.15
+  # {NotPermittedError} without `CAP_NET_ADMIN`.
   #
   # @param sock [IO, #to_io, Integer]
   # @return [Array<Address>]
-  # @raise [NotMptcpError, OtherNamespaceError, UnsupportedError]
+  # @raise [NotMptcpError, OtherNamespaceError, NotPermittedError, UnsupportedError]
   def self.addresses(sock)
     Native.addresses(sock)
   end
@@ -494,12 +497,13 @@ module Subflows
   # Raises:
   #
   # {UnsupportedError} if the kernel has no `mptcp_diag`. A container may not load modules: load
-  # it on the host.
+  # it on the host. {NotPermittedError} without `CAP_NET_ADMIN` if subflows are asked for before
+  # Linux 6.15, which hides them.
   #
   # @param subflows [Boolean] Whether to list the subflows of each connection as well. This takes
   #   several times as long, because the kernel then lists every TCP socket of the namespace.
   # @return [Array<Connection>]
-  # @raise [UnsupportedError]
+  # @raise [UnsupportedError, NotPermittedError]
   def self.connections(subflows: false)
     Native.connections(subflows)
   end

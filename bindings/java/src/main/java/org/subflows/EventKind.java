@@ -42,11 +42,11 @@ public enum EventKind {
      */
     SUBFLOW_PRIORITY(13),
     /**
-     * A socket has begun to listen.
+     * A socket has begun to listen (since Linux 6.2).
      */
     LISTENER_CREATED(15),
     /**
-     * A socket has stopped listening.
+     * A socket has stopped listening (since Linux 6.2).
      */
     LISTENER_CLOSED(16),
     /**

@@ -457,7 +457,8 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE,
+     * NOT_PERMITTED, UNSUPPORTED
      */
     public static Details details(Socket sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -470,7 +471,8 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE,
+     * NOT_PERMITTED, UNSUPPORTED
      */
     public static Details details(ServerSocket sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -483,7 +485,8 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE,
+     * NOT_PERMITTED, UNSUPPORTED
      */
     public static Details details(NetworkChannel sock, long id) throws SubflowsException {
         return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -496,7 +499,8 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE,
+     * NOT_PERMITTED, UNSUPPORTED
      */
     public static Details details(int sock, long id) throws SubflowsException {
         return Details.only(Native.details(null, sock, id));
@@ -1167,7 +1171,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
      */
     public static List<Address> addresses(Socket sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1182,7 +1186,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
      */
     public static List<Address> addresses(ServerSocket sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1197,7 +1201,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
      */
     public static List<Address> addresses(NetworkChannel sock) throws SubflowsException {
         return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
@@ -1212,7 +1216,7 @@ public abstract class Verbs {
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED
+     * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
      */
     public static List<Address> addresses(int sock) throws SubflowsException {
         return Address.all(Native.addresses(null, sock), 0);
@@ -1300,7 +1304,7 @@ public abstract class Verbs {
      * <p>Requires no privilege; Linux 5.9 or newer, with the module {@code mptcp_diag}, and {@code
      * tcp_diag} if subflows are asked for.
      *
-     * @throws SubflowsException UNSUPPORTED
+     * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED
      */
     public static List<Connection> connections() throws SubflowsException {
         return Connection.all(Native.connections(ConnectionsOptions.defaults().words()), 0);
@@ -1316,7 +1320,7 @@ public abstract class Verbs {
      * <p>Requires no privilege; Linux 5.9 or newer, with the module {@code mptcp_diag}, and {@code
      * tcp_diag} if subflows are asked for.
      *
-     * @throws SubflowsException UNSUPPORTED
+     * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED
      */
     public static List<Connection> connections(ConnectionsOptions options) throws SubflowsException {
         return Connection.all(Native.connections(options.words()), 0);

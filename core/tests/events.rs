@@ -410,8 +410,6 @@ fn a_connection_that_was_being_established_was_reported_and_swallowed() {
     let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
     let _entered = net.client.enter().unwrap();
     let mut events = Events::of_namespace().unwrap();
-    // A SYN that is repeated stays Multipath TCP (since Linux 6.16 the kernel can fall back instead).
-    let _ = net.client.set_sysctl("net.mptcp.syn_retrans_before_tcp_fallback", "100");
     let (ip, interface) = (to.to_string(), net.paths[0].client_interface.clone());
     net.client
         .ip(&["neigh", "replace", &ip, "lladdr", "02:00:00:00:00:77", "dev", &interface])

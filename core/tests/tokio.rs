@@ -242,8 +242,9 @@ fn many_at_once_are_many() {
     for net in networks() {
         userspace(&net.server);
         let _entered = net.client.enter().unwrap();
+        let mut quickest = [Duration::MAX; 3];
         for runtime in runtimes(&net.client) {
-            for pair in ways::controlled(&net) {
+            for (quickest, pair) in quickest.iter_mut().zip(ways::controlled(&net)) {
                 let client = Arc::new(pair.client.try_clone().unwrap());
                 let options = second(&net, &pair);
                 let start = Instant::now();
@@ -255,8 +256,7 @@ fn many_at_once_are_many() {
                     }
                     tasks.join_all().await
                 });
-                // Each takes two round trips: sequentially, they would take minutes.
-                assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+                *quickest = start.elapsed().min(*quickest);
                 let mut expected = initial(&pair);
                 expected.extend(opened.into_iter().map(|opened| {
                     let subflow = opened.unwrap();
@@ -270,6 +270,9 @@ fn many_at_once_are_many() {
                 assert!(pair.moves_data());
             }
         }
+        // On the longest path each takes 0.2 seconds: one after the other, they would take 4.8. A
+        // busy machine may delay those of one runtime, but not of each.
+        assert!(quickest.iter().all(|time| *time < Duration::from_secs(4)), "{quickest:?}");
     }
 }
 

@@ -32,11 +32,13 @@ use crate::tools;
 const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
 
 /// Settings for tests in a namespace. Those that a kernel lacks are skipped.
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 16] = [
     // The machine's default may be bbr, which collapses on a cable without delay.
     ("net/ipv4/tcp_congestion_control", "reno"),
     // One lost SYN must not make all later connections plain TCP.
     ("net/mptcp/blackhole_timeout", "0"),
+    // A SYN that a busy machine repeats stays Multipath TCP (since Linux 6.16 the third one is TCP).
+    ("net/mptcp/syn_retrans_before_tcp_fallback", "100"),
     // New namespaces copy the machine's filter; only routers that configure a filter must have one.
     ("net/ipv4/conf/all/rp_filter", "0"),
     ("net/ipv4/conf/default/rp_filter", "0"),

@@ -97,8 +97,7 @@ fn limits_rate(world: &mut World, arguments: &Arguments) -> Result {
 }
 
 /// The client asks for its neighbour 1000 times. With the default of 3, it would report after three
-/// seconds that the neighbour is unreachable, which is another failure. Its SYNs stay Multipath TCP: by
-/// default the kernel falls back to TCP with the third repetition (since Linux 6.16).
+/// seconds that the neighbour is unreachable, which is another failure.
 fn cut(world: &mut World, arguments: &Arguments) -> Result {
     let path = world.path(arguments.value("number")?)?;
     for family in ["ipv4", "ipv6"] {
@@ -107,8 +106,6 @@ fn cut(world: &mut World, arguments: &Arguments) -> Result {
             world.net()?.client.set_sysctl(&key, "1000")?;
         }
     }
-    // Older kernels do not have it.
-    let _ = world.net()?.client.set_sysctl("net.mptcp.syn_retrans_before_tcp_fallback", "100");
     Ok(path.pull_cable()?)
 }
 

@@ -192,6 +192,7 @@ fn a_connection_that_is_being_made_is_waited_for() {
     let net = open_handed(Net::far().unwrap());
     for (listen, to) in ways::ways(&net) {
         for is_peer_given in [false, true] {
+            ways::pull_cable(&net, 0);
             let (listener, mut connecting) = connecting(&net, listen, to);
             let _entered = net.client.enter().unwrap();
             let port = listener.local_addr().unwrap().port();
@@ -199,6 +200,7 @@ fn a_connection_that_is_being_made_is_waited_for() {
             let sock = connecting.fd().try_clone_to_owned().unwrap();
             let mut opening = Opening::begin(&sock, options).unwrap();
             assert!(opening.advance().unwrap().is_none(), "not connected yet");
+            net.paths[0].plug_in().unwrap();
             while !connecting.advance().unwrap() {
                 connecting.wait().unwrap();
             }

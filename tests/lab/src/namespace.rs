@@ -37,7 +37,7 @@ const SETTINGS: [(&str, &str); 16] = [
     ("net/ipv4/tcp_congestion_control", "reno"),
     // One lost SYN must not make all later connections plain TCP.
     ("net/mptcp/blackhole_timeout", "0"),
-    // A SYN that a busy machine repeats stays Multipath TCP (since Linux 6.16 the third one is TCP).
+    // A SYN that a busy machine repeats stays Multipath TCP. See `fall_back_by_syns`.
     ("net/mptcp/syn_retrans_before_tcp_fallback", "100"),
     // New namespaces copy the machine's filter; only routers that configure a filter must have one.
     ("net/ipv4/conf/all/rp_filter", "0"),
@@ -180,6 +180,15 @@ impl Namespace {
     pub fn set_sysctl(&self, key: &str, value: &str) -> io::Result<()> {
         let _entered = self.enter()?;
         write_sysctl(key, value)
+    }
+
+    /// Lets a connection whose SYNs are lost fall back to TCP with the third one, as it does by default.
+    pub fn fall_back_by_syns(&self) -> io::Result<()> {
+        // A kernel without this setting always does.
+        match self.set_sysctl("net/mptcp/syn_retrans_before_tcp_fallback", "2") {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
     }
 
     /// The namespace's descriptor, for setns(2) and netlink.

@@ -185,6 +185,7 @@ fn joins_and_mptcp_itself_can_be_refused() {
     assert_eq!(both_believe(&server, &stream), [true, true]);
 
     // The kernel tries plain TCP after its second repetition.
+    net.client.fall_back_by_syns().unwrap();
     let all = DropSegments::mptcp_syns();
     net.paths[0].wire().unwrap().add(all.clone());
     let (server, stream) = on_first(&net, true);

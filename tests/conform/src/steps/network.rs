@@ -115,7 +115,10 @@ fn repaired(world: &mut World, arguments: &Arguments) -> Result {
 
 fn drops(world: &mut World, arguments: &Arguments) -> Result {
     let segments = match arguments.get("what") {
-        "the SYNs of Multipath TCP" => DropSegments::mptcp_syns(),
+        "the SYNs of Multipath TCP" => {
+            world.net()?.client.fall_back_by_syns()?;
+            DropSegments::mptcp_syns()
+        }
         "the SYNs of joins" => DropSegments::join_syns(),
         "the third ACK of joins" => DropSegments::third_ack_of_join(),
         "the fourth ACK of joins" => DropSegments::fourth_ack_of_join(),

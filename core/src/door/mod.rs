@@ -13,15 +13,14 @@ pub(crate) mod path_manager;
 #[cfg(test)]
 pub(crate) mod recorder;
 mod refused;
-mod rights;
-mod withdraw;
+mod right;
 
 use std::fmt::Debug;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 pub(crate) use refused::{Refused, Why};
-pub(crate) use rights::{Missing, Right};
+pub(crate) use right::{Missing, Right};
 
 use crate::shared::path_manager::PathManager;
 

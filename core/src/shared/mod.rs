@@ -1,6 +1,6 @@
 //! What more than one verb needs: what is read from the kernel, its records, and small steps.
 
-pub(crate) mod denied_joins;
+pub(crate) mod deny_join_id0;
 pub(crate) mod details;
 pub(crate) mod diag_subflow;
 pub(crate) mod info;

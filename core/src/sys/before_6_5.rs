@@ -8,7 +8,7 @@
 //! - `full_info` in `SUBFLOWS_WITHOUT`: `tests/run`, and where programs run under valgrind, which does
 //!   not know the newer option (`bindings/c/tests/sanitizers.rs`, `tests/examples/src/players.rs`);
 //! - `since` of the operations and `"6.5"` of fields that then every supported kernel has, and remedies
-//!   that name an older kernel (`door/rights.rs`, `door/direct.rs`, `verb/capabilities.rs`);
+//!   that name an older kernel (`cause.rs`; `NO_FULL_INFO` and `SIMULATED` go as a whole);
 //! - what is no longer used in `sys/mod.rs`, `sys/uapi.rs` and `sys/mptcp.rs`;
 //! - "before 6.5" in the documentation: `list`, `info` and their records, `door/address_ids.rs`,
 //!   README.md, and `bindings/generate/src/c/overview.txt`.

@@ -11,7 +11,7 @@ use crate::door;
 use crate::door::control::take_control_fd;
 use crate::door::events::follow;
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::denied_joins;
+use crate::shared::deny_join_id0;
 use crate::shared::interface::{agreed, index_of, needs_scope, no_scope};
 use crate::shared::network::Way;
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
@@ -262,7 +262,7 @@ impl Attempt {
             }
         }
         if is_denied {
-            denied_joins::remember(self.sock.as_fd());
+            deny_join_id0::remember(self.sock.as_fd());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use super::{OPERATION, Open};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::denied_joins;
+use crate::shared::deny_join_id0;
 use crate::shared::interface::{
     agreed, index_of, name_of, needs_scope, no_scope, scope_of, with_scope,
 };
@@ -200,7 +200,7 @@ fn remote(sock: BorrowedFd<'_>, options: &Open) -> Result<SocketAddr> {
         .map_err(|error| Error::from_io(OPERATION, &error).with_kind(ErrorKind::NotConnected));
     let Some(mut remote) = options.remote else {
         let mut peer = peer?;
-        if denied_joins::is_known(sock) {
+        if deny_join_id0::is_known(sock) {
             return Err(Error::new(ErrorKind::PeerLimit, OPERATION)
                 .detail(format!(
                     "the peer accepts no further subflow to {peer}, its initial address"

@@ -1,16 +1,17 @@
 //! The direct door: this process acts itself, with its own privilege.
 
+mod rights;
+mod withdraw;
+
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use super::address_ids::Reserved;
-use super::withdraw::DirectWithdraw;
-use super::{
-    Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, path_manager, rights,
-};
+use self::withdraw::DirectWithdraw;
 use crate::cause;
+use crate::door::address_ids::Reserved;
+use crate::door::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, path_manager};
 use crate::error::{Error, ErrorKind};
 use crate::shared::path_manager::PathManager;
 use crate::shared::privilege;

@@ -1,9 +1,9 @@
 //! What this process may do itself, found out by trials without side effects.
 
-use std::fmt::Display;
 use std::io;
 
 use crate::cause::{self, Cause};
+use crate::door::{Missing, Right};
 use crate::shared::privilege;
 use crate::sys::event::KernelEvents;
 use crate::sys::netlink::NetlinkError;
@@ -11,45 +11,6 @@ use crate::sys::path_manager::PathManagerSocket;
 use crate::sys::sock_diag::SockDiag;
 use crate::sys::take_over::{self, PathManagerSwitch};
 use crate::sys::uapi::pm;
-
-/// A group of acts with the same requirements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Right {
-    /// The kernel has a userspace path manager.
-    Userspace,
-    /// Open subflows, set their priority, announce addresses.
-    Steer,
-    /// Take control of a socket.
-    TakeControl,
-    /// Close subflows that the kernel's path manager opened.
-    CloseAny,
-    /// Follow events.
-    Follow,
-}
-
-/// Why an act is not possible, and what to do about it.
-#[derive(Clone, Debug)]
-pub(crate) struct Missing {
-    pub(crate) cause: String,
-    pub(crate) remedy: String,
-}
-
-impl Missing {
-    pub(crate) fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Missing {
-        Missing { cause: cause.into(), remedy: remedy.into() }
-    }
-
-    /// A cause of the table, with the system's words for it.
-    pub(crate) fn because(cause: Cause, system: impl Display) -> Missing {
-        Missing::new(format!("{} ({system})", cause.what), cause.remedy)
-    }
-}
-
-impl From<Cause> for Missing {
-    fn from(cause: Cause) -> Missing {
-        Missing::new(cause.what, cause.remedy)
-    }
-}
 
 type Checked<T = ()> = Result<T, Missing>;
 

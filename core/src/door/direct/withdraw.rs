@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use super::address_ids::Reserved;
-use super::direct::in_either_family;
-use super::{Answer, Withdraw};
+use super::in_either_family;
+use crate::door::address_ids::Reserved;
+use crate::door::{Answer, Refused, Withdraw};
 use crate::error::{Error, ErrorKind};
 use crate::shared::path_manager::addresses_by_token;
 use crate::shared::socket_state::query_error;
@@ -138,6 +138,6 @@ impl Withdraw for DirectWithdraw {
     }
 }
 
-fn refused(refusal: NetlinkError) -> super::Refused {
+fn refused(refusal: NetlinkError) -> Refused {
     query_error("REMOVE", refusal.into()).into()
 }

@@ -18,19 +18,14 @@
 //! another thread at the time.
 #![allow(unreachable_pub, non_camel_case_types)]
 
-mod address;
 mod announce;
-mod backup;
 mod capabilities;
 mod connection;
-mod control;
+mod converted;
 mod error;
 mod events;
-mod info;
 mod open;
 mod socket;
-mod status;
-mod subflow;
 mod version;
 
 mod cancel;

@@ -7,20 +7,19 @@ use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
 
 use super::comments;
 use super::constants::FORMER_NAMES;
+use super::entries::Entries;
 use super::names;
-use super::sources::Source;
 
 pub(super) const HEAD: &str = include_str!("head.h");
 
 /// The header's text.
-pub(super) fn header(sources: &[Source], mirror: &str) -> Result<String> {
-    // The mirror may not be written yet, or may be stale.
-    let fresh = tempfile::Builder::new().suffix(".rs").tempfile()?;
-    std::fs::write(fresh.path(), mirror)?;
-    let mut builder = Builder::new().with_config(config()).with_src(fresh.path());
-    for source in sources {
-        builder = builder.with_src(&source.path);
-    }
+pub(super) fn header(entries: &Entries, mirror: &str) -> Result<String> {
+    let functions: String = entries.list.iter().map(|entry| entry.text.as_str()).collect();
+    let text = [mirror, &entries.rest, &functions].join("\n");
+    let items = text.lines().filter(|line| !line.starts_with("//!") && !line.starts_with("#!"));
+    let source = tempfile::Builder::new().suffix(".rs").tempfile()?;
+    std::fs::write(source.path(), items.collect::<Vec<_>>().join("\n"))?;
+    let builder = Builder::new().with_config(config()).with_src(source.path());
     let bindings = builder.generate().context("cbindgen")?;
     let mut text = Vec::new();
     bindings.write(&mut text);

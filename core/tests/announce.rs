@@ -13,7 +13,7 @@ use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Address, Announce, Announced, Connect, ErrorKind, Event, EventKind, Events};
 use subflows::{Open, Result, Subflow};
 use subflows_lab::traffic;
-use subflows_lab::{Net, oracle, ready, wait_until};
+use subflows_lab::{Net, oracle, skip_unless_ready, wait_until};
 
 /// A network in which programs control the connections of both ends.
 fn both_decide(net: std::io::Result<Net>) -> Net {
@@ -69,9 +69,7 @@ fn joined(net: &Net, to: IpAddr) -> (Pair, Events, Announced, Subflow) {
 
 #[test]
 fn an_announced_address_is_known_until_its_handle_is_dropped() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let (pair, mut events, here, subflow) = joined(&net, to);
@@ -100,9 +98,7 @@ fn an_announced_address_is_known_until_its_handle_is_dropped() {
 
 #[test]
 fn the_descriptor_becomes_readable_for_strangers_and_not_for_the_peer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     let to = net.paths[0].server_ips()[0];
     let (_pair, _events, here, _subflow) = joined(&net, to);
@@ -128,9 +124,7 @@ fn the_descriptor_becomes_readable_for_strangers_and_not_for_the_peer() {
 /// the handle does not follow them.
 #[test]
 fn a_peer_may_come_while_nobody_follows_events() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let pair = controlled(&net, to, to);
@@ -156,9 +150,7 @@ fn a_peer_may_come_while_nobody_follows_events() {
 /// caller.
 #[test]
 fn a_chosen_port_is_told_or_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for has_timestamps in [false, true] {
         let net = both_decide(Net::two_subnets());
         for namespace in [&net.client, &net.server] {
@@ -191,9 +183,7 @@ fn a_chosen_port_is_told_or_refused() {
 
 #[test]
 fn a_port_that_is_taken_is_not_announced() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let (pair, _events, here, _) = joined(&net, to);
@@ -206,9 +196,7 @@ fn a_port_that_is_taken_is_not_announced() {
 
 #[test]
 fn an_address_of_a_connection_that_has_ended_cannot_be_withdrawn() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let (pair, _events, here, _) = joined(&net, to);
@@ -232,9 +220,7 @@ fn is_announced(net: &Net, pair: &Pair, ip: IpAddr) -> bool {
 /// address announced for ever, or withdraw an address of another connection.
 #[test]
 fn an_address_is_withdrawn_from_another_namespace() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     let ip = net.paths[0].client_ip(net.paths[0].server_v4.into());
     let pair = controlled(&net, net.paths[0].server_v4.into(), net.paths[0].server_v4.into());
@@ -254,9 +240,7 @@ fn an_address_is_withdrawn_from_another_namespace() {
 /// withdraw the address of its parent.
 #[test]
 fn a_fork_withdraws_nothing_of_its_parent() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     let to = IpAddr::from(net.paths[0].server_v4);
     let pair = controlled(&net, to, to);
@@ -301,9 +285,7 @@ fn announced_and_forgotten(net: &Net, pair: &Pair) -> Announced {
 /// The id was given to a subflow from another address, which the withdrawal then closed.
 #[test]
 fn the_id_of_an_announced_address_was_given_away() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let pair = controlled(&net, to, to);
@@ -333,9 +315,7 @@ fn the_id_of_an_announced_address_was_given_away() {
 /// Another process is not bound to what this one remembers.
 #[test]
 fn a_withdrawal_closed_a_subflow_from_another_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let pair = controlled(&net, to, to);
@@ -355,9 +335,7 @@ fn a_withdrawal_closed_a_subflow_from_another_address() {
 /// The kernel chose another id for the address, and then refused to announce it with the former one.
 #[test]
 fn an_address_that_the_peer_used_after_the_kernel_forgot_it_could_not_be_withdrawn() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let pair = controlled(&net, to, to);
@@ -389,9 +367,7 @@ fn an_address_that_the_peer_used_after_the_kernel_forgot_it_could_not_be_withdra
 /// The kernel assigns the id of an own subflow to the peer's subflow to the same address.
 #[test]
 fn a_peers_subflow_outlived_the_withdrawal_of_its_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         // The address of the initial subflow, and of another one.

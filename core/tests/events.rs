@@ -12,7 +12,7 @@ use common::child;
 use common::judge::{self, Ends, by_ss, canonical};
 use common::{Pair, SOON, userspace};
 use subflows::{Connect, Event, EventKind, Events, Listen, Open, Subflow};
-use subflows_lab::{Namespace, Net, is_before, ready, skip, traffic, wait_until};
+use subflows_lab::{Namespace, Net, is_before, skip, skip_unless_ready, traffic, wait_until};
 
 /// Reads events until `is_enough` holds.
 #[track_caller]
@@ -71,9 +71,7 @@ fn interface_index(namespace: &Namespace, name: &str) -> u32 {
 
 #[test]
 fn an_event_names_its_interface() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let index = interface_index(&net.client, &net.paths[1].client_interface);
     for to in net.paths[0].server_ips() {
@@ -88,9 +86,7 @@ fn an_event_names_its_interface() {
 
 #[test]
 fn a_listener_that_ends_is_reported() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     if is_before(6, 2) {
         return skip("before Linux 6.2, the kernel reports no listeners");
     }
@@ -163,9 +159,7 @@ fn count(events: &[Event], kind: EventKind) -> usize {
 /// The answer to a resync already includes what happens during it. The event may arrive as well.
 #[test]
 fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let token = judge::token(&pair.client);
@@ -197,9 +191,7 @@ fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
 /// would believe in connections that have ended and miss new ones.
 #[test]
 fn after_a_loss_whole_connections_are_reported() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let to = net.paths[0].server_ips()[0];
     let (goes, busy) = (controlled(&net, to), controlled(&net, to));
@@ -228,9 +220,7 @@ fn after_a_loss_whole_connections_are_reported() {
 /// The reader may be a thread of another network namespace.
 #[test]
 fn a_loss_is_healed_from_anywhere() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
@@ -245,9 +235,7 @@ fn a_loss_is_healed_from_anywhere() {
 
 #[test]
 fn a_connection_that_ended_unheard_is_closed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let pair = controlled(&net, to);
@@ -270,9 +258,7 @@ fn a_connection_that_ended_unheard_is_closed() {
 
 #[test]
 fn a_larger_buffer_loses_nothing() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
@@ -288,9 +274,7 @@ fn a_larger_buffer_loses_nothing() {
 /// A netlink socket that has sent a request can no longer be bound to an address.
 #[test]
 fn events_may_be_the_first_thing_that_a_process_asks_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
     for name in ["helper_events_of_namespace", "helper_events_of_a_connection"] {
@@ -327,9 +311,7 @@ fn helper_events_of_a_connection() {
 
 #[test]
 fn a_wait_ends_when_the_time_is_up() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let pair = common::connect(&net, net.paths[0].server_ips()[0], &Connect::new());
     pair.make_ready();
@@ -374,9 +356,7 @@ fn reset_when_closed(stream: &std::net::TcpStream) {
 /// and again filled the memory of the reader.
 #[test]
 fn connections_that_the_peer_reset_were_kept_for_ever() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const RESETS: usize = 600;
     let net = boundless(Net::two_subnets());
     for to in net.paths[0].server_ips() {
@@ -402,9 +382,7 @@ fn connections_that_the_peer_reset_were_kept_for_ever() {
 
 #[test]
 fn a_connection_that_was_being_established_was_reported_and_swallowed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let to = net.paths[0].server_ips()[0];
     let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
@@ -432,9 +410,7 @@ fn a_connection_that_was_being_established_was_reported_and_swallowed() {
 
 #[test]
 fn a_connection_that_became_ready_during_a_loss_was_never_established() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         for is_of_namespace in [false, true] {
@@ -458,9 +434,7 @@ fn a_connection_that_became_ready_during_a_loss_was_never_established() {
 /// One direction of a connection may be closed while the other is in use.
 #[test]
 fn a_half_closed_connection_is_open_after_a_loss() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let mut streams = [&net.client, &net.server].map(|end| end.run(Events::of_namespace).unwrap());

@@ -12,7 +12,7 @@ use seccompiler::{
     SeccompRule,
 };
 use subflows::{Connect, ErrorKind, Listen};
-use subflows_lab::{Namespace, ready};
+use subflows_lab::{Namespace, skip_unless_ready};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -24,9 +24,7 @@ fn accepts(listener: &TcpListener, from: IpAddr) -> bool {
 
 #[test]
 fn every_address_is_of_both_families() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _inside = namespace.enter().unwrap();
     let both = subflows::listen_any(0, &Listen::new()).unwrap();
@@ -37,9 +35,7 @@ fn every_address_is_of_both_families() {
 
 #[test]
 fn ipv6_that_is_switched_off_keeps_ipv4() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     namespace.set_sysctl("net.ipv6.conf.all.disable_ipv6", "1").unwrap();
     let _inside = namespace.enter().unwrap();
@@ -65,9 +61,7 @@ fn without_ipv6() {
 
 #[test]
 fn without_ipv6_it_is_ipv4() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let sandboxed = || {
         without_ipv6();
         let listener = subflows::listen_any(0, &Listen::new()).unwrap();
@@ -82,9 +76,7 @@ fn without_ipv6_it_is_ipv4() {
 /// A listener of one family would not accept clients of the other.
 #[test]
 fn a_port_that_one_family_has_taken_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _inside = namespace.enter().unwrap();
     for options in [Listen::new().only_v6(true), Listen::new()] {

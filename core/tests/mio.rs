@@ -14,7 +14,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use subflows::{Connect, Connecting, ErrorKind, EventKind, Listen, Open, Opening, State, Subflow};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 const LISTENER: Token = Token(0);
 const CLIENT: Token = Token(1);
@@ -125,9 +125,7 @@ fn networks() -> [Net; 3] {
 
 #[test]
 fn sockets_connect_accept_and_carry_by_edges() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let both = Interest::READABLE | Interest::WRITABLE;
     for net in networks() {
         let _entered = net.client.enter().unwrap();
@@ -161,9 +159,7 @@ fn sockets_connect_accept_and_carry_by_edges() {
 
 #[test]
 fn a_refused_connect_wakes_its_loop() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     let _entered = net.client.enter().unwrap();
     for (ip, to) in ways::ways(&net) {
@@ -186,9 +182,7 @@ fn a_refused_connect_wakes_its_loop() {
 
 #[test]
 fn an_opening_ends_by_edges_alone() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         for pair in ways::controlled(&net) {
@@ -223,9 +217,7 @@ fn an_opening_ends_by_edges_alone() {
 
 #[test]
 fn events_come_by_edges() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         for pair in ways::controlled(&net) {

@@ -13,7 +13,7 @@ use common::ways::{self, AT_ONCE, initial, peer, second};
 use common::{Pair, SOON, open_handed, raw};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::{Connect, Connecting, Error, ErrorKind, Listen, Open, Opening, Result, Subflow};
-use subflows_lab::{Net, ready, wait_until};
+use subflows_lab::{Net, skip_unless_ready, wait_until};
 
 /// How long a round trip takes in [`Net::far`].
 const ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -44,9 +44,7 @@ fn client_of(pair: &Pair) -> OwnedFd {
 
 #[test]
 fn one_that_is_given_up_leaves_nothing() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let ends: [fn(Opening<&OwnedFd>); 2] = [|opening| opening.cancel(), |opening| drop(opening)];
     for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
         let net = open_handed(net.unwrap());
@@ -97,9 +95,7 @@ const ENDINGS: [Ending; 4] = [
 
 #[test]
 fn a_connection_that_ends_meanwhile_is_closed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in [Net::two_subnets(), Net::laptop()] {
         let net = open_handed(net.unwrap());
         ways::pull_cable(&net, 1);
@@ -122,9 +118,7 @@ fn a_connection_that_ends_meanwhile_is_closed() {
 
 #[test]
 fn data_on_their_way_are_waited_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for mut pair in ways::connected(&net, &Connect::new().control(true)) {
         let _entered = net.client.enter().unwrap();
@@ -143,9 +137,7 @@ fn data_on_their_way_are_waited_for() {
 
 #[test]
 fn data_that_do_not_arrive_are_not_waited_for_longer_than_told() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in [Net::two_subnets(), Net::far()] {
         let net = open_handed(net.unwrap());
         for mut pair in ways::connected(&net, &Connect::new().control(true)) {
@@ -186,9 +178,7 @@ fn asked(net: &Net, to: IpAddr, port: u16) -> [Open; 2] {
 
 #[test]
 fn a_connection_that_is_being_made_is_waited_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for (listen, to) in ways::ways(&net) {
         for is_peer_given in [false, true] {
@@ -217,9 +207,7 @@ fn a_connection_that_is_being_made_is_waited_for() {
 
 #[test]
 fn a_connection_that_is_made_without_a_byte_is_not_ready() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for (listen, to) in ways::ways(&net) {
         let (listener, connecting) = connecting(&net, listen, to);
@@ -235,9 +223,7 @@ fn a_connection_that_is_made_without_a_byte_is_not_ready() {
 
 #[test]
 fn a_connection_that_is_never_made_is_not_waited_for_longer_than_told() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     ways::pull_cable(&net, 0);
     for (listen, to) in ways::ways(&net) {
@@ -258,9 +244,7 @@ fn a_connection_that_is_never_made_is_not_waited_for_longer_than_told() {
 
 #[test]
 fn a_connection_that_is_refused_meanwhile_is_closed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for (listen, to) in ways::ways(&net) {
         for is_peer_given in [false, true] {
@@ -302,9 +286,7 @@ fn step(opening: &mut Opening<impl AsFd>) -> (std::result::Result<Subflow, Error
 
 #[test]
 fn an_event_loop_can_drive_it_without_spinning() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     let mut quickest = Duration::MAX;
     for pair in ways::controlled(&net) {
@@ -327,9 +309,7 @@ fn an_event_loop_can_drive_it_without_spinning() {
 
 #[test]
 fn an_event_loop_sees_it_end_without_spinning() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for pair in ways::controlled(&net) {
         let _entered = net.client.enter().unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use common::ways::{self, fails};
 use common::{Pair, connect, connect_between, connect_from_to, open_handed};
 use subflows::{Announce, Connect, ErrorKind, Listen, Open, Subflow};
-use subflows_lab::{Net, Path, ready};
+use subflows_lab::{Net, Path, skip_unless_ready};
 
 const CONTROL: fn() -> Connect = || Connect::new().control(true);
 
@@ -50,9 +50,7 @@ fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
 
 #[test]
 fn a_unique_local_address_does_not_leave_for_a_global_peer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[1];
     for pair in ways::controlled(&net) {
@@ -65,9 +63,7 @@ fn a_unique_local_address_does_not_leave_for_a_global_peer() {
 
 #[test]
 fn the_route_of_the_interface_chooses_the_source_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[1];
     let other = Ipv4Addr::new(10, 0, 2, 9);
@@ -86,9 +82,7 @@ fn the_route_of_the_interface_chooses_the_source_address() {
 
 #[test]
 fn an_address_of_the_whole_host_leaves_by_the_routing_table() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let [v4, v6]: [IpAddr; 2] = ["10.55.0.1".parse().unwrap(), "2001:db8:55::1".parse().unwrap()];
     let [to_v4, to_v6] = net.paths[0].server_ips();
@@ -114,9 +108,7 @@ fn an_address_of_the_whole_host_leaves_by_the_routing_table() {
 
 #[test]
 fn an_address_on_two_interfaces_leaves_by_the_one_that_leads_to_the_peer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let shared: IpAddr = "10.66.0.1".parse().unwrap();
     let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
@@ -139,9 +131,7 @@ fn an_address_on_two_interfaces_leaves_by_the_one_that_leads_to_the_peer() {
 
 #[test]
 fn a_remote_address_alone_leaves_by_the_routing_table() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[1];
     for (listen, to) in ways::ways(&net) {
@@ -168,9 +158,7 @@ fn a_remote_address_alone_leaves_by_the_routing_table() {
 
 #[test]
 fn connect_and_open_mean_the_same_by_a_local_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     // The routers drop what leaves by the interface of another address.
     let net = open_handed(Net::laptop().unwrap());
     let path = &net.paths[1];
@@ -186,9 +174,7 @@ fn connect_and_open_mean_the_same_by_a_local_address() {
 
 #[test]
 fn control_together_with_an_interface_keeps_the_initial_id() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[0];
     for to in path.server_ips() {
@@ -202,9 +188,7 @@ fn control_together_with_an_interface_keeps_the_initial_id() {
 
 #[test]
 fn an_address_that_is_still_tentative_is_waited_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[1];
     let pair = connect(&net, net.paths[0].server_v6.into(), &CONTROL());
@@ -236,9 +220,7 @@ fn an_address_that_is_still_tentative_is_waited_for() {
 
 #[test]
 fn a_route_that_is_a_moment_late_is_waited_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let path = &net.paths[1];
     let device = path.client_interface.as_str();
@@ -284,9 +266,7 @@ fn a_route_that_is_a_moment_late_is_waited_for() {
 
 #[test]
 fn a_late_route_by_the_owner_of_the_address_is_taken() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     // Until the route comes, the address leaves by the other interface, where a router drops it.
     let net = open_handed(Net::laptop().unwrap());
     let path = &net.paths[1];
@@ -313,9 +293,7 @@ fn a_late_route_by_the_owner_of_the_address_is_taken() {
 
 #[test]
 fn the_scope_of_a_link_local_address_is_its_interface() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::link_local_only().unwrap());
     let [first, second] = [&net.paths[0], &net.paths[1]];
     let pair = link_local(&net, first);
@@ -336,9 +314,7 @@ fn the_scope_of_a_link_local_address_is_its_interface() {
 
 #[test]
 fn a_link_local_address_without_an_interface_is_refused_by_name() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::link_local_only().unwrap());
     let [first, second] = [&net.paths[0], &net.paths[1]];
     let pair = link_local(&net, first);
@@ -386,9 +362,7 @@ fn a_link_local_address_without_an_interface_is_refused_by_name() {
 
 #[test]
 fn a_local_address_of_another_family_is_an_invalid_argument() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let [to_v4, to_v6] = net.paths[0].server_ips();
     for (to, local) in
@@ -402,9 +376,7 @@ fn a_local_address_of_another_family_is_an_invalid_argument() {
 
 #[test]
 fn a_connection_without_a_path_is_ready_for_one() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for pair in ways::controlled(&net) {
         let id = subflows::list(&pair.client).unwrap()[0].id;
@@ -421,9 +393,7 @@ fn a_connection_without_a_path_is_ready_for_one() {
 
 #[test]
 fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     net.server.set_sysctl("net.mptcp.allow_join_initial_addr_port", "0").unwrap();
     for (listen, to) in ways::ways(&net) {
@@ -447,9 +417,7 @@ fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
 
 #[test]
 fn a_route_that_rejects_packets_is_named() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
     pair.make_ready();
@@ -467,9 +435,7 @@ fn a_route_that_rejects_packets_is_named() {
 
 #[test]
 fn the_far_end_of_a_point_to_point_link_needs_no_route() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let path = &net.paths[1];
     let device = path.client_interface.as_str();

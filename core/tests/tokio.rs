@@ -15,7 +15,7 @@ use common::ways::{self, AT_ONCE, initial, peer, second};
 use common::{Pair, SOON, child, open_handed, userspace};
 use subflows::tokio::{connect, listen, next_event, open};
 use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open, Subflow};
-use subflows_lab::{Namespace, Net, ready, wait_until};
+use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -80,9 +80,7 @@ fn is_joined(net: &Net, token: u32, subflow: &Subflow) -> bool {
 
 #[test]
 fn connecting_opening_and_following_work() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         for runtime in runtimes(&net.client) {
@@ -111,9 +109,7 @@ fn connecting_opening_and_following_work() {
 
 #[test]
 fn an_event_that_comes_later_wakes_its_waiter() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let _entered = net.client.enter().unwrap();
     for runtime in runtimes(&net.client) {
@@ -153,9 +149,7 @@ async fn pending<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
 
 #[test]
 fn failures_have_their_kind_and_their_time() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         let limit = Duration::from_millis(150);
@@ -197,9 +191,7 @@ fn is_half_open(net: &Net, pair: &Pair) -> bool {
 
 #[test]
 fn a_dropped_future_leaves_nothing() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         for runtime in runtimes(&net.client) {
@@ -235,9 +227,7 @@ fn a_dropped_future_leaves_nothing() {
 
 #[test]
 fn many_at_once_are_many() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const COUNT: usize = 24;
     for net in networks() {
         userspace(&net.server);
@@ -285,9 +275,7 @@ fn threads() -> usize {
 #[test]
 #[ignore = "a helper of another test"]
 fn helper_that_counts_threads() {
-    if !child::is_child() {
-        return;
-    }
+    child::only_as_child!();
     let net = open_handed(Net::two_subnets().unwrap());
     let _entered = net.client.enter().unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -313,9 +301,7 @@ fn helper_that_counts_threads() {
 
 #[test]
 fn no_thread_is_started() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let child = child::helper("helper_that_counts_threads").spawn().unwrap();
     assert!(child::Guarded(child).0.wait().unwrap().success());
 }

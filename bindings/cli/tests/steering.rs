@@ -9,7 +9,7 @@ use common::*;
 use serde_json::{Value, json};
 use subflows::table::Record;
 use subflows::{Connection, Details, Subflow};
-use subflows_lab::{Net, oracle, ready, wait_until};
+use subflows_lab::{Net, oracle, ready, skip_unless_ready, wait_until};
 
 /// The client's subflows as ss reports them: the local address, and whether it is marked as backup.
 fn seen(net: &Net, pair: &Pair) -> Vec<(IpAddr, bool)> {
@@ -23,9 +23,7 @@ fn seen(net: &Net, pair: &Pair) -> Vec<(IpAddr, bool)> {
 
 #[test]
 fn a_connection_of_another_process_is_steered() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     for to in net.paths[0].server_ips() {
         let pair = Pair::new(&net, to, true);
@@ -64,9 +62,7 @@ fn a_connection_of_another_process_is_steered() {
 
 #[test]
 fn every_way_to_name_the_ends_is_understood() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     net.server.ip(&["mptcp", "limits", "set", "subflows", "8"]).unwrap();
     for to in net.paths[0].server_ips() {
@@ -97,9 +93,7 @@ fn every_way_to_name_the_ends_is_understood() {
 
 #[test]
 fn a_timeout_is_kept() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
     net.paths[1].pull_cable().unwrap();
@@ -111,9 +105,7 @@ fn a_timeout_is_kept() {
 
 #[test]
 fn json_has_the_fields_of_the_tables() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let pair = Pair::new(&net, net.paths[0].server_v6.into(), true);
     let token = pair.token(&net);
@@ -135,9 +127,7 @@ fn json_has_the_fields_of_the_tables() {
 
 #[test]
 fn tables_are_aligned_and_fit_a_hundred_columns() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let pair = Pair::new(&net, net.paths[0].server_v6.into(), true);
     let token = pair.token(&net);
@@ -159,9 +149,7 @@ fn tables_are_aligned_and_fit_a_hundred_columns() {
 
 #[test]
 fn what_is_not_there_is_said() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
     let token = pair.token(&net);
@@ -186,9 +174,7 @@ fn what_is_not_there_is_said() {
 
 #[test]
 fn a_connection_of_the_kernels_path_manager_can_be_listed_and_closed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     net.join_by_kernel().unwrap();
     let pair = Pair::new(&net, net.paths[0].server_v4.into(), false);
@@ -205,9 +191,7 @@ fn a_connection_of_the_kernels_path_manager_can_be_listed_and_closed() {
 
 #[test]
 fn what_nobody_holds_is_listed_and_left_alone() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
     let token = pair.token(&net);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use subflows::{Connect, ErrorKind, Open};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 use crate::common::{connect, open_handed};
 use crate::told;
@@ -11,9 +11,7 @@ use crate::told;
 /// `prohibit` was once reported as a missing privilege, to root; `blackhole` as a number to look up.
 #[test]
 fn a_route_that_rejects_is_named_by_its_type() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for (place, kind) in ["prohibit", "blackhole", "unreachable"].into_iter().enumerate() {
         net.client.ip(&["route", "add", kind, &format!("198.51.{place}.0/24")]).unwrap();
@@ -42,9 +40,7 @@ fn a_route_that_rejects_is_named_by_its_type() {
 /// The answers of a firewall once were a missing privilege or an unsupported call.
 #[test]
 fn a_firewall_that_rejects_is_not_a_missing_privilege() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let answers = [
         ("ip", "icmp type prot-unreachable"),
@@ -79,9 +75,7 @@ fn a_firewall_that_rejects_is_not_a_missing_privilege() {
 
 #[test]
 fn a_local_address_of_another_family_is_an_invalid_argument() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let [v4, v6] = net.paths[0].server_ips();
     let path = &net.paths[0];
@@ -114,9 +108,7 @@ fn forbid_connections() -> bool {
 /// `connect` once told a sandboxed program to run with CAP_NET_ADMIN.
 #[test]
 fn a_sandbox_that_forbids_connections_is_named() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = subflows_lab::Namespace::new().unwrap();
     // Landlock knows TCP sockets only.
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();

@@ -5,7 +5,7 @@ use std::process::Command;
 use subflows::{Connect, ErrorKind, Family, Listen, Open, State};
 use subflows_lab::{Namespace, ready};
 
-use crate::common::child::{helper, is_child};
+use crate::common::child::{helper, only_as_child};
 use crate::common::{connect_between, deny, raw};
 use crate::{lacks, plays, told};
 
@@ -40,9 +40,7 @@ fn no_control(kind: ErrorKind, text: &str, remedy: &str) {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_in_a_user_namespace() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let (text, remedy) = ("this user namespace", "outside the user namespace");
     no_control(ErrorKind::NotPermitted, text, remedy);
     for name in ["steer", "take_control", "close_any", "events"] {
@@ -62,9 +60,7 @@ fn root_of_a_user_namespace_is_not_told_to_become_root() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_proc_sys() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let (text, remedy) = ("/proc/sys is hidden", "ProcSubset=pid");
     no_control(ErrorKind::NotPermitted, text, remedy);
     lacks("take_control", text, remedy);
@@ -83,9 +79,7 @@ fn a_hidden_proc_sys_is_not_an_old_kernel() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_with_read_only_settings() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     no_control(ErrorKind::NotPermitted, "read-only", "ProtectKernelTunables=no");
     no_control(ErrorKind::NotPermitted, "read-only", "--sysctl net.mptcp.path_manager=userspace");
     lacks("take_control", "read-only", "ProtectKernelTunables=no");
@@ -105,9 +99,7 @@ fn read_only_settings_name_the_service_and_the_container() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_netlink() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let namespace = Namespace::current().unwrap();
     let pairs: Vec<_> = ["127.0.0.1", "::1"]
         .map(|ip| {
@@ -163,9 +155,7 @@ fn a_filter_of_netlink_is_named() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_clone() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     deny::deny(
         libc::SYS_clone,
         (0, libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES),
@@ -179,9 +169,7 @@ fn helper_without_clone() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_flock() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     deny::deny_all(libc::SYS_flock, libc::EPERM);
     let sock = subflows::socket(Family::V6).unwrap();
     told(subflows::take_control(&sock), ErrorKind::NotPermitted, "flock", "seccomp");
@@ -202,9 +190,7 @@ fn a_filter_of_clone_or_flock_is_not_a_missing_capability() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_membership() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let namespace = Namespace::current().unwrap();
     let control = Connect::new().control(true);
     let pair = connect_between(&namespace, &namespace, "127.0.0.1".parse().unwrap(), &control);
@@ -233,9 +219,7 @@ fn a_policy_is_not_a_missing_capability() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_descriptors() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let one_more = || raw::socket(libc::AF_INET, libc::SOCK_STREAM, 0).ok();
     let held: Vec<_> = std::iter::from_fn(one_more).collect();
     let (kind, text, remedy) = (ErrorKind::Os, "Too many open files", "ulimit -n");

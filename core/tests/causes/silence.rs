@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use subflows::{Connect, ConnectionsOptions, Details, Subflow};
-use subflows_lab::{Net, ready, wait_until};
+use subflows_lab::{Net, skip_unless_ready, wait_until};
 
 use crate::common::ways::{pull_cable, second};
 use crate::common::{SOON, connect, open_handed};
@@ -11,9 +11,7 @@ use crate::common::{SOON, connect, open_handed};
 /// `list` once showed a path as in use whose packets had been lost for seconds.
 #[test]
 fn a_path_that_is_silent_is_visible_in_list_and_details() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for to in net.paths[0].server_ips() {
         let pair = connect(&net, to, &Connect::new().control(true));
@@ -42,9 +40,7 @@ fn a_path_that_is_silent_is_visible_in_list_and_details() {
 
 #[test]
 fn an_address_a_carrier_and_an_interface_that_are_gone_are_visible() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for family in 0..2 {
         let net = open_handed(Net::two_subnets().unwrap());
         let to = net.paths[0].server_ips()[family];

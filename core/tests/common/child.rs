@@ -1,6 +1,6 @@
 //! Other processes: this test binary again, running one helper of its own.
 //!
-//! A helper is an `#[ignore]`d test that returns at once unless [`is_child`] holds.
+//! A helper is an `#[ignore]`d test that begins with [`only_as_child`].
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -15,6 +15,16 @@ const NOBODY: u32 = 65_534;
 pub fn is_child() -> bool {
     env::var_os(MARK).is_some()
 }
+
+/// Ends a helper that another process than [`helper`]'s runs.
+macro_rules! only_as_child {
+    () => {
+        if !$crate::common::child::is_child() {
+            return;
+        }
+    };
+}
+pub(crate) use only_as_child;
 
 /// A command that runs the helper of that name in its own process, in the network namespace of the
 /// thread that starts it. It fails if the helper panics.

@@ -1,5 +1,5 @@
 //! What the tests share: networks from the lab, connected pairs inside them.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports, unused_macros)]
 
 pub mod child;
 pub mod deny;

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use subflows_lab::{Namespace, path_manager_setting, ready, wait_until};
+use subflows_lab::{Namespace, path_manager_setting, skip_unless_ready, wait_until};
 
 use crate::common::SOON;
-use crate::common::child::{Guarded, helper, is_child};
+use crate::common::child::{Guarded, helper, only_as_child};
 use crate::{LOOPBACK, prove, setting, socket};
 
 /// How often each of the two is killed.
@@ -27,9 +27,7 @@ const BAR: Duration = Duration::from_millis(5);
 #[test]
 #[ignore = "a child of other tests"]
 fn takes_control_until_it_is_killed() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let board = Board(File::from(io::stdin().as_fd().try_clone_to_owned().unwrap()));
     for count in board.count() + 1.. {
         let sock = subflows::socket(subflows::Family::V4).unwrap();
@@ -146,9 +144,7 @@ fn kill_again_and_again(namespace: &Namespace, board: &Board) {
 
 #[test]
 fn killed_takers_leave_the_namespace_as_it_was() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     assert_eq!(setting(&namespace), "kernel");
     let boards = [Board::new(), Board::new()];
@@ -186,9 +182,7 @@ const DEADLY: &str = "SUBFLOWS_TEST_DEADLY";
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_that_is_killed_in_the_middle() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let sock = subflows::socket(subflows::Family::V4).unwrap();
     let deadly = std::env::var(DEADLY).unwrap();
     // The child is killed at `connect`, in the middle of the switch, and its parent at `wait4`,
@@ -236,9 +230,7 @@ fn kill_at(namespace: &Namespace, deadly: &str) -> std::process::Output {
 
 #[test]
 fn if_only_the_child_is_killed_its_parent_sets_back() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let output = kill_at(&namespace, "connect");
     assert!(String::from_utf8_lossy(&output.stdout).contains("survived"), "{output:?}");
@@ -272,9 +264,7 @@ const TAG: &str = "net.ipv4.conf.lo.tag";
 /// The restarted container had a new /run, without the journal: the setting was never restored.
 #[test]
 fn if_both_are_killed_the_next_taker_sets_back() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let kill = || {
@@ -309,9 +299,7 @@ fn journal(sock: &impl AsFd) -> std::path::PathBuf {
 /// An administrator may use the setting of the marker.
 #[test]
 fn a_tag_of_the_administrators_stays() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     if nix::unistd::access("/run", nix::unistd::AccessFlags::W_OK).is_err() {
         return subflows_lab::skip("/run is not writable");
     }
@@ -331,9 +319,7 @@ fn a_tag_of_the_administrators_stays() {
 /// The number of a namespace begins anew at each boot, and a container's /run may outlive one.
 #[test]
 fn a_journal_of_another_boot_was_believed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     if nix::unistd::access("/run", nix::unistd::AccessFlags::W_OK).is_err() {
         return subflows_lab::skip("/run is not writable");
     }

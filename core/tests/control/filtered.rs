@@ -5,9 +5,9 @@ use std::process::Command;
 
 use nix::sys::resource::{Resource, setrlimit};
 use subflows::{ErrorKind, Family};
-use subflows_lab::{Namespace, ready, skip};
+use subflows_lab::{Namespace, skip, skip_unless_ready};
 
-use crate::common::child::{helper, is_child};
+use crate::common::child::{helper, is_child, only_as_child};
 use crate::crash::answer;
 use crate::setting;
 
@@ -38,9 +38,7 @@ fn succeeds(command: &mut Command) {
 /// Under a filter that kills for `sched_setscheduler`, each call wrote all memory to the disk.
 #[test]
 fn a_filter_of_system_calls_caused_a_core_dump() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
     if pattern.starts_with(['/', '|']) {
         return skip("this host keeps core dumps elsewhere");
@@ -56,9 +54,7 @@ fn a_filter_of_system_calls_caused_a_core_dump() {
 #[test]
 #[ignore = "a child of another test"]
 fn helper_without_priorities() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     setrlimit(Resource::RLIMIT_CORE, libc::RLIM_INFINITY, libc::RLIM_INFINITY).unwrap();
     answer(&[libc::SYS_sched_setscheduler], libc::SECCOMP_RET_KILL_PROCESS);
     for _ in 0..2 {
@@ -69,9 +65,7 @@ fn helper_without_priorities() {
 /// The remedy was CAP_NET_ADMIN.
 #[test]
 fn a_forbidden_system_call_is_named() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
     for name in ["filtered::helper_without_clone", "filtered::helper_without_flock"] {
@@ -108,9 +102,7 @@ fn helper_without_flock() {
 /// Valgrind ended the process: "Unsupported clone() flags".
 #[test]
 fn a_process_under_valgrind_was_ended() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     if Command::new("valgrind").arg("--version").output().is_err() {
         return skip("valgrind is not installed");
     }
@@ -137,9 +129,7 @@ fn helper_that_takes_control() {
 /// the verification of control off.
 #[test]
 fn a_program_with_the_rights_of_another_user_obeyed_the_environment() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let folder = Folder::new("set-id");
     std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o755)).unwrap();
     let program = folder.0.join("tests");
@@ -163,9 +153,7 @@ fn a_program_with_the_rights_of_another_user_obeyed_the_environment() {
 #[test]
 #[ignore = "a child of another test"]
 fn helper_that_lists() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     // SAFETY: takes a number.
     if unsafe { libc::getauxval(libc::AT_SECURE) } == 0 {
         return println!("not set-id");

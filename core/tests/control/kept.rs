@@ -5,7 +5,9 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use subflows::{Connect, PathManager};
-use subflows_lab::{Namespace, Net, oracle, path_manager_setting, ready, traffic, wait_until};
+use subflows_lab::{
+    Namespace, Net, oracle, path_manager_setting, skip_unless_ready, traffic, wait_until,
+};
 
 use crate::common::{SOON, open_handed, raw, userspace};
 use crate::{LOOPBACK, prove, setting, socket};
@@ -58,9 +60,7 @@ fn read(sock: &OwnedFd, ip: IpAddr) -> (Vec<Vec<u8>>, SocketAddr, i32, i32) {
 
 #[test]
 fn what_was_set_before_stays() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let entered = namespace.enter().unwrap();
@@ -107,9 +107,7 @@ pub(crate) fn writes(watch: &Inotify) -> usize {
 
 #[test]
 fn where_the_namespace_is_on_userspace_nothing_is_written() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let watch = watch(&namespace);
     for ip in LOOPBACK {
@@ -131,9 +129,7 @@ fn where_the_namespace_is_on_userspace_nothing_is_written() {
 
 #[test]
 fn a_socket_from_before_the_namespace_went_to_userspace_is_taken() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let socks = LOOPBACK.map(|ip| namespace.run(|| socket(ip)));
     userspace(&namespace);
@@ -146,9 +142,7 @@ fn a_socket_from_before_the_namespace_went_to_userspace_is_taken() {
 
 #[test]
 fn without_control_the_administrators_endpoints_give_their_paths() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     net.join_by_kernel().unwrap();
     for to in net.paths[0].server_ips() {

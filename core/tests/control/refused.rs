@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use subflows::{Connect, ErrorKind, Family, Listen};
-use subflows_lab::{Namespace, path_manager_setting, ready, wait_until};
+use subflows_lab::{Namespace, path_manager_setting, skip_unless_ready, wait_until};
 
 use crate::common::child::Guarded;
 use crate::common::{SOON, userspace};
@@ -22,9 +22,7 @@ use crate::{LOOPBACK, Over, prove, setting, socket};
 
 #[test]
 fn who_never_gives_the_lock_back_is_not_waited_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     // Any user can lock the file of a namespace that they are in.
     let mut holder = namespace.command("flock");
@@ -87,9 +85,7 @@ fn in_a_container<T: Send>(namespace: &Namespace, f: impl FnOnce() -> T + Send) 
 
 #[test]
 fn in_a_container_it_says_what_to_do() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     in_a_container(&namespace, || {
         let setting = path_manager_setting();
@@ -112,9 +108,7 @@ fn in_a_container_it_says_what_to_do() {
 
 #[test]
 fn in_a_container_that_did_it_control_is_taken() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let before = LOOPBACK.map(|ip| namespace.run(|| socket(ip)));
     userspace(&namespace);
@@ -130,9 +124,7 @@ fn in_a_container_that_did_it_control_is_taken() {
 
 #[test]
 fn a_socket_of_another_namespace_is_left_alone() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (here, there) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     for ip in LOOPBACK {
         let sock = there.run(|| socket(ip));
@@ -148,9 +140,7 @@ fn a_socket_of_another_namespace_is_left_alone() {
 /// left. The library then switched the setting of the namespace that the thread had entered.
 #[test]
 fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     // With a limit of 0 no check shows whether control was taken: success was once returned.
     for limit in ["2", "0"] {
         let (former, present) = (Namespace::new().unwrap(), Namespace::new().unwrap());
@@ -180,9 +170,7 @@ fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
 /// The kernel lets a reader see a value that is only half written.
 #[test]
 fn a_value_that_is_being_written_is_no_unknown_one() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
     let is_over = AtomicBool::new(false);
@@ -222,9 +210,7 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
 /// Each address of a name waited for the lock once more.
 #[test]
 fn a_second_was_waited_for_each_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let mut holder = namespace.command("flock");
     holder.args(["/proc/self/ns/net", "sh", "-c", "echo held; read line"]);

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 
 use subflows::{Connect, ConnectionsOptions, Error, ErrorKind, Open, PathManager, State};
-use subflows_lab::{Namespace, ready, skip};
+use subflows_lab::{Namespace, ready, skip, skip_unless_ready};
 
-use crate::common::child::{helper, helper_without_rights, is_child};
+use crate::common::child::{helper, helper_without_rights, only_as_child};
 use crate::common::raw::hides_subflows;
 use crate::common::{connect_between, is_without, userspace};
 use crate::{LOOPBACK, setting, socket};
@@ -30,9 +30,7 @@ fn shown(manager: PathManager) -> PathManager {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_any_right() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     assert!(status.contains("\nCapEff:\t0000000000000000\n"), "{status}");
     let stream = TcpStream::from(io::stdin().as_fd().try_clone_to_owned().unwrap());
@@ -135,9 +133,7 @@ fn nobody_takes_control_where_nothing_is_to_be_written() {
 
 #[test]
 fn nobody_connects_and_is_told_why_without_control() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let listener = namespace.run(|| subflows::listen((ip, 0), &Default::default())).unwrap();
@@ -155,9 +151,7 @@ fn nobody_connects_and_is_told_why_without_control() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_that_connects() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let to = std::env::var("SUBFLOWS_TEST_TO").unwrap();
     not_permitted(subflows::connect(to.as_str(), &Connect::new().control(true)));
     let stream = subflows::connect(to.as_str(), &Connect::new()).unwrap();
@@ -195,9 +189,7 @@ fn forbid_priorities() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_priorities() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     forbid_priorities();
     for ip in LOOPBACK {
         for _ in 0..20 {
@@ -211,9 +203,7 @@ fn helper_without_priorities() {
 /// failed.
 #[test]
 fn control_is_taken_under_a_filter_that_forbids_priorities() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
     let output = helper("rights::helper_without_priorities").output().unwrap();

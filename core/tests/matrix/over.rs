@@ -5,7 +5,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 
 use subflows::{Connect, Family, Listen, Open, PathManager, State};
-use subflows_lab::{Namespace, Net, has_sysctl, ready, skip, wait_until};
+use subflows_lab::{Namespace, Net, has_sysctl, skip, skip_unless_ready, wait_until};
 
 use crate::common::{self, Pair, SOON, judge, open_handed, raw, userspace};
 use crate::{Cell, Column, LOOPBACK};
@@ -84,9 +84,7 @@ fn end(net: &Net, pair: Pair, end: End, survivor: usize) -> Vec<(usize, TcpStrea
 
 #[test]
 fn over_however_it_ended() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     std::thread::scope(|scope| {
         for is_controlled in [false, true] {
             for family in [0, 1] {
@@ -153,9 +151,7 @@ fn nobody(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
 
 #[test]
 fn refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for to in net.paths[0].server_ips() {
         for is_blocking in [true, false] {
@@ -188,9 +184,7 @@ fn refused() {
 
 #[test]
 fn told_to_start_anew_a_socket_is_unconnected() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let pair = common::connect_between(&namespace, &namespace, ip, &Connect::new());

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use subflows::ErrorKind;
-use subflows_lab::{Net, ready, wait_until};
+use subflows_lab::{Net, skip_unless_ready, wait_until};
 
 use super::common::{Pair, SOON, judge, open_handed};
 use super::{close, controlled, open, second};
@@ -24,9 +24,7 @@ fn still_opens(net: &Net, pair: &Pair) {
 
 #[test]
 fn opened_and_closed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for family in [0, 1] {
         let pair = controlled(&net, family);
@@ -42,9 +40,7 @@ fn opened_and_closed() {
 
 #[test]
 fn refused_by_the_peer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for family in [0, 1] {
         let pair = controlled(&net, family);
@@ -64,9 +60,7 @@ fn refused_by_the_peer() {
 /// Two threads once freed the same id: one of them got an error because the kernel did not know it.
 #[test]
 fn refused_by_the_peer_to_several_threads() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let pair = controlled(&net, 0);
     let closed = SocketAddr::new(net.paths[1].server_ips()[0], 1);
@@ -85,9 +79,7 @@ fn refused_by_the_peer_to_several_threads() {
 
 #[test]
 fn closed_by_the_peer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for family in [0, 1] {
         let pair = controlled(&net, family);
@@ -112,9 +104,7 @@ fn closed_by_the_peer() {
 
 #[test]
 fn given_up() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for family in [0, 1] {
         let pair = controlled(&net, family);

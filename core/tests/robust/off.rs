@@ -5,16 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread;
 
 use subflows::{Connect, ErrorKind, Listen, State};
-use subflows_lab::{Namespace, ready};
+use subflows_lab::{Namespace, skip_unless_ready};
 
 use super::common::deny::deny;
 use super::common::{self, raw};
 
 #[test]
 fn switched_off_it_is_plain_tcp() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
     for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
@@ -51,9 +49,7 @@ fn switched_off_it_is_plain_tcp() {
 
 #[test]
 fn capabilities_name_the_cause_and_the_remedy() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let mptcp = || {
         let all = namespace.run(subflows::capabilities).unwrap();
@@ -76,9 +72,7 @@ fn capabilities_name_the_cause_and_the_remedy() {
 /// CAP_NET_ADMIN.
 #[test]
 fn forbidden_it_is_plain_tcp() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let sandboxed = |errno| {
         let made = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         deny(libc::SYS_socket, (2, libc::IPPROTO_MPTCP), errno);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use subflows::{ErrorKind, Open, Subflow};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 use super::common::judge::{self, Ends};
 use super::common::{Pair, open_handed};
@@ -22,9 +22,7 @@ const ROUNDS: usize = 60;
 /// under load, also by `ip mptcp endpoint` alone.
 #[test]
 fn eight_threads_share_one_connection() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for family in [0, 1] {
         let pair = controlled(&net, family);
@@ -105,9 +103,7 @@ fn ends(subflow: &Subflow) -> Ends {
 
 #[test]
 fn eight_that_open_at_once_open_eight() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (laptop, subnets) = (Net::laptop().unwrap(), Net::two_subnets().unwrap());
     for net in [open_handed(laptop), open_handed(subnets)] {
         for family in [0, 1] {

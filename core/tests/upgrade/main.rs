@@ -16,7 +16,7 @@ use common::{Pair, SOON, judge, raw};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::socket::{Backlog, SockaddrStorage};
 use subflows::State;
-use subflows_lab::{Namespace, Net, oracle, ready, wait_until};
+use subflows_lab::{Namespace, Net, oracle, skip_unless_ready, wait_until};
 
 const MPTCP: i32 = libc::IPPROTO_MPTCP;
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
@@ -64,9 +64,7 @@ fn use_it(sock: OwnedFd, listener: &TcpListener) -> Pair {
 
 #[test]
 fn upgraded_at_both_ends_a_connection_is_multipath() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = common::open_handed(Net::two_subnets().unwrap());
     for to in net.paths[0].server_ips() {
         let listener = net.server.run(|| {
@@ -99,9 +97,7 @@ fn upgraded_at_both_ends_a_connection_is_multipath() {
 
 #[test]
 fn one_upgraded_end_is_enough_to_move_data() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         for upgraded in [0, 1] {
@@ -122,9 +118,7 @@ fn flags(sock: &OwnedFd) -> (OFlag, FdFlag) {
 
 #[test]
 fn the_descriptor_keeps_its_number_and_its_flags() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         for extra in [0, libc::SOCK_NONBLOCK, libc::SOCK_CLOEXEC] {
@@ -145,9 +139,7 @@ fn the_descriptor_keeps_its_number_and_its_flags() {
 
 #[test]
 fn who_gets_signals_gets_them_still() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         for is_async in [false, true] {
@@ -169,9 +161,7 @@ fn who_gets_signals_gets_them_still() {
 
 #[test]
 fn what_is_multipath_already_is_left_as_it_is() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         let sock = raw::socket(family(ip), libc::SOCK_STREAM, MPTCP).unwrap();

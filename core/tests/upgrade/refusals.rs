@@ -14,7 +14,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::Backlog;
 use subflows::ErrorKind;
-use subflows_lab::{Namespace, ready};
+use subflows_lab::{Namespace, skip_unless_ready};
 
 use super::common::{child, raw};
 use super::{LOOPBACK, MPTCP, bind, connect, family, listen, protocol, tcp, use_it};
@@ -29,9 +29,7 @@ fn local(sock: &OwnedFd) -> SocketAddr {
 
 #[test]
 fn a_socket_in_use_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         let sock = tcp(family(ip));
@@ -66,9 +64,7 @@ fn a_socket_in_use_is_refused() {
 
 #[test]
 fn bound_to_an_address_without_a_port_is_bound() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         let sock = tcp(family(ip));
@@ -83,9 +79,7 @@ fn bound_to_an_address_without_a_port_is_bound() {
 
 #[test]
 fn a_connecting_socket_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     // No host answers: the other end of the cable has no address.
     let namespace = Namespace::new().unwrap();
     namespace
@@ -108,9 +102,7 @@ fn a_connecting_socket_is_refused() {
 
 #[test]
 fn a_socket_that_others_hold_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, 0);
@@ -140,9 +132,7 @@ fn a_socket_that_others_hold_is_refused() {
 
 #[test]
 fn without_multipath_in_the_kernel_nothing_changes() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
     let _inside = namespace.enter().unwrap();
@@ -159,9 +149,7 @@ fn without_multipath_in_the_kernel_nothing_changes() {
 /// Otherwise the new socket would belong to the namespace of the calling thread.
 #[test]
 fn a_socket_of_another_namespace_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (home, elsewhere) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     for ip in LOOPBACK {
         let sock = home.run(|| tcp(family(ip)));
@@ -175,9 +163,7 @@ fn a_socket_of_another_namespace_is_refused() {
 
 #[test]
 fn what_is_no_tcp_socket_is_no_argument() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (reader, writer) = nix::unistd::pipe().unwrap();
     let (unix, _peer) = UnixStream::pair().unwrap();
     let file = fs::File::open("/proc/self/exe").unwrap();
@@ -201,9 +187,7 @@ fn what_is_no_tcp_socket_is_no_argument() {
 
 #[test]
 fn no_descriptor_is_left_over() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let child = child::helper("refusals::helper_whose_descriptors_are_counted").status().unwrap();
     assert!(child.success());
 }
@@ -224,9 +208,7 @@ fn descriptors() -> BTreeMap<String, String> {
 #[test]
 #[ignore = "run by no_descriptor_is_left_over"]
 fn helper_whose_descriptors_are_counted() {
-    if !child::is_child() {
-        return;
-    }
+    child::only_as_child!();
     let namespace = Namespace::new().unwrap();
     let _inside = namespace.enter().unwrap();
     for ip in LOOPBACK {

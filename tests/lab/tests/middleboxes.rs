@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use subflows_lab::traffic::{self, Server};
 use subflows_lab::{
-    Direction, DropSegments, Net, StripMptcp, Verdict, WireOptions, oracle, ready, wait_until,
+    Direction, DropSegments, Net, StripMptcp, Verdict, WireOptions, oracle, ready,
+    skip_unless_ready, wait_until,
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -41,9 +42,7 @@ fn joined_flags(net: &Net) -> Option<String> {
 
 #[test]
 fn a_stripped_syn_is_plain_tcp() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let net = two_wires();
         let strip = StripMptcp::from_syn();
@@ -60,9 +59,7 @@ fn a_stripped_syn_is_plain_tcp() {
 
 #[test]
 fn options_that_vanish_after_the_handshake_mean_fallback() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let net = two_wires();
         let strip = StripMptcp::after_handshake();
@@ -81,9 +78,7 @@ fn options_that_vanish_after_the_handshake_mean_fallback() {
 
 #[test]
 fn options_that_vanish_under_way_mean_late_fallback() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let perfect = WireOptions::default();
         let net = Net::wires(&[("wifi", perfect)]).unwrap();
@@ -102,9 +97,7 @@ fn options_that_vanish_under_way_mean_late_fallback() {
 
 #[test]
 fn stripping_can_begin_in_the_middle_of_a_transfer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::wires(&[("wifi", WireOptions::default())]).unwrap();
     let strip = StripMptcp::after_payload(BYTES / 2);
     net.paths[0].wire().unwrap().add(strip.clone());
@@ -122,9 +115,7 @@ fn stripping_can_begin_in_the_middle_of_a_transfer() {
 
 #[test]
 fn a_lost_third_ack_leaves_the_server_without_a_subflow() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let net = two_wires();
         let drops = DropSegments::third_ack_of_join();
@@ -147,9 +138,7 @@ fn a_lost_third_ack_leaves_the_server_without_a_subflow() {
 
 #[test]
 fn a_lost_fourth_ack_leaves_the_client_waiting() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let net = two_wires();
         let drops = DropSegments::fourth_ack_of_join();
@@ -172,9 +161,7 @@ fn a_lost_fourth_ack_leaves_the_client_waiting() {
 
 #[test]
 fn joins_and_mptcp_itself_can_be_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = two_wires();
     let joins = DropSegments::join_syns();
     net.paths[1].wire().unwrap().add(joins.clone());
@@ -195,9 +182,7 @@ fn joins_and_mptcp_itself_can_be_refused() {
 
 #[test]
 fn any_closure_is_a_middlebox() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = two_wires();
     let wire = net.paths[0].wire().unwrap();
     let drops = DropSegments::all(|segment| segment.is_syn && !segment.is_ack).limit(1);

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use subflows_lab::traffic::{self, Connect, Server};
-use subflows_lab::{Direction, Net, PathSpec, WireOptions, ready};
+use subflows_lab::{Direction, Net, PathSpec, WireOptions, skip_unless_ready};
 
 fn perfect() -> WireOptions {
     WireOptions::default()
@@ -37,9 +37,7 @@ fn round_trip(stream: &mut TcpStream) -> Duration {
 
 #[test]
 fn a_round_trip_takes_twice_the_delay() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::wires(&[("wifi", perfect())]).unwrap();
     let wire = net.paths[0].wire().unwrap();
     let (_server, mut stream) = connection(&net, |a| traffic::serve_echo(&net.server, a).unwrap());
@@ -63,9 +61,7 @@ fn a_round_trip_takes_twice_the_delay() {
 
 #[test]
 fn a_rate_is_kept() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 2_000_000;
     let options = WireOptions { rate_bits_per_second: Some(40_000_000), ..perfect() };
     let net = Net::wires(&[("wifi", options)]).unwrap();
@@ -87,9 +83,7 @@ fn a_rate_is_kept() {
 
 #[test]
 fn chance_loses_its_share_and_tcp_heals_it() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 3_000_000;
     let net = Net::wires(&[("lte", perfect())]).unwrap();
     let wire = net.paths[0].wire().unwrap();
@@ -106,9 +100,7 @@ fn chance_loses_its_share_and_tcp_heals_it() {
 
 #[test]
 fn a_full_queue_drops() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 500_000;
     let options = WireOptions {
         delay: ms(5),
@@ -127,9 +119,7 @@ fn a_full_queue_drops() {
 
 #[test]
 fn two_fast_wires_carry_at_once() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 10_000_000;
     let specs = ["wifi:200mbit:1ms", "lte:200mbit:1ms"].map(|s| s.parse::<PathSpec>().unwrap());
     let net = Net::from_specs(&specs).unwrap();
@@ -163,9 +153,7 @@ fn both_at_once(net: &Net, bytes: u64) -> f64 {
 
 #[test]
 fn big_frames_fit_where_they_are_asked_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 1_000_000;
     let net = Net::wires(&[("wifi", WireOptions { mtu: 9000, ..perfect() })]).unwrap();
     let serve = |a| traffic::serve_source(&net.server, a, BYTES).unwrap();

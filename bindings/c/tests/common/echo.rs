@@ -28,6 +28,15 @@ pub fn userspace(namespace: &Namespace) {
     }
 }
 
+/// For each family the arguments of a program: the host and the port of an echo, and the address of
+/// the client's second path.
+pub fn ends(net: &Net) -> [[String; 3]; 2] {
+    net.paths[0].server_ips().map(|server| {
+        let port = echo(&net.server, server).port();
+        [server.to_string(), port.to_string(), net.paths[1].client_ip(server).to_string()]
+    })
+}
+
 /// Serves until the process ends.
 pub fn echo(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
     let listen = || subflows::listen(SocketAddr::new(ip, 0), &Listen::new());

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use common::judge::{self, agree};
-use common::{Pair, SOON, open_handed, userspace};
+use common::{Pair, SOON, expect_error, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Address, Announce, Announced, Connect, ErrorKind, Event, EventKind, Events};
 use subflows::{Open, Result, Subflow};
@@ -188,8 +188,10 @@ fn a_port_that_is_taken_is_not_announced() {
     for to in net.paths[0].server_ips() {
         let (pair, _events, here, _) = joined(&net, to);
         let taken = Announce::new().port(here.address().port());
-        let error = announce(&net, &pair, here.address().ip(), &taken).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "{error}");
+        expect_error(
+            announce(&net, &pair, here.address().ip(), &taken),
+            ErrorKind::AddressNotAvailable,
+        );
         assert!(pair.moves_data());
     }
 }
@@ -204,8 +206,7 @@ fn an_address_of_a_connection_that_has_ended_cannot_be_withdrawn() {
         drop(pair);
         let has_ended = || subflows::connection(token).is_err();
         wait_until(SOON, "the connection to end", || net.client.run(has_ended));
-        let error = net.client.run(|| here.withdraw()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        expect_error(net.client.run(|| here.withdraw()), ErrorKind::Closed);
     }
 }
 
@@ -325,8 +326,7 @@ fn a_withdrawal_closed_a_subflow_from_another_address() {
         net.client.run(|| PathManagerSocket::open()?.create(token, &other, remote)).unwrap();
         let live = || net.client.run(|| subflows::list(&pair.client)).unwrap().len();
         wait_until(SOON, "the subflow", || live() == 2);
-        let error = net.client.run(|| here.withdraw()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidState, "{error}");
+        expect_error(net.client.run(|| here.withdraw()), ErrorKind::InvalidState);
         assert_eq!(live(), 2);
         assert!(pair.moves_data());
     }

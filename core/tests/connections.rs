@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
 
 use common::judge::{self, Ends, agree, by_ss, canonical, listed, number};
-use common::{Pair, SOON, open_handed, userspace};
+use common::{Pair, SOON, expect_error, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, Connection, ConnectionsOptions, ErrorKind, Events, Open, SubflowState};
 use subflows_lab::{Namespace, Net, oracle, skip_unless_ready, wait_until};
@@ -105,8 +105,7 @@ fn every_connection_is_listed_with_its_subflows() {
         pairs.remove(1);
         let is_gone = || subflows::connection(gone).is_err();
         wait_until(SOON, "the end", || net.client.run(is_gone));
-        let error = net.client.run(|| subflows::connection(gone)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Closed);
+        expect_error(net.client.run(|| subflows::connection(gone)), ErrorKind::Closed);
         assert!(all(&net.client).iter().all(|told| told.token != gone));
     }
 }
@@ -121,8 +120,7 @@ fn a_token_is_known_only_where_it_lives() {
         let found = namespace.run(|| subflows::connection(here)).unwrap();
         assert_eq!((found.token, found.subflows.len()), (here, 0));
         for unknown in [elsewhere, 0, u32::MAX] {
-            let error = namespace.run(|| subflows::connection(unknown)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+            expect_error(namespace.run(|| subflows::connection(unknown)), ErrorKind::Closed);
         }
     }
     // A thread that moves between the namespaces is not misled by the sockets that it keeps.
@@ -154,8 +152,7 @@ fn from_elsewhere_a_list_is_right_or_refused() {
     }
     let info = elsewhere.run(|| subflows::info(&pair.client)).unwrap();
     assert!(matches!(info.subflows, Some(1) | None), "{info:?}");
-    let error = elsewhere.run(|| subflows::addresses(&pair.client)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
+    expect_error(elsewhere.run(|| subflows::addresses(&pair.client)), ErrorKind::OtherNamespace);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use common::ways::{self, fails, peer, second};
-use common::{Pair, open_handed, raw};
+use common::{Pair, expect_error, open_handed, raw};
 use nix::sys::socket::{SockaddrStorage, connect};
 use subflows::{Connect, ErrorKind, Listen, Open};
 use subflows_lab::{Net, skip_unless_ready};
@@ -84,8 +84,7 @@ fn before_the_first_byte_it_is_not_ready() {
                 // A busy machine may delay one attempt, but not all.
                 let quickest = (0..5).map(|_| {
                     let start = Instant::now();
-                    let error = subflows::open(&pair.client, &options).unwrap_err();
-                    assert_eq!(error.kind(), ErrorKind::NotReady, "{error}");
+                    expect_error(subflows::open(&pair.client, &options), ErrorKind::NotReady);
                     start.elapsed()
                 });
                 let quickest = quickest.min().unwrap();
@@ -123,8 +122,7 @@ fn more_subflows_are_refused_than_there_are_address_ids() {
         let _entered = net.client.enter().unwrap();
         for _ in 0..300 {
             let error = subflows::open(&pair.client, &second(&net, &pair).remote(closed));
-            let error = error.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+            expect_error(error, ErrorKind::Refused);
         }
         assert!(subflows::open(&pair.client, &second(&net, &pair)).is_ok());
         assert!(pair.moves_data());

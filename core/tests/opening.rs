@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::judge::{self, agree, ss_find};
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{Pair, SOON, open_handed, raw};
+use common::{Pair, SOON, expect_error, open_handed, raw};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::{Connect, Connecting, Error, ErrorKind, Listen, Open, Opening, Result, Subflow};
 use subflows_lab::{Net, skip_unless_ready, wait_until};
@@ -147,8 +147,7 @@ fn data_that_do_not_arrive_are_not_waited_for_longer_than_told() {
             let limit = Duration::from_millis(300);
             let options = second(&net, &pair).timeout(limit);
             let start = Instant::now();
-            let error = subflows::open(&pair.client, &options).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+            expect_error(subflows::open(&pair.client, &options), ErrorKind::TimedOut);
             let elapsed = start.elapsed();
             assert!(limit <= elapsed && elapsed < limit + AT_ONCE, "{elapsed:?}");
             net.paths[0].plug_in().unwrap();
@@ -214,8 +213,7 @@ fn a_connection_that_is_made_without_a_byte_is_not_ready() {
         for options in asked(&net, to, listener.local_addr().unwrap().port()) {
             let start = Instant::now();
             let sock = connecting.fd();
-            let error = net.client.run(|| subflows::open(&sock, &options)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotReady, "{error}");
+            expect_error(net.client.run(|| subflows::open(&sock, &options)), ErrorKind::NotReady);
             assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
         }
     }
@@ -233,8 +231,10 @@ fn a_connection_that_is_never_made_is_not_waited_for_longer_than_told() {
             for limit in [Duration::ZERO, Duration::from_millis(300)] {
                 let options = options.clone().timeout(limit);
                 let start = Instant::now();
-                let error = net.client.run(|| subflows::open(&sock, &options)).unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+                expect_error(
+                    net.client.run(|| subflows::open(&sock, &options)),
+                    ErrorKind::TimedOut,
+                );
                 let elapsed = start.elapsed();
                 assert!(limit <= elapsed && elapsed < limit + AT_ONCE, "{elapsed:?}");
             }
@@ -253,8 +253,7 @@ fn a_connection_that_is_refused_meanwhile_is_closed() {
             drop(listener);
             let options = &asked(&net, to, port)[usize::from(is_peer_given)];
             let (sock, start) = (connecting.fd(), Instant::now());
-            let error = net.client.run(|| subflows::open(&sock, options)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+            expect_error(net.client.run(|| subflows::open(&sock, options)), ErrorKind::Closed);
             assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
         }
     }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::ways::{self, fails};
-use common::{Pair, connect, connect_between, connect_from_to, open_handed};
+use common::{Pair, connect, connect_between, connect_from_to, expect_error, open_handed};
 use subflows::{Announce, Connect, ErrorKind, Listen, Open, Subflow};
 use subflows_lab::{Net, Path, skip_unless_ready};
 
@@ -349,13 +349,11 @@ fn a_link_local_address_without_an_interface_is_refused_by_name() {
     let scoped = std::net::SocketAddrV6::new(first.client_v6, 0, 0, second.client_index().unwrap());
     for (at, options) in [(here, Listen::new()), (scoped.into(), Listen::new().interface("eth0"))] {
         let listen = net.client.run(|| subflows::listen(at, &options));
-        let error = listen.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        let error = expect_error(listen, ErrorKind::InvalidArgument);
         assert!(error.to_string().contains("eth1"), "{error}");
     }
     let options = Connect::new().local(scoped).interface("eth0");
-    let error = connect(with_port(there, port), &options).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    expect_error(connect(with_port(there, port), &options), ErrorKind::InvalidArgument);
     connect(bare, &Connect::new().interface("eth1")).unwrap();
     connect(with_port(there, port), &Connect::new()).unwrap();
 }
@@ -369,8 +367,10 @@ fn a_local_address_of_another_family_is_an_invalid_argument() {
         [(to_v4, net.paths[0].client_ip(to_v6)), (to_v6, net.paths[0].client_ip(to_v4))]
     {
         let options = Connect::new().local((local, 0));
-        let error = net.client.run(|| subflows::connect((to, 1), &options)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        expect_error(
+            net.client.run(|| subflows::connect((to, 1), &options)),
+            ErrorKind::InvalidArgument,
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::judge::{self, ss_find};
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{Pair, SOON, child, open_handed, userspace};
+use common::{Pair, SOON, child, expect_error, open_handed, userspace};
 use subflows::tokio::{connect, listen, next_event, open};
 use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open, Subflow};
 use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
@@ -166,13 +166,11 @@ fn failures_have_their_kind_and_their_time() {
                 (0..2).for_each(|path| ways::pull_cable(&net, path));
                 let start = Instant::now();
                 let options = Connect::new().timeout(limit);
-                let error = runtime.block_on(connect(address, &options)).unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+                expect_error(runtime.block_on(connect(address, &options)), ErrorKind::TimedOut);
                 assert!(start.elapsed() >= limit && start.elapsed() < limit + AT_ONCE);
                 let start = Instant::now();
                 let options = second(&net, &pair).timeout(limit);
-                let error = runtime.block_on(open(&pair.client, &options)).unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+                expect_error(runtime.block_on(open(&pair.client, &options)), ErrorKind::TimedOut);
                 assert!(start.elapsed() >= limit && start.elapsed() < limit + AT_ONCE);
                 let left = judge::by_ss(&net.client, judge::token(&pair.client));
                 assert_eq!(left, initial(&pair));

@@ -13,7 +13,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use subflows::{Connect, Listen};
+use subflows::{Capability, Connect, Error, ErrorKind, Listen};
 use subflows_lab::{Namespace, Net, is_before, path_manager_setting};
 
 /// Long enough, on a busy machine, for everything that should be immediate.
@@ -45,6 +45,20 @@ pub fn open_handed(net: Net) -> Net {
 pub fn userspace(namespace: &Namespace) {
     let setting = path_manager_setting();
     namespace.run(|| std::fs::write(setting.file, setting.userspace)).unwrap();
+}
+
+/// Checks that a call has failed with an error of this kind.
+#[track_caller]
+pub fn expect_error<T>(result: subflows::Result<T>, kind: ErrorKind) -> Error {
+    let Err(error) = result else { panic!("it succeeded instead of failing with {kind:?}") };
+    assert_eq!(error.kind(), kind, "{error}");
+    error
+}
+
+/// What the library reports about this capability.
+pub fn capability(name: &str) -> Capability {
+    let all = subflows::capabilities().unwrap();
+    all.into_iter().find(|capability| capability.name == name).unwrap()
 }
 
 /// A connection from the client's namespace to an address in the server's.

@@ -8,6 +8,7 @@ use subflows::{ErrorKind, Family};
 use subflows_lab::{Namespace, skip, skip_unless_ready};
 
 use crate::common::child::{helper, is_child, only_as_child};
+use crate::common::expect_error;
 use crate::crash::answer;
 use crate::setting;
 
@@ -77,8 +78,7 @@ fn a_forbidden_system_call_is_named() {
 fn is_forbidden(call: libc::c_long, name: &str) {
     let sock = subflows::socket(Family::V4).unwrap();
     answer(&[call], libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
-    let error = subflows::take_control(&sock).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotPermitted);
+    let error = expect_error(subflows::take_control(&sock), ErrorKind::NotPermitted);
     assert!(error.remedy().contains(name), "{error}");
     assert!(!error.remedy().contains("CAP_NET_ADMIN"), "{error}");
 }

@@ -16,7 +16,7 @@ use subflows::{Connect, ErrorKind, Family, Listen};
 use subflows_lab::{Namespace, path_manager_setting, skip_unless_ready, wait_until};
 
 use crate::common::child::Guarded;
-use crate::common::{SOON, userspace};
+use crate::common::{SOON, expect_error, userspace};
 use crate::kept::{watch, writes};
 use crate::{LOOPBACK, Over, prove, setting, socket};
 
@@ -34,8 +34,7 @@ fn who_never_gives_the_lock_back_is_not_waited_for() {
     let socks = LOOPBACK.map(|ip| namespace.run(|| socket(ip)));
     for sock in &socks {
         let start = Instant::now();
-        let error = namespace.run(|| subflows::take_control(sock)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+        expect_error(namespace.run(|| subflows::take_control(sock)), ErrorKind::Busy);
         let elapsed = start.elapsed();
         assert!((Duration::from_millis(500)..Duration::from_secs(2)).contains(&elapsed));
         assert_eq!(setting(&namespace), "kernel");
@@ -44,14 +43,14 @@ fn who_never_gives_the_lock_back_is_not_waited_for() {
     let listener = namespace.run(|| subflows::listen("127.0.0.1:0", &Listen::new())).unwrap();
     let address = listener.local_addr().unwrap();
     namespace.run(|| subflows::connect(address, &Connect::new())).unwrap();
-    let error =
-        namespace.run(|| subflows::connect(address, &Connect::new().control(true))).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    expect_error(
+        namespace.run(|| subflows::connect(address, &Connect::new().control(true))),
+        ErrorKind::Busy,
+    );
     // The addresses of a name are not waited for one by one.
     let (start, addresses) = (Instant::now(), [address; 4]);
     let controlled = Connect::new().control(true);
-    let error = namespace.run(|| subflows::connect(&addresses[..], &controlled)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    expect_error(namespace.run(|| subflows::connect(&addresses[..], &controlled)), ErrorKind::Busy);
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 
     // If the lock is released while `take_control` waits for it, control is taken.
@@ -93,8 +92,7 @@ fn in_a_container_it_says_what_to_do() {
         assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EROFS));
         for ip in LOOPBACK {
             let sock = socket(ip);
-            let error = subflows::take_control(&sock).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotPermitted, "{error}");
+            let error = expect_error(subflows::take_control(&sock), ErrorKind::NotPermitted);
             assert_eq!(error.raw_os_error(), Some(libc::EROFS));
             assert!(error.remedy().contains("--sysctl"), "{}", error.remedy());
             let asked = subflows::capabilities().unwrap();
@@ -128,8 +126,7 @@ fn a_socket_of_another_namespace_is_left_alone() {
     let (here, there) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     for ip in LOOPBACK {
         let sock = there.run(|| socket(ip));
-        let error = here.run(|| subflows::take_control(&sock)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
+        expect_error(here.run(|| subflows::take_control(&sock)), ErrorKind::OtherNamespace);
         there.run(|| subflows::take_control(&sock)).unwrap();
         prove(&there, sock, ip);
     }
@@ -151,8 +148,7 @@ fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
             let sock = socket(ip);
             subflows::take_control(&socket(ip)).unwrap();
             let after = present.enter().unwrap();
-            let error = subflows::take_control(&sock).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
+            expect_error(subflows::take_control(&sock), ErrorKind::OtherNamespace);
             assert_eq!(writes(&watch), 0);
             // Sockets of the present namespace are controlled.
             subflows::take_control(&socket(ip)).unwrap();

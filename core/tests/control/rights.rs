@@ -10,13 +10,12 @@ use subflows_lab::{Namespace, ready, skip, skip_unless_ready};
 
 use crate::common::child::{helper, helper_without_rights, only_as_child};
 use crate::common::raw::hides_subflows;
-use crate::common::{connect_between, is_without, userspace};
+use crate::common::{connect_between, expect_error, is_without, userspace};
 use crate::{LOOPBACK, setting, socket};
 
 #[track_caller]
 fn not_permitted<T: std::fmt::Debug>(result: Result<T, Error>) {
-    let error = result.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotPermitted, "{error}");
+    let error = expect_error(result, ErrorKind::NotPermitted);
     assert!(error.remedy().contains("CAP_NET_ADMIN"), "{}", error.remedy());
 }
 

@@ -16,7 +16,7 @@ use nix::sys::socket::Backlog;
 use subflows::ErrorKind;
 use subflows_lab::{Namespace, skip_unless_ready};
 
-use super::common::{child, raw};
+use super::common::{child, expect_error, raw};
 use super::{LOOPBACK, MPTCP, bind, connect, family, listen, protocol, tcp, use_it};
 
 fn refused(sock: &OwnedFd) -> ErrorKind {
@@ -153,8 +153,7 @@ fn a_socket_of_another_namespace_is_refused() {
     let (home, elsewhere) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     for ip in LOOPBACK {
         let sock = home.run(|| tcp(family(ip)));
-        let error = elsewhere.run(|| subflows::upgrade(&sock)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::OtherNamespace);
+        expect_error(elsewhere.run(|| subflows::upgrade(&sock)), ErrorKind::OtherNamespace);
         assert_eq!(protocol(&sock), libc::IPPROTO_TCP);
         home.run(|| subflows::upgrade(&sock)).unwrap();
         assert_eq!(protocol(&sock), MPTCP);
@@ -181,8 +180,7 @@ fn what_is_no_tcp_socket_is_no_argument() {
     }
     // SAFETY: no descriptor has this number, so no open file is affected.
     let closed = unsafe { BorrowedFd::borrow_raw(i32::MAX - 1) };
-    let error = subflows::upgrade(&closed).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    expect_error(subflows::upgrade(&closed), ErrorKind::InvalidArgument);
 }
 
 #[test]
@@ -235,8 +233,7 @@ fn succeeds_or_fails_without_a_trace(namespace: &Namespace, family: i32) {
     namespace.set_sysctl("net.mptcp.enabled", "1").unwrap();
 
     let elsewhere = Namespace::new().unwrap();
-    let error = elsewhere.run(|| subflows::upgrade(&sock)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::OtherNamespace);
+    expect_error(elsewhere.run(|| subflows::upgrade(&sock)), ErrorKind::OtherNamespace);
     drop(elsewhere);
     unchanged("another namespace");
 

@@ -66,8 +66,7 @@ fn a_socket_for_ipv6_alone_takes_no_ipv4() {
         connect(sock.as_raw_fd(), &SockaddrStorage::from(address)).unwrap();
         TcpStream::from(sock)
     });
-    let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client, server, listener };
+    let pair = Pair::accept(client, listener);
     pair.make_ready();
     let options = Open::new().local(net.paths[1].client_v4).remote((to_v4, address.port()));
     fails_with(&net, &pair, &options, ErrorKind::InvalidArgument);

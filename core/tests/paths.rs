@@ -30,15 +30,12 @@ fn interface(net: &Net, pair: &Pair, subflow: &Subflow) -> Option<String> {
 
 /// A controlled connection over link-local addresses, by the interface of a path.
 fn link_local(net: &Net, path: &Path) -> Pair {
-    let any = "::".parse().unwrap();
     let to = path.server_end(path.server_v6.into(), 0).unwrap();
-    let listener = net.server.run(|| subflows::listen((any, 0), &Default::default())).unwrap();
-    let _: IpAddr = any;
+    let listener = net.server.run(|| subflows::listen("[::]:0", &Default::default())).unwrap();
     let port = listener.local_addr().unwrap().port();
     let to = with_port(to, port);
     let client = net.client.run(|| subflows::connect(to, &CONTROL())).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client, server, listener };
+    let pair = Pair::accept(client, listener);
     pair.make_ready();
     pair
 }

@@ -1,15 +1,11 @@
 //! Kernels without a module or an option.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use subflows::{Announce, Connect, ConnectionsOptions, ErrorKind, Family, Listen, Open, State};
 use subflows_lab::{Net, ready, skip_unless_ready};
 
-use crate::common::child::{helper, only_as_child};
-use crate::common::{connect_between, deny};
-use crate::{lacks, plays, told};
-
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+use crate::common::child::{helper, only_as_child, plays};
+use crate::common::{LOOPBACK, connect_between, deny};
+use crate::{lacks, told};
 
 #[test]
 #[ignore = "a child of other tests"]
@@ -39,7 +35,6 @@ fn helper_without_tcp_diag() {
         assert!(!all.is_empty());
         assert!(pair.moves_data());
     }
-    println!("all played");
 }
 
 /// The kernel answers each look-up as if the subflow did not exist: `open` once took a good subflow for
@@ -49,7 +44,7 @@ fn without_tcp_diag_open_once_destroyed_the_good_subflow() {
     skip_unless_ready!();
     let mut helper = helper("kernels::helper_without_tcp_diag");
     helper.env("SUBFLOWS_WITHOUT", "tcp_diag");
-    plays(helper);
+    plays(&mut helper);
 }
 
 /// From <linux/mptcp.h>.
@@ -83,14 +78,13 @@ fn helper_without_mptcp_info() {
     }
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     assert_eq!(subflows::status(&tcp).unwrap().state, State::Tcp);
-    println!("all played");
 }
 
 /// Linux 5.6 to 5.15 have no MPTCP_INFO: every connection was once reported as fallen back.
 #[test]
 fn before_5_16_every_connection_once_fell_back() {
     if ready() {
-        plays(helper("kernels::helper_without_mptcp_info"));
+        plays(&mut helper("kernels::helper_without_mptcp_info"));
     }
 }
 

@@ -1,16 +1,15 @@
 //! The missing right is found before anything is changed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::thread;
 
 use subflows::{Connect, ErrorKind, Listen, Open, PathManager};
 use subflows_lab::{Namespace, skip_unless_ready};
 
 use crate::common::deny::give_up_net_admin;
-use crate::common::{connect_between, userspace};
+use crate::common::{LOOPBACK, connect_between, userspace};
 use crate::{lacks, told};
 
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 const TEXT: &str = "lacks CAP_NET_ADMIN";
 const REMEDY: &str = "CAP_NET_ADMIN";
 

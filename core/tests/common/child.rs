@@ -42,6 +42,21 @@ pub fn helper_without_rights(name: &str) -> Command {
     command
 }
 
+/// The helper, run by a program that makes a sandbox: the helper's command line follows the program's.
+pub fn inside(program: &mut Command, helper: Command) -> &mut Command {
+    program.arg(env::current_exe().unwrap()).args(helper.get_args());
+    program.envs(helper.get_envs().filter_map(|(name, value)| Some((name, value?))))
+}
+
+/// Runs a helper of this binary, and checks that it was found and came to its end.
+#[track_caller]
+pub fn plays(helper: &mut Command) {
+    let output = helper.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success() && said.contains("1 passed"), "{}: {said}", output.status);
+}
+
 /// A child that ends with the test.
 pub struct Guarded(pub Child);
 

@@ -10,11 +10,15 @@ pub mod trap;
 pub mod ways;
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use subflows::{Capability, Connect, Error, ErrorKind, Listen};
 use subflows_lab::{Namespace, Net, is_before, path_manager_setting};
+
+/// The loopback address of each family.
+pub const LOOPBACK: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// Long enough, on a busy machine, for everything that should be immediate.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -93,16 +97,20 @@ pub fn connect_from_to(
     let listener =
         server.run(|| subflows::listen(SocketAddr::new(listen, 0), &Listen::new())).unwrap();
     let address = SocketAddr::new(to, listener.local_addr().unwrap().port());
-    let client = client.run(|| subflows::connect(address, options)).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    for stream in [&client, &server] {
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        stream.set_write_timeout(Some(SOON)).unwrap();
-    }
-    Pair { client, server, listener }
+    Pair::accept(client.run(|| subflows::connect(address, options)).unwrap(), listener)
 }
 
 impl Pair {
+    /// Accepts the connection that a client has made.
+    pub fn accept(client: impl Into<TcpStream>, listener: TcpListener) -> Pair {
+        let (client, (server, _)) = (client.into(), listener.accept().unwrap());
+        for stream in [&client, &server] {
+            stream.set_read_timeout(Some(SOON)).unwrap();
+            stream.set_write_timeout(Some(SOON)).unwrap();
+        }
+        Pair { client, server, listener }
+    }
+
     /// One byte each way: both ends are ready for more subflows then.
     pub fn make_ready(&self) {
         assert!(self.moves_data(), "the connection does not move data");

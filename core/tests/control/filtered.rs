@@ -4,37 +4,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use nix::sys::resource::{Resource, setrlimit};
-use subflows::{ErrorKind, Family};
+use subflows::Family;
 use subflows_lab::{Namespace, skip, skip_unless_ready};
 
-use crate::common::child::{helper, is_child, only_as_child};
-use crate::common::expect_error;
-use crate::crash::answer;
+use crate::common::child::{helper, inside, is_child, only_as_child, plays};
+use crate::common::deny::die_at;
 use crate::setting;
-
-/// A folder that is removed at the end.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("subflows-{name}-{}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn succeeds(command: &mut Command) {
-    let output = command.output().unwrap();
-    let text =
-        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(output.status.success(), "{}: {}", output.status, text.concat());
-}
 
 /// Under a filter that kills for `sched_setscheduler`, each call wrote all memory to the disk.
 #[test]
@@ -44,10 +19,10 @@ fn a_filter_of_system_calls_caused_a_core_dump() {
     if pattern.starts_with(['/', '|']) {
         return skip("this host keeps core dumps elsewhere");
     }
-    let (namespace, folder) = (Namespace::new().unwrap(), Folder::new("core"));
+    let (namespace, folder) = (Namespace::new().unwrap(), tempfile::tempdir().unwrap());
     let _entered = namespace.enter().unwrap();
-    succeeds(helper("filtered::helper_without_priorities").current_dir(&folder.0));
-    let left: Vec<_> = std::fs::read_dir(&folder.0).unwrap().collect();
+    plays(helper("filtered::helper_without_priorities").current_dir(folder.path()));
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(setting(&namespace), "kernel");
 }
@@ -57,45 +32,9 @@ fn a_filter_of_system_calls_caused_a_core_dump() {
 fn helper_without_priorities() {
     only_as_child!();
     setrlimit(Resource::RLIMIT_CORE, libc::RLIM_INFINITY, libc::RLIM_INFINITY).unwrap();
-    answer(&[libc::SYS_sched_setscheduler], libc::SECCOMP_RET_KILL_PROCESS);
+    die_at(&[libc::SYS_sched_setscheduler]);
     for _ in 0..2 {
         subflows::take_control(&subflows::socket(Family::V4).unwrap()).unwrap();
-    }
-}
-
-/// The remedy was CAP_NET_ADMIN.
-#[test]
-fn a_forbidden_system_call_is_named() {
-    skip_unless_ready!();
-    let namespace = Namespace::new().unwrap();
-    let _entered = namespace.enter().unwrap();
-    for name in ["filtered::helper_without_clone", "filtered::helper_without_flock"] {
-        succeeds(&mut helper(name));
-    }
-    assert_eq!(setting(&namespace), "kernel");
-}
-
-fn is_forbidden(call: libc::c_long, name: &str) {
-    let sock = subflows::socket(Family::V4).unwrap();
-    answer(&[call], libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
-    let error = expect_error(subflows::take_control(&sock), ErrorKind::NotPermitted);
-    assert!(error.remedy().contains(name), "{error}");
-    assert!(!error.remedy().contains("CAP_NET_ADMIN"), "{error}");
-}
-
-#[test]
-#[ignore = "a child of another test"]
-fn helper_without_clone() {
-    if is_child() {
-        is_forbidden(libc::SYS_clone, "clone");
-    }
-}
-
-#[test]
-#[ignore = "a child of another test"]
-fn helper_without_flock() {
-    if is_child() {
-        is_forbidden(libc::SYS_flock, "flock");
     }
 }
 
@@ -108,12 +47,9 @@ fn a_process_under_valgrind_was_ended() {
     }
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
+    let mut valgrind = Command::new("valgrind");
     let helper = helper("filtered::helper_that_takes_control");
-    let mut command = Command::new("valgrind");
-    command.args(["--quiet", "--error-exitcode=9"]).arg(std::env::current_exe().unwrap());
-    command.args(helper.get_args());
-    command.envs(helper.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    succeeds(&mut command);
+    plays(inside(valgrind.args(["--quiet", "--error-exitcode=9"]), helper));
     assert_eq!(setting(&namespace), "kernel");
 }
 
@@ -130,9 +66,9 @@ fn helper_that_takes_control() {
 #[test]
 fn a_program_with_the_rights_of_another_user_obeyed_the_environment() {
     skip_unless_ready!();
-    let folder = Folder::new("set-id");
-    std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o755)).unwrap();
-    let program = folder.0.join("tests");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let program = folder.path().join("tests");
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o4755)).unwrap();
     let namespace = Namespace::new().unwrap();

@@ -10,7 +10,7 @@ use subflows_lab::{
 };
 
 use crate::common::{SOON, open_handed, raw, userspace};
-use crate::{LOOPBACK, prove, setting, socket};
+use crate::{LOOPBACK, prove, setting, socket, taken};
 
 /// Level, number and a value that is not the default.
 fn options(ip: IpAddr) -> Vec<(i32, i32, Vec<u8>)> {
@@ -111,8 +111,7 @@ fn where_the_namespace_is_on_userspace_nothing_is_written() {
     let namespace = Namespace::new().unwrap();
     let watch = watch(&namespace);
     for ip in LOOPBACK {
-        let sock = namespace.run(|| socket(ip));
-        namespace.run(|| subflows::take_control(&sock)).unwrap();
+        taken(&namespace, ip);
         // The kernel merges equal events that were not read yet.
         assert!(writes(&watch) > 0, "the watch reported nothing");
     }
@@ -120,8 +119,7 @@ fn where_the_namespace_is_on_userspace_nothing_is_written() {
     assert!(writes(&watch) > 0, "the watch reported nothing");
     for ip in LOOPBACK {
         // Also a socket that was made before, like a program's own.
-        let sock = namespace.run(|| socket(ip));
-        namespace.run(|| subflows::take_control(&sock)).unwrap();
+        let sock = taken(&namespace, ip);
         assert_eq!((writes(&watch), setting(&namespace).as_str()), (0, "userspace"));
         prove(&namespace, sock, ip);
     }

@@ -8,7 +8,8 @@ use std::process::Stdio;
 use subflows::{Connect, ConnectionsOptions, Error, ErrorKind, Open, PathManager, State};
 use subflows_lab::{Namespace, ready, skip, skip_unless_ready};
 
-use crate::common::child::{helper, helper_without_rights, only_as_child};
+use crate::common::child::{helper, helper_without_rights, only_as_child, plays};
+use crate::common::deny::die_at;
 use crate::common::raw::hides_subflows;
 use crate::common::{connect_between, expect_error, is_without, userspace};
 use crate::{LOOPBACK, setting, socket};
@@ -157,45 +158,17 @@ fn helper_that_connects() {
     assert_eq!(subflows::status(&stream).unwrap().path_manager, shown(PathManager::Kernel));
 }
 
-/// A system call filter as service managers set it: a process that changes its priority is killed.
-fn forbid_priorities() {
-    let step = |code: u32, k: u32, (yes, no): (u8, u8)| libc::sock_filter {
-        code: code as u16,
-        jt: yes,
-        jf: no,
-        k,
-    };
-    let mut program = [
-        // The number of the call is the first field of the data that the filter reads.
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, (0, 0)),
-        step(
-            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-            libc::SYS_sched_setscheduler as u32,
-            (0, 1),
-        ),
-        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_KILL_PROCESS, (0, 0)),
-        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, (0, 0)),
-    ];
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    let pointer: *const libc::sock_fprog = &filter;
-    // SAFETY: this call takes numbers only.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: the pointer refers to a program of that length, which the kernel copies.
-    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, pointer) };
-    assert_eq!(set, 0, "{}", io::Error::last_os_error());
-}
-
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_priorities() {
     only_as_child!();
-    forbid_priorities();
+    // As service managers set it.
+    die_at(&[libc::SYS_sched_setscheduler]);
     for ip in LOOPBACK {
         for _ in 0..20 {
             subflows::take_control(&socket(ip)).unwrap();
         }
     }
-    println!("all taken");
 }
 
 /// Once the child that takes control was killed when it changed its scheduling, and `take_control`
@@ -205,9 +178,6 @@ fn control_is_taken_under_a_filter_that_forbids_priorities() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
-    let output = helper("rights::helper_without_priorities").output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(output.status.success() && said.contains("all taken"), "{said}");
+    plays(&mut helper("rights::helper_without_priorities"));
     assert_eq!(setting(&namespace), "kernel");
 }

@@ -132,11 +132,7 @@ fn reuse(net: &Net, sock: OwnedFd, to: IpAddr, what: &str) {
     raw::get_i32(&sock, libc::SOL_SOCKET, libc::SO_ERROR).unwrap();
     let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
     net.client.run(|| raw::connect(&sock, listener.local_addr().unwrap())).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client: TcpStream::from(sock), server, listener };
-    for stream in [&pair.client, &pair.server] {
-        stream.set_read_timeout(Some(SOON)).unwrap();
-    }
+    let pair = Pair::accept(sock, listener);
     pair.make_ready();
     let open = Open::new().local(net.paths[1].client_ip(to));
     net.client.run(|| subflows::open(&pair.client, &open)).unwrap();

@@ -1,7 +1,6 @@
 //! If Multipath TCP is switched off or forbidden, programs use plain TCP and can read the reason.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
+use std::net::SocketAddr;
 use std::thread;
 
 use subflows::{Connect, ErrorKind, Listen, State};
@@ -15,7 +14,7 @@ fn switched_off_it_is_plain_tcp() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
-    for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+    for ip in common::LOOPBACK {
         let pair = common::connect_between(&namespace, &namespace, ip, &Connect::new());
         assert!(pair.moves_data());
         let protocol = |sock| raw::get_i32(sock, libc::SOL_SOCKET, libc::SO_PROTOCOL).unwrap();
@@ -51,10 +50,7 @@ fn switched_off_it_is_plain_tcp() {
 fn capabilities_name_the_cause_and_the_remedy() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
-    let mptcp = || {
-        let all = namespace.run(subflows::capabilities).unwrap();
-        all.into_iter().find(|capability| capability.name == "mptcp").unwrap()
-    };
+    let mptcp = || namespace.run(|| common::capability("mptcp"));
     assert!(mptcp().is_available);
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
     let off = mptcp();
@@ -90,9 +86,7 @@ fn forbidden_it_is_plain_tcp() {
         let refused = subflows::upgrade(&fresh).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
         assert!(refused.remedy().contains("seccomp"), "{refused}");
-        let all = subflows::capabilities().unwrap();
-        let mptcp = all.into_iter().find(|capability| capability.name == "mptcp").unwrap();
-        assert!(mptcp.cause.is_some_and(|cause| cause.contains("policy")));
+        assert!(common::capability("mptcp").cause.is_some_and(|cause| cause.contains("policy")));
     };
     // Each runtime has its own: Docker, systemd, Chromium, gVisor, a filter that plays an old kernel.
     for errno in [

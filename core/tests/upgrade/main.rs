@@ -9,17 +9,15 @@ mod refusals;
 mod table;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use common::{Pair, SOON, judge, raw};
+use common::{LOOPBACK, Pair, SOON, judge, raw};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
-use nix::sys::socket::{Backlog, SockaddrStorage};
 use subflows::State;
 use subflows_lab::{Namespace, Net, oracle, skip_unless_ready, wait_until};
 
 const MPTCP: i32 = libc::IPPROTO_MPTCP;
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 fn family(ip: IpAddr) -> i32 {
     if ip.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
@@ -34,30 +32,17 @@ fn protocol(sock: &impl AsFd) -> i32 {
     raw::get_i32(sock, libc::SOL_SOCKET, libc::SO_PROTOCOL).unwrap()
 }
 
-fn bind(sock: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
-    nix::sys::socket::bind(sock.as_raw_fd(), &SockaddrStorage::from(to))
-}
-
-fn connect(sock: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
-    nix::sys::socket::connect(sock.as_raw_fd(), &SockaddrStorage::from(to))
-}
-
 /// Makes a socket listen at that address and any port.
 fn listen(sock: OwnedFd, ip: IpAddr) -> TcpListener {
-    bind(&sock, SocketAddr::new(ip, 0)).unwrap();
-    nix::sys::socket::listen(&sock, Backlog::new(8).unwrap()).unwrap();
+    raw::bind(&sock, SocketAddr::new(ip, 0)).unwrap();
+    raw::listen(&sock).unwrap();
     TcpListener::from(sock)
 }
 
 /// Connects a socket and moves a byte each way.
 fn use_it(sock: OwnedFd, listener: &TcpListener) -> Pair {
-    connect(&sock, listener.local_addr().unwrap()).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let listener = listener.try_clone().unwrap();
-    let pair = Pair { client: TcpStream::from(sock), server, listener };
-    for stream in [&pair.client, &pair.server] {
-        stream.set_read_timeout(Some(SOON)).unwrap();
-    }
+    raw::connect(&sock, listener.local_addr().unwrap()).unwrap();
+    let pair = Pair::accept(sock, listener.try_clone().unwrap());
     assert!(pair.moves_data());
     pair
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -12,19 +12,14 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::socket::Backlog;
 use subflows::ErrorKind;
 use subflows_lab::{Namespace, skip_unless_ready};
 
 use super::common::{child, expect_error, raw};
-use super::{LOOPBACK, MPTCP, bind, connect, family, listen, protocol, tcp, use_it};
+use super::{LOOPBACK, MPTCP, family, listen, protocol, tcp, use_it};
 
 fn refused(sock: &OwnedFd) -> ErrorKind {
     subflows::upgrade(sock).unwrap_err().kind()
-}
-
-fn local(sock: &OwnedFd) -> SocketAddr {
-    TcpStream::from(sock.try_clone().unwrap()).local_addr().unwrap()
 }
 
 #[test]
@@ -33,12 +28,12 @@ fn a_socket_in_use_is_refused() {
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         let sock = tcp(family(ip));
-        bind(&sock, SocketAddr::new(ip, 0)).unwrap();
-        let address = local(&sock);
+        raw::bind(&sock, SocketAddr::new(ip, 0)).unwrap();
+        let address = raw::local_address(&sock);
         assert_eq!(refused(&sock), ErrorKind::InvalidState, "bound");
-        assert_eq!((protocol(&sock), local(&sock)), (libc::IPPROTO_TCP, address));
+        assert_eq!((protocol(&sock), raw::local_address(&sock)), (libc::IPPROTO_TCP, address));
 
-        nix::sys::socket::listen(&sock, Backlog::new(8).unwrap()).unwrap();
+        raw::listen(&sock).unwrap();
         assert_eq!(refused(&sock), ErrorKind::InvalidState, "listening");
         let listener = TcpListener::from(sock);
 
@@ -69,10 +64,10 @@ fn bound_to_an_address_without_a_port_is_bound() {
     for ip in LOOPBACK {
         let sock = tcp(family(ip));
         raw::set_i32(&sock, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1).unwrap();
-        bind(&sock, SocketAddr::new(ip, 0)).unwrap();
-        assert_eq!(local(&sock), SocketAddr::new(ip, 0));
+        raw::bind(&sock, SocketAddr::new(ip, 0)).unwrap();
+        assert_eq!(raw::local_address(&sock), SocketAddr::new(ip, 0));
         assert_eq!(refused(&sock), ErrorKind::InvalidState);
-        assert_eq!(local(&sock), SocketAddr::new(ip, 0));
+        assert_eq!(raw::local_address(&sock), SocketAddr::new(ip, 0));
         use_it(sock, &listen(tcp(family(ip)), ip));
     }
 }
@@ -92,7 +87,8 @@ fn a_connecting_socket_is_refused() {
         let silent: SocketAddr = silent.parse().unwrap();
         let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
         let sock = raw::socket(family(silent.ip()), kind, 0).unwrap();
-        assert_eq!(connect(&sock, silent), Err(nix::errno::Errno::EINPROGRESS));
+        let begun = raw::connect(&sock, silent).unwrap_err();
+        assert_eq!(begun.raw_os_error(), Some(libc::EINPROGRESS));
         assert_eq!(refused(&sock), ErrorKind::InvalidState);
         assert_eq!(protocol(&sock), libc::IPPROTO_TCP);
         // The socket is still in SYN_SENT.

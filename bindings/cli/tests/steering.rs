@@ -94,10 +94,8 @@ fn every_way_to_name_the_ends_is_understood() {
 #[test]
 fn a_timeout_is_kept() {
     skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
+    let (net, pair, token) = held(|net| net.paths[0].server_v4.into());
     net.paths[1].pull_cable().unwrap();
-    let token = pair.token(&net);
     let arguments = ["open", &token, "--interface", "eth1", "--timeout", "200ms", "--json"];
     assert_eq!(subflows(&net.client, &arguments).fails_with(1), "TimedOut");
     pair.move_data();
@@ -106,9 +104,7 @@ fn a_timeout_is_kept() {
 #[test]
 fn json_has_the_fields_of_the_tables() {
     skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v6.into(), true);
-    let token = pair.token(&net);
+    let (net, _pair, token) = held(|net| net.paths[0].server_v6.into());
     let listed = subflows(&net.client, &["--json", "list", &token]).json();
     let mut expected = fields(Subflow::FIELDS);
     expected.push("details");
@@ -128,9 +124,7 @@ fn json_has_the_fields_of_the_tables() {
 #[test]
 fn tables_are_aligned_and_fit_a_hundred_columns() {
     skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v6.into(), true);
-    let token = pair.token(&net);
+    let (net, _pair, token) = held(|net| net.paths[0].server_v6.into());
     subflows(&net.client, &["open", &token, "--interface", "eth1", "--backup"]).ok();
     for arguments in [&["list", token.as_str()][..], &["connections"], &["capabilities"]] {
         let text = subflows(&net.client, arguments).ok();
@@ -150,9 +144,7 @@ fn tables_are_aligned_and_fit_a_hundred_columns() {
 #[test]
 fn what_is_not_there_is_said() {
     skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
-    let token = pair.token(&net);
+    let (net, _pair, token) = held(|net| net.paths[0].server_v4.into());
     let other = if token == "00000001" { "00000002" } else { "00000001" };
     for verb in [&["list", other][..], &["open", other], &["close", other, "1"]] {
         let text = subflows(&net.client, verb).fails(4);
@@ -192,9 +184,7 @@ fn a_connection_of_the_kernels_path_manager_can_be_listed_and_closed() {
 #[test]
 fn what_nobody_holds_is_listed_and_left_alone() {
     skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
-    let token = pair.token(&net);
+    let (net, pair, token) = held(|net| net.paths[0].server_v4.into());
     net.paths[0].pull_cable().unwrap();
     // The peer never answers its FIN: the connection continues without its program.
     drop(pair.client);
@@ -217,9 +207,7 @@ fn without_the_right_one_may_look_and_not_touch() {
     if !ready() || !has_nobody() {
         return;
     }
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
-    let token = pair.token(&net);
+    let (net, pair, token) = held(|net| net.paths[0].server_v4.into());
     let folder = Folder::new();
     let copy = folder.command();
     let run = |arguments: &[&str]| {

@@ -37,11 +37,7 @@ pub fn is_without(name: &str) -> bool {
 
 /// Raises the limits of both ends to the maximum number of subflows.
 pub fn open_handed(net: Net) -> Net {
-    for namespace in [&net.client, &net.server] {
-        namespace
-            .ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"])
-            .unwrap();
-    }
+    net.raise_limits().unwrap();
     net
 }
 

@@ -27,6 +27,20 @@ fn on_first(net: &Net, is_v6: bool) -> (Server, TcpStream) {
     (server, stream)
 }
 
+/// Once the middlebox is stopped, the join that it has delayed completes.
+fn joins_without(drops: &DropSegments, net: &Net) {
+    // The client calls it established, but not fully (e).
+    let flags = joined_flags(net).unwrap();
+    assert!(flags.contains('j') && !flags.contains('e'), "{flags}");
+    drops.stop();
+    wait_until(SOON, "the join", || joined_flags(net).is_some_and(|f| f.contains('e')));
+}
+
+/// Waits until both ends have fallen back.
+fn fall_back(server: &Server, stream: &TcpStream) {
+    wait_until(SOON, "both ends to fall back", || both_believe(server, stream) == [false, false]);
+}
+
 /// Whether client and server report MPTCP.
 fn both_believe(server: &Server, stream: &TcpStream) -> [bool; 2] {
     let accepted = server.accepted().unwrap();
@@ -67,9 +81,7 @@ fn options_that_vanish_after_the_handshake_mean_fallback() {
         let (server, stream) = on_first(&net, is_v6);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPCapableSYNRX"), 1);
         traffic::fetch(&stream, BYTES).unwrap();
-        wait_until(SOON, "both ends to fall back", || {
-            both_believe(&server, &stream) == [false, false]
-        });
+        fall_back(&server, &stream);
         assert!(strip.stripped() > 1);
         assert_eq!(oracle::nstat(&net.server, "TcpInCsumErrors"), 0);
         assert_eq!(oracle::nstat(&net.client, "TcpInCsumErrors"), 0);
@@ -89,9 +101,7 @@ fn options_that_vanish_under_way_mean_late_fallback() {
         assert_eq!(both_believe(&server, &stream), [true, true]);
         strip.enable();
         traffic::fetch(&stream, BYTES).unwrap();
-        wait_until(SOON, "both ends to fall back", || {
-            both_believe(&server, &stream) == [false, false]
-        });
+        fall_back(&server, &stream);
     }
 }
 
@@ -126,12 +136,8 @@ fn a_lost_third_ack_leaves_the_server_without_a_subflow() {
         assert_eq!(oracle::nstat(&net.client, "MPTcpExtMPJoinSynAckRx"), 1);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinSynRx"), 1);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinAckRx"), 0);
-        // The client calls it established, but not fully (e).
-        let flags = joined_flags(&net).unwrap();
-        assert!(flags.contains('j') && !flags.contains('e'), "{flags}");
         // It is repeated, so the join completes later.
-        drops.stop();
-        wait_until(SOON, "the join", || joined_flags(&net).is_some_and(|f| f.contains('e')));
+        joins_without(&drops, &net);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinAckRx"), 1);
     }
 }
@@ -152,10 +158,7 @@ fn a_lost_fourth_ack_leaves_the_client_waiting() {
         (&stream).read_exact(&mut [0]).unwrap();
         wait_until(SOON, "the fourth packet to be dropped", || drops.dropped() > 0);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinAckRx"), 1);
-        let flags = joined_flags(&net).unwrap();
-        assert!(flags.contains('j') && !flags.contains('e'), "{flags}");
-        drops.stop();
-        wait_until(SOON, "the join", || joined_flags(&net).is_some_and(|f| f.contains('e')));
+        joins_without(&drops, &net);
     }
 }
 

@@ -24,6 +24,11 @@ fn connection(net: &Net, serve: impl Fn(std::net::SocketAddr) -> Server) -> (Ser
     (server, stream)
 }
 
+/// The client's end of a connection whose server sends that much for each byte.
+fn source(net: &Net, bytes: u64) -> (Server, TcpStream) {
+    connection(net, |address| traffic::serve_source(&net.server, address, bytes).unwrap())
+}
+
 /// The shortest of several round trips: other load only makes them longer.
 fn round_trip(stream: &mut TcpStream) -> Duration {
     let once = |_| {
@@ -65,8 +70,7 @@ fn a_rate_is_kept() {
     const BYTES: u64 = 2_000_000;
     let options = WireOptions { rate_bits_per_second: Some(40_000_000), ..perfect() };
     let net = Net::wires(&[("wifi", options)]).unwrap();
-    let serve = |a| traffic::serve_source(&net.server, a, BYTES).unwrap();
-    let (_server, stream) = connection(&net, serve);
+    let (_server, stream) = source(&net, BYTES);
     // The best of three: a busy machine can only make it slower.
     let mut best: f64 = 0.0;
     for _ in 0..3 {
@@ -87,8 +91,7 @@ fn chance_loses_its_share_and_tcp_heals_it() {
     const BYTES: u64 = 3_000_000;
     let net = Net::wires(&[("lte", perfect())]).unwrap();
     let wire = net.paths[0].wire().unwrap();
-    let serve = |a| traffic::serve_source(&net.server, a, BYTES).unwrap();
-    let (_server, stream) = connection(&net, serve);
+    let (_server, stream) = source(&net, BYTES);
     wire.change(Direction::ToClient, |options| options.loss = 0.02);
     traffic::fetch(&stream, BYTES).unwrap();
     let counters = wire.counters(Direction::ToClient);
@@ -109,8 +112,7 @@ fn a_full_queue_drops() {
         ..perfect()
     };
     let net = Net::wires(&[("wifi", options)]).unwrap();
-    let serve = |a| traffic::serve_source(&net.server, a, BYTES).unwrap();
-    let (_server, stream) = connection(&net, serve);
+    let (_server, stream) = source(&net, BYTES);
     traffic::fetch(&stream, BYTES).unwrap();
     let counters = net.paths[0].wire().unwrap().counters(Direction::ToClient);
     assert!(counters.overflowed > 0, "{counters:?}");
@@ -156,8 +158,7 @@ fn big_frames_fit_where_they_are_asked_for() {
     skip_unless_ready!();
     const BYTES: u64 = 1_000_000;
     let net = Net::wires(&[("wifi", WireOptions { mtu: 9000, ..perfect() })]).unwrap();
-    let serve = |a| traffic::serve_source(&net.server, a, BYTES).unwrap();
-    let (_server, stream) = connection(&net, serve);
+    let (_server, stream) = source(&net, BYTES);
     traffic::fetch(&stream, BYTES).unwrap();
     let counters = net.paths[0].wire().unwrap().counters(Direction::ToClient);
     assert!(counters.frames < BYTES / 4000, "{counters:?}");

@@ -7,25 +7,19 @@ use std::thread;
 use std::time::Duration;
 
 use subflows::Listen;
-use subflows_lab::{Namespace, Net};
+use subflows_lab::{Namespace, Net, path_manager_setting};
 
 /// Two paths to a server that accepts as many subflows as possible.
 pub fn network() -> Net {
     let net = Net::two_subnets().unwrap();
-    for namespace in [&net.client, &net.server] {
-        namespace
-            .ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"])
-            .unwrap();
-    }
+    net.raise_limits().unwrap();
     net
 }
 
 /// Lets programs control all connections of this namespace.
 pub fn userspace(namespace: &Namespace) {
-    // The newer name is that of Linux 6.15.
-    if namespace.set_sysctl("net.mptcp.path_manager", "userspace").is_err() {
-        namespace.set_sysctl("net.mptcp.pm_type", "1").unwrap();
-    }
+    let setting = path_manager_setting();
+    namespace.run(|| std::fs::write(setting.file, setting.userspace)).unwrap();
 }
 
 /// For each family the arguments of a program: the host and the port of an echo, and the address of

@@ -43,7 +43,8 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
     entries.add(&converted, page);
     entries.sort(&abi);
     let header = header::header(&entries, &mirror)?;
-    abi.add_symbols(header::symbols(&header))?;
+    let symbols = entries.list.iter().map(|entry| format!("subflows_{}", entry.name));
+    abi.add_symbols(symbols.collect())?;
     abi.add_constants(constants::all(&abi))?;
     let mut outputs = man::pages(&entries.list, &header);
     outputs.extend([

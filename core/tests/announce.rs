@@ -8,9 +8,10 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use common::judge::{self, agree};
-use common::{Pair, SOON, expect_error, open_handed, userspace};
+use common::ways::initial;
+use common::{Pair, SOON, controlled, expect_error, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
-use subflows::{Address, Announce, Announced, Connect, ErrorKind, Event, EventKind, Events};
+use subflows::{Address, Announce, Announced, ErrorKind, Event, EventKind, Events};
 use subflows::{Open, Result, Subflow};
 use subflows_lab::traffic;
 use subflows_lab::{Net, oracle, skip_unless_ready, wait_until};
@@ -20,13 +21,6 @@ fn both_decide(net: std::io::Result<Net>) -> Net {
     let net = open_handed(net.unwrap());
     userspace(&net.server);
     net
-}
-
-fn controlled(net: &Net, listen: IpAddr, to: IpAddr) -> Pair {
-    let options = Connect::new().control(true);
-    let pair = common::connect_from_to(&net.client, &net.server, listen, to, &options);
-    pair.make_ready();
-    pair
 }
 
 fn announce(net: &Net, pair: &Pair, ip: IpAddr, options: &Announce) -> Result<Announced> {
@@ -52,7 +46,7 @@ fn addresses(net: &Net, pair: &Pair) -> Vec<Address> {
 
 /// An announced address with a port, and the subflow that the server opened towards it.
 fn joined(net: &Net, to: IpAddr) -> (Pair, Events, Announced, Subflow) {
-    let pair = controlled(net, to, to);
+    let pair = controlled(net, to);
     let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
     let ip = net.paths[1].client_ip(to);
     let here = announce(net, &pair, ip, &Announce::new().port(0u16)).unwrap();
@@ -90,7 +84,7 @@ fn an_announced_address_is_known_until_its_handle_is_dropped() {
         assert_eq!(next(&mut events, EventKind::AddressRemoved).remote_address_id, Some(id));
         let event = next(&mut events, EventKind::SubflowClosed);
         assert_eq!((event.local, event.remote), (Some(subflow.local), Some(subflow.remote)));
-        agree(&net.client, &pair.client, &[(own, pair.client.peer_addr().unwrap())].into());
+        agree(&net.client, &pair.client, &initial(&pair));
         assert!(addresses(&net, &pair).iter().all(|address| !address.is_announced));
         assert!(pair.moves_data());
     }
@@ -127,7 +121,7 @@ fn a_peer_may_come_while_nobody_follows_events() {
     skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to, to);
+        let pair = controlled(&net, to);
         let ip = net.paths[1].client_ip(to);
         let here = announce(&net, &pair, ip, &Announce::new().port(0u16)).unwrap();
         // Unlike `open`, nothing here follows events.
@@ -158,7 +152,7 @@ fn a_chosen_port_is_told_or_refused() {
             namespace.set_sysctl("net.ipv4.tcp_timestamps", value).unwrap();
         }
         for to in net.paths[0].server_ips() {
-            let pair = controlled(&net, to, to);
+            let pair = controlled(&net, to);
             let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
             let ip = net.paths[1].client_ip(to);
             // A port that is free and not the connection's own.
@@ -224,7 +218,7 @@ fn an_address_is_withdrawn_from_another_namespace() {
     skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     let ip = net.paths[0].client_ip(net.paths[0].server_v4.into());
-    let pair = controlled(&net, net.paths[0].server_v4.into(), net.paths[0].server_v4.into());
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     let other = net.paths[1].client_ip(ip);
     let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
     let here = announce(&net, &pair, other, &Announce::new()).unwrap();
@@ -244,7 +238,7 @@ fn a_fork_withdraws_nothing_of_its_parent() {
     skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     let to = IpAddr::from(net.paths[0].server_v4);
-    let pair = controlled(&net, to, to);
+    let pair = controlled(&net, to);
     let other = net.paths[1].client_ip(to);
     let here = announce(&net, &pair, other, &Announce::new()).unwrap();
     // SAFETY: the child drops one value and leaves, without running anything of the parent's.
@@ -289,7 +283,7 @@ fn the_id_of_an_announced_address_was_given_away() {
     skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to, to);
+        let pair = controlled(&net, to);
         let here = announced_and_forgotten(&net, &pair);
         let stays = open_backup(&net, &pair, 0).unwrap();
         // The ids are used in turn: this is all of them.
@@ -319,7 +313,7 @@ fn a_withdrawal_closed_a_subflow_from_another_address() {
     skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to, to);
+        let pair = controlled(&net, to);
         let here = announced_and_forgotten(&net, &pair);
         let other = LocalAddress::new(net.paths[0].client_ip(to), here.id());
         let (token, remote) = (judge::token(&pair.client), pair.client.peer_addr().unwrap());
@@ -338,7 +332,7 @@ fn an_address_that_the_peer_used_after_the_kernel_forgot_it_could_not_be_withdra
     skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to, to);
+        let pair = controlled(&net, to);
         let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
         let ip = net.paths[1].client_ip(to);
         let here = announce(&net, &pair, ip, &Announce::new().port(0u16)).unwrap();
@@ -358,8 +352,7 @@ fn an_address_that_the_peer_used_after_the_kernel_forgot_it_could_not_be_withdra
         assert_eq!(event.remote, Some(joined.remote));
         let event = next(&mut streams[1], EventKind::AddressRemoved);
         assert_eq!(event.remote_address_id, Some(id));
-        let initial = (pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap());
-        agree(&net.client, &pair.client, &[initial].into());
+        agree(&net.client, &pair.client, &initial(&pair));
         assert!(pair.moves_data());
     }
 }
@@ -373,7 +366,7 @@ fn a_peers_subflow_outlived_the_withdrawal_of_its_address() {
         // The address of the initial subflow, and of another one.
         for path in [0, 1] {
             for port in [None, Some(0u16)] {
-                let pair = controlled(&net, to, to);
+                let pair = controlled(&net, to);
                 let own = (path == 1).then(|| open_backup(&net, &pair, path).unwrap());
                 let here = net.paths[path].client_ip(to);
                 let mut options = Announce::new();
@@ -409,10 +402,7 @@ fn a_peers_subflow_outlived_the_withdrawal_of_its_address() {
                 net.client.run(|| here.withdraw()).unwrap();
                 let event = next(&mut events, EventKind::SubflowClosed);
                 assert_eq!(event.remote, Some(joined.remote), "path {path}, port {port:?}");
-                let mut stay = std::collections::BTreeSet::from([(
-                    pair.client.local_addr().unwrap(),
-                    pair.client.peer_addr().unwrap(),
-                )]);
+                let mut stay = initial(&pair);
                 stay.extend(own.map(|own| (own.local, own.remote)));
                 agree(&net.client, &pair.client, &stay);
                 assert!(pair.moves_data());

@@ -9,23 +9,13 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
-use common::judge::{self, Ends, agree, mirrored};
+use common::judge::{self, Ends, agree, ends_of as ends, mirrored};
 use common::{Pair, SOON, open_handed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::{Connect, ErrorKind, Open, Opening, Result, State, Subflow, SubflowState};
 use subflows_lab::{
     CHUNK, DropSegments, Net, WireOptions, has_sysctl, pattern, skip, skip_unless_ready, wait_until,
 };
-
-fn ends(subflow: &Subflow) -> Ends {
-    (subflow.local, subflow.remote)
-}
-
-fn controlled(net: &Net, to: IpAddr) -> Pair {
-    let pair = common::connect(net, to, &Connect::new().control(true));
-    pair.make_ready();
-    pair
-}
 
 fn kind(result: Result<()>) -> ErrorKind {
     result.unwrap_err().kind()

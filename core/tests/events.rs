@@ -4,13 +4,13 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use common::child;
 use common::judge::{self, Ends, by_ss, canonical};
-use common::{Pair, SOON, userspace};
+use common::ways::initial;
+use common::{Pair, SOON, controlled, raw, userspace};
 use subflows::{Connect, Event, EventKind, Events, Listen, Open, Subflow};
 use subflows_lab::{Namespace, Net, is_before, skip, skip_unless_ready, traffic, wait_until};
 
@@ -51,12 +51,6 @@ fn boundless(net: std::io::Result<Net>) -> Net {
     let net = net.unwrap();
     userspace(&net.server);
     net
-}
-
-fn controlled(net: &Net, to: IpAddr) -> Pair {
-    let pair = common::connect(net, to, &Connect::new().control(true));
-    pair.make_ready();
-    pair
 }
 
 fn open(net: &Net, pair: &Pair, path: usize) -> Subflow {
@@ -210,11 +204,9 @@ fn after_a_loss_whole_connections_are_reported() {
     };
     assert_eq!(tokens(EventKind::Closed), [gone]);
     assert_eq!(tokens(EventKind::Established), [judge::token(&comes.client)]);
-    let initial = (comes.client.local_addr().unwrap(), comes.client.peer_addr().unwrap());
-    let told_initial = told.iter().find(|event| {
-        event.kind == EventKind::Established && event.local.zip(event.remote) == Some(initial)
-    });
-    assert!(told_initial.is_some(), "{told:#?}");
+    let initial = initial(&comes);
+    let mut told = told.iter().filter(|event| event.kind == EventKind::Established);
+    assert!(told.any(|event| initial.contains(&ends(event))), "{initial:?}");
 }
 
 /// The reader may be a thread of another network namespace.
@@ -243,8 +235,7 @@ fn a_connection_that_ended_unheard_is_closed() {
         let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
         churn(&net, &pair);
         open(&net, &pair, 1);
-        let believed =
-            BTreeSet::from([(pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap())]);
+        let believed = initial(&pair);
         drop(pair);
         let _entered = net.client.enter().unwrap();
         wait_until(SOON, "the connection to be gone", || subflows::connection(token).is_err());
@@ -343,13 +334,8 @@ fn soon(events: &mut Events) -> Vec<Event> {
     std::iter::from_fn(next).filter(|event| !is_of_listener(event)).collect()
 }
 
-fn reset_when_closed(stream: &std::net::TcpStream) {
-    nix::sys::socket::setsockopt(
-        stream,
-        nix::sys::socket::sockopt::Linger,
-        &libc::linger { l_onoff: 1, l_linger: 0 },
-    )
-    .unwrap();
+fn kinds(told: &[Event]) -> Vec<(EventKind, bool)> {
+    told.iter().map(|event| (event.kind, event.is_resync)).collect()
 }
 
 /// The kernel does not report that a connection has ended that the peer resets. A peer that does so again
@@ -365,7 +351,7 @@ fn connections_that_the_peer_reset_were_kept_for_ever() {
         for _ in 0..RESETS {
             let pair = common::connect(&net, to, &Connect::new());
             pair.make_ready();
-            reset_when_closed(&pair.client);
+            raw::reset_when_closed(&pair.client);
             let Pair { client, mut server, .. } = pair;
             drop(client);
             std::io::Read::read(&mut server, &mut [0]).unwrap_err();
@@ -400,12 +386,11 @@ fn a_connection_that_was_being_established_was_reported_and_swallowed() {
     net.client.ip(&["neigh", "del", &ip, "dev", &interface]).unwrap();
     wait_until(SOON, "the connection", || pending.advance().unwrap());
     let client = pending.finish().unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client, server, listener };
-    pair.make_ready();
-    let told = soon(&mut events);
-    let kinds: Vec<_> = told.iter().map(|event| (event.kind, event.is_resync)).collect();
-    assert_eq!(kinds, [(EventKind::Created, false), (EventKind::Established, false)]);
+    Pair::accept(client, listener).make_ready();
+    assert_eq!(
+        kinds(&soon(&mut events)),
+        [(EventKind::Created, false), (EventKind::Established, false)]
+    );
 }
 
 #[test]
@@ -424,8 +409,7 @@ fn a_connection_that_became_ready_during_a_loss_was_never_established() {
             lose_events(&net.client);
             pair.make_ready();
             let told = soon(&mut events);
-            let kinds: Vec<_> = told.iter().map(|event| (event.kind, event.is_resync)).collect();
-            assert_eq!(kinds, [(EventKind::Lost, false), (EventKind::Established, true)]);
+            assert_eq!(kinds(&told), [(EventKind::Lost, false), (EventKind::Established, true)]);
             assert_eq!(told[1].token, Some(judge::token(&pair.client)));
         }
     }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use common::judge::{self, agree, ss_find};
+use common::judge::{self, agree};
 use common::ways::{self, AT_ONCE, initial, peer, second};
 use common::{Pair, SOON, expect_error, open_handed, raw};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -79,8 +79,7 @@ type Ending = (&'static str, fn(&mut Pair));
 /// How a connection may end while a subflow of it is being opened.
 const ENDINGS: [Ending; 4] = [
     ("the peer resets it", |pair| {
-        let at_once = [1i32, 0].map(i32::to_ne_bytes).concat();
-        raw::set(&pair.server, libc::SOL_SOCKET, libc::SO_LINGER, &at_once).unwrap();
+        raw::reset_when_closed(&pair.server);
         pair.server = pair.client.try_clone().unwrap();
     }),
     ("the peer closes it", |pair| pair.server = pair.client.try_clone().unwrap()),
@@ -127,9 +126,7 @@ fn data_on_their_way_are_waited_for() {
         let subflow = subflows::open(&pair.client, &second(&net, &pair)).unwrap();
         // One round trip for the data, two for the join.
         assert!(start.elapsed() >= 3 * ROUND_TRIP, "{:?}", start.elapsed());
-        let ends = (subflow.local, subflow.remote);
-        let found = ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
-        assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
+        judge::is_joined(&net.client, judge::token(&pair.client), &subflow);
         pair.server.read_exact(&mut [0]).unwrap();
         assert!(pair.moves_data());
     }
@@ -194,9 +191,7 @@ fn a_connection_that_is_being_made_is_waited_for() {
             let mut client = connecting.finish().unwrap();
             client.write_all(b"?").unwrap();
             let subflow = finish(&mut opening).unwrap();
-            let ends = (subflow.local, subflow.remote);
-            let found = ss_find(&net.client, judge::token(&client), ends).unwrap();
-            assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
+            judge::is_joined(&net.client, judge::token(&client), &subflow);
             let (mut server, _) = listener.accept().unwrap();
             server.read_exact(&mut [0]).unwrap();
             assert!(Pair { client, server, listener }.moves_data());
@@ -298,9 +293,7 @@ fn an_event_loop_can_drive_it_without_spinning() {
         let subflow = subflow.unwrap();
         assert!(start.elapsed() >= 2 * ROUND_TRIP, "{:?}", start.elapsed());
         assert!(steps < 60, "{steps} steps");
-        let ends = (subflow.local, subflow.remote);
-        let found = ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
-        assert!(found.flags.contains('e'), "{found:?}");
+        judge::is_joined(&net.client, judge::token(&pair.client), &subflow);
         assert!(pair.moves_data());
     }
     assert!(quickest < ROUND_TRIP, "to begin took {quickest:?}");

@@ -2,12 +2,15 @@
 
 mod common;
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::ways::{self, fails};
-use common::{Pair, connect, connect_between, connect_from_to, expect_error, open_handed};
+use common::{
+    Pair, connect, connect_between, connect_from_to, controlled, expect_error, open_handed,
+};
 use subflows::{Announce, Connect, ErrorKind, Listen, Open, Subflow};
 use subflows_lab::{Net, Path, skip_unless_ready};
 
@@ -20,6 +23,39 @@ fn addresses() -> Net {
 fn open(net: &Net, pair: &Pair, options: &Open) -> Subflow {
     let opened = net.client.run(|| subflows::open(&pair.client, options));
     opened.unwrap_or_else(|error| panic!("{options:?}: {error}"))
+}
+
+/// A controlled connection to a server that listens on every address of that family.
+fn from_any(net: &Net, listen: IpAddr, to: IpAddr) -> Pair {
+    let any = if listen.is_ipv4() { "0.0.0.0" } else { "::" }.parse().unwrap();
+    let pair = connect_from_to(&net.client, &net.server, any, to, &CONTROL());
+    pair.make_ready();
+    pair
+}
+
+/// Opens a subflow that becomes possible a moment later.
+fn open_before(
+    net: &Net,
+    pair: &Pair,
+    options: &Open,
+    late: impl Fn() -> io::Result<String>,
+) -> Subflow {
+    thread::scope(|scope| {
+        let opening = scope.spawn(|| open(net, pair, options));
+        thread::sleep(Duration::from_millis(300));
+        late().unwrap();
+        opening.join().unwrap()
+    })
+}
+
+/// Checks that `open` fails at once, and that the error contains these words.
+#[track_caller]
+fn fails_at_once(net: &Net, pair: &Pair, options: &Open, kind: ErrorKind, words: &[&str]) {
+    let (error, elapsed) = fails(net, pair, options);
+    let text = error.to_string();
+    assert_eq!(error.kind(), kind, "{text}");
+    assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
 }
 
 /// The interface that a subflow is bound to.
@@ -71,8 +107,7 @@ fn the_route_of_the_interface_chooses_the_source_address() {
             path.client_interface, path.server_v4,
         ))
         .unwrap();
-    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     let subflow = open(&net, &pair, &Open::new().interface(&path.client_interface));
     assert_eq!(subflow.local.ip(), other);
 }
@@ -89,8 +124,7 @@ fn an_address_of_the_whole_host_leaves_by_the_routing_table() {
         pair.make_ready();
         let subflow = open(&net, &pair, &Open::new());
         assert_eq!((subflow.local.ip(), interface(&net, &pair, &subflow)), (local, None));
-        let pair = connect(&net, to, &CONTROL());
-        pair.make_ready();
+        let pair = controlled(&net, to);
         let subflow = open(&net, &pair, &Open::new().local(local));
         assert_eq!((subflow.local.ip(), interface(&net, &pair, &subflow)), (local, None));
         // The peer reaches the port that is announced with it.
@@ -108,8 +142,7 @@ fn an_address_on_two_interfaces_leaves_by_the_one_that_leads_to_the_peer() {
     skip_unless_ready!();
     let net = addresses();
     let shared: IpAddr = "10.66.0.1".parse().unwrap();
-    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     // Both lead to the peer's address. The routing table takes the first.
     net.server
         .ip_batch(&format!("route add 10.66.0.1/32 via {} dev net0\n", net.paths[0].client_v4))
@@ -119,11 +152,8 @@ fn an_address_on_two_interfaces_leaves_by_the_one_that_leads_to_the_peer() {
     assert_eq!(interface(&net, &pair, &subflow).as_ref(), Some(first));
     // It takes a third one.
     net.client.ip_batch(&format!("route add {}/32 dev vip\n", net.paths[0].server_v4)).unwrap();
-    let (error, elapsed) = fails(&net, &pair, &Open::new().local(shared));
-    let text = error.to_string();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
-    assert!(text.contains("eth0") && text.contains("eth1"), "{text}");
-    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    let options = Open::new().local(shared);
+    fails_at_once(&net, &pair, &options, ErrorKind::InvalidArgument, &["eth0", "eth1"]);
 }
 
 #[test]
@@ -132,19 +162,7 @@ fn a_remote_address_alone_leaves_by_the_routing_table() {
     let net = addresses();
     let path = &net.paths[1];
     for (listen, to) in ways::ways(&net) {
-        let pair = match listen.is_ipv4() {
-            true => connect_from_to(
-                &net.client,
-                &net.server,
-                "0.0.0.0".parse().unwrap(),
-                to,
-                &CONTROL(),
-            ),
-            false => {
-                connect_from_to(&net.client, &net.server, "::".parse().unwrap(), to, &CONTROL())
-            }
-        };
-        pair.make_ready();
+        let pair = from_any(&net, listen, to);
         let peer = ways::peer(&pair).ip();
         let remote = if peer.is_ipv4() { path.server_ips()[0] } else { path.server_ips()[1] };
         let subflow = open(&net, &pair, &Open::new().remote((remote, 0)));
@@ -188,8 +206,7 @@ fn an_address_that_is_still_tentative_is_waited_for() {
     skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[1];
-    let pair = connect(&net, net.paths[0].server_v6.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v6.into());
     // An address that never becomes usable: the error names it at the timeout.
     let tentative: IpAddr = "2001:db8:2::7".parse().unwrap();
     let options = Open::new().local(tentative).timeout(Duration::from_millis(300));
@@ -242,12 +259,7 @@ fn a_route_that_is_a_moment_late_is_waited_for() {
         ] {
             route("del").unwrap();
             let start = Instant::now();
-            let subflow = thread::scope(|scope| {
-                let opening = scope.spawn(|| open(&net, &pair, &options));
-                thread::sleep(Duration::from_millis(300));
-                route("add").unwrap();
-                opening.join().unwrap()
-            });
+            let subflow = open_before(&net, &pair, &options, || route("add"));
             assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
             assert_eq!(subflow.local.ip(), path.client_ip(peer));
             assert_eq!(interface(&net, &pair, &subflow).as_deref(), Some(device));
@@ -278,12 +290,7 @@ fn a_late_route_by_the_owner_of_the_address_is_taken() {
         };
         route("del").unwrap();
         let options = Open::new().local(path.client_ip(peer));
-        let subflow = thread::scope(|scope| {
-            let opening = scope.spawn(|| open(&net, &pair, &options));
-            thread::sleep(Duration::from_millis(300));
-            route("add").unwrap();
-            opening.join().unwrap()
-        });
+        let subflow = open_before(&net, &pair, &options, || route("add"));
         assert_eq!(interface(&net, &pair, &subflow).as_deref(), Some(device));
     }
 }
@@ -324,11 +331,7 @@ fn a_link_local_address_without_an_interface_is_refused_by_name() {
         (Open::new().interface("eth1"), ["eth0", "eth1"]),
     ];
     for (options, names) in refused {
-        let (error, elapsed) = fails(&net, &pair, &options);
-        let text = error.to_string();
-        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
-        assert!(names.iter().all(|name| text.contains(name)), "{text}");
-        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+        fails_at_once(&net, &pair, &options, ErrorKind::InvalidArgument, &names);
     }
     let port = pair.listener.local_addr().unwrap().port();
     let bare = with_port(bare, port);
@@ -394,16 +397,10 @@ fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
     let net = open_handed(Net::two_subnets().unwrap());
     net.server.set_sysctl("net.mptcp.allow_join_initial_addr_port", "0").unwrap();
     for (listen, to) in ways::ways(&net) {
-        let any = if listen.is_ipv4() { "0.0.0.0" } else { "::" };
-        let any = any.parse().unwrap();
-        let pair = connect_from_to(&net.client, &net.server, any, to, &CONTROL());
-        pair.make_ready();
+        let pair = from_any(&net, listen, to);
         let path = &net.paths[1];
         for options in [Open::new(), Open::new().interface(&path.client_interface)] {
-            let (error, elapsed) = fails(&net, &pair, &options);
-            assert_eq!(error.kind(), ErrorKind::PeerLimit, "{error}");
-            assert!(error.to_string().contains("initial address"), "{error}");
-            assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+            fails_at_once(&net, &pair, &options, ErrorKind::PeerLimit, &["initial address"]);
         }
         // Another address of the peer.
         let [v4, v6] = path.server_ips();
@@ -416,8 +413,7 @@ fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
 fn a_route_that_rejects_packets_is_named() {
     skip_unless_ready!();
     let net = addresses();
-    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     for (what, to) in [("prohibit", "198.51.100.1"), ("blackhole", "198.51.100.2")] {
         net.client.ip(&["route", "add", what, to]).unwrap();
         let to: SocketAddr = (to.parse::<IpAddr>().unwrap(), 5000).into();
@@ -436,8 +432,7 @@ fn the_far_end_of_a_point_to_point_link_needs_no_route() {
     let net = open_handed(Net::two_subnets().unwrap());
     let path = &net.paths[1];
     let device = path.client_interface.as_str();
-    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     // No route at all: the address of the peer's other interface is a neighbour on this one.
     net.client.ip(&["route", "flush", "table", "main"]).unwrap();
     for options in [Open::new().interface(device), Open::new().local(path.client_v4)] {

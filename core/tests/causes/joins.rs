@@ -7,7 +7,7 @@ use subflows::{Connect, ErrorKind, Open, Opening, Subflow, SubflowState};
 use subflows_lab::{DropSegments, Net, StripMptcp, WireOptions, skip_unless_ready, wait_until};
 
 use crate::common::ways::{peer, pull_cable, second};
-use crate::common::{Pair, SOON, connect, open_handed, raw};
+use crate::common::{self, Pair, SOON, open_handed, raw};
 use crate::told;
 
 /// A controlled connection of each family, over a network whose second path is a wire.
@@ -17,10 +17,7 @@ fn wires() -> Net {
 }
 
 fn controlled(net: &Net) -> Vec<Pair> {
-    let connected = |to| connect(net, to, &Connect::new().control(true));
-    let pairs: Vec<Pair> = net.paths[0].server_ips().into_iter().map(connected).collect();
-    pairs.iter().for_each(Pair::make_ready);
-    pairs
+    net.paths[0].server_ips().map(|to| common::controlled(net, to)).into()
 }
 
 fn finished(mut opening: Opening<&TcpStream>) -> Result<Subflow, subflows::Error> {

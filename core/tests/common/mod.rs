@@ -73,6 +73,13 @@ pub fn connect(net: &Net, to: IpAddr, options: &Connect) -> Pair {
     connect_between(&net.client, &net.server, to, options)
 }
 
+/// As [`connect`], under control and ready for more subflows.
+pub fn controlled(net: &Net, to: IpAddr) -> Pair {
+    let pair = connect(net, to, &Connect::new().control(true));
+    pair.make_ready();
+    pair
+}
+
 pub fn connect_between(
     client: &Namespace,
     server: &Namespace,

@@ -21,6 +21,7 @@ use subflows::{Family, Listen, Open};
 use subflows_lab::{Namespace, path_manager_setting};
 
 use common::LOOPBACK;
+use common::ways::initial;
 
 /// The setting that is switched, read without the library.
 fn setting(namespace: &Namespace) -> String {
@@ -65,7 +66,8 @@ fn prove(namespace: &Namespace, sock: OwnedFd, ip: IpAddr) -> Pair {
     let pair = connected(namespace, sock, ip);
     let extra = namespace.run(|| subflows::open(&pair.client, &Open::new())).unwrap();
     let shown = judge::by_ss(namespace, judge::token(&pair.client));
-    let initial = (pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap());
-    assert_eq!(shown, BTreeSet::from([initial, (extra.local, extra.remote)]));
+    let mut expected = initial(&pair);
+    expected.insert(judge::ends_of(&extra));
+    assert_eq!(shown, expected);
     pair
 }

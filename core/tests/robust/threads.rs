@@ -9,7 +9,8 @@ use std::thread;
 use subflows::{ErrorKind, Open, Subflow};
 use subflows_lab::{Net, skip_unless_ready};
 
-use super::common::judge::{self, Ends};
+use super::common::judge::{self, Ends, ends_of as ends};
+use super::common::ways::initial;
 use super::common::{Pair, open_handed};
 use super::{close, controlled, open, second};
 
@@ -97,10 +98,6 @@ fn reads(pair: &Pair, is_over: &AtomicBool) {
     }
 }
 
-fn ends(subflow: &Subflow) -> Ends {
-    (subflow.local, subflow.remote)
-}
-
 #[test]
 fn eight_that_open_at_once_open_eight() {
     skip_unless_ready!();
@@ -141,7 +138,7 @@ fn open_eight(net: &Net, pair: &Pair, options: &Open, local: IpAddr) {
         let same = listed.iter().find(|listed| listed.id == subflow.id).unwrap();
         assert_eq!(ends(same), ends(subflow), "the id belongs to another subflow");
     }
-    expected.insert((pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap()));
+    expected.extend(initial(pair));
     judge::agree(&net.client, &pair.client, &expected);
     judge::agree(&net.server, &pair.server, &judge::mirrored(&expected));
     assert!(pair.moves_data());

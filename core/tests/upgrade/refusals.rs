@@ -46,8 +46,7 @@ fn a_socket_in_use_is_refused() {
 
         // The peer has reset this connection, but the socket is not new: the program may want to
         // read the error.
-        let linger = [1i32.to_ne_bytes(), 0i32.to_ne_bytes()].concat();
-        raw::set(&pair.server, libc::SOL_SOCKET, libc::SO_LINGER, &linger).unwrap();
+        raw::reset_when_closed(&pair.server);
         drop(pair.server);
         subflows_lab::wait_until(super::SOON, "the reset", || {
             raw::get(&pair.client, libc::IPPROTO_TCP, libc::TCP_INFO).unwrap()[0] == 7

@@ -4,15 +4,15 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
 use common::judge::{self, Ends, agree, ends_of as ends, mirrored};
-use common::{Pair, SOON, open_handed};
+use common::{Pair, SOON, controlled, networks, open_handed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use subflows::{Connect, ErrorKind, Open, Opening, Result, State, Subflow, SubflowState};
+use subflows::{ErrorKind, Open, Opening, Result, State, Subflow, SubflowState};
 use subflows_lab::{
     CHUNK, DropSegments, Net, WireOptions, has_sysctl, pattern, skip, skip_unless_ready, wait_until,
 };
@@ -52,8 +52,7 @@ fn an_initial_subflow_over_a_dead_path_is_not_counted() {
 #[test]
 fn one_that_is_being_opened_can_be_closed() {
     skip_unless_ready!();
-    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
-        let net = open_handed(net.unwrap());
+    for net in networks() {
         for to in net.paths[0].server_ips() {
             let pair = controlled(&net, to);
             net.paths[1].pull_cable().unwrap();

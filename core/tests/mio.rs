@@ -7,9 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use common::judge::{self, ss_find};
+use common::judge;
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{SOON, open_handed};
+use common::{SOON, networks, open_handed};
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -119,10 +119,6 @@ fn listen(net: &Net, ip: IpAddr) -> TcpListener {
     TcpListener::from_std(listener)
 }
 
-fn networks() -> [Net; 3] {
-    [Net::two_subnets(), Net::laptop(), Net::far()].map(|net| open_handed(net.unwrap()))
-}
-
 #[test]
 fn sockets_connect_accept_and_carry_by_edges() {
     skip_unless_ready!();
@@ -146,8 +142,7 @@ fn sockets_connect_accept_and_carry_by_edges() {
             let (subflow, _) = edges.open(Opening::begin(&client, &options).unwrap());
             let subflow = subflow.unwrap();
             let token = subflows::info(&client).unwrap().token;
-            let found = ss_find(&net.client, token, (subflow.local, subflow.remote)).unwrap();
-            assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
+            judge::is_joined(&net.client, token, &subflow);
             edges.exchange(&client, &server);
             // The subflow that is left carries data as well.
             let initial = subflows::list(&client).unwrap()[0].id;

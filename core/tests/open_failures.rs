@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use common::ways::{self, fails, peer, second};
-use common::{Pair, expect_error, open_handed, raw};
+use common::{Pair, expect_error, networks, open_handed, raw};
 use nix::sys::socket::{SockaddrStorage, connect};
 use subflows::{Connect, ErrorKind, Listen, Open};
 use subflows_lab::{Net, skip_unless_ready};
@@ -75,8 +75,7 @@ fn a_socket_for_ipv6_alone_takes_no_ipv4() {
 #[test]
 fn before_the_first_byte_it_is_not_ready() {
     skip_unless_ready!();
-    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
-        let net = open_handed(net.unwrap());
+    for net in networks() {
         for pair in ways::connected(&net, &Connect::new().control(true)) {
             let _entered = net.client.enter().unwrap();
             for options in [Open::new(), second(&net, &pair)] {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::judge::{self, agree};
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{Pair, SOON, expect_error, open_handed, raw};
+use common::{Pair, SOON, expect_error, networks, open_handed, raw};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::{Connect, Connecting, Error, ErrorKind, Listen, Open, Opening, Result, Subflow};
 use subflows_lab::{Net, skip_unless_ready, wait_until};
@@ -46,8 +46,7 @@ fn client_of(pair: &Pair) -> OwnedFd {
 fn one_that_is_given_up_leaves_nothing() {
     skip_unless_ready!();
     let ends: [fn(Opening<&OwnedFd>); 2] = [|opening| opening.cancel(), |opening| drop(opening)];
-    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
-        let net = open_handed(net.unwrap());
+    for net in networks() {
         for pair in ways::controlled(&net) {
             ways::pull_cable(&net, 1);
             let _entered = net.client.enter().unwrap();

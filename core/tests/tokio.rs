@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use common::judge::{self, ss_find};
+use common::judge;
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{Pair, SOON, child, expect_error, open_handed, userspace};
+use common::{Pair, SOON, child, expect_error, networks, open_handed, userspace};
 use subflows::tokio::{connect, listen, next_event, open};
-use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open, Subflow};
+use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open};
 use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,10 +29,6 @@ fn runtimes(namespace: &Namespace) -> [Runtime; 2] {
     let mut many = Builder::new_multi_thread();
     let many = many.worker_threads(2).on_thread_start(enter).enable_all();
     [Builder::new_current_thread().enable_all().build().unwrap(), many.build().unwrap()]
-}
-
-fn networks() -> [Net; 3] {
-    [Net::two_subnets(), Net::laptop(), Net::far()].map(|net| open_handed(net.unwrap()))
 }
 
 /// A listener of the server on this runtime.
@@ -73,11 +69,6 @@ async fn news(events: &mut Events) -> Event {
     }
 }
 
-fn is_joined(net: &Net, token: u32, subflow: &Subflow) -> bool {
-    let found = ss_find(&net.client, token, (subflow.local, subflow.remote));
-    found.is_some_and(|found| found.state == "ESTAB" && found.flags.contains('e'))
-}
-
 #[test]
 fn connecting_opening_and_following_work() {
     skip_unless_ready!();
@@ -92,7 +83,7 @@ fn connecting_opening_and_following_work() {
                     let token = subflows::info(&client).unwrap().token;
                     let mut events = subflows::events(&client).unwrap();
                     let subflow = open(&client, &options).await.unwrap();
-                    assert!(is_joined(&net, token, &subflow), "{subflow:?}");
+                    judge::is_joined(&net.client, token, &subflow);
                     exchange(&mut client, &mut server).await;
                     let event = news(&mut events).await;
                     assert_eq!(event.kind, EventKind::SubflowEstablished, "{event:?}");

@@ -41,6 +41,11 @@ pub fn open_handed(net: Net) -> Net {
     net
 }
 
+/// Networks in which waits differ: cables, routers, and long ways.
+pub fn networks() -> [Net; 3] {
+    [Net::two_subnets(), Net::laptop(), Net::far()].map(|net| open_handed(net.unwrap()))
+}
+
 /// Makes programs manage the paths of every connection that begins in this namespace.
 pub fn userspace(namespace: &Namespace) {
     let setting = path_manager_setting();

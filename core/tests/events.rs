@@ -386,7 +386,8 @@ fn a_connection_that_was_being_established_was_reported_and_swallowed() {
     net.client.ip(&["neigh", "del", &ip, "dev", &interface]).unwrap();
     wait_until(SOON, "the connection", || pending.advance().unwrap());
     let client = pending.finish().unwrap();
-    Pair::accept(client, listener).make_ready();
+    let pair = Pair::accept(client, listener);
+    pair.make_ready();
     assert_eq!(
         kinds(&soon(&mut events)),
         [(EventKind::Created, false), (EventKind::Established, false)]

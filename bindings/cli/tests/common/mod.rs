@@ -2,7 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 use std::ffi::OsStr;
-use std::fs::Permissions;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -100,8 +100,9 @@ pub struct Folder(TempDir);
 
 impl Folder {
     pub fn new() -> Folder {
-        let everything = Permissions::from_mode(0o777);
-        Folder(tempfile::Builder::new().permissions(everything).tempdir().unwrap())
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        Folder(folder)
     }
 
     pub fn path(&self) -> &Path {

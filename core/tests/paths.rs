@@ -359,22 +359,6 @@ fn a_link_local_address_without_an_interface_is_refused_by_name() {
 }
 
 #[test]
-fn a_local_address_of_another_family_is_an_invalid_argument() {
-    skip_unless_ready!();
-    let net = addresses();
-    let [to_v4, to_v6] = net.paths[0].server_ips();
-    for (to, local) in
-        [(to_v4, net.paths[0].client_ip(to_v6)), (to_v6, net.paths[0].client_ip(to_v4))]
-    {
-        let options = Connect::new().local((local, 0));
-        expect_error(
-            net.client.run(|| subflows::connect((to, 1), &options)),
-            ErrorKind::InvalidArgument,
-        );
-    }
-}
-
-#[test]
 fn a_connection_without_a_path_is_ready_for_one() {
     skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());

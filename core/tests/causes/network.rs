@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use subflows::{Connect, ErrorKind, Open};
 use subflows_lab::{Net, skip_unless_ready};
 
-use crate::common::{connect, open_handed};
+use crate::common::{controlled, open_handed};
 use crate::told;
 
 /// `prohibit` was once reported as a missing privilege, to root; `blackhole` as a number to look up.
@@ -18,8 +18,7 @@ fn a_route_that_rejects_is_named_by_its_type() {
         net.client.ip(&["-6", "route", "add", kind, &format!("2001:db8:f:{place}::/64")]).unwrap();
     }
     for to in net.paths[0].server_ips() {
-        let pair = connect(&net, to, &Connect::new().control(true));
-        pair.make_ready();
+        let pair = controlled(&net, to);
         let _entered = net.client.enter().unwrap();
         for (place, kind) in ["prohibit", "blackhole", "unreachable"].into_iter().enumerate() {
             let remote: IpAddr = match to {
@@ -51,8 +50,7 @@ fn a_firewall_that_rejects_is_not_a_missing_privilege() {
     ];
     for (family, answer) in answers {
         let to = net.paths[0].server_ips()[usize::from(family == "ip6")];
-        let pair = connect(&net, to, &Connect::new().control(true));
-        pair.make_ready();
+        let pair = controlled(&net, to);
         net.server
             .nft(&format!(
                 "table {family} refuse {{ chain i {{ type filter hook input priority 0; \

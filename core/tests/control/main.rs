@@ -11,7 +11,6 @@ mod kept;
 mod refused;
 mod rights;
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};

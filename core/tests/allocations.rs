@@ -7,7 +7,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use subflows::{Connect, ErrorKind, Open};
+use subflows::{ErrorKind, Open};
 use subflows_lab::Net;
 
 /// Counts what the calling thread allocates.
@@ -44,8 +44,7 @@ fn allocations<T>(work: impl FnOnce() -> T) -> (usize, T) {
 fn list_allocates_once_and_info_never() {
     subflows_lab::skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
-    let pair = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new().control(true));
-    pair.make_ready();
+    let pair = common::controlled(&net, net.paths[0].server_v4.into());
     let _inside = net.client.enter().unwrap();
     subflows::open(&pair.client, &Open::new().local(net.paths[1].client_v4)).unwrap();
     // Probes that run once per process run here.

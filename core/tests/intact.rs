@@ -141,8 +141,7 @@ fn messages_after_open_behind_routers() {
 /// joined, while the server's socket is locked. Returns whether the message arrived as sent;
 /// `None` if the machine was too slow for the test.
 fn play_with_locked_server(net: &Net, to: IpAddr, trap: &Trap, body: &[u8]) -> Option<bool> {
-    let pair = common::connect(net, to, &Connect::new().control(true));
-    pair.make_ready();
+    let pair = common::controlled(net, to);
     let is_joined = || {
         let subflows = subflows::list(&pair.client).unwrap();
         subflows.len() == 2 && subflows::details(&pair.client, subflows[1].id).unwrap().is_joined
@@ -239,8 +238,7 @@ fn a_transfer_during_which_subflows_come_and_go() {
     skip_unless_ready!();
     let net = open_handed(Net::three_paths().unwrap());
     for to in net.paths[0].server_ips() {
-        let pair = common::connect(&net, to, &Connect::new().control(true));
-        pair.make_ready();
+        let pair = common::controlled(&net, to);
         let transfer = Transfer::start(&pair.client, &pair.server, 0);
         net.client.run(|| {
             for path in net.paths.iter().cycle().skip(1).take(plays() * 2) {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use subflows::{Connect, ConnectionsOptions, Details, Subflow};
+use subflows::{ConnectionsOptions, Details, Subflow};
 use subflows_lab::{Net, skip_unless_ready, wait_until};
 
 use crate::common::ways::{pull_cable, second};

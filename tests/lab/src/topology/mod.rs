@@ -150,62 +150,39 @@ fn default_routes(device: &str, v4: Ipv4Addr, v6: Ipv6Addr, metric: usize) -> St
     )
 }
 
-/// The named networks, for scripts that choose one by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Topology {
-    /// [`Net::two_subnets`]
-    TwoSubnets,
-    /// [`Net::laptop`]
-    Laptop,
-    /// [`Net::three_paths`]
-    ThreePaths,
-    /// [`Net::far`]
-    Far,
-    /// [`Net::strict_laptop`]
-    StrictLaptop,
-    /// [`Net::addresses`]
-    Addresses,
-    /// [`Net::link_local_only`]
-    LinkLocalOnly,
+macro_rules! topologies {
+    ($($topology:ident = $build:ident $name:literal;)*) => {
+        /// The named networks, for scripts that choose one by its name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Topology {
+            $(#[doc = concat!("[`Net::", stringify!($build), "`]")] $topology,)*
+        }
+
+        impl Topology {
+            /// All networks.
+            pub const ALL: [Topology; [$($name),*].len()] = [$(Topology::$topology),*];
+
+            /// Its name on command lines.
+            pub fn name(self) -> &'static str {
+                match self { $(Topology::$topology => $name),* }
+            }
+
+            /// Builds the network.
+            pub fn build(self) -> io::Result<Net> {
+                match self { $(Topology::$topology => Net::$build()),* }
+            }
+        }
+    };
 }
 
-impl Topology {
-    /// All networks.
-    pub const ALL: [Topology; 7] = [
-        Topology::TwoSubnets,
-        Topology::Laptop,
-        Topology::ThreePaths,
-        Topology::Far,
-        Topology::StrictLaptop,
-        Topology::Addresses,
-        Topology::LinkLocalOnly,
-    ];
-
-    /// Its name on command lines.
-    pub fn name(self) -> &'static str {
-        match self {
-            Topology::TwoSubnets => "two subnets",
-            Topology::Laptop => "laptop",
-            Topology::ThreePaths => "three paths",
-            Topology::Far => "far",
-            Topology::StrictLaptop => "strict laptop",
-            Topology::Addresses => "addresses",
-            Topology::LinkLocalOnly => "link-local only",
-        }
-    }
-
-    /// Builds the network.
-    pub fn build(self) -> io::Result<Net> {
-        match self {
-            Topology::TwoSubnets => Net::two_subnets(),
-            Topology::Laptop => Net::laptop(),
-            Topology::ThreePaths => Net::three_paths(),
-            Topology::Far => Net::far(),
-            Topology::StrictLaptop => Net::strict_laptop(),
-            Topology::Addresses => Net::addresses(),
-            Topology::LinkLocalOnly => Net::link_local_only(),
-        }
-    }
+topologies! {
+    TwoSubnets = two_subnets "two subnets";
+    Laptop = laptop "laptop";
+    ThreePaths = three_paths "three paths";
+    Far = far "far";
+    StrictLaptop = strict_laptop "strict laptop";
+    Addresses = addresses "addresses";
+    LinkLocalOnly = link_local_only "link-local only";
 }
 
 impl fmt::Display for Topology {

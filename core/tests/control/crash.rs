@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
@@ -16,7 +16,7 @@ use subflows_lab::{Namespace, path_manager_setting, skip_unless_ready, wait_unti
 
 use crate::common::child::{Guarded, helper, only_as_child};
 use crate::common::deny::die_at;
-use crate::common::{SOON, raw};
+use crate::common::SOON;
 use crate::{LOOPBACK, prove, setting, socket, taken};
 
 /// How often each of the two is killed.
@@ -261,8 +261,12 @@ fn if_both_are_killed_the_next_taker_sets_back() {
 /// The journal of the namespace, with its cookie in the name.
 fn journal(sock: &impl AsFd) -> std::path::PathBuf {
     const SO_NETNS_COOKIE: i32 = 71;
-    let cookie = raw::get(sock, libc::SOL_SOCKET, SO_NETNS_COOKIE).unwrap();
-    let cookie = u64::from_ne_bytes(cookie.try_into().unwrap());
+    let (mut cookie, mut length) = (0u64, size_of::<u64>() as libc::socklen_t);
+    let (fd, pointer) = (sock.as_fd().as_raw_fd(), (&raw mut cookie).cast());
+    // SAFETY: the pointer and the length describe `cookie`.
+    let read =
+        unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE, pointer, &mut length) };
+    assert_eq!(read, 0);
     format!("/run/subflows/path-manager.{cookie}").into()
 }
 

@@ -14,9 +14,9 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use subflows_lab::{Namespace, path_manager_setting, skip_unless_ready, wait_until};
 
+use crate::common::SOON;
 use crate::common::child::{Guarded, helper, only_as_child};
 use crate::common::deny::die_at;
-use crate::common::SOON;
 use crate::{LOOPBACK, prove, setting, socket, taken};
 
 /// How often each of the two is killed.

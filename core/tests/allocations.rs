@@ -7,7 +7,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use subflows::{Connect, ErrorKind, Open};
+use subflows::{ErrorKind, Open};
 use subflows_lab::Net;
 
 /// Counts what the calling thread allocates.
@@ -42,12 +42,9 @@ fn allocations<T>(work: impl FnOnce() -> T) -> (usize, T) {
 
 #[test]
 fn list_allocates_once_and_info_never() {
-    if !subflows_lab::ready() {
-        return;
-    }
+    subflows_lab::skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
-    let pair = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new().control(true));
-    pair.make_ready();
+    let pair = common::controlled(&net, net.paths[0].server_v4.into());
     let _inside = net.client.enter().unwrap();
     subflows::open(&pair.client, &Open::new().local(net.paths[1].client_v4)).unwrap();
     // Probes that run once per process run here.
@@ -63,9 +60,7 @@ fn list_allocates_once_and_info_never() {
 /// To find that a connection has ended, the library once listed all connections.
 #[test]
 fn a_look_up_that_finds_nothing_lists_nothing() {
-    if !subflows_lab::ready() {
-        return;
-    }
+    subflows_lab::skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let _inside = net.client.enter().unwrap();
     let look = || subflows::connection(0).unwrap_err().kind();

@@ -8,25 +8,19 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use common::judge::{self, agree};
-use common::{Pair, SOON, open_handed, userspace};
+use common::ways::initial;
+use common::{Pair, SOON, controlled, expect_error, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
-use subflows::{Address, Announce, Announced, Connect, ErrorKind, Event, EventKind, Events};
+use subflows::{Address, Announce, Announced, ErrorKind, Event, EventKind, Events};
 use subflows::{Open, Result, Subflow};
 use subflows_lab::traffic;
-use subflows_lab::{Net, oracle, ready, wait_until};
+use subflows_lab::{Net, oracle, skip_unless_ready, wait_until};
 
 /// A network in which programs control the connections of both ends.
 fn both_decide(net: std::io::Result<Net>) -> Net {
     let net = open_handed(net.unwrap());
     userspace(&net.server);
     net
-}
-
-fn controlled(net: &Net, listen: IpAddr, to: IpAddr) -> Pair {
-    let options = Connect::new().control(true);
-    let pair = common::connect_from_to(&net.client, &net.server, listen, to, &options);
-    pair.make_ready();
-    pair
 }
 
 fn announce(net: &Net, pair: &Pair, ip: IpAddr, options: &Announce) -> Result<Announced> {
@@ -52,7 +46,7 @@ fn addresses(net: &Net, pair: &Pair) -> Vec<Address> {
 
 /// An announced address with a port, and the subflow that the server opened towards it.
 fn joined(net: &Net, to: IpAddr) -> (Pair, Events, Announced, Subflow) {
-    let pair = controlled(net, to, to);
+    let pair = controlled(net, to);
     let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
     let ip = net.paths[1].client_ip(to);
     let here = announce(net, &pair, ip, &Announce::new().port(0u16)).unwrap();
@@ -69,9 +63,7 @@ fn joined(net: &Net, to: IpAddr) -> (Pair, Events, Announced, Subflow) {
 
 #[test]
 fn an_announced_address_is_known_until_its_handle_is_dropped() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let (pair, mut events, here, subflow) = joined(&net, to);
@@ -92,7 +84,7 @@ fn an_announced_address_is_known_until_its_handle_is_dropped() {
         assert_eq!(next(&mut events, EventKind::AddressRemoved).remote_address_id, Some(id));
         let event = next(&mut events, EventKind::SubflowClosed);
         assert_eq!((event.local, event.remote), (Some(subflow.local), Some(subflow.remote)));
-        agree(&net.client, &pair.client, &[(own, pair.client.peer_addr().unwrap())].into());
+        agree(&net.client, &pair.client, &initial(&pair));
         assert!(addresses(&net, &pair).iter().all(|address| !address.is_announced));
         assert!(pair.moves_data());
     }
@@ -100,9 +92,7 @@ fn an_announced_address_is_known_until_its_handle_is_dropped() {
 
 #[test]
 fn the_descriptor_becomes_readable_for_strangers_and_not_for_the_peer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     let to = net.paths[0].server_ips()[0];
     let (_pair, _events, here, _subflow) = joined(&net, to);
@@ -128,12 +118,10 @@ fn the_descriptor_becomes_readable_for_strangers_and_not_for_the_peer() {
 /// the handle does not follow them.
 #[test]
 fn a_peer_may_come_while_nobody_follows_events() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to, to);
+        let pair = controlled(&net, to);
         let ip = net.paths[1].client_ip(to);
         let here = announce(&net, &pair, ip, &Announce::new().port(0u16)).unwrap();
         // Unlike `open`, nothing here follows events.
@@ -156,9 +144,7 @@ fn a_peer_may_come_while_nobody_follows_events() {
 /// caller.
 #[test]
 fn a_chosen_port_is_told_or_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for has_timestamps in [false, true] {
         let net = both_decide(Net::two_subnets());
         for namespace in [&net.client, &net.server] {
@@ -166,7 +152,7 @@ fn a_chosen_port_is_told_or_refused() {
             namespace.set_sysctl("net.ipv4.tcp_timestamps", value).unwrap();
         }
         for to in net.paths[0].server_ips() {
-            let pair = controlled(&net, to, to);
+            let pair = controlled(&net, to);
             let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
             let ip = net.paths[1].client_ip(to);
             // A port that is free and not the connection's own.
@@ -191,24 +177,22 @@ fn a_chosen_port_is_told_or_refused() {
 
 #[test]
 fn a_port_that_is_taken_is_not_announced() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let (pair, _events, here, _) = joined(&net, to);
         let taken = Announce::new().port(here.address().port());
-        let error = announce(&net, &pair, here.address().ip(), &taken).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::AddressNotAvailable, "{error}");
+        expect_error(
+            announce(&net, &pair, here.address().ip(), &taken),
+            ErrorKind::AddressNotAvailable,
+        );
         assert!(pair.moves_data());
     }
 }
 
 #[test]
 fn an_address_of_a_connection_that_has_ended_cannot_be_withdrawn() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let (pair, _events, here, _) = joined(&net, to);
@@ -216,8 +200,7 @@ fn an_address_of_a_connection_that_has_ended_cannot_be_withdrawn() {
         drop(pair);
         let has_ended = || subflows::connection(token).is_err();
         wait_until(SOON, "the connection to end", || net.client.run(has_ended));
-        let error = net.client.run(|| here.withdraw()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        expect_error(net.client.run(|| here.withdraw()), ErrorKind::Closed);
     }
 }
 
@@ -232,12 +215,10 @@ fn is_announced(net: &Net, pair: &Pair, ip: IpAddr) -> bool {
 /// address announced for ever, or withdraw an address of another connection.
 #[test]
 fn an_address_is_withdrawn_from_another_namespace() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     let ip = net.paths[0].client_ip(net.paths[0].server_v4.into());
-    let pair = controlled(&net, net.paths[0].server_v4.into(), net.paths[0].server_v4.into());
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     let other = net.paths[1].client_ip(ip);
     let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
     let here = announce(&net, &pair, other, &Announce::new()).unwrap();
@@ -254,12 +235,10 @@ fn an_address_is_withdrawn_from_another_namespace() {
 /// withdraw the address of its parent.
 #[test]
 fn a_fork_withdraws_nothing_of_its_parent() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     let to = IpAddr::from(net.paths[0].server_v4);
-    let pair = controlled(&net, to, to);
+    let pair = controlled(&net, to);
     let other = net.paths[1].client_ip(to);
     let here = announce(&net, &pair, other, &Announce::new()).unwrap();
     // SAFETY: the child drops one value and leaves, without running anything of the parent's.
@@ -301,12 +280,10 @@ fn announced_and_forgotten(net: &Net, pair: &Pair) -> Announced {
 /// The id was given to a subflow from another address, which the withdrawal then closed.
 #[test]
 fn the_id_of_an_announced_address_was_given_away() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to, to);
+        let pair = controlled(&net, to);
         let here = announced_and_forgotten(&net, &pair);
         let stays = open_backup(&net, &pair, 0).unwrap();
         // The ids are used in turn: this is all of them.
@@ -333,20 +310,17 @@ fn the_id_of_an_announced_address_was_given_away() {
 /// Another process is not bound to what this one remembers.
 #[test]
 fn a_withdrawal_closed_a_subflow_from_another_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to, to);
+        let pair = controlled(&net, to);
         let here = announced_and_forgotten(&net, &pair);
         let other = LocalAddress::new(net.paths[0].client_ip(to), here.id());
         let (token, remote) = (judge::token(&pair.client), pair.client.peer_addr().unwrap());
         net.client.run(|| PathManagerSocket::open()?.create(token, &other, remote)).unwrap();
         let live = || net.client.run(|| subflows::list(&pair.client)).unwrap().len();
         wait_until(SOON, "the subflow", || live() == 2);
-        let error = net.client.run(|| here.withdraw()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidState, "{error}");
+        expect_error(net.client.run(|| here.withdraw()), ErrorKind::InvalidState);
         assert_eq!(live(), 2);
         assert!(pair.moves_data());
     }
@@ -355,12 +329,10 @@ fn a_withdrawal_closed_a_subflow_from_another_address() {
 /// The kernel chose another id for the address, and then refused to announce it with the former one.
 #[test]
 fn an_address_that_the_peer_used_after_the_kernel_forgot_it_could_not_be_withdrawn() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to, to);
+        let pair = controlled(&net, to);
         let mut events = net.server.run(|| subflows::events(&pair.server)).unwrap();
         let ip = net.paths[1].client_ip(to);
         let here = announce(&net, &pair, ip, &Announce::new().port(0u16)).unwrap();
@@ -380,8 +352,7 @@ fn an_address_that_the_peer_used_after_the_kernel_forgot_it_could_not_be_withdra
         assert_eq!(event.remote, Some(joined.remote));
         let event = next(&mut streams[1], EventKind::AddressRemoved);
         assert_eq!(event.remote_address_id, Some(id));
-        let initial = (pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap());
-        agree(&net.client, &pair.client, &[initial].into());
+        agree(&net.client, &pair.client, &initial(&pair));
         assert!(pair.moves_data());
     }
 }
@@ -389,15 +360,13 @@ fn an_address_that_the_peer_used_after_the_kernel_forgot_it_could_not_be_withdra
 /// The kernel assigns the id of an own subflow to the peer's subflow to the same address.
 #[test]
 fn a_peers_subflow_outlived_the_withdrawal_of_its_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         // The address of the initial subflow, and of another one.
         for path in [0, 1] {
             for port in [None, Some(0u16)] {
-                let pair = controlled(&net, to, to);
+                let pair = controlled(&net, to);
                 let own = (path == 1).then(|| open_backup(&net, &pair, path).unwrap());
                 let here = net.paths[path].client_ip(to);
                 let mut options = Announce::new();
@@ -433,10 +402,7 @@ fn a_peers_subflow_outlived_the_withdrawal_of_its_address() {
                 net.client.run(|| here.withdraw()).unwrap();
                 let event = next(&mut events, EventKind::SubflowClosed);
                 assert_eq!(event.remote, Some(joined.remote), "path {path}, port {port:?}");
-                let mut stay = std::collections::BTreeSet::from([(
-                    pair.client.local_addr().unwrap(),
-                    pair.client.peer_addr().unwrap(),
-                )]);
+                let mut stay = initial(&pair);
                 stay.extend(own.map(|own| (own.local, own.remote)));
                 agree(&net.client, &pair.client, &stay);
                 assert!(pair.moves_data());

@@ -4,28 +4,18 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
-use common::judge::{self, Ends, agree, mirrored};
-use common::{Pair, SOON, open_handed};
+use common::judge::{self, Ends, agree, ends_of as ends, mirrored};
+use common::{Pair, SOON, controlled, networks, open_handed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use subflows::{Connect, ErrorKind, Open, Opening, Result, State, Subflow, SubflowState};
+use subflows::{ErrorKind, Open, Opening, Result, State, Subflow, SubflowState};
 use subflows_lab::{
-    CHUNK, DropSegments, Net, WireOptions, has_sysctl, pattern, ready, skip, wait_until,
+    CHUNK, DropSegments, Net, WireOptions, has_sysctl, pattern, skip, skip_unless_ready, wait_until,
 };
-
-fn ends(subflow: &Subflow) -> Ends {
-    (subflow.local, subflow.remote)
-}
-
-fn controlled(net: &Net, to: IpAddr) -> Pair {
-    let pair = common::connect(net, to, &Connect::new().control(true));
-    pair.make_ready();
-    pair
-}
 
 fn kind(result: Result<()>) -> ErrorKind {
     result.unwrap_err().kind()
@@ -43,9 +33,7 @@ fn both_have(net: &Net, pair: &Pair, expected: &[&Subflow]) {
 /// The kernel keeps an initial subflow until the peer acknowledges its end, and counts it.
 #[test]
 fn an_initial_subflow_over_a_dead_path_is_not_counted() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for to in net.paths[0].server_ips() {
         let pair = controlled(&net, to);
@@ -63,11 +51,8 @@ fn an_initial_subflow_over_a_dead_path_is_not_counted() {
 
 #[test]
 fn one_that_is_being_opened_can_be_closed() {
-    if !ready() {
-        return;
-    }
-    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
-        let net = open_handed(net.unwrap());
+    skip_unless_ready!();
+    for net in networks() {
         for to in net.paths[0].server_ips() {
             let pair = controlled(&net, to);
             net.paths[1].pull_cable().unwrap();
@@ -139,9 +124,7 @@ fn joined(mut opening: Opening<impl AsFd>) -> Subflow {
 /// or has not yet received the last segment.
 #[test]
 fn the_last_joined_one_went_while_another_was_only_answered() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     answered_only(|net, pair, opening, drops| {
         let initial = subflows::list(&pair.client).unwrap()[0].id;
         assert_eq!(kind(subflows::close(&pair.client, initial)), ErrorKind::InvalidState);
@@ -157,9 +140,7 @@ fn the_last_joined_one_went_while_another_was_only_answered() {
 
 #[test]
 fn a_forced_close_beside_one_only_answered_leaves_that_one() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     answered_only(|net, pair, opening, drops| {
         let initial = subflows::list(&pair.client).unwrap()[0].id;
         subflows::force_close(&pair.client, initial).unwrap();
@@ -174,9 +155,7 @@ fn a_forced_close_beside_one_only_answered_leaves_that_one() {
 /// subflow was left, and the connection stayed.
 #[test]
 fn a_forced_close_beside_one_only_answered_left_a_connection_for_ever() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     if !has_sysctl(CLOSE_TIMEOUT) {
         return skip("this kernel has no net.mptcp.close_timeout");
     }
@@ -214,9 +193,7 @@ fn receive(mut sock: &TcpStream, mut received: u64, is_enough: impl Fn(u64) -> b
 #[test]
 fn what_was_under_way_before_the_end_of_the_stream_was_lost() {
     const BYTES: u64 = 400_000;
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let slow = WireOptions {
         delay: Duration::from_millis(10),
         rate_bits_per_second: Some(4_000_000),

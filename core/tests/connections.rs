@@ -7,10 +7,10 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
 
 use common::judge::{self, Ends, agree, by_ss, canonical, listed, number};
-use common::{Pair, SOON, open_handed, userspace};
+use common::{Pair, SOON, expect_error, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, Connection, ConnectionsOptions, ErrorKind, Events, Open, SubflowState};
-use subflows_lab::{Namespace, Net, oracle, ready, wait_until};
+use subflows_lab::{Namespace, Net, oracle, skip_unless_ready, wait_until};
 
 fn all(namespace: &Namespace) -> Vec<Connection> {
     namespace.run(|| subflows::connections(&ConnectionsOptions::new().subflows(true))).unwrap()
@@ -58,9 +58,7 @@ fn compare(namespace: &Namespace) {
 
 #[test]
 fn every_connection_is_listed_with_its_subflows() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in [Net::two_subnets(), Net::laptop()] {
         let net = open_handed(net.unwrap());
         compare(&net.client);
@@ -107,17 +105,14 @@ fn every_connection_is_listed_with_its_subflows() {
         pairs.remove(1);
         let is_gone = || subflows::connection(gone).is_err();
         wait_until(SOON, "the end", || net.client.run(is_gone));
-        let error = net.client.run(|| subflows::connection(gone)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Closed);
+        expect_error(net.client.run(|| subflows::connection(gone)), ErrorKind::Closed);
         assert!(all(&net.client).iter().all(|told| told.token != gone));
     }
 }
 
 #[test]
 fn a_token_is_known_only_where_it_lives() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let pair = controlled(&net, net.paths[0].server_v4.into());
     let [ours, theirs] = [judge::token(&pair.client), judge::token(&pair.server)];
@@ -125,8 +120,7 @@ fn a_token_is_known_only_where_it_lives() {
         let found = namespace.run(|| subflows::connection(here)).unwrap();
         assert_eq!((found.token, found.subflows.len()), (here, 0));
         for unknown in [elsewhere, 0, u32::MAX] {
-            let error = namespace.run(|| subflows::connection(unknown)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+            expect_error(namespace.run(|| subflows::connection(unknown)), ErrorKind::Closed);
         }
     }
     // A thread that moves between the namespaces is not misled by the sockets that it keeps.
@@ -147,9 +141,7 @@ fn a_token_is_known_only_where_it_lives() {
 /// error.
 #[test]
 fn from_elsewhere_a_list_is_right_or_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let pair = controlled(&net, net.paths[0].server_v4.into());
     let expected = listed(&net.client, &pair.client);
@@ -160,15 +152,12 @@ fn from_elsewhere_a_list_is_right_or_refused() {
     }
     let info = elsewhere.run(|| subflows::info(&pair.client)).unwrap();
     assert!(matches!(info.subflows, Some(1) | None), "{info:?}");
-    let error = elsewhere.run(|| subflows::addresses(&pair.client)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
+    expect_error(elsewhere.run(|| subflows::addresses(&pair.client)), ErrorKind::OtherNamespace);
 }
 
 #[test]
 fn a_list_of_many_connections_is_whole() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let pairs: Vec<Pair> = (0..200)
         .map(|index| {
@@ -216,9 +205,7 @@ fn both_count(namespace: &Namespace, pair: &Pair, expected: usize) {
 
 #[test]
 fn more_subflows_than_fit_in_one_look_are_listed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for ip in [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()] {
         let (namespace, pair) = loopback(ip);
         let mut ids = BTreeSet::new();
@@ -239,9 +226,7 @@ fn more_subflows_than_fit_in_one_look_are_listed() {
 /// More subflows than a connection has address ids, and more than the kernel's counter can hold.
 #[test]
 fn more_than_256_subflows_are_counted() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const EXTRA: usize = 300;
     let (namespace, pair) = loopback([127, 0, 0, 1].into());
     // Under `userspace` the kernel accepts no subflow unless a program follows events.
@@ -282,9 +267,7 @@ fn more_than_256_subflows_are_counted() {
 /// once made the kernel forget the first subflow's id, which was then assigned again.
 #[test]
 fn when_all_address_ids_are_used_open_fails() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (namespace, pair) = loopback([127, 0, 0, 1].into());
     let _entered = namespace.enter().unwrap();
     let open = || subflows::open(&pair.client, &Open::new());

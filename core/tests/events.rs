@@ -4,15 +4,15 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use common::child;
 use common::judge::{self, Ends, by_ss, canonical};
-use common::{Pair, SOON, userspace};
+use common::ways::initial;
+use common::{Pair, SOON, controlled, raw, userspace};
 use subflows::{Connect, Event, EventKind, Events, Listen, Open, Subflow};
-use subflows_lab::{Namespace, Net, is_before, ready, skip, traffic, wait_until};
+use subflows_lab::{Namespace, Net, is_before, skip, skip_unless_ready, traffic, wait_until};
 
 /// Reads events until `is_enough` holds.
 #[track_caller]
@@ -53,12 +53,6 @@ fn boundless(net: std::io::Result<Net>) -> Net {
     net
 }
 
-fn controlled(net: &Net, to: IpAddr) -> Pair {
-    let pair = common::connect(net, to, &Connect::new().control(true));
-    pair.make_ready();
-    pair
-}
-
 fn open(net: &Net, pair: &Pair, path: usize) -> Subflow {
     let local = net.paths[path].client_ip(canonical(pair.client.peer_addr().unwrap()).ip());
     net.client.run(|| subflows::open(&pair.client, &Open::new().local(local))).unwrap()
@@ -71,9 +65,7 @@ fn interface_index(namespace: &Namespace, name: &str) -> u32 {
 
 #[test]
 fn an_event_names_its_interface() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let index = interface_index(&net.client, &net.paths[1].client_interface);
     for to in net.paths[0].server_ips() {
@@ -88,9 +80,7 @@ fn an_event_names_its_interface() {
 
 #[test]
 fn a_listener_that_ends_is_reported() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     if is_before(6, 2) {
         return skip("before Linux 6.2, the kernel reports no listeners");
     }
@@ -163,9 +153,7 @@ fn count(events: &[Event], kind: EventKind) -> usize {
 /// The answer to a resync already includes what happens during it. The event may arrive as well.
 #[test]
 fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let token = judge::token(&pair.client);
@@ -197,9 +185,7 @@ fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
 /// would believe in connections that have ended and miss new ones.
 #[test]
 fn after_a_loss_whole_connections_are_reported() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let to = net.paths[0].server_ips()[0];
     let (goes, busy) = (controlled(&net, to), controlled(&net, to));
@@ -218,19 +204,15 @@ fn after_a_loss_whole_connections_are_reported() {
     };
     assert_eq!(tokens(EventKind::Closed), [gone]);
     assert_eq!(tokens(EventKind::Established), [judge::token(&comes.client)]);
-    let initial = (comes.client.local_addr().unwrap(), comes.client.peer_addr().unwrap());
-    let told_initial = told.iter().find(|event| {
-        event.kind == EventKind::Established && event.local.zip(event.remote) == Some(initial)
-    });
-    assert!(told_initial.is_some(), "{told:#?}");
+    let initial = initial(&comes);
+    let mut told = told.iter().filter(|event| event.kind == EventKind::Established);
+    assert!(told.any(|event| initial.contains(&ends(event))), "{initial:?}");
 }
 
 /// The reader may be a thread of another network namespace.
 #[test]
 fn a_loss_is_healed_from_anywhere() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
@@ -245,9 +227,7 @@ fn a_loss_is_healed_from_anywhere() {
 
 #[test]
 fn a_connection_that_ended_unheard_is_closed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         let pair = controlled(&net, to);
@@ -255,8 +235,7 @@ fn a_connection_that_ended_unheard_is_closed() {
         let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
         churn(&net, &pair);
         open(&net, &pair, 1);
-        let believed =
-            BTreeSet::from([(pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap())]);
+        let believed = initial(&pair);
         drop(pair);
         let _entered = net.client.enter().unwrap();
         wait_until(SOON, "the connection to be gone", || subflows::connection(token).is_err());
@@ -270,9 +249,7 @@ fn a_connection_that_ended_unheard_is_closed() {
 
 #[test]
 fn a_larger_buffer_loses_nothing() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
@@ -288,9 +265,7 @@ fn a_larger_buffer_loses_nothing() {
 /// A netlink socket that has sent a request can no longer be bound to an address.
 #[test]
 fn events_may_be_the_first_thing_that_a_process_asks_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
     for name in ["helper_events_of_namespace", "helper_events_of_a_connection"] {
@@ -327,9 +302,7 @@ fn helper_events_of_a_connection() {
 
 #[test]
 fn a_wait_ends_when_the_time_is_up() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let pair = common::connect(&net, net.paths[0].server_ips()[0], &Connect::new());
     pair.make_ready();
@@ -361,22 +334,15 @@ fn soon(events: &mut Events) -> Vec<Event> {
     std::iter::from_fn(next).filter(|event| !is_of_listener(event)).collect()
 }
 
-fn reset_when_closed(stream: &std::net::TcpStream) {
-    nix::sys::socket::setsockopt(
-        stream,
-        nix::sys::socket::sockopt::Linger,
-        &libc::linger { l_onoff: 1, l_linger: 0 },
-    )
-    .unwrap();
+fn kinds(told: &[Event]) -> Vec<(EventKind, bool)> {
+    told.iter().map(|event| (event.kind, event.is_resync)).collect()
 }
 
 /// The kernel does not report that a connection has ended that the peer resets. A peer that does so again
 /// and again filled the memory of the reader.
 #[test]
 fn connections_that_the_peer_reset_were_kept_for_ever() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const RESETS: usize = 600;
     let net = boundless(Net::two_subnets());
     for to in net.paths[0].server_ips() {
@@ -385,7 +351,7 @@ fn connections_that_the_peer_reset_were_kept_for_ever() {
         for _ in 0..RESETS {
             let pair = common::connect(&net, to, &Connect::new());
             pair.make_ready();
-            reset_when_closed(&pair.client);
+            raw::reset_when_closed(&pair.client);
             let Pair { client, mut server, .. } = pair;
             drop(client);
             std::io::Read::read(&mut server, &mut [0]).unwrap_err();
@@ -402,9 +368,7 @@ fn connections_that_the_peer_reset_were_kept_for_ever() {
 
 #[test]
 fn a_connection_that_was_being_established_was_reported_and_swallowed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let to = net.paths[0].server_ips()[0];
     let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
@@ -422,19 +386,17 @@ fn a_connection_that_was_being_established_was_reported_and_swallowed() {
     net.client.ip(&["neigh", "del", &ip, "dev", &interface]).unwrap();
     wait_until(SOON, "the connection", || pending.advance().unwrap());
     let client = pending.finish().unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client, server, listener };
+    let pair = Pair::accept(client, listener);
     pair.make_ready();
-    let told = soon(&mut events);
-    let kinds: Vec<_> = told.iter().map(|event| (event.kind, event.is_resync)).collect();
-    assert_eq!(kinds, [(EventKind::Created, false), (EventKind::Established, false)]);
+    assert_eq!(
+        kinds(&soon(&mut events)),
+        [(EventKind::Created, false), (EventKind::Established, false)]
+    );
 }
 
 #[test]
 fn a_connection_that_became_ready_during_a_loss_was_never_established() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         for is_of_namespace in [false, true] {
@@ -448,8 +410,7 @@ fn a_connection_that_became_ready_during_a_loss_was_never_established() {
             lose_events(&net.client);
             pair.make_ready();
             let told = soon(&mut events);
-            let kinds: Vec<_> = told.iter().map(|event| (event.kind, event.is_resync)).collect();
-            assert_eq!(kinds, [(EventKind::Lost, false), (EventKind::Established, true)]);
+            assert_eq!(kinds(&told), [(EventKind::Lost, false), (EventKind::Established, true)]);
             assert_eq!(told[1].token, Some(judge::token(&pair.client)));
         }
     }
@@ -458,9 +419,7 @@ fn a_connection_that_became_ready_during_a_loss_was_never_established() {
 /// One direction of a connection may be closed while the other is in use.
 #[test]
 fn a_half_closed_connection_is_open_after_a_loss() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let mut streams = [&net.client, &net.server].map(|end| end.run(Events::of_namespace).unwrap());

@@ -18,7 +18,7 @@ use common::{SOON, open_handed};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, EventKind, Open};
-use subflows_lab::{Net, Random, ready, skip, wait_until};
+use subflows_lab::{Net, Random, skip, skip_unless_ready, wait_until};
 
 const HEAD: &[u8] = b"the head of a message, which announces what follows\n";
 const BODY: usize = 300_000;
@@ -107,9 +107,7 @@ fn damaged(net: &Net, to: IpAddr, options: &Open, direction: Direction) -> usize
 }
 
 fn messages_arrive_intact(build: fn() -> std::io::Result<Net>) {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(build().unwrap());
     for to in net.paths[0].server_ips() {
         for path in &net.paths {
@@ -143,8 +141,7 @@ fn messages_after_open_behind_routers() {
 /// joined, while the server's socket is locked. Returns whether the message arrived as sent;
 /// `None` if the machine was too slow for the test.
 fn play_with_locked_server(net: &Net, to: IpAddr, trap: &Trap, body: &[u8]) -> Option<bool> {
-    let pair = common::connect(net, to, &Connect::new().control(true));
-    pair.make_ready();
+    let pair = common::controlled(net, to);
     let is_joined = || {
         let subflows = subflows::list(&pair.client).unwrap();
         subflows.len() == 2 && subflows::details(&pair.client, subflows[1].id).unwrap().is_joined
@@ -176,9 +173,7 @@ fn is_readable(fd: BorrowedFd<'_>) -> bool {
 
 #[test]
 fn messages_of_another_thread_during_open() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let body = &body()[..20_000];
     for to in net.paths[0].server_ips() {
@@ -228,9 +223,7 @@ fn play_after_event(net: &Net, to: IpAddr, body: &[u8]) -> bool {
 
 #[test]
 fn messages_after_the_event_of_a_subflow_that_the_peer_opened() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let body = body();
     for to in net.paths[0].server_ips() {
@@ -242,13 +235,10 @@ fn messages_after_the_event_of_a_subflow_that_the_peer_opened() {
 /// A transfer at full speed during which subflows are opened and closed.
 #[test]
 fn a_transfer_during_which_subflows_come_and_go() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::three_paths().unwrap());
     for to in net.paths[0].server_ips() {
-        let pair = common::connect(&net, to, &Connect::new().control(true));
-        pair.make_ready();
+        let pair = common::controlled(&net, to);
         let transfer = Transfer::start(&pair.client, &pair.server, 0);
         net.client.run(|| {
             for path in net.paths.iter().cycle().skip(1).take(plays() * 2) {

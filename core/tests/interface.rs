@@ -8,14 +8,12 @@ use std::io::{self, Write};
 use common::ways::{self, peer};
 use common::{judge, open_handed};
 use subflows::{ErrorKind, Open};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 /// The second path was reported as open, and nothing ever went over it.
 #[test]
 fn a_second_path_was_none() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     // A lab on an old kernel has the rules that make it work.
     for family in ["-4", "-6"] {

@@ -7,12 +7,9 @@ mod common;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule,
-};
+use common::deny::deny;
 use subflows::{Connect, ErrorKind, Listen};
-use subflows_lab::{Namespace, ready};
+use subflows_lab::{Namespace, skip_unless_ready};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -24,9 +21,7 @@ fn accepts(listener: &TcpListener, from: IpAddr) -> bool {
 
 #[test]
 fn every_address_is_of_both_families() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _inside = namespace.enter().unwrap();
     let both = subflows::listen_any(0, &Listen::new()).unwrap();
@@ -37,9 +32,7 @@ fn every_address_is_of_both_families() {
 
 #[test]
 fn ipv6_that_is_switched_off_keeps_ipv4() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     namespace.set_sysctl("net.ipv6.conf.all.disable_ipv6", "1").unwrap();
     let _inside = namespace.enter().unwrap();
@@ -47,29 +40,12 @@ fn ipv6_that_is_switched_off_keeps_ipv4() {
     assert!(accepts(&listener, V4) && !accepts(&listener, V6));
 }
 
-/// As on a kernel without IPv6, or with `ipv6.disable=1`.
-fn without_ipv6() {
-    let family =
-        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::AF_INET6 as u64);
-    let rule = SeccompRule::new(vec![family.unwrap()]).unwrap();
-    let filter: BpfProgram = SeccompFilter::new(
-        [(libc::SYS_socket, vec![rule])].into_iter().collect(),
-        SeccompAction::Allow,
-        SeccompAction::Errno(libc::EAFNOSUPPORT as u32),
-        std::env::consts::ARCH.try_into().unwrap(),
-    )
-    .and_then(TryInto::try_into)
-    .unwrap();
-    seccompiler::apply_filter(&filter).unwrap();
-}
-
 #[test]
 fn without_ipv6_it_is_ipv4() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let sandboxed = || {
-        without_ipv6();
+        // As on a kernel without IPv6, or with `ipv6.disable=1`.
+        deny(libc::SYS_socket, (0, libc::AF_INET6), libc::EAFNOSUPPORT);
         let listener = subflows::listen_any(0, &Listen::new()).unwrap();
         assert_eq!(listener.local_addr().unwrap().ip(), Ipv4Addr::UNSPECIFIED);
         assert!(accepts(&listener, V4));
@@ -82,9 +58,7 @@ fn without_ipv6_it_is_ipv4() {
 /// A listener of one family would not accept clients of the other.
 #[test]
 fn a_port_that_one_family_has_taken_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _inside = namespace.enter().unwrap();
     for options in [Listen::new().only_v6(true), Listen::new()] {

@@ -7,14 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use common::judge::{self, ss_find};
+use common::judge;
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{SOON, open_handed};
+use common::{SOON, networks, open_handed};
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use subflows::{Connect, Connecting, ErrorKind, EventKind, Listen, Open, Opening, State, Subflow};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 const LISTENER: Token = Token(0);
 const CLIENT: Token = Token(1);
@@ -119,15 +119,9 @@ fn listen(net: &Net, ip: IpAddr) -> TcpListener {
     TcpListener::from_std(listener)
 }
 
-fn networks() -> [Net; 3] {
-    [Net::two_subnets(), Net::laptop(), Net::far()].map(|net| open_handed(net.unwrap()))
-}
-
 #[test]
 fn sockets_connect_accept_and_carry_by_edges() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let both = Interest::READABLE | Interest::WRITABLE;
     for net in networks() {
         let _entered = net.client.enter().unwrap();
@@ -148,8 +142,7 @@ fn sockets_connect_accept_and_carry_by_edges() {
             let (subflow, _) = edges.open(Opening::begin(&client, &options).unwrap());
             let subflow = subflow.unwrap();
             let token = subflows::info(&client).unwrap().token;
-            let found = ss_find(&net.client, token, (subflow.local, subflow.remote)).unwrap();
-            assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
+            judge::is_joined(&net.client, token, &subflow);
             edges.exchange(&client, &server);
             // The subflow that is left carries data as well.
             let initial = subflows::list(&client).unwrap()[0].id;
@@ -161,9 +154,7 @@ fn sockets_connect_accept_and_carry_by_edges() {
 
 #[test]
 fn a_refused_connect_wakes_its_loop() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     let _entered = net.client.enter().unwrap();
     for (ip, to) in ways::ways(&net) {
@@ -186,9 +177,7 @@ fn a_refused_connect_wakes_its_loop() {
 
 #[test]
 fn an_opening_ends_by_edges_alone() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         for pair in ways::controlled(&net) {
@@ -223,9 +212,7 @@ fn an_opening_ends_by_edges_alone() {
 
 #[test]
 fn events_come_by_edges() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         for pair in ways::controlled(&net) {

@@ -8,10 +8,10 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use common::ways::{self, fails, peer, second};
-use common::{Pair, open_handed, raw};
+use common::{Pair, expect_error, networks, open_handed, raw};
 use nix::sys::socket::{SockaddrStorage, connect};
 use subflows::{Connect, ErrorKind, Listen, Open};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 /// Checks that `open` fails with this kind, well before its timeout.
 #[track_caller]
@@ -27,9 +27,7 @@ fn two_subnets() -> Net {
 
 #[test]
 fn an_impossible_name_of_an_interface_is_not_available() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = two_subnets();
     for pair in ways::controlled(&net) {
         for name in ["", "eth\0", "eth1\0", "eth1:1"] {
@@ -43,9 +41,7 @@ fn an_impossible_name_of_an_interface_is_not_available() {
 
 #[test]
 fn the_broadcast_address_is_not_the_address_of_a_host() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = two_subnets();
     for pair in ways::controlled(&net).iter().filter(|pair| peer(pair).is_ipv4()) {
         let from_it = Open::new().local(Ipv4Addr::BROADCAST);
@@ -57,9 +53,7 @@ fn the_broadcast_address_is_not_the_address_of_a_host() {
 
 #[test]
 fn a_socket_for_ipv6_alone_takes_no_ipv4() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = two_subnets();
     let [to_v4, to_v6] = net.paths[0].server_ips();
     let listener =
@@ -72,8 +66,7 @@ fn a_socket_for_ipv6_alone_takes_no_ipv4() {
         connect(sock.as_raw_fd(), &SockaddrStorage::from(address)).unwrap();
         TcpStream::from(sock)
     });
-    let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client, server, listener };
+    let pair = Pair::accept(client, listener);
     pair.make_ready();
     let options = Open::new().local(net.paths[1].client_v4).remote((to_v4, address.port()));
     fails_with(&net, &pair, &options, ErrorKind::InvalidArgument);
@@ -81,19 +74,15 @@ fn a_socket_for_ipv6_alone_takes_no_ipv4() {
 
 #[test]
 fn before_the_first_byte_it_is_not_ready() {
-    if !ready() {
-        return;
-    }
-    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
-        let net = open_handed(net.unwrap());
+    skip_unless_ready!();
+    for net in networks() {
         for pair in ways::connected(&net, &Connect::new().control(true)) {
             let _entered = net.client.enter().unwrap();
             for options in [Open::new(), second(&net, &pair)] {
                 // A busy machine may delay one attempt, but not all.
                 let quickest = (0..5).map(|_| {
                     let start = Instant::now();
-                    let error = subflows::open(&pair.client, &options).unwrap_err();
-                    assert_eq!(error.kind(), ErrorKind::NotReady, "{error}");
+                    expect_error(subflows::open(&pair.client, &options), ErrorKind::NotReady);
                     start.elapsed()
                 });
                 let quickest = quickest.min().unwrap();
@@ -107,9 +96,7 @@ fn before_the_first_byte_it_is_not_ready() {
 
 #[test]
 fn a_local_port_that_is_taken_is_not_available() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = two_subnets();
     for pair in ways::controlled(&net) {
         let local = net.paths[1].client_ip(peer(&pair).ip());
@@ -124,9 +111,7 @@ fn a_local_port_that_is_taken_is_not_available() {
 /// The kernel keeps the address id of a subflow that was refused. There are 255.
 #[test]
 fn more_subflows_are_refused_than_there_are_address_ids() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = two_subnets();
     for pair in ways::controlled(&net) {
         let closed = net.server.run(|| TcpListener::bind((peer(&pair).ip(), 0))).unwrap();
@@ -135,8 +120,7 @@ fn more_subflows_are_refused_than_there_are_address_ids() {
         let _entered = net.client.enter().unwrap();
         for _ in 0..300 {
             let error = subflows::open(&pair.client, &second(&net, &pair).remote(closed));
-            let error = error.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+            expect_error(error, ErrorKind::Refused);
         }
         assert!(subflows::open(&pair.client, &second(&net, &pair)).is_ok());
         assert!(pair.moves_data());

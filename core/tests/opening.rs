@@ -8,12 +8,12 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use common::judge::{self, agree, ss_find};
+use common::judge::{self, agree};
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{Pair, SOON, open_handed, raw};
+use common::{Pair, SOON, expect_error, networks, open_handed, raw};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::{Connect, Connecting, Error, ErrorKind, Listen, Open, Opening, Result, Subflow};
-use subflows_lab::{Net, ready, wait_until};
+use subflows_lab::{Net, skip_unless_ready, wait_until};
 
 /// How long a round trip takes in [`Net::far`].
 const ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -44,12 +44,9 @@ fn client_of(pair: &Pair) -> OwnedFd {
 
 #[test]
 fn one_that_is_given_up_leaves_nothing() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let ends: [fn(Opening<&OwnedFd>); 2] = [|opening| opening.cancel(), |opening| drop(opening)];
-    for net in [Net::two_subnets(), Net::laptop(), Net::far()] {
-        let net = open_handed(net.unwrap());
+    for net in networks() {
         for pair in ways::controlled(&net) {
             ways::pull_cable(&net, 1);
             let _entered = net.client.enter().unwrap();
@@ -81,8 +78,7 @@ type Ending = (&'static str, fn(&mut Pair));
 /// How a connection may end while a subflow of it is being opened.
 const ENDINGS: [Ending; 4] = [
     ("the peer resets it", |pair| {
-        let at_once = [1i32, 0].map(i32::to_ne_bytes).concat();
-        raw::set(&pair.server, libc::SOL_SOCKET, libc::SO_LINGER, &at_once).unwrap();
+        raw::reset_when_closed(&pair.server);
         pair.server = pair.client.try_clone().unwrap();
     }),
     ("the peer closes it", |pair| pair.server = pair.client.try_clone().unwrap()),
@@ -97,9 +93,7 @@ const ENDINGS: [Ending; 4] = [
 
 #[test]
 fn a_connection_that_ends_meanwhile_is_closed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in [Net::two_subnets(), Net::laptop()] {
         let net = open_handed(net.unwrap());
         ways::pull_cable(&net, 1);
@@ -122,9 +116,7 @@ fn a_connection_that_ends_meanwhile_is_closed() {
 
 #[test]
 fn data_on_their_way_are_waited_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for mut pair in ways::connected(&net, &Connect::new().control(true)) {
         let _entered = net.client.enter().unwrap();
@@ -133,9 +125,7 @@ fn data_on_their_way_are_waited_for() {
         let subflow = subflows::open(&pair.client, &second(&net, &pair)).unwrap();
         // One round trip for the data, two for the join.
         assert!(start.elapsed() >= 3 * ROUND_TRIP, "{:?}", start.elapsed());
-        let ends = (subflow.local, subflow.remote);
-        let found = ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
-        assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
+        judge::is_joined(&net.client, judge::token(&pair.client), &subflow);
         pair.server.read_exact(&mut [0]).unwrap();
         assert!(pair.moves_data());
     }
@@ -143,9 +133,7 @@ fn data_on_their_way_are_waited_for() {
 
 #[test]
 fn data_that_do_not_arrive_are_not_waited_for_longer_than_told() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in [Net::two_subnets(), Net::far()] {
         let net = open_handed(net.unwrap());
         for mut pair in ways::connected(&net, &Connect::new().control(true)) {
@@ -155,8 +143,7 @@ fn data_that_do_not_arrive_are_not_waited_for_longer_than_told() {
             let limit = Duration::from_millis(300);
             let options = second(&net, &pair).timeout(limit);
             let start = Instant::now();
-            let error = subflows::open(&pair.client, &options).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+            expect_error(subflows::open(&pair.client, &options), ErrorKind::TimedOut);
             let elapsed = start.elapsed();
             assert!(limit <= elapsed && elapsed < limit + AT_ONCE, "{elapsed:?}");
             net.paths[0].plug_in().unwrap();
@@ -186,9 +173,7 @@ fn asked(net: &Net, to: IpAddr, port: u16) -> [Open; 2] {
 
 #[test]
 fn a_connection_that_is_being_made_is_waited_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for (listen, to) in ways::ways(&net) {
         for is_peer_given in [false, true] {
@@ -207,9 +192,7 @@ fn a_connection_that_is_being_made_is_waited_for() {
             let mut client = connecting.finish().unwrap();
             client.write_all(b"?").unwrap();
             let subflow = finish(&mut opening).unwrap();
-            let ends = (subflow.local, subflow.remote);
-            let found = ss_find(&net.client, judge::token(&client), ends).unwrap();
-            assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
+            judge::is_joined(&net.client, judge::token(&client), &subflow);
             let (mut server, _) = listener.accept().unwrap();
             server.read_exact(&mut [0]).unwrap();
             assert!(Pair { client, server, listener }.moves_data());
@@ -219,17 +202,14 @@ fn a_connection_that_is_being_made_is_waited_for() {
 
 #[test]
 fn a_connection_that_is_made_without_a_byte_is_not_ready() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for (listen, to) in ways::ways(&net) {
         let (listener, connecting) = connecting(&net, listen, to);
         for options in asked(&net, to, listener.local_addr().unwrap().port()) {
             let start = Instant::now();
             let sock = connecting.fd();
-            let error = net.client.run(|| subflows::open(&sock, &options)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotReady, "{error}");
+            expect_error(net.client.run(|| subflows::open(&sock, &options)), ErrorKind::NotReady);
             assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
         }
     }
@@ -237,9 +217,7 @@ fn a_connection_that_is_made_without_a_byte_is_not_ready() {
 
 #[test]
 fn a_connection_that_is_never_made_is_not_waited_for_longer_than_told() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     ways::pull_cable(&net, 0);
     for (listen, to) in ways::ways(&net) {
@@ -249,8 +227,10 @@ fn a_connection_that_is_never_made_is_not_waited_for_longer_than_told() {
             for limit in [Duration::ZERO, Duration::from_millis(300)] {
                 let options = options.clone().timeout(limit);
                 let start = Instant::now();
-                let error = net.client.run(|| subflows::open(&sock, &options)).unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+                expect_error(
+                    net.client.run(|| subflows::open(&sock, &options)),
+                    ErrorKind::TimedOut,
+                );
                 let elapsed = start.elapsed();
                 assert!(limit <= elapsed && elapsed < limit + AT_ONCE, "{elapsed:?}");
             }
@@ -260,9 +240,7 @@ fn a_connection_that_is_never_made_is_not_waited_for_longer_than_told() {
 
 #[test]
 fn a_connection_that_is_refused_meanwhile_is_closed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for (listen, to) in ways::ways(&net) {
         for is_peer_given in [false, true] {
@@ -271,8 +249,7 @@ fn a_connection_that_is_refused_meanwhile_is_closed() {
             drop(listener);
             let options = &asked(&net, to, port)[usize::from(is_peer_given)];
             let (sock, start) = (connecting.fd(), Instant::now());
-            let error = net.client.run(|| subflows::open(&sock, options)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+            expect_error(net.client.run(|| subflows::open(&sock, options)), ErrorKind::Closed);
             assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
         }
     }
@@ -304,9 +281,7 @@ fn step(opening: &mut Opening<impl AsFd>) -> (std::result::Result<Subflow, Error
 
 #[test]
 fn an_event_loop_can_drive_it_without_spinning() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     let mut quickest = Duration::MAX;
     for pair in ways::controlled(&net) {
@@ -319,9 +294,7 @@ fn an_event_loop_can_drive_it_without_spinning() {
         let subflow = subflow.unwrap();
         assert!(start.elapsed() >= 2 * ROUND_TRIP, "{:?}", start.elapsed());
         assert!(steps < 60, "{steps} steps");
-        let ends = (subflow.local, subflow.remote);
-        let found = ss_find(&net.client, judge::token(&pair.client), ends).unwrap();
-        assert!(found.flags.contains('e'), "{found:?}");
+        judge::is_joined(&net.client, judge::token(&pair.client), &subflow);
         assert!(pair.moves_data());
     }
     assert!(quickest < ROUND_TRIP, "to begin took {quickest:?}");
@@ -329,9 +302,7 @@ fn an_event_loop_can_drive_it_without_spinning() {
 
 #[test]
 fn an_event_loop_sees_it_end_without_spinning() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for pair in ways::controlled(&net) {
         let _entered = net.client.enter().unwrap();

@@ -2,14 +2,17 @@
 
 mod common;
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::ways::{self, fails};
-use common::{Pair, connect, connect_between, connect_from_to, open_handed};
+use common::{
+    Pair, connect, connect_between, connect_from_to, controlled, expect_error, open_handed,
+};
 use subflows::{Announce, Connect, ErrorKind, Listen, Open, Subflow};
-use subflows_lab::{Net, Path, ready};
+use subflows_lab::{Net, Path, skip_unless_ready};
 
 const CONTROL: fn() -> Connect = || Connect::new().control(true);
 
@@ -22,6 +25,39 @@ fn open(net: &Net, pair: &Pair, options: &Open) -> Subflow {
     opened.unwrap_or_else(|error| panic!("{options:?}: {error}"))
 }
 
+/// A controlled connection to a server that listens on every address of that family.
+fn from_any(net: &Net, listen: IpAddr, to: IpAddr) -> Pair {
+    let any = if listen.is_ipv4() { "0.0.0.0" } else { "::" }.parse().unwrap();
+    let pair = connect_from_to(&net.client, &net.server, any, to, &CONTROL());
+    pair.make_ready();
+    pair
+}
+
+/// Opens a subflow that becomes possible a moment later.
+fn open_before(
+    net: &Net,
+    pair: &Pair,
+    options: &Open,
+    late: impl Fn() -> io::Result<String>,
+) -> Subflow {
+    thread::scope(|scope| {
+        let opening = scope.spawn(|| open(net, pair, options));
+        thread::sleep(Duration::from_millis(300));
+        late().unwrap();
+        opening.join().unwrap()
+    })
+}
+
+/// Checks that `open` fails at once, and that the error contains these words.
+#[track_caller]
+fn fails_at_once(net: &Net, pair: &Pair, options: &Open, kind: ErrorKind, words: &[&str]) {
+    let (error, elapsed) = fails(net, pair, options);
+    let text = error.to_string();
+    assert_eq!(error.kind(), kind, "{text}");
+    assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+}
+
 /// The interface that a subflow is bound to.
 fn interface(net: &Net, pair: &Pair, subflow: &Subflow) -> Option<String> {
     let details = net.client.run(|| subflows::details(&pair.client, subflow.id)).unwrap();
@@ -30,15 +66,12 @@ fn interface(net: &Net, pair: &Pair, subflow: &Subflow) -> Option<String> {
 
 /// A controlled connection over link-local addresses, by the interface of a path.
 fn link_local(net: &Net, path: &Path) -> Pair {
-    let any = "::".parse().unwrap();
     let to = path.server_end(path.server_v6.into(), 0).unwrap();
-    let listener = net.server.run(|| subflows::listen((any, 0), &Default::default())).unwrap();
-    let _: IpAddr = any;
+    let listener = net.server.run(|| subflows::listen("[::]:0", &Default::default())).unwrap();
     let port = listener.local_addr().unwrap().port();
     let to = with_port(to, port);
     let client = net.client.run(|| subflows::connect(to, &CONTROL())).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client, server, listener };
+    let pair = Pair::accept(client, listener);
     pair.make_ready();
     pair
 }
@@ -50,9 +83,7 @@ fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
 
 #[test]
 fn a_unique_local_address_does_not_leave_for_a_global_peer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[1];
     for pair in ways::controlled(&net) {
@@ -65,9 +96,7 @@ fn a_unique_local_address_does_not_leave_for_a_global_peer() {
 
 #[test]
 fn the_route_of_the_interface_chooses_the_source_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[1];
     let other = Ipv4Addr::new(10, 0, 2, 9);
@@ -78,17 +107,14 @@ fn the_route_of_the_interface_chooses_the_source_address() {
             path.client_interface, path.server_v4,
         ))
         .unwrap();
-    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     let subflow = open(&net, &pair, &Open::new().interface(&path.client_interface));
     assert_eq!(subflow.local.ip(), other);
 }
 
 #[test]
 fn an_address_of_the_whole_host_leaves_by_the_routing_table() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let [v4, v6]: [IpAddr; 2] = ["10.55.0.1".parse().unwrap(), "2001:db8:55::1".parse().unwrap()];
     let [to_v4, to_v6] = net.paths[0].server_ips();
@@ -98,8 +124,7 @@ fn an_address_of_the_whole_host_leaves_by_the_routing_table() {
         pair.make_ready();
         let subflow = open(&net, &pair, &Open::new());
         assert_eq!((subflow.local.ip(), interface(&net, &pair, &subflow)), (local, None));
-        let pair = connect(&net, to, &CONTROL());
-        pair.make_ready();
+        let pair = controlled(&net, to);
         let subflow = open(&net, &pair, &Open::new().local(local));
         assert_eq!((subflow.local.ip(), interface(&net, &pair, &subflow)), (local, None));
         // The peer reaches the port that is announced with it.
@@ -114,13 +139,10 @@ fn an_address_of_the_whole_host_leaves_by_the_routing_table() {
 
 #[test]
 fn an_address_on_two_interfaces_leaves_by_the_one_that_leads_to_the_peer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let shared: IpAddr = "10.66.0.1".parse().unwrap();
-    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     // Both lead to the peer's address. The routing table takes the first.
     net.server
         .ip_batch(&format!("route add 10.66.0.1/32 via {} dev net0\n", net.paths[0].client_v4))
@@ -130,34 +152,17 @@ fn an_address_on_two_interfaces_leaves_by_the_one_that_leads_to_the_peer() {
     assert_eq!(interface(&net, &pair, &subflow).as_ref(), Some(first));
     // It takes a third one.
     net.client.ip_batch(&format!("route add {}/32 dev vip\n", net.paths[0].server_v4)).unwrap();
-    let (error, elapsed) = fails(&net, &pair, &Open::new().local(shared));
-    let text = error.to_string();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
-    assert!(text.contains("eth0") && text.contains("eth1"), "{text}");
-    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    let options = Open::new().local(shared);
+    fails_at_once(&net, &pair, &options, ErrorKind::InvalidArgument, &["eth0", "eth1"]);
 }
 
 #[test]
 fn a_remote_address_alone_leaves_by_the_routing_table() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[1];
     for (listen, to) in ways::ways(&net) {
-        let pair = match listen.is_ipv4() {
-            true => connect_from_to(
-                &net.client,
-                &net.server,
-                "0.0.0.0".parse().unwrap(),
-                to,
-                &CONTROL(),
-            ),
-            false => {
-                connect_from_to(&net.client, &net.server, "::".parse().unwrap(), to, &CONTROL())
-            }
-        };
-        pair.make_ready();
+        let pair = from_any(&net, listen, to);
         let peer = ways::peer(&pair).ip();
         let remote = if peer.is_ipv4() { path.server_ips()[0] } else { path.server_ips()[1] };
         let subflow = open(&net, &pair, &Open::new().remote((remote, 0)));
@@ -168,9 +173,7 @@ fn a_remote_address_alone_leaves_by_the_routing_table() {
 
 #[test]
 fn connect_and_open_mean_the_same_by_a_local_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     // The routers drop what leaves by the interface of another address.
     let net = open_handed(Net::laptop().unwrap());
     let path = &net.paths[1];
@@ -186,9 +189,7 @@ fn connect_and_open_mean_the_same_by_a_local_address() {
 
 #[test]
 fn control_together_with_an_interface_keeps_the_initial_id() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[0];
     for to in path.server_ips() {
@@ -202,13 +203,10 @@ fn control_together_with_an_interface_keeps_the_initial_id() {
 
 #[test]
 fn an_address_that_is_still_tentative_is_waited_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
     let path = &net.paths[1];
-    let pair = connect(&net, net.paths[0].server_v6.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v6.into());
     // An address that never becomes usable: the error names it at the timeout.
     let tentative: IpAddr = "2001:db8:2::7".parse().unwrap();
     let options = Open::new().local(tentative).timeout(Duration::from_millis(300));
@@ -236,9 +234,7 @@ fn an_address_that_is_still_tentative_is_waited_for() {
 
 #[test]
 fn a_route_that_is_a_moment_late_is_waited_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let path = &net.paths[1];
     let device = path.client_interface.as_str();
@@ -263,12 +259,7 @@ fn a_route_that_is_a_moment_late_is_waited_for() {
         ] {
             route("del").unwrap();
             let start = Instant::now();
-            let subflow = thread::scope(|scope| {
-                let opening = scope.spawn(|| open(&net, &pair, &options));
-                thread::sleep(Duration::from_millis(300));
-                route("add").unwrap();
-                opening.join().unwrap()
-            });
+            let subflow = open_before(&net, &pair, &options, || route("add"));
             assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
             assert_eq!(subflow.local.ip(), path.client_ip(peer));
             assert_eq!(interface(&net, &pair, &subflow).as_deref(), Some(device));
@@ -284,9 +275,7 @@ fn a_route_that_is_a_moment_late_is_waited_for() {
 
 #[test]
 fn a_late_route_by_the_owner_of_the_address_is_taken() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     // Until the route comes, the address leaves by the other interface, where a router drops it.
     let net = open_handed(Net::laptop().unwrap());
     let path = &net.paths[1];
@@ -301,21 +290,14 @@ fn a_late_route_by_the_owner_of_the_address_is_taken() {
         };
         route("del").unwrap();
         let options = Open::new().local(path.client_ip(peer));
-        let subflow = thread::scope(|scope| {
-            let opening = scope.spawn(|| open(&net, &pair, &options));
-            thread::sleep(Duration::from_millis(300));
-            route("add").unwrap();
-            opening.join().unwrap()
-        });
+        let subflow = open_before(&net, &pair, &options, || route("add"));
         assert_eq!(interface(&net, &pair, &subflow).as_deref(), Some(device));
     }
 }
 
 #[test]
 fn the_scope_of_a_link_local_address_is_its_interface() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::link_local_only().unwrap());
     let [first, second] = [&net.paths[0], &net.paths[1]];
     let pair = link_local(&net, first);
@@ -336,9 +318,7 @@ fn the_scope_of_a_link_local_address_is_its_interface() {
 
 #[test]
 fn a_link_local_address_without_an_interface_is_refused_by_name() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::link_local_only().unwrap());
     let [first, second] = [&net.paths[0], &net.paths[1]];
     let pair = link_local(&net, first);
@@ -351,11 +331,7 @@ fn a_link_local_address_without_an_interface_is_refused_by_name() {
         (Open::new().interface("eth1"), ["eth0", "eth1"]),
     ];
     for (options, names) in refused {
-        let (error, elapsed) = fails(&net, &pair, &options);
-        let text = error.to_string();
-        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
-        assert!(names.iter().all(|name| text.contains(name)), "{text}");
-        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+        fails_at_once(&net, &pair, &options, ErrorKind::InvalidArgument, &names);
     }
     let port = pair.listener.local_addr().unwrap().port();
     let bare = with_port(bare, port);
@@ -373,38 +349,18 @@ fn a_link_local_address_without_an_interface_is_refused_by_name() {
     let scoped = std::net::SocketAddrV6::new(first.client_v6, 0, 0, second.client_index().unwrap());
     for (at, options) in [(here, Listen::new()), (scoped.into(), Listen::new().interface("eth0"))] {
         let listen = net.client.run(|| subflows::listen(at, &options));
-        let error = listen.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        let error = expect_error(listen, ErrorKind::InvalidArgument);
         assert!(error.to_string().contains("eth1"), "{error}");
     }
     let options = Connect::new().local(scoped).interface("eth0");
-    let error = connect(with_port(there, port), &options).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    expect_error(connect(with_port(there, port), &options), ErrorKind::InvalidArgument);
     connect(bare, &Connect::new().interface("eth1")).unwrap();
     connect(with_port(there, port), &Connect::new()).unwrap();
 }
 
 #[test]
-fn a_local_address_of_another_family_is_an_invalid_argument() {
-    if !ready() {
-        return;
-    }
-    let net = addresses();
-    let [to_v4, to_v6] = net.paths[0].server_ips();
-    for (to, local) in
-        [(to_v4, net.paths[0].client_ip(to_v6)), (to_v6, net.paths[0].client_ip(to_v4))]
-    {
-        let options = Connect::new().local((local, 0));
-        let error = net.client.run(|| subflows::connect((to, 1), &options)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
-    }
-}
-
-#[test]
 fn a_connection_without_a_path_is_ready_for_one() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for pair in ways::controlled(&net) {
         let id = subflows::list(&pair.client).unwrap()[0].id;
@@ -421,22 +377,14 @@ fn a_connection_without_a_path_is_ready_for_one() {
 
 #[test]
 fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     net.server.set_sysctl("net.mptcp.allow_join_initial_addr_port", "0").unwrap();
     for (listen, to) in ways::ways(&net) {
-        let any = if listen.is_ipv4() { "0.0.0.0" } else { "::" };
-        let any = any.parse().unwrap();
-        let pair = connect_from_to(&net.client, &net.server, any, to, &CONTROL());
-        pair.make_ready();
+        let pair = from_any(&net, listen, to);
         let path = &net.paths[1];
         for options in [Open::new(), Open::new().interface(&path.client_interface)] {
-            let (error, elapsed) = fails(&net, &pair, &options);
-            assert_eq!(error.kind(), ErrorKind::PeerLimit, "{error}");
-            assert!(error.to_string().contains("initial address"), "{error}");
-            assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+            fails_at_once(&net, &pair, &options, ErrorKind::PeerLimit, &["initial address"]);
         }
         // Another address of the peer.
         let [v4, v6] = path.server_ips();
@@ -447,12 +395,9 @@ fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
 
 #[test]
 fn a_route_that_rejects_packets_is_named() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = addresses();
-    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     for (what, to) in [("prohibit", "198.51.100.1"), ("blackhole", "198.51.100.2")] {
         net.client.ip(&["route", "add", what, to]).unwrap();
         let to: SocketAddr = (to.parse::<IpAddr>().unwrap(), 5000).into();
@@ -467,14 +412,11 @@ fn a_route_that_rejects_packets_is_named() {
 
 #[test]
 fn the_far_end_of_a_point_to_point_link_needs_no_route() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let path = &net.paths[1];
     let device = path.client_interface.as_str();
-    let pair = connect(&net, net.paths[0].server_v4.into(), &CONTROL());
-    pair.make_ready();
+    let pair = controlled(&net, net.paths[0].server_v4.into());
     // No route at all: the address of the peer's other interface is a neighbour on this one.
     net.client.ip(&["route", "flush", "table", "main"]).unwrap();
     for options in [Open::new().interface(device), Open::new().local(path.client_v4)] {

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use common::judge::{self, ss_find};
+use common::judge;
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{Pair, SOON, child, open_handed, userspace};
+use common::{Pair, SOON, child, expect_error, networks, open_handed, userspace};
 use subflows::tokio::{connect, listen, next_event, open};
-use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open, Subflow};
-use subflows_lab::{Namespace, Net, ready, wait_until};
+use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open};
+use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -29,10 +29,6 @@ fn runtimes(namespace: &Namespace) -> [Runtime; 2] {
     let mut many = Builder::new_multi_thread();
     let many = many.worker_threads(2).on_thread_start(enter).enable_all();
     [Builder::new_current_thread().enable_all().build().unwrap(), many.build().unwrap()]
-}
-
-fn networks() -> [Net; 3] {
-    [Net::two_subnets(), Net::laptop(), Net::far()].map(|net| open_handed(net.unwrap()))
 }
 
 /// A listener of the server on this runtime.
@@ -73,16 +69,9 @@ async fn news(events: &mut Events) -> Event {
     }
 }
 
-fn is_joined(net: &Net, token: u32, subflow: &Subflow) -> bool {
-    let found = ss_find(&net.client, token, (subflow.local, subflow.remote));
-    found.is_some_and(|found| found.state == "ESTAB" && found.flags.contains('e'))
-}
-
 #[test]
 fn connecting_opening_and_following_work() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         for runtime in runtimes(&net.client) {
@@ -94,7 +83,7 @@ fn connecting_opening_and_following_work() {
                     let token = subflows::info(&client).unwrap().token;
                     let mut events = subflows::events(&client).unwrap();
                     let subflow = open(&client, &options).await.unwrap();
-                    assert!(is_joined(&net, token, &subflow), "{subflow:?}");
+                    judge::is_joined(&net.client, token, &subflow);
                     exchange(&mut client, &mut server).await;
                     let event = news(&mut events).await;
                     assert_eq!(event.kind, EventKind::SubflowEstablished, "{event:?}");
@@ -111,9 +100,7 @@ fn connecting_opening_and_following_work() {
 
 #[test]
 fn an_event_that_comes_later_wakes_its_waiter() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let _entered = net.client.enter().unwrap();
     for runtime in runtimes(&net.client) {
@@ -153,9 +140,7 @@ async fn pending<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
 
 #[test]
 fn failures_have_their_kind_and_their_time() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         let limit = Duration::from_millis(150);
@@ -172,13 +157,11 @@ fn failures_have_their_kind_and_their_time() {
                 (0..2).for_each(|path| ways::pull_cable(&net, path));
                 let start = Instant::now();
                 let options = Connect::new().timeout(limit);
-                let error = runtime.block_on(connect(address, &options)).unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+                expect_error(runtime.block_on(connect(address, &options)), ErrorKind::TimedOut);
                 assert!(start.elapsed() >= limit && start.elapsed() < limit + AT_ONCE);
                 let start = Instant::now();
                 let options = second(&net, &pair).timeout(limit);
-                let error = runtime.block_on(open(&pair.client, &options)).unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+                expect_error(runtime.block_on(open(&pair.client, &options)), ErrorKind::TimedOut);
                 assert!(start.elapsed() >= limit && start.elapsed() < limit + AT_ONCE);
                 let left = judge::by_ss(&net.client, judge::token(&pair.client));
                 assert_eq!(left, initial(&pair));
@@ -197,9 +180,7 @@ fn is_half_open(net: &Net, pair: &Pair) -> bool {
 
 #[test]
 fn a_dropped_future_leaves_nothing() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for net in networks() {
         let _entered = net.client.enter().unwrap();
         for runtime in runtimes(&net.client) {
@@ -235,9 +216,7 @@ fn a_dropped_future_leaves_nothing() {
 
 #[test]
 fn many_at_once_are_many() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const COUNT: usize = 24;
     for net in networks() {
         userspace(&net.server);
@@ -285,9 +264,7 @@ fn threads() -> usize {
 #[test]
 #[ignore = "a helper of another test"]
 fn helper_that_counts_threads() {
-    if !child::is_child() {
-        return;
-    }
+    child::only_as_child!();
     let net = open_handed(Net::two_subnets().unwrap());
     let _entered = net.client.enter().unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -313,9 +290,7 @@ fn helper_that_counts_threads() {
 
 #[test]
 fn no_thread_is_started() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let child = child::helper("helper_that_counts_threads").spawn().unwrap();
     assert!(child::Guarded(child).0.wait().unwrap().success());
 }

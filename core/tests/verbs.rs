@@ -124,9 +124,7 @@ fn helper_nobody() {
 
 fn try_all(who: &str) {
     let net = open_handed(Net::two_subnets().unwrap());
-    let options = Connect::new().control(true);
-    let pair = common::connect(&net, net.paths[0].server_v4.into(), &options);
-    pair.make_ready();
+    let pair = common::controlled(&net, net.paths[0].server_v4.into());
     let _entered = net.client.enter().unwrap();
     subflows::open(&pair.client, &ways::second(&net, &pair)).unwrap();
     let name = format!("helper_{who}");

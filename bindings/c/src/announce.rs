@@ -22,7 +22,7 @@ pub unsafe extern "C" fn subflows_announce(
         // SAFETY: `options` has `size` bytes.
         let options: Announce = unsafe { read(options, size) }?;
         let ip = convert::ip(address, length, "address")?;
-        let ip = ip.ok_or_else(|| Failure::argument("`address` is NULL"))?;
+        let ip = convert::required(ip, "address")?;
         hand_out(announced, || {
             Ok(subflows_announced(subflows::announce(&socket(fd)?, ip, &options)?))
         })

@@ -73,16 +73,3 @@ pub unsafe extern "C" fn subflows_connections_subflows(
 pub extern "C" fn subflows_connections_close(connections: Option<Box<subflows_connections>>) {
     handle::close("connections", connections);
 }
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn subflows_connection(
-    token: u32,
-    connection: *mut subflows_connection,
-    size: usize,
-) -> c_int {
-    guard("connection", || {
-        // SAFETY: `connection` has `size` bytes.
-        let out = unsafe { Out::new(connection, size) }?;
-        Ok(out.fill(&subflows::connection(token)?))
-    })
-}

@@ -228,6 +228,11 @@ pub(crate) fn ip(
     Ok(address(given, length, name)?.map(|address| address.ip()))
 }
 
+/// A value, or the failure for NULL.
+pub(crate) fn required<T>(value: Option<T>, name: &str) -> Result<T, Failure> {
+    value.ok_or_else(|| Failure::argument(format!("`{name}` is NULL")))
+}
+
 /// A duration in milliseconds; 0 means that none was given.
 pub(crate) fn duration(milliseconds: u32) -> Option<Duration> {
     (milliseconds != 0).then(|| Duration::from_millis(milliseconds.into()))

@@ -111,10 +111,3 @@ pub unsafe extern "C-unwind" fn subflows_events_next(
 pub extern "C" fn subflows_events_close(events: Option<Box<subflows_events>>) {
     handle::close("events", events);
 }
-
-/// Returns the name of an enum subflows_event_kind: "SubflowClosed". Never NULL; "Unknown" for
-/// other numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn subflows_event_kind_name(kind: c_int) -> *const c_char {
-    enum_name(SUBFLOWS_EVENT_KIND_NAMES, kind)
-}

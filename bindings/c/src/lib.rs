@@ -1,10 +1,11 @@
 //! libsubflows: the operations of core for C.
 //!
 //! The first group of modules below is one file per noun, as in core: a C function converts its
-//! arguments, calls core's function, and fills in the result. A file that exports functions is a
-//! section of the header and a manual page; their order is that of the symbols in `abi.txt`, and a
-//! new file comes last. The header's comment on an operation is core's documentation, followed by
-//! the comment of the entry here, which describes only what is special in C.
+//! arguments, calls core's function, and fills in the result. `converted.rs` is generated: the
+//! functions that only do this. The others are written by hand, and each of their files is a manual
+//! page. The header lists all functions in the order of `abi.txt`, and a new one comes last. The
+//! header's comment on an operation is core's documentation, followed by the comment of the entry
+//! here, which describes only what is special in C.
 //!
 //! The second group is the border, which all entries share: it checks what a caller passes.
 //! `mirror.rs` is generated: core's records and options as C structs. `include/subflows.h` is
@@ -18,19 +19,14 @@
 //! another thread at the time.
 #![allow(unreachable_pub, non_camel_case_types)]
 
-mod address;
 mod announce;
-mod backup;
 mod capabilities;
 mod connection;
-mod control;
+mod converted;
 mod error;
 mod events;
-mod info;
 mod open;
 mod socket;
-mod status;
-mod subflow;
 mod version;
 
 mod cancel;

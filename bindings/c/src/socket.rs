@@ -64,11 +64,6 @@ pub unsafe extern "C" fn subflows_listen(
     })
 }
 
-#[unsafe(no_mangle)]
-pub extern "C" fn subflows_upgrade(fd: c_int) -> c_int {
-    guard("upgrade", || Ok(subflows::upgrade(&socket(fd)?)?))
-}
-
 /// A connection that is being made, for programs that have a loop of their own.
 pub struct subflows_connecting(Connecting);
 
@@ -91,7 +86,7 @@ pub unsafe extern "C" fn subflows_connecting_begin(
         // SAFETY: `options` has `size` bytes.
         let options: Connect = unsafe { read(options, size) }?;
         let remote = convert::address(remote, length, "remote")?;
-        let remote = remote.ok_or_else(|| Failure::argument("`remote` is NULL"))?;
+        let remote = convert::required(remote, "remote")?;
         hand_out(connecting, || Ok(subflows_connecting(Connecting::begin(&[remote], &options)?)))
     })
 }

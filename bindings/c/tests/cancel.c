@@ -209,22 +209,11 @@ static void a_thread_that_takes_control_is_cancelled(void) {
 }
 
 int main(int argc, char **argv) {
-    static const struct {
-        const char *name;
-        void (*run)(void);
-    } cases[] = {
-        {"a_thread_that_waits_for_events_is_cancelled",
-         a_thread_that_waits_for_events_is_cancelled},
-        {"a_cancelled_wait_leaves_its_handle_of_no_use",
-         a_cancelled_wait_leaves_its_handle_of_no_use},
-        {"a_pending_cancellation_ends_a_call_in_the_middle",
-         a_pending_cancellation_ends_a_call_in_the_middle},
-        {"a_thread_that_takes_control_is_cancelled", a_thread_that_takes_control_is_cancelled},
+    static const struct test_case cases[] = {
+        CASE(a_thread_that_waits_for_events_is_cancelled),
+        CASE(a_cancelled_wait_leaves_its_handle_of_no_use),
+        CASE(a_pending_cancellation_ends_a_call_in_the_middle),
+        CASE(a_thread_that_takes_control_is_cancelled),
     };
-    for (size_t i = 0; argc == 2 && i < sizeof cases / sizeof *cases; i++)
-        if (strcmp(cases[i].name, argv[1]) == 0) {
-            cases[i].run();
-            return 0;
-        }
-    return 2;
+    return RUN_CASE(cases, argc, argv);
 }

@@ -56,4 +56,22 @@ static inline void moves_data(int fd) {
     CHECK(recv(fd, &byte, 1, 0) == 1 && byte == '?');
 }
 
+/* Runs the case that the program was started with. */
+struct test_case {
+    const char *name;
+    void (*run)(void);
+};
+
+#define CASE(name) {#name, name}
+#define RUN_CASE(cases, argc, argv) run_case(cases, sizeof(cases) / sizeof *(cases), argc, argv)
+
+static inline int run_case(const struct test_case *cases, size_t count, int argc, char **argv) {
+    for (size_t i = 0; argc == 2 && i < count; i++)
+        if (strcmp(cases[i].name, argv[1]) == 0) {
+            cases[i].run();
+            return 0;
+        }
+    return 2;
+}
+
 #endif

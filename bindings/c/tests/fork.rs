@@ -7,9 +7,9 @@ mod echo;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use common::{program, root, run};
-use echo::{echo, network};
-use subflows_lab::ready;
+use common::{program, run};
+use echo::{ends, network};
+use subflows_lab::skip_unless_ready;
 
 /// An address in the same subnet that no host has.
 fn neighbour(ip: IpAddr) -> IpAddr {
@@ -21,22 +21,11 @@ fn neighbour(ip: IpAddr) -> IpAddr {
 
 #[test]
 fn a_child_undoes_nothing_of_its_parents() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = network();
     let folder = tempfile::tempdir().unwrap();
-    let source = root().join("bindings/c/tests/fork.c");
-    let program = program("gcc", "gnu11", &source, &folder.path().join("fork"));
-    let [first, second] = &net.paths[..] else { panic!("two paths") };
-    let ends: [(IpAddr, IpAddr, IpAddr); 2] = [
-        (first.server_v4.into(), second.client_v4.into(), second.server_v4.into()),
-        (first.server_v6.into(), second.client_v6.into(), second.server_v6.into()),
-    ];
-    for (server, local, beside) in ends {
-        let address = echo(&net.server, server);
-        let words = [server.to_string(), address.port().to_string(), local.to_string()];
-        let nobody = neighbour(beside).to_string();
-        run(net.client.command(&program).args(words).arg(nobody));
+    let program = program(folder.path(), "fork", &[]);
+    for (words, beside) in ends(&net).into_iter().zip(net.paths[1].server_ips()) {
+        run(net.client.command(&program).args(words).arg(neighbour(beside).to_string()));
     }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{program, root};
+use common::{compiler, linked, root};
 
 #[test]
 fn the_readmes_program_compiles() {
@@ -12,5 +12,5 @@ fn the_readmes_program_compiles() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("download.c");
     std::fs::write(&source, text).unwrap();
-    program("gcc", "c11", &source, &folder.path().join("download"));
+    linked(&mut compiler("gcc", "c11"), &source, folder.path().join("download"));
 }

@@ -126,21 +126,13 @@ static void no_descriptor_left_is_an_invalid_argument(void) {
 }
 
 int main(int argc, char **argv) {
-    static const struct {
-        const char *name;
-        void (*run)(void);
-    } cases[] = {
-        {"a_service_of_more_than_16_bits_is_cut", a_service_of_more_than_16_bits_is_cut},
-        {"half_a_pointer_is_followed", half_a_pointer_is_followed},
-        {"a_connection_is_made_without_a_handle", a_connection_is_made_without_a_handle},
-        {"every_address_is_half_of_them", every_address_is_half_of_them},
-        {"a_daemon_loses_the_end_of_its_logs", a_daemon_loses_the_end_of_its_logs},
-        {"no_descriptor_left_is_an_invalid_argument", no_descriptor_left_is_an_invalid_argument},
+    static const struct test_case cases[] = {
+        CASE(a_service_of_more_than_16_bits_is_cut),
+        CASE(half_a_pointer_is_followed),
+        CASE(a_connection_is_made_without_a_handle),
+        CASE(every_address_is_half_of_them),
+        CASE(a_daemon_loses_the_end_of_its_logs),
+        CASE(no_descriptor_left_is_an_invalid_argument),
     };
-    for (size_t i = 0; argc == 2 && i < sizeof cases / sizeof *cases; i++)
-        if (strcmp(cases[i].name, argv[1]) == 0) {
-            cases[i].run();
-            return 0;
-        }
-    return 2;
+    return RUN_CASE(cases, argc, argv);
 }

@@ -5,34 +5,16 @@ mod common;
 #[path = "common/echo.rs"]
 mod echo;
 
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{compiler, library, root, run};
-use echo::{echo, network, userspace};
-use subflows_lab::{Namespace, Net, ready};
-
-fn compiled(out: &Path, flags: &[&str]) -> PathBuf {
-    let mut cc = compiler("gcc", "gnu11");
-    cc.args(flags).arg(root().join("bindings/c/tests/everything.c")).arg("-o").arg(out);
-    cc.arg("-L").arg(library()).arg("-lsubflows");
-    run(cc.arg(format!("-Wl,-rpath,{}", library().display())));
-    out.to_owned()
-}
+use common::{program, root, run};
+use echo::{ends, network, userspace};
+use subflows_lab::{Namespace, Net, ready, skip_unless_ready};
 
 /// Runs the program by `command`, over IPv4 and IPv6.
 fn over_both_families(net: &Net, words: &[&str], command: impl Fn(&Namespace) -> Command) {
-    let [first, second] = &net.paths[..] else { panic!("two paths") };
-    let ends: [(IpAddr, IpAddr); 2] = [
-        (first.server_v4.into(), second.client_v4.into()),
-        (first.server_v6.into(), second.client_v6.into()),
-    ];
-    for (server, local) in ends {
-        let address = echo(&net.server, server);
-        let mut program = command(&net.client);
-        program.arg(server.to_string()).arg(address.port().to_string()).arg(local.to_string());
-        run(program.args(words));
+    for ends in ends(net) {
+        run(command(&net.client).args(ends).args(words));
     }
 }
 
@@ -52,7 +34,7 @@ fn the_program_uses_everything() {
 /// of the threads.
 fn by_valgrind(flags: &[&str], environment: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
-    let program = compiled(&folder.path().join("everything"), &[]);
+    let program = program(folder.path(), "everything", &[]);
     let net = network();
     userspace(&net.client);
     over_both_families(&net, &["controlled"], |namespace| {
@@ -81,11 +63,9 @@ fn valgrind_finds_no_leak_and_no_byte_out_of_bounds() {
 
 #[test]
 fn the_address_sanitizer_finds_nothing() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let folder = tempfile::tempdir().unwrap();
     let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    let program = compiled(&folder.path().join("everything"), &flags);
+    let program = program(folder.path(), "everything", &flags);
     over_both_families(&network(), &[], |namespace| namespace.command(&program));
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::*;
-use subflows_lab::{ready, skip};
+use subflows_lab::{skip, skip_unless_ready};
 
 /// Small enough to be quick, large enough to take a second at the rates of the wires.
 const SIZE: &str = "24MiB";
@@ -16,9 +16,7 @@ const LONGEST: Duration = Duration::from_secs(45);
 
 #[test]
 fn the_demonstration_succeeds() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let folder = Folder::new();
     let chart = folder.file("chart.svg");
     let start = Instant::now();
@@ -44,9 +42,7 @@ fn the_demonstration_succeeds() {
 
 #[test]
 fn programs_get_the_figures() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let folder = Folder::new();
     let chart = folder.file("chart.svg");
     let arguments = ["demo", "--json", "--size", SIZE, "--chart", &chart];
@@ -76,9 +72,7 @@ fn programs_get_the_figures() {
 
 #[test]
 fn the_data_is_the_same_in_every_run() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let folder = Folder::new();
     let chart = folder.file("chart.svg");
     let arguments = ["demo", "--json", "--size", "1MiB", "--chart", &chart];
@@ -90,9 +84,7 @@ fn the_data_is_the_same_in_every_run() {
 
 #[test]
 fn on_a_terminal_it_is_drawn() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let folder = Folder::new();
     let demo = format!("'{SUBFLOWS}' demo --size 8MiB --chart '{}'", folder.file("chart.svg"));
     let mut command = Command::new("script");
@@ -108,9 +100,7 @@ fn on_a_terminal_it_is_drawn() {
 
 #[test]
 fn a_chart_that_cannot_be_written_is_said_at_once() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let text = Run::of(Command::new(SUBFLOWS).args(["demo", "--chart", "/no/such/chart.svg"]));
     let text = text.fails(1);
     assert!(text.contains("/no/such/chart.svg") && text.contains("--chart"), "{text}");

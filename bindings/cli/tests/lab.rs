@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use serde_json::Value;
-use subflows_lab::{ready, skip};
+use subflows_lab::{skip, skip_unless_ready};
 
 /// Set for the functions below that are not tests but parts of one, run on the two sides of the
 /// lab.
@@ -24,9 +24,7 @@ fn lab(arguments: &[&str]) -> Run {
 
 #[test]
 fn the_end_of_the_command_comes_through() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for (script, code) in [("true", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -9 $$", 137)]
     {
         let run = lab(&["-q", "wifi", "--", "sh", "-c", script]);
@@ -40,9 +38,7 @@ fn the_end_of_the_command_comes_through() {
 
 #[test]
 fn a_ready_made_network_is_chosen_by_its_name() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let script = "ip -o address show; echo; echo $SUBFLOWS_LAB_SERVER6";
     for (name, interface, server) in [
         ("laptop", "wwan0", "2001:db8:113::10"),
@@ -58,9 +54,7 @@ fn a_ready_made_network_is_chosen_by_its_name() {
 
 #[test]
 fn the_network_is_as_ordered() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let script = "ip -o address show; echo; nsenter --net=$SUBFLOWS_LAB_SERVER_NS ip -o address; \
                   echo; echo $SUBFLOWS_LAB_SERVER $SUBFLOWS_LAB_SERVER6";
     let run = lab(&["wifi:1ms:50mbit", "lte:2ms:20mbit", "--", "sh", "-c", script]);
@@ -83,9 +77,7 @@ fn the_network_is_as_ordered() {
 
 #[test]
 fn the_shell_is_the_default_and_is_told_where_it_is() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let mut command = Command::new(SUBFLOWS);
     let run = Run::of(command.args(["lab", "wifi:20ms:50mbit"]).env("SHELL", "true"));
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -96,9 +88,7 @@ fn the_shell_is_the_default_and_is_told_where_it_is() {
 /// the wire, and both paths carry data at once.
 #[test]
 fn a_server_is_waited_for_and_the_round_trip_takes_its_time() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let part = |name: &str| format!("'{}' --exact {name} --nocapture", own_path());
     let start = Instant::now();
     let mut command = Command::new(SUBFLOWS);
@@ -171,9 +161,7 @@ fn part_client() {
 
 #[test]
 fn a_server_that_never_listens_does_not_hold_up_for_ever() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let start = Instant::now();
     let run = lab(&["--server", "exit 1", "wifi", "--", "sh", "-c", "echo here"]);
     assert!(run.stderr.contains("does not listen"), "{run:?}");
@@ -184,9 +172,7 @@ fn a_server_that_never_listens_does_not_hold_up_for_ever() {
 /// A signal that asks the lab to end reaches its command, and the lab ends with that.
 #[test]
 fn a_signal_is_passed_on() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     use rustix::process::{Pid, Signal, kill_process};
     use std::process::Stdio;
     let script = "trap 'echo bye; exit 5' TERM; echo here; while :; do sleep 0.05; done";
@@ -232,9 +218,7 @@ fn an_ordinary_user_has_a_lab_too() {
 /// Without capabilities, and with a limit of 0 user namespaces.
 #[test]
 fn without_user_namespaces_it_says_what_it_needs() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
                   exec setpriv --bounding-set=-all --inh-caps=-all \"$0\" \"$@\"";
     let run = |arguments: &[&str]| {

@@ -9,7 +9,7 @@ use common::*;
 use serde_json::{Value, json};
 use subflows::table::Record;
 use subflows::{Connection, Details, Subflow};
-use subflows_lab::{Net, oracle, ready, wait_until};
+use subflows_lab::{Net, oracle, ready, skip_unless_ready, wait_until};
 
 /// The client's subflows as ss reports them: the local address, and whether it is marked as backup.
 fn seen(net: &Net, pair: &Pair) -> Vec<(IpAddr, bool)> {
@@ -23,9 +23,7 @@ fn seen(net: &Net, pair: &Pair) -> Vec<(IpAddr, bool)> {
 
 #[test]
 fn a_connection_of_another_process_is_steered() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     for to in net.paths[0].server_ips() {
         let pair = Pair::new(&net, to, true);
@@ -64,9 +62,7 @@ fn a_connection_of_another_process_is_steered() {
 
 #[test]
 fn every_way_to_name_the_ends_is_understood() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     net.server.ip(&["mptcp", "limits", "set", "subflows", "8"]).unwrap();
     for to in net.paths[0].server_ips() {
@@ -97,13 +93,9 @@ fn every_way_to_name_the_ends_is_understood() {
 
 #[test]
 fn a_timeout_is_kept() {
-    if !ready() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
+    skip_unless_ready!();
+    let (net, pair, token) = held(|net| net.paths[0].server_v4.into());
     net.paths[1].pull_cable().unwrap();
-    let token = pair.token(&net);
     let arguments = ["open", &token, "--interface", "eth1", "--timeout", "200ms", "--json"];
     assert_eq!(subflows(&net.client, &arguments).fails_with(1), "TimedOut");
     pair.move_data();
@@ -111,12 +103,8 @@ fn a_timeout_is_kept() {
 
 #[test]
 fn json_has_the_fields_of_the_tables() {
-    if !ready() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v6.into(), true);
-    let token = pair.token(&net);
+    skip_unless_ready!();
+    let (net, _pair, token) = held(|net| net.paths[0].server_v6.into());
     let listed = subflows(&net.client, &["--json", "list", &token]).json();
     let mut expected = fields(Subflow::FIELDS);
     expected.push("details");
@@ -135,12 +123,8 @@ fn json_has_the_fields_of_the_tables() {
 
 #[test]
 fn tables_are_aligned_and_fit_a_hundred_columns() {
-    if !ready() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v6.into(), true);
-    let token = pair.token(&net);
+    skip_unless_ready!();
+    let (net, _pair, token) = held(|net| net.paths[0].server_v6.into());
     subflows(&net.client, &["open", &token, "--interface", "eth1", "--backup"]).ok();
     for arguments in [&["list", token.as_str()][..], &["connections"], &["capabilities"]] {
         let text = subflows(&net.client, arguments).ok();
@@ -159,12 +143,8 @@ fn tables_are_aligned_and_fit_a_hundred_columns() {
 
 #[test]
 fn what_is_not_there_is_said() {
-    if !ready() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
-    let token = pair.token(&net);
+    skip_unless_ready!();
+    let (net, _pair, token) = held(|net| net.paths[0].server_v4.into());
     let other = if token == "00000001" { "00000002" } else { "00000001" };
     for verb in [&["list", other][..], &["open", other], &["close", other, "1"]] {
         let text = subflows(&net.client, verb).fails(4);
@@ -186,9 +166,7 @@ fn what_is_not_there_is_said() {
 
 #[test]
 fn a_connection_of_the_kernels_path_manager_can_be_listed_and_closed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     net.join_by_kernel().unwrap();
     let pair = Pair::new(&net, net.paths[0].server_v4.into(), false);
@@ -205,12 +183,8 @@ fn a_connection_of_the_kernels_path_manager_can_be_listed_and_closed() {
 
 #[test]
 fn what_nobody_holds_is_listed_and_left_alone() {
-    if !ready() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
-    let token = pair.token(&net);
+    skip_unless_ready!();
+    let (net, pair, token) = held(|net| net.paths[0].server_v4.into());
     net.paths[0].pull_cable().unwrap();
     // The peer never answers its FIN: the connection continues without its program.
     drop(pair.client);
@@ -233,9 +207,7 @@ fn without_the_right_one_may_look_and_not_touch() {
     if !ready() || !has_nobody() {
         return;
     }
-    let net = Net::two_subnets().unwrap();
-    let pair = Pair::new(&net, net.paths[0].server_v4.into(), true);
-    let token = pair.token(&net);
+    let (net, pair, token) = held(|net| net.paths[0].server_v4.into());
     let folder = Folder::new();
     let copy = folder.command();
     let run = |arguments: &[&str]| {

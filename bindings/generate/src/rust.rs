@@ -1,9 +1,13 @@
-//! Generated Rust.
+//! Generated Rust: what the extensions of several languages have in common.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use subflows::table::Operation;
+
+use crate::signature::{self, Keyword, Scalar, Taken};
+use crate::waits;
 
 /// The text as rustfmt formats it, so that the file passes the same check as hand-written ones.
 pub(crate) fn formatted(text: &str) -> Result<String> {
@@ -17,4 +21,71 @@ pub(crate) fn formatted(text: &str) -> Result<String> {
     let output = rustfmt.wait_with_output()?;
     anyhow::ensure!(output.status.success(), "rustfmt rejected the generated text");
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The type of an extension's parameter. Each language has one of its own for a duration.
+pub(crate) fn declared(scalar: Scalar, duration: &'static str) -> &'static str {
+    match scalar {
+        Scalar::U8 => "u8",
+        Scalar::U16 => "u16",
+        Scalar::U32 => "u32",
+        Scalar::U64 => "u64",
+        Scalar::Bool => "bool",
+        Scalar::Text | Scalar::Name => "String",
+        Scalar::Ip => "Ip",
+        Scalar::Address => "Address",
+        Scalar::Duration => duration,
+        Scalar::Enum(_) => "i32",
+    }
+}
+
+/// The declaration of a parameter that is given by name.
+pub(crate) fn keyword(keyword: &Keyword, duration: &'static str) -> String {
+    let ty = declared(keyword.scalar, duration);
+    match keyword.is_optional {
+        true => format!("{}: Option<{ty}>", keyword.name),
+        false => format!("{}: {ty}", keyword.name),
+    }
+}
+
+/// Statements that make core's options of the keywords, each by that expression.
+pub(crate) fn options(operation: &Operation, value: impl Fn(&Keyword) -> String) -> String {
+    let mut text = String::new();
+    for parameter in signature::parameters(operation) {
+        if let Taken::Options(table) = parameter.taken {
+            text += &format!("let mut options = ::subflows::{}::new();\n", table.name);
+            for option in signature::options(table) {
+                text += &format!("options.{} = {};\n", option.name, value(&option));
+            }
+        }
+    }
+    text
+}
+
+/// The parameter that chooses between two functions of core.
+pub(crate) fn switch(operation: &Operation) -> Option<&'static str> {
+    let mut parameters = signature::parameters(operation).into_iter();
+    parameters.find(|it| matches!(it.taken, Taken::Switch)).map(|it| it.name)
+}
+
+/// The call of core's function.
+pub(crate) fn call(operation: &Operation, arguments: &str) -> String {
+    let call = format!("{}({arguments})", operation.name);
+    match switch(operation) {
+        Some(switch) => {
+            format!("if {switch} {{ ::subflows::{switch}_{call} }} else {{ ::subflows::{call} }}")
+        }
+        None => format!("::subflows::{call}"),
+    }
+}
+
+/// The call of core's function, inside what releases the interpreter's lock if it may block.
+pub(crate) fn unlocked(operation: &Operation, arguments: &str, release: (&str, &str)) -> String {
+    let (before, after) = release;
+    match call(operation, arguments) {
+        call if waits::keeps_lock(operation) && switch(operation).is_some() => format!("({call})"),
+        call if waits::keeps_lock(operation) => call,
+        call if arguments.is_empty() => format!("{before}{}{after}", call.trim_end_matches("()")),
+        call => format!("{before}|| {call}{after}"),
+    }
 }

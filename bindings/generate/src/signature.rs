@@ -224,6 +224,11 @@ pub fn result(operation: &Operation) -> Given {
     }
 }
 
+/// Whether an operation makes a socket. Bindings resolve the name of a host that it takes.
+pub fn makes_socket(operation: &Operation) -> bool {
+    matches!(result(operation), Given::Socket)
+}
+
 /// The parameters that are given by name: options and switches, in order.
 pub fn keywords(operation: &Operation) -> Vec<Keyword> {
     let of = |parameter: Parameter| match parameter.taken {

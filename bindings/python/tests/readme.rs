@@ -81,9 +81,7 @@ fn steers(program: &str) {
 
 #[test]
 fn the_first_minute() {
-    if !subflows_lab::ready() {
-        return;
-    }
+    subflows_lab::skip_unless_ready!();
     let programs = programs("README.md");
     assert_eq!(programs.len(), 1);
     steers(&programs[0]);
@@ -91,9 +89,7 @@ fn the_first_minute() {
 
 #[test]
 fn the_package() {
-    if !subflows_lab::ready() {
-        return;
-    }
+    subflows_lab::skip_unless_ready!();
     let programs = programs("bindings/python/README.md");
     // tests/adapters/test_readme.py runs those of the libraries.
     let [first, errors, asyncio, ..] = &programs[..] else { panic!("{} programs", programs.len()) };

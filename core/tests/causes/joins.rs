@@ -4,10 +4,10 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use subflows::{Connect, ErrorKind, Open, Opening, Subflow, SubflowState};
-use subflows_lab::{DropSegments, Net, StripMptcp, WireOptions, ready, wait_until};
+use subflows_lab::{DropSegments, Net, StripMptcp, WireOptions, skip_unless_ready, wait_until};
 
 use crate::common::ways::{peer, pull_cable, second};
-use crate::common::{Pair, SOON, connect, open_handed, raw};
+use crate::common::{self, Pair, SOON, open_handed, raw};
 use crate::told;
 
 /// A controlled connection of each family, over a network whose second path is a wire.
@@ -17,10 +17,7 @@ fn wires() -> Net {
 }
 
 fn controlled(net: &Net) -> Vec<Pair> {
-    let connected = |to| connect(net, to, &Connect::new().control(true));
-    let pairs: Vec<Pair> = net.paths[0].server_ips().into_iter().map(connected).collect();
-    pairs.iter().for_each(Pair::make_ready);
-    pairs
+    net.paths[0].server_ips().map(|to| common::controlled(net, to)).into()
 }
 
 fn finished(mut opening: Opening<&TcpStream>) -> Result<Subflow, subflows::Error> {
@@ -38,9 +35,7 @@ fn finished(mut opening: Opening<&TcpStream>) -> Result<Subflow, subflows::Error
 /// The peer was once said to have reset it, or the whole connection to be closed.
 #[test]
 fn a_join_that_this_host_ended_was_once_the_peers_fault() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let pairs = controlled(&net);
     pull_cable(&net, 1);
@@ -68,9 +63,7 @@ fn a_join_that_this_host_ended_was_once_the_peers_fault() {
 /// After the peer's answer, nothing distinguishes the two but who is asked.
 #[test]
 fn an_answered_join_that_this_host_ended_is_not_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = wires();
     let drops = DropSegments::third_ack_of_join();
     net.paths[1].wire().unwrap().add(drops.clone());
@@ -102,9 +95,7 @@ fn an_answered_join_that_this_host_ended_is_not_refused() {
 
 #[test]
 fn a_listener_that_is_gone_and_a_firewall_are_named() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for mut pair in controlled(&net) {
         let options = second(&net, &pair);
@@ -134,9 +125,7 @@ fn a_listener_that_is_gone_and_a_firewall_are_named() {
 /// The peer was once said to have reset the subflow, although this host did.
 #[test]
 fn a_middlebox_that_strips_the_option_is_named() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = wires();
     net.paths[1].wire().unwrap().add(StripMptcp::from_syn());
     for pair in controlled(&net) {
@@ -150,9 +139,7 @@ fn a_middlebox_that_strips_the_option_is_named() {
 /// Apache's default. The third segment of a join has no data, so the server drops it.
 #[test]
 fn a_server_that_defers_accepts_is_named() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for pair in controlled(&net) {
         raw::set_i32(&pair.listener, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, 30).unwrap();
@@ -166,9 +153,7 @@ fn a_server_that_defers_accepts_is_named() {
 /// A host with two ways out and a strict filter drops the answer itself.
 #[test]
 fn the_reverse_path_filter_of_this_host_is_named_with_the_command_that_helps() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let name = &net.paths[1].client_interface;
     for interface in ["all", name] {
@@ -190,9 +175,7 @@ fn the_reverse_path_filter_of_this_host_is_named_with_the_command_that_helps() {
 /// Unused ports are chosen by the library, so the caller was told to choose another one.
 #[test]
 fn no_port_left_is_named() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for pair in controlled(&net) {
         net.client.set_sysctl("net/ipv4/ip_local_port_range", "40000 40019").unwrap();
@@ -213,9 +196,7 @@ fn no_port_left_is_named() {
 /// Without an answer, the error names the way that was tried.
 #[test]
 fn no_route_names_the_question_to_ask() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for pair in controlled(&net) {
         let remote = if peer(&pair).is_ipv4() { "198.51.100.1:1" } else { "[2001:db8:ffff::1]:1" };
@@ -236,9 +217,7 @@ fn no_route_names_the_question_to_ask() {
 /// A reset without the option that has the reason: by a firewall, or a peer that is not Linux.
 #[test]
 fn an_answered_join_that_the_network_resets_is_the_peers() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let name = &net.paths[1].server_interface;
     net.server

@@ -1,22 +1,16 @@
 //! Kernels without a module or an option.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use subflows::{Announce, Connect, ConnectionsOptions, ErrorKind, Family, Listen, Open, State};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, ready, skip_unless_ready};
 
-use crate::common::child::{helper, is_child};
-use crate::common::{connect_between, deny};
-use crate::{lacks, plays, told};
-
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+use crate::common::child::{helper, only_as_child, plays};
+use crate::common::{LOOPBACK, connect_between, deny};
+use crate::{lacks, told};
 
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_tcp_diag() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let namespace = subflows_lab::Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
     let (kind, text, remedy) = (ErrorKind::Unsupported, "TCP sockets", "modprobe tcp_diag");
@@ -41,19 +35,16 @@ fn helper_without_tcp_diag() {
         assert!(!all.is_empty());
         assert!(pair.moves_data());
     }
-    println!("all played");
 }
 
 /// The kernel answers each look-up as if the subflow did not exist: `open` once took a good subflow for
 /// one that the peer had taken back, and destroyed it.
 #[test]
 fn without_tcp_diag_open_once_destroyed_the_good_subflow() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let mut helper = helper("kernels::helper_without_tcp_diag");
     helper.env("SUBFLOWS_WITHOUT", "tcp_diag");
-    plays(helper);
+    plays(&mut helper);
 }
 
 /// From <linux/mptcp.h>.
@@ -62,9 +53,7 @@ const SOL_MPTCP: i32 = 284;
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_mptcp_info() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let namespace = subflows_lab::Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
     for errno in [libc::EOPNOTSUPP, libc::ENOPROTOOPT] {
@@ -89,23 +78,20 @@ fn helper_without_mptcp_info() {
     }
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     assert_eq!(subflows::status(&tcp).unwrap().state, State::Tcp);
-    println!("all played");
 }
 
 /// Linux 5.6 to 5.15 have no MPTCP_INFO: every connection was once reported as fallen back.
 #[test]
 fn before_5_16_every_connection_once_fell_back() {
     if ready() {
-        plays(helper("kernels::helper_without_mptcp_info"));
+        plays(&mut helper("kernels::helper_without_mptcp_info"));
     }
 }
 
 /// `connections` once showed a fallen-back connection as a Multipath TCP one.
 #[test]
 fn a_connection_that_fell_back_is_listed_as_such() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     for to in net.paths[0].server_ips() {
         let plain = net.server.run(|| std::net::TcpListener::bind((to, 0))).unwrap();

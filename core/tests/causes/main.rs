@@ -11,7 +11,7 @@ mod rights;
 mod sandboxes;
 mod silence;
 
-use subflows::{Capability, Error, ErrorKind};
+use subflows::{Error, ErrorKind};
 
 /// Checks the kind of an error, and that its text and remedy name what they have to.
 #[track_caller]
@@ -25,18 +25,8 @@ fn told<T: std::fmt::Debug>(result: Result<T, Error>, kind: ErrorKind, text: &st
 /// Checks that a capability is not available, and what it says about that.
 #[track_caller]
 fn lacks(name: &str, cause: &str, remedy: &str) {
-    let all = subflows::capabilities().unwrap();
-    let found: Capability = all.into_iter().find(|found| found.name == name).unwrap();
+    let found = common::capability(name);
     assert!(!found.is_available, "{found:?}");
     assert!(found.cause.as_ref().is_some_and(|text| text.contains(cause)), "{found:?}");
     assert!(found.remedy.as_ref().is_some_and(|text| text.contains(remedy)), "{found:?}");
-}
-
-/// Runs a helper of this binary, and checks that it came to its end.
-#[track_caller]
-fn plays(mut helper: std::process::Command) {
-    let output = helper.output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(output.status.success() && said.contains("all played"), "{said}");
 }

@@ -3,25 +3,22 @@
 use std::net::{IpAddr, SocketAddr};
 
 use subflows::{Connect, ErrorKind, Open};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
-use crate::common::{connect, open_handed};
+use crate::common::{controlled, open_handed};
 use crate::told;
 
 /// `prohibit` was once reported as a missing privilege, to root; `blackhole` as a number to look up.
 #[test]
 fn a_route_that_rejects_is_named_by_its_type() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for (place, kind) in ["prohibit", "blackhole", "unreachable"].into_iter().enumerate() {
         net.client.ip(&["route", "add", kind, &format!("198.51.{place}.0/24")]).unwrap();
         net.client.ip(&["-6", "route", "add", kind, &format!("2001:db8:f:{place}::/64")]).unwrap();
     }
     for to in net.paths[0].server_ips() {
-        let pair = connect(&net, to, &Connect::new().control(true));
-        pair.make_ready();
+        let pair = controlled(&net, to);
         let _entered = net.client.enter().unwrap();
         for (place, kind) in ["prohibit", "blackhole", "unreachable"].into_iter().enumerate() {
             let remote: IpAddr = match to {
@@ -42,9 +39,7 @@ fn a_route_that_rejects_is_named_by_its_type() {
 /// The answers of a firewall once were a missing privilege or an unsupported call.
 #[test]
 fn a_firewall_that_rejects_is_not_a_missing_privilege() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let answers = [
         ("ip", "icmp type prot-unreachable"),
@@ -55,8 +50,7 @@ fn a_firewall_that_rejects_is_not_a_missing_privilege() {
     ];
     for (family, answer) in answers {
         let to = net.paths[0].server_ips()[usize::from(family == "ip6")];
-        let pair = connect(&net, to, &Connect::new().control(true));
-        pair.make_ready();
+        let pair = controlled(&net, to);
         net.server
             .nft(&format!(
                 "table {family} refuse {{ chain i {{ type filter hook input priority 0; \
@@ -79,9 +73,7 @@ fn a_firewall_that_rejects_is_not_a_missing_privilege() {
 
 #[test]
 fn a_local_address_of_another_family_is_an_invalid_argument() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let [v4, v6] = net.paths[0].server_ips();
     let path = &net.paths[0];
@@ -114,9 +106,7 @@ fn forbid_connections() -> bool {
 /// `connect` once told a sandboxed program to run with CAP_NET_ADMIN.
 #[test]
 fn a_sandbox_that_forbids_connections_is_named() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = subflows_lab::Namespace::new().unwrap();
     // Landlock knows TCP sockets only.
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();

@@ -1,16 +1,15 @@
 //! The missing right is found before anything is changed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::thread;
 
 use subflows::{Connect, ErrorKind, Listen, Open, PathManager};
-use subflows_lab::{Namespace, ready};
+use subflows_lab::{Namespace, skip_unless_ready};
 
 use crate::common::deny::give_up_net_admin;
-use crate::common::{connect_between, userspace};
+use crate::common::{LOOPBACK, connect_between, userspace};
 use crate::{lacks, told};
 
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 const TEXT: &str = "lacks CAP_NET_ADMIN";
 const REMEDY: &str = "CAP_NET_ADMIN";
 
@@ -33,9 +32,7 @@ fn without_the_right(namespace: &Namespace, play: impl FnOnce() + Send) {
 /// and had lost the kernel's paths.
 #[test]
 fn root_without_the_right_once_took_control_that_it_could_not_use() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     without_the_right(&namespace, || {
         for ip in LOOPBACK {
@@ -57,9 +54,7 @@ fn root_without_the_right_once_took_control_that_it_could_not_use() {
 /// If the namespace is set to it, a socket is controlled in any case: nothing is changed.
 #[test]
 fn root_without_the_right_takes_what_the_namespace_gives() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     userspace(&namespace);
     without_the_right(&namespace, || {
@@ -72,9 +67,7 @@ fn root_without_the_right_takes_what_the_namespace_gives() {
 /// The program was once told to take control before connecting, which an accepted connection cannot.
 #[test]
 fn an_accepted_connection_names_the_setting_of_the_host() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let pair = connect_between(&namespace, &namespace, ip, &Connect::new());

@@ -1,25 +1,20 @@
 //! Sandboxes of containers and services: the cause that is found is the one whose remedy is given.
 
+use std::os::fd::AsFd;
 use std::process::Command;
 
 use subflows::{Connect, ErrorKind, Family, Listen, Open, State};
-use subflows_lab::{Namespace, ready};
+use subflows_lab::{Namespace, path_manager_setting, ready};
 
-use crate::common::child::{helper, is_child};
+use crate::common::child::{helper, inside, only_as_child, plays};
 use crate::common::{connect_between, deny, raw};
-use crate::{lacks, plays, told};
+use crate::{lacks, told};
 
 /// Runs a helper inside a command that sets up a sandbox.
 fn plays_inside(wrapper: &[&str], name: &str) {
-    let inside = helper(name);
-    let mut command = Command::new("unshare");
-    command.args(wrapper).arg(std::env::current_exe().unwrap()).args(inside.get_args());
-    for (name, value) in inside.get_envs() {
-        command.env(name, value.unwrap());
-    }
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
-    plays(command);
+    plays(inside(Command::new("unshare").args(wrapper), helper(name)));
 }
 
 /// Checks what `take_control`, `connect` with control and the capability report, and that nothing else
@@ -40,15 +35,12 @@ fn no_control(kind: ErrorKind, text: &str, remedy: &str) {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_in_a_user_namespace() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let (text, remedy) = ("this user namespace", "outside the user namespace");
     no_control(ErrorKind::NotPermitted, text, remedy);
     for name in ["steer", "take_control", "close_any", "events"] {
         lacks(name, text, remedy);
     }
-    println!("all played");
 }
 
 /// It is root, has CAP_NET_ADMIN, and was once told to become root.
@@ -62,13 +54,10 @@ fn root_of_a_user_namespace_is_not_told_to_become_root() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_proc_sys() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let (text, remedy) = ("/proc/sys is hidden", "ProcSubset=pid");
     no_control(ErrorKind::NotPermitted, text, remedy);
     lacks("take_control", text, remedy);
-    println!("all played");
 }
 
 /// Such a service was once told that its kernel is older than Linux 5.19.
@@ -83,13 +72,10 @@ fn a_hidden_proc_sys_is_not_an_old_kernel() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_with_read_only_settings() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     no_control(ErrorKind::NotPermitted, "read-only", "ProtectKernelTunables=no");
     no_control(ErrorKind::NotPermitted, "read-only", "--sysctl net.mptcp.path_manager=userspace");
     lacks("take_control", "read-only", "ProtectKernelTunables=no");
-    println!("all played");
 }
 
 /// A service was once told to start its container in another way.
@@ -105,9 +91,7 @@ fn read_only_settings_name_the_service_and_the_container() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_netlink() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let namespace = Namespace::current().unwrap();
     let pairs: Vec<_> = ["127.0.0.1", "::1"]
         .map(|ip| {
@@ -145,7 +129,6 @@ fn helper_without_netlink() {
             }
         });
     }
-    println!("all played");
 }
 
 /// RestrictAddressFamilies=AF_INET AF_INET6: a service was once told to load a module, or to use a newer
@@ -160,51 +143,54 @@ fn a_filter_of_netlink_is_named() {
     }
 }
 
+/// Checks that the system call that is forbidden is named, and no capability.
+fn is_forbidden(sock: &impl AsFd, call: &str) {
+    told(subflows::take_control(sock), ErrorKind::NotPermitted, call, "seccomp");
+    let error = subflows::take_control(sock).unwrap_err();
+    assert!(error.remedy().contains(call), "{error}");
+    assert!(!error.remedy().contains("CAP_NET_ADMIN"), "{error}");
+}
+
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_clone() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     deny::deny(
         libc::SYS_clone,
         (0, libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES),
         libc::EPERM,
     );
     let sock = subflows::socket(Family::V4).unwrap();
-    told(subflows::take_control(&sock), ErrorKind::NotPermitted, "clone", "seccomp");
-    println!("all played");
+    is_forbidden(&sock, "clone");
 }
 
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_flock() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     deny::deny_all(libc::SYS_flock, libc::EPERM);
     let sock = subflows::socket(Family::V6).unwrap();
-    told(subflows::take_control(&sock), ErrorKind::NotPermitted, "flock", "seccomp");
-    println!("all played");
+    is_forbidden(&sock, "flock");
 }
 
-/// The program was once told to run with CAP_NET_ADMIN, which it had.
+/// The program was once told to run with CAP_NET_ADMIN, which it had: a forbidden system call is named.
 #[test]
 fn a_filter_of_clone_or_flock_is_not_a_missing_capability() {
     if ready() {
         let namespace = Namespace::new().unwrap();
         let _entered = namespace.enter().unwrap();
-        plays(helper("sandboxes::helper_without_clone"));
-        plays(helper("sandboxes::helper_without_flock"));
+        plays(&mut helper("sandboxes::helper_without_clone"));
+        plays(&mut helper("sandboxes::helper_without_flock"));
+        let setting = path_manager_setting();
+        let value = std::fs::read_to_string(setting.file).unwrap();
+        assert_eq!(setting.name(&value), "kernel");
     }
 }
 
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_membership() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let namespace = Namespace::current().unwrap();
     let control = Connect::new().control(true);
     let pair = connect_between(&namespace, &namespace, "127.0.0.1".parse().unwrap(), &control);
@@ -216,7 +202,6 @@ fn helper_without_membership() {
     told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
     lacks("events", text, remedy);
     assert!(pair.moves_data());
-    println!("all played");
 }
 
 /// Root with the capability was once told to become root.
@@ -225,7 +210,7 @@ fn a_policy_is_not_a_missing_capability() {
     if ready() {
         let namespace = Namespace::new().unwrap();
         let _entered = namespace.enter().unwrap();
-        plays(helper("sandboxes::helper_without_membership"));
+        plays(&mut helper("sandboxes::helper_without_membership"));
     }
 }
 
@@ -233,9 +218,7 @@ fn a_policy_is_not_a_missing_capability() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_descriptors() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let one_more = || raw::socket(libc::AF_INET, libc::SOCK_STREAM, 0).ok();
     let held: Vec<_> = std::iter::from_fn(one_more).collect();
     let (kind, text, remedy) = (ErrorKind::Os, "Too many open files", "ulimit -n");
@@ -245,19 +228,13 @@ fn helper_without_descriptors() {
     told(subflows::take_control(&held[0]).map(drop), ErrorKind::NotMptcp, "", "");
     told(subflows::upgrade(&held[0]), kind, text, remedy);
     drop(held);
-    println!("all played");
 }
 
 #[test]
 fn no_descriptor_left_names_the_limit() {
     if ready() {
-        let inside = helper("sandboxes::helper_without_descriptors");
-        let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]);
-        command.arg(std::env::current_exe().unwrap()).args(inside.get_args());
-        for (name, value) in inside.get_envs() {
-            command.env(name, value.unwrap());
-        }
-        plays(command);
+        let helper = helper("sandboxes::helper_without_descriptors");
+        let mut sh = Command::new("sh");
+        plays(inside(sh.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]), helper));
     }
 }

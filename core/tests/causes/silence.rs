@@ -2,22 +2,19 @@
 
 use std::io::Write;
 
-use subflows::{Connect, ConnectionsOptions, Details, Subflow};
-use subflows_lab::{Net, ready, wait_until};
+use subflows::{ConnectionsOptions, Details, Subflow};
+use subflows_lab::{Net, skip_unless_ready, wait_until};
 
 use crate::common::ways::{pull_cable, second};
-use crate::common::{SOON, connect, open_handed};
+use crate::common::{SOON, controlled, open_handed};
 
 /// `list` once showed a path as in use whose packets had been lost for seconds.
 #[test]
 fn a_path_that_is_silent_is_visible_in_list_and_details() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for to in net.paths[0].server_ips() {
-        let pair = connect(&net, to, &Connect::new().control(true));
-        pair.make_ready();
+        let pair = controlled(&net, to);
         let _entered = net.client.enter().unwrap();
         let extra = subflows::open(&pair.client, &second(&net, &pair)).unwrap();
         let list = || -> Vec<Subflow> { subflows::list(&pair.client).unwrap() };
@@ -42,14 +39,11 @@ fn a_path_that_is_silent_is_visible_in_list_and_details() {
 
 #[test]
 fn an_address_a_carrier_and_an_interface_that_are_gone_are_visible() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for family in 0..2 {
         let net = open_handed(Net::two_subnets().unwrap());
         let to = net.paths[0].server_ips()[family];
-        let pair = connect(&net, to, &Connect::new().control(true));
-        pair.make_ready();
+        let pair = controlled(&net, to);
         let _entered = net.client.enter().unwrap();
         let path = &net.paths[1];
         let name = &path.client_interface;

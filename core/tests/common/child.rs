@@ -1,6 +1,6 @@
 //! Other processes: this test binary again, running one helper of its own.
 //!
-//! A helper is an `#[ignore]`d test that returns at once unless [`is_child`] holds.
+//! A helper is an `#[ignore]`d test that begins with [`only_as_child`].
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -16,6 +16,16 @@ pub fn is_child() -> bool {
     env::var_os(MARK).is_some()
 }
 
+/// Ends a helper that another process than [`helper`]'s runs.
+macro_rules! only_as_child {
+    () => {
+        if !$crate::common::child::is_child() {
+            return;
+        }
+    };
+}
+pub(crate) use only_as_child;
+
 /// A command that runs the helper of that name in its own process, in the network namespace of the
 /// thread that starts it. It fails if the helper panics.
 pub fn helper(name: &str) -> Command {
@@ -30,6 +40,21 @@ pub fn helper_without_rights(name: &str) -> Command {
     let mut command = helper(name);
     command.uid(NOBODY).gid(NOBODY);
     command
+}
+
+/// The helper, run by a program that makes a sandbox: the helper's command line follows the program's.
+pub fn inside(program: &mut Command, helper: Command) -> &mut Command {
+    program.arg(env::current_exe().unwrap()).args(helper.get_args());
+    program.envs(helper.get_envs().filter_map(|(name, value)| Some((name, value?))))
+}
+
+/// Runs a helper of this binary, and checks that it was found and came to its end.
+#[track_caller]
+pub fn plays(helper: &mut Command) {
+    let output = helper.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success() && said.contains("1 passed"), "{}: {said}", output.status);
 }
 
 /// A child that ends with the test.

@@ -12,19 +12,25 @@ use seccompiler::{
 pub fn deny(call: i64, (place, value): (u8, i32), errno: i32) {
     let (word, equal) = (SeccompCmpArgLen::Dword, SeccompCmpOp::Eq);
     let is_it = SeccompCondition::new(place, word, equal, value as u32 as u64).unwrap();
-    filter(call, vec![SeccompRule::new(vec![is_it]).unwrap()], errno);
+    let rules = vec![SeccompRule::new(vec![is_it]).unwrap()];
+    filter([(call, rules)], SeccompAction::Errno(errno as u32));
 }
 
 /// Makes every such system call of this thread fail with that error number.
 pub fn deny_all(call: i64, errno: i32) {
-    filter(call, Vec::new(), errno);
+    filter([(call, Vec::new())], SeccompAction::Errno(errno as u32));
 }
 
-fn filter(call: i64, rules: Vec<SeccompRule>, errno: i32) {
+/// Makes the kernel kill this process, and its children, at these system calls.
+pub fn die_at(calls: &[i64]) {
+    filter(calls.iter().map(|call| (*call, Vec::new())), SeccompAction::KillProcess);
+}
+
+fn filter(calls: impl IntoIterator<Item = (i64, Vec<SeccompRule>)>, action: SeccompAction) {
     let filter: BpfProgram = SeccompFilter::new(
-        [(call, rules)].into_iter().collect(),
+        calls.into_iter().collect(),
         SeccompAction::Allow,
-        SeccompAction::Errno(errno as u32),
+        action,
         std::env::consts::ARCH.try_into().unwrap(),
     )
     .and_then(TryInto::try_into)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
+use subflows::Subflow;
 use subflows_lab::oracle::{self, SsSubflow};
 use subflows_lab::{Namespace, wait_until};
 
@@ -18,6 +19,18 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
 
 fn ends(local: SocketAddr, remote: SocketAddr) -> Ends {
     (canonical(local), canonical(remote))
+}
+
+/// The ends of a subflow, as the library returns them.
+pub fn ends_of(subflow: &Subflow) -> Ends {
+    (subflow.local, subflow.remote)
+}
+
+/// Checks that ss shows this subflow as usable.
+#[track_caller]
+pub fn is_joined(namespace: &Namespace, token: u32, subflow: &Subflow) {
+    let found = ss_find(namespace, token, ends_of(subflow)).unwrap();
+    assert!(found.flags.contains('e') && found.state == "ESTAB", "{found:?}");
 }
 
 /// The connection's token: the only thing that the judge takes from the library.

@@ -1,5 +1,5 @@
 //! What the tests share: networks from the lab, connected pairs inside them.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports, unused_macros)]
 
 pub mod child;
 pub mod deny;
@@ -10,11 +10,15 @@ pub mod trap;
 pub mod ways;
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use subflows::{Connect, Listen};
+use subflows::{Capability, Connect, Error, ErrorKind, Listen};
 use subflows_lab::{Namespace, Net, is_before, path_manager_setting};
+
+/// The loopback address of each family.
+pub const LOOPBACK: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// Long enough, on a busy machine, for everything that should be immediate.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -33,18 +37,33 @@ pub fn is_without(name: &str) -> bool {
 
 /// Raises the limits of both ends to the maximum number of subflows.
 pub fn open_handed(net: Net) -> Net {
-    for namespace in [&net.client, &net.server] {
-        namespace
-            .ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"])
-            .unwrap();
-    }
+    net.raise_limits().unwrap();
     net
+}
+
+/// Networks in which waits differ: cables, routers, and long ways.
+pub fn networks() -> [Net; 3] {
+    [Net::two_subnets(), Net::laptop(), Net::far()].map(|net| open_handed(net.unwrap()))
 }
 
 /// Makes programs manage the paths of every connection that begins in this namespace.
 pub fn userspace(namespace: &Namespace) {
     let setting = path_manager_setting();
     namespace.run(|| std::fs::write(setting.file, setting.userspace)).unwrap();
+}
+
+/// Checks that a call has failed with an error of this kind.
+#[track_caller]
+pub fn expect_error<T>(result: subflows::Result<T>, kind: ErrorKind) -> Error {
+    let Err(error) = result else { panic!("it succeeded instead of failing with {kind:?}") };
+    assert_eq!(error.kind(), kind, "{error}");
+    error
+}
+
+/// What the library reports about this capability.
+pub fn capability(name: &str) -> Capability {
+    let all = subflows::capabilities().unwrap();
+    all.into_iter().find(|capability| capability.name == name).unwrap()
 }
 
 /// A connection from the client's namespace to an address in the server's.
@@ -57,6 +76,13 @@ pub struct Pair {
 /// Connects through the first path, to the server's address of that family.
 pub fn connect(net: &Net, to: IpAddr, options: &Connect) -> Pair {
     connect_between(&net.client, &net.server, to, options)
+}
+
+/// As [`connect`], under control and ready for more subflows.
+pub fn controlled(net: &Net, to: IpAddr) -> Pair {
+    let pair = connect(net, to, &Connect::new().control(true));
+    pair.make_ready();
+    pair
 }
 
 pub fn connect_between(
@@ -79,16 +105,20 @@ pub fn connect_from_to(
     let listener =
         server.run(|| subflows::listen(SocketAddr::new(listen, 0), &Listen::new())).unwrap();
     let address = SocketAddr::new(to, listener.local_addr().unwrap().port());
-    let client = client.run(|| subflows::connect(address, options)).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    for stream in [&client, &server] {
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        stream.set_write_timeout(Some(SOON)).unwrap();
-    }
-    Pair { client, server, listener }
+    Pair::accept(client.run(|| subflows::connect(address, options)).unwrap(), listener)
 }
 
 impl Pair {
+    /// Accepts the connection that a client has made.
+    pub fn accept(client: impl Into<TcpStream>, listener: TcpListener) -> Pair {
+        let (client, (server, _)) = (client.into(), listener.accept().unwrap());
+        for stream in [&client, &server] {
+            stream.set_read_timeout(Some(SOON)).unwrap();
+            stream.set_write_timeout(Some(SOON)).unwrap();
+        }
+        Pair { client, server, listener }
+    }
+
     /// One byte each way: both ends are ready for more subflows then.
     pub fn make_ready(&self) {
         assert!(self.moves_data(), "the connection does not move data");

@@ -111,6 +111,12 @@ pub fn owner(sock: &impl AsFd) -> io::Result<(i32, i32)> {
     Ok((process, check(unsafe { libc::fcntl(fd, 11) })?))
 }
 
+/// SO_LINGER with a time of zero.
+pub fn reset_when_closed(sock: &impl AsFd) {
+    let at_once = [1i32, 0].map(i32::to_ne_bytes).concat();
+    set(sock, libc::SOL_SOCKET, libc::SO_LINGER, &at_once).unwrap();
+}
+
 /// O_NONBLOCK.
 pub fn set_nonblocking(sock: &impl AsFd) {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use subflows::{ErrorKind, Family, Open};
-use subflows_lab::{Namespace, oracle, path_manager_setting, ready, traffic};
+use subflows_lab::{Namespace, oracle, path_manager_setting, skip_unless_ready, traffic};
 
-use crate::common::child::{Guarded, helper, is_child};
+use crate::common::child::{Guarded, helper, only_as_child};
 use crate::common::judge::{canonical, number};
 use crate::common::{SOON, raw};
 use crate::{LOOPBACK, Over, prove, setting};
@@ -53,9 +53,7 @@ fn open_each(taken: Vec<OwnedFd>) -> Vec<TcpStream> {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_that_takes_many() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let mut to = String::new();
     io::stdin().read_line(&mut to).unwrap();
     let streams = open_each(take_many(to.trim().parse().unwrap()));
@@ -67,9 +65,7 @@ fn helper_that_takes_many() {
 
 #[test]
 fn all_who_take_at_once_have_control() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     thread::scope(|scope| {
         for ip in LOOPBACK {
             scope.spawn(move || crowd(&Namespace::new().unwrap(), ip));
@@ -117,9 +113,7 @@ fn crowd(namespace: &Namespace, ip: IpAddr) {
 /// Another process, which does not use the lock, keeps writing the default.
 #[test]
 fn what_others_write_meanwhile_makes_no_false_claim() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
     let is_over = AtomicBool::new(false);

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use subflows_lab::{Namespace, path_manager_setting, ready, wait_until};
+use subflows_lab::{Namespace, path_manager_setting, skip_unless_ready, wait_until};
 
 use crate::common::SOON;
-use crate::common::child::{Guarded, helper, is_child};
-use crate::{LOOPBACK, prove, setting, socket};
+use crate::common::child::{Guarded, helper, only_as_child};
+use crate::common::deny::die_at;
+use crate::{LOOPBACK, prove, setting, socket, taken};
 
 /// How often each of the two is killed.
 const KILLS: u64 = 200;
@@ -27,9 +28,7 @@ const BAR: Duration = Duration::from_millis(5);
 #[test]
 #[ignore = "a child of other tests"]
 fn takes_control_until_it_is_killed() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let board = Board(File::from(io::stdin().as_fd().try_clone_to_owned().unwrap()));
     for count in board.count() + 1.. {
         let sock = subflows::socket(subflows::Family::V4).unwrap();
@@ -146,9 +145,7 @@ fn kill_again_and_again(namespace: &Namespace, board: &Board) {
 
 #[test]
 fn killed_takers_leave_the_namespace_as_it_was() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     assert_eq!(setting(&namespace), "kernel");
     let boards = [Board::new(), Board::new()];
@@ -173,8 +170,7 @@ fn killed_takers_leave_the_namespace_as_it_was() {
     assert!(seen.switched > 0, "the watcher saw nothing: {seen:?}");
     assert!(seen.longest <= BAR, "{seen:?}");
     for ip in LOOPBACK {
-        let sock = namespace.run(|| socket(ip));
-        namespace.run(|| subflows::take_control(&sock)).unwrap();
+        let sock = taken(&namespace, ip);
         prove(&namespace, sock, ip);
     }
     assert_eq!(setting(&namespace), "kernel");
@@ -186,9 +182,7 @@ const DEADLY: &str = "SUBFLOWS_TEST_DEADLY";
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_that_is_killed_in_the_middle() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let sock = subflows::socket(subflows::Family::V4).unwrap();
     let deadly = std::env::var(DEADLY).unwrap();
     // The child is killed at `connect`, in the middle of the switch, and its parent at `wait4`,
@@ -202,31 +196,6 @@ fn helper_that_is_killed_in_the_middle() {
     println!("survived");
 }
 
-/// Makes the kernel kill this process, and its children, at certain system calls.
-fn die_at(calls: &[libc::c_long]) {
-    answer(calls, libc::SECCOMP_RET_KILL_PROCESS);
-}
-
-/// Lets the kernel answer certain system calls of this thread, and of those that it will make.
-pub(crate) fn answer(calls: &[libc::c_long], action: u32) {
-    let filter = |code, k, jt, jf| libc::sock_filter { code, jt, jf, k };
-    let mut program = vec![filter((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0)];
-    for call in calls {
-        let code = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-        program.push(filter(code, *call as u32, 0, 1));
-        let code = (libc::BPF_RET | libc::BPF_K) as u16;
-        program.push(filter(code, action, 0, 0));
-    }
-    let code = (libc::BPF_RET | libc::BPF_K) as u16;
-    program.push(filter(code, libc::SECCOMP_RET_ALLOW, 0, 0));
-    nix::sys::prctl::set_no_new_privs().unwrap();
-    let length = u16::try_from(program.len()).unwrap();
-    let program = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
-    let (mode, program) = (libc::SECCOMP_MODE_FILTER, &raw const program);
-    // SAFETY: the program describes the instructions, and the kernel copies them.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, program) }, 0);
-}
-
 /// Runs a taker that is killed at these calls.
 fn kill_at(namespace: &Namespace, deadly: &str) -> std::process::Output {
     let _entered = namespace.enter().unwrap();
@@ -236,17 +205,14 @@ fn kill_at(namespace: &Namespace, deadly: &str) -> std::process::Output {
 
 #[test]
 fn if_only_the_child_is_killed_its_parent_sets_back() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let output = kill_at(&namespace, "connect");
     assert!(String::from_utf8_lossy(&output.stdout).contains("survived"), "{output:?}");
     assert_eq!(setting(&namespace), "kernel");
     // A setting that the administrator made is not mistaken for a leftover.
     crate::common::userspace(&namespace);
-    let sock = namespace.run(|| socket(LOOPBACK[0]));
-    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    taken(&namespace, LOOPBACK[0]);
     assert_eq!(setting(&namespace), "userspace");
 }
 
@@ -272,9 +238,7 @@ const TAG: &str = "net.ipv4.conf.lo.tag";
 /// The restarted container had a new /run, without the journal: the setting was never restored.
 #[test]
 fn if_both_are_killed_the_next_taker_sets_back() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let kill = || {
@@ -309,9 +273,7 @@ fn journal(sock: &impl AsFd) -> std::path::PathBuf {
 /// An administrator may use the setting of the marker.
 #[test]
 fn a_tag_of_the_administrators_stays() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     if nix::unistd::access("/run", nix::unistd::AccessFlags::W_OK).is_err() {
         return subflows_lab::skip("/run is not writable");
     }
@@ -320,8 +282,7 @@ fn a_tag_of_the_administrators_stays() {
     let output = kill_at(&namespace, "connect, wait");
     assert_eq!(output.status.signal(), Some(libc::SIGSYS), "{output:?}");
     assert_eq!(setting(&namespace), "userspace", "they were not killed in the middle");
-    let sock = namespace.run(|| socket(LOOPBACK[0]));
-    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    taken(&namespace, LOOPBACK[0]);
     assert_eq!(
         (setting(&namespace), namespace.sysctl(TAG).unwrap()),
         ("kernel".into(), "42".into())
@@ -331,21 +292,17 @@ fn a_tag_of_the_administrators_stays() {
 /// The number of a namespace begins anew at each boot, and a container's /run may outlive one.
 #[test]
 fn a_journal_of_another_boot_was_believed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     if nix::unistd::access("/run", nix::unistd::AccessFlags::W_OK).is_err() {
         return subflows_lab::skip("/run is not writable");
     }
     let namespace = Namespace::new().unwrap();
     namespace.set_sysctl(TAG, "42").unwrap();
-    let sock = namespace.run(|| socket(LOOPBACK[0]));
-    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    let sock = taken(&namespace, LOOPBACK[0]);
     for text in ["1", "1 01234567-89ab-cdef-0123-456789abcdef\n"] {
         std::fs::write(journal(&sock), text).unwrap();
         crate::common::userspace(&namespace);
-        let sock = namespace.run(|| socket(LOOPBACK[0]));
-        namespace.run(|| subflows::take_control(&sock)).unwrap();
+        taken(&namespace, LOOPBACK[0]);
         assert_eq!(setting(&namespace), "userspace", "{text:?}");
     }
 }

@@ -4,51 +4,25 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use nix::sys::resource::{Resource, setrlimit};
-use subflows::{ErrorKind, Family};
-use subflows_lab::{Namespace, ready, skip};
+use subflows::Family;
+use subflows_lab::{Namespace, skip, skip_unless_ready};
 
-use crate::common::child::{helper, is_child};
-use crate::crash::answer;
+use crate::common::child::{helper, inside, is_child, only_as_child, plays};
+use crate::common::deny::die_at;
 use crate::setting;
-
-/// A folder that is removed at the end.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("subflows-{name}-{}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn succeeds(command: &mut Command) {
-    let output = command.output().unwrap();
-    let text =
-        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(output.status.success(), "{}: {}", output.status, text.concat());
-}
 
 /// Under a filter that kills for `sched_setscheduler`, each call wrote all memory to the disk.
 #[test]
 fn a_filter_of_system_calls_caused_a_core_dump() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
     if pattern.starts_with(['/', '|']) {
         return skip("this host keeps core dumps elsewhere");
     }
-    let (namespace, folder) = (Namespace::new().unwrap(), Folder::new("core"));
+    let (namespace, folder) = (Namespace::new().unwrap(), tempfile::tempdir().unwrap());
     let _entered = namespace.enter().unwrap();
-    succeeds(helper("filtered::helper_without_priorities").current_dir(&folder.0));
-    let left: Vec<_> = std::fs::read_dir(&folder.0).unwrap().collect();
+    plays(helper("filtered::helper_without_priorities").current_dir(folder.path()));
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(setting(&namespace), "kernel");
 }
@@ -56,72 +30,26 @@ fn a_filter_of_system_calls_caused_a_core_dump() {
 #[test]
 #[ignore = "a child of another test"]
 fn helper_without_priorities() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     setrlimit(Resource::RLIMIT_CORE, libc::RLIM_INFINITY, libc::RLIM_INFINITY).unwrap();
-    answer(&[libc::SYS_sched_setscheduler], libc::SECCOMP_RET_KILL_PROCESS);
+    die_at(&[libc::SYS_sched_setscheduler]);
     for _ in 0..2 {
         subflows::take_control(&subflows::socket(Family::V4).unwrap()).unwrap();
-    }
-}
-
-/// The remedy was CAP_NET_ADMIN.
-#[test]
-fn a_forbidden_system_call_is_named() {
-    if !ready() {
-        return;
-    }
-    let namespace = Namespace::new().unwrap();
-    let _entered = namespace.enter().unwrap();
-    for name in ["filtered::helper_without_clone", "filtered::helper_without_flock"] {
-        succeeds(&mut helper(name));
-    }
-    assert_eq!(setting(&namespace), "kernel");
-}
-
-fn is_forbidden(call: libc::c_long, name: &str) {
-    let sock = subflows::socket(Family::V4).unwrap();
-    answer(&[call], libc::SECCOMP_RET_ERRNO | libc::EPERM as u32);
-    let error = subflows::take_control(&sock).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotPermitted);
-    assert!(error.remedy().contains(name), "{error}");
-    assert!(!error.remedy().contains("CAP_NET_ADMIN"), "{error}");
-}
-
-#[test]
-#[ignore = "a child of another test"]
-fn helper_without_clone() {
-    if is_child() {
-        is_forbidden(libc::SYS_clone, "clone");
-    }
-}
-
-#[test]
-#[ignore = "a child of another test"]
-fn helper_without_flock() {
-    if is_child() {
-        is_forbidden(libc::SYS_flock, "flock");
     }
 }
 
 /// Valgrind ended the process: "Unsupported clone() flags".
 #[test]
 fn a_process_under_valgrind_was_ended() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     if Command::new("valgrind").arg("--version").output().is_err() {
         return skip("valgrind is not installed");
     }
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
+    let mut valgrind = Command::new("valgrind");
     let helper = helper("filtered::helper_that_takes_control");
-    let mut command = Command::new("valgrind");
-    command.args(["--quiet", "--error-exitcode=9"]).arg(std::env::current_exe().unwrap());
-    command.args(helper.get_args());
-    command.envs(helper.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    succeeds(&mut command);
+    plays(inside(valgrind.args(["--quiet", "--error-exitcode=9"]), helper));
     assert_eq!(setting(&namespace), "kernel");
 }
 
@@ -137,12 +65,10 @@ fn helper_that_takes_control() {
 /// the verification of control off.
 #[test]
 fn a_program_with_the_rights_of_another_user_obeyed_the_environment() {
-    if !ready() {
-        return;
-    }
-    let folder = Folder::new("set-id");
-    std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o755)).unwrap();
-    let program = folder.0.join("tests");
+    skip_unless_ready!();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let program = folder.path().join("tests");
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o4755)).unwrap();
     let namespace = Namespace::new().unwrap();
@@ -163,9 +89,7 @@ fn a_program_with_the_rights_of_another_user_obeyed_the_environment() {
 #[test]
 #[ignore = "a child of another test"]
 fn helper_that_lists() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     // SAFETY: takes a number.
     if unsafe { libc::getauxval(libc::AT_SECURE) } == 0 {
         return println!("not set-id");

@@ -5,10 +5,12 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use subflows::{Connect, PathManager};
-use subflows_lab::{Namespace, Net, oracle, path_manager_setting, ready, traffic, wait_until};
+use subflows_lab::{
+    Namespace, Net, oracle, path_manager_setting, skip_unless_ready, traffic, wait_until,
+};
 
 use crate::common::{SOON, open_handed, raw, userspace};
-use crate::{LOOPBACK, prove, setting, socket};
+use crate::{LOOPBACK, prove, setting, socket, taken};
 
 /// Level, number and a value that is not the default.
 fn options(ip: IpAddr) -> Vec<(i32, i32, Vec<u8>)> {
@@ -58,9 +60,7 @@ fn read(sock: &OwnedFd, ip: IpAddr) -> (Vec<Vec<u8>>, SocketAddr, i32, i32) {
 
 #[test]
 fn what_was_set_before_stays() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let entered = namespace.enter().unwrap();
@@ -107,14 +107,11 @@ pub(crate) fn writes(watch: &Inotify) -> usize {
 
 #[test]
 fn where_the_namespace_is_on_userspace_nothing_is_written() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let watch = watch(&namespace);
     for ip in LOOPBACK {
-        let sock = namespace.run(|| socket(ip));
-        namespace.run(|| subflows::take_control(&sock)).unwrap();
+        taken(&namespace, ip);
         // The kernel merges equal events that were not read yet.
         assert!(writes(&watch) > 0, "the watch reported nothing");
     }
@@ -122,8 +119,7 @@ fn where_the_namespace_is_on_userspace_nothing_is_written() {
     assert!(writes(&watch) > 0, "the watch reported nothing");
     for ip in LOOPBACK {
         // Also a socket that was made before, like a program's own.
-        let sock = namespace.run(|| socket(ip));
-        namespace.run(|| subflows::take_control(&sock)).unwrap();
+        let sock = taken(&namespace, ip);
         assert_eq!((writes(&watch), setting(&namespace).as_str()), (0, "userspace"));
         prove(&namespace, sock, ip);
     }
@@ -131,9 +127,7 @@ fn where_the_namespace_is_on_userspace_nothing_is_written() {
 
 #[test]
 fn a_socket_from_before_the_namespace_went_to_userspace_is_taken() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let socks = LOOPBACK.map(|ip| namespace.run(|| socket(ip)));
     userspace(&namespace);
@@ -146,9 +140,7 @@ fn a_socket_from_before_the_namespace_went_to_userspace_is_taken() {
 
 #[test]
 fn without_control_the_administrators_endpoints_give_their_paths() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     net.join_by_kernel().unwrap();
     for to in net.paths[0].server_ips() {

@@ -11,16 +11,16 @@ mod kept;
 mod refused;
 mod rights;
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{Pair, SOON, judge, raw};
+use common::{Pair, judge, raw};
 use subflows::{Family, Listen, Open};
 use subflows_lab::{Namespace, path_manager_setting};
 
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+use common::LOOPBACK;
+use common::ways::initial;
 
 /// The setting that is switched, read without the library.
 fn setting(namespace: &Namespace) -> String {
@@ -38,6 +38,13 @@ impl Drop for Over<'_> {
     }
 }
 
+/// A socket of the namespace, under control.
+fn taken(namespace: &Namespace, ip: IpAddr) -> OwnedFd {
+    let sock = namespace.run(|| socket(ip));
+    namespace.run(|| subflows::take_control(&sock)).unwrap();
+    sock
+}
+
 /// A socket for addresses of this family, made in the namespace of the calling thread.
 fn socket(ip: IpAddr) -> OwnedFd {
     subflows::socket(Family::from(SocketAddr::new(ip, 0))).unwrap()
@@ -47,11 +54,7 @@ fn socket(ip: IpAddr) -> OwnedFd {
 fn connected(namespace: &Namespace, sock: OwnedFd, ip: IpAddr) -> Pair {
     let listener = namespace.run(|| subflows::listen((ip, 0), &Listen::new())).unwrap();
     raw::connect(&sock, listener.local_addr().unwrap()).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client: TcpStream::from(sock), server, listener };
-    for stream in [&pair.client, &pair.server] {
-        stream.set_read_timeout(Some(SOON)).unwrap();
-    }
+    let pair = Pair::accept(sock, listener);
     pair.make_ready();
     pair
 }
@@ -62,7 +65,8 @@ fn prove(namespace: &Namespace, sock: OwnedFd, ip: IpAddr) -> Pair {
     let pair = connected(namespace, sock, ip);
     let extra = namespace.run(|| subflows::open(&pair.client, &Open::new())).unwrap();
     let shown = judge::by_ss(namespace, judge::token(&pair.client));
-    let initial = (pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap());
-    assert_eq!(shown, BTreeSet::from([initial, (extra.local, extra.remote)]));
+    let mut expected = initial(&pair);
+    expected.insert(judge::ends_of(&extra));
+    assert_eq!(shown, expected);
     pair
 }

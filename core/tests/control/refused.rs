@@ -13,31 +13,34 @@ use std::time::{Duration, Instant};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use subflows::{Connect, ErrorKind, Family, Listen};
-use subflows_lab::{Namespace, path_manager_setting, ready, wait_until};
+use subflows_lab::{Namespace, path_manager_setting, skip_unless_ready, wait_until};
 
 use crate::common::child::Guarded;
-use crate::common::{SOON, userspace};
+use crate::common::{SOON, capability, expect_error, userspace};
 use crate::kept::{watch, writes};
 use crate::{LOOPBACK, Over, prove, setting, socket};
 
-#[test]
-fn who_never_gives_the_lock_back_is_not_waited_for() {
-    if !ready() {
-        return;
-    }
-    let namespace = Namespace::new().unwrap();
-    // Any user can lock the file of a namespace that they are in.
+/// A process that holds the lock until its input ends. Any user can lock the file of a namespace that
+/// they are in.
+fn hold_the_lock(namespace: &Namespace) -> Guarded {
     let mut holder = namespace.command("flock");
     holder.args(["/proc/self/ns/net", "sh", "-c", "echo held; read line"]);
     let mut holder = Guarded(holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
     let mut said = String::new();
     BufReader::new(holder.0.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
     assert_eq!(said, "held\n");
+    holder
+}
+
+#[test]
+fn who_never_gives_the_lock_back_is_not_waited_for() {
+    skip_unless_ready!();
+    let namespace = Namespace::new().unwrap();
+    let mut holder = hold_the_lock(&namespace);
     let socks = LOOPBACK.map(|ip| namespace.run(|| socket(ip)));
     for sock in &socks {
         let start = Instant::now();
-        let error = namespace.run(|| subflows::take_control(sock)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+        expect_error(namespace.run(|| subflows::take_control(sock)), ErrorKind::Busy);
         let elapsed = start.elapsed();
         assert!((Duration::from_millis(500)..Duration::from_secs(2)).contains(&elapsed));
         assert_eq!(setting(&namespace), "kernel");
@@ -46,15 +49,10 @@ fn who_never_gives_the_lock_back_is_not_waited_for() {
     let listener = namespace.run(|| subflows::listen("127.0.0.1:0", &Listen::new())).unwrap();
     let address = listener.local_addr().unwrap();
     namespace.run(|| subflows::connect(address, &Connect::new())).unwrap();
-    let error =
-        namespace.run(|| subflows::connect(address, &Connect::new().control(true))).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
-    // The addresses of a name are not waited for one by one.
-    let (start, addresses) = (Instant::now(), [address; 4]);
-    let controlled = Connect::new().control(true);
-    let error = namespace.run(|| subflows::connect(&addresses[..], &controlled)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    expect_error(
+        namespace.run(|| subflows::connect(address, &Connect::new().control(true))),
+        ErrorKind::Busy,
+    );
 
     // If the lock is released while `take_control` waits for it, control is taken.
     thread::scope(|scope| {
@@ -87,9 +85,7 @@ fn in_a_container<T: Send>(namespace: &Namespace, f: impl FnOnce() -> T + Send) 
 
 #[test]
 fn in_a_container_it_says_what_to_do() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     in_a_container(&namespace, || {
         let setting = path_manager_setting();
@@ -97,12 +93,10 @@ fn in_a_container_it_says_what_to_do() {
         assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::EROFS));
         for ip in LOOPBACK {
             let sock = socket(ip);
-            let error = subflows::take_control(&sock).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotPermitted, "{error}");
+            let error = expect_error(subflows::take_control(&sock), ErrorKind::NotPermitted);
             assert_eq!(error.raw_os_error(), Some(libc::EROFS));
             assert!(error.remedy().contains("--sysctl"), "{}", error.remedy());
-            let asked = subflows::capabilities().unwrap();
-            let asked = asked.iter().find(|asked| asked.name == "take_control").unwrap();
+            let asked = capability("take_control");
             let remedy = asked.remedy.as_deref().unwrap_or_default();
             assert!(!asked.is_available && remedy.contains("--sysctl"), "{asked:?}");
         }
@@ -112,17 +106,14 @@ fn in_a_container_it_says_what_to_do() {
 
 #[test]
 fn in_a_container_that_did_it_control_is_taken() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let before = LOOPBACK.map(|ip| namespace.run(|| socket(ip)));
     userspace(&namespace);
     for (sock, ip) in before.into_iter().zip(LOOPBACK) {
         in_a_container(&namespace, || {
             subflows::take_control(&sock).unwrap();
-            let asked = subflows::capabilities().unwrap();
-            assert!(asked.iter().any(|asked| asked.name == "take_control" && asked.is_available));
+            assert!(capability("take_control").is_available);
         });
         prove(&namespace, sock, ip);
     }
@@ -130,14 +121,11 @@ fn in_a_container_that_did_it_control_is_taken() {
 
 #[test]
 fn a_socket_of_another_namespace_is_left_alone() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (here, there) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     for ip in LOOPBACK {
         let sock = there.run(|| socket(ip));
-        let error = here.run(|| subflows::take_control(&sock)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
+        expect_error(here.run(|| subflows::take_control(&sock)), ErrorKind::OtherNamespace);
         there.run(|| subflows::take_control(&sock)).unwrap();
         prove(&there, sock, ip);
     }
@@ -148,9 +136,7 @@ fn a_socket_of_another_namespace_is_left_alone() {
 /// left. The library then switched the setting of the namespace that the thread had entered.
 #[test]
 fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     // With a limit of 0 no check shows whether control was taken: success was once returned.
     for limit in ["2", "0"] {
         let (former, present) = (Namespace::new().unwrap(), Namespace::new().unwrap());
@@ -161,8 +147,7 @@ fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
             let sock = socket(ip);
             subflows::take_control(&socket(ip)).unwrap();
             let after = present.enter().unwrap();
-            let error = subflows::take_control(&sock).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::OtherNamespace, "{error}");
+            expect_error(subflows::take_control(&sock), ErrorKind::OtherNamespace);
             assert_eq!(writes(&watch), 0);
             // Sockets of the present namespace are controlled.
             subflows::take_control(&socket(ip)).unwrap();
@@ -180,9 +165,7 @@ fn the_present_namespace_was_switched_for_a_socket_of_the_former() {
 /// The kernel lets a reader see a value that is only half written.
 #[test]
 fn a_value_that_is_being_written_is_no_unknown_one() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
     let is_over = AtomicBool::new(false);
@@ -206,8 +189,7 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
                 Ok(()) => claimed.push(sock),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Busy, "{error}"),
             }
-            let asked = subflows::capabilities().unwrap();
-            let asked = asked.iter().find(|asked| asked.name == "take_control").unwrap();
+            let asked = capability("take_control");
             assert!(asked.is_available, "{asked:?}");
         }
     });
@@ -222,16 +204,9 @@ fn a_value_that_is_being_written_is_no_unknown_one() {
 /// Each address of a name waited for the lock once more.
 #[test]
 fn a_second_was_waited_for_each_address() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
-    let mut holder = namespace.command("flock");
-    holder.args(["/proc/self/ns/net", "sh", "-c", "echo held; read line"]);
-    let mut holder = Guarded(holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
-    let mut said = String::new();
-    BufReader::new(holder.0.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
-    assert_eq!(said, "held\n");
+    let _holder = hold_the_lock(&namespace);
     let addresses: [std::net::SocketAddr; 4] =
         std::array::from_fn(|i| ([127, 0, 0, i as u8 + 1], 9).into());
     let start = Instant::now();

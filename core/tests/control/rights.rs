@@ -6,17 +6,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 
 use subflows::{Connect, ConnectionsOptions, Error, ErrorKind, Open, PathManager, State};
-use subflows_lab::{Namespace, ready, skip};
+use subflows_lab::{Namespace, ready, skip, skip_unless_ready};
 
-use crate::common::child::{helper, helper_without_rights, is_child};
+use crate::common::child::{helper, helper_without_rights, only_as_child, plays};
+use crate::common::deny::die_at;
 use crate::common::raw::hides_subflows;
-use crate::common::{connect_between, is_without, userspace};
+use crate::common::{connect_between, expect_error, is_without, userspace};
 use crate::{LOOPBACK, setting, socket};
 
 #[track_caller]
 fn not_permitted<T: std::fmt::Debug>(result: Result<T, Error>) {
-    let error = result.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotPermitted, "{error}");
+    let error = expect_error(result, ErrorKind::NotPermitted);
     assert!(error.remedy().contains("CAP_NET_ADMIN"), "{}", error.remedy());
 }
 
@@ -30,9 +30,7 @@ fn shown(manager: PathManager) -> PathManager {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_any_right() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     assert!(status.contains("\nCapEff:\t0000000000000000\n"), "{status}");
     let stream = TcpStream::from(io::stdin().as_fd().try_clone_to_owned().unwrap());
@@ -135,9 +133,7 @@ fn nobody_takes_control_where_nothing_is_to_be_written() {
 
 #[test]
 fn nobody_connects_and_is_told_why_without_control() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let listener = namespace.run(|| subflows::listen((ip, 0), &Default::default())).unwrap();
@@ -155,70 +151,33 @@ fn nobody_connects_and_is_told_why_without_control() {
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_that_connects() {
-    if !is_child() {
-        return;
-    }
+    only_as_child!();
     let to = std::env::var("SUBFLOWS_TEST_TO").unwrap();
     not_permitted(subflows::connect(to.as_str(), &Connect::new().control(true)));
     let stream = subflows::connect(to.as_str(), &Connect::new()).unwrap();
     assert_eq!(subflows::status(&stream).unwrap().path_manager, shown(PathManager::Kernel));
 }
 
-/// A system call filter as service managers set it: a process that changes its priority is killed.
-fn forbid_priorities() {
-    let step = |code: u32, k: u32, (yes, no): (u8, u8)| libc::sock_filter {
-        code: code as u16,
-        jt: yes,
-        jf: no,
-        k,
-    };
-    let mut program = [
-        // The number of the call is the first field of the data that the filter reads.
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, (0, 0)),
-        step(
-            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-            libc::SYS_sched_setscheduler as u32,
-            (0, 1),
-        ),
-        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_KILL_PROCESS, (0, 0)),
-        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, (0, 0)),
-    ];
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    let pointer: *const libc::sock_fprog = &filter;
-    // SAFETY: this call takes numbers only.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: the pointer refers to a program of that length, which the kernel copies.
-    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, pointer) };
-    assert_eq!(set, 0, "{}", io::Error::last_os_error());
-}
-
 #[test]
 #[ignore = "a child of other tests"]
 fn helper_without_priorities() {
-    if !is_child() {
-        return;
-    }
-    forbid_priorities();
+    only_as_child!();
+    // As service managers set it.
+    die_at(&[libc::SYS_sched_setscheduler]);
     for ip in LOOPBACK {
         for _ in 0..20 {
             subflows::take_control(&socket(ip)).unwrap();
         }
     }
-    println!("all taken");
 }
 
 /// Once the child that takes control was killed when it changed its scheduling, and `take_control`
 /// failed.
 #[test]
 fn control_is_taken_under_a_filter_that_forbids_priorities() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
-    let output = helper("rights::helper_without_priorities").output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(output.status.success() && said.contains("all taken"), "{said}");
+    plays(&mut helper("rights::helper_without_priorities"));
     assert_eq!(setting(&namespace), "kernel");
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use subflows::{Connect, Listen, Open};
-use subflows_lab::{Namespace, Net, ready, wait_until};
+use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 
 use crate::common::ways::ways;
 use crate::common::{self, Pair, SOON, judge, open_handed, userspace};
@@ -92,9 +92,7 @@ fn closes((sock, cell): &(&TcpStream, Cell<'_>)) {
 
 #[test]
 fn half_closed_under_the_kernels_path_manager() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for shut in [0, 1] {
         for family in FAMILIES {
             let net = net(false);
@@ -126,9 +124,7 @@ fn half_close(net: &Net, scene: &Scene, shut: usize) {
 
 #[test]
 fn shut_for_reading_it_is_open() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_controlled in MANAGERS {
         let net = net(is_controlled);
         for family in FAMILIES {

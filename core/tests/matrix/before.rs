@@ -3,16 +3,14 @@
 use std::net::SocketAddr;
 
 use subflows::{Family, Listen, PathManager, State};
-use subflows_lab::{Net, ready, wait_until};
+use subflows_lab::{Net, skip_unless_ready, wait_until};
 
 use crate::common::{SOON, raw};
 use crate::{Cell, Column};
 
 #[test]
 fn connecting_without_control() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     for to in net.paths[0].server_ips() {
         let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();

@@ -5,15 +5,13 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 
 use subflows::{Connect, PathManager, State};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 use crate::common::raw;
 
 #[test]
 fn what_fell_back_can_be_taken_up_again() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     for to in net.paths[0].server_ips() {
         let plain = net.server.run(|| TcpListener::bind((to, 0))).unwrap();

@@ -11,16 +11,14 @@ mod fallback;
 mod over;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use column::{Answer, Column, Fails, Works};
-use common::{judge, raw};
+use common::{LOOPBACK, judge, raw};
 use subflows::{Announce, Error, ErrorKind, Open, PathManager, State, Status};
 use subflows_lab::{Namespace, oracle};
-
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// How long an `open` that must wait may take.
 const PATIENCE: Duration = Duration::from_millis(200);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 
 use subflows::{Connect, Family, Listen, Open, PathManager, State};
-use subflows_lab::{Namespace, Net, has_sysctl, ready, skip, wait_until};
+use subflows_lab::{Namespace, Net, has_sysctl, skip, skip_unless_ready, wait_until};
 
 use crate::common::{self, Pair, SOON, judge, open_handed, raw, userspace};
 use crate::{Cell, Column, LOOPBACK};
@@ -84,9 +84,7 @@ fn end(net: &Net, pair: Pair, end: End, survivor: usize) -> Vec<(usize, TcpStrea
 
 #[test]
 fn over_however_it_ended() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     std::thread::scope(|scope| {
         for is_controlled in [false, true] {
             for family in [0, 1] {
@@ -134,11 +132,7 @@ fn reuse(net: &Net, sock: OwnedFd, to: IpAddr, what: &str) {
     raw::get_i32(&sock, libc::SOL_SOCKET, libc::SO_ERROR).unwrap();
     let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
     net.client.run(|| raw::connect(&sock, listener.local_addr().unwrap())).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client: TcpStream::from(sock), server, listener };
-    for stream in [&pair.client, &pair.server] {
-        stream.set_read_timeout(Some(SOON)).unwrap();
-    }
+    let pair = Pair::accept(sock, listener);
     pair.make_ready();
     let open = Open::new().local(net.paths[1].client_ip(to));
     net.client.run(|| subflows::open(&pair.client, &open)).unwrap();
@@ -153,9 +147,7 @@ fn nobody(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
 
 #[test]
 fn refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for to in net.paths[0].server_ips() {
         for is_blocking in [true, false] {
@@ -188,9 +180,7 @@ fn refused() {
 
 #[test]
 fn told_to_start_anew_a_socket_is_unconnected() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {
         let pair = common::connect_between(&namespace, &namespace, ip, &Connect::new());

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use subflows::{Announce, ErrorKind, Open, Opening, Result};
-use subflows_lab::ready;
+use subflows_lab::skip_unless_ready;
 
 use super::common::raw;
 
@@ -56,9 +56,7 @@ fn not_tcp() -> Vec<(&'static str, OwnedFd)> {
 
 #[test]
 fn what_is_no_tcp_socket_is_no_argument() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let refuses = |what: &str, sock: BorrowedFd<'_>| {
         for (name, verb) in VERBS {
             match verb(&sock) {

@@ -111,9 +111,7 @@ fn idle_threads_kept_descriptors() {
 #[test]
 #[ignore = "run by idle_threads_kept_descriptors"]
 fn helper_with_idle_threads() {
-    if !child::is_child() {
-        return;
-    }
+    child::only_as_child!();
     const THREADS: usize = 200;
     let here = Namespace::current().unwrap();
     let pair =

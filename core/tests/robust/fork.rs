@@ -8,7 +8,7 @@ use std::thread;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use subflows::{ConnectionsOptions, State};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 use super::common::{Pair, child, judge, open_handed};
 use super::{close, controlled, in_a_process_of_its_own, open};
@@ -18,9 +18,7 @@ const ROUNDS: usize = 100;
 
 #[test]
 fn parent_and_child_go_on() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     in_a_process_of_its_own("fork::helper_that_forks");
 }
 
@@ -28,9 +26,7 @@ fn parent_and_child_go_on() {
 #[test]
 #[ignore = "run by parent_and_child_go_on"]
 fn helper_that_forks() {
-    if !child::is_child() {
-        return;
-    }
+    child::only_as_child!();
     let net = open_handed(Net::two_subnets().unwrap());
     let _inside = net.client.enter().unwrap();
     let (ours, theirs) = (controlled(&net, 0), controlled(&net, 1));

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use subflows::{Announce, Connect, ConnectionsOptions, ErrorKind, Listen, Open, Opening, State};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 use super::common::{Pair, child, judge, open_handed, raw};
 use super::{close, controlled, in_a_process_of_its_own, open, second};
@@ -17,9 +17,7 @@ const GROWTH: u64 = 1 << 20;
 
 #[test]
 fn a_hundred_thousand_calls_leave_nothing_behind() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     in_a_process_of_its_own("leaks::helper_that_works_on_and_on");
 }
 
@@ -27,9 +25,7 @@ fn a_hundred_thousand_calls_leave_nothing_behind() {
 #[test]
 #[ignore = "run by a_hundred_thousand_calls_leave_nothing_behind"]
 fn helper_that_works_on_and_on() {
-    if !child::is_child() {
-        return;
-    }
+    child::only_as_child!();
     let net = open_handed(Net::two_subnets().unwrap());
     let pairs = [controlled(&net, 0), controlled(&net, 1)];
     let _inside = net.client.enter().unwrap();

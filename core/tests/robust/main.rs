@@ -16,15 +16,12 @@ mod threads;
 
 use common::judge::canonical;
 use common::{Pair, SOON, child};
-use subflows::{Connect, Open, Subflow};
+use subflows::{Open, Subflow};
 use subflows_lab::{Net, wait_until};
 
 /// A controlled connection over IPv4 (0) or IPv6 (1), ready for more subflows.
 fn controlled(net: &Net, family: usize) -> Pair {
-    let to = net.paths[0].server_ips()[family];
-    let pair = common::connect(net, to, &Connect::new().control(true));
-    pair.make_ready();
-    pair
+    common::controlled(net, net.paths[0].server_ips()[family])
 }
 
 /// From the second path, for a thread inside the client's namespace.

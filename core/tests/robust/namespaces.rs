@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 
 use subflows::{Connect, ConnectionsOptions, ErrorKind, Open, Opening};
-use subflows_lab::{Namespace, Net, ready, wait_until};
+use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 
 use super::common::{self, Pair, SOON, judge};
 use super::{controlled, open};
@@ -52,9 +52,7 @@ fn tells_of_its_own(here: (&Namespace, &Pair), other: &Pair) {
 
 #[test]
 fn a_thread_that_goes_elsewhere_is_told_of_where_it_is() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let nets = [Net::two_subnets().unwrap(), Net::two_subnets().unwrap()];
     for family in [0, 1] {
         let pairs = [controlled(&nets[0], family), controlled(&nets[1], family)];
@@ -81,9 +79,7 @@ fn with_interface(name: &str, index: u32) -> Namespace {
 /// present one.
 #[test]
 fn a_subflow_was_shown_by_the_name_of_an_interface_elsewhere() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     for family in [0, 1] {
         let pair = controlled(&net, family);
@@ -112,9 +108,7 @@ fn a_subflow_was_shown_by_the_name_of_an_interface_elsewhere() {
 /// The interface was once looked up by its name in the namespace of the thread that took the step.
 #[test]
 fn an_opening_was_bound_to_an_interface_elsewhere() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let name = &net.paths[1].client_interface;
     let present = with_interface(name, 99);
@@ -146,9 +140,7 @@ fn has_wire(namespace: &Namespace) -> bool {
 /// Netlink sockets that a thread kept held the namespace that it had left.
 #[test]
 fn a_deleted_namespace_stayed() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (gone, stays) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     let inside = format!("/proc/{}/fd/{}", std::process::id(), gone.fd().as_raw_fd());
     stays

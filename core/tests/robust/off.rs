@@ -1,23 +1,20 @@
 //! If Multipath TCP is switched off or forbidden, programs use plain TCP and can read the reason.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
+use std::net::SocketAddr;
 use std::thread;
 
 use subflows::{Connect, ErrorKind, Listen, State};
-use subflows_lab::{Namespace, ready};
+use subflows_lab::{Namespace, skip_unless_ready};
 
 use super::common::deny::deny;
 use super::common::{self, raw};
 
 #[test]
 fn switched_off_it_is_plain_tcp() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
-    for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+    for ip in common::LOOPBACK {
         let pair = common::connect_between(&namespace, &namespace, ip, &Connect::new());
         assert!(pair.moves_data());
         let protocol = |sock| raw::get_i32(sock, libc::SOL_SOCKET, libc::SO_PROTOCOL).unwrap();
@@ -51,14 +48,9 @@ fn switched_off_it_is_plain_tcp() {
 
 #[test]
 fn capabilities_name_the_cause_and_the_remedy() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
-    let mptcp = || {
-        let all = namespace.run(subflows::capabilities).unwrap();
-        all.into_iter().find(|capability| capability.name == "mptcp").unwrap()
-    };
+    let mptcp = || namespace.run(|| common::capability("mptcp"));
     assert!(mptcp().is_available);
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
     let off = mptcp();
@@ -76,9 +68,7 @@ fn capabilities_name_the_cause_and_the_remedy() {
 /// CAP_NET_ADMIN.
 #[test]
 fn forbidden_it_is_plain_tcp() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let sandboxed = |errno| {
         let made = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         deny(libc::SYS_socket, (2, libc::IPPROTO_MPTCP), errno);
@@ -96,9 +86,7 @@ fn forbidden_it_is_plain_tcp() {
         let refused = subflows::upgrade(&fresh).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
         assert!(refused.remedy().contains("seccomp"), "{refused}");
-        let all = subflows::capabilities().unwrap();
-        let mptcp = all.into_iter().find(|capability| capability.name == "mptcp").unwrap();
-        assert!(mptcp.cause.is_some_and(|cause| cause.contains("policy")));
+        assert!(common::capability("mptcp").cause.is_some_and(|cause| cause.contains("policy")));
     };
     // Each runtime has its own: Docker, systemd, Chromium, gVisor, a filter that plays an old kernel.
     for errno in [

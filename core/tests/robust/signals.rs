@@ -9,7 +9,7 @@ use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
 use nix::unistd::gettid;
 use subflows::{Announce, Connect, ConnectionsOptions, EventKind, Listen, State};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
 use super::common::{Pair, child, judge, open_handed, raw};
 use super::{controlled, in_a_process_of_its_own, open};
@@ -25,18 +25,14 @@ extern "C" fn hit(_signal: i32) {
 
 #[test]
 fn no_verb_fails_by_a_signal() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     in_a_process_of_its_own("signals::helper_that_is_hit");
 }
 
 #[test]
 #[ignore = "run by no_verb_fails_by_a_signal"]
 fn helper_that_is_hit() {
-    if !child::is_child() {
-        return;
-    }
+    child::only_as_child!();
     let net = open_handed(Net::two_subnets().unwrap());
     let pairs = [controlled(&net, 0), controlled(&net, 1)];
     let _inside = net.client.enter().unwrap();

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use subflows::{ErrorKind, Open, Subflow};
-use subflows_lab::{Net, ready};
+use subflows_lab::{Net, skip_unless_ready};
 
-use super::common::judge::{self, Ends};
+use super::common::judge::{self, Ends, ends_of as ends};
+use super::common::ways::initial;
 use super::common::{Pair, open_handed};
 use super::{close, controlled, open, second};
 
@@ -22,9 +23,7 @@ const ROUNDS: usize = 60;
 /// under load, also by `ip mptcp endpoint` alone.
 #[test]
 fn eight_threads_share_one_connection() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     for family in [0, 1] {
         let pair = controlled(&net, family);
@@ -99,15 +98,9 @@ fn reads(pair: &Pair, is_over: &AtomicBool) {
     }
 }
 
-fn ends(subflow: &Subflow) -> Ends {
-    (subflow.local, subflow.remote)
-}
-
 #[test]
 fn eight_that_open_at_once_open_eight() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (laptop, subnets) = (Net::laptop().unwrap(), Net::two_subnets().unwrap());
     for net in [open_handed(laptop), open_handed(subnets)] {
         for family in [0, 1] {
@@ -145,7 +138,7 @@ fn open_eight(net: &Net, pair: &Pair, options: &Open, local: IpAddr) {
         let same = listed.iter().find(|listed| listed.id == subflow.id).unwrap();
         assert_eq!(ends(same), ends(subflow), "the id belongs to another subflow");
     }
-    expected.insert((pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap()));
+    expected.extend(initial(pair));
     judge::agree(&net.client, &pair.client, &expected);
     judge::agree(&net.server, &pair.server, &judge::mirrored(&expected));
     assert!(pair.moves_data());

@@ -9,17 +9,15 @@ mod refusals;
 mod table;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use common::{Pair, SOON, judge, raw};
+use common::{LOOPBACK, Pair, SOON, judge, raw};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
-use nix::sys::socket::{Backlog, SockaddrStorage};
 use subflows::State;
-use subflows_lab::{Namespace, Net, oracle, ready, wait_until};
+use subflows_lab::{Namespace, Net, oracle, skip_unless_ready, wait_until};
 
 const MPTCP: i32 = libc::IPPROTO_MPTCP;
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 fn family(ip: IpAddr) -> i32 {
     if ip.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
@@ -34,39 +32,24 @@ fn protocol(sock: &impl AsFd) -> i32 {
     raw::get_i32(sock, libc::SOL_SOCKET, libc::SO_PROTOCOL).unwrap()
 }
 
-fn bind(sock: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
-    nix::sys::socket::bind(sock.as_raw_fd(), &SockaddrStorage::from(to))
-}
-
-fn connect(sock: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
-    nix::sys::socket::connect(sock.as_raw_fd(), &SockaddrStorage::from(to))
-}
-
 /// Makes a socket listen at that address and any port.
 fn listen(sock: OwnedFd, ip: IpAddr) -> TcpListener {
-    bind(&sock, SocketAddr::new(ip, 0)).unwrap();
-    nix::sys::socket::listen(&sock, Backlog::new(8).unwrap()).unwrap();
+    raw::bind(&sock, SocketAddr::new(ip, 0)).unwrap();
+    raw::listen(&sock).unwrap();
     TcpListener::from(sock)
 }
 
 /// Connects a socket and moves a byte each way.
 fn use_it(sock: OwnedFd, listener: &TcpListener) -> Pair {
-    connect(&sock, listener.local_addr().unwrap()).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let listener = listener.try_clone().unwrap();
-    let pair = Pair { client: TcpStream::from(sock), server, listener };
-    for stream in [&pair.client, &pair.server] {
-        stream.set_read_timeout(Some(SOON)).unwrap();
-    }
+    raw::connect(&sock, listener.local_addr().unwrap()).unwrap();
+    let pair = Pair::accept(sock, listener.try_clone().unwrap());
     assert!(pair.moves_data());
     pair
 }
 
 #[test]
 fn upgraded_at_both_ends_a_connection_is_multipath() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = common::open_handed(Net::two_subnets().unwrap());
     for to in net.paths[0].server_ips() {
         let listener = net.server.run(|| {
@@ -99,9 +82,7 @@ fn upgraded_at_both_ends_a_connection_is_multipath() {
 
 #[test]
 fn one_upgraded_end_is_enough_to_move_data() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         for upgraded in [0, 1] {
@@ -122,9 +103,7 @@ fn flags(sock: &OwnedFd) -> (OFlag, FdFlag) {
 
 #[test]
 fn the_descriptor_keeps_its_number_and_its_flags() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         for extra in [0, libc::SOCK_NONBLOCK, libc::SOCK_CLOEXEC] {
@@ -145,9 +124,7 @@ fn the_descriptor_keeps_its_number_and_its_flags() {
 
 #[test]
 fn who_gets_signals_gets_them_still() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         for is_async in [false, true] {
@@ -169,9 +146,7 @@ fn who_gets_signals_gets_them_still() {
 
 #[test]
 fn what_is_multipath_already_is_left_as_it_is() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         let sock = raw::socket(family(ip), libc::SOCK_STREAM, MPTCP).unwrap();

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use subflows::ErrorKind;
-use subflows_lab::{Namespace, ready, skip};
+use subflows_lab::{Namespace, skip, skip_unless_ready};
 
 use super::common::raw;
 use super::table::{CARRIED, Case, REFUSED};
@@ -45,9 +45,7 @@ fn set(sock: &OwnedFd, case: &Case) -> bool {
 
 #[test]
 fn what_was_set_is_carried() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for family in FAMILIES {
         for case in CARRIED.iter().filter(|case| case.is_of(family)) {
@@ -69,9 +67,7 @@ fn what_was_set_is_carried() {
 /// count.
 #[test]
 fn all_at_once_are_carried() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for family in FAMILIES {
         let cases: Vec<&Case> = CARRIED.iter().filter(|case| case.is_of(family)).collect();
@@ -93,9 +89,7 @@ fn all_at_once_are_carried() {
 
 #[test]
 fn what_cannot_be_carried_is_refused_by_name() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         for case in REFUSED.iter().filter(|case| case.is_of(family(ip))) {
@@ -136,9 +130,7 @@ fn refuses(sock: &OwnedFd, name: &str) {
 /// have one.
 #[test]
 fn a_size_that_was_set_and_freed_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for family in FAMILIES {
         let sock = tcp(family);
@@ -155,9 +147,7 @@ fn a_size_that_was_set_and_freed_is_refused() {
 /// The kernel counts filters in instructions: a buffer of bytes would be overrun by a long one.
 #[test]
 fn a_filter_of_any_length_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         for length in [1, 7, 8, 9, 63, 64, 65, 4096u16] {
@@ -219,9 +209,7 @@ fn values() -> Vec<Vec<u8>> {
 /// or `upgrade` has failed. This also covers options that are in no list.
 #[test]
 fn nothing_that_can_be_read_back_is_lost() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     let names = [libc::TCP_CONGESTION, libc::TCP_ULP].map(|name| (libc::IPPROTO_TCP, name));
     for family in FAMILIES {

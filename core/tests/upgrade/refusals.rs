@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -12,35 +12,28 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::socket::Backlog;
 use subflows::ErrorKind;
-use subflows_lab::{Namespace, ready};
+use subflows_lab::{Namespace, skip_unless_ready};
 
-use super::common::{child, raw};
-use super::{LOOPBACK, MPTCP, bind, connect, family, listen, protocol, tcp, use_it};
+use super::common::{child, expect_error, raw};
+use super::{LOOPBACK, MPTCP, family, listen, protocol, tcp, use_it};
 
 fn refused(sock: &OwnedFd) -> ErrorKind {
     subflows::upgrade(sock).unwrap_err().kind()
 }
 
-fn local(sock: &OwnedFd) -> SocketAddr {
-    TcpStream::from(sock.try_clone().unwrap()).local_addr().unwrap()
-}
-
 #[test]
 fn a_socket_in_use_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         let sock = tcp(family(ip));
-        bind(&sock, SocketAddr::new(ip, 0)).unwrap();
-        let address = local(&sock);
+        raw::bind(&sock, SocketAddr::new(ip, 0)).unwrap();
+        let address = raw::local_address(&sock);
         assert_eq!(refused(&sock), ErrorKind::InvalidState, "bound");
-        assert_eq!((protocol(&sock), local(&sock)), (libc::IPPROTO_TCP, address));
+        assert_eq!((protocol(&sock), raw::local_address(&sock)), (libc::IPPROTO_TCP, address));
 
-        nix::sys::socket::listen(&sock, Backlog::new(8).unwrap()).unwrap();
+        raw::listen(&sock).unwrap();
         assert_eq!(refused(&sock), ErrorKind::InvalidState, "listening");
         let listener = TcpListener::from(sock);
 
@@ -53,8 +46,7 @@ fn a_socket_in_use_is_refused() {
 
         // The peer has reset this connection, but the socket is not new: the program may want to
         // read the error.
-        let linger = [1i32.to_ne_bytes(), 0i32.to_ne_bytes()].concat();
-        raw::set(&pair.server, libc::SOL_SOCKET, libc::SO_LINGER, &linger).unwrap();
+        raw::reset_when_closed(&pair.server);
         drop(pair.server);
         subflows_lab::wait_until(super::SOON, "the reset", || {
             raw::get(&pair.client, libc::IPPROTO_TCP, libc::TCP_INFO).unwrap()[0] == 7
@@ -66,26 +58,22 @@ fn a_socket_in_use_is_refused() {
 
 #[test]
 fn bound_to_an_address_without_a_port_is_bound() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         let sock = tcp(family(ip));
         raw::set_i32(&sock, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1).unwrap();
-        bind(&sock, SocketAddr::new(ip, 0)).unwrap();
-        assert_eq!(local(&sock), SocketAddr::new(ip, 0));
+        raw::bind(&sock, SocketAddr::new(ip, 0)).unwrap();
+        assert_eq!(raw::local_address(&sock), SocketAddr::new(ip, 0));
         assert_eq!(refused(&sock), ErrorKind::InvalidState);
-        assert_eq!(local(&sock), SocketAddr::new(ip, 0));
+        assert_eq!(raw::local_address(&sock), SocketAddr::new(ip, 0));
         use_it(sock, &listen(tcp(family(ip)), ip));
     }
 }
 
 #[test]
 fn a_connecting_socket_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     // No host answers: the other end of the cable has no address.
     let namespace = Namespace::new().unwrap();
     namespace
@@ -98,7 +86,8 @@ fn a_connecting_socket_is_refused() {
         let silent: SocketAddr = silent.parse().unwrap();
         let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK;
         let sock = raw::socket(family(silent.ip()), kind, 0).unwrap();
-        assert_eq!(connect(&sock, silent), Err(nix::errno::Errno::EINPROGRESS));
+        let begun = raw::connect(&sock, silent).unwrap_err();
+        assert_eq!(begun.raw_os_error(), Some(libc::EINPROGRESS));
         assert_eq!(refused(&sock), ErrorKind::InvalidState);
         assert_eq!(protocol(&sock), libc::IPPROTO_TCP);
         // The socket is still in SYN_SENT.
@@ -108,9 +97,7 @@ fn a_connecting_socket_is_refused() {
 
 #[test]
 fn a_socket_that_others_hold_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, 0);
@@ -140,9 +127,7 @@ fn a_socket_that_others_hold_is_refused() {
 
 #[test]
 fn without_multipath_in_the_kernel_nothing_changes() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
     let _inside = namespace.enter().unwrap();
@@ -159,14 +144,11 @@ fn without_multipath_in_the_kernel_nothing_changes() {
 /// Otherwise the new socket would belong to the namespace of the calling thread.
 #[test]
 fn a_socket_of_another_namespace_is_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (home, elsewhere) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     for ip in LOOPBACK {
         let sock = home.run(|| tcp(family(ip)));
-        let error = elsewhere.run(|| subflows::upgrade(&sock)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::OtherNamespace);
+        expect_error(elsewhere.run(|| subflows::upgrade(&sock)), ErrorKind::OtherNamespace);
         assert_eq!(protocol(&sock), libc::IPPROTO_TCP);
         home.run(|| subflows::upgrade(&sock)).unwrap();
         assert_eq!(protocol(&sock), MPTCP);
@@ -175,9 +157,7 @@ fn a_socket_of_another_namespace_is_refused() {
 
 #[test]
 fn what_is_no_tcp_socket_is_no_argument() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (reader, writer) = nix::unistd::pipe().unwrap();
     let (unix, _peer) = UnixStream::pair().unwrap();
     let file = fs::File::open("/proc/self/exe").unwrap();
@@ -195,15 +175,12 @@ fn what_is_no_tcp_socket_is_no_argument() {
     }
     // SAFETY: no descriptor has this number, so no open file is affected.
     let closed = unsafe { BorrowedFd::borrow_raw(i32::MAX - 1) };
-    let error = subflows::upgrade(&closed).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    expect_error(subflows::upgrade(&closed), ErrorKind::InvalidArgument);
 }
 
 #[test]
 fn no_descriptor_is_left_over() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let child = child::helper("refusals::helper_whose_descriptors_are_counted").status().unwrap();
     assert!(child.success());
 }
@@ -224,9 +201,7 @@ fn descriptors() -> BTreeMap<String, String> {
 #[test]
 #[ignore = "run by no_descriptor_is_left_over"]
 fn helper_whose_descriptors_are_counted() {
-    if !child::is_child() {
-        return;
-    }
+    child::only_as_child!();
     let namespace = Namespace::new().unwrap();
     let _inside = namespace.enter().unwrap();
     for ip in LOOPBACK {
@@ -253,8 +228,7 @@ fn succeeds_or_fails_without_a_trace(namespace: &Namespace, family: i32) {
     namespace.set_sysctl("net.mptcp.enabled", "1").unwrap();
 
     let elsewhere = Namespace::new().unwrap();
-    let error = elsewhere.run(|| subflows::upgrade(&sock)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::OtherNamespace);
+    expect_error(elsewhere.run(|| subflows::upgrade(&sock)), ErrorKind::OtherNamespace);
     drop(elsewhere);
     unchanged("another namespace");
 

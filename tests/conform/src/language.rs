@@ -206,7 +206,9 @@ fn java(root: &Path) -> Result<Language, String> {
     };
     gather().map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut compiler = Command::new("javac");
-    compiler.args(["--release", "17", "-Xlint:all,-serial", "-Werror", "-d"]).arg(&classes);
+    compiler
+        .args(["--release", "17", "-parameters", "-Xlint:all,-serial", "-Werror", "-d"])
+        .arg(&classes);
     for folder in [driver, root.join("bindings/java/src/main/java/org/subflows")] {
         let files = fs::read_dir(&folder);
         let files = files.map_err(|error| format!("{}: {error}", folder.display()))?;

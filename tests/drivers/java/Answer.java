@@ -1,3 +1,4 @@
+import java.io.IOException;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -8,9 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.function.Function;
-import org.subflows.Details;
-import org.subflows.Info;
+import org.subflows.Subflows;
 
 /** Answers: one line, with the fields of records under core's names. */
 final class Answer {
@@ -35,19 +34,18 @@ final class Answer {
     }
 
     private static String text(Object value) {
-        if (value instanceof InetSocketAddress) {
-            InetSocketAddress address = (InetSocketAddress) value;
+        if (value instanceof InetSocketAddress address) {
             String host = text(address.getAddress());
             boolean isV6 = address.getAddress() instanceof Inet6Address;
             return (isV6 ? "[" + host + "]" : host) + ":" + address.getPort();
         }
-        if (value instanceof InetAddress) {
-            return ((InetAddress) value).getHostAddress().split("%")[0];
+        if (value instanceof InetAddress address) {
+            return address.getHostAddress().split("%")[0];
         }
-        if (value instanceof Enum) {
-            return camel(((Enum<?>) value).name());
+        if (value instanceof Enum<?> constant) {
+            return camel(constant.name());
         }
-        return value instanceof Long ? Long.toUnsignedString((Long) value) : value.toString();
+        return value instanceof Long number ? Long.toUnsignedString(number) : value.toString();
     }
 
     /** The runner expects core's names: FinWait1 for FIN_WAIT1. */
@@ -59,69 +57,78 @@ final class Answer {
         return camel.toString();
     }
 
-    /** The fields of a record, without the absent ones. */
-    static Map<String, Object> record(Map<String, Object> record) {
+    /** The fields of a record, without the absent ones; none for null. */
+    static Map<String, Object> record(Object record) throws IOException {
         Map<String, Object> fields = new LinkedHashMap<>();
-        add(fields, "", record);
+        if (record != null) {
+            add(fields, "", record);
+        }
         return fields;
     }
 
     /** The number of records, then the fields of each after its index. */
-    static <T> Map<String, Object> list(List<T> records, Function<T, Map<String, Object>> toMap) {
+    static Map<String, Object> list(List<?> records) throws IOException {
         Map<String, Object> fields = new LinkedHashMap<>();
-        addList(fields, "", records, toMap);
+        addList(fields, "", records);
         return fields;
     }
 
-    private static void add(Map<String, Object> fields, String prefix, Map<String, Object> record) {
-        record.forEach(
-                (name, value) -> {
-                    Object found = present(value);
-                    if (found instanceof Duration) {
-                        // Core's names end with the unit in which it counts.
-                        boolean isMillis = name.startsWith("last");
-                        long nanos = ((Duration) found).toNanos();
-                        String unit = isMillis ? "_ms" : "_us";
-                        fields.put(prefix + snake(name) + unit, nanos / (isMillis ? 1_000_000 : 1_000));
-                    } else if (found instanceof Info) {
-                        add(fields, prefix + snake(name) + ".", ((Info) found).toMap());
-                    } else if (found instanceof List) {
-                        // Connection is the only record with a list.
-                        addList(
-                                fields,
-                                prefix + snake(name) + ".",
-                                (List<?>) found,
-                                item -> ((Details) item).toMap());
-                    } else if (found != null) {
-                        fields.put(prefix + snake(name), found);
-                    }
-                });
+    private static void add(Map<String, Object> fields, String prefix, Object record)
+            throws IOException {
+        for (Map.Entry<String, ?> field : toMap(record).entrySet()) {
+            Object found = present(field.getValue());
+            String name = prefix + snake(field.getKey());
+            if (found instanceof Duration duration) {
+                // Core's names end with the unit in which it counts.
+                boolean isMillis = field.getKey().startsWith("last");
+                long nanos = duration.toNanos();
+                fields.put(
+                        name + (isMillis ? "_ms" : "_us"), nanos / (isMillis ? 1_000_000 : 1_000));
+            } else if (found instanceof List<?> list) {
+                addList(fields, name + ".", list);
+            } else if (found != null && isRecord(found)) {
+                add(fields, name + ".", found);
+            } else if (found != null) {
+                fields.put(name, found);
+            }
+        }
     }
 
-    private static <T> void addList(
-            Map<String, Object> fields,
-            String prefix,
-            List<T> records,
-            Function<T, Map<String, Object>> toMap) {
+    private static void addList(Map<String, Object> fields, String prefix, List<?> records)
+            throws IOException {
         fields.put(prefix + "count", records.size());
         for (int index = 0; index < records.size(); index++) {
-            add(fields, prefix + index + ".", toMap.apply(records.get(index)));
+            add(fields, prefix + index + ".", records.get(index));
+        }
+    }
+
+    private static boolean isRecord(Object value) {
+        return value.getClass().getPackage() == Subflows.class.getPackage()
+                && !(value instanceof Enum);
+    }
+
+    /** The fields of a record of any class: their common class is not public. */
+    @SuppressWarnings("unchecked")
+    private static Map<String, ?> toMap(Object record) throws IOException {
+        try {
+            return (Map<String, ?>) Library.run(record.getClass().getMethod("toMap"), record);
+        } catch (NoSuchMethodException impossible) {
+            throw new IllegalStateException(impossible);
         }
     }
 
     private static Object present(Object value) {
-        if (value instanceof OptionalInt) {
-            OptionalInt number = (OptionalInt) value;
+        if (value instanceof OptionalInt number) {
             return number.isPresent() ? (Object) number.getAsInt() : null;
         }
-        if (value instanceof OptionalLong) {
-            OptionalLong number = (OptionalLong) value;
+        if (value instanceof OptionalLong number) {
             return number.isPresent() ? (Object) number.getAsLong() : null;
         }
-        return value instanceof Optional ? ((Optional<?>) value).orElse(null) : value;
+        return value instanceof Optional<?> maybe ? maybe.orElse(null) : value;
     }
 
-    private static String snake(String name) {
+    /** Core's name. */
+    static String snake(String name) {
         return name.equals("networkInterface")
                 ? "interface"
                 : name.replaceAll("([A-Z])", "_$1").toLowerCase();

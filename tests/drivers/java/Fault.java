@@ -41,12 +41,11 @@ final class Fault extends RuntimeException {
     }
 
     static Fault of(Exception thrown) {
-        if (thrown instanceof Fault) {
-            return (Fault) thrown;
+        if (thrown instanceof Fault fault) {
+            return fault;
         }
         thrown.printStackTrace();
-        if (thrown instanceof SubflowsException) {
-            SubflowsException error = (SubflowsException) thrown;
+        if (thrown instanceof SubflowsException error) {
             String kind = Answer.camel(error.kind().name());
             return new Fault(kind, error.errno().orElse(0), error.remedy());
         }

@@ -1,113 +1,162 @@
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.lang.reflect.Parameter;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ProtocolFamily;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.channels.NetworkChannel;
+import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
-import org.subflows.Address;
-import org.subflows.AnnounceOptions;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.subflows.Announced;
-import org.subflows.Capability;
-import org.subflows.ConnectOptions;
-import org.subflows.Connection;
-import org.subflows.ConnectionsOptions;
 import org.subflows.Event;
 import org.subflows.Events;
-import org.subflows.Info;
-import org.subflows.ListenOptions;
-import org.subflows.OpenOptions;
-import org.subflows.Status;
-import org.subflows.Subflow;
 import org.subflows.Subflows;
+import org.subflows.Verbs;
 
-/**
- * The operations of the library, a line for each, and the methods of the handles that they return.
- */
+/** The operations of the library, called by their names, and the handles that they return. */
 final class Library {
+    /** They change a channel, and later the channel that replaces it. */
+    private static final Set<String> STEPS = Set.of("upgrade", "take_control");
+
     private final PlainSockets sockets;
     private final Map<String, Announced> announced = new HashMap<>();
     private final Map<String, Events> events = new HashMap<>();
-    private final Map<String, Driver.Verb> verbs;
 
     Library(PlainSockets sockets, Map<String, Driver.Verb> verbs) {
         this.sockets = sockets;
-        this.verbs = verbs;
-        verbs.put("socket", this::socket);
-        verbs.put("connect", this::connect);
-        verbs.put("listen", this::listen);
-        verbs.put("upgrade", request -> sockets.of(request).step(Subflows::upgrade));
-        verbs.put("take_control", this::takeControl);
-        record("status", Subflows::status, Subflows::status, Status::toMap);
-        record("info", Subflows::info, Subflows::info, Info::toMap);
-        list("list", Subflows::list, Subflows::list, Subflow::toMap);
-        list("addresses", Subflows::addresses, Subflows::addresses, Address::toMap);
-        verbs.put("details", this::details);
-        verbs.put("open", this::open);
-        verbs.put("close", this::close);
-        verbs.put("set_backup", this::setBackup);
-        verbs.put("announce", this::announce);
+        Stream.of(Verbs.class.getMethods())
+                .filter(method -> Modifier.isStatic(method.getModifiers()))
+                .forEach(method -> verbs.put(Answer.snake(method.getName()), this::call));
+        Stream.of("socket", "connect", "listen").forEach(verb -> verbs.put(verb, this::call));
         verbs.put(
                 "announced.turn_away",
                 request -> Map.of("count", handle(announced, request).turnAway()));
-        verbs.put(
-                "announced.withdraw", request -> done(() -> handle(announced, request).withdraw()));
-        verbs.put("events", this::events);
+        verbs.put("announced.withdraw", this::withdraw);
         verbs.put("events.next", this::next);
-        verbs.put("events.close", request -> done(() -> handle(events, request).close()));
-        verbs.put("connections", this::connections);
-        verbs.put(
-                "connection",
-                request -> Answer.record(Subflows.connection(request.number("token")).toMap()));
-        verbs.put(
-                "capabilities",
-                request -> Answer.list(Subflows.capabilities(), Capability::toMap));
+        verbs.put("events.close", this::close);
     }
 
-    /** An operation on a channel, and the same on a descriptor. */
-    interface OnChannel<T> {
-        T call(NetworkChannel channel) throws IOException;
-    }
-
-    interface OnDescriptor<T> {
-        T call(int fd) throws IOException;
-    }
-
-    private <T> T on(Request request, OnChannel<T> onChannel, OnDescriptor<T> onDescriptor)
-            throws IOException {
+    private Map<String, Object> call(Request request) throws IOException {
+        if (request.maybe("sock").isEmpty()) {
+            boolean isOfNamespace = request.verb().equals("events");
+            return answer(request, isOfNamespace ? Events.ofNamespace() : invoke(request, null));
+        }
         PlainSockets.Sock sock = sockets.of(request);
-        return sock.channel != null ? onChannel.call(sock.channel) : onDescriptor.call(sock.fd);
+        if (sock.channel != null && STEPS.contains(request.verb())) {
+            return sock.step(channel -> invoke(request, channel));
+        }
+        return answer(request, invoke(request, sock.channel != null ? sock.channel : sock.fd));
     }
 
-    /** An operation that takes only a socket, and returns a record. */
-    private <T> void record(
-            String name,
-            OnChannel<T> onChannel,
-            OnDescriptor<T> onDescriptor,
-            Function<T, Map<String, Object>> toMap) {
-        verbs.put(
-                name, request -> Answer.record(toMap.apply(on(request, onChannel, onDescriptor))));
+    /** Calls the method for that type of socket that takes the most arguments. */
+    private static Object invoke(Request request, Object sock) throws IOException {
+        // `Subflows.socket` makes a socket without a channel.
+        String verb = request.verb().equals("socket") ? "socket_channel" : request.verb();
+        Class<?> type = sock instanceof Integer ? int.class : NetworkChannel.class;
+        Method method =
+                Stream.of(Subflows.class.getMethods())
+                        .filter(it -> Answer.snake(it.getName()).equals(verb))
+                        .filter(it -> sock == null || it.getParameterTypes()[0] == type)
+                        .max(Comparator.comparingInt(Method::getParameterCount))
+                        .orElseThrow();
+        Object[] arguments = new Object[method.getParameterCount()];
+        for (int index = 0; index < arguments.length; index++) {
+            Parameter parameter = method.getParameters()[index];
+            boolean isSocket = index == 0 && sock != null;
+            String key = Answer.snake(parameter.getName());
+            arguments[index] = isSocket ? sock : value(parameter.getType(), key, request);
+        }
+        return run(method, null, arguments);
     }
 
-    /** An operation that takes only a socket, and returns a list of records. */
-    private <T> void list(
-            String name,
-            OnChannel<List<T>> onChannel,
-            OnDescriptor<List<T>> onDescriptor,
-            Function<T, Map<String, Object>> toMap) {
-        verbs.put(name, request -> Answer.list(on(request, onChannel, onDescriptor), toMap));
+    private static Object value(Class<?> type, String key, Request request) throws IOException {
+        if (type == long.class) {
+            return request.number(key);
+        } else if (type == int.class) {
+            return (int) request.number(key);
+        } else if (type == boolean.class) {
+            return request.is(key, false);
+        } else if (type == String.class) {
+            return request.text(key);
+        } else if (type == InetAddress.class) {
+            return InetAddress.getByName(request.text(key));
+        } else if (type == InetSocketAddress.class) {
+            return request.address(key);
+        } else if (type == Duration.class) {
+            return Duration.ofMillis(request.number(key));
+        }
+        return type == ProtocolFamily.class ? PlainSockets.family(request) : options(type, request);
     }
 
-    interface Action {
-        void run() throws IOException;
+    /** The options that the request has. */
+    private static Object options(Class<?> type, Request request) throws IOException {
+        Object options = null;
+        for (Method method : type.getMethods()) {
+            if (method.getName().equals("defaults")) {
+                options = run(method, null);
+            }
+        }
+        for (Method method : type.getMethods()) {
+            if (method.getParameterCount() != 1 || method.getReturnType() != type) {
+                continue;
+            }
+            Class<?> taken = method.getParameterTypes()[0];
+            String key = Answer.snake(method.getName()) + (taken == Duration.class ? "_ms" : "");
+            if (request.maybe(key).isPresent()) {
+                options = run(method, options, value(taken, key, request));
+            }
+        }
+        return options;
     }
 
-    private static Map<String, Object> done(Action action) throws IOException {
-        action.run();
-        return Map.of();
+    /** Calls a method, which may be inherited from a class that is not public. */
+    static Object run(Method method, Object on, Object... arguments) throws IOException {
+        try {
+            method.setAccessible(true);
+            return method.invoke(on, arguments);
+        } catch (InvocationTargetException thrown) {
+            if (thrown.getCause() instanceof IOException cause) {
+                throw cause;
+            }
+            throw thrown.getCause() instanceof RuntimeException cause
+                    ? cause
+                    : new IllegalStateException(thrown);
+        } catch (IllegalAccessException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    /** Keeps what was made under the name that the request gives it. */
+    private Map<String, Object> answer(Request request, Object result) throws IOException {
+        if (result instanceof SocketChannel channel) {
+            return sockets.keep(request, PlainSockets.family(request), channel);
+        } else if (result instanceof Socket sock) {
+            return sockets.keep(request, null, sock.getChannel());
+        } else if (result instanceof ServerSocket listener) {
+            return sockets.keep(request, null, listener.getChannel());
+        } else if (result instanceof Events stream) {
+            events.put(request.text("name"), stream);
+            return Map.of();
+        } else if (result instanceof Announced made) {
+            announced.put(request.text("name"), made);
+            Map<String, Object> fields = new LinkedHashMap<>();
+            fields.put("id", made.id());
+            fields.put("address", made.address());
+            return fields;
+        }
+        return result instanceof List<?> list ? Answer.list(list) : Answer.record(result);
     }
 
     private static <T> T handle(Map<String, T> handles, Request request) {
@@ -118,133 +167,19 @@ final class Library {
         return handle;
     }
 
-    private static Optional<Duration> timeout(Request request) {
-        return request.maybe("timeout_ms").map(Long::parseLong).map(Duration::ofMillis);
-    }
-
-    private Map<String, Object> socket(Request request) throws IOException {
-        return sockets.keep(
-                request,
-                PlainSockets.family(request),
-                Subflows.socketChannel(PlainSockets.family(request)));
-    }
-
-    private Map<String, Object> connect(Request request) throws IOException {
-        ConnectOptions options = ConnectOptions.defaults().control(request.is("control", false));
-        if (request.maybe("local").isPresent()) {
-            options = options.local(request.address("local"));
-        }
-        if (request.maybe("interface").isPresent()) {
-            options = options.networkInterface(request.text("interface"));
-        }
-        if (timeout(request).isPresent()) {
-            options = options.timeout(timeout(request).get());
-        }
-        return sockets.keep(
-                request, null, Subflows.connect(request.address("address"), options).getChannel());
-    }
-
-    private Map<String, Object> listen(Request request) throws IOException {
-        ListenOptions options = ListenOptions.defaults().onlyV6(request.is("only_v6", false));
-        return sockets.keep(
-                request, null, Subflows.listen(request.address("address"), options).getChannel());
-    }
-
-    private Map<String, Object> takeControl(Request request) throws IOException {
-        PlainSockets.Sock sock = sockets.of(request);
-        if (sock.channel == null) {
-            return done(() -> Subflows.takeControl(sock.fd));
-        }
-        return sock.step(Subflows::takeControl);
-    }
-
-    private Map<String, Object> details(Request request) throws IOException {
-        long id = request.number("id");
-        return Answer.record(
-                on(request, sock -> Subflows.details(sock, id), fd -> Subflows.details(fd, id))
-                        .toMap());
-    }
-
-    private Map<String, Object> open(Request request) throws IOException {
-        OpenOptions options =
-                OpenOptions.defaults()
-                        .backup(request.is("backup", false))
-                        .unbound(request.is("unbound", false));
-        if (request.maybe("local").isPresent()) {
-            options = options.local(InetAddress.getByName(request.text("local")));
-        }
-        if (request.maybe("interface").isPresent()) {
-            options = options.networkInterface(request.text("interface"));
-        }
-        if (request.maybe("remote").isPresent()) {
-            options = options.remote(request.address("remote"));
-        }
-        if (request.maybe("local_port").isPresent()) {
-            options = options.localPort((int) request.number("local_port"));
-        }
-        if (timeout(request).isPresent()) {
-            options = options.timeout(timeout(request).get());
-        }
-        OpenOptions given = options;
-        return Answer.record(
-                on(request, sock -> Subflows.open(sock, given), fd -> Subflows.open(fd, given))
-                        .toMap());
-    }
-
-    private Map<String, Object> close(Request request) throws IOException {
-        long id = request.number("id");
-        boolean force = request.is("force", false);
-        PlainSockets.Sock sock = sockets.of(request);
-        return sock.channel != null
-                ? done(() -> Subflows.close(sock.channel, id, force))
-                : done(() -> Subflows.close(sock.fd, id, force));
-    }
-
-    private Map<String, Object> setBackup(Request request) throws IOException {
-        long id = request.number("id");
-        boolean backup = request.is("backup", false);
-        PlainSockets.Sock sock = sockets.of(request);
-        return sock.channel != null
-                ? done(() -> Subflows.setBackup(sock.channel, id, backup))
-                : done(() -> Subflows.setBackup(sock.fd, id, backup));
-    }
-
-    private Map<String, Object> announce(Request request) throws IOException {
-        InetAddress address = InetAddress.getByName(request.text("address"));
-        AnnounceOptions options =
-                request.maybe("port")
-                        .map(port -> AnnounceOptions.atPort(Integer.parseInt(port)))
-                        .orElse(AnnounceOptions.defaults());
-        Announced made =
-                on(
-                        request,
-                        sock -> Subflows.announce(sock, address, options),
-                        fd -> Subflows.announce(fd, address, options));
-        announced.put(request.text("name"), made);
-        Map<String, Object> fields = new LinkedHashMap<>();
-        fields.put("id", made.id());
-        fields.put("address", made.address());
-        return fields;
-    }
-
-    private Map<String, Object> events(Request request) throws IOException {
-        Events stream =
-                request.maybe("sock").isPresent()
-                        ? on(request, Subflows::events, Subflows::events)
-                        : Events.ofNamespace();
-        events.put(request.text("name"), stream);
+    private Map<String, Object> withdraw(Request request) throws IOException {
+        handle(announced, request).withdraw();
         return Map.of();
     }
 
     private Map<String, Object> next(Request request) throws IOException {
         Duration timeout = Duration.ofMillis(request.number("timeout_ms"));
         Optional<Event> event = handle(events, request).poll(timeout);
-        return event.isPresent() ? Answer.record(event.get().toMap()) : Map.of();
+        return Answer.record(event.orElse(null));
     }
 
-    private Map<String, Object> connections(Request request) throws IOException {
-        ConnectionsOptions options =
-                ConnectionsOptions.defaults().subflows(request.is("subflows", false));
-        return Answer.list(Subflows.connections(options), Connection::toMap);
+    private Map<String, Object> close(Request request) throws IOException {
+        handle(events, request).close();
+        return Map.of();
     }
 }

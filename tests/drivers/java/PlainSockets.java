@@ -52,10 +52,9 @@ final class PlainSockets {
         }
 
         SocketChannel stream() throws IOException {
-            if (!(channel instanceof SocketChannel)) {
+            if (!(channel instanceof SocketChannel stream)) {
                 throw Fault.notOffered("Java cannot do this on a descriptor without a channel");
             }
-            SocketChannel stream = (SocketChannel) channel;
             if (stream.isConnectionPending()) {
                 stream.finishConnect();
             }
@@ -152,8 +151,7 @@ final class PlainSockets {
 
     private Map<String, Object> connect(Request request) throws IOException {
         SocketChannel channel = of(request).stream();
-        boolean isWaiting = request.is("wait", true);
-        channel.configureBlocking(isWaiting);
+        channel.configureBlocking(request.is("wait", true));
         boolean isConnected = channel.connect(request.address("to"));
         channel.configureBlocking(true);
         return isConnected ? ends(channel) : Map.of();
@@ -244,7 +242,7 @@ final class PlainSockets {
             return Map.of("value", RawOption.get(channel, level, (int) request.number("option")));
         }
         Object value = channel.getOption(option);
-        return Map.of("value", value instanceof Boolean ? ((Boolean) value ? 1 : 0) : value);
+        return Map.of("value", value instanceof Boolean flag ? (flag ? 1 : 0) : value);
     }
 
     private static Map<String, Object> ends(NetworkChannel channel) throws IOException {
@@ -252,8 +250,8 @@ final class PlainSockets {
         if (channel.getLocalAddress() != null) {
             fields.put("local", channel.getLocalAddress());
         }
-        if (channel instanceof SocketChannel && ((SocketChannel) channel).isConnected()) {
-            fields.put("remote", ((SocketChannel) channel).getRemoteAddress());
+        if (channel instanceof SocketChannel stream && stream.isConnected()) {
+            fields.put("remote", stream.getRemoteAddress());
         }
         return fields;
     }

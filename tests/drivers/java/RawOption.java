@@ -1,6 +1,5 @@
 import java.io.FileDescriptor;
 import java.io.IOException;
-import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.nio.channels.NetworkChannel;
 
@@ -16,30 +15,14 @@ final class RawOption {
     private RawOption() {}
 
     static int get(NetworkChannel channel, int level, int option) throws IOException {
-        return (int) call(GET, null, call(DESCRIPTOR, channel), false, level, option);
+        return (int) Library.run(GET, null, Library.run(DESCRIPTOR, channel), false, level, option);
     }
 
     private static Method find(String type, String name, Class<?>... parameters) {
         try {
-            Method method = Class.forName("sun.nio.ch." + type).getDeclaredMethod(name, parameters);
-            method.setAccessible(true);
-            return method;
+            return Class.forName("sun.nio.ch." + type).getDeclaredMethod(name, parameters);
         } catch (ReflectiveOperationException other) {
             throw new AssertionError("this JDK has no such function", other);
-        }
-    }
-
-    private static Object call(Method method, Object target, Object... arguments)
-            throws IOException {
-        try {
-            return method.invoke(target, arguments);
-        } catch (InvocationTargetException failure) {
-            if (failure.getCause() instanceof IOException) {
-                throw (IOException) failure.getCause();
-            }
-            throw new AssertionError(failure.getCause());
-        } catch (IllegalAccessException impossible) {
-            throw new AssertionError(impossible);
         }
     }
 }

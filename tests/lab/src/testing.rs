@@ -11,13 +11,23 @@ use crate::sys::wait;
 const PAUSE_MIN: Duration = Duration::from_micros(200);
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// Whether a test that needs namespaces can run here; reports a skip if not.
+/// Ends a test that needs namespaces if it cannot run here, and reports the skip.
 ///
 /// ```no_run
-/// if !subflows_lab::ready() {
-///     return;
+/// fn test() {
+///     subflows_lab::skip_unless_ready!();
 /// }
 /// ```
+#[macro_export]
+macro_rules! skip_unless_ready {
+    () => {
+        if !$crate::ready() {
+            return;
+        }
+    };
+}
+
+/// Whether a test that needs namespaces can run here; reports a skip if not.
 pub fn ready() -> bool {
     can_make_namespaces().inspect_err(|why| skip(why)).is_ok()
 }

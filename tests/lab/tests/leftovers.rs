@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use subflows_lab::{Namespace, Topology, ready, traffic, wait_until};
+use subflows_lab::{Namespace, Topology, skip_unless_ready, traffic, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -22,9 +22,7 @@ fn interfaces() -> String {
 fn nothing_is_left_behind() {
     // Before anything else: a thread that has been joined is still listed for a moment.
     let (threads, files) = (count("/proc/self/task"), count("/proc/self/fd"));
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let named = count("/run/netns");
     let outside = interfaces();
     let witness = Namespace::new().unwrap();

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use subflows_lab::traffic::{self, Server};
 use subflows_lab::{
-    Direction, DropSegments, Net, StripMptcp, Verdict, WireOptions, oracle, ready, wait_until,
+    Direction, DropSegments, Net, StripMptcp, Verdict, WireOptions, oracle, ready,
+    skip_unless_ready, wait_until,
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -26,6 +27,20 @@ fn on_first(net: &Net, is_v6: bool) -> (Server, TcpStream) {
     (server, stream)
 }
 
+/// Once the middlebox is stopped, the join that it has delayed completes.
+fn joins_without(drops: &DropSegments, net: &Net) {
+    // The client calls it established, but not fully (e).
+    let flags = joined_flags(net).unwrap();
+    assert!(flags.contains('j') && !flags.contains('e'), "{flags}");
+    drops.stop();
+    wait_until(SOON, "the join", || joined_flags(net).is_some_and(|f| f.contains('e')));
+}
+
+/// Waits until both ends have fallen back.
+fn fall_back(server: &Server, stream: &TcpStream) {
+    wait_until(SOON, "both ends to fall back", || both_believe(server, stream) == [false, false]);
+}
+
 /// Whether client and server report MPTCP.
 fn both_believe(server: &Server, stream: &TcpStream) -> [bool; 2] {
     let accepted = server.accepted().unwrap();
@@ -41,9 +56,7 @@ fn joined_flags(net: &Net) -> Option<String> {
 
 #[test]
 fn a_stripped_syn_is_plain_tcp() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let net = two_wires();
         let strip = StripMptcp::from_syn();
@@ -60,9 +73,7 @@ fn a_stripped_syn_is_plain_tcp() {
 
 #[test]
 fn options_that_vanish_after_the_handshake_mean_fallback() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let net = two_wires();
         let strip = StripMptcp::after_handshake();
@@ -70,9 +81,7 @@ fn options_that_vanish_after_the_handshake_mean_fallback() {
         let (server, stream) = on_first(&net, is_v6);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPCapableSYNRX"), 1);
         traffic::fetch(&stream, BYTES).unwrap();
-        wait_until(SOON, "both ends to fall back", || {
-            both_believe(&server, &stream) == [false, false]
-        });
+        fall_back(&server, &stream);
         assert!(strip.stripped() > 1);
         assert_eq!(oracle::nstat(&net.server, "TcpInCsumErrors"), 0);
         assert_eq!(oracle::nstat(&net.client, "TcpInCsumErrors"), 0);
@@ -81,9 +90,7 @@ fn options_that_vanish_after_the_handshake_mean_fallback() {
 
 #[test]
 fn options_that_vanish_under_way_mean_late_fallback() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let perfect = WireOptions::default();
         let net = Net::wires(&[("wifi", perfect)]).unwrap();
@@ -94,17 +101,13 @@ fn options_that_vanish_under_way_mean_late_fallback() {
         assert_eq!(both_believe(&server, &stream), [true, true]);
         strip.enable();
         traffic::fetch(&stream, BYTES).unwrap();
-        wait_until(SOON, "both ends to fall back", || {
-            both_believe(&server, &stream) == [false, false]
-        });
+        fall_back(&server, &stream);
     }
 }
 
 #[test]
 fn stripping_can_begin_in_the_middle_of_a_transfer() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::wires(&[("wifi", WireOptions::default())]).unwrap();
     let strip = StripMptcp::after_payload(BYTES / 2);
     net.paths[0].wire().unwrap().add(strip.clone());
@@ -122,9 +125,7 @@ fn stripping_can_begin_in_the_middle_of_a_transfer() {
 
 #[test]
 fn a_lost_third_ack_leaves_the_server_without_a_subflow() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let net = two_wires();
         let drops = DropSegments::third_ack_of_join();
@@ -135,21 +136,15 @@ fn a_lost_third_ack_leaves_the_server_without_a_subflow() {
         assert_eq!(oracle::nstat(&net.client, "MPTcpExtMPJoinSynAckRx"), 1);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinSynRx"), 1);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinAckRx"), 0);
-        // The client calls it established, but not fully (e).
-        let flags = joined_flags(&net).unwrap();
-        assert!(flags.contains('j') && !flags.contains('e'), "{flags}");
         // It is repeated, so the join completes later.
-        drops.stop();
-        wait_until(SOON, "the join", || joined_flags(&net).is_some_and(|f| f.contains('e')));
+        joins_without(&drops, &net);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinAckRx"), 1);
     }
 }
 
 #[test]
 fn a_lost_fourth_ack_leaves_the_client_waiting() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for is_v6 in [false, true] {
         let net = two_wires();
         let drops = DropSegments::fourth_ack_of_join();
@@ -163,18 +158,13 @@ fn a_lost_fourth_ack_leaves_the_client_waiting() {
         (&stream).read_exact(&mut [0]).unwrap();
         wait_until(SOON, "the fourth packet to be dropped", || drops.dropped() > 0);
         assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinAckRx"), 1);
-        let flags = joined_flags(&net).unwrap();
-        assert!(flags.contains('j') && !flags.contains('e'), "{flags}");
-        drops.stop();
-        wait_until(SOON, "the join", || joined_flags(&net).is_some_and(|f| f.contains('e')));
+        joins_without(&drops, &net);
     }
 }
 
 #[test]
 fn joins_and_mptcp_itself_can_be_refused() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = two_wires();
     let joins = DropSegments::join_syns();
     net.paths[1].wire().unwrap().add(joins.clone());
@@ -196,9 +186,7 @@ fn joins_and_mptcp_itself_can_be_refused() {
 
 #[test]
 fn any_closure_is_a_middlebox() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = two_wires();
     let wire = net.paths[0].wire().unwrap();
     let drops = DropSegments::all(|segment| segment.is_syn && !segment.is_ack).limit(1);

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::stat::fstat;
-use subflows_lab::{Namespace, has_sysctl, ready, wait_until};
+use subflows_lab::{Namespace, has_sysctl, skip_unless_ready, wait_until};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -17,9 +17,7 @@ fn own_inode() -> u64 {
 
 #[test]
 fn a_new_namespace_is_fit_for_experiments() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     assert_eq!(namespace.sysctl("net.ipv4.tcp_congestion_control").unwrap(), "reno");
     if has_sysctl("net.mptcp.blackhole_timeout") {
@@ -33,9 +31,7 @@ fn a_new_namespace_is_fit_for_experiments() {
 
 #[test]
 fn settings_of_one_namespace_are_not_those_of_another() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let (one, other) = (Namespace::new().unwrap(), Namespace::new().unwrap());
     one.set_sysctl("net.ipv4.ip_forward", "1").unwrap();
     assert_eq!(one.sysctl("net/ipv4/ip_forward").unwrap(), "1");
@@ -45,9 +41,7 @@ fn settings_of_one_namespace_are_not_those_of_another() {
 
 #[test]
 fn threads_and_children_are_where_they_should_be() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let inode = fstat(namespace.fd()).unwrap().st_ino;
     let home = own_inode();
@@ -66,9 +60,7 @@ fn threads_and_children_are_where_they_should_be() {
 
 #[test]
 fn the_way_home_survives_a_panic() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let home = own_inode();
     let inside = AssertUnwindSafe(|| {
@@ -84,9 +76,7 @@ fn the_way_home_survives_a_panic() {
 
 #[test]
 fn a_failing_tool_says_why() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let error = namespace.ip(&["link", "show", "nothing0"]).unwrap_err().to_string();
     assert!(error.contains("nothing0") && error.contains("does not exist"), "{error}");
@@ -98,9 +88,7 @@ fn a_failing_tool_says_why() {
 
 #[test]
 fn a_namespace_vanishes_with_its_last_handle() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let witness = Namespace::new().unwrap();
     let doomed = Namespace::new().unwrap();
     let clone = doomed.clone();

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use subflows_lab::traffic::{self, Connect};
-use subflows_lab::{Bytes, Net, Topology, WireOptions, oracle, ready, wait_until};
+use subflows_lab::{Bytes, Net, Topology, WireOptions, oracle, skip_unless_ready, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 const MEGABYTE: u64 = 1_000_000;
@@ -23,9 +23,7 @@ fn carries_more_than(net: &Net, path: usize, least: u64) -> bool {
 
 #[test]
 fn every_path_of_every_network_carries_both_families() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     thread::scope(|scope| {
         let routed = Topology::ALL.into_iter().filter(|all| *all != Topology::LinkLocalOnly);
         for topology in routed.cycle().take(8) {
@@ -54,9 +52,7 @@ fn echo_by(net: &Net, path: &subflows_lab::Path) {
 
 #[test]
 fn link_local_addresses_work_by_their_interface() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::link_local_only().unwrap();
     let server = traffic::serve_source(&net.server, "[::]:0".parse().unwrap(), 10_000).unwrap();
     for path in &net.paths {
@@ -71,9 +67,7 @@ fn link_local_addresses_work_by_their_interface() {
 
 #[test]
 fn the_kernels_subflows_use_both_cables() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     for topology in [Topology::TwoSubnets, Topology::Laptop, Topology::ThreePaths] {
         let net = topology.build().unwrap();
         net.join_by_kernel().unwrap();
@@ -99,9 +93,7 @@ fn the_kernels_subflows_use_both_cables() {
 
 #[test]
 fn a_laptop_must_bind_to_the_interface() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::laptop().unwrap();
     let [wlan, wwan] = [&net.paths[0], &net.paths[1]];
     for ip in wwan.server_ips() {
@@ -124,9 +116,7 @@ fn a_laptop_must_bind_to_the_interface() {
 
 #[test]
 fn a_pulled_cable_is_silent() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let wires = [("wifi", WireOptions::default()), ("lte", WireOptions::default())];
     for net in [Net::two_subnets(), Net::laptop(), Net::wires(&wires)] {
         let net = net.unwrap();
@@ -154,9 +144,7 @@ fn a_pulled_cable_is_silent() {
 
 #[test]
 fn a_lost_carrier_is_seen_and_comes_back() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let wires = [("wifi", WireOptions::default()), ("lte", WireOptions::default())];
     for net in [Net::two_subnets(), Net::laptop(), Net::wires(&wires)] {
         let net = net.unwrap();
@@ -182,9 +170,7 @@ fn has_carrier(net: &Net, path: &subflows_lab::Path) -> bool {
 
 #[test]
 fn data_moves_over_when_a_cable_is_pulled() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     net.join_by_kernel().unwrap();
     let address: IpAddr = net.paths[0].server_v4.into();
@@ -201,9 +187,7 @@ fn data_moves_over_when_a_cable_is_pulled() {
 
 #[test]
 fn sinks_and_echoes_agree() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     use std::io::{Read, Write};
     let net = Net::three_paths().unwrap();
     for ip in net.paths[2].server_ips() {
@@ -226,9 +210,7 @@ fn sinks_and_echoes_agree() {
 
 #[test]
 fn a_busy_server_ends_when_it_is_dropped() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let address = (net.paths[0].server_v4, 0).into();
     let server = traffic::serve_source(&net.server, address, 1 << 40).unwrap();

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use subflows_lab::traffic::{self, Connect, Server};
-use subflows_lab::{Direction, Net, PathSpec, WireOptions, ready};
+use subflows_lab::{Direction, Net, PathSpec, WireOptions, skip_unless_ready};
 
 fn perfect() -> WireOptions {
     WireOptions::default()
@@ -24,6 +24,11 @@ fn connection(net: &Net, serve: impl Fn(std::net::SocketAddr) -> Server) -> (Ser
     (server, stream)
 }
 
+/// The client's end of a connection whose server sends that much for each byte.
+fn source(net: &Net, bytes: u64) -> (Server, TcpStream) {
+    connection(net, |address| traffic::serve_source(&net.server, address, bytes).unwrap())
+}
+
 /// The shortest of several round trips: other load only makes them longer.
 fn round_trip(stream: &mut TcpStream) -> Duration {
     let once = |_| {
@@ -37,9 +42,7 @@ fn round_trip(stream: &mut TcpStream) -> Duration {
 
 #[test]
 fn a_round_trip_takes_twice_the_delay() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let net = Net::wires(&[("wifi", perfect())]).unwrap();
     let wire = net.paths[0].wire().unwrap();
     let (_server, mut stream) = connection(&net, |a| traffic::serve_echo(&net.server, a).unwrap());
@@ -63,14 +66,11 @@ fn a_round_trip_takes_twice_the_delay() {
 
 #[test]
 fn a_rate_is_kept() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 2_000_000;
     let options = WireOptions { rate_bits_per_second: Some(40_000_000), ..perfect() };
     let net = Net::wires(&[("wifi", options)]).unwrap();
-    let serve = |a| traffic::serve_source(&net.server, a, BYTES).unwrap();
-    let (_server, stream) = connection(&net, serve);
+    let (_server, stream) = source(&net, BYTES);
     // The best of three: a busy machine can only make it slower.
     let mut best: f64 = 0.0;
     for _ in 0..3 {
@@ -87,14 +87,11 @@ fn a_rate_is_kept() {
 
 #[test]
 fn chance_loses_its_share_and_tcp_heals_it() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 3_000_000;
     let net = Net::wires(&[("lte", perfect())]).unwrap();
     let wire = net.paths[0].wire().unwrap();
-    let serve = |a| traffic::serve_source(&net.server, a, BYTES).unwrap();
-    let (_server, stream) = connection(&net, serve);
+    let (_server, stream) = source(&net, BYTES);
     wire.change(Direction::ToClient, |options| options.loss = 0.02);
     traffic::fetch(&stream, BYTES).unwrap();
     let counters = wire.counters(Direction::ToClient);
@@ -106,9 +103,7 @@ fn chance_loses_its_share_and_tcp_heals_it() {
 
 #[test]
 fn a_full_queue_drops() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 500_000;
     let options = WireOptions {
         delay: ms(5),
@@ -117,8 +112,7 @@ fn a_full_queue_drops() {
         ..perfect()
     };
     let net = Net::wires(&[("wifi", options)]).unwrap();
-    let serve = |a| traffic::serve_source(&net.server, a, BYTES).unwrap();
-    let (_server, stream) = connection(&net, serve);
+    let (_server, stream) = source(&net, BYTES);
     traffic::fetch(&stream, BYTES).unwrap();
     let counters = net.paths[0].wire().unwrap().counters(Direction::ToClient);
     assert!(counters.overflowed > 0, "{counters:?}");
@@ -127,9 +121,7 @@ fn a_full_queue_drops() {
 
 #[test]
 fn two_fast_wires_carry_at_once() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 10_000_000;
     let specs = ["wifi:200mbit:1ms", "lte:200mbit:1ms"].map(|s| s.parse::<PathSpec>().unwrap());
     let net = Net::from_specs(&specs).unwrap();
@@ -163,13 +155,10 @@ fn both_at_once(net: &Net, bytes: u64) -> f64 {
 
 #[test]
 fn big_frames_fit_where_they_are_asked_for() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     const BYTES: u64 = 1_000_000;
     let net = Net::wires(&[("wifi", WireOptions { mtu: 9000, ..perfect() })]).unwrap();
-    let serve = |a| traffic::serve_source(&net.server, a, BYTES).unwrap();
-    let (_server, stream) = connection(&net, serve);
+    let (_server, stream) = source(&net, BYTES);
     traffic::fetch(&stream, BYTES).unwrap();
     let counters = net.paths[0].wire().unwrap().counters(Direction::ToClient);
     assert!(counters.frames < BYTES / 4000, "{counters:?}");

@@ -7,25 +7,28 @@ use std::thread;
 use std::time::Duration;
 
 use subflows::Listen;
-use subflows_lab::{Namespace, Net};
+use subflows_lab::{Namespace, Net, path_manager_setting};
 
 /// Two paths to a server that accepts as many subflows as possible.
 pub fn network() -> Net {
     let net = Net::two_subnets().unwrap();
-    for namespace in [&net.client, &net.server] {
-        namespace
-            .ip(&["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"])
-            .unwrap();
-    }
+    net.raise_limits().unwrap();
     net
 }
 
 /// Lets programs control all connections of this namespace.
 pub fn userspace(namespace: &Namespace) {
-    // The newer name is that of Linux 6.15.
-    if namespace.set_sysctl("net.mptcp.path_manager", "userspace").is_err() {
-        namespace.set_sysctl("net.mptcp.pm_type", "1").unwrap();
-    }
+    let setting = path_manager_setting();
+    namespace.run(|| std::fs::write(setting.file, setting.userspace)).unwrap();
+}
+
+/// For each family the arguments of a program: the host and the port of an echo, and the address of
+/// the client's second path.
+pub fn ends(net: &Net) -> [[String; 3]; 2] {
+    net.paths[0].server_ips().map(|server| {
+        let port = echo(&net.server, server).port();
+        [server.to_string(), port.to_string(), net.paths[1].client_ip(server).to_string()]
+    })
 }
 
 /// Serves until the process ends.

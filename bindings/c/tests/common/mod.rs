@@ -35,13 +35,30 @@ pub fn compiler(name: &str, standard: &str) -> Command {
     command
 }
 
-/// Compiles one source to a program that finds the library in its own folder.
-pub fn program(name: &str, standard: &str, source: &Path, out: &Path) -> PathBuf {
-    let mut command = compiler(name, standard);
-    command.arg(source).arg("-o").arg(out).arg("-L").arg(library()).arg("-lsubflows");
-    command.arg(format!("-Wl,-rpath,{}", library().display())).arg("-pthread");
-    run(&mut command);
-    out.to_owned()
+/// Compiles `NAME.c` of this folder to a program that finds the library in its own folder.
+pub fn program(folder: &Path, name: &str, flags: &[&str]) -> PathBuf {
+    let mut command = compiler("gcc", "gnu11");
+    let source = root().join("bindings/c/tests").join(name).with_extension("c");
+    linked(command.args(flags), &source, folder.join(name))
+}
+
+/// Compiles a source by this command line, and links it.
+pub fn linked(compiler: &mut Command, source: &Path, out: PathBuf) -> PathBuf {
+    compiler.arg(source).arg("-o").arg(&out).arg("-L").arg(library());
+    compiler.args(["-lsubflows", "-pthread"]);
+    run(compiler.arg(format!("-Wl,-rpath,{}", library().display())));
+    out
+}
+
+/// A test for each case of a program, by its name.
+#[macro_export]
+macro_rules! cases {
+    ($run:ident: $($name:ident)*) => { $(
+        #[test]
+        fn $name() {
+            $run(stringify!($name));
+        }
+    )* };
 }
 
 /// Runs a command that must succeed.

@@ -17,7 +17,7 @@ use common::{library, root, run};
 use echo::{echo, network};
 use grown::{CORE, grown};
 use subflows::Connect;
-use subflows_lab::ready;
+use subflows_lab::skip_unless_ready;
 
 /// Every struct with its lines, and the lines outside of structs.
 fn sections(abi: &str) -> Vec<(&str, Vec<&str>)> {
@@ -85,9 +85,7 @@ fn nothing_but_core_was_written_by_hand() {
 
 #[test]
 fn the_command_tells_it_too() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let command = grown().command();
     let net = network();
     let address = echo(&net.server, net.paths[0].server_v4.into());
@@ -114,9 +112,7 @@ fn compiled(name: &str, header: &Path) -> PathBuf {
 
 #[test]
 fn programs_and_libraries_of_other_ages_understand_each_other() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let grown = grown();
     let old = compiled("compiled-today", &root().join("include"));
     let new = compiled("compiled-later", &grown.root.join("include"));

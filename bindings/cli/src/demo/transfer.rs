@@ -133,9 +133,7 @@ mod tests {
 
     #[test]
     fn both_ends_have_the_same_checksum() {
-        if !subflows_lab::ready() {
-            return;
-        }
+        subflows_lab::skip_unless_ready!();
         // The loopback interface of the tests' namespace may be down.
         let namespace = subflows_lab::Namespace::new().unwrap();
         let _entered = namespace.enter().unwrap();

@@ -8,14 +8,14 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{self, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use subflows::{Connect, Listen};
 use subflows_lab::{Namespace, Net, skip};
+use tempfile::TempDir;
 
 pub const SUBFLOWS: &str = env!("CARGO_BIN_EXE_subflows");
 
@@ -96,27 +96,21 @@ pub fn as_nobody(command: &mut Command, program: impl AsRef<OsStr>) {
 }
 
 /// A folder that every user may write to, with the command in it; removed with the value.
-pub struct Folder {
-    path: PathBuf,
-}
+pub struct Folder(TempDir);
 
 impl Folder {
     pub fn new() -> Folder {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("subflows-cli-{}-{number}", process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
-        Folder { path }
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        Folder(folder)
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        self.0.path()
     }
 
     pub fn file(&self, name: &str) -> String {
-        self.path.join(name).into_os_string().into_string().unwrap()
+        self.path().join(name).into_os_string().into_string().unwrap()
     }
 
     /// A copy of the command that other users may execute, wherever the original is. Another
@@ -127,12 +121,6 @@ impl Folder {
         let status = Command::new("install").args(["--mode=755", SUBFLOWS, &copy]).status();
         assert!(status.unwrap().success());
         copy
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -184,6 +172,14 @@ impl Pair {
         let status = net.client.run(|| subflows::status(&self.client)).unwrap();
         format!("{:08x}", status.token.unwrap())
     }
+}
+
+/// Two subnets, with a controlled connection to that address of the server, and its token.
+pub fn held(server: impl Fn(&Net) -> IpAddr) -> (Net, Pair, String) {
+    let net = Net::two_subnets().unwrap();
+    let pair = Pair::new(&net, server(&net), true);
+    let token = pair.token(&net);
+    (net, pair, token)
 }
 
 /// The names of the fields of a JSON object, in its order.

@@ -1,30 +1,27 @@
 //! `subflows.h`, by cbindgen from the mirror and the hand-written entries.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context, Result};
 use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
 
 use super::comments;
 use super::constants::FORMER_NAMES;
+use super::entries::Entries;
 use super::names;
-use super::sources::Source;
 
 pub(super) const HEAD: &str = include_str!("head.h");
 
 /// The header's text.
-pub(super) fn header(sources: &[Source], mirror: &str) -> Result<String> {
-    // The mirror may not be written yet, or may be stale.
-    let fresh = tempfile::Builder::new().suffix(".rs").tempfile()?;
-    std::fs::write(fresh.path(), mirror)?;
-    let mut builder = Builder::new().with_config(config()).with_src(fresh.path());
-    for source in sources {
-        builder = builder.with_src(&source.path);
-    }
+pub(super) fn header(entries: &Entries, mirror: &str) -> Result<String> {
+    let functions: String = entries.list.iter().map(comments::completed).collect();
+    let text = [mirror, &entries.rest, &functions].join("\n");
+    let items = text.lines().filter(|line| !line.starts_with("//!") && !line.starts_with("#!"));
+    let source = tempfile::Builder::new().suffix(".rs").tempfile()?;
+    std::fs::write(source.path(), items.collect::<Vec<_>>().join("\n"))?;
+    let builder = Builder::new().with_config(config()).with_src(source.path());
     let bindings = builder.generate().context("cbindgen")?;
     let mut text = Vec::new();
     bindings.write(&mut text);
-    Ok(comments::completed(&tidy(&String::from_utf8(text)?)))
+    Ok(tidy(&String::from_utf8(text)?))
 }
 
 /// The output of cbindgen as a C programmer writes it: a comment that fits is on one line, and the
@@ -111,16 +108,4 @@ fn config() -> Config {
         .chain(["subflows_error_kind".to_owned()])
         .collect();
     config
-}
-
-/// The functions that a header declares, in its order.
-pub(super) fn symbols(header: &str) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let name = |line: &str| {
-        let before = line.split_once('(')?.0;
-        let name = before.rsplit([' ', '*']).next()?;
-        let is_declaration = line.starts_with(|first: char| first.is_ascii_lowercase());
-        (is_declaration && name.starts_with("subflows_")).then(|| name.to_owned())
-    };
-    header.lines().filter_map(name).filter(|name| seen.insert(name.clone())).collect()
 }

@@ -1,11 +1,11 @@
 //! The manual pages of the C library, from the header: a page for each group of functions, a link
 //! for each function, and `subflows(7)` for the concepts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use roff::{Inline, Roff, bold, italic, roman};
 
-use super::sources::Source;
+use super::entries::Entry;
 use crate::output::Output;
 
 const SHARE: &str = "bindings/c/share/man";
@@ -38,12 +38,16 @@ impl Item {
 }
 
 /// Every page.
-pub(super) fn pages(sources: &[Source], header: &str) -> Vec<Output> {
+pub(super) fn pages(entries: &[Entry], header: &str) -> Vec<Output> {
     let items = parse(header);
     let mut outputs = vec![page(7, "subflows", overview()), page(3, "subflows", library(&items))];
-    for source in sources {
-        let group = format!("subflows_{}", source.noun());
-        let is_here = |item: &&Item| item.function().is_some_and(|name| source.exports(name));
+    for name in entries.iter().map(|entry| &entry.page).collect::<BTreeSet<_>>() {
+        let group = format!("subflows_{name}");
+        let is_here = |item: &&Item| {
+            let is_it =
+                |entry: &Entry| item.function() == Some(&format!("subflows_{}", entry.name));
+            entries.iter().any(|entry| entry.page == *name && is_it(entry))
+        };
         let functions: Vec<&Item> = items.iter().filter(is_here).collect();
         for name in functions.iter().filter_map(|item| item.function()).filter(|n| *n != group) {
             let link = format!(".so man3/{group}.3\n");

@@ -47,7 +47,6 @@ pub(super) fn rust(structs: &[Described], abi: &Abi) -> Result<String> {
         }
         asserts(&mut file, described, places)?;
     }
-    names(&mut file)?;
     formatted(&file)
 }
 
@@ -204,22 +203,5 @@ fn asserts(file: &mut String, described: &Described, places: &[Placed]) -> Resul
     }
     let end = places.last().map_or(0, |last| last.offset + last.size);
     writeln!(file, "    assert!(size_of::<{name}>() == {end});\n}};\n")?;
-    Ok(())
-}
-
-/// The names of all numbers, for `subflows_*_name()`.
-fn names(file: &mut String) -> Result<()> {
-    for enumeration in ENUMERATIONS {
-        let name = names::c_record(enumeration.name);
-        writeln!(
-            file,
-            "pub(crate) const {}_NAMES: &[(i32, &std::ffi::CStr)] = &[",
-            name.to_uppercase()
-        )?;
-        for variant in enumeration.variants {
-            writeln!(file, "    ({}, c\"{}\"),", variant.number, variant.name)?;
-        }
-        file.push_str("];\n\n");
-    }
     Ok(())
 }

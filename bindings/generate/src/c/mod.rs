@@ -4,13 +4,14 @@
 mod abi;
 mod comments;
 mod constants;
+mod converted;
 mod driver;
+mod entries;
 mod header;
 mod man;
 mod members;
 mod mirror;
 pub mod names;
-mod sources;
 
 use std::fs;
 use std::path::Path;
@@ -19,8 +20,10 @@ use anyhow::Result;
 
 use crate::output::Output;
 use abi::Abi;
+use entries::Entries;
 
 const MIRROR: &str = "bindings/c/src/mirror.rs";
+const CONVERTED: &str = "bindings/c/src/converted.rs";
 const ABI: &str = "bindings/c/abi.txt";
 const HEADER: &str = "include/subflows.h";
 const MAP: &str = "bindings/c/libsubflows.map";
@@ -34,13 +37,19 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
         abi.extend(described)?;
     }
     let mirror = mirror::rust(&structs, &abi)?;
-    let sources = sources::sources(root, &abi)?;
-    let header = header::header(&sources, &mirror)?;
-    abi.add_symbols(header::symbols(&header))?;
+    let mut entries = Entries::read(root)?;
+    let converted = converted::rust(|name| entries.list.iter().any(|entry| entry.name == name))?;
+    let page = |name: &str| converted::note(name).map_or(name, |(page, _)| page).to_owned();
+    entries.add(&converted, page);
+    entries.sort(&abi);
+    let header = header::header(&entries, &mirror)?;
+    let symbols = entries.list.iter().map(|entry| format!("subflows_{}", entry.name));
+    abi.add_symbols(symbols.collect())?;
     abi.add_constants(constants::all(&abi))?;
-    let mut outputs = man::pages(&sources, &header);
+    let mut outputs = man::pages(&entries.list, &header);
     outputs.extend([
         Output::new(MIRROR, mirror),
+        Output::new(CONVERTED, converted),
         Output::new(HEADER, header),
         Output::new(MAP, abi.map()),
         Output::new(CHECK, abi.check()),

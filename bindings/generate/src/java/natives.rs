@@ -8,7 +8,7 @@ use subflows::OPERATIONS;
 use subflows::table::Operation;
 
 use super::text;
-use crate::rust::formatted;
+use crate::rust::{self, formatted};
 use crate::signature::{self, Given, Parameter, Scalar, Taken};
 
 /// Written by hand: `open` waits, and `upgrade` holds the lock under which the JDK closes.
@@ -119,13 +119,7 @@ fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Res
     let parameters = signature::parameters(operation);
     let taken = natives.iter().map(|native| native.core).filter(|core| !core.is_empty());
     let taken = taken.collect::<Vec<_>>().join(", ");
-    let call = match parameters.iter().find(|it| matches!(it.taken, Taken::Switch)) {
-        None => format!("subflows::{name}({taken})"),
-        Some(Parameter { name: switch, .. }) => format!(
-            "match {switch} {{ true => subflows::{switch}_{name}({taken}), \
-             false => subflows::{name}({taken}) }}"
-        ),
-    };
+    let call = rust::call(operation, &taken);
     // A verb that only reads needs no duplicate of the descriptor.
     let border = result(operation, "act", "read");
     let takes_socket = parameters.iter().any(|it| matches!(it.taken, Taken::Socket));

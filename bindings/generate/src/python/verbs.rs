@@ -9,7 +9,7 @@ use subflows::table::Operation;
 
 use super::docstrings::Docstrings;
 use super::stubs::default;
-use crate::rust::formatted;
+use crate::rust::{self, formatted};
 use crate::signature::{self, Given, Keyword, Scalar, Taken};
 use crate::waits::{self, WAITS};
 
@@ -23,6 +23,9 @@ use crate::convert::{Address, Ip, Parts, Remotes, Sock, seconds};
 use crate::error::OrRaise;
 use crate::records;
 ";
+
+/// The type of a duration.
+const SECONDS: &str = "f64";
 
 /// The whole file.
 pub(super) fn rust(root: &Path) -> Result<String> {
@@ -66,36 +69,16 @@ fn parameter(operation: &Operation, name: &str, taken: Taken) -> Option<Paramete
             (format!("{name}: i32"), initial, name.to_owned())
         }
         // The host may be a name.
-        Taken::Value(Scalar::Address) if makes_socket(operation) => {
+        Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
             (format!("{name}: Parts"), name.to_owned(), format!("&{name}"))
         }
         Taken::Value(scalar) => {
             let value = converted(scalar, name);
-            (format!("{name}: {}", declared(scalar)), name.to_owned(), value)
+            (format!("{name}: {}", rust::declared(scalar, SECONDS)), name.to_owned(), value)
         }
         Taken::Switch | Taken::Options(_) => return None,
     };
     Some(Parameter { declared, shown, value })
-}
-
-fn makes_socket(operation: &Operation) -> bool {
-    matches!(signature::result(operation), Given::Socket)
-}
-
-/// The type of a parameter.
-fn declared(scalar: Scalar) -> &'static str {
-    match scalar {
-        Scalar::U8 => "u8",
-        Scalar::U16 => "u16",
-        Scalar::U32 => "u32",
-        Scalar::U64 => "u64",
-        Scalar::Bool => "bool",
-        Scalar::Text | Scalar::Name => "String",
-        Scalar::Ip => "Ip",
-        Scalar::Address => "Address",
-        Scalar::Duration => "f64",
-        Scalar::Enum(_) => "i32",
-    }
 }
 
 /// Core's value out of a parameter.
@@ -124,9 +107,7 @@ fn parameters(own: &[Parameter], keywords: &[Keyword]) -> (String, String) {
         shown.push("*".to_owned());
     }
     for keyword in keywords {
-        let ty = declared(keyword.scalar);
-        let ty = if keyword.is_optional { format!("Option<{ty}>") } else { ty.to_owned() };
-        declarations.push(format!("{}: {ty}", keyword.name));
+        declarations.push(rust::keyword(keyword, SECONDS));
         // What Rust calls these, pyo3 shows as Python's.
         let default = match default(keyword.default).as_str() {
             "True" => "true".to_owned(),
@@ -156,7 +137,7 @@ fn function(file: &mut String, operation: &Operation, doc: &str) -> Result<()> {
     }
     writeln!(file, "#[pyfunction]\n#[pyo3(signature = ({shown}))]")?;
     writeln!(file, "fn {name}(py: Python<'_>, {declarations}) -> PyResult<{result}> {{")?;
-    options(file, operation)?;
+    file.push_str(&rust::options(operation, converted_option));
     let mut arguments: Vec<String> = own.iter().map(|p| p.value.clone()).collect();
     if has_options(operation) {
         arguments.push("&options".to_owned());
@@ -174,40 +155,13 @@ fn has_options(operation: &Operation) -> bool {
     signature::parameters(operation).iter().any(|p| matches!(p.taken, Taken::Options(_)))
 }
 
-/// Core's options out of the keywords.
-fn options(file: &mut String, operation: &Operation) -> Result<()> {
-    for parameter in signature::parameters(operation) {
-        if let Taken::Options(table) = parameter.taken {
-            writeln!(file, "let mut options = ::subflows::{}::new();", table.name)?;
-            for option in signature::options(table) {
-                writeln!(file, "options.{} = {};", option.name, converted_option(&option))?;
-            }
-        }
-    }
-    Ok(())
-}
-
 fn body(operation: &Operation, arguments: &str) -> String {
     let name = operation.name;
     // Names are resolved by Python, and waits end early for a signal: that is written by hand.
-    if makes_socket(operation) || waits::wait(operation).is_some() {
+    if signature::makes_socket(operation) || waits::wait(operation).is_some() {
         return format!("crate::{name}::{name}(py, {arguments})");
     }
-    let parameters = signature::parameters(operation);
-    let switch = parameters.iter().find(|p| matches!(p.taken, Taken::Switch));
-    let call = match switch {
-        Some(switch) => format!(
-            "if {0} {{ ::subflows::{0}_{name}({arguments}) }} else {{ ::subflows::{name}({arguments}) }}",
-            switch.name
-        ),
-        None => format!("::subflows::{name}({arguments})"),
-    };
-    let called = match (waits::keeps_lock(operation), switch) {
-        (true, None) => call,
-        (true, Some(_)) => format!("({call})"),
-        (false, _) if arguments.is_empty() => format!("py.detach(::subflows::{name})"),
-        (false, _) => format!("py.detach(|| {call})"),
-    };
+    let called = rust::unlocked(operation, arguments, ("py.detach(", ")"));
     match signature::result(operation) {
         Given::Nothing | Given::Socket => format!("{called}.or_raise(py)"),
         Given::Handle(class) => format!("{called}.or_raise(py).map({class}::from)"),
@@ -222,7 +176,7 @@ fn body(operation: &Operation, arguments: &str) -> String {
 /// The constructor of a wait that the caller steps: the keywords of its verb.
 fn constructor(file: &mut String, operation: &Operation, class: &str) -> Result<()> {
     let mut own = own(operation);
-    if makes_socket(operation) {
+    if signature::makes_socket(operation) {
         let address = "address".to_owned();
         own = vec![Parameter {
             declared: "address: Remotes".to_owned(),
@@ -237,7 +191,7 @@ fn constructor(file: &mut String, operation: &Operation, class: &str) -> Result<
         "\n#[pymethods]\nimpl {class} {{\n    #[new]\n    #[pyo3(signature = ({shown}))]\n    \
          fn new(py: Python<'_>, {declarations}) -> PyResult<{class}> {{"
     )?;
-    options(file, operation)?;
+    file.push_str(&rust::options(operation, converted_option));
     writeln!(file, "{class}::begin(py, {}, &options)\n}}\n}}\n", values.join(", "))?;
     Ok(())
 }

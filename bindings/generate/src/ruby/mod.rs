@@ -12,7 +12,7 @@ use heck::{ToShoutySnakeCase, ToSnakeCase};
 use subflows::table::Operation;
 
 use crate::output::Output;
-use crate::signature::{self, Default, Given};
+use crate::signature::Default;
 use crate::words::{self, Word};
 
 const GEM: &str = "bindings/ruby";
@@ -43,11 +43,6 @@ fn version() -> String {
          VERSION = \"{version}\"\n\
          end\n"
     )
-}
-
-/// Whether the result of an operation is a new socket: Ruby resolves the names that it takes.
-fn makes_socket(operation: &Operation) -> bool {
-    matches!(signature::result(operation), Given::Socket)
 }
 
 /// The class of that socket.

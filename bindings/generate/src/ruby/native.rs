@@ -6,8 +6,7 @@ use anyhow::Result;
 use subflows::OPERATIONS;
 use subflows::table::Operation;
 
-use super::makes_socket;
-use crate::rust::formatted;
+use crate::rust::{self, formatted};
 use crate::signature::{self, Given, Keyword, Scalar, Taken};
 use crate::waits;
 
@@ -23,6 +22,9 @@ use crate::gvl::without_gvl;
 use crate::listen::Local;
 use crate::record::Give;
 ";
+
+/// The type of a duration.
+const SECONDS: &str = "Seconds";
 
 /// The whole file.
 pub(super) fn rust() -> Result<String> {
@@ -55,39 +57,29 @@ fn parameters(operation: &Operation) -> Vec<String> {
         let ty = match parameter.taken {
             Taken::Socket => "Sock",
             Taken::Value(Scalar::Address) if waits::wait(operation).is_some() => "Remotes",
-            Taken::Value(Scalar::Address) if makes_socket(operation) => "Local",
-            Taken::Value(scalar) => declared(scalar),
+            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => "Local",
+            Taken::Value(scalar) => rust::declared(scalar, SECONDS),
             Taken::Switch | Taken::Options(_) => return None,
         };
         Some(format!("{}: {ty}", parameter.name))
     });
-    let keyword = |keyword: Keyword| {
-        let ty = declared(keyword.scalar);
-        let ty = if keyword.is_optional { format!("Option<{ty}>") } else { ty.to_owned() };
-        format!("{}: {ty}", keyword.name)
-    };
-    required.chain(signature::keywords(operation).into_iter().map(keyword)).collect()
-}
-
-/// The type of a parameter.
-fn declared(scalar: Scalar) -> &'static str {
-    match scalar {
-        Scalar::U8 => "u8",
-        Scalar::U16 => "u16",
-        Scalar::U32 => "u32",
-        Scalar::U64 => "u64",
-        Scalar::Bool => "bool",
-        Scalar::Text | Scalar::Name => "String",
-        Scalar::Ip => "Ip",
-        Scalar::Address => "Address",
-        Scalar::Duration => "Seconds",
-        Scalar::Enum(_) => "i32",
-    }
+    required
+        .chain(signature::keywords(operation).into_iter().map(|it| rust::keyword(&it, SECONDS)))
+        .collect()
 }
 
 /// Whether the value is in a type of the binding's, around core's.
 fn is_wrapped(scalar: Scalar) -> bool {
     matches!(scalar, Scalar::Ip | Scalar::Address | Scalar::Duration)
+}
+
+fn converted_option(option: &Keyword) -> String {
+    let name = option.name;
+    match (is_wrapped(option.scalar), option.is_optional) {
+        (true, true) => format!("{name}.map(|{name}| {name}.0)"),
+        (true, false) => format!("{name}.0"),
+        (false, _) => name.to_owned(),
+    }
 }
 
 /// The arguments of core's verb.
@@ -96,7 +88,9 @@ fn arguments(operation: &Operation) -> String {
         let name = parameter.name;
         match parameter.taken {
             Taken::Socket => Some(format!("&{name}")),
-            Taken::Value(Scalar::Address) if makes_socket(operation) => Some(format!("&{name}")),
+            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+                Some(format!("&{name}"))
+            }
             Taken::Value(scalar) if is_wrapped(scalar) => Some(format!("{name}.0")),
             Taken::Value(_) => Some(name.to_owned()),
             Taken::Options(_) => Some("&options".to_owned()),
@@ -118,20 +112,7 @@ fn function(file: &mut String, operation: &Operation) -> Result<()> {
     };
     let parameters = parameters(operation).join(", ");
     writeln!(file, "\nfn {name}(ruby: &Ruby, {parameters}) -> Result<{result}, Error> {{")?;
-    for parameter in signature::parameters(operation) {
-        if let Taken::Options(table) = parameter.taken {
-            writeln!(file, "let mut options = ::subflows::{}::new();", table.name)?;
-            for option in signature::options(table) {
-                let name = option.name;
-                let value = match (is_wrapped(option.scalar), option.is_optional) {
-                    (true, true) => format!("{name}.map(|{name}| {name}.0)"),
-                    (true, false) => format!("{name}.0"),
-                    (false, _) => name.to_owned(),
-                };
-                writeln!(file, "options.{name} = {value};")?;
-            }
-        }
-    }
+    file.push_str(&rust::options(operation, converted_option));
     writeln!(file, "{}\n}}", body(operation))?;
     Ok(())
 }
@@ -141,24 +122,10 @@ fn body(operation: &Operation) -> String {
     if let Some(wait) = waits::wait(operation) {
         return format!("{}::begin(ruby, {arguments})", wait.class);
     }
-    if makes_socket(operation) {
+    if signature::makes_socket(operation) {
         return format!("crate::{name}::{name}(ruby, {arguments})");
     }
-    let parameters = signature::parameters(operation);
-    let switch = parameters.iter().find(|p| matches!(p.taken, Taken::Switch));
-    let call = match switch {
-        Some(switch) => format!(
-            "if {0} {{ ::subflows::{0}_{name}({arguments}) }} else {{ ::subflows::{name}({arguments}) }}",
-            switch.name
-        ),
-        None => format!("::subflows::{name}({arguments})"),
-    };
-    let called = match (waits::keeps_lock(operation), switch) {
-        (true, None) => call,
-        (true, Some(_)) => format!("({call})"),
-        (false, _) if arguments.is_empty() => format!("without_gvl(::subflows::{name})?"),
-        (false, _) => format!("without_gvl(|| {call})?"),
-    };
+    let called = rust::unlocked(operation, &arguments, ("without_gvl(", ")?"));
     match signature::result(operation) {
         Given::Nothing | Given::Socket => format!("{called}.or_raise(ruby)"),
         Given::Handle(class) => format!("{called}.or_raise(ruby).map({class}::from)"),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use subflows::OPERATIONS;
 use subflows::table::Operation;
 
-use super::{comment, default, makes_socket, socket_class, spelled};
+use super::{comment, default, socket_class, spelled};
 use crate::signature::{self, Given, Keyword, Parameter, Scalar, Taken};
 use crate::waits::{self, Wait};
 use crate::words;
@@ -38,7 +38,7 @@ pub(super) fn verbs() -> Result<String> {
 /// The constructor of a wait that the caller steps: the keywords of its verb.
 fn constructor(file: &mut String, operation: &Operation, wait: &Wait) -> Result<()> {
     let keywords = signature::keywords(operation);
-    let socket = makes_socket(operation);
+    let socket = signature::makes_socket(operation);
     let names = if socket { vec!["remote".to_owned()] } else { passed(operation) };
     writeln!(file, "  class {}", wait.class)?;
     comment(file, 4, "", wait.constructor);
@@ -132,7 +132,8 @@ fn tags(file: &mut String, operation: &Operation, keywords: &[Keyword]) {
         comment(file, 2, "", &format!("@param {name} [{ty}{nil}] {what}{unit}"));
     }
     if let Some(class) = closed_after_block(operation) {
-        let name = if makes_socket(operation) { "socket" } else { &class.to_lowercase() };
+        let name =
+            if signature::makes_socket(operation) { "socket" } else { &class.to_lowercase() };
         comment(file, 2, "", &format!("@yieldparam {name} [{class}] closed after the block"));
     }
     let class = match signature::result(operation) {

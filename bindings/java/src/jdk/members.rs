@@ -115,14 +115,6 @@ impl Field<Reference> {
 }
 
 impl Field<jint> {
-    pub(crate) fn find(
-        env: &mut Env<'_>,
-        class: &JNIStr,
-        name: &JNIStr,
-    ) -> Result<Field<jint>, Failure> {
-        Field::of_type(env, class, name, jni_sig!(jint))
-    }
-
     /// The value, or `None` for an object of another class.
     pub(crate) fn get(&self, env: &Env<'_>, object: &JObject<'_>) -> Option<jint> {
         // SAFETY: the object is of the class.
@@ -141,14 +133,6 @@ impl Field<jint> {
 }
 
 impl Field<bool> {
-    pub(crate) fn find(
-        env: &mut Env<'_>,
-        class: &JNIStr,
-        name: &JNIStr,
-    ) -> Result<Field<bool>, Failure> {
-        Field::of_type(env, class, name, jni_sig!(jboolean))
-    }
-
     /// The value, or `None` for an object of another class.
     pub(crate) fn get(&self, env: &Env<'_>, object: &JObject<'_>) -> Option<bool> {
         let read = functions(env).GetBooleanField;
@@ -199,29 +183,30 @@ impl<T> Method<T> {
 }
 
 impl Method<bool> {
-    pub(crate) fn find(
-        env: &mut Env<'_>,
-        class: &JNIStr,
-        name: &JNIStr,
-    ) -> Result<Method<bool>, Failure> {
-        Method::of_type(env, class, name, jni_sig!(() -> jboolean))
-    }
-
     pub(crate) fn is(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<bool, Failure> {
         Ok(self.value(env, object, Primitive::Boolean)?.z()?)
     }
 }
 
 impl Method<()> {
-    pub(crate) fn find(
-        env: &mut Env<'_>,
-        class: &JNIStr,
-        name: &JNIStr,
-    ) -> Result<Method<()>, Failure> {
-        Method::of_type(env, class, name, jni_sig!(() -> ()))
-    }
-
     pub(crate) fn call(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<(), Failure> {
         Ok(self.value(env, object, Primitive::Void)?.v()?)
     }
+}
+
+/// The lookup of a member by the signature of its type.
+macro_rules! find {
+    ($($member:ident<$type:ty> = $signature:expr;)*) => { $(
+        impl $member<$type> {
+            pub(crate) fn find(env: &mut Env<'_>, class: &JNIStr, name: &JNIStr) -> Result<Self, Failure> {
+                $member::of_type(env, class, name, $signature)
+            }
+        }
+    )* };
+}
+find! {
+    Field<jint> = jni_sig!(jint);
+    Field<bool> = jni_sig!(jboolean);
+    Method<bool> = jni_sig!(() -> jboolean);
+    Method<()> = jni_sig!(() -> ());
 }

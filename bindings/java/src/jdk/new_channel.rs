@@ -3,6 +3,8 @@
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
 use jni::objects::{JClass, JObject, JValue};
+use jni::signature::MethodSignature;
+use jni::strings::JNIStr;
 use jni::{Env, jni_sig, jni_str};
 use subflows::Family;
 
@@ -11,55 +13,48 @@ use crate::error::Failure;
 /// Makes a `SocketChannel`, by the constructor for accepted connections.
 pub(crate) fn client<'local>(
     env: &mut Env<'local>,
-    (fd, family): (OwnedFd, Family),
+    end: (OwnedFd, Family),
     provider: &JObject<'_>,
     remote: &JObject<'_>,
 ) -> Result<JObject<'local>, Failure> {
-    let (descriptor, family) = (descriptor(env, &fd)?, java_family(env, family)?);
-    let class = env.find_class(jni_str!("sun/nio/ch/SocketChannelImpl"))?;
-    let channel = env.new_object(
-        class,
-        jni_sig!((
-            provider: java.nio.channels.spi.SelectorProvider,
-            family: java.net.ProtocolFamily,
-            fd: java.io.FileDescriptor,
-            remote: java.net.SocketAddress
-        )),
-        &[
-            JValue::Object(provider),
-            JValue::Object(&family),
-            JValue::Object(&descriptor),
-            JValue::Object(remote),
-        ],
-    )?;
-    // From here on the channel owns the descriptor.
-    let _ = fd.into_raw_fd();
-    Ok(channel)
+    let signature = jni_sig!((
+        provider: java.nio.channels.spi.SelectorProvider,
+        family: java.net.ProtocolFamily,
+        fd: java.io.FileDescriptor,
+        remote: java.net.SocketAddress
+    ));
+    let class = jni_str!("sun/nio/ch/SocketChannelImpl");
+    channel(env, class, signature, end, provider, JValue::Object(remote))
 }
 
 /// Makes a `ServerSocketChannel`, by the constructor for inherited listeners.
 pub(crate) fn server<'local>(
     env: &mut Env<'local>,
-    (fd, family): (OwnedFd, Family),
+    end: (OwnedFd, Family),
     provider: &JObject<'_>,
 ) -> Result<JObject<'local>, Failure> {
+    let signature = jni_sig!((
+        provider: java.nio.channels.spi.SelectorProvider,
+        family: java.net.ProtocolFamily,
+        fd: java.io.FileDescriptor,
+        bound: jboolean
+    ));
+    let class = jni_str!("sun/nio/ch/ServerSocketChannelImpl");
+    channel(env, class, signature, end, provider, JValue::Bool(true))
+}
+
+fn channel<'local>(
+    env: &mut Env<'local>,
+    class: &JNIStr,
+    signature: MethodSignature<'_, '_>,
+    (fd, family): (OwnedFd, Family),
+    provider: &JObject<'_>,
+    last: JValue<'_>,
+) -> Result<JObject<'local>, Failure> {
     let (descriptor, family) = (descriptor(env, &fd)?, java_family(env, family)?);
-    let class = env.find_class(jni_str!("sun/nio/ch/ServerSocketChannelImpl"))?;
-    let channel = env.new_object(
-        class,
-        jni_sig!((
-            provider: java.nio.channels.spi.SelectorProvider,
-            family: java.net.ProtocolFamily,
-            fd: java.io.FileDescriptor,
-            bound: jboolean
-        )),
-        &[
-            JValue::Object(provider),
-            JValue::Object(&family),
-            JValue::Object(&descriptor),
-            JValue::Bool(true),
-        ],
-    )?;
+    let [provider, family, descriptor] = [provider, &family, &descriptor].map(JValue::Object);
+    let class = env.find_class(class)?;
+    let channel = env.new_object(class, signature, &[provider, family, descriptor, last])?;
     // From here on the channel owns the descriptor.
     let _ = fd.into_raw_fd();
     Ok(channel)

@@ -16,7 +16,7 @@ pub(crate) fn take_control(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<(), Failure> {
-    descriptor::act(env, &sock, fd, "take_control", |sock| subflows::take_control(sock))
+    descriptor::act(env, &sock, fd, "take_control", |sock| ::subflows::take_control(sock))
 }
 
 pub(crate) fn status<'local>(
@@ -25,7 +25,7 @@ pub(crate) fn status<'local>(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
-    Packed::only(&descriptor::read(env, &sock, fd, "status", |sock| subflows::status(sock))?)
+    Packed::only(&descriptor::read(env, &sock, fd, "status", |sock| ::subflows::status(sock))?)
         .to_java(env)
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn info<'local>(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
-    Packed::only(&descriptor::read(env, &sock, fd, "info", |sock| subflows::info(sock))?)
+    Packed::only(&descriptor::read(env, &sock, fd, "info", |sock| ::subflows::info(sock))?)
         .to_java(env)
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn list<'local>(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
-    Packed::all(&descriptor::read(env, &sock, fd, "list", |sock| subflows::list(sock))?)
+    Packed::all(&descriptor::read(env, &sock, fd, "list", |sock| ::subflows::list(sock))?)
         .to_java(env)
 }
 
@@ -57,8 +57,10 @@ pub(crate) fn details<'local>(
     id: jlong,
 ) -> Result<JLongArray<'local>, Failure> {
     let id = argument::id(id, "details")?;
-    Packed::only(&descriptor::read(env, &sock, fd, "details", |sock| subflows::details(sock, id))?)
-        .to_java(env)
+    Packed::only(&descriptor::read(env, &sock, fd, "details", |sock| {
+        ::subflows::details(sock, id)
+    })?)
+    .to_java(env)
 }
 
 pub(crate) fn close(
@@ -70,9 +72,8 @@ pub(crate) fn close(
     force: bool,
 ) -> Result<(), Failure> {
     let id = argument::id(id, "close")?;
-    descriptor::act(env, &sock, fd, "close", |sock| match force {
-        true => subflows::force_close(sock, id),
-        false => subflows::close(sock, id),
+    descriptor::act(env, &sock, fd, "close", |sock| {
+        if force { ::subflows::force_close(sock, id) } else { ::subflows::close(sock, id) }
     })
 }
 
@@ -85,7 +86,7 @@ pub(crate) fn set_backup(
     backup: bool,
 ) -> Result<(), Failure> {
     let id = argument::id(id, "set_backup")?;
-    descriptor::act(env, &sock, fd, "set_backup", |sock| subflows::set_backup(sock, id, backup))
+    descriptor::act(env, &sock, fd, "set_backup", |sock| ::subflows::set_backup(sock, id, backup))
 }
 
 pub(crate) fn addresses<'local>(
@@ -94,7 +95,7 @@ pub(crate) fn addresses<'local>(
     sock: JObject<'_>,
     fd: jint,
 ) -> Result<JLongArray<'local>, Failure> {
-    Packed::all(&descriptor::read(env, &sock, fd, "addresses", |sock| subflows::addresses(sock))?)
+    Packed::all(&descriptor::read(env, &sock, fd, "addresses", |sock| ::subflows::addresses(sock))?)
         .to_java(env)
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn connections<'local>(
     options: JLongArray<'_>,
 ) -> Result<JLongArray<'local>, Failure> {
     let options = &PackedOptions::options::<subflows::ConnectionsOptions>(env, &options)?;
-    Packed::all(&subflows::connections(options)?).to_java(env)
+    Packed::all(&::subflows::connections(options)?).to_java(env)
 }
 
 pub(crate) fn connection<'local>(
@@ -113,14 +114,14 @@ pub(crate) fn connection<'local>(
     token: jlong,
 ) -> Result<JLongArray<'local>, Failure> {
     let token = argument::token(token, "connection")?;
-    Packed::only(&subflows::connection(token)?).to_java(env)
+    Packed::only(&::subflows::connection(token)?).to_java(env)
 }
 
 pub(crate) fn capabilities<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
 ) -> Result<JLongArray<'local>, Failure> {
-    Packed::all(&subflows::capabilities()?).to_java(env)
+    Packed::all(&::subflows::capabilities()?).to_java(env)
 }
 
 natives! { "org.subflows.NativeVerbs":

@@ -1,7 +1,6 @@
 //! Interface flags and offloads by ioctl: without a child process, a namespace costs microseconds.
 //! Everything here concerns the calling thread's network namespace.
 
-use std::ffi::CString;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
@@ -42,16 +41,6 @@ pub(crate) fn behave_like_hardware(name: &str) -> io::Result<()> {
     ethtool(name, ETHTOOL_STXCSUM, 0)?;
     ethtool(name, ETHTOOL_STSO, 0)?;
     ethtool(name, ETHTOOL_SGRO, 1)
-}
-
-/// The number of an interface.
-pub(crate) fn index(name: &str) -> io::Result<libc::c_int> {
-    let c_name = CString::new(name).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // SAFETY: `c_name` is a NUL-terminated string that outlives the call.
-    match unsafe { libc::if_nametoindex(c_name.as_ptr()) } {
-        0 => Err(io::Error::last_os_error()),
-        found => Ok(found as libc::c_int),
-    }
 }
 
 fn ethtool(name: &str, cmd: u32, data: u32) -> io::Result<()> {

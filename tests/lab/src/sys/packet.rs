@@ -4,7 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
-use super::{check, interface, socket};
+use nix::net::if_::if_nametoindex;
+
+use super::{check, socket};
 
 /// How many frames one system call moves. Larger batches save little, and need more stack.
 pub(crate) const BATCH: usize = 32;
@@ -98,7 +100,7 @@ impl PacketSocket {
         let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
         address.sll_family = libc::AF_PACKET as libc::c_ushort;
         address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-        address.sll_ifindex = interface::index(name)?;
+        address.sll_ifindex = if_nametoindex(name)? as libc::c_int;
         let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
         // SAFETY: the address outlives the call and `len` is its true length.
         check(unsafe { libc::bind(self.fd.as_raw_fd(), (&raw const address).cast(), len) })?;

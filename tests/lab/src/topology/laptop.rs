@@ -3,8 +3,8 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Net;
 use super::path::{Interface, Parts, Path};
+use super::{Net, default_routes, up};
 use crate::kernel::ignores_interfaces;
 use crate::namespace::Namespace;
 
@@ -15,7 +15,7 @@ const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x113, 0, 0, 0, 0, 0x10
 struct Uplink {
     client_interface: &'static str,
     server_interface: &'static str,
-    metric: u32,
+    metric: usize,
     /// The client's network, without the last number: the router has 1, the client has 5.
     client_v4: [u8; 3],
     client_v6: u16,
@@ -94,22 +94,14 @@ impl Uplink {
         router.ip_batch(&format!(
             "link add c type veth peer name {} netns {}\n\
              link add s type veth peer name {} netns {}\n\
-             address add {}/24 dev c\n\
-             address add {}/64 dev c nodad\n\
-             address add {}/24 dev s\n\
-             address add {}/64 dev s nodad\n\
-             link set dev c up\n\
-             link set dev s up\n\
-             route add {SERVER_V4}/32 via {} dev s\n\
+             {}{}route add {SERVER_V4}/32 via {} dev s\n\
              route add {SERVER_V6}/128 via {} dev s\n",
             self.client_interface,
             client.path(),
             self.server_interface,
             server.path(),
-            v4(self.client_v4, 1),
-            v6(self.client_v6, 1),
-            v4(self.transit_v4, 1),
-            v6(self.transit_v6, 1),
+            up("c", v4(self.client_v4, 1), v6(self.client_v6, 1)),
+            up("s", v4(self.transit_v4, 1), v6(self.transit_v6, 1)),
             v4(self.transit_v4, 2),
             v6(self.transit_v6, 2),
         ))?;
@@ -129,13 +121,9 @@ impl Uplink {
     fn server_commands(&self) -> String {
         let device = self.server_interface;
         format!(
-            "address add {}/24 dev {device}\n\
-             address add {}/64 dev {device} nodad\n\
-             link set dev {device} up\n\
-             route add {}/24 via {} dev {device}\n\
+            "{}route add {}/24 via {} dev {device}\n\
              route add {}/64 via {} dev {device}\n",
-            v4(self.transit_v4, 2),
-            v6(self.transit_v6, 2),
+            up(device, v4(self.transit_v4, 2), v6(self.transit_v6, 2)),
             v4(self.client_v4, 0),
             v4(self.transit_v4, 1),
             v6(self.client_v6, 0),
@@ -144,18 +132,10 @@ impl Uplink {
     }
 
     fn client_commands(&self) -> String {
-        let (device, metric) = (self.client_interface, self.metric);
-        format!(
-            "address add {}/24 dev {device}\n\
-             address add {}/64 dev {device} nodad\n\
-             link set dev {device} up\n\
-             route add default via {} dev {device} metric {metric}\n\
-             route add default via {} dev {device} metric {metric}\n",
-            v4(self.client_v4, 5),
-            v6(self.client_v6, 5),
-            v4(self.client_v4, 1),
-            v6(self.client_v6, 1),
-        )
+        let end = |host: u8| (v4(self.client_v4, host), v6(self.client_v6, host.into()));
+        let ((v4, v6), (via_v4, via_v6)) = (end(5), end(1));
+        up(self.client_interface, v4, v6)
+            + &default_routes(self.client_interface, via_v4, via_v6, self.metric)
     }
 
     /// A table for each uplink, which its source address leads to.

@@ -18,6 +18,7 @@ mod wires;
 
 use std::fmt;
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -110,11 +111,16 @@ impl Net {
         self.paths.iter().find(|path| path.client_interface == client_interface)
     }
 
+    /// Raises the limits of both ends to the maximum number of subflows.
+    pub fn raise_limits(&self) -> io::Result<()> {
+        let limits = ["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"];
+        [&self.client, &self.server].into_iter().try_for_each(|end| end.ip(&limits).map(drop))
+    }
+
     /// Makes the kernel's own path manager open a subflow from each further path of the client, as
     /// NetworkManager or mptcpd would configure it. This affects new connections only.
     pub fn join_by_kernel(&self) -> io::Result<()> {
-        const LIMITS: &str = "mptcp limits set subflows 8 add_addr_accepted 8\n";
-        self.server.ip_batch(LIMITS)?;
+        self.raise_limits()?;
         let endpoint = |path: &Path| {
             let (device, v4, v6) = (&path.client_interface, path.client_v4, path.client_v6);
             format!(
@@ -123,66 +129,60 @@ impl Net {
             )
         };
         let endpoints: String = self.paths.iter().skip(1).map(endpoint).collect();
-        self.client.ip_batch(&(LIMITS.to_owned() + &endpoints))
+        self.client.ip_batch(&endpoints)
     }
 }
 
-/// The named networks, for scripts that choose one by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Topology {
-    /// [`Net::two_subnets`]
-    TwoSubnets,
-    /// [`Net::laptop`]
-    Laptop,
-    /// [`Net::three_paths`]
-    ThreePaths,
-    /// [`Net::far`]
-    Far,
-    /// [`Net::strict_laptop`]
-    StrictLaptop,
-    /// [`Net::addresses`]
-    Addresses,
-    /// [`Net::link_local_only`]
-    LinkLocalOnly,
+/// `ip` commands that give an interface an address of each family, and start it.
+fn up(device: &str, v4: Ipv4Addr, v6: Ipv6Addr) -> String {
+    format!(
+        "address add {v4}/24 dev {device}\n\
+         address add {v6}/64 dev {device} nodad\n\
+         link set dev {device} up\n"
+    )
 }
 
-impl Topology {
-    /// All networks.
-    pub const ALL: [Topology; 7] = [
-        Topology::TwoSubnets,
-        Topology::Laptop,
-        Topology::ThreePaths,
-        Topology::Far,
-        Topology::StrictLaptop,
-        Topology::Addresses,
-        Topology::LinkLocalOnly,
-    ];
+/// `ip` commands for the default routes of both families by an interface.
+fn default_routes(device: &str, v4: Ipv4Addr, v6: Ipv6Addr, metric: usize) -> String {
+    format!(
+        "route add default via {v4} dev {device} metric {metric}\n\
+         route add default via {v6} dev {device} metric {metric}\n"
+    )
+}
 
-    /// Its name on command lines.
-    pub fn name(self) -> &'static str {
-        match self {
-            Topology::TwoSubnets => "two subnets",
-            Topology::Laptop => "laptop",
-            Topology::ThreePaths => "three paths",
-            Topology::Far => "far",
-            Topology::StrictLaptop => "strict laptop",
-            Topology::Addresses => "addresses",
-            Topology::LinkLocalOnly => "link-local only",
+macro_rules! topologies {
+    ($($topology:ident = $build:ident $name:literal;)*) => {
+        /// The named networks, for scripts that choose one by its name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Topology {
+            $(#[doc = concat!("[`Net::", stringify!($build), "`]")] $topology,)*
         }
-    }
 
-    /// Builds the network.
-    pub fn build(self) -> io::Result<Net> {
-        match self {
-            Topology::TwoSubnets => Net::two_subnets(),
-            Topology::Laptop => Net::laptop(),
-            Topology::ThreePaths => Net::three_paths(),
-            Topology::Far => Net::far(),
-            Topology::StrictLaptop => Net::strict_laptop(),
-            Topology::Addresses => Net::addresses(),
-            Topology::LinkLocalOnly => Net::link_local_only(),
+        impl Topology {
+            /// All networks.
+            pub const ALL: [Topology; [$($name),*].len()] = [$(Topology::$topology),*];
+
+            /// Its name on command lines.
+            pub fn name(self) -> &'static str {
+                match self { $(Topology::$topology => $name),* }
+            }
+
+            /// Builds the network.
+            pub fn build(self) -> io::Result<Net> {
+                match self { $(Topology::$topology => Net::$build()),* }
+            }
         }
-    }
+    };
+}
+
+topologies! {
+    TwoSubnets = two_subnets "two subnets";
+    Laptop = laptop "laptop";
+    ThreePaths = three_paths "three paths";
+    Far = far "far";
+    StrictLaptop = strict_laptop "strict laptop";
+    Addresses = addresses "addresses";
+    LinkLocalOnly = link_local_only "link-local only";
 }
 
 impl fmt::Display for Topology {

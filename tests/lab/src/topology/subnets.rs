@@ -4,8 +4,8 @@ use std::fmt::{Display, Write as _};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Net;
 use super::path::{Interface, Parts, Path};
+use super::{Net, default_routes, up};
 use crate::kernel::ignores_interfaces;
 use crate::namespace::Namespace;
 
@@ -40,15 +40,8 @@ impl Subnet {
     /// to an interface reach every address of the server.
     pub(super) fn client_commands(&self) -> String {
         let device = &self.client_interface;
-        let metric = 100 + self.index;
-        format!(
-            "address add {}/24 dev {device}\n\
-             address add {}/64 dev {device} nodad\n\
-             link set dev {device} up\n\
-             route add default via {} dev {device} metric {metric}\n\
-             route add default via {} dev {device} metric {metric}\n",
-            self.client_v4, self.client_v6, self.server_v4, self.server_v6
-        )
+        up(device, self.client_v4, self.client_v6)
+            + &default_routes(device, self.server_v4, self.server_v6, 100 + self.index)
     }
 
     /// Makes the source address decide the interface, on kernels that need this.
@@ -69,13 +62,7 @@ impl Subnet {
 
     /// `ip` commands for the server.
     pub(super) fn server_commands(&self) -> String {
-        let device = &self.server_interface;
-        format!(
-            "address add {}/24 dev {device}\n\
-             address add {}/64 dev {device} nodad\n\
-             link set dev {device} up\n",
-            self.server_v4, self.server_v6
-        )
+        up(&self.server_interface, self.server_v4, self.server_v6)
     }
 
     pub(super) fn into_path(self, parts: Parts) -> Path {

@@ -3,6 +3,9 @@ package org.subflows;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -11,9 +14,14 @@ import java.nio.channels.AsynchronousSocketChannel;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.NetworkChannel;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.net.ssl.SSLSocketFactory;
 
 /**
@@ -68,28 +76,32 @@ final class Abuse {
             Socket wrapper = new ArgumentTest.Wrapper(random.nextBoolean() ? client : plain);
             Socket hollow = new ArgumentTest.Wrapper(null, plain);
             List<Socket> sockets =
-                    java.util.Arrays.asList(
+                    Arrays.asList(
                             client, server, plain, layered, new Socket(), wrapper, hollow, null);
             List<NetworkChannel> channels =
-                    java.util.Arrays.asList(client.getChannel(), foreign, other, null);
+                    Arrays.asList(client.getChannel(), foreign, other, null);
             Thread closer = new Thread(() -> closeAll(client, plain));
             int when = random.nextInt(40);
             for (int step = 0; step < 40; step++) {
                 if (step == when) {
                     closer.start();
                 }
-                int kind = random.nextInt(3);
                 Socket socket = sockets.get(random.nextInt(sockets.size()));
                 NetworkChannel channel = channels.get(random.nextInt(channels.size()));
                 int fd = random.nextInt(64) - 2;
-                int verb = random.nextInt(18);
                 long id = IDS[random.nextInt(IDS.length)];
+                int handle = random.nextInt(30);
+                Method verb = VERBS.get(random.nextInt(VERBS.size()));
+                Map<Class<?>, Object> given = new HashMap<>(ALWAYS);
+                given.put(Socket.class, socket);
+                given.put(ServerSocket.class, listener);
+                given.put(NetworkChannel.class, channel);
+                given.put(int.class, fd);
+                given.put(long.class, id);
                 Throwable thrown =
-                        kind == 0
-                                ? expect(() -> onSocket(verb, socket, id))
-                                : kind == 1
-                                        ? expect(() -> onChannel(verb, channel, id))
-                                        : expect(() -> onNumber(verb, fd, id));
+                        handle < 10
+                                ? expect(() -> onHandle(handle, channel, id))
+                                : expect(() -> call(verb, given));
                 if (thrown != null) {
                     return thrown;
                 }
@@ -114,7 +126,7 @@ final class Abuse {
     }
 
     interface Call {
-        void run() throws IOException;
+        void run() throws Throwable;
     }
 
     private static Throwable expect(Call call) {
@@ -128,67 +140,55 @@ final class Abuse {
         }
     }
 
-    private static final OpenOptions BRIEF =
-            OpenOptions.from(InetAddress.getLoopbackAddress()).timeout(Duration.ofMillis(2));
+    /** What is passed for parameters of all other types. */
+    private static final Map<Class<?>, Object> ALWAYS =
+            Map.of(
+                    boolean.class, true,
+                    InetAddress.class, InetAddress.getLoopbackAddress(),
+                    OpenOptions.class,
+                            OpenOptions.from(InetAddress.getLoopbackAddress())
+                                    .timeout(Duration.ofMillis(2)),
+                    AnnounceOptions.class, AnnounceOptions.defaults(),
+                    ConnectionsOptions.class, ConnectionsOptions.defaults());
 
-    private static void onSocket(int verb, Socket sock, long id) throws IOException {
-        switch (verb) {
-            case 0: Subflows.status(sock); break;
-            case 1: Subflows.info(sock); break;
-            case 2: Subflows.list(sock).toString(); break;
-            case 3: Subflows.details(sock, id).toString(); break;
-            case 4: Subflows.close(sock, id); break;
-            case 5: Subflows.close(sock, id, true); break;
-            case 6: Subflows.setBackup(sock, id, true); break;
-            case 7: Subflows.addresses(sock).toString(); break;
-            case 8: Subflows.open(sock, BRIEF); break;
-            case 9: Subflows.upgrade(sock); break;
-            case 10: Subflows.takeControl(sock); break;
-            case 11: Subflows.events(sock).close(); break;
-            case 12: Subflows.announce(sock, InetAddress.getLoopbackAddress()).close(); break;
-            default: Subflows.connection(id); break;
+    /** All but those that wait as long as they usually do. */
+    private static final List<Method> VERBS =
+            Stream.of(Verbs.class.getMethods())
+                    .filter(verb -> Modifier.isStatic(verb.getModifiers()))
+                    .filter(verb -> verb.getParameterCount() > 1 || !verb.getName().equals("open"))
+                    .collect(Collectors.toList());
+
+    /** Calls a verb, with what is given for the types of its parameters. */
+    private static void call(Method verb, Map<Class<?>, Object> given) throws Throwable {
+        for (Class<?> type : verb.getParameterTypes()) {
+            if (!given.containsKey(type)) {
+                throw new AssertionError("nothing is given for " + type);
+            }
+        }
+        try {
+            Object result =
+                    verb.invoke(null, Stream.of(verb.getParameterTypes()).map(given::get).toArray());
+            String.valueOf(result);
+            if (result instanceof AutoCloseable) {
+                ((AutoCloseable) result).close();
+            }
+        } catch (InvocationTargetException thrown) {
+            throw thrown.getCause();
         }
     }
 
-    private static void onChannel(int verb, NetworkChannel sock, long id) throws IOException {
-        switch (verb) {
-            case 0: Subflows.status(sock); break;
-            case 1: Subflows.info(sock); break;
-            case 2: Subflows.list(sock).toString(); break;
-            case 3: Subflows.details(sock, id).toString(); break;
-            case 4: Subflows.close(sock, id); break;
-            case 5: Subflows.close(sock, id, true); break;
-            case 6: Subflows.setBackup(sock, id, true); break;
-            case 7: Subflows.addresses(sock).toString(); break;
-            case 8: Subflows.open(sock, BRIEF); break;
-            case 9: Subflows.upgrade(sock); break;
-            case 10: Subflows.takeControl(sock); break;
-            case 11: Subflows.events(sock).close(); break;
-            case 12: Subflows.announce(sock, InetAddress.getLoopbackAddress()).close(); break;
-            default: Native.openingAdvance(id, sock); break;
-        }
-    }
-
-    private static void onNumber(int verb, int fd, long id) throws IOException {
-        switch (verb) {
-            case 0: Subflows.status(fd); break;
-            case 1: Subflows.info(fd); break;
-            case 2: Subflows.list(fd).toString(); break;
-            case 3: Subflows.details(fd, id).toString(); break;
-            case 4: Subflows.close(fd, id); break;
-            case 5: Subflows.setBackup(fd, id, true); break;
-            case 6: Subflows.addresses(fd).toString(); break;
-            case 7: Subflows.open(fd, BRIEF); break;
-            case 8: Subflows.events(fd).close(); break;
-            // Numbers that no handle has.
-            case 9: Native.eventsPoll(id < 0 ? id : -5); break;
-            case 10: Native.announcedId(id < 0 ? id : -5); break;
-            case 11: Native.wake(-5, id); break;
-            case 12: Native.closeHandle(-5); break;
-            case 13: Native.waitEnd(-5, id); break;
-            case 14: Native.waitBegin(-5); break;
-            case 15: Native.openingFinish(-5, id, null); break;
-            case 16: Native.connectingWait(-5, id); break;
+    /** Calls a native function with a number that no handle has. */
+    private static void onHandle(int function, NetworkChannel sock, long id) throws IOException {
+        switch (function) {
+            case 0: Native.eventsPoll(id < 0 ? id : -5); break;
+            case 1: Native.announcedId(id < 0 ? id : -5); break;
+            case 2: Native.wake(-5, id); break;
+            case 3: Native.closeHandle(-5); break;
+            case 4: Native.waitEnd(-5, id); break;
+            case 5: Native.waitBegin(-5); break;
+            case 6: Native.openingFinish(-5, id, null); break;
+            case 7: Native.connectingWait(-5, id); break;
+            case 8: Native.openingAdvance(id, sock); break;
             default: Native.eventsNext(-5, id, 1); break;
         }
     }

@@ -7,16 +7,20 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.channels.AsynchronousSocketChannel;
+import java.nio.channels.NetworkChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.SSLSocketFactory;
@@ -81,100 +85,26 @@ class SocketTest {
         }
     }
 
-    private static Verbs of(Socket sock) {
-        return new Verbs() {
-            public Status status() throws IOException {
-                return Subflows.status(sock);
-            }
-
-            public Info info() throws IOException {
-                return Subflows.info(sock);
-            }
-
-            public List<Subflow> list() throws IOException {
-                return Subflows.list(sock);
-            }
-
-            public Details details(long id) throws IOException {
-                return Subflows.details(sock, id);
-            }
-
-            public Subflow open(OpenOptions options) throws IOException {
-                return Subflows.open(sock, options);
-            }
-
-            public void setBackup(long id, boolean backup) throws IOException {
-                Subflows.setBackup(sock, id, backup);
-            }
-
-            public List<Address> addresses() throws IOException {
-                return Subflows.addresses(sock);
-            }
-
-            public Announced announce(InetAddress address, AnnounceOptions options)
-                    throws IOException {
-                return Subflows.announce(sock, address, options);
-            }
-
-            public Events events() throws IOException {
-                return Subflows.events(sock);
-            }
-
-            public void close(long id) throws IOException {
-                Subflows.close(sock, id);
-            }
-        };
-    }
-
-    private static Verbs of(SocketChannel sock) {
-        return new Verbs() {
-            public Status status() throws IOException {
-                return Subflows.status(sock);
-            }
-
-            public Info info() throws IOException {
-                return Subflows.info(sock);
-            }
-
-            public List<Subflow> list() throws IOException {
-                return Subflows.list(sock);
-            }
-
-            public Details details(long id) throws IOException {
-                return Subflows.details(sock, id);
-            }
-
-            public Subflow open(OpenOptions options) throws IOException {
-                return Subflows.open(sock, options);
-            }
-
-            public void setBackup(long id, boolean backup) throws IOException {
-                Subflows.setBackup(sock, id, backup);
-            }
-
-            public List<Address> addresses() throws IOException {
-                return Subflows.addresses(sock);
-            }
-
-            public Announced announce(InetAddress address, AnnounceOptions options)
-                    throws IOException {
-                return Subflows.announce(sock, address, options);
-            }
-
-            public Events events() throws IOException {
-                return Subflows.events(sock);
-            }
-
-            public void close(long id) throws IOException {
-                Subflows.close(sock, id);
-            }
-        };
+    /** The overloads of {@link Subflows} for sockets of that type, called by their names. */
+    private static <T> Verbs of(Class<T> type, T sock) {
+        InvocationHandler call =
+                (proxy, verb, arguments) -> {
+                    List<Class<?>> types = new ArrayList<>(List.of(type));
+                    types.addAll(List.of(verb.getParameterTypes()));
+                    List<Object> all = new ArrayList<>(List.of(sock));
+                    all.addAll(List.of(arguments == null ? new Object[0] : arguments));
+                    return Subflows.class
+                            .getMethod(verb.getName(), types.toArray(new Class<?>[0]))
+                            .invoke(null, all.toArray());
+                };
+        Class<?>[] verbs = {Verbs.class};
+        return (Verbs) Proxy.newProxyInstance(Verbs.class.getClassLoader(), verbs, call);
     }
 
     @Test
     void aConnectedSocket() throws IOException {
         try (Pair pair = Pair.controlled()) {
-            play(of(pair.client));
+            play(of(Socket.class, pair.client));
             pair.movesData();
         }
     }
@@ -182,7 +112,7 @@ class SocketTest {
     @Test
     void aChannel() throws IOException {
         try (Pair pair = Pair.controlled()) {
-            play(of(pair.client.getChannel()));
+            play(of(NetworkChannel.class, pair.client.getChannel()));
         }
     }
 
@@ -200,7 +130,7 @@ class SocketTest {
                 Pair.move(client, server);
                 Pair.move(server, client);
                 assertEquals(State.MPTCP, Subflows.status(server).state());
-                play(of(client));
+                play(of(Socket.class, client));
             }
         }
     }

@@ -1,6 +1,7 @@
 package org.subflows;
 
 import java.io.IOException;
+import java.lang.instrument.Instrumentation;
 
 /**
  * Lets a whole application speak Multipath TCP: {@code java -javaagent:subflows.jar -jar app.jar}.
@@ -16,6 +17,7 @@ import java.io.IOException;
  *   <li>{@code via=INTERFACE}: as soon as such a connection accepts further subflows, one more is
  *       opened over this interface. May be repeated, for several interfaces. Implies control.
  *   <li>{@code backup=INTERFACE}: as {@code via}, and asks the peer to use that subflow as backup only.
+ *   <li>{@code hotplug}: these interfaces need not exist yet when the application starts.
  * </ul>
  *
  * <p>If a subflow is refused or not answered, the agent tries three more times, within some seconds.
@@ -24,15 +26,15 @@ import java.io.IOException;
  * still wait get their subflow when the path is back. One thread does all this. It does not keep
  * connections open that the application closes.
  *
- * <p>The options require CAP_NET_ADMIN. The agent does not reach native code that makes its own
- * sockets, for example Netty's epoll transport.
+ * <p>The options require CAP_NET_ADMIN. The agent reaches Netty's native transports, epoll and
+ * io_uring. It does not reach other native code that makes its own sockets.
  */
 public final class Agent {
     private Agent() {}
 
     /** Called by the JVM, before the application's main method. */
-    public static void premain(String options) throws IOException {
-        String refusal = start(options);
+    public static void premain(String options, Instrumentation loaded) {
+        String refusal = start(options, loaded);
         if (refusal != null) {
             // An exception would be lost in the JVM's own messages about it.
             System.err.println(refusal);
@@ -41,19 +43,23 @@ public final class Agent {
     }
 
     /** Called by the JVM when the agent is attached to a running application. */
-    public static void agentmain(String options) throws IOException {
-        String refusal = start(options);
+    public static void agentmain(String options, Instrumentation loaded) {
+        String refusal = start(options, loaded);
         if (refusal != null) {
             throw new IllegalArgumentException(refusal);
         }
     }
 
     /** Starts the agent. Returns why that is not possible, or null. */
-    private static synchronized String start(String options) throws IOException {
+    private static synchronized String start(String options, Instrumentation loaded) {
         try {
             start(AgentOptions.parse(options));
+            reachNetty(loaded);
             return null;
-        } catch (IllegalArgumentException | UnsupportedOperationException refusal) {
+        } catch (IllegalArgumentException
+                | UnsupportedOperationException
+                | UnsatisfiedLinkError
+                | IOException refusal) {
             return "subflows: " + refusal.getMessage();
         }
     }
@@ -70,7 +76,7 @@ public final class Agent {
             require("connections");
         }
         try {
-            JdkHook.install(new Sockets());
+            JdkHook.install("sun.nio.ch.Net", new Sockets());
         } catch (NoSuchMethodError other) {
             throw new UnsupportedOperationException(
                     "this JVM makes its sockets in a way that the agent does not support ("
@@ -83,6 +89,25 @@ public final class Agent {
             Native.control();
         }
         ExtraPaths.follow(options.paths());
+    }
+
+    /** Netty's native transports, epoll and io_uring, make their own sockets. */
+    private static void reachNetty(Instrumentation loaded) {
+        boolean isReached = Native.reachNetty();
+        for (Class<?> known : loaded.getAllLoadedClasses()) {
+            if (known.getName().endsWith("io.netty.channel.unix.Socket")) {
+                try {
+                    Native.reachLoadedNetty(known);
+                } catch (NoSuchMethodError other) {
+                    isReached = false;
+                }
+            }
+        }
+        if (!isReached) {
+            Warnings.log(
+                    "the agent does not reach Netty's native transports in this JVM. If the application"
+                            + " uses Netty, start it with -Dio.netty.transport.noNative=true");
+        }
     }
 
     /** Replaces the native function that makes the JDK's sockets. */

@@ -70,7 +70,7 @@ natives! { "org.subflows.Native":
     socket0::control = (control());
     socket0::has_interface = (has_interface(name: JString) -> jboolean);
     netty::reach = (reach_netty() -> jboolean);
-    netty::reach_loaded = (reach_loaded_netty(class: java.lang.Class));
+    netty::reach_loaded = (reach_loaded_netty(class: java.lang.Class, name: JString) -> jboolean);
     extra_paths::follow = (follow(paths: jlong[][], report: java.util.function.Consumer));
     new_channel::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     upgrade::upgrade_new = (upgrade_new(sock: JObject));

@@ -75,7 +75,11 @@ pub(super) fn on_native_method_bind(env: &Env<'_>, choose: Choose) -> jni::error
     let machine = env.get_java_vm()?.get_raw();
     let mut tools: *mut c_void = null_mut();
     // SAFETY: the jni crate guarantees that this is the pointer of the JVM, which outlives its table.
-    let get_env = unsafe { (**machine).v1_2.GetEnv };
+    let functions = unsafe { *machine };
+    // SAFETY: as above.
+    let functions = unsafe { &*functions };
+    // SAFETY: every JVM has the functions of JNI 1.2.
+    let get_env = unsafe { functions.v1_2.GetEnv };
     // SAFETY: the JVM writes one pointer.
     if unsafe { get_env(machine, &raw mut tools, VERSION) } != 0 {
         return Ok(false);

@@ -7,10 +7,9 @@
 use std::ffi::{CStr, c_void};
 use std::os::fd::{BorrowedFd, IntoRawFd};
 
-use jni::objects::JClass;
-use jni::strings::JNIString;
+use jni::objects::{JClass, JString};
 use jni::sys::{JNINativeMethod, jint};
-use jni::{Env, NativeMethod, jni_str};
+use jni::{Env, NativeMethod};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use subflows::Family;
@@ -28,8 +27,8 @@ const UNIX: &str = "io/netty/channel/unix/Socket;";
 const EPOLL: &str = "io/netty/channel/epoll/LinuxSocket;";
 const URING: &str = "io/netty/channel/uring/LinuxSocket;";
 
-/// The methods of [`UNIX`].
-const SOCKET: [NativeMethod; 5] = [
+/// The methods of [`UNIX`]. The first one makes the sockets.
+const SOCKET: [NativeMethod; 7] = [
     jni::native_method! {
         error_policy = Throw,
         fn = new_socket,
@@ -54,6 +53,16 @@ const SOCKET: [NativeMethod; 5] = [
         error_policy = Throw,
         fn = get_traffic_class,
         static fn get_traffic_class(number: jint, is_v6: jboolean) -> jint,
+    },
+    jni::native_method! {
+        error_policy = Throw,
+        fn = set_any,
+        static fn set_int_opt(number: jint, level: jint, option: jint, value: jint),
+    },
+    jni::native_method! {
+        error_policy = Throw,
+        fn = get_any,
+        static fn get_int_opt(number: jint, level: jint, option: jint) -> jint,
     },
 ];
 
@@ -86,33 +95,46 @@ pub(crate) fn reach(env: &mut Env<'_>, _: JClass<'_>) -> Result<bool, Failure> {
     Ok(jvmti::on_native_method_bind(env, choose)?)
 }
 
-/// Reaches a copy of Netty that has been loaded, by its class of sockets.
+/// Reaches a class that has been loaded, in case it is one of Netty's. The name is that of class files.
+/// Returns whether the class is another one, or its sockets are reached.
 pub(crate) fn reach_loaded(
     env: &mut Env<'_>,
     _: JClass<'_>,
     class: JClass<'_>,
-) -> Result<(), Failure> {
-    // SAFETY: the functions are made for these signatures, as static functions, and the JVM rejects a
-    // signature that the class does not have. This library is never unloaded: see build.rs.
-    match unsafe { env.register_native_methods(class, &SOCKET) } {
-        Err(jni::errors::Error::NoSuchMethod(text)) => {
-            Ok(env.throw_new(jni_str!("java/lang/NoSuchMethodError"), JNIString::new(text))?)
+    name: JString<'_>,
+) -> Result<bool, Failure> {
+    let name = name.try_to_string(env)?;
+    let mut is_reached = true;
+    for (index, method) in methods(&name).iter().enumerate() {
+        // SAFETY: the functions are made for these signatures, as static functions, and the JVM
+        // rejects a signature that the class does not have. This library is never unloaded: see
+        // build.rs.
+        match unsafe { env.register_native_methods(&class, std::slice::from_ref(method)) } {
+            // Releases of Netty differ in the options that they have.
+            Err(jni::errors::Error::NoSuchMethod(_)) => {
+                is_reached &= index != 0 || !name.ends_with(UNIX);
+            }
+            other => other?,
         }
-        other => Ok(other?),
+    }
+    Ok(is_reached)
+}
+
+/// The methods to replace in a class.
+fn methods(class: &str) -> &'static [NativeMethod<'static>] {
+    match class {
+        _ if class.ends_with(UNIX) => &SOCKET,
+        _ if class.ends_with(EPOLL) || class.ends_with(URING) => &LINUX_SOCKET,
+        _ => &[],
     }
 }
 
 fn choose(method: &Method<'_>) -> Option<*mut c_void> {
-    let class = method.class.to_str().ok()?;
-    let methods: &[NativeMethod<'_>] = match class {
-        _ if class.ends_with(UNIX) => &SOCKET,
-        _ if class.ends_with(EPOLL) || class.ends_with(URING) => &LINUX_SOCKET,
-        _ => return None,
-    };
-    methods.iter().map(raw).find_map(|own| {
-        // SAFETY: both texts are constants of `native_method!`.
-        let (name, signature) =
-            unsafe { (CStr::from_ptr(own.name), CStr::from_ptr(own.signature)) };
+    methods(method.class.to_str().ok()?).iter().map(raw).find_map(|own| {
+        // SAFETY: a C string, a constant of `native_method!`.
+        let name = unsafe { CStr::from_ptr(own.name) };
+        // SAFETY: as above.
+        let signature = unsafe { CStr::from_ptr(own.signature) };
         (name == method.name && signature == method.signature).then_some(own.fnPtr)
     })
 }
@@ -207,6 +229,28 @@ fn get_traffic_class<'local>(
     is_v6: bool,
 ) -> Result<jint, Failure> {
     get(number, if is_v6 { TRAFFIC_CLASS } else { TYPE_OF_SERVICE })
+}
+
+/// Any option, which the application names by its numbers.
+fn set_any<'local>(
+    _: &mut Env<'local>,
+    _: JClass<'local>,
+    number: jint,
+    level: jint,
+    option: jint,
+    value: jint,
+) -> Result<(), Failure> {
+    set(number, SocketOption { level, number: option }, value)
+}
+
+fn get_any<'local>(
+    _: &mut Env<'local>,
+    _: JClass<'local>,
+    number: jint,
+    level: jint,
+    option: jint,
+) -> Result<jint, Failure> {
+    get(number, SocketOption { level, number: option })
 }
 
 fn set_quick_ack<'local>(

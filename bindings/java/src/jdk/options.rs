@@ -53,11 +53,12 @@ pub(crate) fn hook_options(env: &mut Env<'_>, reports: JObject<'_>) -> Result<()
     option::report_to(env, &reports)?;
     let set = net::function(env, c"Java_sun_nio_ch_Net_setIntOption0")?;
     let get = net::function(env, c"Java_sun_nio_ch_Net_getIntOption0")?;
-    // SAFETY: the JVM calls them by these types: the symbols belong to the methods whose signatures
-    // are registered here, and they are not called unless registering succeeds.
-    JDKS.get_or_init(|| unsafe {
-        (transmute::<*mut c_void, SetIntOption>(set), transmute::<*mut c_void, GetIntOption>(get))
-    });
+    // SAFETY: the JVM calls it by this type: the symbol belongs to the method whose signature is
+    // registered here, and it is not called unless registering succeeds.
+    let set = unsafe { transmute::<*mut c_void, SetIntOption>(set) };
+    // SAFETY: as above.
+    let get = unsafe { transmute::<*mut c_void, GetIntOption>(get) };
+    JDKS.get_or_init(|| (set, get));
     // SAFETY: the functions are made for these signatures, as static functions.
     unsafe { net::replace(env, NET, &[SET, GET]) }
 }

@@ -2,6 +2,7 @@ package org.subflows;
 
 import java.io.IOException;
 import java.lang.instrument.Instrumentation;
+import java.util.List;
 
 /**
  * Lets a whole application speak Multipath TCP: {@code java -javaagent:subflows.jar -jar app.jar}.
@@ -33,8 +34,8 @@ public final class Agent {
     private Agent() {}
 
     /** Called by the JVM, before the application's main method. */
-    public static void premain(String options, Instrumentation loaded) {
-        String refusal = start(options, loaded);
+    public static void premain(String options) {
+        String refusal = start(options, List.of());
         if (refusal != null) {
             // An exception would be lost in the JVM's own messages about it.
             System.err.println(refusal);
@@ -44,14 +45,14 @@ public final class Agent {
 
     /** Called by the JVM when the agent is attached to a running application. */
     public static void agentmain(String options, Instrumentation loaded) {
-        String refusal = start(options, loaded);
+        String refusal = start(options, List.of(loaded.getAllLoadedClasses()));
         if (refusal != null) {
             throw new IllegalArgumentException(refusal);
         }
     }
 
     /** Starts the agent. Returns why that is not possible, or null. */
-    private static synchronized String start(String options, Instrumentation loaded) {
+    private static synchronized String start(String options, List<Class<?>> loaded) {
         try {
             start(AgentOptions.parse(options));
             reachNetty(loaded);
@@ -92,15 +93,12 @@ public final class Agent {
     }
 
     /** Netty's native transports, epoll and io_uring, make their own sockets. */
-    private static void reachNetty(Instrumentation loaded) {
+    private static void reachNetty(List<Class<?>> loaded) {
         boolean isReached = Native.reachNetty();
-        for (Class<?> known : loaded.getAllLoadedClasses()) {
-            if (known.getName().endsWith("io.netty.channel.unix.Socket")) {
-                try {
-                    Native.reachLoadedNetty(known);
-                } catch (NoSuchMethodError other) {
-                    isReached = false;
-                }
+        for (Class<?> known : loaded) {
+            if (known.getName().contains("io.netty.channel.")) {
+                String name = "L" + known.getName().replace('.', '/') + ";";
+                isReached &= Native.reachLoadedNetty(known, name);
             }
         }
         if (!isReached) {

@@ -29,8 +29,8 @@ final class Native extends NativeVerbs {
      */
     static native boolean reachNetty();
 
-    /** As {@link #reachNetty}, for the class of sockets of a Netty that has been loaded. */
-    static native void reachLoadedNetty(Class<?> sockets);
+    /** As {@link #reachNetty}, for a class that has been loaded, whose name is that of class files. */
+    static native boolean reachLoadedNetty(Class<?> loaded, String name);
 
     /**
      * Opens further subflows of the connections that the {@link Agent}'s sockets make, and reports

@@ -16,6 +16,7 @@ final class GrizzlyServer {
         NetworkListener listener = new NetworkListener("bodies", "0.0.0.0", Serve.PORT);
         listener.getTransport().setReuseAddress(true);
         listener.getTransport().setKeepAlive(true);
+        listener.getKeepAlive().setMaxRequestsCount(-1);
         server.addListener(listener);
         server.getServerConfiguration().addHttpHandler(new Bodies(), "/");
         server.start();

@@ -1,9 +1,9 @@
 package org.subflows.frameworks;
 
+import java.lang.reflect.Array;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
-import java.util.function.Consumer;
 
 /**
  * Helidon, which sets SO_REUSEADDR on every socket that it accepts. Its classes require Java 21: the compiler
@@ -18,38 +18,32 @@ final class HelidonServer {
         Class<?> builder = Class.forName(WEBSERVER + "WebServerConfig$Builder");
         Object server = Class.forName(WEBSERVER + "WebServer").getMethod("builder").invoke(null);
         builder.getMethod("port", int.class).invoke(server, Serve.PORT);
-        Consumer<Object> routing = HelidonServer::route;
         Class<?> routings = Class.forName(WEBSERVER + "http.HttpRouting$Builder");
         Object routes = Class.forName(WEBSERVER + "http.HttpRouting").getMethod("builder").invoke(null);
-        routing.accept(routes);
-        Class<?> supplier = Class.forName("io.helidon.common.Builder");
-        builder.getMethod("routing", routings).invoke(server, supplier.cast(routes));
+        route(routes);
+        builder.getMethod("routing", routings).invoke(server, routes);
         Object built = builder.getMethod("build").invoke(server);
         Class.forName(WEBSERVER + "WebServer").getMethod("start").invoke(built);
     }
 
     /** Answers GET requests of every path. */
-    private static void route(Object routes) {
-        try {
-            Class<?> handlers = Class.forName(WEBSERVER + "http.Handler");
-            InvocationHandler answer =
-                    (proxy, method, arguments) -> {
-                        if (method.isDefault()) {
-                            return InvocationHandler.invokeDefault(proxy, method, arguments);
-                        }
-                        return answer(arguments);
-                    };
-            Class<?>[] types = {handlers};
-            Object handler =
-                    Proxy.newProxyInstance(HelidonServer.class.getClassLoader(), types, answer);
-            Method get = find(routes.getClass(), "get", handlers.arrayType());
-            Object[] all = (Object[]) java.lang.reflect.Array.newInstance(handlers, 1);
-            all[0] = handler;
-            get.setAccessible(true);
-            get.invoke(routes, (Object) all);
-        } catch (ReflectiveOperationException error) {
-            throw new AssertionError(error);
-        }
+    private static void route(Object routes) throws ReflectiveOperationException {
+        Class<?> handlers = Class.forName(WEBSERVER + "http.Handler");
+        InvocationHandler answer =
+                (proxy, method, arguments) -> {
+                    if (method.isDefault()) {
+                        return InvocationHandler.invokeDefault(proxy, method, arguments);
+                    }
+                    return answer(arguments);
+                };
+        Class<?>[] types = {handlers};
+        Object handler =
+                Proxy.newProxyInstance(HelidonServer.class.getClassLoader(), types, answer);
+        Method get = routes.getClass().getMethod("get", handlers.arrayType());
+        Object all = Array.newInstance(handlers, 1);
+        Array.set(all, 0, handler);
+        get.setAccessible(true);
+        get.invoke(routes, all);
     }
 
     private static Object answer(Object[] requestAndResponse) throws ReflectiveOperationException {
@@ -60,10 +54,5 @@ final class HelidonServer {
         Class<?> responses = Class.forName(WEBSERVER + "http.ServerResponse");
         Method send = responses.getMethod("send", byte[].class);
         return send.invoke(requestAndResponse[1], (Object) Body.of(path));
-    }
-
-    private static Method find(Class<?> type, String name, Class<?> parameter)
-            throws NoSuchMethodException {
-        return type.getMethod(name, parameter);
     }
 }

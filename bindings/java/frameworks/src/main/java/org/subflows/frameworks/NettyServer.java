@@ -47,13 +47,11 @@ final class NettyServer {
         switch (name) {
             case "epoll":
                 server.childOption(EpollChannelOption.TCP_QUICKACK, true)
-                        .childOption(EpollChannelOption.TCP_USER_TIMEOUT, 30_000)
-                        .childOption(EpollChannelOption.SO_REUSEPORT, true);
+                        .childOption(EpollChannelOption.TCP_USER_TIMEOUT, 30_000);
                 break;
             case "io_uring":
                 server.childOption(IoUringChannelOption.TCP_QUICKACK, true)
-                        .childOption(IoUringChannelOption.TCP_USER_TIMEOUT, 30_000)
-                        .childOption(IoUringChannelOption.SO_REUSEPORT, true);
+                        .childOption(IoUringChannelOption.TCP_USER_TIMEOUT, 30_000);
                 break;
             default:
                 break;

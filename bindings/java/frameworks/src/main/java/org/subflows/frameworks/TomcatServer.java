@@ -25,6 +25,7 @@ final class TomcatServer {
         connector.setProperty("socket.ooBInline", "false");
         connector.setProperty("socket.soKeepAlive", "true");
         connector.setProperty("socket.tcpNoDelay", "true");
+        connector.setProperty("maxKeepAliveRequests", "-1");
         Context context = tomcat.addContext("", folder.toString());
         Tomcat.addServlet(context, "bodies", new Bodies());
         context.addServletMapping("/", "bodies");

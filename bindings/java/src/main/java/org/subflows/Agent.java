@@ -55,7 +55,7 @@ public final class Agent {
     private static synchronized String start(String options, List<Class<?>> loaded) {
         try {
             start(AgentOptions.parse(options));
-            reachNetty(loaded);
+            Netty.reach(loaded);
             return null;
         } catch (IllegalArgumentException
                 | UnsupportedOperationException
@@ -90,22 +90,6 @@ public final class Agent {
             Native.control();
         }
         ExtraPaths.follow(options.paths());
-    }
-
-    /** Netty's native transports, epoll and io_uring, make their own sockets. */
-    private static void reachNetty(List<Class<?>> loaded) {
-        boolean isReached = Native.reachNetty();
-        for (Class<?> known : loaded) {
-            if (known.getName().contains("io.netty.channel.")) {
-                String name = "L" + known.getName().replace('.', '/') + ";";
-                isReached &= Native.reachLoadedNetty(known, name);
-            }
-        }
-        if (!isReached) {
-            Warnings.log(
-                    "the agent does not reach Netty's native transports in this JVM. If the application"
-                            + " uses Netty, start it with -Dio.netty.transport.noNative=true");
-        }
     }
 
     /** Replaces the native function that makes the JDK's sockets. */

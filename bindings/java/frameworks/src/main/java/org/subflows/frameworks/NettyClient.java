@@ -54,7 +54,7 @@ final class NettyClient implements Ask.Request {
                 new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/" + length));
         byte[] answer = answers.poll(30, TimeUnit.SECONDS);
         if (answer == null) {
-            throw new AssertionError("no answer; " + channel);
+            throw new AssertionError("no answer to " + length + "; " + channel);
         }
         return answer;
     }

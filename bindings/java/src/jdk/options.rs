@@ -91,9 +91,8 @@ fn set_int_option<'local>(
     is_v6: bool,
 ) -> Result<(), Failure> {
     let option = SocketOption { level, number };
-    let sock = in_descriptor(env, &descriptor)?;
     if option.is_substituted() {
-        if let Some(sock) = sock.filter(|sock| option::is_mptcp(*sock)) {
+        if let Some(sock) = mptcp_socket(env, &descriptor) {
             if option::set(sock, option, value).is_ok() {
                 return Ok(());
             }
@@ -107,7 +106,7 @@ fn set_int_option<'local>(
     }
     let Some(thrown) = env.exception_occurred() else { return Ok(()) };
     env.exception_clear();
-    if let Some(sock) = sock.filter(|sock| option::is_mptcp(*sock)) {
+    if let Some(sock) = mptcp_socket(env, &descriptor) {
         // The exception has no error number: the kernel is asked again.
         if let Err(error) = option::set(sock, option, value) {
             option::refused(env, option, value, error);
@@ -126,8 +125,7 @@ fn get_int_option<'local>(
 ) -> Result<jint, Failure> {
     let option = SocketOption { level, number };
     if option.is_substituted() {
-        let sock = in_descriptor(env, &descriptor)?;
-        if let Some(sock) = sock.filter(|sock| option::is_mptcp(*sock)) {
+        if let Some(sock) = mptcp_socket(env, &descriptor) {
             if let Ok(value) = option::get(sock, option) {
                 return Ok(value);
             }
@@ -139,13 +137,17 @@ fn get_int_option<'local>(
     Ok(unsafe { get(raw, class, descriptor.as_raw(), may_need_conversion, level, number) })
 }
 
-fn in_descriptor<'fd>(
-    env: &mut Env<'_>,
-    descriptor: &JObject<'_>,
-) -> Result<Option<BorrowedFd<'fd>>, Failure> {
-    let number = fields(env)?.in_descriptor(env, descriptor).filter(|number| *number >= 0);
+/// The Multipath TCP socket of a descriptor, or `None` for any other. The JDK's function then does what it
+/// always does, also on a JDK that differs.
+fn mptcp_socket<'fd>(env: &mut Env<'_>, descriptor: &JObject<'_>) -> Option<BorrowedFd<'fd>> {
+    let Ok(fields) = fields(env) else {
+        env.exception_clear();
+        return None;
+    };
+    let number = fields.in_descriptor(env, descriptor).filter(|number| *number >= 0)?;
     // SAFETY: it is not -1, and the JDK keeps it open during its call.
-    Ok(number.map(|number| unsafe { BorrowedFd::borrow_raw(number) }))
+    let sock = unsafe { BorrowedFd::borrow_raw(number) };
+    option::is_mptcp(sock).then_some(sock)
 }
 
 fn set_quick_ack<'local>(

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 use jni::objects::{JObject, JValue};
-use jni::refs::Global;
+use jni::refs::Weak;
 use jni::{Env, jni_sig, jni_str};
 use nix::errno::Errno;
 use nix::libc::{IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IPPROTO_IP};
@@ -15,12 +15,13 @@ use super::{
 };
 use crate::error::Failure;
 
-/// A `Consumer<String>`.
-static LISTENER: OnceLock<Global<JObject<'static>>> = OnceLock::new();
+/// A `Consumer<String>`. The reference does not keep its class loader, for example that of a web
+/// application, from being unloaded.
+static LISTENER: OnceLock<Weak<JObject<'static>>> = OnceLock::new();
 
 /// Passes each report to this consumer.
 pub(crate) fn report_to(env: &mut Env<'_>, listener: &JObject<'_>) -> Result<(), Failure> {
-    let listener = env.new_global_ref(listener)?;
+    let listener = env.new_weak_ref(listener)?;
     LISTENER.get_or_init(|| listener);
     Ok(())
 }
@@ -53,7 +54,15 @@ fn report(env: &Env<'_>, option: SocketOption, text: impl FnOnce() -> String) {
     static REPORTED: LazyLock<Mutex<HashSet<SocketOption>>> = LazyLock::new(Mutex::default);
     let is_new = REPORTED.lock().unwrap_or_else(PoisonError::into_inner).insert(option);
     if let Some(listener) = LISTENER.get().filter(|_| is_new) {
-        call(env, listener.as_ref(), &text());
+        let called = env.with_local_frame(2, |env| -> jni::errors::Result<()> {
+            if let Some(listener) = listener.upgrade_local(env)? {
+                call(env, &listener, &text());
+            }
+            Ok(())
+        });
+        if called.is_err() {
+            env.exception_clear();
+        }
     }
 }
 

@@ -8,12 +8,15 @@ import java.util.function.Consumer;
  * other options fail, and each is logged once.
  */
 final class SocketOptions implements Runnable, Consumer<String> {
+    /** The native part refers to it weakly, so that its class loader can be unloaded. */
+    private static final SocketOptions REPORTS = new SocketOptions();
+
     private SocketOptions() {}
 
     /** Does so for all sockets of this JVM, if its JDK has the functions that are replaced. */
     static void install() {
         try {
-            JdkHook.install("sun.nio.ch.Net", new SocketOptions());
+            JdkHook.install("sun.nio.ch.Net", REPORTS);
             JdkHook.install("jdk.net.LinuxSocketOptions", new QuickAck());
         } catch (NoSuchMethodError other) {
             // Another JDK, or one without the module jdk.net.

@@ -67,6 +67,7 @@ suites: test      ## what takes longer: packages, and the languages' own tests o
 	tests/suite/fresh bookworm
 	tests/suite/fresh trixie
 	tests/suite/java-jdk target/java/build/subflows-?.?.?.jar
+	tests/suite/java-frameworks target/java/build/subflows-?.?.?.jar
 	tests/upstream/run
 
 clean:

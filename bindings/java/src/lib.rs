@@ -6,6 +6,7 @@
 //! - `wait/`: values that live longer than a call, and the waits for them. A verb that can block
 //!   steps core's wait in `wait::until`, which an interrupt or closing the handle ends at once.
 //! - `agent/`: the agent for whole applications.
+//! - `option/`: socket options that the kernel does not have for Multipath TCP sockets.
 //! - `packed.rs`: records and options as words, which cross the border; `records.rs` is generated
 //!   for it.
 //! - `error.rs`: failures, and the exceptions that Java throws for them.
@@ -25,19 +26,20 @@ macro_rules! natives {
 mod agent;
 mod error;
 mod jdk;
+mod option;
 mod packed;
 mod records;
 mod verb;
 mod wait;
 
-use agent::{extra_paths, socket0};
+use agent::{extra_paths, netty, socket0};
 use error::Throw;
-use jdk::{available, new_channel};
+use jdk::{available, new_channel, options};
 use verb::{announce, connect, events, listen, open, upgrade};
 use wait::handle;
 
 /// Methods of objects, because the JVM must be their caller: see `JdkHook.install`.
-const _: [jni::NativeMethod; 2] = [
+const _: [jni::NativeMethod; 4] = [
     jni::native_method! {
         java_type = "org.subflows.Agent$Sockets",
         error_policy = Throw,
@@ -50,10 +52,25 @@ const _: [jni::NativeMethod; 2] = [
         fn = available::hook_available,
         extern fn run(),
     },
+    jni::native_method! {
+        java_type = "org.subflows.SocketOptions",
+        error_policy = Throw,
+        fn = options::hook_options,
+        extern fn run(),
+    },
+    jni::native_method! {
+        java_type = "org.subflows.SocketOptions$QuickAck",
+        error_policy = Throw,
+        fn = options::hook_quick_ack,
+        extern fn run(),
+    },
 ];
 
 natives! { "org.subflows.Native":
     socket0::control = (control());
+    socket0::has_interface = (has_interface(name: JString) -> jboolean);
+    netty::reach = (reach_netty() -> jboolean);
+    netty::reach_loaded = (reach_loaded_netty(class: java.lang.Class, name: JString) -> jboolean);
     extra_paths::follow = (follow(paths: jlong[][], report: java.util.function.Consumer));
     new_channel::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     upgrade::upgrade_new = (upgrade_new(sock: JObject));

@@ -17,14 +17,15 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use jni::objects::{JClass, JLongArray, JObject, JObjectArray, JValue};
-use jni::{Env, jni_sig, jni_str};
+use jni::Env;
+use jni::objects::{JClass, JLongArray, JObject, JObjectArray};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::kernel::{KernelEvent, KernelEvents, NetlinkError};
 use subflows::{ConnectionsOptions, Error, EventKind, Open, SubflowState};
 
 use crate::error::Failure;
+use crate::option;
 use crate::packed::PackedOptions;
 use crate::wait;
 pub(crate) use agent_sockets::remember;
@@ -65,7 +66,7 @@ pub(crate) fn follow(
             // Two paths with the same options are reported as one.
             let path = options.map(|options| format!("{options:?}"));
             if reported.insert((path, error.kind())) {
-                call(env, &report, &error.to_string());
+                option::call(env, &report, &error.to_string());
             }
         });
         follower.wait()?;
@@ -74,19 +75,6 @@ pub(crate) fn follow(
 
 fn failed(error: NetlinkError) -> Failure {
     Failure::Os("events", error.errno)
-}
-
-/// Calls the listener, which may throw; this thread goes on.
-fn call(env: &Env<'_>, listener: &JObject<'_>, what: &str) {
-    let called = env.with_local_frame(4, |env| -> jni::errors::Result<()> {
-        let what = JObject::from(env.new_string(what)?);
-        let signature = jni_sig!((what: java.lang.Object));
-        env.call_method(listener, jni_str!("accept"), signature, &[JValue::Object(&what)])?;
-        Ok(())
-    });
-    if called.is_err() {
-        env.exception_clear();
-    }
 }
 
 struct Follower<'fd> {

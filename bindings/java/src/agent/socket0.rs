@@ -6,18 +6,18 @@
 
 use std::ffi::c_void;
 use std::mem::transmute;
-use std::os::fd::{AsFd, IntoRawFd};
+use std::os::fd::IntoRawFd;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use jni::objects::{JClass, JObject};
+use jni::objects::{JClass, JObject, JString};
 use jni::sys::{JNIEnv, jboolean, jclass, jint};
 use jni::{Env, NativeMethod};
+use nix::net::if_::if_nametoindex;
 use subflows::Family;
 
-use super::extra_paths;
+use super::new_stream::{self, new_stream};
 use crate::error::{Failure, Throw};
-use crate::jdk::{net, new_socket};
+use crate::jdk::net;
 
 /// `sun.nio.ch.Net.socket0(preferIPv6, stream, reuse, fastLoopback)`.
 type Socket0 =
@@ -25,9 +25,6 @@ type Socket0 =
 
 /// The JDK's own function, which still makes datagram sockets.
 static JDKS: OnceLock<Socket0> = OnceLock::new();
-
-/// Whether new connections are put under the application's control.
-static IS_CONTROLLED: AtomicBool = AtomicBool::new(false);
 
 /// Replaces the JDK's function by [`socket0`].
 pub(crate) fn hook_socket0(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
@@ -41,13 +38,24 @@ pub(crate) fn hook_socket0(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Fail
     // registered here, and it is not called unless registering succeeds.
     JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Socket0>(jdks) });
     // SAFETY: `socket0` is made for this signature, as a static function.
-    unsafe { net::replace(env, SOCKET0) }
+    unsafe { net::replace(env, net::NET, &[SOCKET0]) }
 }
 
 /// Puts the connections of sockets that are made from now on under control.
 pub(crate) fn control(_: &mut Env<'_>, _: JClass<'_>) -> Result<(), Failure> {
-    IS_CONTROLLED.store(true, Ordering::Relaxed);
+    new_stream::control();
     Ok(())
+}
+
+/// Whether there is an interface of this name, in the namespace of the calling thread.
+pub(crate) fn has_interface(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    name: JString<'_>,
+) -> Result<bool, Failure> {
+    let name = name.try_to_string(env)?;
+    // The C library takes `eth0:1` for `eth0`.
+    Ok(!name.contains(':') && if_nametoindex(name.as_str()).is_ok())
 }
 
 fn socket0<'local>(
@@ -65,15 +73,6 @@ fn socket0<'local>(
         return Ok(made);
     }
     let family = if prefer_v6 { Family::V6 } else { Family::V4 };
-    let sock = subflows::socket(family)?;
-    // The JDK asks for `reuse` for listeners only. The namespace decides who controls the
-    // connections that they accept.
-    if reuse {
-        new_socket::reuse_address(sock.as_fd())?;
-    } else if IS_CONTROLLED.load(Ordering::Relaxed) {
-        subflows::take_control(&sock)?;
-        extra_paths::remember(&sock);
-    }
-    new_socket::accept_ipv4(sock.as_fd(), family)?;
-    Ok(sock.into_raw_fd())
+    // The JDK asks for `reuse` for listeners only.
+    Ok(new_stream(family, reuse)?.into_raw_fd())
 }

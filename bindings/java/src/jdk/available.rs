@@ -36,7 +36,7 @@ pub(crate) fn hook_available(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Fa
     // registered here, and it is not called unless registering succeeds.
     JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Available>(jdks) });
     // SAFETY: `available` is made for this signature, as a static function.
-    unsafe { net::replace(env, AVAILABLE) }
+    unsafe { net::replace(env, net::NET, &[AVAILABLE]) }
 }
 
 fn available<'local>(

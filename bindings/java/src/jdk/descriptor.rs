@@ -179,7 +179,7 @@ fn find<'sock, 'local>(
     match fields.in_other_channel(env, sock) {
         Some(number) => in_channel(env, number, Owner::Channel(sock), operation),
         None => Err(Failure::NoSocket(format!(
-            "{operation}: this is not a socket or channel of the JDK's"
+            "{operation}: this is not a stream socket or channel of the JDK's"
         ))),
     }
 }

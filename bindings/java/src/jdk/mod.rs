@@ -9,6 +9,7 @@ pub(crate) mod descriptor;
 pub(crate) mod net;
 pub(crate) mod new_channel;
 pub(crate) mod new_socket;
+pub(crate) mod options;
 
 mod channel;
 mod fields;

@@ -3,13 +3,15 @@
 
 use std::ffi::{CStr, c_void};
 
-use jni::strings::JNIString;
+use jni::strings::{JNIStr, JNIString};
 use jni::{Env, NativeMethod, jni_str};
 use nix::libc::{RTLD_LAZY, RTLD_NOLOAD, dlopen, dlsym};
 
 use crate::error::Failure;
 
-/// The function behind a static native method of the class, which must be initialized. Throws
+pub(crate) const NET: &JNIStr = jni_str!("sun/nio/ch/Net");
+
+/// The function behind a static native method of [`NET`], which must be initialized. Throws
 /// `NoSuchMethodError` if this JDK has no function of that name.
 pub(crate) fn function(env: &mut Env<'_>, name: &CStr) -> Result<*mut c_void, Failure> {
     // SAFETY: the name is a C string; RTLD_NOLOAD loads nothing.
@@ -24,16 +26,20 @@ pub(crate) fn function(env: &mut Env<'_>, name: &CStr) -> Result<*mut c_void, Fa
     Ok(symbol)
 }
 
-/// Replaces a static native function of the class, for the life of the JVM. Throws
+/// Replaces static native functions of a class of the JDK's, for the life of the JVM. Throws
 /// `NoSuchMethodError` if this JDK has no function of that name and signature.
 ///
 /// # Safety
-/// The function that `method` points to has the parameters of its signature, after the class.
-pub(crate) unsafe fn replace(env: &mut Env<'_>, method: NativeMethod) -> Result<(), Failure> {
-    let net = env.find_class(jni_str!("sun/nio/ch/Net"))?;
+/// Each function that `methods` points to has the parameters of its signature, after the class.
+pub(crate) unsafe fn replace(
+    env: &mut Env<'_>,
+    class: &JNIStr,
+    methods: &[NativeMethod<'_>],
+) -> Result<(), Failure> {
+    let class = env.find_class(class)?;
     // SAFETY: as the caller promises; the JVM rejects a signature that it does not know. This
     // library is never unloaded: see build.rs.
-    match unsafe { env.register_native_methods(net, &[method]) } {
+    match unsafe { env.register_native_methods(class, methods) } {
         Err(jni::errors::Error::NoSuchMethod(text)) => {
             Ok(env.throw_new(jni_str!("java/lang/NoSuchMethodError"), JNIString::new(text))?)
         }

@@ -1,6 +1,8 @@
 package org.subflows;
 
 import java.io.IOException;
+import java.lang.instrument.Instrumentation;
+import java.util.List;
 
 /**
  * Lets a whole application speak Multipath TCP: {@code java -javaagent:subflows.jar -jar app.jar}.
@@ -16,6 +18,7 @@ import java.io.IOException;
  *   <li>{@code via=INTERFACE}: as soon as such a connection accepts further subflows, one more is
  *       opened over this interface. May be repeated, for several interfaces. Implies control.
  *   <li>{@code backup=INTERFACE}: as {@code via}, and asks the peer to use that subflow as backup only.
+ *   <li>{@code hotplug}: these interfaces need not exist yet when the application starts.
  * </ul>
  *
  * <p>If a subflow is refused or not answered, the agent tries three more times, within some seconds.
@@ -24,15 +27,15 @@ import java.io.IOException;
  * still wait get their subflow when the path is back. One thread does all this. It does not keep
  * connections open that the application closes.
  *
- * <p>The options require CAP_NET_ADMIN. The agent does not reach native code that makes its own
- * sockets, for example Netty's epoll transport.
+ * <p>The options require CAP_NET_ADMIN. The agent reaches Netty's native transports, epoll and
+ * io_uring. It does not reach other native code that makes its own sockets.
  */
 public final class Agent {
     private Agent() {}
 
     /** Called by the JVM, before the application's main method. */
-    public static void premain(String options) throws IOException {
-        String refusal = start(options);
+    public static void premain(String options) {
+        String refusal = start(options, List.of());
         if (refusal != null) {
             // An exception would be lost in the JVM's own messages about it.
             System.err.println(refusal);
@@ -41,19 +44,23 @@ public final class Agent {
     }
 
     /** Called by the JVM when the agent is attached to a running application. */
-    public static void agentmain(String options) throws IOException {
-        String refusal = start(options);
+    public static void agentmain(String options, Instrumentation loaded) {
+        String refusal = start(options, List.of(loaded.getAllLoadedClasses()));
         if (refusal != null) {
             throw new IllegalArgumentException(refusal);
         }
     }
 
     /** Starts the agent. Returns why that is not possible, or null. */
-    private static synchronized String start(String options) throws IOException {
+    private static synchronized String start(String options, List<Class<?>> loaded) {
         try {
             start(AgentOptions.parse(options));
+            Netty.reach(loaded);
             return null;
-        } catch (IllegalArgumentException | UnsupportedOperationException refusal) {
+        } catch (IllegalArgumentException
+                | UnsupportedOperationException
+                | UnsatisfiedLinkError
+                | IOException refusal) {
             return "subflows: " + refusal.getMessage();
         }
     }
@@ -70,7 +77,7 @@ public final class Agent {
             require("connections");
         }
         try {
-            JdkHook.install(new Sockets());
+            JdkHook.install("sun.nio.ch.Net", new Sockets());
         } catch (NoSuchMethodError other) {
             throw new UnsupportedOperationException(
                     "this JVM makes its sockets in a way that the agent does not support ("

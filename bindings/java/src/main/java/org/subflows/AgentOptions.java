@@ -8,7 +8,10 @@ final class AgentOptions {
     private static final int LONGEST_INTERFACE = 15;
 
     private boolean hasControl;
+    private boolean hasHotplug;
     private final List<OpenOptions> paths = new ArrayList<>();
+    /** Pairs of an option and the interface that it names. */
+    private final List<String[]> named = new ArrayList<>();
 
     private AgentOptions() {}
 
@@ -19,6 +22,7 @@ final class AgentOptions {
                 options.add(option.trim());
             }
         }
+        options.checkInterfaces();
         return options;
     }
 
@@ -28,10 +32,12 @@ final class AgentOptions {
         String value = equals < 0 ? null : option.substring(equals + 1);
         switch (name) {
             case "control":
-                if (value != null) {
-                    throw wrong("the agent option control takes no value: use control alone");
-                }
+                withoutValue(name, value);
                 hasControl = true;
+                break;
+            case "hotplug":
+                withoutValue(name, value);
+                hasHotplug = true;
                 break;
             case "via":
                 paths.add(OpenOptions.via(networkInterface(name, value)));
@@ -42,11 +48,18 @@ final class AgentOptions {
             default:
                 throw wrong(
                         (name.isEmpty() ? "empty agent option" : "unknown agent option \"" + name + '"')
-                                + ": use control, via=INTERFACE or backup=INTERFACE");
+                                + ": use control, via=INTERFACE, backup=INTERFACE or hotplug, separated by"
+                                + " commas");
         }
     }
 
-    private static String networkInterface(String option, String name) {
+    private static void withoutValue(String name, String value) {
+        if (value != null) {
+            throw wrong("the agent option " + name + " takes no value: use " + name + " alone");
+        }
+    }
+
+    private String networkInterface(String option, String name) {
         if (name == null || name.isEmpty() || name.length() > LONGEST_INTERFACE) {
             throw wrong(
                     "the agent option "
@@ -57,7 +70,28 @@ final class AgentOptions {
                             + option
                             + "=wwan0");
         }
+        if (name.matches(".*[;:/=\\s].*")) {
+            throw wrong(
+                    "the agent option " + option + "=" + name + " does not name one interface:"
+                            + " separate options by commas, for example via=eth1,backup=wwan0");
+        }
+        named.add(new String[] {option, name});
         return name;
+    }
+
+    /** An interface that is not there at the start is a mistake, unless it may come later. */
+    private void checkInterfaces() {
+        for (String[] pair : named) {
+            if (!hasHotplug && !Native.hasInterface(pair[1])) {
+                throw wrong(
+                        "the agent option " + pair[0] + "=" + pair[1] + " names an interface that does not"
+                                + " exist in this network namespace: correct the name (ip link lists them),"
+                                + " or add the option hotplug if the interface may come later");
+            }
+        }
+        if (hasHotplug && paths.isEmpty()) {
+            throw wrong("the agent option hotplug requires via=INTERFACE or backup=INTERFACE");
+        }
     }
 
     private static IllegalArgumentException wrong(String what) {

@@ -11,7 +11,7 @@ final class Available implements Runnable {
     /** Does so for all sockets of this JVM, if its JDK has the function that is replaced. */
     static void install() {
         try {
-            JdkHook.install(new Available());
+            JdkHook.install("sun.nio.ch.Net", new Available());
         } catch (NoSuchMethodError other) {
             // Another JDK, whose TLS may not ask for the number at all.
         }

@@ -22,13 +22,9 @@ final class ExtraPaths {
 
     private void follow() {
         try {
-            Native.follow(paths, ExtraPaths::warn);
+            Native.follow(paths, Warnings::log);
         } catch (SubflowsException over) {
-            warn(over.getMessage());
+            Warnings.log(over.getMessage());
         }
-    }
-
-    private static void warn(String what) {
-        System.getLogger("org.subflows").log(System.Logger.Level.WARNING, what);
     }
 }

@@ -2,19 +2,19 @@ package org.subflows;
 
 import java.util.Optional;
 
-/** Replaces native functions of the JDK's class {@code sun.nio.ch.Net}. */
+/** Replaces native functions of the JDK's classes. */
 final class JdkHook {
     private JdkHook() {}
 
     /**
-     * Runs the native method that replaces a function, for the life of the JVM.
+     * Runs the native method that replaces functions of a class, for the life of the JVM.
      *
-     * @throws NoSuchMethodError if this JDK has no such function
+     * @throws NoSuchMethodError if this JDK has no such class or function
      */
-    static void install(Runnable hook) {
+    static void install(String name, Runnable hook) {
         try {
             // Once initialized, the class has loaded the library of its native functions.
-            Class.forName("sun.nio.ch.Net");
+            Class.forName(name);
         } catch (ClassNotFoundException other) {
             throw new NoSuchMethodError(other.getMessage());
         }

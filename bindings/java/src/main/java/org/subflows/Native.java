@@ -20,6 +20,18 @@ final class Native extends NativeVerbs {
     /** Puts the connections that the {@link Agent}'s sockets make under control from now on. */
     static native void control();
 
+    /** Whether there is an interface of this name. */
+    static native boolean hasInterface(String name);
+
+    /**
+     * Makes the sockets of Netty's native transports Multipath TCP sockets, if Netty is loaded from now
+     * on. Returns false if this JVM does not allow that.
+     */
+    static native boolean reachNetty();
+
+    /** As {@link #reachNetty}, for a class that has been loaded, whose name is that of class files. */
+    static native boolean reachLoadedNetty(Class<?> loaded, String name);
+
     /**
      * Opens further subflows of the connections that the {@link Agent}'s sockets make, and reports
      * failures. Does not return.

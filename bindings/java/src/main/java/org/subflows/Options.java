@@ -22,10 +22,11 @@ abstract class Options {
     final Object[] with(int index, Object value) {
         Objects.requireNonNull(value, names[index]);
         if (value instanceof InetSocketAddress && ((InetSocketAddress) value).isUnresolved()) {
-            throw new IllegalArgumentException(names[index] + " is an unresolved address: " + value);
+            throw new IllegalArgumentException(names[index] + " is an unresolved address: " + value
+                            + ". Resolve it: new InetSocketAddress(host, port)");
         }
         if (value instanceof Duration && ((Duration) value).isNegative()) {
-            throw new IllegalArgumentException(names[index] + " is negative: " + value);
+            throw new IllegalArgumentException(names[index] + " is negative: " + value + ". Pass 0 or more");
         }
         Object[] changed = values.clone();
         changed[index] = value;

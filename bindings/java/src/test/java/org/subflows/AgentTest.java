@@ -29,6 +29,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Applications speak Multipath TCP unchanged. */
 class AgentTest {
+    /** The JVM itself makes more references than its check allows, to list its classes for an agent. */
+    private static final List<String> UNCHECKED = List.of("-XX:-CheckJNICalls");
+
     @TempDir Path folder;
 
     /** A jar with the manifest only: the classes are on the class path of the tests. */
@@ -87,6 +90,7 @@ class AgentTest {
     @ParameterizedTest
     @CsvSource({
         "netty, okhttp",
+        "netty-epoll, netty-epoll",
         "tomcat, okhttp",
         "jetty, okhttp",
         "jetty, urlconnection",
@@ -96,6 +100,19 @@ class AgentTest {
     void serversAndClientsOfOthers(String server, String client) throws Exception {
         String said = run("", List.of("org.subflows.Libraries", server, client));
         assertEquals("hello 1 1", said, errors());
+    }
+
+    @Test
+    void attachedAfterNettysNativeTransportWasLoaded() throws Exception {
+        List<String> waits = List.of("org.subflows.Libraries", "netty-epoll", "netty-epoll", "later");
+        Process child = start(waits, UNCHECKED);
+        BufferedReader said = child.inputReader();
+        assertEquals("loaded", said.readLine(), errors());
+        VirtualMachine machine = VirtualMachine.attach(String.valueOf(child.pid()));
+        machine.loadAgent(jar().toString());
+        machine.detach();
+        child.getOutputStream().close();
+        assertEquals("hello 1 1", said.readLine(), errors());
     }
 
     @ParameterizedTest
@@ -149,7 +166,10 @@ class AgentTest {
     @Test
     void attachedToAnApplicationThatRunsAlready() throws Exception {
         List<String> waits = List.of("org.subflows.Sockets", "127.0.0.1", "2", "later");
-        Process child = start(waits, List.of());
+        Process child = start(waits, UNCHECKED);
+        BufferedReader said = child.inputReader();
+        // A JVM that is still starting cannot load an agent.
+        assertEquals("ready", said.readLine(), errors());
         VirtualMachine machine = VirtualMachine.attach(String.valueOf(child.pid()));
         machine.loadAgent(jar().toString());
         // The options of a second agent are applied as well.
@@ -161,12 +181,19 @@ class AgentTest {
                         .getMessage();
         machine.detach();
         child.getOutputStream().close();
-        assertEquals("MPTCP,MPTCP true,MPTCP,MPTCP MPTCP,MPTCP as ever", said(child), refused);
+        String all = "MPTCP,MPTCP true,MPTCP,MPTCP MPTCP,MPTCP as ever";
+        assertEquals(all, said.readLine(), refused + errors());
     }
 
     @ParameterizedTest
     @CsvSource({
         "speed, unknown agent option \"speed\": use control",
+        "via=lo;backup=lo, separate options by commas",
+        "via=eth0:1, does not name one interface",
+        "via=nowhere0, names an interface that does not exist",
+        "'via=lo,backup=nowhere0', add the option hotplug if the interface may come later",
+        "hotplug, the agent option hotplug requires via=INTERFACE",
+        "'via=lo,hotplug=yes', the agent option hotplug takes no value",
         "'control,', empty agent option: use control",
         "control=yes, the agent option control takes no value",
         "via, the agent option via requires the name of an interface of at most 15 characters",
@@ -194,7 +221,7 @@ class AgentTest {
 
     @Test
     void aMissingInterfaceIsReportedOnceAndTheApplicationGoesOn() throws Exception {
-        String said = warnings("=via=nowhere0", 1);
+        String said = warnings("=via=nowhere0,hotplug", 1);
         assertEquals(1, said.split("nowhere0", -1).length - 1, said);
     }
 

@@ -5,7 +5,13 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.channel.epoll.EpollEventLoopGroup;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannelConfig;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
@@ -19,18 +25,40 @@ import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
 
-/** Netty's transport of the JDK's channels. */
+/** Netty, with its transport of the JDK's channels or with its native one. */
 final class NettyServer {
+    /** SO_REUSEADDR, TCP_QUICKACK. */
+    private static final boolean[] EXPECTED = {true, false};
+
     private static final byte[] HELLO = "hello".getBytes(StandardCharsets.UTF_8);
 
     private NettyServer() {}
 
     static int start() throws InterruptedException {
-        ServerBootstrap server =
+        return start(
                 new ServerBootstrap()
                         .group(new NioEventLoopGroup(1))
-                        .channel(NioServerSocketChannel.class)
+                        .channel(NioServerSocketChannel.class));
+    }
+
+    /** Sets the options that the kernel does not have for Multipath TCP. */
+    static int startNative() throws InterruptedException {
+        return start(
+                new ServerBootstrap()
+                        .group(new EpollEventLoopGroup(1))
+                        .channel(EpollServerSocketChannel.class)
+                        .childOption(ChannelOption.SO_REUSEADDR, true)
+                        .childOption(ChannelOption.IP_TOS, 0x28)
+                        .childOption(EpollChannelOption.TCP_QUICKACK, false)
+                        .childOption(EpollChannelOption.TCP_USER_TIMEOUT, 9));
+    }
+
+    private static int start(ServerBootstrap bootstrap) throws InterruptedException {
+        ServerBootstrap server =
+                bootstrap
                         .childHandler(
                                 new ChannelInitializer<SocketChannel>() {
                                     @Override
@@ -47,6 +75,26 @@ final class NettyServer {
     }
 
     private static final class Greeter extends SimpleChannelInboundHandler<FullHttpRequest> {
+        @Override
+        public void channelActive(ChannelHandlerContext context) {
+            // Netty only logs that an option failed.
+            if (context.channel() instanceof EpollSocketChannel) {
+                EpollSocketChannelConfig config = ((EpollSocketChannel) context.channel()).config();
+                List<Integer> values = List.of(config.getTrafficClass(), config.getTcpUserTimeout());
+                boolean[] flags = {config.isReuseAddress(), config.isTcpQuickAck()};
+                if (!values.equals(List.of(0x28, 9)) || !Arrays.equals(flags, EXPECTED)) {
+                    throw new AssertionError(values + " " + Arrays.toString(flags));
+                }
+            }
+            context.fireChannelActive();
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+            cause.printStackTrace();
+            context.close();
+        }
+
         @Override
         protected void channelRead0(ChannelHandlerContext context, FullHttpRequest request) {
             FullHttpResponse response =

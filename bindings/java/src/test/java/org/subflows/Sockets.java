@@ -18,7 +18,7 @@ import java.util.concurrent.Future;
 /**
  * Makes one connection with each kind of socket of the JDK's, and prints the state of both ends. The
  * second argument is the number of subflows to which the client's ends must grow. With a further
- * argument it begins when its input ends. It never exits before its input ends.
+ * argument it prints that it is ready, and begins when its input ends. It never exits before its input ends.
  */
 final class Sockets {
     private static InetAddress host;
@@ -29,6 +29,7 @@ final class Sockets {
         host = InetAddress.getByName(arguments[0]);
         int paths = Integer.parseInt(arguments[1]);
         if (arguments.length > 2) {
+            System.out.println("ready");
             System.in.read();
         }
         System.out.print(plain(paths) + ' ' + channels() + ' ' + asynchronous() + ' ' + datagrams());

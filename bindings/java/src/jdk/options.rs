@@ -1,0 +1,188 @@
+//! Socket options, which the JDK sets and reads by a few native functions: these answer for Multipath
+//! TCP sockets as for TCP sockets, as far as [`option`](crate::option) can.
+
+use std::ffi::c_void;
+use std::mem::transmute;
+use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
+
+use jni::objects::{JClass, JObject};
+use jni::sys::{JNIEnv, jboolean, jclass, jint, jobject};
+use jni::{Env, NativeMethod, jni_str};
+
+use super::fields::fields;
+use super::net::{self, NET};
+use crate::error::{Failure, Throw};
+use crate::option::{self, QUICK_ACK, SocketOption};
+
+/// `sun.nio.ch.Net.setIntOption0(descriptor, mayNeedConversion, level, option, value, isIPv6)`.
+type SetIntOption =
+    unsafe extern "system" fn(*mut JNIEnv, jclass, jobject, jboolean, jint, jint, jint, jboolean);
+
+/// `sun.nio.ch.Net.getIntOption0(descriptor, mayNeedConversion, level, option)`.
+type GetIntOption =
+    unsafe extern "system" fn(*mut JNIEnv, jclass, jobject, jboolean, jint, jint) -> jint;
+
+/// The JDK's own functions.
+static JDKS: OnceLock<(SetIntOption, GetIntOption)> = OnceLock::new();
+
+/// Replaces the JDK's functions by those below. The object is a `Consumer` of reports.
+pub(crate) fn hook_options(env: &mut Env<'_>, reports: JObject<'_>) -> Result<(), Failure> {
+    const SET: NativeMethod = jni::native_method! {
+        error_policy = Throw,
+        fn = set_int_option,
+        static fn set_int_option0(
+            descriptor: java.io.FileDescriptor,
+            may_need_conversion: jboolean,
+            level: jint,
+            number: jint,
+            value: jint,
+            is_v6: jboolean
+        ),
+    };
+    const GET: NativeMethod = jni::native_method! {
+        error_policy = Throw,
+        fn = get_int_option,
+        static fn get_int_option0(
+            descriptor: java.io.FileDescriptor,
+            may_need_conversion: jboolean,
+            level: jint,
+            number: jint
+        ) -> jint,
+    };
+    option::report_to(env, &reports)?;
+    let set = net::function(env, c"Java_sun_nio_ch_Net_setIntOption0")?;
+    let get = net::function(env, c"Java_sun_nio_ch_Net_getIntOption0")?;
+    // SAFETY: the JVM calls it by this type: the symbol belongs to the method whose signature is
+    // registered here, and it is not called unless registering succeeds.
+    let set = unsafe { transmute::<*mut c_void, SetIntOption>(set) };
+    // SAFETY: as above.
+    let get = unsafe { transmute::<*mut c_void, GetIntOption>(get) };
+    JDKS.get_or_init(|| (set, get));
+    // SAFETY: the functions are made for these signatures, as static functions.
+    unsafe { net::replace(env, NET, &[SET, GET]) }
+}
+
+/// Replaces the functions for TCP_QUICKACK in the module `jdk.net`.
+pub(crate) fn hook_quick_ack(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
+    const SET: NativeMethod = jni::native_method! {
+        error_policy = Throw,
+        fn = set_quick_ack,
+        static fn set_quick_ack0(number: jint, is_on: jboolean),
+    };
+    const GET: NativeMethod = jni::native_method! {
+        error_policy = Throw,
+        fn = get_quick_ack,
+        static fn get_quick_ack0(number: jint) -> jboolean,
+    };
+    // SAFETY: the functions are made for these signatures, as static functions.
+    unsafe { net::replace(env, jni_str!("jdk/net/LinuxSocketOptions"), &[SET, GET]) }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the JDK's function has them")]
+fn set_int_option<'local>(
+    env: &mut Env<'local>,
+    class: JClass<'local>,
+    descriptor: JObject<'local>,
+    may_need_conversion: bool,
+    level: jint,
+    number: jint,
+    value: jint,
+    is_v6: bool,
+) -> Result<(), Failure> {
+    let option = SocketOption { level, number };
+    if option.is_substituted() {
+        if let Some(sock) = mptcp_socket(env, &descriptor) {
+            if option::set(sock, option, value).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+    let (set, _) = JDKS.get().ok_or(Failure::Corrupt)?;
+    let (raw, class) = (env.get_raw(), class.as_raw());
+    // SAFETY: the JDK's own function, with the arguments that the JVM passed.
+    unsafe {
+        set(raw, class, descriptor.as_raw(), may_need_conversion, level, number, value, is_v6);
+    }
+    let Some(thrown) = env.exception_occurred() else { return Ok(()) };
+    env.exception_clear();
+    if let Some(sock) = mptcp_socket(env, &descriptor) {
+        // The exception has no error number: the kernel is asked again.
+        if let Err(error) = option::set(sock, option, value) {
+            option::refused(env, option, value, error);
+        }
+    }
+    Ok(env.throw(thrown)?)
+}
+
+fn get_int_option<'local>(
+    env: &mut Env<'local>,
+    class: JClass<'local>,
+    descriptor: JObject<'local>,
+    may_need_conversion: bool,
+    level: jint,
+    number: jint,
+) -> Result<jint, Failure> {
+    let option = SocketOption { level, number };
+    if option.is_substituted() {
+        if let Some(sock) = mptcp_socket(env, &descriptor) {
+            if let Ok(value) = option::get(sock, option) {
+                return Ok(value);
+            }
+        }
+    }
+    let (_, get) = JDKS.get().ok_or(Failure::Corrupt)?;
+    let (raw, class) = (env.get_raw(), class.as_raw());
+    // SAFETY: the JDK's own function, with the arguments that the JVM passed.
+    Ok(unsafe { get(raw, class, descriptor.as_raw(), may_need_conversion, level, number) })
+}
+
+/// The Multipath TCP socket of a descriptor, or `None` for any other. The JDK's function then does what it
+/// always does, also on a JDK that differs.
+fn mptcp_socket<'fd>(env: &mut Env<'_>, descriptor: &JObject<'_>) -> Option<BorrowedFd<'fd>> {
+    let Ok(fields) = fields(env) else {
+        env.exception_clear();
+        return None;
+    };
+    let number = fields.in_descriptor(env, descriptor).filter(|number| *number >= 0)?;
+    // SAFETY: it is not -1, and the JDK keeps it open during its call.
+    let sock = unsafe { BorrowedFd::borrow_raw(number) };
+    option::is_mptcp(sock).then_some(sock)
+}
+
+fn set_quick_ack<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'local>,
+    number: jint,
+    is_on: bool,
+) -> Result<(), Failure> {
+    with_number(env, number, |sock| option::set(sock, QUICK_ACK, is_on.into()))
+}
+
+fn get_quick_ack<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'local>,
+    number: jint,
+) -> Result<bool, Failure> {
+    with_number(env, number, |sock| option::get(sock, QUICK_ACK)).map(|value| value != 0)
+}
+
+/// Throws a `SocketException` if that fails, as the JDK does.
+fn with_number<T: Default>(
+    env: &mut Env<'_>,
+    number: jint,
+    call: impl FnOnce(BorrowedFd<'_>) -> nix::Result<T>,
+) -> Result<T, Failure> {
+    let result = match number {
+        0.. => {
+            // SAFETY: it is not -1, and the JDK keeps it open during its call.
+            call(unsafe { BorrowedFd::borrow_raw(number) })
+        }
+        _ => Err(nix::errno::Errno::EBADF),
+    };
+    result.or_else(|error| {
+        let text = jni::strings::JNIString::new(error.desc());
+        env.throw_new(jni_str!("java/net/SocketException"), text)?;
+        Ok(T::default())
+    })
+}

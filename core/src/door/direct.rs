@@ -8,13 +8,14 @@ use std::time::Duration;
 use super::address_ids::Reserved;
 use super::withdraw::DirectWithdraw;
 use super::{
-    Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, path_manager, rights,
+    Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, bpf, path_manager, rights,
 };
 use crate::cause;
 use crate::error::{Error, ErrorKind};
 use crate::shared::path_manager::PathManager;
 use crate::shared::privilege;
 use crate::shared::socket_state::{query_error, require_same_namespace};
+use crate::sys::bpf::Step;
 use crate::sys::cache::{self, Cached, QueryError};
 use crate::sys::event::KernelEvents;
 use crate::sys::netlink::NetlinkError;
@@ -113,6 +114,10 @@ impl Door for Direct {
                 netlink.set_backup(token, local, remote, backup)
             })
         })
+    }
+
+    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [Step]) -> Answer {
+        bpf::run(sock, cookie, steps)
     }
 
     fn announce(

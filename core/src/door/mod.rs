@@ -6,6 +6,7 @@
 //! the door that began an act also undoes it.
 
 pub(crate) mod address_ids;
+mod bpf;
 pub(crate) mod control;
 mod direct;
 pub(crate) mod events;
@@ -24,6 +25,7 @@ pub(crate) use refused::{Refused, Why};
 pub(crate) use rights::{Missing, Right};
 
 use crate::shared::path_manager::PathManager;
+use crate::sys::bpf::Step;
 
 /// The result of an act.
 pub(crate) type Answer<T = ()> = Result<T, Refused>;
@@ -93,6 +95,10 @@ pub(crate) trait Door: Debug + Send + Sync {
         ends: (SocketAddr, SocketAddr),
         backup: bool,
     ) -> Answer;
+
+    /// Gets and sets options of the subflow whose socket has that cookie, in one go. Each step then has its
+    /// own outcome.
+    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [Step]) -> Answer;
 
     /// Announces an address to the peer. Returns what withdraws it.
     fn announce(

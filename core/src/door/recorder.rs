@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use super::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, choose};
 use crate::shared::path_manager::PathManager;
+use crate::sys::bpf::Step;
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -66,6 +67,10 @@ impl Door for Recorder {
         backup: bool,
     ) -> Answer {
         self.record("set_backup").set_backup(sock, token, ends, backup)
+    }
+
+    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [Step]) -> Answer {
+        self.record("options").options(sock, cookie, steps)
     }
 
     fn announce(

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io;
 
+use super::bpf;
 use crate::cause::{self, Cause};
 use crate::shared::privilege;
 use crate::sys::event::KernelEvents;
@@ -25,6 +26,8 @@ pub(crate) enum Right {
     CloseAny,
     /// Follow events.
     Follow,
+    /// Set the options of a single subflow, and get those that `sock_diag` does not report.
+    Options,
 }
 
 /// Why an act is not possible, and what to do about it.
@@ -60,6 +63,7 @@ pub(super) fn check(right: Right) -> Checked {
         Right::TakeControl => may_take_control(),
         Right::CloseAny => may_close_any(),
         Right::Follow => may_follow(),
+        Right::Options => bpf::check(),
     }
 }
 

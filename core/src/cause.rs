@@ -86,8 +86,9 @@ causes! {
         "this kernel does not let BPF programs get or set this option, or the option has another length",
         "Use Linux 6.1 or newer, or set the option on the socket, for all subflows: setsockopt(2).";
     NO_CLASS_OF_MAPPED = Unsupported,
-        "the kernel lets no BPF program get or set the TOS of an IPv4 subflow of an IPv6 socket",
-        "Connect to the IPv4 address by an IPv4 socket, or set IP_TOS on the socket, for all subflows.";
+        "this kernel lets no BPF program get or set the TOS of an IPv4 subflow of an IPv6 socket",
+        "Use a newer kernel (6.18 does), connect to the IPv4 address by an IPv4 socket, or set IP_TOS on the \
+         socket, for all subflows.";
     NO_CAP_BPF = NotPermitted, "this process lacks CAP_BPF",
         "Run the program with CAP_BPF and CAP_PERFMON: as root, in a service with \
          AmbientCapabilities=CAP_BPF CAP_PERFMON, or by \

@@ -19,8 +19,8 @@ enumeration! {
         /// The priority of its packets in the queues of this host (SO_PRIORITY): 0 to 4294967295.
         Priority = 3,
         /// The byte in the IP header that asks routers for a service: TOS of IPv4, traffic class of IPv6.
-        /// 0 to 255. The kernel keeps the two lowest bits, which are for congestion notification. An IPv4
-        /// subflow of an IPv6 socket may not have this option.
+        /// 0 to 255. The kernel keeps the two lowest bits, which are for congestion notification. Older
+        /// kernels do not let it be set on an IPv4 subflow of an IPv6 socket.
         TrafficClass = 4,
         /// The rate to which sending is limited, in bytes per second (SO_MAX_PACING_RATE): 1 to 4294967294,
         /// or 4294967295 for no limit.

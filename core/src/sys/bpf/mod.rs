@@ -22,7 +22,9 @@ use std::io;
 use std::time::Instant;
 
 use engine::Engine;
-pub(crate) use request::{MAX_STEPS, ROOM, Step};
+#[cfg(test)]
+pub(crate) use request::MAX_STEPS;
+pub(crate) use request::{ROOM, Step};
 
 /// Why nothing was done.
 #[derive(Debug)]

@@ -28,6 +28,7 @@ mod error;
 mod events;
 mod info;
 mod open;
+mod option;
 mod socket;
 mod status;
 mod subflow;

@@ -50,13 +50,13 @@ impl OptionValues {
         use SubflowOption as Is;
         let number = |option| match value(option)? {
             OptionValue::Number(number) => Some(number),
-            OptionValue::Switch(_) | OptionValue::Name(_) => None,
+            _ => None,
         };
         let word = |option| number(option).map(|number| number as u32);
         let switch = |option| value(option).map(|value| value == OptionValue::Switch(true));
         let name = |option| match value(option)? {
             OptionValue::Name(name) => Some(KernelName::from(name.as_str())),
-            OptionValue::Number(_) | OptionValue::Switch(_) => None,
+            _ => None,
         };
         OptionValues {
             congestion_control: name(Is::CongestionControl),

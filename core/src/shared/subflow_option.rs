@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernel_name::KernelName;
 use crate::shared::diag_subflow::DiagSubflow;
 use crate::sys::bpf::Step;
-use crate::table::{Readable, Type, Typed, Value, enumeration};
+use crate::table::{Type, Typed, enumeration};
 
 enumeration! {
     /// An option of a single subflow. The ranges are those that the library accepts; the kernel may narrow
@@ -58,13 +58,16 @@ enumeration! {
     }
 }
 
-/// The value of an option: a number, a switch or a name, as the option requires.
+/// The value of an option: a number, a switch or a name, as the option requires. Raw options are bytes.
+///
+/// As text, a switch is `true` or `false`, and bytes are hexadecimal digits after `0x`.
 ///
 /// ```
 /// use subflows::OptionValue;
 ///
 /// assert_eq!(OptionValue::from(42), OptionValue::Number(42));
 /// assert_eq!(OptionValue::from("bbr").to_string(), "bbr");
+/// assert_eq!(OptionValue::parse("yes"), OptionValue::Switch(true));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OptionValue {
@@ -74,6 +77,34 @@ pub enum OptionValue {
     Switch(bool),
     /// A name.
     Name(String),
+    /// The bytes of a raw option.
+    Bytes(Vec<u8>),
+}
+
+impl OptionValue {
+    /// Reads a value from text: `true`, `yes` or `on`, `false`, `no` or `off`, digits, or `0x` and
+    /// hexadecimal digits for bytes. Any other text is a name.
+    pub fn parse(text: &str) -> OptionValue {
+        match text {
+            "yes" | "on" | "true" => return OptionValue::Switch(true),
+            "no" | "off" | "false" => return OptionValue::Switch(false),
+            _ => {}
+        }
+        if let Some(bytes) = text.strip_prefix("0x").and_then(bytes) {
+            return OptionValue::Bytes(bytes);
+        }
+        let is_number = text.starts_with(|first: char| first.is_ascii_digit());
+        let number = is_number.then(|| text.parse().ok()).flatten();
+        number.map_or_else(|| OptionValue::from(text), OptionValue::Number)
+    }
+}
+
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let pairs = digits.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 impl From<u64> for OptionValue {
@@ -97,6 +128,11 @@ impl From<bool> for OptionValue {
         OptionValue::Switch(on)
     }
 }
+impl From<&[u8]> for OptionValue {
+    fn from(bytes: &[u8]) -> Self {
+        OptionValue::Bytes(bytes.to_vec())
+    }
+}
 impl From<&str> for OptionValue {
     fn from(name: &str) -> Self {
         OptionValue::Name(name.to_owned())
@@ -114,6 +150,10 @@ impl std::fmt::Display for OptionValue {
             OptionValue::Number(number) => number.fmt(f),
             OptionValue::Switch(on) => on.fmt(f),
             OptionValue::Name(name) => name.fmt(f),
+            OptionValue::Bytes(bytes) => {
+                f.write_str("0x")?;
+                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
         }
     }
 }
@@ -121,16 +161,6 @@ impl std::fmt::Display for OptionValue {
 impl Typed for OptionValue {
     const TYPE: Type = Type::OptionValue;
 }
-impl Readable for OptionValue {
-    fn value(&self) -> Value<'_> {
-        match self {
-            OptionValue::Number(number) => Value::UInt(*number),
-            OptionValue::Switch(on) => Value::Bool(*on),
-            OptionValue::Name(name) => Value::Text(name),
-        }
-    }
-}
-
 /// What an option takes.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -239,18 +269,6 @@ impl SubflowOption {
         }
     }
 
-    /// Reads a value of this option from text. Text that is not one becomes a name, which a number or a
-    /// switch then refuses.
-    pub fn parse(self, text: &str) -> OptionValue {
-        let parsed = match (self.row().kind, text) {
-            (Kind::Switch, "yes" | "on" | "true" | "1") => Some(OptionValue::Switch(true)),
-            (Kind::Switch, "no" | "off" | "false" | "0") => Some(OptionValue::Switch(false)),
-            (Kind::Number(..), text) => text.parse().ok().map(OptionValue::Number),
-            _ => None,
-        };
-        parsed.unwrap_or_else(|| OptionValue::from(text))
-    }
-
     /// The option's level and number on a subflow of IPv4 or of IPv6.
     fn place(self, is_v4: bool) -> (i32, i32) {
         match self.row() {
@@ -298,7 +316,7 @@ impl SubflowOption {
 
     /// The error for a value that is not accepted.
     pub(crate) fn refused(self, value: &OptionValue, operation: &'static str) -> Error {
-        Error::argument(operation, format!("{} does not accept {value:?}", self.key()))
+        Error::argument(operation, format!("{} does not accept {value}", self.key()))
             .with_remedy(format!("Pass {}.", self.accepted()))
     }
 
@@ -381,10 +399,14 @@ mod tests {
     }
 
     #[test]
-    fn text_is_read_as_the_option_requires() {
-        assert_eq!(SubflowOption::Mark.parse("42"), OptionValue::Number(42));
-        assert_eq!(SubflowOption::NoDelay.parse("no"), OptionValue::Switch(false));
-        assert_eq!(SubflowOption::CongestionControl.parse("1"), OptionValue::from("1"));
-        assert_eq!(SubflowOption::Mark.parse("-1"), OptionValue::from("-1"));
+    fn text_becomes_a_value_and_back() {
+        for text in ["42", "true", "bbr", "0x2a00ff"] {
+            assert_eq!(OptionValue::parse(text).to_string(), text);
+        }
+        assert_eq!(OptionValue::parse("0x2a"), OptionValue::Bytes(vec![0x2a]));
+        assert_eq!(OptionValue::parse("off"), OptionValue::Switch(false));
+        for text in ["-1", "", "0xé", "0x+1", "18446744073709551616"] {
+            assert_eq!(OptionValue::parse(text), OptionValue::from(text));
+        }
     }
 }

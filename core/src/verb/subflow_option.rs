@@ -114,53 +114,111 @@ operation! {
     }
 }
 
-/// Sets an option of one subflow that has no [`SubflowOption`], by its numbers, to at most 40 bytes.
-///
-/// The kernel lets a BPF program set only some options.
-///
-/// # Errors
-/// As [`set_option`].
-pub fn set_raw_option(
-    sock: &impl AsFd,
+operation! {
+    /// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40 bytes.
+    ///
+    /// The kernel lets BPF programs set only some options.
+    ///
+    /// # Errors
+    /// As `set_option`.
+    ///
+    /// ```no_run
+    /// # let stream = std::net::TcpStream::connect("server.example:443")?;
+    /// let mark = 42u32.to_ne_bytes();
+    /// let (level, name) = (libc::SOL_SOCKET as u32, libc::SO_MARK as u32);
+    /// subflows::set_raw_option(&stream, 1, level, name, &mark[..])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row SET_RAW_OPTION(
+        sock: Type::Socket, id: Type::U32, level: Type::U32, name: Type::U32,
+        value: OptionValue::TYPE,
+    ) -> Type::Nothing,
+        requires Bpf, since "6.1" with "`CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`",
+        [NotPermitted Unsupported NoSuchSubflow Closed NotMptcp OtherNamespace TimedOut Busy];
+    pub fn set_raw_option(
+        sock: &impl AsFd,
+        id: u32,
+        level: u32,
+        name: u32,
+        value: impl Into<OptionValue>,
+    ) -> Result<()> {
+        set_raw_option_fd(sock.as_fd(), id, (level as i32, name as i32), &value.into())
+    }
+}
+
+operation! {
+    /// Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
+    ///
+    /// The length is exactly that of the option, 1 to 40 bytes.
+    ///
+    /// # Errors
+    /// As `set_option`.
+    ///
+    /// ```no_run
+    /// # let stream = std::net::TcpStream::connect("server.example:443")?;
+    /// let (level, name) = (libc::SOL_SOCKET as u32, libc::SO_MARK as u32);
+    /// println!("{}", subflows::get_raw_option(&stream, 1, level, name, 4)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    row GET_RAW_OPTION(
+        sock: Type::Socket, id: Type::U32, level: Type::U32, name: Type::U32, length: Type::U32,
+    ) -> OptionValue::TYPE,
+        requires Bpf, since "6.1" with "`CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`",
+        [NotPermitted Unsupported NoSuchSubflow Closed NotMptcp OtherNamespace TimedOut Busy];
+    pub fn get_raw_option(
+        sock: &impl AsFd,
+        id: u32,
+        level: u32,
+        name: u32,
+        length: u32,
+    ) -> Result<OptionValue> {
+        get_raw_option_fd(sock.as_fd(), id, (level as i32, name as i32), length as usize)
+    }
+}
+
+fn set_raw_option_fd(
+    sock: BorrowedFd<'_>,
     id: u32,
-    level: i32,
-    name: i32,
-    value: &[u8],
+    (level, name): (i32, i32),
+    value: &OptionValue,
 ) -> Result<()> {
     const OPERATION: &str = "set_raw_option";
-    require_room(value.len(), OPERATION)?;
-    let target = Target::find(sock.as_fd(), id, OPERATION)?;
-    let mut steps = [Step::set(level, name, value), Step::get(level, name, value.len())];
+    let bytes = match value {
+        OptionValue::Bytes(bytes) => &bytes[..],
+        OptionValue::Name(text) => text.as_bytes(),
+        OptionValue::Number(_) | OptionValue::Switch(_) => {
+            return Err(Error::argument(OPERATION, format!("the value {value} is not bytes"))
+                .with_remedy("Pass the bytes as setsockopt(2) takes them."));
+        }
+    };
+    require_room(bytes.len(), OPERATION)?;
+    let target = Target::find(sock, id, OPERATION)?;
+    let mut steps = [Step::set(level, name, bytes), Step::get(level, name, bytes.len())];
     target.run(&mut steps)?;
     match (steps[0].outcome(), steps[1].outcome()) {
         (Ok(_), _) => Ok(()),
         // The kernel does not distinguish an unknown option from a value that it does not accept.
-        (Err(libc::EINVAL), Ok(_)) => {
-            Err(Error::argument(OPERATION, "the kernel does not accept this value for the option")
-                .errno(libc::EINVAL))
-        }
+        (Err(libc::EINVAL), Ok(_)) => Err(Error::argument(
+            OPERATION,
+            format!("the kernel does not accept {value} for this option"),
+        )
+        .errno(libc::EINVAL)),
         (Err(errno), _) => Err(raw_error(OPERATION, errno)),
     }
 }
 
-/// Gets an option of one subflow that has no [`SubflowOption`], by its numbers, of exactly `length` bytes,
-/// at most 40.
-///
-/// # Errors
-/// As [`get_option`].
-pub fn get_raw_option(
-    sock: &impl AsFd,
+fn get_raw_option_fd(
+    sock: BorrowedFd<'_>,
     id: u32,
-    level: i32,
-    name: i32,
+    (level, name): (i32, i32),
     length: usize,
-) -> Result<Vec<u8>> {
+) -> Result<OptionValue> {
     const OPERATION: &str = "get_raw_option";
     require_room(length, OPERATION)?;
-    let target = Target::find(sock.as_fd(), id, OPERATION)?;
+    let target = Target::find(sock, id, OPERATION)?;
     let mut step = [Step::get(level, name, length)];
     target.run(&mut step)?;
-    step[0].outcome().map(<[u8]>::to_vec).map_err(|errno| raw_error(OPERATION, errno))
+    step[0].outcome().map(OptionValue::from).map_err(|errno| raw_error(OPERATION, errno))
 }
 
 fn require_room(length: usize, operation: &'static str) -> Result<()> {

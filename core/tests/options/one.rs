@@ -142,23 +142,20 @@ fn raw_options_are_bytes() {
     let net = open_handed(Net::two_subnets().unwrap());
     let pair = ways::controlled(&net).remove(0);
     net.client.run(|| {
-        let (level, name) = (libc::SOL_SOCKET, libc::SO_MARK);
-        subflows::set_raw_option(&pair.client, 1, level, name, &7u32.to_ne_bytes()).unwrap();
-        let read = subflows::get_raw_option(&pair.client, 1, level, name, 4).unwrap();
-        assert_eq!(read, 7u32.to_ne_bytes());
-        // An option that the kernel does not let BPF programs set, a value that it refuses, and lengths.
-        let quick_ack = libc::TCP_QUICKACK;
-        let one = 1u32.to_ne_bytes();
-        let refused = |result: subflows::Result<()>| result.unwrap_err().kind();
+        let (level, name) = (libc::SOL_SOCKET as u32, libc::SO_MARK as u32);
         let set = |level, name, value: &[u8]| {
             subflows::set_raw_option(&pair.client, 1, level, name, value)
         };
-        assert_eq!(refused(set(libc::IPPROTO_TCP, quick_ack, &one)), ErrorKind::Unsupported);
-        let zero = 0u32.to_ne_bytes();
-        assert_eq!(
-            refused(set(libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, &zero)),
-            ErrorKind::InvalidArgument
-        );
+        set(level, name, &7u32.to_ne_bytes()).unwrap();
+        let read = subflows::get_raw_option(&pair.client, 1, level, name, 4).unwrap();
+        assert_eq!(read, OptionValue::Bytes(7u32.to_ne_bytes().into()));
+        // An option that the kernel does not let BPF programs set, a value that it refuses, and lengths.
+        let refused = |result: subflows::Result<()>| result.unwrap_err().kind();
+        let (tcp, one, zero) = (libc::IPPROTO_TCP as u32, 1u32.to_ne_bytes(), [0; 4]);
+        let quick_ack = libc::TCP_QUICKACK as u32;
+        assert_eq!(refused(set(tcp, quick_ack, &one)), ErrorKind::Unsupported);
+        let idle = libc::TCP_KEEPIDLE as u32;
+        assert_eq!(refused(set(tcp, idle, &zero)), ErrorKind::InvalidArgument);
         assert_eq!(refused(set(level, name, &[])), ErrorKind::InvalidArgument);
         assert_eq!(refused(set(level, name, &[0; 41])), ErrorKind::InvalidArgument);
         let read = subflows::get_raw_option(&pair.client, 1, level, name, 0);

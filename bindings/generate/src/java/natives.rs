@@ -19,7 +19,7 @@ const RUST_HEAD: &str = "\
 #![allow(clippy::redundant_closure)]
 
 use jni::Env;
-use jni::objects::{JClass, JLongArray, JObject};
+use jni::objects::{JClass, JLongArray, JObject, JString};
 use jni::sys::{jint, jlong};
 
 use super::argument;
@@ -50,7 +50,7 @@ struct Native {
 fn converted() -> impl Iterator<Item = &'static Operation> {
     OPERATIONS.iter().filter(|operation| {
         let is_value = match signature::result(operation) {
-            Given::Nothing | Given::Record(_) | Given::List(_) => true,
+            Given::Nothing | Given::Value(_) | Given::Record(_) | Given::List(_) => true,
             Given::Socket | Given::Handle(_) => false,
         };
         is_value && !BY_HAND.contains(&operation.name)
@@ -62,7 +62,7 @@ pub(super) fn java() -> Result<String> {
     let mut file = text::HEAD.to_owned() + JAVA_HEAD;
     for operation in converted() {
         let (name, result) =
-            (operation.name.to_lower_camel_case(), result(operation, "void", "long[]"));
+            (operation.name.to_lower_camel_case(), result(operation, "void", "String", "long[]"));
         let parameters = declared(&natives(operation), |native| &native.java);
         writeln!(
             file,
@@ -81,7 +81,7 @@ pub(super) fn rust() -> Result<String> {
     for operation in converted() {
         let (name, natives) = (operation.name, natives(operation));
         let parameters = declared(&natives, |native| &native.jni);
-        let returned = result(operation, "", " -> jlong[]");
+        let returned = result(operation, "", " -> JString", " -> jlong[]");
         writeln!(rows, "    {name} = ({name}({parameters}){returned});")?;
         function(&mut file, operation, &natives)?;
     }
@@ -98,15 +98,19 @@ fn declared(natives: &[Native], declaration: fn(&Native) -> &String) -> String {
     natives.iter().map(|native| declaration(native).as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn result<'a>(operation: &Operation, nothing: &'a str, words: &'a str) -> &'a str {
-    if matches!(signature::result(operation), Given::Nothing) { nothing } else { words }
+fn result<'a>(operation: &Operation, nothing: &'a str, value: &'a str, words: &'a str) -> &'a str {
+    match signature::result(operation) {
+        Given::Nothing => nothing,
+        Given::Value(_) => value,
+        Given::Socket | Given::Handle(_) | Given::Record(_) | Given::List(_) => words,
+    }
 }
 
 fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Result<()> {
     let name = operation.name;
-    let generics = result(operation, "", "<'local>");
-    let (lifetime, returned) =
-        (result(operation, "'_", "'local"), result(operation, "()", "JLongArray<'local>"));
+    let generics = result(operation, "", "<'local>", "<'local>");
+    let lifetime = result(operation, "'_", "'local", "'local");
+    let returned = result(operation, "()", "JString<'local>", "JLongArray<'local>");
     let parameters = declared(natives, |native| &native.rust);
     writeln!(
         file,
@@ -127,7 +131,7 @@ fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Res
         ),
     };
     // A verb that only reads needs no duplicate of the descriptor.
-    let border = result(operation, "act", "read");
+    let border = result(operation, "act", "read", "read");
     let takes_socket = parameters.iter().any(|it| matches!(it.taken, Taken::Socket));
     let outcome = match takes_socket {
         true => format!("descriptor::{border}(env, &sock, fd, \"{name}\", |sock| {call})"),
@@ -136,6 +140,9 @@ fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Res
     match signature::result(operation) {
         Given::List(_) => writeln!(file, "Packed::all(&{outcome}?).to_java(env)")?,
         Given::Record(_) => writeln!(file, "Packed::only(&{outcome}?).to_java(env)")?,
+        Given::Value(_) => {
+            writeln!(file, "let value = {outcome}?;\nOk(env.new_string(value.to_string())?)")?
+        }
         _ if takes_socket => writeln!(file, "{outcome}")?,
         _ => writeln!(file, "Ok({outcome}?)")?,
     }
@@ -168,6 +175,10 @@ fn native(operation: &Operation, parameter: &Parameter) -> Native {
             Scalar::U8 | Scalar::U16 | Scalar::Enum(_) => ("int", "jint", "jint", by_name),
             Scalar::U32 | Scalar::U64 | Scalar::Duration => ("long", "jlong", "jlong", by_name),
             Scalar::Text | Scalar::Name => ("String", "JString", "JString<'_>", by_name),
+            Scalar::OptionValue => {
+                let value = format!("argument::value(env, &{name})?");
+                ("String", "JString", "JString<'_>", value)
+            }
             Scalar::Ip | Scalar::Address => {
                 let value = format!("PackedOptions::value(env, &{name})?");
                 ("long[]", "jlong[]", "JLongArray<'_>", value)

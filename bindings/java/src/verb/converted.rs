@@ -2,7 +2,7 @@
 #![allow(clippy::redundant_closure)]
 
 use jni::Env;
-use jni::objects::{JClass, JLongArray, JObject};
+use jni::objects::{JClass, JLongArray, JObject, JString};
 use jni::sys::{jint, jlong};
 
 use super::argument;
@@ -88,6 +88,90 @@ pub(crate) fn set_backup(
     descriptor::act(env, &sock, fd, "set_backup", |sock| subflows::set_backup(sock, id, backup))
 }
 
+pub(crate) fn set_option(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+    id: jlong,
+    option: jint,
+    value: JString<'_>,
+) -> Result<(), Failure> {
+    let id = argument::id(id, "set_option")?;
+    let option = argument::option(option, "set_option")?;
+    let value = argument::value(env, &value)?;
+    descriptor::act(env, &sock, fd, "set_option", |sock| {
+        subflows::set_option(sock, id, option, value)
+    })
+}
+
+pub(crate) fn get_option<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+    id: jlong,
+    option: jint,
+) -> Result<JString<'local>, Failure> {
+    let id = argument::id(id, "get_option")?;
+    let option = argument::option(option, "get_option")?;
+    let value = descriptor::read(env, &sock, fd, "get_option", |sock| {
+        subflows::get_option(sock, id, option)
+    })?;
+    Ok(env.new_string(value.to_string())?)
+}
+
+pub(crate) fn options<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+    id: jlong,
+) -> Result<JLongArray<'local>, Failure> {
+    let id = argument::id(id, "options")?;
+    Packed::only(&descriptor::read(env, &sock, fd, "options", |sock| subflows::options(sock, id))?)
+        .to_java(env)
+}
+
+pub(crate) fn set_raw_option(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+    id: jlong,
+    level: jlong,
+    name: jlong,
+    value: JString<'_>,
+) -> Result<(), Failure> {
+    let id = argument::id(id, "set_raw_option")?;
+    let level = argument::level(level, "set_raw_option")?;
+    let name = argument::name(name, "set_raw_option")?;
+    let value = argument::value(env, &value)?;
+    descriptor::act(env, &sock, fd, "set_raw_option", |sock| {
+        subflows::set_raw_option(sock, id, level, name, value)
+    })
+}
+
+pub(crate) fn get_raw_option<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+    id: jlong,
+    level: jlong,
+    name: jlong,
+    length: jlong,
+) -> Result<JString<'local>, Failure> {
+    let id = argument::id(id, "get_raw_option")?;
+    let level = argument::level(level, "get_raw_option")?;
+    let name = argument::name(name, "get_raw_option")?;
+    let length = argument::length(length, "get_raw_option")?;
+    let value = descriptor::read(env, &sock, fd, "get_raw_option", |sock| {
+        subflows::get_raw_option(sock, id, level, name, length)
+    })?;
+    Ok(env.new_string(value.to_string())?)
+}
+
 pub(crate) fn addresses<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
@@ -131,6 +215,11 @@ natives! { "org.subflows.NativeVerbs":
     details = (details(sock: JObject, fd: jint, id: jlong) -> jlong[]);
     close = (close(sock: JObject, fd: jint, id: jlong, force: jboolean));
     set_backup = (set_backup(sock: JObject, fd: jint, id: jlong, backup: jboolean));
+    set_option = (set_option(sock: JObject, fd: jint, id: jlong, option: jint, value: JString));
+    get_option = (get_option(sock: JObject, fd: jint, id: jlong, option: jint) -> JString);
+    options = (options(sock: JObject, fd: jint, id: jlong) -> jlong[]);
+    set_raw_option = (set_raw_option(sock: JObject, fd: jint, id: jlong, level: jlong, name: jlong, value: JString));
+    get_raw_option = (get_raw_option(sock: JObject, fd: jint, id: jlong, level: jlong, name: jlong, length: jlong) -> JString);
     addresses = (addresses(sock: JObject, fd: jint) -> jlong[]);
     connections = (connections(options: jlong[]) -> jlong[]);
     connection = (connection(token: jlong) -> jlong[]);

@@ -23,7 +23,7 @@ pub unsafe extern "C" fn subflows_set_option(
                 let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
                 OptionValue::from(String::from_utf8_lossy(&bytes[..end]).into_owned())
             }
-            _ => number(bytes)?.into(),
+            _ => number_in(bytes)?.into(),
         };
         Ok(subflows::set_option(&socket(fd)?, id, option, value)?)
     })
@@ -67,14 +67,14 @@ pub unsafe extern "C" fn subflows_set_raw_option(
     fd: c_int,
     id: u32,
     level: u32,
-    name: u32,
+    number: u32,
     value: *const c_void,
     size: usize,
 ) -> c_int {
     guard("set_raw_option", || {
         // SAFETY: `value` has `size` bytes.
         let bytes = unsafe { bytes(value, size) }?;
-        Ok(subflows::set_raw_option(&socket(fd)?, id, level, name, bytes)?)
+        Ok(subflows::set_raw_option(&socket(fd)?, id, level, number, bytes)?)
     })
 }
 
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn subflows_get_raw_option(
     fd: c_int,
     id: u32,
     level: u32,
-    name: u32,
+    number: u32,
     length: u32,
     value: *mut c_void,
     size: usize,
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn subflows_get_raw_option(
     guard("get_raw_option", || {
         // SAFETY: `value` has `size` bytes.
         let room = unsafe { room(value, size) }?;
-        give(subflows::get_raw_option(&socket(fd)?, id, level, name, length)?, room)
+        give(subflows::get_raw_option(&socket(fd)?, id, level, number, length)?, room)
     })
 }
 
@@ -133,7 +133,7 @@ unsafe fn room<'a>(value: *mut c_void, size: usize) -> Result<&'a mut [MaybeUnin
     Ok(unsafe { std::slice::from_raw_parts_mut(value.cast(), size.min(LONGEST)) })
 }
 
-fn number(bytes: &[u8]) -> Result<u64, Failure> {
+fn number_in(bytes: &[u8]) -> Result<u64, Failure> {
     if let [byte] = bytes {
         return Ok((*byte).into());
     }

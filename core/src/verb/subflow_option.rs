@@ -125,12 +125,12 @@ operation! {
     /// ```no_run
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;
     /// let mark = 42u32.to_ne_bytes();
-    /// let (level, name) = (libc::SOL_SOCKET as u32, libc::SO_MARK as u32);
-    /// subflows::set_raw_option(&stream, 1, level, name, &mark[..])?;
+    /// let (level, number) = (libc::SOL_SOCKET as u32, libc::SO_MARK as u32);
+    /// subflows::set_raw_option(&stream, 1, level, number, &mark[..])?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     row SET_RAW_OPTION(
-        sock: Type::Socket, id: Type::U32, level: Type::U32, name: Type::U32,
+        sock: Type::Socket, id: Type::U32, level: Type::U32, number: Type::U32,
         value: OptionValue::TYPE,
     ) -> Type::Nothing,
         requires Bpf, since "6.1" with "`CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`",
@@ -139,10 +139,10 @@ operation! {
         sock: &impl AsFd,
         id: u32,
         level: u32,
-        name: u32,
+        number: u32,
         value: impl Into<OptionValue>,
     ) -> Result<()> {
-        set_raw_option_fd(sock.as_fd(), id, (level as i32, name as i32), &value.into())
+        set_raw_option_fd(sock.as_fd(), id, (level as i32, number as i32), &value.into())
     }
 }
 
@@ -156,12 +156,12 @@ operation! {
     ///
     /// ```no_run
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;
-    /// let (level, name) = (libc::SOL_SOCKET as u32, libc::SO_MARK as u32);
-    /// println!("{}", subflows::get_raw_option(&stream, 1, level, name, 4)?);
+    /// let (level, number) = (libc::SOL_SOCKET as u32, libc::SO_MARK as u32);
+    /// println!("{}", subflows::get_raw_option(&stream, 1, level, number, 4)?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     row GET_RAW_OPTION(
-        sock: Type::Socket, id: Type::U32, level: Type::U32, name: Type::U32, length: Type::U32,
+        sock: Type::Socket, id: Type::U32, level: Type::U32, number: Type::U32, length: Type::U32,
     ) -> OptionValue::TYPE,
         requires Bpf, since "6.1" with "`CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`",
         [NotPermitted Unsupported NoSuchSubflow Closed NotMptcp OtherNamespace TimedOut Busy];
@@ -169,17 +169,17 @@ operation! {
         sock: &impl AsFd,
         id: u32,
         level: u32,
-        name: u32,
+        number: u32,
         length: u32,
     ) -> Result<OptionValue> {
-        get_raw_option_fd(sock.as_fd(), id, (level as i32, name as i32), length as usize)
+        get_raw_option_fd(sock.as_fd(), id, (level as i32, number as i32), length as usize)
     }
 }
 
 fn set_raw_option_fd(
     sock: BorrowedFd<'_>,
     id: u32,
-    (level, name): (i32, i32),
+    (level, number): (i32, i32),
     value: &OptionValue,
 ) -> Result<()> {
     const OPERATION: &str = "set_raw_option";
@@ -193,7 +193,7 @@ fn set_raw_option_fd(
     };
     require_room(bytes.len(), OPERATION)?;
     let target = Target::find(sock, id, OPERATION)?;
-    let mut steps = [Step::set(level, name, bytes), Step::get(level, name, bytes.len())];
+    let mut steps = [Step::set(level, number, bytes), Step::get(level, number, bytes.len())];
     target.run(&mut steps)?;
     match (steps[0].outcome(), steps[1].outcome()) {
         (Ok(_), _) => Ok(()),
@@ -210,13 +210,13 @@ fn set_raw_option_fd(
 fn get_raw_option_fd(
     sock: BorrowedFd<'_>,
     id: u32,
-    (level, name): (i32, i32),
+    (level, number): (i32, i32),
     length: usize,
 ) -> Result<OptionValue> {
     const OPERATION: &str = "get_raw_option";
     require_room(length, OPERATION)?;
     let target = Target::find(sock, id, OPERATION)?;
-    let mut step = [Step::get(level, name, length)];
+    let mut step = [Step::get(level, number, length)];
     target.run(&mut step)?;
     step[0].outcome().map(OptionValue::from).map_err(|errno| raw_error(OPERATION, errno))
 }

@@ -3,6 +3,7 @@ import java.net.InetAddress;
 import java.nio.channels.NetworkChannel;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,8 +21,10 @@ import org.subflows.Events;
 import org.subflows.Info;
 import org.subflows.ListenOptions;
 import org.subflows.OpenOptions;
+import org.subflows.OptionValue;
 import org.subflows.Status;
 import org.subflows.Subflow;
+import org.subflows.SubflowOption;
 import org.subflows.Subflows;
 
 /**
@@ -49,6 +52,11 @@ final class Library {
         verbs.put("open", this::open);
         verbs.put("close", this::close);
         verbs.put("set_backup", this::setBackup);
+        verbs.put("set_option", this::setOption);
+        verbs.put("get_option", this::getOption);
+        verbs.put("options", this::options);
+        verbs.put("set_raw_option", this::setRawOption);
+        verbs.put("get_raw_option", this::getRawOption);
         verbs.put("announce", this::announce);
         verbs.put(
                 "announced.turn_away",
@@ -207,6 +215,70 @@ final class Library {
         return sock.channel != null
                 ? done(() -> Subflows.setBackup(sock.channel, id, backup))
                 : done(() -> Subflows.setBackup(sock.fd, id, backup));
+    }
+
+    private static SubflowOption option(Request request) {
+        return SubflowOption.valueOf(request.text("option").toUpperCase());
+    }
+
+    private static OptionValue value(Request request) {
+        String text = request.text("value");
+        return text.startsWith("0x")
+                ? OptionValue.of(HexFormat.of().parseHex(text, 2, text.length()))
+                : OptionValue.of(text);
+    }
+
+    private Map<String, Object> setOption(Request request) throws IOException {
+        long id = request.number("id");
+        SubflowOption option = option(request);
+        PlainSockets.Sock sock = sockets.of(request);
+        return sock.channel != null
+                ? done(() -> Subflows.setOption(sock.channel, id, option, value(request)))
+                : done(() -> Subflows.setOption(sock.fd, id, option, value(request)));
+    }
+
+    private Map<String, Object> getOption(Request request) throws IOException {
+        long id = request.number("id");
+        SubflowOption option = option(request);
+        return Map.of(
+                "value",
+                on(
+                        request,
+                        sock -> Subflows.getOption(sock, id, option),
+                        fd -> Subflows.getOption(fd, id, option)));
+    }
+
+    private Map<String, Object> options(Request request) throws IOException {
+        long id = request.number("id");
+        return Answer.record(
+                on(request, sock -> Subflows.options(sock, id), fd -> Subflows.options(fd, id))
+                        .toMap());
+    }
+
+    private Map<String, Object> setRawOption(Request request) throws IOException {
+        long id = request.number("id");
+        long level = request.number("level");
+        long number = request.number("number");
+        PlainSockets.Sock sock = sockets.of(request);
+        return sock.channel != null
+                ? done(
+                        () ->
+                                Subflows.setRawOption(
+                                        sock.channel, id, level, number, value(request)))
+                : done(() -> Subflows.setRawOption(sock.fd, id, level, number, value(request)));
+    }
+
+    private Map<String, Object> getRawOption(Request request) throws IOException {
+        long id = request.number("id");
+        long level = request.number("level");
+        long number = request.number("number");
+        long length = request.number("length");
+        return Map.of(
+                "value",
+                on(
+                        request,
+                        sock -> Subflows.getRawOption(sock, id, level, number, length),
+                        fd -> Subflows.getRawOption(fd, id, level, number, length)));
     }
 
     private Map<String, Object> announce(Request request) throws IOException {

@@ -43,8 +43,8 @@ pub(super) fn level(level: jlong, operation: &'static str) -> Result<u32, Failur
 }
 
 /// The number of a raw option.
-pub(super) fn name(name: jlong, operation: &'static str) -> Result<u32, Failure> {
-    word(name, operation)
+pub(super) fn number(number: jlong, operation: &'static str) -> Result<u32, Failure> {
+    word(number, operation)
 }
 
 /// The length of a raw option.

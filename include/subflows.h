@@ -1803,7 +1803,7 @@ int subflows_options(int fd,
 int subflows_set_raw_option(int fd,
                             uint32_t id,
                             uint32_t level,
-                            uint32_t name,
+                            uint32_t number,
                             const void *value,
                             size_t size);
 
@@ -1822,7 +1822,7 @@ int subflows_set_raw_option(int fd,
 int subflows_get_raw_option(int fd,
                             uint32_t id,
                             uint32_t level,
-                            uint32_t name,
+                            uint32_t number,
                             uint32_t length,
                             void *value,
                             size_t size);

@@ -561,16 +561,16 @@ fn options(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::OptionValue
 /// >>> if any(c.name == "options" and c.is_available for c in subflows.capabilities()):
 /// ...     subflows.set_raw_option(sock, 1, socket.SOL_SOCKET, socket.SO_MARK, bytes([42, 0, 0, 0]))
 #[pyfunction]
-#[pyo3(signature = (sock, id, level, name, value))]
+#[pyo3(signature = (sock, id, level, number, value))]
 fn set_raw_option(
     py: Python<'_>,
     sock: Sock,
     id: u32,
     level: u32,
-    name: u32,
+    number: u32,
     value: GivenValue,
 ) -> PyResult<()> {
-    py.detach(|| ::subflows::set_raw_option(&sock, id, level, name, value.0)).or_raise(py)
+    py.detach(|| ::subflows::set_raw_option(&sock, id, level, number, value.0)).or_raise(py)
 }
 
 /// Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
@@ -590,16 +590,18 @@ fn set_raw_option(
 /// >>> if any(c.name == "options" and c.is_available for c in subflows.capabilities()):
 /// ...     assert len(subflows.get_raw_option(sock, 1, socket.SOL_SOCKET, socket.SO_MARK, 4)) == 4
 #[pyfunction]
-#[pyo3(signature = (sock, id, level, name, length))]
+#[pyo3(signature = (sock, id, level, number, length))]
 fn get_raw_option(
     py: Python<'_>,
     sock: Sock,
     id: u32,
     level: u32,
-    name: u32,
+    number: u32,
     length: u32,
 ) -> PyResult<Bound<'_, PyAny>> {
-    py.detach(|| ::subflows::get_raw_option(&sock, id, level, name, length)).or_raise(py)?.to_py(py)
+    py.detach(|| ::subflows::get_raw_option(&sock, id, level, number, length))
+        .or_raise(py)?
+        .to_py(py)
 }
 
 /// Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.

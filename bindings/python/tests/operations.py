@@ -92,13 +92,13 @@ OPERATIONS = {
         "requirements": "Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 5.16 or newer, with the module `tcp_diag`.",
     },
     "set_raw_option": {
-        "positional": ["sock", "id", "level", "name", "value"],
+        "positional": ["sock", "id", "level", "number", "value"],
         "keywords": {},
         "sentence": "Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40 bytes.",
         "requirements": "Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`.",
     },
     "get_raw_option": {
-        "positional": ["sock", "id", "level", "name", "length"],
+        "positional": ["sock", "id", "level", "number", "length"],
         "keywords": {},
         "sentence": "Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.",
         "requirements": "Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`.",

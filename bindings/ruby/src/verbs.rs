@@ -127,10 +127,10 @@ fn set_raw_option(
     sock: Sock,
     id: u32,
     level: u32,
-    name: u32,
+    number: u32,
     value: GivenValue,
 ) -> Result<(), Error> {
-    without_gvl(|| ::subflows::set_raw_option(&sock, id, level, name, value.0))?.or_raise(ruby)
+    without_gvl(|| ::subflows::set_raw_option(&sock, id, level, number, value.0))?.or_raise(ruby)
 }
 
 fn get_raw_option(
@@ -138,10 +138,10 @@ fn get_raw_option(
     sock: Sock,
     id: u32,
     level: u32,
-    name: u32,
+    number: u32,
     length: u32,
 ) -> Result<Value, Error> {
-    without_gvl(|| ::subflows::get_raw_option(&sock, id, level, name, length))?
+    without_gvl(|| ::subflows::get_raw_option(&sock, id, level, number, length))?
         .or_raise(ruby)?
         .to_ruby(ruby)
 }

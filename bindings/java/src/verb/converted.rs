@@ -140,15 +140,15 @@ pub(crate) fn set_raw_option(
     fd: jint,
     id: jlong,
     level: jlong,
-    name: jlong,
+    number: jlong,
     value: JString<'_>,
 ) -> Result<(), Failure> {
     let id = argument::id(id, "set_raw_option")?;
     let level = argument::level(level, "set_raw_option")?;
-    let name = argument::name(name, "set_raw_option")?;
+    let number = argument::number(number, "set_raw_option")?;
     let value = argument::value(env, &value)?;
     descriptor::act(env, &sock, fd, "set_raw_option", |sock| {
-        subflows::set_raw_option(sock, id, level, name, value)
+        subflows::set_raw_option(sock, id, level, number, value)
     })
 }
 
@@ -159,15 +159,15 @@ pub(crate) fn get_raw_option<'local>(
     fd: jint,
     id: jlong,
     level: jlong,
-    name: jlong,
+    number: jlong,
     length: jlong,
 ) -> Result<JString<'local>, Failure> {
     let id = argument::id(id, "get_raw_option")?;
     let level = argument::level(level, "get_raw_option")?;
-    let name = argument::name(name, "get_raw_option")?;
+    let number = argument::number(number, "get_raw_option")?;
     let length = argument::length(length, "get_raw_option")?;
     let value = descriptor::read(env, &sock, fd, "get_raw_option", |sock| {
-        subflows::get_raw_option(sock, id, level, name, length)
+        subflows::get_raw_option(sock, id, level, number, length)
     })?;
     Ok(env.new_string(value.to_string())?)
 }
@@ -218,8 +218,8 @@ natives! { "org.subflows.NativeVerbs":
     set_option = (set_option(sock: JObject, fd: jint, id: jlong, option: jint, value: JString));
     get_option = (get_option(sock: JObject, fd: jint, id: jlong, option: jint) -> JString);
     options = (options(sock: JObject, fd: jint, id: jlong) -> jlong[]);
-    set_raw_option = (set_raw_option(sock: JObject, fd: jint, id: jlong, level: jlong, name: jlong, value: JString));
-    get_raw_option = (get_raw_option(sock: JObject, fd: jint, id: jlong, level: jlong, name: jlong, length: jlong) -> JString);
+    set_raw_option = (set_raw_option(sock: JObject, fd: jint, id: jlong, level: jlong, number: jlong, value: JString));
+    get_raw_option = (get_raw_option(sock: JObject, fd: jint, id: jlong, level: jlong, number: jlong, length: jlong) -> JString);
     addresses = (addresses(sock: JObject, fd: jint) -> jlong[]);
     connections = (connections(options: jlong[]) -> jlong[]);
     connection = (connection(token: jlong) -> jlong[]);

@@ -499,13 +499,13 @@ module Subflows
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
   # @param level [Integer]
-  # @param name [Integer]
+  # @param number [Integer]
   # @param value [Integer, Boolean, String]
   # @return [nil]
   # @raise [NotPermittedError, UnsupportedError, NoSuchSubflowError, ClosedError, NotMptcpError,
   #   OtherNamespaceError, TimedOutError, BusyError]
-  def self.set_raw_option(sock, id, level, name, value)
-    Native.set_raw_option(sock, id, level, name, value)
+  def self.set_raw_option(sock, id, level, number, value)
+    Native.set_raw_option(sock, id, level, number, value)
   end
 
   # Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
@@ -522,13 +522,13 @@ module Subflows
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
   # @param level [Integer]
-  # @param name [Integer]
+  # @param number [Integer]
   # @param length [Integer]
   # @return [Integer, Boolean, String]
   # @raise [NotPermittedError, UnsupportedError, NoSuchSubflowError, ClosedError, NotMptcpError,
   #   OtherNamespaceError, TimedOutError, BusyError]
-  def self.get_raw_option(sock, id, level, name, length)
-    Native.get_raw_option(sock, id, level, name, length)
+  def self.get_raw_option(sock, id, level, number, length)
+    Native.get_raw_option(sock, id, level, number, length)
   end
 
   # Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.

@@ -25,9 +25,9 @@ class NativeVerbs extends NativeLibrary {
 
     static native long[] options(Object sock, int fd, long id) throws SubflowsException;
 
-    static native void setRawOption(Object sock, int fd, long id, long level, long name, String value) throws SubflowsException;
+    static native void setRawOption(Object sock, int fd, long id, long level, long number, String value) throws SubflowsException;
 
-    static native String getRawOption(Object sock, int fd, long id, long level, long name, long length) throws SubflowsException;
+    static native String getRawOption(Object sock, int fd, long id, long level, long number, long length) throws SubflowsException;
 
     static native long[] addresses(Object sock, int fd) throws SubflowsException;
 

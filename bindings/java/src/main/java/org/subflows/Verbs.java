@@ -1250,8 +1250,8 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
-    public static void setRawOption(Socket sock, long id, long level, long name, OptionValue value) throws SubflowsException {
-        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, name, value.toString());
+    public static void setRawOption(Socket sock, long id, long level, long number, OptionValue value) throws SubflowsException {
+        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, value.toString());
     }
 
     /**
@@ -1266,8 +1266,8 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
-    public static void setRawOption(ServerSocket sock, long id, long level, long name, OptionValue value) throws SubflowsException {
-        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, name, value.toString());
+    public static void setRawOption(ServerSocket sock, long id, long level, long number, OptionValue value) throws SubflowsException {
+        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, value.toString());
     }
 
     /**
@@ -1282,8 +1282,8 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
-    public static void setRawOption(NetworkChannel sock, long id, long level, long name, OptionValue value) throws SubflowsException {
-        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, name, value.toString());
+    public static void setRawOption(NetworkChannel sock, long id, long level, long number, OptionValue value) throws SubflowsException {
+        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, value.toString());
     }
 
     /**
@@ -1298,8 +1298,8 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
-    public static void setRawOption(int sock, long id, long level, long name, OptionValue value) throws SubflowsException {
-        Native.setRawOption(null, sock, id, level, name, value.toString());
+    public static void setRawOption(int sock, long id, long level, long number, OptionValue value) throws SubflowsException {
+        Native.setRawOption(null, sock, id, level, number, value.toString());
     }
 
     /**
@@ -1314,8 +1314,8 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
-    public static OptionValue getRawOption(Socket sock, long id, long level, long name, long length) throws SubflowsException {
-        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, name, length));
+    public static OptionValue getRawOption(Socket sock, long id, long level, long number, long length) throws SubflowsException {
+        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, length));
     }
 
     /**
@@ -1330,8 +1330,8 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
-    public static OptionValue getRawOption(ServerSocket sock, long id, long level, long name, long length) throws SubflowsException {
-        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, name, length));
+    public static OptionValue getRawOption(ServerSocket sock, long id, long level, long number, long length) throws SubflowsException {
+        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, length));
     }
 
     /**
@@ -1346,8 +1346,8 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
-    public static OptionValue getRawOption(NetworkChannel sock, long id, long level, long name, long length) throws SubflowsException {
-        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, name, length));
+    public static OptionValue getRawOption(NetworkChannel sock, long id, long level, long number, long length) throws SubflowsException {
+        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, length));
     }
 
     /**
@@ -1362,8 +1362,8 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
-    public static OptionValue getRawOption(int sock, long id, long level, long name, long length) throws SubflowsException {
-        return OptionValue.parse(Native.getRawOption(null, sock, id, level, name, length));
+    public static OptionValue getRawOption(int sock, long id, long level, long number, long length) throws SubflowsException {
+        return OptionValue.parse(Native.getRawOption(null, sock, id, level, number, length));
     }
 
     /**

@@ -79,7 +79,7 @@ final class Answer {
                     Object found = present(value);
                     if (found instanceof Duration) {
                         // Core's names end with the unit in which it counts.
-                        boolean isMillis = name.startsWith("last");
+                        boolean isMillis = name.matches("last.*|unanswered|userTimeout");
                         long nanos = ((Duration) found).toNanos();
                         String unit = isMillis ? "_ms" : "_us";
                         fields.put(prefix + snake(name) + unit, nanos / (isMillis ? 1_000_000 : 1_000));

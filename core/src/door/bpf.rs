@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Answer, Missing};
 use crate::cause::{self, Cause};
 use crate::error::{Error, ErrorKind};
+use crate::shared::option_step::OptionStep;
 use crate::shared::privilege;
 use crate::shared::socket_state::require_same_namespace;
 use crate::sys::bpf::{self, Failure, Step};
@@ -15,19 +16,23 @@ use crate::sys::bpf::{self, Failure, Step};
 const DEADLINE: Duration = Duration::from_secs(5);
 const OPERATION: &str = "options";
 
-pub(super) fn run(sock: BorrowedFd<'_>, cookie: u64, steps: &mut [Step]) -> Answer {
+pub(super) fn run(sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer {
     // A kept program could be run without the capabilities, which the process may have given up since.
     if let Some(missing) = privilege::missing_for_bpf() {
         return Err(missing.error(OPERATION).errno(libc::EPERM).into());
     }
-    bpf::run(cookie, steps, Instant::now() + DEADLINE).map_err(|failure| match failure {
-        // The walk was that of the thread's namespace, which a kept netlink socket does not show.
-        Failure::NotFound => match require_same_namespace(sock, OPERATION) {
-            Ok(()) => error(failure).into(),
-            Err(elsewhere) => elsewhere.into(),
-        },
-        failure => error(failure).into(),
-    })
+    let mut raw: Vec<Step> = steps.iter().map(OptionStep::raw).collect();
+    if let Err(failure) = bpf::run(cookie, &mut raw, Instant::now() + DEADLINE) {
+        if let Failure::NotFound = failure {
+            // The walk was that of the thread's namespace, which a kept netlink socket does not show.
+            require_same_namespace(sock, OPERATION)?;
+        }
+        return Err(error(failure).into());
+    }
+    for (step, raw) in steps.iter_mut().zip(raw) {
+        *step = OptionStep::done(raw);
+    }
+    Ok(())
 }
 
 /// Checks that the program can be run, without running it.

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::cause;
 use crate::error::{Error, ErrorKind};
+use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
 use crate::shared::privilege;
 use crate::shared::socket_state::{query_error, require_same_namespace};
-use crate::sys::bpf::Step;
 use crate::sys::cache::{self, Cached, QueryError};
 use crate::sys::event::KernelEvents;
 use crate::sys::netlink::NetlinkError;
@@ -116,7 +116,7 @@ impl Door for Direct {
         })
     }
 
-    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [Step]) -> Answer {
+    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer {
         bpf::run(sock, cookie, steps)
     }
 

@@ -24,8 +24,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 pub(crate) use refused::{Refused, Why};
 pub(crate) use rights::{Missing, Right};
 
+use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
-use crate::sys::bpf::Step;
 
 /// The result of an act.
 pub(crate) type Answer<T = ()> = Result<T, Refused>;
@@ -98,7 +98,7 @@ pub(crate) trait Door: Debug + Send + Sync {
 
     /// Gets and sets options of the subflow whose socket has that cookie, in one go. Each step then has its
     /// own outcome.
-    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [Step]) -> Answer;
+    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer;
 
     /// Announces an address to the peer. Returns what withdraws it.
     fn announce(

@@ -5,8 +5,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
 use super::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, choose};
+use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
-use crate::sys::bpf::Step;
 
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -69,7 +69,7 @@ impl Door for Recorder {
         self.record("set_backup").set_backup(sock, token, ends, backup)
     }
 
-    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [Step]) -> Answer {
+    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer {
         self.record("options").options(sock, cookie, steps)
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod network;
 pub(crate) mod new_socket;
 pub(crate) mod no_mptcp;
 pub(crate) mod not_controlled;
+pub(crate) mod option_step;
 pub(crate) mod option_values;
 pub(crate) mod path_manager;
 pub(crate) mod port;

@@ -5,7 +5,7 @@ use libc::{IPPROTO_IP as IP, IPPROTO_IPV6 as IPV6, IPPROTO_TCP as TCP, SOL_SOCKE
 use crate::error::{Error, Result};
 use crate::kernel_name::KernelName;
 use crate::shared::diag_subflow::DiagSubflow;
-use crate::sys::bpf::Step;
+use crate::shared::option_step::OptionStep;
 use crate::table::{Type, Typed, enumeration};
 
 enumeration! {
@@ -278,13 +278,13 @@ impl SubflowOption {
     }
 
     /// The step that gets the option.
-    pub(crate) fn get_step(self, is_v4: bool) -> Step {
+    pub(crate) fn get_step(self, is_v4: bool) -> OptionStep {
         let (level, number) = self.place(is_v4);
         let length = match self.row().kind {
             Kind::Name => KernelName::ROOM,
             Kind::Switch | Kind::Number(..) => size_of::<i32>(),
         };
-        Step::get(level, number, length)
+        OptionStep::get(level, number, length)
     }
 
     /// The step that sets the option. Fails if the value is not one that it accepts.
@@ -293,7 +293,7 @@ impl SubflowOption {
         is_v4: bool,
         value: &OptionValue,
         operation: &'static str,
-    ) -> Result<Step> {
+    ) -> Result<OptionStep> {
         let (level, place) = self.place(is_v4);
         let number = match (self.row().kind, value) {
             (Kind::Number(least, most), OptionValue::Number(number))
@@ -307,11 +307,11 @@ impl SubflowOption {
             (Kind::Name, OptionValue::Name(name))
                 if (1..KernelName::ROOM).contains(&name.len()) && !name.contains('\0') =>
             {
-                return Ok(Step::set(level, place, name.as_bytes()));
+                return Ok(OptionStep::set(level, place, name.as_bytes()));
             }
             _ => return Err(self.refused(value, operation)),
         };
-        Ok(Step::set(level, place, &number.to_ne_bytes()))
+        Ok(OptionStep::set(level, place, &number.to_ne_bytes()))
     }
 
     /// The error for a value that is not accepted.

@@ -6,11 +6,11 @@ use crate::cause;
 use crate::door::{self, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow::{self, DiagSubflow};
+use crate::shared::option_step::OptionStep;
 use crate::shared::option_values::OptionValues;
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow;
 use crate::shared::subflow_option::{OptionValue, SubflowOption};
-use crate::sys::bpf::{ROOM, Step};
 use crate::sys::mptcp;
 use crate::table::{Type, Typed, operation};
 
@@ -193,7 +193,8 @@ fn set_raw_option_fd(
     };
     require_room(bytes.len(), OPERATION)?;
     let target = Target::find(sock, id, OPERATION)?;
-    let mut steps = [Step::set(level, number, bytes), Step::get(level, number, bytes.len())];
+    let mut steps =
+        [OptionStep::set(level, number, bytes), OptionStep::get(level, number, bytes.len())];
     target.run(&mut steps)?;
     match (steps[0].outcome(), steps[1].outcome()) {
         (Ok(_), _) => Ok(()),
@@ -216,17 +217,17 @@ fn get_raw_option_fd(
     const OPERATION: &str = "get_raw_option";
     require_room(length, OPERATION)?;
     let target = Target::find(sock, id, OPERATION)?;
-    let mut step = [Step::get(level, number, length)];
+    let mut step = [OptionStep::get(level, number, length)];
     target.run(&mut step)?;
     step[0].outcome().map(OptionValue::from).map_err(|errno| raw_error(OPERATION, errno))
 }
 
 fn require_room(length: usize, operation: &'static str) -> Result<()> {
-    if (1..=ROOM).contains(&length) {
+    if (1..=OptionStep::ROOM).contains(&length) {
         return Ok(());
     }
     Err(Error::argument(operation, format!("the value has {length} bytes"))
-        .with_remedy(format!("Pass 1 to {ROOM} bytes.")))
+        .with_remedy(format!("Pass 1 to {} bytes.", OptionStep::ROOM)))
 }
 
 fn raw_error(operation: &'static str, errno: i32) -> Error {
@@ -265,7 +266,7 @@ impl Target<'_> {
     }
 
     /// Makes the steps.
-    fn run(&self, steps: &mut [Step]) -> Result<()> {
+    fn run(&self, steps: &mut [OptionStep]) -> Result<()> {
         door::choose().options(self.sock, self.entry.head.cookie, steps).map_err(|refused| {
             match refused.why {
                 Why::Gone => no_such_subflow(self.sock, self.operation, self.id),
@@ -334,7 +335,8 @@ fn get_option_fd(sock: BorrowedFd<'_>, id: u32, option: SubflowOption) -> Result
 fn options_fd(sock: BorrowedFd<'_>, id: u32) -> Result<OptionValues> {
     let target = Target::find(sock, id, "options")?;
     let all = SubflowOption::ALL;
-    let mut steps: Vec<Step> = all.iter().map(|option| option.get_step(target.is_v4)).collect();
+    let mut steps: Vec<OptionStep> =
+        all.iter().map(|option| option.get_step(target.is_v4)).collect();
     match target.run(&mut steps) {
         // What the steps did not get is absent.
         Err(error) if !matches!(error.kind(), ErrorKind::NotPermitted | ErrorKind::Unsupported) => {

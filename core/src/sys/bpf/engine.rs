@@ -12,6 +12,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Instant;
 
+use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
+
 use super::call::{self, Identity};
 use super::request::{MAX_STEPS, Request, Step};
 use super::{Failure, btf, walk};
@@ -48,7 +50,9 @@ impl Engine {
         let function = btf::iterator_of_tcp().map_err(Failure::Types)?;
         let function = function.ok_or(Failure::NoIterator)?;
         let map = Object::new(call::map_create().map_err(Failure::Map)?);
-        let program = call::program_load(map.as_fd(), function).map_err(Failure::Program)?;
+        // A signal would end the verification of the program, with EAGAIN.
+        let program = without_signals(|| call::program_load(map.as_fd(), function));
+        let program = program.map_err(Failure::Program)?;
         Ok(Box::new(Engine { map, program: Object::new(program), generation: fork::generation() }))
     }
 
@@ -79,10 +83,16 @@ impl Engine {
         assert!(steps.len() <= MAX_STEPS);
         let map = self.map.as_fd();
         call::write(map, Request::new(cookie, steps)).map_err(Failure::Request)?;
-        let iterator = call::iterator(self.program.as_fd()).map_err(Failure::Iterator)?;
-        let walked = walk::walk(iterator, deadline);
+        let mut iterator = call::iterator(self.program.as_fd()).map_err(Failure::Iterator)?;
+        let (walked, answer) = loop {
+            let walked = walk::walk(iterator, deadline);
+            let answer = call::read(map).map_err(Failure::Request)?;
+            match walked {
+                Ok(Some(stopped)) if answer.answer(0).is_none() => iterator = stopped,
+                walked => break (walked.map(drop), answer),
+            }
+        };
         let is_abandoned = matches!(walked, Err(Failure::TimedOut | Failure::Child(_)));
-        let answer = call::read(map).map_err(Failure::Request)?;
         let is_found = match answer.answer(steps.len()) {
             Some(answers) => {
                 steps.copy_from_slice(answers);
@@ -105,6 +115,19 @@ impl Engine {
         self.keep();
         iterator.map(drop)
     }
+}
+
+/// Calls `f` with every signal blocked. They are delivered afterwards.
+fn without_signals<T>(f: impl FnOnce() -> T) -> T {
+    let mut before = SigSet::empty();
+    let all = SigSet::all();
+    let blocked = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&all), Some(&mut before));
+    let result = f();
+    if blocked.is_ok() {
+        // The mask is the thread's own former one, which the system accepts.
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
+    }
+    result
 }
 
 /// A program or a map, and what shows that the descriptor still is one.

@@ -38,14 +38,16 @@ struct Walker {
     _stack: Vec<u128>,
 }
 
-/// Walks until the program stops the walk, or to the end.
-pub(super) fn walk(iterator: OwnedFd, deadline: Instant) -> Result<(), Failure> {
+/// Walks until the program stops the walk, or to the end. Returns the iterator if the walk was stopped: the
+/// kernel does that too, after a million sockets, and the next walk then goes on from there.
+pub(super) fn walk(iterator: OwnedFd, deadline: Instant) -> Result<Option<OwnedFd>, Failure> {
     if !has_room() {
         return Err(Failure::Stuck);
     }
     // Valgrind ends a program that makes such a child.
     if !raw::CAN_READ || valgrind::is_present() {
-        return outcome(read_here(&iterator));
+        let result = read_here(&iterator);
+        return outcome(result, iterator);
     }
     let (walker, pidfd) = start(iterator).map_err(Failure::Child)?;
     loop {
@@ -67,16 +69,14 @@ pub(super) fn walk(iterator: OwnedFd, deadline: Instant) -> Result<(), Failure> 
     let result = walker.result.load(Ordering::Acquire);
     // SAFETY: the child has ended, and the walker is in no place.
     let walker = unsafe { free(walker) };
-    drop(ManuallyDrop::into_inner(walker.iterator));
-    outcome(result)
+    outcome(result, ManuallyDrop::into_inner(walker.iterator))
 }
 
-/// The program ends the walk with EAGAIN once it has found the socket. Without it, the whole table has been
-/// walked.
-fn outcome(result: isize) -> Result<(), Failure> {
+/// A walk is stopped with EAGAIN. Otherwise the whole table has been walked.
+fn outcome(result: isize, iterator: OwnedFd) -> Result<Option<OwnedFd>, Failure> {
     match result {
-        0.. => Ok(()),
-        error if error == -(libc::EAGAIN as isize) => Ok(()),
+        0.. => Ok(None),
+        error if error == -(libc::EAGAIN as isize) => Ok(Some(iterator)),
         error => Err(Failure::Walk(io::Error::from_raw_os_error(-error as i32))),
     }
 }

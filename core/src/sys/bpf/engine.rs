@@ -33,17 +33,18 @@ pub(super) struct Engine {
 impl Engine {
     /// Takes a kept engine, or loads the program.
     pub(super) fn take() -> Result<Box<Engine>, Failure> {
+        Engine::take_kept().map_or_else(Engine::load, Ok)
+    }
+
+    fn take_kept() -> Option<Box<Engine>> {
         let kept = KEPT.iter().find_map(|place| {
             let taken = place.swap(ptr::null_mut(), Ordering::Acquire);
             // SAFETY: what is not null in a place was put there by `keep`, which made it of a box. The swap
             // has removed it, so that no other thread takes it.
             (!taken.is_null()).then(|| unsafe { Box::from_raw(taken) })
         });
-        match kept {
-            // An engine of the parent process may be in use there.
-            Some(kept) if kept.generation == fork::generation() && kept.is_still_open() => Ok(kept),
-            _ => Engine::load(),
-        }
+        // An engine of the parent process may be in use there.
+        kept.filter(|kept| kept.generation == fork::generation() && kept.is_still_open())
     }
 
     fn load() -> Result<Box<Engine>, Failure> {
@@ -109,11 +110,19 @@ impl Engine {
         if is_found { Ok(()) } else { walked.and(Err(Failure::NotFound)) }
     }
 
-    /// Makes an iterator, and does not run it.
-    pub(super) fn prove(self: Box<Engine>) -> Result<(), Failure> {
-        let iterator = call::iterator(self.program.as_fd()).map_err(Failure::Iterator);
-        self.keep();
-        iterator.map(drop)
+    /// Makes an iterator, and does not run it. A program that was not kept before is not kept: a question
+    /// leaves nothing behind.
+    pub(super) fn prove() -> Result<(), Failure> {
+        let prove = |engine: &Engine| call::iterator(engine.program.as_fd()).map(drop);
+        let proved = match Engine::take_kept() {
+            Some(kept) => {
+                let proved = prove(&kept);
+                kept.keep();
+                proved
+            }
+            None => prove(&*Engine::load()?),
+        };
+        proved.map_err(Failure::Iterator)
     }
 }
 

@@ -60,5 +60,5 @@ pub(crate) fn run(cookie: u64, steps: &mut [Step], deadline: Instant) -> Result<
 
 /// Checks that this process can run the program, by loading it.
 pub(crate) fn prove() -> Result<(), Failure> {
-    Engine::take()?.prove()
+    Engine::prove()
 }

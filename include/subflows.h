@@ -96,6 +96,24 @@
 #define SUBFLOWS_CAPABILITY_HAS_CAUSE (UINT64_C(1) << 0)
 #define SUBFLOWS_CAPABILITY_HAS_REMEDY (UINT64_C(1) << 1)
 
+#define SUBFLOWS_OPTION_VALUES_HAS_MAX_PACING_RATE (UINT64_C(1) << 0)
+#define SUBFLOWS_OPTION_VALUES_HAS_MARK (UINT64_C(1) << 1)
+#define SUBFLOWS_OPTION_VALUES_HAS_PRIORITY (UINT64_C(1) << 2)
+#define SUBFLOWS_OPTION_VALUES_HAS_USER_TIMEOUT_MS (UINT64_C(1) << 3)
+#define SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_IDLE_S (UINT64_C(1) << 4)
+#define SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_INTERVAL_S (UINT64_C(1) << 5)
+#define SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_COUNT (UINT64_C(1) << 6)
+#define SUBFLOWS_OPTION_VALUES_HAS_SEND_BUFFER (UINT64_C(1) << 7)
+#define SUBFLOWS_OPTION_VALUES_HAS_RECEIVE_BUFFER (UINT64_C(1) << 8)
+#define SUBFLOWS_OPTION_VALUES_HAS_MAX_SEGMENT (UINT64_C(1) << 9)
+#define SUBFLOWS_OPTION_VALUES_HAS_SYN_COUNT (UINT64_C(1) << 10)
+#define SUBFLOWS_OPTION_VALUES_HAS_NOT_SENT_LOW_WATER (UINT64_C(1) << 11)
+#define SUBFLOWS_OPTION_VALUES_HAS_WINDOW_CLAMP (UINT64_C(1) << 12)
+#define SUBFLOWS_OPTION_VALUES_HAS_CONGESTION_CONTROL (UINT64_C(1) << 13)
+#define SUBFLOWS_OPTION_VALUES_HAS_TRAFFIC_CLASS (UINT64_C(1) << 14)
+#define SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE (UINT64_C(1) << 15)
+#define SUBFLOWS_OPTION_VALUES_HAS_NO_DELAY (UINT64_C(1) << 16)
+
 /** The address family of a socket. */
 enum subflows_family {
   /** IPv4. */
@@ -191,6 +209,78 @@ enum subflows_event_kind {
    * the peer announced, withdrew and gave another priority is not reported again.
    */
   SUBFLOWS_EVENT_KIND_LOST = 255,
+};
+
+/**
+ * An option of a single subflow. The ranges are those that the library accepts; the kernel may
+ * narrow them further.
+ */
+enum subflows_subflow_option {
+  /** The name of the congestion control (TCP_CONGESTION). Its module has to be loaded. */
+  SUBFLOWS_SUBFLOW_OPTION_CONGESTION_CONTROL = 1,
+  /**
+   * The mark of the subflow's packets, for routing rules and firewalls (SO_MARK): 0 to
+   * 4294967295.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_MARK = 2,
+  /** The priority of its packets in the queues of this host (SO_PRIORITY): 0 to 4294967295. */
+  SUBFLOWS_SUBFLOW_OPTION_PRIORITY = 3,
+  /**
+   * The byte in the IP header that asks routers for a service: TOS of IPv4, traffic class of
+   * IPv6. 0 to 255. The kernel keeps the two lowest bits, which are for congestion notification.
+   * Older kernels do not let it be set on an IPv4 subflow of an IPv6 socket.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_TRAFFIC_CLASS = 4,
+  /**
+   * The rate to which sending is limited, in bytes per second (SO_MAX_PACING_RATE): 1 to
+   * 4294967294, or 4294967295 for no limit.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_MAX_PACING_RATE = 5,
+  /**
+   * How long sent data may stay unacknowledged before the kernel ends the subflow, in
+   * milliseconds (TCP_USER_TIMEOUT): 0 to 2147483647. 0 is the kernel's default.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_USER_TIMEOUT = 6,
+  /** Whether the kernel probes an idle subflow (SO_KEEPALIVE). */
+  SUBFLOWS_SUBFLOW_OPTION_KEEPALIVE = 7,
+  /** How long the subflow is idle before the first probe, in seconds (TCP_KEEPIDLE): 1 to 32767. */
+  SUBFLOWS_SUBFLOW_OPTION_KEEPALIVE_IDLE = 8,
+  /** The time between two probes, in seconds (TCP_KEEPINTVL): 1 to 32767. */
+  SUBFLOWS_SUBFLOW_OPTION_KEEPALIVE_INTERVAL = 9,
+  /**
+   * How many probes may stay unanswered before the kernel ends the subflow (TCP_KEEPCNT): 1 to
+   * 127.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_KEEPALIVE_COUNT = 10,
+  /**
+   * The size of the send buffer, in bytes (SO_SNDBUF): 0 to 1073741823. The kernel doubles the
+   * number that is set, and limits it to `net.core.wmem_max` before.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_SEND_BUFFER = 11,
+  /**
+   * The size of the receive buffer, in bytes (SO_RCVBUF): 0 to 1073741823. The kernel doubles
+   * the number that is set, and limits it to `net.core.rmem_max` before.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_RECEIVE_BUFFER = 12,
+  /** Whether small segments are sent at once (TCP_NODELAY). */
+  SUBFLOWS_SUBFLOW_OPTION_NO_DELAY = 13,
+  /**
+   * The largest segment to announce, in bytes (TCP_MAXSEG): 88 to 32767. It acts on a handshake
+   * only; read on a connected subflow, it is the size of the segments that are sent now.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_MAX_SEGMENT = 14,
+  /** How many times the first segment is sent again (TCP_SYNCNT): 1 to 127. */
+  SUBFLOWS_SUBFLOW_OPTION_SYN_COUNT = 15,
+  /**
+   * The amount of unsent data below which the subflow accepts more, in bytes
+   * (TCP_NOTSENT_LOWAT): 0 to 4294967295. 0 is the setting `net.ipv4.tcp_notsent_lowat`.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_NOT_SENT_LOW_WATER = 16,
+  /**
+   * The largest receive window to announce, in bytes (TCP_WINDOW_CLAMP): 1 to 2147483647. The
+   * kernel raises a small number to its minimum.
+   */
+  SUBFLOWS_SUBFLOW_OPTION_WINDOW_CLAMP = 17,
 };
 
 /** The kinds of error. A function that fails returns the negative number. */
@@ -869,6 +959,96 @@ struct subflows_capability {
   uint8_t reserved_1[7];
 };
 
+/** The options of one subflow. An option is absent if this process cannot read it. */
+struct subflows_option_values {
+  /** Bit mask of the optional members that are set: SUBFLOWS_OPTION_VALUES_HAS_*. */
+  uint64_t present;
+  /**
+   * The rate to which sending is limited; 4294967295 for no limit. In bytes per second. Present
+   * if SUBFLOWS_OPTION_VALUES_HAS_MAX_PACING_RATE is set.
+   */
+  uint64_t max_pacing_rate;
+  /** The mark of its packets. Present if SUBFLOWS_OPTION_VALUES_HAS_MARK is set. */
+  uint32_t mark;
+  /**
+   * The priority of its packets in the queues of this host. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_PRIORITY is set.
+   */
+  uint32_t priority;
+  /**
+   * How long sent data may stay unacknowledged; 0 for the kernel's default. In milliseconds.
+   * Present if SUBFLOWS_OPTION_VALUES_HAS_USER_TIMEOUT_MS is set.
+   */
+  uint32_t user_timeout_ms;
+  /**
+   * How long the subflow is idle before the first probe, in seconds. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_IDLE_S is set.
+   */
+  uint32_t keepalive_idle_s;
+  /**
+   * The time between two probes, in seconds. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_INTERVAL_S is set.
+   */
+  uint32_t keepalive_interval_s;
+  /**
+   * How many probes may stay unanswered. Present if SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_COUNT
+   * is set.
+   */
+  uint32_t keepalive_count;
+  /**
+   * The size of the send buffer, with what the kernel adds for itself. In bytes. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_SEND_BUFFER is set.
+   */
+  uint32_t send_buffer;
+  /**
+   * The size of the receive buffer, with what the kernel adds for itself. In bytes. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_RECEIVE_BUFFER is set.
+   */
+  uint32_t receive_buffer;
+  /**
+   * The size of the segments that are sent now. In bytes. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_MAX_SEGMENT is set.
+   */
+  uint32_t max_segment;
+  /**
+   * How many times the first segment is sent again. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_SYN_COUNT is set.
+   */
+  uint32_t syn_count;
+  /**
+   * The amount of unsent data below which the subflow accepts more. In bytes. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_NOT_SENT_LOW_WATER is set.
+   */
+  uint32_t not_sent_low_water;
+  /**
+   * The largest receive window to announce. In bytes. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_WINDOW_CLAMP is set.
+   */
+  uint32_t window_clamp;
+  /**
+   * The name of the congestion control. Present if SUBFLOWS_OPTION_VALUES_HAS_CONGESTION_CONTROL
+   * is set.
+   */
+  char congestion_control[16];
+  /**
+   * The byte in the IP header: TOS of IPv4, traffic class of IPv6. Present if
+   * SUBFLOWS_OPTION_VALUES_HAS_TRAFFIC_CLASS is set.
+   */
+  uint8_t traffic_class;
+  /**
+   * Whether the kernel probes an idle subflow. Present if SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE
+   * is set.
+   */
+  bool keepalive;
+  /**
+   * Whether small segments are sent at once. Present if SUBFLOWS_OPTION_VALUES_HAS_NO_DELAY is
+   * set.
+   */
+  bool no_delay;
+  /** Zero. */
+  uint8_t reserved_1[5];
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1531,6 +1711,119 @@ int subflows_capabilities_next(struct subflows_capabilities *capabilities,
 
 /** Closes the handle. Does nothing if it is NULL. */
 void subflows_capabilities_close(struct subflows_capabilities *capabilities);
+
+/**
+ * Sets an option of one subflow, and of no other.
+ *
+ * A BPF program does it, which the library contains and loads at the first call. The ids are those
+ * that subflows_list() reports. If the same option is later set on the socket, the kernel sets it
+ * on every subflow again. Subflows that are opened later do not inherit it.
+ *
+ * The kernel has no index of its sockets for this: a call walks all TCP sockets of the network
+ * namespace until it meets the subflow, which takes about a millisecond. Another program that keeps
+ * one of these sockets locked delays the call by at most 5 s.
+ *
+ * `option` is an enum subflows_subflow_option. `value` points to what the option requires: a bool,
+ * uint32_t or uint64_t for a number or a switch, and the letters for a name; `size` is its size.
+ *
+ * Returns 0, or a negative error: the remedy has those that it accepts.
+ * - SUBFLOWS_E_NOT_PERMITTED without the capabilities, in a user namespace, or if a policy denies
+ *   bpf(2).
+ * - SUBFLOWS_E_UNSUPPORTED if this kernel cannot do it, or not with this option.
+ * - SUBFLOWS_E_NO_SUCH_SUBFLOW if no live subflow has that id; SUBFLOWS_E_CLOSED if the connection
+ *   has ended; SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback; SUBFLOWS_E_OTHER_NAMESPACE
+ *   from another network namespace.
+ * - SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY if other programs keep TCP sockets locked.
+ *
+ * Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
+ * module `tcp_diag`.
+ */
+int subflows_set_option(int fd, uint32_t id, int option, const void *value, size_t size);
+
+/**
+ * Gets an option of one subflow.
+ *
+ * The congestion control, the maximum pacing rate, the traffic class and the sizes of the buffers
+ * require no privilege, and the mark requires `CAP_NET_ADMIN` only. The others are read as
+ * subflows_set_option() sets them.
+ *
+ * `option` is an enum subflows_subflow_option. `value` receives a bool, uint32_t or uint64_t, as
+ * `size` says, or a name that ends with a zero, for which 16 bytes are enough.
+ *
+ * Returns 0, or a negative error: As subflows_set_option().
+ *
+ * Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 6.1 or
+ * newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`.
+ */
+int subflows_get_option(int fd, uint32_t id, int option, void *value, size_t size);
+
+/**
+ * Gets every option of one subflow at once, as far as this process can read them.
+ *
+ * Without the privilege, and on kernels that lack what subflows_set_option() requires, most are
+ * absent.
+ *
+ * Absent members have no bit in `present`.
+ *
+ * Fills `option_values`, of `size` bytes, and returns 0, or a negative error:
+ * SUBFLOWS_E_NO_SUCH_SUBFLOW if no live subflow has that id; SUBFLOWS_E_CLOSED if the connection
+ * has ended; SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback; SUBFLOWS_E_OTHER_NAMESPACE from
+ * another network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel has no `tcp_diag`;
+ * SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY if other programs keep TCP sockets locked.
+ *
+ * Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 5.16 or
+ * newer, with the module `tcp_diag`.
+ */
+int subflows_options(int fd,
+                     uint32_t id,
+                     struct subflows_option_values *option_values,
+                     size_t size);
+
+/**
+ * Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40
+ * bytes.
+ *
+ * The kernel lets BPF programs set only some options.
+ *
+ * `value` points to the `size` bytes that setsockopt(2) would take.
+ *
+ * Returns 0, or a negative error: As subflows_set_option().
+ *
+ * Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
+ * module `tcp_diag`.
+ */
+int subflows_set_raw_option(int fd,
+                            uint32_t id,
+                            uint32_t level,
+                            uint32_t number,
+                            const void *value,
+                            size_t size);
+
+/**
+ * Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
+ *
+ * The length is exactly that of the option, 1 to 40 bytes.
+ *
+ * `value` receives `length` bytes; `size` is the room there.
+ *
+ * Returns 0, or a negative error: As subflows_set_option().
+ *
+ * Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
+ * module `tcp_diag`.
+ */
+int subflows_get_raw_option(int fd,
+                            uint32_t id,
+                            uint32_t level,
+                            uint32_t number,
+                            uint32_t length,
+                            void *value,
+                            size_t size);
+
+/**
+ * Returns the name of an enum subflows_subflow_option: "MaxPacingRate". Never NULL; "Unknown" for other
+ * numbers.
+ */
+const char *subflows_subflow_option_name(int option);
 
 #ifdef __cplusplus
 }  // extern "C"

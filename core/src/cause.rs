@@ -70,6 +70,63 @@ causes! {
         "Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control of the connection before it \
          connects.";
 
+    // Options of a single subflow, by BPF.
+
+    NO_BPF = Unsupported, "this kernel has no bpf(2), or a filter of system calls hides it",
+        "Use a kernel with CONFIG_BPF_SYSCALL, or allow bpf(2) in the seccomp filter \
+         (SystemCallFilter=bpf in a systemd service).";
+    NO_BTF = Unsupported,
+        "the file /sys/kernel/btf/vmlinux, which BPF iterators require, does not exist",
+        "Use a kernel with CONFIG_DEBUG_INFO_BTF, and mount /sys in a container.";
+    NO_TCP_ITERATOR = Unsupported,
+        "this kernel has no BPF iterator that can change the options of TCP sockets",
+        "Use Linux 6.1 or newer, with CONFIG_BPF_SYSCALL and CONFIG_DEBUG_INFO_BTF.";
+    /// The kernel has a list of options for BPF, which grows.
+    NOT_FOR_BPF = Unsupported,
+        "this kernel does not let BPF programs get or set this option, or the option has another length",
+        "Use Linux 6.1 or newer, or set the option on the socket, for all subflows: setsockopt(2).";
+    NO_CLASS_OF_MAPPED = Unsupported,
+        "this kernel lets no BPF program get or set the TOS of an IPv4 subflow of an IPv6 socket",
+        "Use a newer kernel (6.18 does), connect to the IPv4 address by an IPv4 socket, or set IP_TOS on the \
+         socket, for all subflows.";
+    NO_CAP_BPF = NotPermitted, "this process lacks CAP_BPF",
+        "Run the program with CAP_BPF and CAP_PERFMON: as root, in a service with \
+         AmbientCapabilities=CAP_BPF CAP_PERFMON, or by \
+         setpriv --inh-caps +bpf,+perfmon --ambient-caps +bpf,+perfmon.";
+    NO_CAP_PERFMON = NotPermitted, "this process lacks CAP_PERFMON",
+        "Run the program with CAP_BPF and CAP_PERFMON: as root, in a service with \
+         AmbientCapabilities=CAP_BPF CAP_PERFMON, or by \
+         setpriv --inh-caps +bpf,+perfmon --ambient-caps +bpf,+perfmon.";
+    NO_CAP_BPF_AND_PERFMON = NotPermitted, "this process lacks CAP_BPF and CAP_PERFMON",
+        "Run the program with CAP_BPF and CAP_PERFMON: as root, in a service with \
+         AmbientCapabilities=CAP_BPF CAP_PERFMON, or by \
+         setpriv --inh-caps +bpf,+perfmon --ambient-caps +bpf,+perfmon.";
+    /// The kernel checks both capabilities in the host's user namespace.
+    BPF_IN_USER_NAMESPACE = NotPermitted,
+        "CAP_BPF and CAP_PERFMON of this user namespace do not extend to BPF programs",
+        "Run the program with CAP_BPF and CAP_PERFMON outside the user namespace (as root of the host, \
+         or in a container without --userns).";
+    /// By seccomp, SELinux or AppArmor.
+    BPF_DENIED = NotPermitted,
+        "a security policy denies bpf(2) to a process that has CAP_BPF and CAP_PERFMON",
+        "Allow bpf(2) in the policy (seccomp, SELinux, AppArmor): Docker's filter allows it with \
+         --cap-add BPF --cap-add PERFMON; see the denials in dmesg.";
+    WALKER_DENIED = NotPermitted,
+        "a security policy denies a system call that options of a subflow require (clone)",
+        "Allow clone(2) with CLONE_VM, CLONE_FILES and CLONE_PIDFD in the seccomp filter.";
+    NO_WALKER = Os,
+        "the limit of processes is reached, and options of a subflow require one more",
+        "Raise the limit: ulimit -u, or TasksMax= in a systemd service.";
+    LOCKED_SOCKET = TimedOut,
+        "another program kept one of its TCP sockets locked for the whole 5 s, which stops the search for \
+         the subflow in the kernel's table",
+        "Call again when that program goes on: it is stopped in the middle of a system call on a socket \
+         (state D of ps -eo stat,wchan,pid,cmd), often by a page fault on a slow or malicious file system.";
+    LOCKED_SOCKETS = Busy,
+        "16 earlier calls of this process still wait for TCP sockets that other programs keep locked",
+        "End the programs that are stopped in a system call on a socket: state D of \
+         ps -eo stat,wchan,pid,cmd.";
+
     // The path manager.
 
     NO_PATH_MANAGER = Unsupported, "the kernel's path manager does not answer",

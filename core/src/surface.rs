@@ -3,7 +3,7 @@
 use crate::table::{EnumerationTable, Operation, OptionsTable, RecordTable};
 use crate::verb::{
     addresses, announce, capabilities, close, connect, connections, details, events, info, list,
-    listen, open, set_backup, socket, status, take_control, upgrade,
+    listen, open, set_backup, socket, status, subflow_option, take_control, upgrade,
 };
 
 /// Every operation, in the order in which a program usually needs them. Every language has all.
@@ -20,6 +20,11 @@ pub const OPERATIONS: &[Operation] = &[
     open::OPEN,
     close::CLOSE,
     set_backup::SET_BACKUP,
+    subflow_option::SET_OPTION,
+    subflow_option::GET_OPTION,
+    subflow_option::OPTIONS,
+    subflow_option::SET_RAW_OPTION,
+    subflow_option::GET_RAW_OPTION,
     announce::ANNOUNCE,
     addresses::ADDRESSES,
     events::EVENTS,
@@ -38,6 +43,7 @@ pub const RECORDS: &[RecordTable] = &[
     crate::Event::TABLE,
     crate::Connection::TABLE,
     crate::Capability::TABLE,
+    crate::OptionValues::TABLE,
 ];
 
 /// Every options struct.
@@ -56,4 +62,5 @@ pub const ENUMERATIONS: &[EnumerationTable] = &[
     crate::PathManager::TABLE,
     crate::SubflowState::TABLE,
     crate::EventKind::TABLE,
+    crate::SubflowOption::TABLE,
 ];

@@ -45,6 +45,8 @@ pub enum Type {
     Address,
     /// A span of time.
     Duration,
+    /// A number, true or false, or text, as an option of a subflow requires.
+    OptionValue,
     /// A socket of the language, borrowed for the call.
     Socket,
     /// A stream socket that the library created and that the caller owns.
@@ -178,6 +180,10 @@ pub enum Privilege {
     NetAdmin,
     /// None, unless the option `control` is set.
     NetAdminForControl,
+    /// `CAP_BPF` and `CAP_PERFMON`, outside of user namespaces.
+    Bpf,
+    /// As `Bpf`, for what the kernel does not report to every process.
+    BpfForMost,
 }
 
 /// The description of a public function.

@@ -26,6 +26,7 @@ mod converted;
 mod error;
 mod events;
 mod open;
+mod option;
 mod socket;
 mod version;
 

@@ -166,6 +166,57 @@ pub enum subflows_event_kind {
     SUBFLOWS_EVENT_KIND_LOST = 255,
 }
 
+/// An option of a single subflow. The ranges are those that the library accepts; the kernel may
+/// narrow them further.
+#[repr(C)]
+pub enum subflows_subflow_option {
+    /// The name of the congestion control (TCP_CONGESTION). Its module has to be loaded.
+    SUBFLOWS_SUBFLOW_OPTION_CONGESTION_CONTROL = 1,
+    /// The mark of the subflow's packets, for routing rules and firewalls (SO_MARK): 0 to
+    /// 4294967295.
+    SUBFLOWS_SUBFLOW_OPTION_MARK = 2,
+    /// The priority of its packets in the queues of this host (SO_PRIORITY): 0 to 4294967295.
+    SUBFLOWS_SUBFLOW_OPTION_PRIORITY = 3,
+    /// The byte in the IP header that asks routers for a service: TOS of IPv4, traffic class of
+    /// IPv6. 0 to 255. The kernel keeps the two lowest bits, which are for congestion notification.
+    /// Older kernels do not let it be set on an IPv4 subflow of an IPv6 socket.
+    SUBFLOWS_SUBFLOW_OPTION_TRAFFIC_CLASS = 4,
+    /// The rate to which sending is limited, in bytes per second (SO_MAX_PACING_RATE): 1 to
+    /// 4294967294, or 4294967295 for no limit.
+    SUBFLOWS_SUBFLOW_OPTION_MAX_PACING_RATE = 5,
+    /// How long sent data may stay unacknowledged before the kernel ends the subflow, in
+    /// milliseconds (TCP_USER_TIMEOUT): 0 to 2147483647. 0 is the kernel's default.
+    SUBFLOWS_SUBFLOW_OPTION_USER_TIMEOUT = 6,
+    /// Whether the kernel probes an idle subflow (SO_KEEPALIVE).
+    SUBFLOWS_SUBFLOW_OPTION_KEEPALIVE = 7,
+    /// How long the subflow is idle before the first probe, in seconds (TCP_KEEPIDLE): 1 to 32767.
+    SUBFLOWS_SUBFLOW_OPTION_KEEPALIVE_IDLE = 8,
+    /// The time between two probes, in seconds (TCP_KEEPINTVL): 1 to 32767.
+    SUBFLOWS_SUBFLOW_OPTION_KEEPALIVE_INTERVAL = 9,
+    /// How many probes may stay unanswered before the kernel ends the subflow (TCP_KEEPCNT): 1 to
+    /// 127.
+    SUBFLOWS_SUBFLOW_OPTION_KEEPALIVE_COUNT = 10,
+    /// The size of the send buffer, in bytes (SO_SNDBUF): 0 to 1073741823. The kernel doubles the
+    /// number that is set, and limits it to `net.core.wmem_max` before.
+    SUBFLOWS_SUBFLOW_OPTION_SEND_BUFFER = 11,
+    /// The size of the receive buffer, in bytes (SO_RCVBUF): 0 to 1073741823. The kernel doubles
+    /// the number that is set, and limits it to `net.core.rmem_max` before.
+    SUBFLOWS_SUBFLOW_OPTION_RECEIVE_BUFFER = 12,
+    /// Whether small segments are sent at once (TCP_NODELAY).
+    SUBFLOWS_SUBFLOW_OPTION_NO_DELAY = 13,
+    /// The largest segment to announce, in bytes (TCP_MAXSEG): 88 to 32767. It acts on a handshake
+    /// only; read on a connected subflow, it is the size of the segments that are sent now.
+    SUBFLOWS_SUBFLOW_OPTION_MAX_SEGMENT = 14,
+    /// How many times the first segment is sent again (TCP_SYNCNT): 1 to 127.
+    SUBFLOWS_SUBFLOW_OPTION_SYN_COUNT = 15,
+    /// The amount of unsent data below which the subflow accepts more, in bytes
+    /// (TCP_NOTSENT_LOWAT): 0 to 4294967295. 0 is the setting `net.ipv4.tcp_notsent_lowat`.
+    SUBFLOWS_SUBFLOW_OPTION_NOT_SENT_LOW_WATER = 16,
+    /// The largest receive window to announce, in bytes (TCP_WINDOW_CLAMP): 1 to 2147483647. The
+    /// kernel raises a small number to its minimum.
+    SUBFLOWS_SUBFLOW_OPTION_WINDOW_CLAMP = 17,
+}
+
 pub const SUBFLOWS_STATUS_HAS_TOKEN: u64 = 1;
 /// The state of a socket at the time of the call.
 #[repr(C)]
@@ -967,6 +1018,134 @@ const _: () = {
     assert!(offset_of!(subflows_capability, is_available) == 40);
     assert!(offset_of!(subflows_capability, reserved_1) == 41);
     assert!(size_of::<subflows_capability>() == 48);
+};
+
+pub const SUBFLOWS_OPTION_VALUES_HAS_MAX_PACING_RATE: u64 = 1;
+pub const SUBFLOWS_OPTION_VALUES_HAS_MARK: u64 = 2;
+pub const SUBFLOWS_OPTION_VALUES_HAS_PRIORITY: u64 = 4;
+pub const SUBFLOWS_OPTION_VALUES_HAS_USER_TIMEOUT_MS: u64 = 8;
+pub const SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_IDLE_S: u64 = 16;
+pub const SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_INTERVAL_S: u64 = 32;
+pub const SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_COUNT: u64 = 64;
+pub const SUBFLOWS_OPTION_VALUES_HAS_SEND_BUFFER: u64 = 128;
+pub const SUBFLOWS_OPTION_VALUES_HAS_RECEIVE_BUFFER: u64 = 256;
+pub const SUBFLOWS_OPTION_VALUES_HAS_MAX_SEGMENT: u64 = 512;
+pub const SUBFLOWS_OPTION_VALUES_HAS_SYN_COUNT: u64 = 1024;
+pub const SUBFLOWS_OPTION_VALUES_HAS_NOT_SENT_LOW_WATER: u64 = 2048;
+pub const SUBFLOWS_OPTION_VALUES_HAS_WINDOW_CLAMP: u64 = 4096;
+pub const SUBFLOWS_OPTION_VALUES_HAS_CONGESTION_CONTROL: u64 = 8192;
+pub const SUBFLOWS_OPTION_VALUES_HAS_TRAFFIC_CLASS: u64 = 16384;
+pub const SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE: u64 = 32768;
+pub const SUBFLOWS_OPTION_VALUES_HAS_NO_DELAY: u64 = 65536;
+/// The options of one subflow. An option is absent if this process cannot read it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_option_values {
+    /// Bit mask of the optional members that are set: SUBFLOWS_OPTION_VALUES_HAS_*.
+    pub present: u64,
+    /// The rate to which sending is limited; 4294967295 for no limit. In bytes per second. Present
+    /// if SUBFLOWS_OPTION_VALUES_HAS_MAX_PACING_RATE is set.
+    pub max_pacing_rate: u64,
+    /// The mark of its packets. Present if SUBFLOWS_OPTION_VALUES_HAS_MARK is set.
+    pub mark: u32,
+    /// The priority of its packets in the queues of this host. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_PRIORITY is set.
+    pub priority: u32,
+    /// How long sent data may stay unacknowledged; 0 for the kernel's default. In milliseconds.
+    /// Present if SUBFLOWS_OPTION_VALUES_HAS_USER_TIMEOUT_MS is set.
+    pub user_timeout_ms: u32,
+    /// How long the subflow is idle before the first probe, in seconds. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_IDLE_S is set.
+    pub keepalive_idle_s: u32,
+    /// The time between two probes, in seconds. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_INTERVAL_S is set.
+    pub keepalive_interval_s: u32,
+    /// How many probes may stay unanswered. Present if SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_COUNT
+    /// is set.
+    pub keepalive_count: u32,
+    /// The size of the send buffer, with what the kernel adds for itself. In bytes. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_SEND_BUFFER is set.
+    pub send_buffer: u32,
+    /// The size of the receive buffer, with what the kernel adds for itself. In bytes. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_RECEIVE_BUFFER is set.
+    pub receive_buffer: u32,
+    /// The size of the segments that are sent now. In bytes. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_MAX_SEGMENT is set.
+    pub max_segment: u32,
+    /// How many times the first segment is sent again. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_SYN_COUNT is set.
+    pub syn_count: u32,
+    /// The amount of unsent data below which the subflow accepts more. In bytes. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_NOT_SENT_LOW_WATER is set.
+    pub not_sent_low_water: u32,
+    /// The largest receive window to announce. In bytes. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_WINDOW_CLAMP is set.
+    pub window_clamp: u32,
+    /// The name of the congestion control. Present if SUBFLOWS_OPTION_VALUES_HAS_CONGESTION_CONTROL
+    /// is set.
+    pub congestion_control: [c_char; 16],
+    /// The byte in the IP header: TOS of IPv4, traffic class of IPv6. Present if
+    /// SUBFLOWS_OPTION_VALUES_HAS_TRAFFIC_CLASS is set.
+    pub traffic_class: u8,
+    /// Whether the kernel probes an idle subflow. Present if SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE
+    /// is set.
+    pub keepalive: Flag,
+    /// Whether small segments are sent at once. Present if SUBFLOWS_OPTION_VALUES_HAS_NO_DELAY is
+    /// set.
+    pub no_delay: Flag,
+    /// Zero.
+    pub reserved_1: [u8; 5],
+}
+
+impl CStruct<subflows::OptionValues> for subflows_option_values {
+    fn from_record(record: &subflows::OptionValues, strings: &mut StringArena) -> Self {
+        let mut present = Presence::default();
+        subflows_option_values {
+            max_pacing_rate: present.of(0, &record.max_pacing_rate, strings),
+            mark: present.of(1, &record.mark, strings),
+            priority: present.of(2, &record.priority, strings),
+            user_timeout_ms: present.of(3, &record.user_timeout_ms, strings),
+            keepalive_idle_s: present.of(4, &record.keepalive_idle_s, strings),
+            keepalive_interval_s: present.of(5, &record.keepalive_interval_s, strings),
+            keepalive_count: present.of(6, &record.keepalive_count, strings),
+            send_buffer: present.of(7, &record.send_buffer, strings),
+            receive_buffer: present.of(8, &record.receive_buffer, strings),
+            max_segment: present.of(9, &record.max_segment, strings),
+            syn_count: present.of(10, &record.syn_count, strings),
+            not_sent_low_water: present.of(11, &record.not_sent_low_water, strings),
+            window_clamp: present.of(12, &record.window_clamp, strings),
+            congestion_control: present.of(13, &record.congestion_control, strings),
+            traffic_class: present.of(14, &record.traffic_class, strings),
+            keepalive: present.of(15, &record.keepalive, strings),
+            no_delay: present.of(16, &record.no_delay, strings),
+            reserved_1: [0; 5],
+            present: present.0,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_option_values, present) == 0);
+    assert!(offset_of!(subflows_option_values, max_pacing_rate) == 8);
+    assert!(offset_of!(subflows_option_values, mark) == 16);
+    assert!(offset_of!(subflows_option_values, priority) == 20);
+    assert!(offset_of!(subflows_option_values, user_timeout_ms) == 24);
+    assert!(offset_of!(subflows_option_values, keepalive_idle_s) == 28);
+    assert!(offset_of!(subflows_option_values, keepalive_interval_s) == 32);
+    assert!(offset_of!(subflows_option_values, keepalive_count) == 36);
+    assert!(offset_of!(subflows_option_values, send_buffer) == 40);
+    assert!(offset_of!(subflows_option_values, receive_buffer) == 44);
+    assert!(offset_of!(subflows_option_values, max_segment) == 48);
+    assert!(offset_of!(subflows_option_values, syn_count) == 52);
+    assert!(offset_of!(subflows_option_values, not_sent_low_water) == 56);
+    assert!(offset_of!(subflows_option_values, window_clamp) == 60);
+    assert!(offset_of!(subflows_option_values, congestion_control) == 64);
+    assert!(offset_of!(subflows_option_values, traffic_class) == 80);
+    assert!(offset_of!(subflows_option_values, keepalive) == 81);
+    assert!(offset_of!(subflows_option_values, no_delay) == 82);
+    assert!(offset_of!(subflows_option_values, reserved_1) == 83);
+    assert!(size_of::<subflows_option_values>() == 88);
 };
 
 /// Options of subflows_connect().

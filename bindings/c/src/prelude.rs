@@ -1,6 +1,6 @@
 //! What every entry uses.
 
-pub(crate) use std::ffi::{c_char, c_int};
+pub(crate) use std::ffi::{c_char, c_int, c_void};
 pub(crate) use std::mem::MaybeUninit;
 pub(crate) use std::os::fd::{AsRawFd, IntoRawFd};
 

@@ -168,6 +168,7 @@ fn argument(scalar: Scalar, name: &str) -> Vec<String> {
         Scalar::Bool | Scalar::Enum(_) => vec![format!("int {name}")],
         Scalar::Text | Scalar::Name => vec![format!("const char *{name}")],
         Scalar::Duration => vec![format!("int {name}_ms")],
+        Scalar::OptionValue => vec![format!("const void *{name}"), "size_t size".to_owned()],
         Scalar::Address => ["const char *host", "const char *service"].map(str::to_owned).to_vec(),
         Scalar::Ip => {
             vec![format!("const struct sockaddr *{name}"), "socklen_t length".to_owned()]
@@ -182,6 +183,7 @@ fn result(operation: &Operation, function: &Declared) -> Vec<String> {
     let handle = || format!("struct subflows_{name} **{name}");
     match signature::result(operation) {
         Given::Nothing | Given::Socket => Vec::new(),
+        Given::Value(_) => vec!["void *value".to_owned(), "size_t size".to_owned()],
         Given::Record(record) => {
             let record = names::c_record(record.name);
             let out = record.trim_start_matches("subflows_");

@@ -17,6 +17,7 @@ Examples:
   subflows list 4f2a9c01                            the subflows of one connection
   subflows open 4f2a9c01 --interface wwan0 --backup
   subflows set-backup 4f2a9c01 2 no
+  subflows option 4f2a9c01 2 max_pacing_rate 125000
   subflows close 4f2a9c01 1
   subflows demo                                     a demonstration on a network of its own
 
@@ -25,7 +26,8 @@ print it. ID is the number in the first column of `subflows list`.
 
 Privileges: `capabilities` and `connections` require none. The verbs that take a TOKEN borrow the
 socket from the process that holds it. Most systems allow that for your own processes, and require
-root for others. `open`, `close` and `set-backup` also require CAP_NET_ADMIN, which root has.
+root for others. `open`, `close` and `set-backup` also require CAP_NET_ADMIN, and `option` CAP_BPF
+and CAP_PERFMON, which root has.
 
 Exit status:
   0  success

@@ -26,6 +26,9 @@ fn what_makes_no_sense_is_refused() {
         &["open", "1f", "--remote", "example.org:443"],
         &["open", "1f", "--timeout", "5"],
         &["open", "1f", "--local-port", "65536"],
+        &["option", "1f"],
+        &["option", "1f", "1", "frobnication"],
+        &["option", "1f", "1", "mark", "1", "2"],
         &["lab"],
         &["lab", "--", "true"],
         &["lab", "wifi:20parsec"],
@@ -46,9 +49,17 @@ fn what_makes_no_sense_is_refused() {
 fn help_tells_the_codes_and_the_version_is_the_projects() {
     let help = run(&["--help"]).ok();
     assert!(help.contains("Exit status:") && help.contains("not permitted"), "{help}");
-    for verb in
-        ["capabilities", "connections", "list", "open", "close", "set-backup", "lab", "demo"]
-    {
+    for verb in [
+        "capabilities",
+        "connections",
+        "list",
+        "open",
+        "close",
+        "set-backup",
+        "option",
+        "lab",
+        "demo",
+    ] {
         assert!(help.contains(&format!("\n  {verb} ")), "{verb}: {help}");
         assert!(run(&[verb, "--help"]).ok().contains("Usage: subflows"), "{verb}");
     }

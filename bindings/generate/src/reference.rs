@@ -98,6 +98,7 @@ fn kind(ty: &Type) -> String {
         Type::Ip => "IP address".to_owned(),
         Type::Address => "IP address and port".to_owned(),
         Type::Duration => "time".to_owned(),
+        Type::OptionValue => "number, yes or no, text, or bytes".to_owned(),
         Type::Socket => "socket".to_owned(),
         Type::NewSocket => "a new socket".to_owned(),
         Type::Handle(name) => format!("a handle: {name}"),

@@ -35,7 +35,8 @@ pub(crate) fn declared(scalar: Scalar, duration: &'static str) -> &'static str {
         Scalar::Ip => "Ip",
         Scalar::Address => "Address",
         Scalar::Duration => duration,
-        Scalar::Enum(_) => "i32",
+        Scalar::Enum(_) => "Chosen",
+        Scalar::OptionValue => "GivenValue",
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Scalar {
     Duration,
     /// One of a closed list, by the enumeration's name.
     Enum(&'static str),
+    /// The value of an option of a subflow. No record holds one.
+    OptionValue,
 }
 
 /// What a record holds.
@@ -68,6 +70,8 @@ pub enum Given {
     Socket,
     /// A handle, by name.
     Handle(&'static str),
+    /// A value.
+    Value(Scalar),
     /// A record.
     Record(&'static RecordTable),
     /// Any number of records.
@@ -147,6 +151,7 @@ impl Kind {
             Type::Ip => Kind::Value(Scalar::Ip),
             Type::Address => Kind::Value(Scalar::Address),
             Type::Duration => Kind::Value(Scalar::Duration),
+            Type::OptionValue => Kind::Value(Scalar::OptionValue),
             Type::Socket => Kind::Socket,
             Type::NewSocket => Kind::NewSocket,
             Type::Handle(name) => Kind::Handle(name),
@@ -163,6 +168,11 @@ impl Kind {
             },
         }
     }
+}
+
+/// The value of an option occurs as an argument and as a result only.
+pub fn no_place_for_values() -> ! {
+    panic!("core's tables use the value of an option as a field or in options")
 }
 
 /// Core's tables contradict themselves.
@@ -220,6 +230,7 @@ pub fn result(operation: &Operation) -> Given {
         Kind::Handle(name) => Given::Handle(name),
         Kind::Record(table) => Given::Record(table),
         Kind::List(table) => Given::List(table),
+        Kind::Value(scalar @ Scalar::OptionValue) => Given::Value(scalar),
         _ => misplaced(&operation.result, "a result"),
     }
 }

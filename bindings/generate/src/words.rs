@@ -180,6 +180,8 @@ pub fn requirements(operation: &Operation) -> (String, String) {
         Privilege::Nothing => "no privilege",
         Privilege::NetAdmin => "`CAP_NET_ADMIN`",
         Privilege::NetAdminForControl => "no privilege; `CAP_NET_ADMIN` with `control`",
+        Privilege::Bpf => "`CAP_BPF` and `CAP_PERFMON`",
+        Privilege::BpfForMost => "`CAP_BPF` and `CAP_PERFMON`, except for some options",
     };
     let joined = |first: &str, between: &str, second: &str| match second {
         "" => first.to_owned(),

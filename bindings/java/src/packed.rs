@@ -131,7 +131,8 @@ encode_numbers!(
     subflows::State,
     subflows::PathManager,
     subflows::SubflowState,
-    subflows::EventKind
+    subflows::EventKind,
+    subflows::SubflowOption
 );
 
 impl Encode for String {

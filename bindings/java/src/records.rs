@@ -155,6 +155,29 @@ impl Row for subflows::Capability {
     }
 }
 
+impl Row for subflows::OptionValues {
+    const WIDTH: usize = 18;
+    fn write(&self, words: &mut Packed, at: usize) {
+        words.maybe(at, 0, at + 1, &self.congestion_control);
+        words.maybe(at, 1, at + 2, &self.mark);
+        words.maybe(at, 2, at + 3, &self.priority);
+        words.maybe(at, 3, at + 4, &self.traffic_class);
+        words.maybe(at, 4, at + 5, &self.max_pacing_rate);
+        words.maybe(at, 5, at + 6, &self.user_timeout_ms);
+        words.maybe(at, 6, at + 7, &self.keepalive);
+        words.maybe(at, 7, at + 8, &self.keepalive_idle_s);
+        words.maybe(at, 8, at + 9, &self.keepalive_interval_s);
+        words.maybe(at, 9, at + 10, &self.keepalive_count);
+        words.maybe(at, 10, at + 11, &self.send_buffer);
+        words.maybe(at, 11, at + 12, &self.receive_buffer);
+        words.maybe(at, 12, at + 13, &self.no_delay);
+        words.maybe(at, 13, at + 14, &self.max_segment);
+        words.maybe(at, 14, at + 15, &self.syn_count);
+        words.maybe(at, 15, at + 16, &self.not_sent_low_water);
+        words.maybe(at, 16, at + 17, &self.window_clamp);
+    }
+}
+
 impl TryFrom<&PackedOptions> for subflows::Connect {
     type Error = crate::error::Failure;
     fn try_from(given: &PackedOptions) -> Result<Self, Self::Error> {

@@ -8,9 +8,9 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use subflows::KernelName;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 use subflows::table::Reflect;
+use subflows::{KernelName, OptionValue, SubflowOption};
 
 /// Core's value as a Python object.
 pub(crate) trait ToPy {
@@ -99,7 +99,57 @@ macro_rules! enumerations {
         }
     )* };
 }
-enumerations!(State, PathManager, SubflowState, EventKind);
+enumerations!(State, PathManager, SubflowState, EventKind, SubflowOption);
+
+/// Bytes of a raw option are bytes in Python.
+impl ToPy for OptionValue {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            OptionValue::Number(number) => number.into_bound_py_any(py),
+            OptionValue::Switch(on) => on.into_bound_py_any(py),
+            OptionValue::Name(name) => name.into_bound_py_any(py),
+            OptionValue::Bytes(bytes) => Ok(PyBytes::new(py, bytes).into_any()),
+        }
+    }
+}
+
+/// The value of an option of a subflow.
+pub(crate) struct GivenValue(pub(crate) OptionValue);
+
+impl FromPyObject<'_, '_> for GivenValue {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<GivenValue> {
+        // A bool is an int, too.
+        if given.is_instance_of::<PyBool>() {
+            return Ok(GivenValue(given.extract::<bool>()?.into()));
+        }
+        if given.is_instance_of::<PyInt>() {
+            // Core names the range of the option.
+            return Ok(GivenValue(given.extract::<u64>().unwrap_or(u64::MAX).into()));
+        }
+        if let Ok(bytes) = given.cast::<PyBytes>() {
+            return Ok(GivenValue(bytes.as_bytes().into()));
+        }
+        Ok(GivenValue(given.extract::<String>()?.into()))
+    }
+}
+
+/// An option of a subflow: a member of the enumeration, its number, or its name in small letters.
+pub(crate) struct Chosen(pub(crate) SubflowOption);
+
+impl FromPyObject<'_, '_> for Chosen {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Chosen> {
+        let found = match given.extract::<i32>() {
+            Ok(number) => SubflowOption::from_number(number),
+            Err(_) => SubflowOption::from_key(&given.extract::<String>()?),
+        };
+        let wrong = || PyValueError::new_err(format!("{} is not an option of a subflow", *given));
+        found.map(Chosen).ok_or_else(wrong)
+    }
+}
 
 /// The caller's socket: any object with `fileno()`, or a number. It is borrowed for the call.
 #[derive(Clone, Copy)]

@@ -843,6 +843,131 @@ impl ToPy for subflows::Capability {
     }
 }
 
+/// The options of one subflow. An option is absent if this process cannot read it.
+#[pyclass(frozen, eq, module = "subflows")]
+#[derive(Clone, PartialEq)]
+pub struct OptionValues(pub(crate) subflows::OptionValues);
+
+#[pymethods]
+impl OptionValues {
+    /// The name of the congestion control.
+    #[getter]
+    fn congestion_control<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.congestion_control.to_py(py)
+    }
+
+    /// The mark of its packets.
+    #[getter]
+    fn mark<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.mark.to_py(py)
+    }
+
+    /// The priority of its packets in the queues of this host.
+    #[getter]
+    fn priority<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.priority.to_py(py)
+    }
+
+    /// The byte in the IP header: TOS of IPv4, traffic class of IPv6.
+    #[getter]
+    fn traffic_class<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.traffic_class.to_py(py)
+    }
+
+    /// The rate to which sending is limited; 4294967295 for no limit. In bytes per second.
+    #[getter]
+    fn max_pacing_rate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.max_pacing_rate.to_py(py)
+    }
+
+    /// How long sent data may stay unacknowledged; 0 for the kernel's default. In milliseconds.
+    #[getter]
+    fn user_timeout_ms<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.user_timeout_ms.to_py(py)
+    }
+
+    /// Whether the kernel probes an idle subflow.
+    #[getter]
+    fn keepalive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.keepalive.to_py(py)
+    }
+
+    /// How long the subflow is idle before the first probe, in seconds.
+    #[getter]
+    fn keepalive_idle_s<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.keepalive_idle_s.to_py(py)
+    }
+
+    /// The time between two probes, in seconds.
+    #[getter]
+    fn keepalive_interval_s<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.keepalive_interval_s.to_py(py)
+    }
+
+    /// How many probes may stay unanswered.
+    #[getter]
+    fn keepalive_count<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.keepalive_count.to_py(py)
+    }
+
+    /// The size of the send buffer, with what the kernel adds for itself. In bytes.
+    #[getter]
+    fn send_buffer<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.send_buffer.to_py(py)
+    }
+
+    /// The size of the receive buffer, with what the kernel adds for itself. In bytes.
+    #[getter]
+    fn receive_buffer<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.receive_buffer.to_py(py)
+    }
+
+    /// Whether small segments are sent at once.
+    #[getter]
+    fn no_delay<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.no_delay.to_py(py)
+    }
+
+    /// The size of the segments that are sent now. In bytes.
+    #[getter]
+    fn max_segment<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.max_segment.to_py(py)
+    }
+
+    /// How many times the first segment is sent again.
+    #[getter]
+    fn syn_count<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.syn_count.to_py(py)
+    }
+
+    /// The amount of unsent data below which the subflow accepts more. In bytes.
+    #[getter]
+    fn not_sent_low_water<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.not_sent_low_water.to_py(py)
+    }
+
+    /// The largest receive window to announce. In bytes.
+    #[getter]
+    fn window_clamp<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.window_clamp.to_py(py)
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent(slf.as_any(), "OptionValues", &fields_of(&slf.get().0))
+    }
+
+    /// The fields as a dictionary; records in it become dictionaries as well.
+    fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        asdict(slf.as_any(), &fields_of(&slf.get().0))
+    }
+}
+
+impl ToPy for subflows::OptionValues {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(Bound::new(py, OptionValues(self.clone()))?.into_any())
+    }
+}
+
 /// Adds every class to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Status>()?;
@@ -853,5 +978,6 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Event>()?;
     module.add_class::<Connection>()?;
     module.add_class::<Capability>()?;
+    module.add_class::<OptionValues>()?;
     Ok(())
 }

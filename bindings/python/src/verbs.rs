@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use crate::announce::Announced;
 use crate::connect::Connecting;
-use crate::convert::{Address, Ip, Parts, Remotes, Sock, seconds};
+use crate::convert::{Address, Chosen, GivenValue, Ip, Parts, Remotes, Sock, ToPy, seconds};
 use crate::error::OrRaise;
 use crate::events::Events;
 use crate::open::Opening;
@@ -456,6 +456,154 @@ fn set_backup(py: Python<'_>, sock: Sock, id: u32, backup: bool) -> PyResult<()>
     ::subflows::set_backup(&sock, id, backup).or_raise(py)
 }
 
+/// Sets an option of one subflow, and of no other.
+///
+/// A BPF program does it, which the library contains and loads at the first call. The ids are those
+/// that `list` reports. If the same option is later set on the socket, the kernel sets it on every
+/// subflow again. Subflows that are opened later do not inherit it.
+///
+/// The kernel has no index of its sockets for this: a call walks all TCP sockets of the network
+/// namespace until it meets the subflow, which takes about a millisecond. Another program that
+/// keeps one of these sockets locked delays the call by at most 5 s.
+///
+/// Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
+/// module `tcp_diag`.
+///
+/// Raises:
+///
+/// the remedy has those that it accepts.
+///
+/// - `NotPermittedError` without the capabilities, in a user namespace, or if a policy denies
+///   bpf(2).
+/// - `UnsupportedError` if this kernel cannot do it, or not with this option.
+/// - `NoSuchSubflowError` if no live subflow has that id; `ClosedError` if the connection has
+///   ended; `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another
+///   network namespace.
+/// - `TimedOutError` and `BusyError` if other programs keep TCP sockets locked.
+///
+/// - `option`: a `SubflowOption`, or its name: `"mark"`.
+/// - `value`: an int, a bool or a str, as the option requires.
+///
+/// >>> if any(c.name == "options" and c.is_available for c in subflows.capabilities()):
+/// ...     subflows.set_option(sock, 1, subflows.SubflowOption.MARK, 42)
+#[pyfunction]
+#[pyo3(signature = (sock, id, option, value))]
+fn set_option(
+    py: Python<'_>,
+    sock: Sock,
+    id: u32,
+    option: Chosen,
+    value: GivenValue,
+) -> PyResult<()> {
+    py.detach(|| ::subflows::set_option(&sock, id, option.0, value.0)).or_raise(py)
+}
+
+/// Gets an option of one subflow.
+///
+/// The congestion control, the maximum pacing rate, the traffic class and the sizes of the buffers
+/// require no privilege, and the mark requires `CAP_NET_ADMIN` only. The others are read as
+/// `set_option` sets them.
+///
+/// Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 6.1 or
+/// newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`.
+///
+/// Raises:
+///
+/// As `set_option`.
+///
+/// - `option`: a `SubflowOption`, or its name: `"mark"`.
+///
+/// >>> subflows.get_option(sock, 1, "max_pacing_rate")
+/// 4294967295
+#[pyfunction]
+#[pyo3(signature = (sock, id, option))]
+fn get_option(py: Python<'_>, sock: Sock, id: u32, option: Chosen) -> PyResult<Bound<'_, PyAny>> {
+    py.detach(|| ::subflows::get_option(&sock, id, option.0)).or_raise(py)?.to_py(py)
+}
+
+/// Gets every option of one subflow at once, as far as this process can read them.
+///
+/// Without the privilege, and on kernels that lack what `set_option` requires, most are absent.
+///
+/// Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 5.16
+/// or newer, with the module `tcp_diag`.
+///
+/// Raises:
+///
+/// `NoSuchSubflowError` if no live subflow has that id; `ClosedError` if the connection has ended;
+/// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`; `TimedOutError` and `BusyError`
+/// if other programs keep TCP sockets locked.
+///
+/// >>> subflows.options(sock, 1).max_pacing_rate
+/// 4294967295
+#[pyfunction]
+#[pyo3(signature = (sock, id))]
+fn options(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::OptionValues> {
+    py.detach(|| ::subflows::options(&sock, id)).or_raise(py).map(records::OptionValues)
+}
+
+/// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40
+/// bytes.
+///
+/// The kernel lets BPF programs set only some options.
+///
+/// Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
+/// module `tcp_diag`.
+///
+/// Raises:
+///
+/// As `set_option`.
+///
+/// - `value`: the bytes that `setsockopt` would take.
+///
+/// >>> import socket
+/// >>> if any(c.name == "options" and c.is_available for c in subflows.capabilities()):
+/// ...     subflows.set_raw_option(sock, 1, socket.SOL_SOCKET, socket.SO_MARK, bytes([42, 0, 0, 0]))
+#[pyfunction]
+#[pyo3(signature = (sock, id, level, number, value))]
+fn set_raw_option(
+    py: Python<'_>,
+    sock: Sock,
+    id: u32,
+    level: u32,
+    number: u32,
+    value: GivenValue,
+) -> PyResult<()> {
+    py.detach(|| ::subflows::set_raw_option(&sock, id, level, number, value.0)).or_raise(py)
+}
+
+/// Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
+///
+/// The length is exactly that of the option, 1 to 40 bytes.
+///
+/// Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
+/// module `tcp_diag`.
+///
+/// Raises:
+///
+/// As `set_option`.
+///
+/// Returns `bytes`.
+///
+/// >>> import socket
+/// >>> if any(c.name == "options" and c.is_available for c in subflows.capabilities()):
+/// ...     assert len(subflows.get_raw_option(sock, 1, socket.SOL_SOCKET, socket.SO_MARK, 4)) == 4
+#[pyfunction]
+#[pyo3(signature = (sock, id, level, number, length))]
+fn get_raw_option(
+    py: Python<'_>,
+    sock: Sock,
+    id: u32,
+    level: u32,
+    number: u32,
+    length: u32,
+) -> PyResult<Bound<'_, PyAny>> {
+    py.detach(|| ::subflows::get_raw_option(&sock, id, level, number, length))
+        .or_raise(py)?
+        .to_py(py)
+}
+
 /// Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
 ///
 /// The result owns the announcement. When it is closed or dropped, the address is withdrawn and the
@@ -697,6 +845,11 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(open, module)?)?;
     module.add_function(wrap_pyfunction!(close, module)?)?;
     module.add_function(wrap_pyfunction!(set_backup, module)?)?;
+    module.add_function(wrap_pyfunction!(set_option, module)?)?;
+    module.add_function(wrap_pyfunction!(get_option, module)?)?;
+    module.add_function(wrap_pyfunction!(options, module)?)?;
+    module.add_function(wrap_pyfunction!(set_raw_option, module)?)?;
+    module.add_function(wrap_pyfunction!(get_raw_option, module)?)?;
     module.add_function(wrap_pyfunction!(announce, module)?)?;
     module.add_function(wrap_pyfunction!(addresses, module)?)?;
     module.add_function(wrap_pyfunction!(events, module)?)?;

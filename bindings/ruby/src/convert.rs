@@ -7,7 +7,7 @@ use std::time::Duration;
 use magnus::{
     Error, Integer, IntoValue, RArray, RClass, RFile, RString, Ruby, TryConvert, Value, prelude::*,
 };
-use subflows::KernelName;
+use subflows::{KernelName, OptionValue, SubflowOption};
 
 use crate::error::{argument_error, type_error};
 
@@ -59,7 +59,57 @@ macro_rules! enumerations {
         }
     )* };
 }
-enumerations!(State, PathManager, SubflowState, EventKind);
+enumerations!(State, PathManager, SubflowState, EventKind, SubflowOption);
+
+/// Bytes of a raw option are a binary String.
+impl ToRuby for OptionValue {
+    fn to_ruby(&self, ruby: &Ruby) -> Result<Value, Error> {
+        match self {
+            OptionValue::Number(number) => number.to_ruby(ruby),
+            OptionValue::Switch(on) => on.to_ruby(ruby),
+            OptionValue::Name(name) => name.to_ruby(ruby),
+            OptionValue::Bytes(bytes) => Ok(ruby.str_from_slice(bytes).into_value_with(ruby)),
+        }
+    }
+}
+
+/// The value of an option of a subflow: an Integer, true, false, a String or a Symbol.
+pub(crate) struct GivenValue(pub(crate) OptionValue);
+
+impl TryConvert for GivenValue {
+    fn try_convert(given: Value) -> Result<GivenValue, Error> {
+        let ruby = Ruby::get_with(given);
+        if given.is_kind_of(ruby.class_true_class()) || given.is_kind_of(ruby.class_false_class()) {
+            return Ok(GivenValue(given.to_bool().into()));
+        }
+        if let Some(number) = Integer::from_value(given) {
+            // Core names the range of the option.
+            return Ok(GivenValue(number.to_u64().unwrap_or(u64::MAX).into()));
+        }
+        if let Some(text) = RString::from_value(given) {
+            // SAFETY: the bytes are copied before Ruby runs again.
+            let bytes = unsafe { text.as_slice() };
+            return Ok(GivenValue(match std::str::from_utf8(bytes) {
+                Ok(name) => name.into(),
+                Err(_) => bytes.into(),
+            }));
+        }
+        Ok(GivenValue(given.funcall::<_, _, String>("to_s", ())?.into()))
+    }
+}
+
+/// An option of a subflow: a Symbol such as :mark.
+pub(crate) struct Chosen(pub(crate) SubflowOption);
+
+impl TryConvert for Chosen {
+    fn try_convert(given: Value) -> Result<Chosen, Error> {
+        let name: String = given.funcall("to_s", ())?;
+        let wrong = || {
+            argument_error(&Ruby::get_with(given), format!("{name} is not an option of a subflow"))
+        };
+        SubflowOption::from_key(&name).map(Chosen).ok_or_else(wrong)
+    }
+}
 
 /// An Addrinfo, made from the bytes of a `sockaddr`.
 fn addrinfo(ruby: &Ruby, address: SocketAddr, kind: i32) -> Result<Value, Error> {

@@ -124,4 +124,23 @@ records! {
         cause,
         remedy,
     }
+    OptionValues = "Subflows::OptionValues" {
+        congestion_control,
+        mark,
+        priority,
+        traffic_class,
+        max_pacing_rate,
+        user_timeout_ms,
+        keepalive,
+        keepalive_idle_s,
+        keepalive_interval_s,
+        keepalive_count,
+        send_buffer,
+        receive_buffer,
+        no_delay,
+        max_segment,
+        syn_count,
+        not_sent_low_water,
+        window_clamp,
+    }
 }

@@ -5,7 +5,7 @@ use magnus::{Error, Object, RModule, Ruby, Value, function};
 
 use crate::announce::Announced;
 use crate::connect::Connecting;
-use crate::convert::{Address, Ip, Remotes, Seconds, Sock};
+use crate::convert::{Address, Chosen, GivenValue, Ip, Remotes, Seconds, Sock, ToRuby};
 use crate::error::OrRaise;
 use crate::events::Events;
 use crate::gvl::without_gvl;
@@ -104,6 +104,48 @@ fn set_backup(ruby: &Ruby, sock: Sock, id: u32, backup: bool) -> Result<(), Erro
     ::subflows::set_backup(&sock, id, backup).or_raise(ruby)
 }
 
+fn set_option(
+    ruby: &Ruby,
+    sock: Sock,
+    id: u32,
+    option: Chosen,
+    value: GivenValue,
+) -> Result<(), Error> {
+    without_gvl(|| ::subflows::set_option(&sock, id, option.0, value.0))?.or_raise(ruby)
+}
+
+fn get_option(ruby: &Ruby, sock: Sock, id: u32, option: Chosen) -> Result<Value, Error> {
+    without_gvl(|| ::subflows::get_option(&sock, id, option.0))?.or_raise(ruby)?.to_ruby(ruby)
+}
+
+fn options(ruby: &Ruby, sock: Sock, id: u32) -> Result<Value, Error> {
+    without_gvl(|| ::subflows::options(&sock, id))?.or_raise(ruby)?.give(ruby)
+}
+
+fn set_raw_option(
+    ruby: &Ruby,
+    sock: Sock,
+    id: u32,
+    level: u32,
+    number: u32,
+    value: GivenValue,
+) -> Result<(), Error> {
+    without_gvl(|| ::subflows::set_raw_option(&sock, id, level, number, value.0))?.or_raise(ruby)
+}
+
+fn get_raw_option(
+    ruby: &Ruby,
+    sock: Sock,
+    id: u32,
+    level: u32,
+    number: u32,
+    length: u32,
+) -> Result<Value, Error> {
+    without_gvl(|| ::subflows::get_raw_option(&sock, id, level, number, length))?
+        .or_raise(ruby)?
+        .to_ruby(ruby)
+}
+
 fn announce(
     ruby: &Ruby,
     sock: Sock,
@@ -157,6 +199,11 @@ pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<()
     native.define_singleton_method("open", function!(open, 8))?;
     native.define_singleton_method("close", function!(close, 3))?;
     native.define_singleton_method("set_backup", function!(set_backup, 3))?;
+    native.define_singleton_method("set_option", function!(set_option, 4))?;
+    native.define_singleton_method("get_option", function!(get_option, 3))?;
+    native.define_singleton_method("options", function!(options, 2))?;
+    native.define_singleton_method("set_raw_option", function!(set_raw_option, 5))?;
+    native.define_singleton_method("get_raw_option", function!(get_raw_option, 5))?;
     native.define_singleton_method("announce", function!(announce, 4))?;
     native.define_singleton_method("addresses", function!(addresses, 1))?;
     native.define_singleton_method("events", function!(events, 1))?;

@@ -75,6 +75,36 @@ OPERATIONS = {
     sentence: "Marks a subflow as backup, or as a regular one again, for both ends (MP_PRIO).",
     requirements: "Requires `CAP_NET_ADMIN` and a connection that the application controls; Linux 5.19 or newer."
   },
+  set_option: {
+    positional: %i[sock id option value],
+    keywords: {},
+    sentence: "Sets an option of one subflow, and of no other.",
+    requirements: "Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`."
+  },
+  get_option: {
+    positional: %i[sock id option],
+    keywords: {},
+    sentence: "Gets an option of one subflow.",
+    requirements: "Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`."
+  },
+  options: {
+    positional: %i[sock id],
+    keywords: {},
+    sentence: "Gets every option of one subflow at once, as far as this process can read them.",
+    requirements: "Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 5.16 or newer, with the module `tcp_diag`."
+  },
+  set_raw_option: {
+    positional: %i[sock id level number value],
+    keywords: {},
+    sentence: "Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40 bytes.",
+    requirements: "Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`."
+  },
+  get_raw_option: {
+    positional: %i[sock id level number length],
+    keywords: {},
+    sentence: "Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.",
+    requirements: "Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`."
+  },
   announce: {
     positional: %i[sock address],
     keywords: { port: nil, backlog: 128 },

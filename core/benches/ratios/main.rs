@@ -4,6 +4,8 @@
 //! in the repository is `BENCHMARKS.md`. Needs root, or `unshare -Urn`.
 #![allow(missing_docs, unreachable_pub)]
 
+mod iterator;
+mod options;
 mod raw;
 mod report;
 
@@ -237,6 +239,7 @@ fn main() {
         let _inside = far.client.enter().expect("enter");
         opening(&mut criterion, &far, "open far away");
     }
+    options::options(&mut criterion);
     many(&mut criterion);
     criterion.final_summary();
     report::write();

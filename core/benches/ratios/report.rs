@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use crate::options;
+
 /// What is compared, and how far apart the two may be.
 struct Bar {
     what: &'static str,
@@ -14,7 +16,7 @@ struct Bar {
     limit: f64,
 }
 
-const BARS: [Bar; 8] = [
+const BARS: [Bar; 9] = [
     Bar { what: "info / raw MPTCP_INFO", group: "info", ours: "ours", other: "raw", limit: 1.2 },
     Bar {
         what: "info of a controlled connection / raw MPTCP_INFO",
@@ -66,7 +68,16 @@ const BARS: [Bar; 8] = [
         other: "raw",
         limit: 2.5,
     },
+    Bar {
+        what: "set_option with 10 connections / an empty iterator",
+        group: "options of 20",
+        ours: "ours",
+        other: "raw",
+        limit: 1.2,
+    },
 ];
+/// How much longer `set_option` may take among 1000 sockets.
+const AMONG_MANY_NS: f64 = 1e6;
 /// Taking control has no raw call to compare with: its limit is a time.
 const TAKE_CONTROL_NS: f64 = 80_000.0;
 
@@ -120,6 +131,20 @@ pub fn write() {
             time(ours),
             time(other),
             bar.limit
+        );
+    }
+    let walks = options::GROUPS
+        .map(|(group, sockets)| median(&folder, group, "ours").map(|ours| (ours, sockets as f64)));
+    if let [Some((few, fewer)), Some((many, more))] = walks {
+        let verdict = if many - few <= AMONG_MANY_NS { "holds" } else { "**missed**" };
+        let _ = writeln!(
+            table,
+            "| set_option among 1000 TCP sockets, {} for each | {} | {} | {:.2} | ≤ {} more | {verdict} |",
+            time((many - few) / (more - fewer)),
+            time(many),
+            time(few),
+            many / few,
+            time(AMONG_MANY_NS)
         );
     }
     for (what, group) in [

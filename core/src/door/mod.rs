@@ -22,6 +22,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 pub(crate) use refused::{Refused, Why};
 pub(crate) use right::{Missing, Right};
 
+use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
 
 /// The result of an act.
@@ -92,6 +93,10 @@ pub(crate) trait Door: Debug + Send + Sync {
         ends: (SocketAddr, SocketAddr),
         backup: bool,
     ) -> Answer;
+
+    /// Gets and sets options of the subflow whose socket has that cookie, in one go. Each step then has its
+    /// own outcome.
+    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer;
 
     /// Announces an address to the peer. Returns what withdraws it.
     fn announce(

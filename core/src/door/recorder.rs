@@ -5,6 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
 use super::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, choose};
+use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
 
 #[derive(Debug)]
@@ -66,6 +67,10 @@ impl Door for Recorder {
         backup: bool,
     ) -> Answer {
         self.record("set_backup").set_backup(sock, token, ends, backup)
+    }
+
+    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer {
+        self.record("options").options(sock, cookie, steps)
     }
 
     fn announce(

@@ -17,6 +17,8 @@ pub(crate) enum Right {
     CloseAny,
     /// Follow events.
     Follow,
+    /// Set the options of a single subflow, and get those that `sock_diag` does not report.
+    Options,
 }
 
 /// Why an act is not possible, and what to do about it.

@@ -1,7 +1,7 @@
 //! Why the kernel refuses this process an act, or a netlink socket.
 
 use crate::cause::{self, Cause};
-use crate::sys::socket;
+use crate::sys::{rights, socket};
 
 /// From <linux/capability.h>.
 const CAP_NET_ADMIN: u32 = 12;
@@ -47,4 +47,19 @@ fn has_net_admin() -> bool {
 fn is_in_user_namespace() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     !map.is_empty() && !map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
+/// Returns why this process may not run BPF programs, if it lacks a capability.
+pub(crate) fn missing_for_bpf() -> Option<Cause> {
+    match (rights::has_or_is_admin(rights::BPF), rights::has_or_is_admin(rights::PERFMON)) {
+        (true, true) => None,
+        (false, true) => Some(cause::NO_CAP_BPF),
+        (true, false) => Some(cause::NO_CAP_PERFMON),
+        (false, false) => Some(cause::NO_CAP_BPF_AND_PERFMON),
+    }
+}
+
+/// Returns why the kernel refused bpf(2) to a process that has the capabilities.
+pub(crate) fn bpf_denied() -> Cause {
+    if is_in_user_namespace() { cause::BPF_IN_USER_NAMESPACE } else { cause::BPF_DENIED }
 }

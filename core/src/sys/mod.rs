@@ -3,6 +3,7 @@
 
 pub(crate) mod address;
 pub(crate) mod before_6_5;
+pub(crate) mod bpf;
 pub(crate) mod cache;
 mod cancel;
 pub(crate) mod event;
@@ -22,10 +23,12 @@ pub(crate) mod random;
 #[cfg(feature = "tokio")]
 pub(crate) mod reactor;
 pub(crate) mod reverse_path;
+pub(crate) mod rights;
 pub(crate) mod route;
 pub(crate) mod shared_set;
 pub(crate) mod sock_diag;
 pub(crate) mod socket;
 pub(crate) mod take_over;
 pub(crate) mod uapi;
+mod valgrind;
 pub(crate) mod without;

@@ -52,6 +52,14 @@ pub(crate) struct DiagSubflow {
     pub(crate) remote_address_id: u8,
     pub(crate) flags: u32,
     pub(crate) congestion_control: Option<KernelName>,
+    /// The byte in the header of IPv4; only with [`Depth::Options`], as are the next three.
+    pub(crate) type_of_service: Option<u8>,
+    /// The byte in the header of IPv6.
+    pub(crate) traffic_class: Option<u8>,
+    /// The sizes of the receive buffer and of the send buffer.
+    pub(crate) buffers: Option<(u32, u32)>,
+    /// Reported only to a process with `CAP_NET_ADMIN`.
+    pub(crate) mark: Option<u32>,
     pub(crate) tcp: tcp_info,
 }
 
@@ -104,6 +112,8 @@ pub(crate) enum Depth {
     Shallow,
     /// The congestion control too.
     Deep,
+    /// Every option of the socket that the kernel reports.
+    Options,
 }
 
 /// The kernel's table of sockets, in the network namespace of the thread that opened it.
@@ -133,6 +143,13 @@ impl SockDiag {
         let extensions = match depth {
             Depth::Shallow => diag::EXT_INFO,
             Depth::Deep => diag::EXT_INFO | diag::EXT_CONG,
+            Depth::Options => {
+                diag::EXT_INFO
+                    | diag::EXT_CONG
+                    | diag::EXT_TOS
+                    | diag::EXT_TCLASS
+                    | diag::EXT_MEMORY
+            }
         };
         let request = Request {
             extensions,
@@ -402,6 +419,10 @@ fn parse_tcp_socket(received: &Received<'_>) -> Result<Found, NetlinkError> {
         remote_address_id: 0,
         flags: 0,
         congestion_control: None,
+        type_of_service: None,
+        traffic_class: None,
+        buffers: None,
+        mark: None,
         tcp: tcp_info::default(),
     };
     for attribute in Attributes(subflow) {
@@ -419,6 +440,13 @@ fn parse_tcp_socket(received: &Received<'_>) -> Result<Found, NetlinkError> {
             (diag::CONG, value) => {
                 let name = value.strip_suffix(&[0]).unwrap_or(value);
                 entry.congestion_control = Some(KernelName::from(&*String::from_utf8_lossy(name)));
+            }
+            (diag::TOS, value) => entry.type_of_service = Some(number::<1>(value)?[0]),
+            (diag::TCLASS, value) => entry.traffic_class = Some(number::<1>(value)?[0]),
+            (diag::MARK, value) => entry.mark = Some(u32::from_ne_bytes(number(value)?)),
+            (diag::MEMORY, value) => {
+                // SK_MEMINFO_RCVBUF, SK_MEMINFO_SNDBUF.
+                entry.buffers = u32_at(value, 4).zip(u32_at(value, 12));
             }
             _ => {}
         }

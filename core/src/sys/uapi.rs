@@ -298,10 +298,18 @@ pub(crate) mod diag {
     pub(crate) const REQ_PROTOCOL: u16 = 3;
     pub(crate) const INFO: u16 = 2;
     pub(crate) const CONG: u16 = 4;
+    pub(crate) const TOS: u16 = 5;
+    pub(crate) const TCLASS: u16 = 6;
+    /// `INET_DIAG_SKMEMINFO`.
+    pub(crate) const MEMORY: u16 = 7;
+    pub(crate) const MARK: u16 = 15;
     pub(crate) const ULP_INFO: u16 = 19;
     pub(crate) const ULP_INFO_MPTCP: u16 = 3;
     pub(crate) const EXT_INFO: u8 = 1 << (INFO - 1);
     pub(crate) const EXT_CONG: u8 = 1 << (CONG - 1);
+    pub(crate) const EXT_TOS: u8 = 1 << (TOS - 1);
+    pub(crate) const EXT_TCLASS: u8 = 1 << (TCLASS - 1);
+    pub(crate) const EXT_MEMORY: u8 = 1 << (MEMORY - 1);
 
     pub(crate) const SUBFLOW_TOKEN_LOC: u16 = 2;
     pub(crate) const SUBFLOW_FLAGS: u16 = 8;

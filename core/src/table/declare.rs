@@ -222,6 +222,8 @@ macro_rules! requirements {
     (@ NetAdminForControl) => {
         "no privilege, or what `take_control` requires if `Connect::control` is set"
     };
+    (@ Bpf) => { "`CAP_BPF` and `CAP_PERFMON`" };
+    (@ BpfForMost) => { "no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others" };
 }
 
 /// Declares a public function together with its row in [`OPERATIONS`](crate::OPERATIONS).

@@ -50,7 +50,7 @@ operation! {
     /// ```
     row CAPABILITIES() -> Type::List(&Capability::TYPE), requires Nothing, [];
     pub fn capabilities() -> Result<Vec<Capability>> {
-        let checks: [Check; 10] = [
+        let checks: [Check; 11] = [
             ("mptcp", "make Multipath TCP sockets", has_mptcp),
             ("info", "read a connection's counters and subflows", has_info),
             ("full_info", "list subflows in one call, with ids that start at 1", has_full_info),
@@ -63,6 +63,7 @@ operation! {
                 may(Right::CloseAny)
             }),
             ("events", "follow the events of connections", || may(Right::Follow)),
+            ("options", "set options of a single subflow", || may(Right::Options)),
         ];
         Ok(checks.into_iter().map(|(name, purpose, check)| answer(name, purpose, check())).collect())
     }

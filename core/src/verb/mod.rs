@@ -15,5 +15,6 @@ pub(crate) mod open;
 pub(crate) mod set_backup;
 pub(crate) mod socket;
 pub(crate) mod status;
+pub(crate) mod subflow_option;
 pub(crate) mod take_control;
 pub(crate) mod upgrade;

@@ -42,6 +42,11 @@ const CAP_NET_ADMIN: u32 = 12;
 
 /// Gives up CAP_NET_ADMIN in this thread, which stays root.
 pub fn give_up_net_admin() {
+    give_up(&[CAP_NET_ADMIN]);
+}
+
+/// Gives up these capabilities in this thread.
+pub fn give_up(capabilities: &[u32]) {
     // `_LINUX_CAPABILITY_VERSION_3`, and the calling thread.
     let mut header = [0x2008_0522u32, 0];
     // Effective, permitted and inheritable, of the low and the high word.
@@ -49,8 +54,11 @@ pub fn give_up_net_admin() {
     // SAFETY: the kernel reads the header and writes six words.
     let got = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) };
     assert_eq!(got, 0, "{}", io::Error::last_os_error());
-    for set in &mut sets[..3] {
-        *set &= !(1 << CAP_NET_ADMIN);
+    for number in capabilities {
+        let word = *number as usize / 32;
+        for set in &mut sets[word * 3..][..3] {
+            *set &= !(1 << (number % 32));
+        }
     }
     // SAFETY: the kernel reads the header and six words.
     let set = unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr()) };

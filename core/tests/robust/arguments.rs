@@ -6,14 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
-use subflows::{Announce, ErrorKind, Open, Opening, Result};
+use subflows::{Announce, ErrorKind, Open, Opening, Result, SubflowOption};
 use subflows_lab::skip_unless_ready;
 
 use super::common::raw;
 
 type Verb = (&'static str, fn(&BorrowedFd<'_>) -> Result<()>);
 
-const VERBS: [Verb; 13] = [
+const VERBS: [Verb; 18] = [
     ("status", |sock| subflows::status(sock).map(drop)),
     ("info", |sock| subflows::info(sock).map(drop)),
     ("list", |sock| subflows::list(sock).map(drop)),
@@ -28,6 +28,11 @@ const VERBS: [Verb; 13] = [
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         subflows::announce(sock, here, &Announce::new()).map(drop)
     }),
+    ("set_option", |sock| subflows::set_option(sock, 1, SubflowOption::Mark, 1)),
+    ("get_option", |sock| subflows::get_option(sock, 1, SubflowOption::Mark).map(drop)),
+    ("options", |sock| subflows::options(sock, 1).map(drop)),
+    ("set_raw_option", |sock| subflows::set_raw_option(sock, 1, 1, 36, &[0; 4][..])),
+    ("get_raw_option", |sock| subflows::get_raw_option(sock, 1, 1, 36, 4).map(drop)),
     ("take_control", |sock| subflows::take_control(sock)),
     ("upgrade", |sock| subflows::upgrade(sock)),
 ];

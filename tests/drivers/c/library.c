@@ -1,7 +1,9 @@
-/* The operations that return a socket or a handle in C: each call has a form of its own. The others
- * are in operations.c. */
+/* The operations that return a socket or a handle in C, or take a value of any type: each call has a form
+ * of its own. The others are in operations.c. */
 #include "operations.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Host and port as subflows_connect() and subflows_listen() take them. */
@@ -74,6 +76,132 @@ static int announce(struct driver *driver, FILE *out)
     print_number(out, "", "id", (uint64_t)subflows_announced_id(announced));
     print_socket_address(out, "", "address", &announced_address);
     return keep(driver, ANNOUNCED, name, -1, announced);
+}
+
+/* The constant of an option from its name in small letters; 0 if there is none. */
+static int option_number(const char *key)
+{
+    for (int option = 1; option < 64; option++) {
+        const char *name = subflows_subflow_option_name(option), *at = key;
+        for (; *name != '\0'; name++) {
+            if (isupper((unsigned char)*name) && at != key && *at++ != '_')
+                break;
+            if (*at++ != tolower((unsigned char)*name))
+                break;
+        }
+        if (*name == '\0' && *at == '\0')
+            return option;
+    }
+    return 0;
+}
+
+enum { VALUE_MAX = 64 };
+
+/* The value of an option as C passes it; its size, or -1 with a fault. */
+static int option_value(struct driver *driver, unsigned char value[VALUE_MAX])
+{
+    const char *word = text(driver, "value");
+    char *end;
+    if (word == NULL)
+        return -1;
+    if (strncmp(word, "0x", 2) == 0) {
+        int size = 0;
+        for (word += 2; size < VALUE_MAX && sscanf(word, "%2hhx", &value[size]) == 1; word += 2)
+            size++;
+        return size;
+    }
+    uint64_t number = strtoull(word, &end, 10);
+    if (*word != '\0' && *end == '\0') {
+        memcpy(value, &number, sizeof number);
+        return sizeof number;
+    }
+    if (strcmp(word, "true") == 0 || strcmp(word, "false") == 0) {
+        *value = *word == 't';
+        return 1;
+    }
+    return snprintf((char *)value, VALUE_MAX, "%s", word);
+}
+
+static int set_option(struct driver *driver, FILE *out)
+{
+    unsigned char value[VALUE_MAX];
+    uint64_t id;
+    int fd = find_socket(driver);
+    const char *key = fd < 0 ? NULL : text(driver, "option");
+    int size = key == NULL ? -1 : option_value(driver, value);
+    (void)out;
+    if (size < 0 || number(driver, "id", UINT32_MAX, &id) < 0)
+        return -1;
+    return check(driver, subflows_set_option(fd, (uint32_t)id, option_number(key), value,
+                                             (size_t)size));
+}
+
+static int get_option(struct driver *driver, FILE *out)
+{
+    uint64_t id, value;
+    char name[16];
+    bool is_on;
+    int fd = find_socket(driver);
+    const char *key = fd < 0 ? NULL : text(driver, "option");
+    if (key == NULL || number(driver, "id", UINT32_MAX, &id) < 0)
+        return -1;
+    int option = option_number(key), result;
+    switch (option) {
+    case SUBFLOWS_SUBFLOW_OPTION_CONGESTION_CONTROL:
+        result = subflows_get_option(fd, (uint32_t)id, option, name, sizeof name);
+        break;
+    case SUBFLOWS_SUBFLOW_OPTION_KEEPALIVE:
+    case SUBFLOWS_SUBFLOW_OPTION_NO_DELAY:
+        result = subflows_get_option(fd, (uint32_t)id, option, &is_on, sizeof is_on);
+        snprintf(name, sizeof name, "%s", result == 0 && is_on ? "true" : "false");
+        break;
+    default:
+        result = subflows_get_option(fd, (uint32_t)id, option, &value, sizeof value);
+        snprintf(name, sizeof name, "%llu", result == 0 ? (unsigned long long)value : 0);
+    }
+    if (check(driver, result) < 0)
+        return -1;
+    print_text(out, "", "value", name);
+    return 0;
+}
+
+static int raw_option(struct driver *driver, uint64_t *id, uint64_t *level, uint64_t *option)
+{
+    return number(driver, "id", UINT32_MAX, id) < 0 ||
+                   number(driver, "level", UINT32_MAX, level) < 0 ||
+                   number(driver, "number", UINT32_MAX, option) < 0
+               ? -1
+               : 0;
+}
+
+static int set_raw_option(struct driver *driver, FILE *out)
+{
+    unsigned char value[VALUE_MAX];
+    uint64_t id, level, option;
+    int fd = find_socket(driver);
+    int size = fd < 0 ? -1 : option_value(driver, value);
+    (void)out;
+    if (size < 0 || raw_option(driver, &id, &level, &option) < 0)
+        return -1;
+    return check(driver, subflows_set_raw_option(fd, (uint32_t)id, (uint32_t)level,
+                                                 (uint32_t)option, value, (size_t)size));
+}
+
+static int get_raw_option(struct driver *driver, FILE *out)
+{
+    unsigned char value[VALUE_MAX];
+    char word[2 * VALUE_MAX + 3] = "0x";
+    uint64_t id, level, option, length;
+    int fd = find_socket(driver);
+    if (fd < 0 || raw_option(driver, &id, &level, &option) < 0 ||
+        number(driver, "length", VALUE_MAX, &length) < 0 ||
+        check(driver, subflows_get_raw_option(fd, (uint32_t)id, (uint32_t)level, (uint32_t)option,
+                                              (uint32_t)length, value, sizeof value)) < 0)
+        return -1;
+    for (uint64_t i = 0; i < length; i++)
+        snprintf(word + 2 + 2 * i, 3, "%02x", value[i]);
+    print_text(out, "", "value", word);
+    return 0;
 }
 
 static int announced_turn_away(struct driver *driver, FILE *out)
@@ -194,6 +322,10 @@ const struct verb library_verbs[] = {
     { "socket", make_socket },
     { "connect", connect_to },
     { "listen", listen_at },
+    { "set_option", set_option },
+    { "get_option", get_option },
+    { "set_raw_option", set_raw_option },
+    { "get_raw_option", get_raw_option },
     { "announce", announce },
     { "announced.turn_away", announced_turn_away },
     { "announced.withdraw", announced_withdraw },

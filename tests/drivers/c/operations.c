@@ -194,6 +194,44 @@ void print_capability(FILE *out, const char *prefix, const struct subflows_capab
         print_text(out, prefix, "remedy", record->remedy);
 }
 
+void print_option_values(FILE *out, const char *prefix, const struct subflows_option_values *record)
+{
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_CONGESTION_CONTROL)
+        print_text(out, prefix, "congestion_control", record->congestion_control);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_MARK)
+        print_number(out, prefix, "mark", record->mark);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_PRIORITY)
+        print_number(out, prefix, "priority", record->priority);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_TRAFFIC_CLASS)
+        print_number(out, prefix, "traffic_class", record->traffic_class);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_MAX_PACING_RATE)
+        print_number(out, prefix, "max_pacing_rate", record->max_pacing_rate);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_USER_TIMEOUT_MS)
+        print_number(out, prefix, "user_timeout_ms", record->user_timeout_ms);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE)
+        print_text(out, prefix, "keepalive", record->keepalive ? "true" : "false");
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_IDLE_S)
+        print_number(out, prefix, "keepalive_idle_s", record->keepalive_idle_s);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_INTERVAL_S)
+        print_number(out, prefix, "keepalive_interval_s", record->keepalive_interval_s);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE_COUNT)
+        print_number(out, prefix, "keepalive_count", record->keepalive_count);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_SEND_BUFFER)
+        print_number(out, prefix, "send_buffer", record->send_buffer);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_RECEIVE_BUFFER)
+        print_number(out, prefix, "receive_buffer", record->receive_buffer);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_NO_DELAY)
+        print_text(out, prefix, "no_delay", record->no_delay ? "true" : "false");
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_MAX_SEGMENT)
+        print_number(out, prefix, "max_segment", record->max_segment);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_SYN_COUNT)
+        print_number(out, prefix, "syn_count", record->syn_count);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_NOT_SENT_LOW_WATER)
+        print_number(out, prefix, "not_sent_low_water", record->not_sent_low_water);
+    if (record->present & SUBFLOWS_OPTION_VALUES_HAS_WINDOW_CLAMP)
+        print_number(out, prefix, "window_clamp", record->window_clamp);
+}
+
 int read_connect(struct driver *driver, struct connect_words *words)
 {
     struct subflows_connect_options *options = &words->options;
@@ -374,6 +412,19 @@ static int call_set_backup(struct driver *driver, FILE *out)
     return 0;
 }
 
+static int call_options(struct driver *driver, FILE *out)
+{
+    int fd = find_socket(driver);
+    uint64_t id;
+    struct subflows_option_values result;
+    if (fd < 0 ||
+        number(driver, "id", UINT32_MAX, &id) < 0 ||
+        check(driver, subflows_options(fd, (uint32_t)id, &result, sizeof result)) < 0)
+        return -1;
+    print_option_values(out, "", &result);
+    return 0;
+}
+
 static int call_addresses(struct driver *driver, FILE *out)
 {
     int fd = find_socket(driver);
@@ -410,6 +461,7 @@ const struct verb operations[] = {
     { "open", call_open },
     { "close", call_close },
     { "set_backup", call_set_backup },
+    { "options", call_options },
     { "addresses", call_addresses },
     { "connection", call_connection },
     { NULL, NULL },

@@ -13,6 +13,7 @@ void print_address(FILE *out, const char *prefix, const struct subflows_address 
 void print_event(FILE *out, const char *prefix, const struct subflows_event *record);
 void print_connection(FILE *out, const char *prefix, const struct subflows_connection *record);
 void print_capability(FILE *out, const char *prefix, const struct subflows_capability *record);
+void print_option_values(FILE *out, const char *prefix, const struct subflows_option_values *record);
 
 /* Options as a request gives them, and the room for their addresses. */
 struct connect_words {

@@ -80,7 +80,7 @@ final class Answer {
             String name = prefix + snake(field.getKey());
             if (found instanceof Duration duration) {
                 // Core's names end with the unit in which it counts.
-                boolean isMillis = field.getKey().startsWith("last");
+                boolean isMillis = field.getKey().matches("last.*|unanswered|userTimeout");
                 long nanos = duration.toNanos();
                 fields.put(
                         name + (isMillis ? "_ms" : "_us"), nanos / (isMillis ? 1_000_000 : 1_000));

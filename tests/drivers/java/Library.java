@@ -13,6 +13,7 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,8 @@ import java.util.stream.Stream;
 import org.subflows.Announced;
 import org.subflows.Event;
 import org.subflows.Events;
+import org.subflows.OptionValue;
+import org.subflows.SubflowOption;
 import org.subflows.Subflows;
 import org.subflows.Verbs;
 
@@ -96,6 +99,13 @@ final class Library {
             return request.address(key);
         } else if (type == Duration.class) {
             return Duration.ofMillis(request.number(key));
+        } else if (type == SubflowOption.class) {
+            return SubflowOption.valueOf(request.text(key).toUpperCase());
+        } else if (type == OptionValue.class) {
+            String text = request.text(key);
+            return text.startsWith("0x")
+                    ? OptionValue.of(HexFormat.of().parseHex(text, 2, text.length()))
+                    : OptionValue.of(text);
         }
         return type == ProtocolFamily.class ? PlainSockets.family(request) : options(type, request);
     }
@@ -155,6 +165,8 @@ final class Library {
             fields.put("id", made.id());
             fields.put("address", made.address());
             return fields;
+        } else if (result instanceof OptionValue value) {
+            return Map.of("value", value);
         }
         return result instanceof List<?> list ? Answer.list(list) : Answer.record(result);
     }

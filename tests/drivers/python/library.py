@@ -9,15 +9,18 @@ from typing import Any
 import subflows
 from answer import Fields, protocol, record, records
 from plain_sockets import PlainSockets, family
-from request import Request, address, flag, seconds
+from request import Request, address, flag, option_value, seconds
 
 # How the value of each key is read. Every key but `timeout_ms` is the name of an argument.
 _READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("id", "token", "local_port", "port", "backlog"), int),
+    **dict.fromkeys(("level", "number", "length"), int),
     **dict.fromkeys(("backup", "control", "force", "only_v6", "subflows", "unbound"), flag),
     **dict.fromkeys(("address", "local", "remote"), address),
     "family": family,
     "interface": str,
+    "option": str,
+    "value": option_value,
     "timeout_ms": seconds,
 }
 
@@ -61,6 +64,10 @@ class Library:
             return {}
         if result is None:
             return {}
+        if isinstance(result, bytes):
+            return {"value": f"0x{result.hex()}"}
+        if isinstance(result, (int, str)):
+            return {"value": result}
         return records(result) if isinstance(result, list) else record(result)
 
     def _call_method(self, request: Request) -> Fields:

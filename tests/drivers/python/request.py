@@ -49,3 +49,12 @@ def flag(text: str) -> bool:
 
 def seconds(milliseconds: str) -> float:
     return int(milliseconds) / 1000
+
+
+def option_value(text: str) -> int | bool | str | bytes:
+    """The value of an option of a subflow."""
+    if text in ("true", "false"):
+        return text == "true"
+    if text.startswith("0x"):
+        return bytes.fromhex(text[2:])
+    return int(text) if text.isdecimal() else text

@@ -50,9 +50,21 @@ class Library
     when :sock then [key, @sockets[text]]
     when :family then [key, PlainSockets::FAMILIES.fetch(text)]
     when :backup, :control, :force, :only_v6, :subflows, :unbound then [key, text == "true"]
-    when :id, :token, :local_port, :port, :backlog then [key, Integer(text)]
+    when :id, :token, :local_port, :port, :backlog, :level, :number, :length then [key, Integer(text)]
+    when :value then [key, option_value(text)]
+    when :option then [key, text.to_sym]
     when :address, :local, :remote then [key, Request.maybe_address(text)]
     else [key, text]
+    end
+  end
+
+  # The value of an option of a subflow.
+  def option_value(text)
+    case text
+    when "true", "false" then text == "true"
+    when /\A0x/ then [text.delete_prefix("0x")].pack("H*")
+    when /\A\d+\z/ then Integer(text, 10)
+    else text
     end
   end
 
@@ -66,6 +78,9 @@ class Library
     when Subflows::Events
       @handles[name] = result
       nil
+    when Integer, true, false then { value: result }
+    when String
+      { value: result.encoding == Encoding::BINARY ? "0x#{result.unpack1("H*")}" : result }
     else result
     end
   end

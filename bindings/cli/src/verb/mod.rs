@@ -11,14 +11,14 @@ use crate::token::Token;
 
 /// Declares the verbs: the file and its struct.
 macro_rules! verbs {
-    ($($file:ident::$Verb:ident,)*) => {
+    ($($(#[$attribute:meta])* $file:ident::$Verb:ident,)*) => {
         $(mod $file;)*
 
         /// The verbs. Their help is the documentation of their arguments.
         #[derive(Debug, Subcommand)]
         #[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
         pub(crate) enum Verb {
-            $($Verb($file::$Verb),)*
+            $($(#[$attribute])* $Verb($file::$Verb),)*
         }
 
         impl Verb {
@@ -39,6 +39,8 @@ verbs! {
     open::Open,
     close::Close,
     set_backup::SetBackup,
+    #[command(name = "option")]
+    option::SetOption,
     lab::Lab,
     demo::Demo,
 }

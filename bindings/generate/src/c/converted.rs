@@ -107,7 +107,7 @@ fn function(operation: &Operation, name: &str, note: &str) -> Result<String> {
             );
             (first, format!("Ok(out.fill_all(&{call}))"))
         }
-        Given::Socket | Given::Handle(_) => bail!("subflows_{name} has to be written by hand"),
+        Given::Socket | Given::Handle(_) | Given::Value(_) => bail!("subflows_{name} has to be written by hand"),
     };
     read.insert_str(0, &first);
     let body = if read.is_empty() { body } else { format!("{{\n{read}{body}\n}}") };
@@ -152,6 +152,8 @@ fn value(scalar: Scalar, name: &str) -> (String, String) {
             "host: *const c_char, service: *const c_char".to_owned(),
             "&*crate::resolve::resolve(host, service)?".to_owned(),
         ),
+        // A pointer and a size, of which the option decides the type.
+        Scalar::OptionValue => signature::no_place_for_values(),
     }
 }
 

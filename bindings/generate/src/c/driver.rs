@@ -62,9 +62,13 @@ pub(super) fn outputs() -> [Output; 2] {
 
 /// Whether C calls it in the common way: the result is nothing, a struct or an array of structs.
 fn is_generated(operation: &Operation) -> bool {
+    let takes_value = |taken| matches!(taken, Taken::Value(Scalar::OptionValue));
+    if signature::parameters(operation).into_iter().any(|it| takes_value(it.taken)) {
+        return false;
+    }
     match signature::result(operation) {
         Given::Nothing | Given::Record(_) => true,
-        Given::Socket | Given::Handle(_) => false,
+        Given::Socket | Given::Handle(_) | Given::Value(_) => false,
         Given::List(record) => is_flat(record),
     }
 }
@@ -109,6 +113,7 @@ fn fields(record: &RecordTable, outer: &str, member_prefix: &str, field_prefix: 
             Scalar::Ip => ("ip", format!("&{value}")),
             Scalar::Address => ("socket_address", format!("&{value}")),
             Scalar::Enum(of) => ("text", format!("{}_name({value})", names::c_record(of))),
+            Scalar::OptionValue => signature::no_place_for_values(),
         };
         let mut indent = "    ";
         if is_optional {
@@ -172,6 +177,7 @@ fn read(table: &OptionsTable) -> String {
                 }
                 numbers.push(name);
             }
+            Scalar::OptionValue => signature::no_place_for_values(),
         }
     }
     let declared: String = numbers.iter().map(|name| format!("    uint64_t {name};\n")).collect();
@@ -257,7 +263,9 @@ fn call(operation: &Operation) -> String {
             );
             ("count = ", print)
         }
-        Given::Nothing | Given::Socket | Given::Handle(_) => ("", "    (void)out;\n".to_owned()),
+        Given::Nothing | Given::Socket | Given::Handle(_) | Given::Value(_) => {
+            ("", "    (void)out;\n".to_owned())
+        }
     };
     let called = format!("{function}({})", arguments.join(", "));
     conditions.push(match result {
@@ -294,6 +302,7 @@ fn value(name: &str, scalar: Scalar) -> (String, String) {
             format!("    struct sockaddr_storage {name};\n    socklen_t {name}_length;\n"),
             format!("address(driver, \"{name}\", &{name}, &{name}_length) < 0"),
         ),
+        Scalar::OptionValue => signature::no_place_for_values(),
     }
 }
 
@@ -307,5 +316,6 @@ fn passed(name: &str, scalar: Scalar) -> Vec<String> {
         Scalar::Ip | Scalar::Address => {
             vec![format!("(struct sockaddr *)&{name}"), format!("{name}_length")]
         }
+        Scalar::OptionValue => signature::no_place_for_values(),
     }
 }

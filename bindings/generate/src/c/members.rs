@@ -195,6 +195,7 @@ fn value(scalar: Scalar) -> CType {
         Scalar::Name => CType::Name,
         Scalar::Ip | Scalar::Address => CType::Address,
         Scalar::Enum(_) => CType::Number,
+        Scalar::OptionValue => signature::no_place_for_values(),
     }
 }
 
@@ -261,5 +262,6 @@ fn option((field, keyword): (&Field, Keyword)) -> Vec<Member> {
         (Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 | Scalar::Enum(_), false) => {
             vec![member(name, value(scalar), or_default(""))]
         }
+        (Scalar::OptionValue, _) => signature::no_place_for_values(),
     }
 }

@@ -184,6 +184,7 @@ fn options(file: &mut String, described: &Described, places: &[Placed]) -> Resul
             (Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 | Scalar::Enum(_), false) => {
                 format!("if self.{f} != 0 {{ options.{f} = self.{f}; }}")
             }
+            (Scalar::OptionValue, _) => signature::no_place_for_values(),
         };
         writeln!(file, "        {line}")?;
     }

@@ -51,6 +51,7 @@ fn width_of(held: Held) -> Result<usize> {
             Scalar::Bool | Scalar::Duration | Scalar::Enum(_) => 1,
             Scalar::Text | Scalar::Name => 1,
             Scalar::Ip | Scalar::Address => 3,
+            Scalar::OptionValue => signature::no_place_for_values(),
         },
         Held::Record(record) => width(record)?,
         Held::List(_) => 1,

@@ -120,6 +120,7 @@ fn argument(scalar: Scalar) -> (&'static str, Option<&'static str>) {
         Scalar::Address => ("InetSocketAddress", None),
         Scalar::Duration => ("Duration", None),
         Scalar::Enum(name) => (name, None),
+        Scalar::OptionValue => signature::no_place_for_values(),
     }
 }
 

@@ -101,6 +101,7 @@ fn value(Placed { field, held, at, .. }: &Placed) -> (String, String) {
             (_, Scalar::Ip) => ("InetAddress", format!("ip({at})")),
             (_, Scalar::Address) => ("InetSocketAddress", format!("address({at})")),
             (_, Scalar::Enum(name)) => (name, format!("{name}.of(word({at}))")),
+            (_, Scalar::OptionValue) => crate::signature::no_place_for_values(),
         },
     };
     (ty.to_owned(), read)

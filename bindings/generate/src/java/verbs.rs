@@ -125,6 +125,9 @@ fn method(
             (list, format!("return {}.all(Native.{native}, 0);", record.name))
         }
         Given::Handle(handle) => (handle.to_owned(), format!("return {handle}.{native};")),
+        Given::Value(_) => {
+            ("OptionValue".to_owned(), format!("return OptionValue.parse(Native.{native});"))
+        }
         // Written by hand.
         Given::Socket => return Ok(()),
     };
@@ -150,6 +153,7 @@ fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
         Scalar::Address => ("InetSocketAddress", format!("Words.addresses(List.of({name}))")),
         Scalar::Duration => ("Duration", format!("{name}.toMillis()")),
         Scalar::Enum(enumeration) => (enumeration, format!("{name}.number()")),
+        Scalar::OptionValue => ("OptionValue", format!("{name}.toString()")),
     }
 }
 

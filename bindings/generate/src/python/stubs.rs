@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Optional, Protocol, TypedDict, Union, final
 
-from ._enums import EventKind, PathManager, State, SubflowState
+from ._enums import EventKind, PathManager, State, SubflowOption, SubflowState
 
 class _HasFileno(Protocol):
     def fileno(self) -> int: ...
@@ -31,6 +31,7 @@ _SocketLike = Union[int, _HasFileno]
 _Address = Union[tuple[str, int], tuple[str, int, int, int]]
 _LocalAddress = Union[_Address, tuple[None, int]]
 _IpLike = Union[str, ipaddress.IPv4Address, ipaddress.IPv6Address]
+_OptionValue = Union[int, bool, str, bytes]
 
 ";
 
@@ -161,6 +162,7 @@ fn given(given: Given) -> String {
         Given::Nothing => "None".to_owned(),
         Given::Socket => "_socket.socket".to_owned(),
         Given::Handle(name) => name.to_owned(),
+        Given::Value(scalar) => value(scalar).to_owned(),
         Given::Record(record) => record.name.to_owned(),
         Given::List(record) => list(record.name),
     }
@@ -179,6 +181,7 @@ fn value(scalar: Scalar) -> &'static str {
         Scalar::Address => "_Address",
         Scalar::Duration => "float",
         Scalar::Enum(name) => name,
+        Scalar::OptionValue => "_OptionValue",
     }
 }
 

@@ -19,7 +19,9 @@ const HEAD: &str = "\
 
 use pyo3::prelude::*;
 
-use crate::convert::{Address, Ip, Parts, Remotes, Sock, seconds};
+use crate::convert::{
+    Address, Chosen, GivenValue, Ip, Parts, Remotes, Sock, ToPy, seconds,
+};
 use crate::error::OrRaise;
 use crate::records;
 ";
@@ -63,10 +65,8 @@ struct Parameter {
 fn parameter(operation: &Operation, name: &str, taken: Taken) -> Option<Parameter> {
     let (declared, shown, value) = match taken {
         Taken::Socket => (format!("{name}: Sock"), name.to_owned(), format!("&{name}")),
-        Taken::Value(Scalar::Enum(class)) => {
-            let initial =
-                if class == "Family" { format!("{name} = libc::AF_INET") } else { name.to_owned() };
-            (format!("{name}: i32"), initial, name.to_owned())
+        Taken::Value(Scalar::Enum("Family")) => {
+            (format!("{name}: i32"), format!("{name} = libc::AF_INET"), name.to_owned())
         }
         // The host may be a name.
         Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
@@ -84,7 +84,9 @@ fn parameter(operation: &Operation, name: &str, taken: Taken) -> Option<Paramete
 /// Core's value out of a parameter.
 fn converted(scalar: Scalar, name: &str) -> String {
     match scalar {
-        Scalar::Ip | Scalar::Address => format!("{name}.0"),
+        Scalar::Ip | Scalar::Address | Scalar::Enum(_) | Scalar::OptionValue => {
+            format!("{name}.0")
+        }
         Scalar::Duration => format!("seconds({name})?"),
         _ => name.to_owned(),
     }
@@ -126,7 +128,7 @@ fn function(file: &mut String, operation: &Operation, doc: &str) -> Result<()> {
     let (declarations, shown) = parameters(&own, &keywords);
     let result = match signature::result(operation) {
         Given::Nothing => "()".to_owned(),
-        Given::Socket => "Bound<'_, PyAny>".to_owned(),
+        Given::Socket | Given::Value(_) => "Bound<'_, PyAny>".to_owned(),
         Given::Handle(class) => class.to_owned(),
         Given::Record(record) => format!("records::{}", record.name),
         Given::List(record) => format!("Vec<records::{}>", record.name),
@@ -165,6 +167,7 @@ fn body(operation: &Operation, arguments: &str) -> String {
     match signature::result(operation) {
         Given::Nothing | Given::Socket => format!("{called}.or_raise(py)"),
         Given::Handle(class) => format!("{called}.or_raise(py).map({class}::from)"),
+        Given::Value(_) => format!("{called}.or_raise(py)?.to_py(py)"),
         Given::Record(record) => format!("{called}.or_raise(py).map(records::{})", record.name),
         Given::List(record) => format!(
             "Ok({called}.or_raise(py)?.into_iter().map(records::{}).collect())",

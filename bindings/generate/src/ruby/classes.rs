@@ -115,5 +115,6 @@ fn value(scalar: Scalar) -> &'static str {
         Scalar::Ip | Scalar::Address => "Addrinfo",
         Scalar::Duration => "Float",
         Scalar::Enum(_) => "Symbol",
+        Scalar::OptionValue => crate::signature::no_place_for_values(),
     }
 }

@@ -16,7 +16,7 @@ const HEAD: &str = "\
 
 use magnus::{Error, Object, RModule, Ruby, Value, function};
 
-use crate::convert::{Address, Ip, Remotes, Seconds, Sock};
+use crate::convert::{Address, Chosen, GivenValue, Ip, Remotes, Seconds, Sock, ToRuby};
 use crate::error::OrRaise;
 use crate::gvl::without_gvl;
 use crate::listen::Local;
@@ -58,6 +58,7 @@ fn parameters(operation: &Operation) -> Vec<String> {
             Taken::Socket => "Sock",
             Taken::Value(Scalar::Address) if waits::wait(operation).is_some() => "Remotes",
             Taken::Value(Scalar::Address) if signature::makes_socket(operation) => "Local",
+            Taken::Value(Scalar::Enum("Family")) => "i32",
             Taken::Value(scalar) => rust::declared(scalar, SECONDS),
             Taken::Switch | Taken::Options(_) => return None,
         };
@@ -70,7 +71,12 @@ fn parameters(operation: &Operation) -> Vec<String> {
 
 /// Whether the value is in a type of the binding's, around core's.
 fn is_wrapped(scalar: Scalar) -> bool {
-    matches!(scalar, Scalar::Ip | Scalar::Address | Scalar::Duration)
+    match scalar {
+        Scalar::Enum(name) => name != "Family",
+        other => {
+            matches!(other, Scalar::Ip | Scalar::Address | Scalar::Duration | Scalar::OptionValue)
+        }
+    }
 }
 
 fn converted_option(option: &Keyword) -> String {
@@ -108,7 +114,7 @@ fn function(file: &mut String, operation: &Operation) -> Result<()> {
         (Some(wait), _) => wait.class,
         (None, Given::Handle(class)) => class,
         (None, Given::Nothing) => "()",
-        (None, Given::Socket | Given::Record(_) | Given::List(_)) => "Value",
+        (None, Given::Socket | Given::Value(_) | Given::Record(_) | Given::List(_)) => "Value",
     };
     let parameters = parameters(operation).join(", ");
     writeln!(file, "\nfn {name}(ruby: &Ruby, {parameters}) -> Result<{result}, Error> {{")?;
@@ -129,6 +135,7 @@ fn body(operation: &Operation) -> String {
     match signature::result(operation) {
         Given::Nothing | Given::Socket => format!("{called}.or_raise(ruby)"),
         Given::Handle(class) => format!("{called}.or_raise(ruby).map({class}::from)"),
+        Given::Value(_) => format!("{called}.or_raise(ruby)?.to_ruby(ruby)"),
         Given::Record(_) | Given::List(_) => format!("{called}.or_raise(ruby)?.give(ruby)"),
     }
 }

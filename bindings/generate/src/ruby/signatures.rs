@@ -65,6 +65,7 @@ fn function(file: &mut String, operation: &Operation) -> Result<()> {
         Given::Nothing => ("nil".to_owned(), false),
         Given::Socket => (socket_class(operation).to_owned(), true),
         Given::Handle(handle) => (handle.to_owned(), true),
+        Given::Value(scalar) => (value(scalar), false),
         Given::Record(record) => (record.name.to_owned(), false),
         Given::List(record) => (format!("Array[{}]", record.name), false),
     };
@@ -136,5 +137,6 @@ fn value(scalar: Scalar) -> String {
         Scalar::Ip | Scalar::Address => "Addrinfo".to_owned(),
         Scalar::Duration => "Float".to_owned(),
         Scalar::Enum(name) => name.to_snake_case(),
+        Scalar::OptionValue => "Integer | bool | String".to_owned(),
     }
 }

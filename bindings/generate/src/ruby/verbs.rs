@@ -78,7 +78,7 @@ fn closed_after_block(operation: &Operation) -> Option<&'static str> {
     match signature::result(operation) {
         Given::Socket => Some(socket_class(operation)),
         Given::Handle(class) => Some(class),
-        Given::Nothing | Given::Record(_) | Given::List(_) => None,
+        Given::Nothing | Given::Value(_) | Given::Record(_) | Given::List(_) => None,
     }
 }
 
@@ -142,6 +142,7 @@ fn tags(file: &mut String, operation: &Operation, keywords: &[Keyword]) {
         Given::List(record) => format!("Array<{}>", record.name),
         Given::Socket => socket_class(operation).to_owned(),
         Given::Handle(handle) => handle.to_owned(),
+        Given::Value(scalar) => accepted(scalar).to_owned(),
     };
     comment(file, 2, "", &format!("@return [{class}]"));
     let kinds: Vec<_> =
@@ -161,6 +162,7 @@ fn accepted(scalar: Scalar) -> &'static str {
         Scalar::Address => "Addrinfo, Array(String, Integer)",
         Scalar::Duration => "Numeric",
         Scalar::Enum(_) => "Symbol",
+        Scalar::OptionValue => "Integer, Boolean, String",
     }
 }
 

@@ -9,6 +9,7 @@ __all__ = [
     "PathManager",
     "SubflowState",
     "EventKind",
+    "SubflowOption",
 ]
 
 
@@ -96,3 +97,42 @@ class EventKind(enum.IntEnum):
     """A socket has stopped listening (since Linux 6.2)."""
     LOST = 255
     """Events were lost, because the program read them too slowly. The events with `is_resync` that follow report which connections and subflows began, became ready and ended meanwhile. What the peer announced, withdrew and gave another priority is not reported again."""
+
+
+class SubflowOption(enum.IntEnum):
+    """An option of a single subflow. The ranges are those that the library accepts; the kernel may narrow them further."""
+
+    CONGESTION_CONTROL = 1
+    """The name of the congestion control (TCP_CONGESTION). Its module has to be loaded."""
+    MARK = 2
+    """The mark of the subflow's packets, for routing rules and firewalls (SO_MARK): 0 to 4294967295."""
+    PRIORITY = 3
+    """The priority of its packets in the queues of this host (SO_PRIORITY): 0 to 4294967295."""
+    TRAFFIC_CLASS = 4
+    """The byte in the IP header that asks routers for a service: TOS of IPv4, traffic class of IPv6. 0 to 255. The kernel keeps the two lowest bits, which are for congestion notification. Older kernels do not let it be set on an IPv4 subflow of an IPv6 socket."""
+    MAX_PACING_RATE = 5
+    """The rate to which sending is limited, in bytes per second (SO_MAX_PACING_RATE): 1 to 4294967294, or 4294967295 for no limit."""
+    USER_TIMEOUT = 6
+    """How long sent data may stay unacknowledged before the kernel ends the subflow, in milliseconds (TCP_USER_TIMEOUT): 0 to 2147483647. 0 is the kernel's default."""
+    KEEPALIVE = 7
+    """Whether the kernel probes an idle subflow (SO_KEEPALIVE)."""
+    KEEPALIVE_IDLE = 8
+    """How long the subflow is idle before the first probe, in seconds (TCP_KEEPIDLE): 1 to 32767."""
+    KEEPALIVE_INTERVAL = 9
+    """The time between two probes, in seconds (TCP_KEEPINTVL): 1 to 32767."""
+    KEEPALIVE_COUNT = 10
+    """How many probes may stay unanswered before the kernel ends the subflow (TCP_KEEPCNT): 1 to 127."""
+    SEND_BUFFER = 11
+    """The size of the send buffer, in bytes (SO_SNDBUF): 0 to 1073741823. The kernel doubles the number that is set, and limits it to `net.core.wmem_max` before."""
+    RECEIVE_BUFFER = 12
+    """The size of the receive buffer, in bytes (SO_RCVBUF): 0 to 1073741823. The kernel doubles the number that is set, and limits it to `net.core.rmem_max` before."""
+    NO_DELAY = 13
+    """Whether small segments are sent at once (TCP_NODELAY)."""
+    MAX_SEGMENT = 14
+    """The largest segment to announce, in bytes (TCP_MAXSEG): 88 to 32767. It acts on a handshake only; read on a connected subflow, it is the size of the segments that are sent now."""
+    SYN_COUNT = 15
+    """How many times the first segment is sent again (TCP_SYNCNT): 1 to 127."""
+    NOT_SENT_LOW_WATER = 16
+    """The amount of unsent data below which the subflow accepts more, in bytes (TCP_NOTSENT_LOWAT): 0 to 4294967295. 0 is the setting `net.ipv4.tcp_notsent_lowat`."""
+    WINDOW_CLAMP = 17
+    """The largest receive window to announce, in bytes (TCP_WINDOW_CLAMP): 1 to 2147483647. The kernel raises a small number to its minimum."""

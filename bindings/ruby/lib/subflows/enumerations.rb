@@ -66,4 +66,46 @@ module Subflows
     unknown created established closed address_announced address_removed subflow_established
     subflow_closed subflow_priority listener_created listener_closed lost
   ].freeze
+
+  # An option of a single subflow. The ranges are those that the library accepts; the kernel may
+  # narrow them further.
+  #
+  # - +:congestion_control+: The name of the congestion control (TCP_CONGESTION). Its module has
+  #   to be loaded.
+  # - +:mark+: The mark of the subflow's packets, for routing rules and firewalls (SO_MARK): 0 to
+  #   4294967295.
+  # - +:priority+: The priority of its packets in the queues of this host (SO_PRIORITY): 0 to
+  #   4294967295.
+  # - +:traffic_class+: The byte in the IP header that asks routers for a service: TOS of IPv4,
+  #   traffic class of IPv6. 0 to 255. The kernel keeps the two lowest bits, which are for
+  #   congestion notification. Older kernels do not let it be set on an IPv4 subflow of an IPv6
+  #   socket.
+  # - +:max_pacing_rate+: The rate to which sending is limited, in bytes per second
+  #   (SO_MAX_PACING_RATE): 1 to 4294967294, or 4294967295 for no limit.
+  # - +:user_timeout+: How long sent data may stay unacknowledged before the kernel ends the
+  #   subflow, in milliseconds (TCP_USER_TIMEOUT): 0 to 2147483647. 0 is the kernel's default.
+  # - +:keepalive+: Whether the kernel probes an idle subflow (SO_KEEPALIVE).
+  # - +:keepalive_idle+: How long the subflow is idle before the first probe, in seconds
+  #   (TCP_KEEPIDLE): 1 to 32767.
+  # - +:keepalive_interval+: The time between two probes, in seconds (TCP_KEEPINTVL): 1 to 32767.
+  # - +:keepalive_count+: How many probes may stay unanswered before the kernel ends the subflow
+  #   (TCP_KEEPCNT): 1 to 127.
+  # - +:send_buffer+: The size of the send buffer, in bytes (SO_SNDBUF): 0 to 1073741823. The
+  #   kernel doubles the number that is set, and limits it to `net.core.wmem_max` before.
+  # - +:receive_buffer+: The size of the receive buffer, in bytes (SO_RCVBUF): 0 to 1073741823.
+  #   The kernel doubles the number that is set, and limits it to `net.core.rmem_max` before.
+  # - +:no_delay+: Whether small segments are sent at once (TCP_NODELAY).
+  # - +:max_segment+: The largest segment to announce, in bytes (TCP_MAXSEG): 88 to 32767. It acts
+  #   on a handshake only; read on a connected subflow, it is the size of the segments that are
+  #   sent now.
+  # - +:syn_count+: How many times the first segment is sent again (TCP_SYNCNT): 1 to 127.
+  # - +:not_sent_low_water+: The amount of unsent data below which the subflow accepts more, in
+  #   bytes (TCP_NOTSENT_LOWAT): 0 to 4294967295. 0 is the setting `net.ipv4.tcp_notsent_lowat`.
+  # - +:window_clamp+: The largest receive window to announce, in bytes (TCP_WINDOW_CLAMP): 1 to
+  #   2147483647. The kernel raises a small number to its minimum.
+  SUBFLOW_OPTIONS = %i[
+    congestion_control mark priority traffic_class max_pacing_rate user_timeout keepalive
+    keepalive_idle keepalive_interval keepalive_count send_buffer receive_buffer no_delay
+    max_segment syn_count not_sent_low_water window_clamp
+  ].freeze
 end

@@ -458,4 +458,68 @@ module Subflows
 
     alias available? is_available
   end
+
+  # The options of one subflow. An option is absent if this process cannot read it.
+  class OptionValues
+    include Record
+
+    # @!attribute [r] congestion_control
+    #   The name of the congestion control.
+    #   @return [String, nil]
+    # @!attribute [r] mark
+    #   The mark of its packets.
+    #   @return [Integer, nil]
+    # @!attribute [r] priority
+    #   The priority of its packets in the queues of this host.
+    #   @return [Integer, nil]
+    # @!attribute [r] traffic_class
+    #   The byte in the IP header: TOS of IPv4, traffic class of IPv6.
+    #   @return [Integer, nil]
+    # @!attribute [r] max_pacing_rate
+    #   The rate to which sending is limited; 4294967295 for no limit. In bytes per second.
+    #   @return [Integer, nil]
+    # @!attribute [r] user_timeout_ms
+    #   How long sent data may stay unacknowledged; 0 for the kernel's default. In milliseconds.
+    #   @return [Integer, nil]
+    # @!attribute [r] keepalive
+    #   Whether the kernel probes an idle subflow.
+    #   @return [Boolean, nil]
+    # @!attribute [r] keepalive_idle_s
+    #   How long the subflow is idle before the first probe, in seconds.
+    #   @return [Integer, nil]
+    # @!attribute [r] keepalive_interval_s
+    #   The time between two probes, in seconds.
+    #   @return [Integer, nil]
+    # @!attribute [r] keepalive_count
+    #   How many probes may stay unanswered.
+    #   @return [Integer, nil]
+    # @!attribute [r] send_buffer
+    #   The size of the send buffer, with what the kernel adds for itself. In bytes.
+    #   @return [Integer, nil]
+    # @!attribute [r] receive_buffer
+    #   The size of the receive buffer, with what the kernel adds for itself. In bytes.
+    #   @return [Integer, nil]
+    # @!attribute [r] no_delay
+    #   Whether small segments are sent at once.
+    #   @return [Boolean, nil]
+    # @!attribute [r] max_segment
+    #   The size of the segments that are sent now. In bytes.
+    #   @return [Integer, nil]
+    # @!attribute [r] syn_count
+    #   How many times the first segment is sent again.
+    #   @return [Integer, nil]
+    # @!attribute [r] not_sent_low_water
+    #   The amount of unsent data below which the subflow accepts more. In bytes.
+    #   @return [Integer, nil]
+    # @!attribute [r] window_clamp
+    #   The largest receive window to announce. In bytes.
+    #   @return [Integer, nil]
+
+    # The names of the fields, in order.
+    MEMBERS = %i[
+      congestion_control mark priority traffic_class max_pacing_rate user_timeout_ms keepalive
+      keepalive_idle_s keepalive_interval_s keepalive_count send_buffer receive_buffer no_delay
+      max_segment syn_count not_sent_low_water window_clamp
+    ].freeze
+  end
 end

@@ -402,6 +402,135 @@ module Subflows
     Native.set_backup(sock, id, backup)
   end
 
+  # Sets an option of one subflow, and of no other.
+  #
+  # A BPF program does it, which the library contains and loads at the first call. The ids are
+  # those that {list} reports. If the same option is later set on the socket, the kernel sets it
+  # on every subflow again. Subflows that are opened later do not inherit it.
+  #
+  # The kernel has no index of its sockets for this: a call walks all TCP sockets of the network
+  # namespace until it meets the subflow, which takes about a millisecond. Another program that
+  # keeps one of these sockets locked delays the call by at most 5 s.
+  #
+  # Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
+  # module `tcp_diag`.
+  #
+  # Raises:
+  #
+  # the remedy has those that it accepts.
+  #
+  # - {NotPermittedError} without the capabilities, in a user namespace, or if a policy denies
+  #   bpf(2).
+  # - {UnsupportedError} if this kernel cannot do it, or not with this option.
+  # - {NoSuchSubflowError} if no live subflow has that id; {ClosedError} if the connection has
+  #   ended; {NotMptcpError} for plain TCP and after fallback; {OtherNamespaceError} from another
+  #   network namespace.
+  # - {TimedOutError} and {BusyError} if other programs keep TCP sockets locked.
+  #
+  # @param sock [IO, #to_io, Integer]
+  # @param id [Integer]
+  # @param option [Symbol]
+  # @param value [Integer, Boolean, String]
+  # @return [nil]
+  # @raise [NotPermittedError, UnsupportedError, NoSuchSubflowError, ClosedError, NotMptcpError,
+  #   OtherNamespaceError, TimedOutError, BusyError]
+  def self.set_option(sock, id, option, value)
+    Native.set_option(sock, id, option, value)
+  end
+
+  # Gets an option of one subflow.
+  #
+  # The congestion control, the maximum pacing rate, the traffic class and the sizes of the
+  # buffers require no privilege, and the mark requires `CAP_NET_ADMIN` only. The others are read
+  # as {set_option} sets them.
+  #
+  # Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 6.1
+  # or newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`.
+  #
+  # Raises:
+  #
+  # As {set_option}.
+  #
+  # @param sock [IO, #to_io, Integer]
+  # @param id [Integer]
+  # @param option [Symbol]
+  # @return [Integer, Boolean, String]
+  # @raise [NotPermittedError, UnsupportedError, NoSuchSubflowError, ClosedError, NotMptcpError,
+  #   OtherNamespaceError, TimedOutError, BusyError]
+  def self.get_option(sock, id, option)
+    Native.get_option(sock, id, option)
+  end
+
+  # Gets every option of one subflow at once, as far as this process can read them.
+  #
+  # Without the privilege, and on kernels that lack what {set_option} requires, most are absent.
+  #
+  # Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 5.16
+  # or newer, with the module `tcp_diag`.
+  #
+  # Raises:
+  #
+  # {NoSuchSubflowError} if no live subflow has that id; {ClosedError} if the connection has
+  # ended; {NotMptcpError} for plain TCP and after fallback; {OtherNamespaceError} from another
+  # network namespace; {UnsupportedError} if the kernel has no `tcp_diag`; {TimedOutError} and
+  # {BusyError} if other programs keep TCP sockets locked.
+  #
+  # @param sock [IO, #to_io, Integer]
+  # @param id [Integer]
+  # @return [OptionValues]
+  # @raise [NoSuchSubflowError, ClosedError, NotMptcpError, OtherNamespaceError, UnsupportedError,
+  #   TimedOutError, BusyError]
+  def self.options(sock, id)
+    Native.options(sock, id)
+  end
+
+  # Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to
+  # 40 bytes.
+  #
+  # The kernel lets BPF programs set only some options.
+  #
+  # Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
+  # module `tcp_diag`.
+  #
+  # Raises:
+  #
+  # As {set_option}.
+  #
+  # @param sock [IO, #to_io, Integer]
+  # @param id [Integer]
+  # @param level [Integer]
+  # @param number [Integer]
+  # @param value [Integer, Boolean, String]
+  # @return [nil]
+  # @raise [NotPermittedError, UnsupportedError, NoSuchSubflowError, ClosedError, NotMptcpError,
+  #   OtherNamespaceError, TimedOutError, BusyError]
+  def self.set_raw_option(sock, id, level, number, value)
+    Native.set_raw_option(sock, id, level, number, value)
+  end
+
+  # Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
+  #
+  # The length is exactly that of the option, 1 to 40 bytes.
+  #
+  # Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
+  # module `tcp_diag`.
+  #
+  # Raises:
+  #
+  # As {set_option}.
+  #
+  # @param sock [IO, #to_io, Integer]
+  # @param id [Integer]
+  # @param level [Integer]
+  # @param number [Integer]
+  # @param length [Integer]
+  # @return [Integer, Boolean, String]
+  # @raise [NotPermittedError, UnsupportedError, NoSuchSubflowError, ClosedError, NotMptcpError,
+  #   OtherNamespaceError, TimedOutError, BusyError]
+  def self.get_raw_option(sock, id, level, number, length)
+    Native.get_raw_option(sock, id, level, number, length)
+  end
+
   # Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
   #
   # The result owns the announcement. When it is closed or dropped, the address is withdrawn and

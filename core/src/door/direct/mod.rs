@@ -1,5 +1,6 @@
 //! The direct door: this process acts itself, with its own privilege.
 
+mod bpf;
 mod rights;
 mod withdraw;
 
@@ -13,6 +14,7 @@ use crate::cause;
 use crate::door::address_ids::Reserved;
 use crate::door::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, path_manager};
 use crate::error::{Error, ErrorKind};
+use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
 use crate::shared::privilege;
 use crate::shared::socket_state::{query_error, require_same_namespace};
@@ -114,6 +116,10 @@ impl Door for Direct {
                 netlink.set_backup(token, local, remote, backup)
             })
         })
+    }
+
+    fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer {
+        bpf::run(sock, cookie, steps)
     }
 
     fn announce(

@@ -10,8 +10,8 @@ use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
 use super::record::Record;
 use super::switch::{PathManagerSwitch, Switch};
-use super::valgrind;
-use crate::sys::socket;
+
+use crate::sys::{socket, valgrind};
 
 const STACK: usize = 32 * 1024;
 /// How many times one child tries to take the lock, and how long it pauses in between. Signals are

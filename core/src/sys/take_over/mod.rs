@@ -28,7 +28,6 @@ mod journal;
 mod marker;
 mod record;
 mod switch;
-mod valgrind;
 
 use std::fs::File;
 use std::io;

@@ -25,6 +25,12 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("{actor} force-closes {name}", force_closes),
     ("{actor} makes {name} a backup", makes_backup),
     ("{actor} makes {name} regular", makes_regular),
+    ("{actor} sets {option} of {name} to {value}", sets_option),
+    ("{actor} reads {option} of {name}", reads_option),
+    ("{actor} reads the options of {name}", reads_options),
+    ("{actor} sets the mark of {name} to the bytes {value}", sets_raw_mark),
+    ("{actor} reads the bytes of the mark of {name}", reads_raw_mark),
+    ("ss shows the mark {mark} on {name} alone", shows_mark),
 ];
 
 /// How late a busy machine may be.
@@ -278,4 +284,60 @@ fn differs_from_backup(
         }
     }
     Ok(None)
+}
+
+/// A request about a subflow that has a name.
+fn about(world: &mut World, verb: &str, arguments: &Arguments) -> Result<Request> {
+    let (actor, name) = (arguments.get("actor"), arguments.get("name"));
+    let connection = world.names.subflow(name)?.connection.clone();
+    Ok(Request::new(verb).with("sock", connection).with("id", world.id(actor, name)?))
+}
+
+/// An option of one subflow.
+fn sets_option(world: &mut World, arguments: &Arguments) -> Result {
+    let request = about(world, "set_option", arguments)?;
+    let request = request.with("option", arguments.get("option"));
+    let request = request.with("value", arguments.get("value"));
+    world.request(arguments.get("actor"), request, arguments).map(drop)
+}
+
+fn reads_option(world: &mut World, arguments: &Arguments) -> Result {
+    let request = about(world, "get_option", arguments)?.with("option", arguments.get("option"));
+    world.request(arguments.get("actor"), request, arguments).map(drop)
+}
+
+fn reads_options(world: &mut World, arguments: &Arguments) -> Result {
+    let request = about(world, "options", arguments)?;
+    world.request(arguments.get("actor"), request, arguments).map(drop)
+}
+
+/// The mark by its numbers: SOL_SOCKET and SO_MARK.
+fn raw_mark(world: &mut World, verb: &str, arguments: &Arguments) -> Result<Request> {
+    Ok(about(world, verb, arguments)?.with("level", 1).with("number", 36))
+}
+
+fn sets_raw_mark(world: &mut World, arguments: &Arguments) -> Result {
+    let request = raw_mark(world, "set_raw_option", arguments)?;
+    let request = request.with("value", arguments.get("value"));
+    world.request(arguments.get("actor"), request, arguments).map(drop)
+}
+
+fn reads_raw_mark(world: &mut World, arguments: &Arguments) -> Result {
+    let request = raw_mark(world, "get_raw_option", arguments)?.with("length", 4);
+    world.request(arguments.get("actor"), request, arguments).map(drop)
+}
+
+/// The kernel's own view at the client: this subflow has the mark, and no other has one.
+fn shows_mark(world: &mut World, arguments: &Arguments) -> Result {
+    let (name, mark) = (arguments.get("name"), arguments.get("mark"));
+    let ends = world.names.subflow_ends("client", name)?;
+    let token = world.token("client", &world.names.subflow(name)?.connection.clone())?;
+    let namespace = world.namespace("client")?;
+    let marked = judge::find(namespace, token, ends);
+    let is_marked = |details: &str| details.contains(&format!("fwmark:{mark} "));
+    let found = marked.is_some_and(|found| is_marked(&found.details));
+    ensure(found, || format!("ss does not show the mark: {:?}", oracle::ss_subflows(namespace)))?;
+    let all = oracle::ss_subflows(namespace);
+    let count = all.iter().filter(|subflow| subflow.details.contains("fwmark:")).count();
+    ensure(count == 1, || format!("ss shows {count} marks: {all:?}"))
 }

@@ -26,7 +26,10 @@ impl Verbs for Shell {
 
     fn perform(&mut self, sockets: &mut PlainSockets, request: &Request) -> Answer {
         match arguments(sockets, request)? {
-            Some(arguments) => run(&arguments),
+            Some(arguments) => {
+                // The command prints a single value without a name.
+                run(&arguments, if request.verb() == "get_option" { "value" } else { "" })
+            }
             None => self.library.perform(sockets, request),
         }
     }
@@ -38,6 +41,9 @@ const COMMANDS: &[(&str, &str)] = &[
     ("open", "open"),
     ("close", "close"),
     ("set_backup", "set-backup"),
+    ("set_option", "option"),
+    ("get_option", "option"),
+    ("options", "option"),
     ("connections", "connections"),
     ("capabilities", "capabilities"),
 ];
@@ -57,6 +63,9 @@ fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<Str
         arguments.push(format!("{token:08x}"));
     }
     arguments.extend(request.maybe_text("id").map(str::to_owned));
+    for word in ["option", "value"] {
+        arguments.extend(request.maybe_text(word).map(str::to_owned));
+    }
     for option in ["local", "interface", "remote", "local_port"] {
         if let Some(value) = request.maybe_text(option) {
             arguments.extend([format!("--{}", option.replace('_', "-")), value.to_owned()]);
@@ -78,7 +87,7 @@ fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<Str
 }
 
 /// Runs the command, and reads its JSON.
-fn run(arguments: &[String]) -> Answer {
+fn run(arguments: &[String], name: &str) -> Answer {
     let program = std::env::var_os("SUBFLOWS").unwrap_or_else(|| "subflows".into());
     let output = Command::new(program).arg("--json").args(arguments).output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -88,7 +97,7 @@ fn run(arguments: &[String]) -> Answer {
     let wrong = |error| Fault::protocol(format!("the command printed no JSON: {error}"));
     let printed: Value = serde_json::from_slice(&output.stdout).map_err(wrong)?;
     let mut fields = Fields::new();
-    add(&mut fields, "", &printed);
+    add(&mut fields, name, &printed);
     Ok(fields)
 }
 

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use subflows::{Announce, Announced, Connect, ConnectionsOptions, Events, Family, Listen, Open};
+use subflows::{
+    Announce, Announced, Connect, ConnectionsOptions, Events, Family, Listen, Open, OptionValue,
+    SubflowOption,
+};
 
 use crate::Verbs;
 use crate::answer::{Answer, Fault, Fields, done, list, record};
@@ -28,6 +31,11 @@ const VERBS: &[(&str, Perform)] = &[
     ("open", |call| record(&subflows::open(call.sock()?, &open(call.request)?)?)),
     ("close", close),
     ("set_backup", set_backup),
+    ("set_option", set_option),
+    ("get_option", get_option),
+    ("options", |call| record(&subflows::options(call.sock()?, call.request.value("id")?)?)),
+    ("set_raw_option", set_raw_option),
+    ("get_raw_option", get_raw_option),
     ("announce", announce),
     ("announced.turn_away", turn_away),
     ("announced.withdraw", withdraw),
@@ -93,6 +101,37 @@ fn close(call: &mut Call<'_>) -> Answer {
 fn set_backup(call: &mut Call<'_>) -> Answer {
     let (id, backup) = (call.request.value("id")?, call.request.value("backup")?);
     done(subflows::set_backup(call.sock()?, id, backup))
+}
+
+fn option(call: &Call<'_>) -> Result<SubflowOption, Fault> {
+    let key = call.request.text("option")?;
+    SubflowOption::from_key(key).ok_or_else(|| Fault::protocol(format!("no option is {key}")))
+}
+
+fn set_option(call: &mut Call<'_>) -> Answer {
+    let value = OptionValue::parse(call.request.text("value")?);
+    done(subflows::set_option(call.sock()?, call.request.value("id")?, option(call)?, value))
+}
+
+fn get_option(call: &mut Call<'_>) -> Answer {
+    let id = call.request.value("id")?;
+    Ok(Fields::new().with("value", subflows::get_option(call.sock()?, id, option(call)?)?))
+}
+
+fn set_raw_option(call: &mut Call<'_>) -> Answer {
+    let value = OptionValue::parse(call.request.text("value")?);
+    let [id, level, number] = raw_option(call.request)?;
+    done(subflows::set_raw_option(call.sock()?, id, level, number, value))
+}
+
+fn get_raw_option(call: &mut Call<'_>) -> Answer {
+    let ([id, level, number], length) = (raw_option(call.request)?, call.request.value("length")?);
+    let value = subflows::get_raw_option(call.sock()?, id, level, number, length)?;
+    Ok(Fields::new().with("value", value))
+}
+
+fn raw_option(request: &Request) -> Result<[u32; 3], Fault> {
+    Ok([request.value("id")?, request.value("level")?, request.value("number")?])
 }
 
 fn announce(call: &mut Call<'_>) -> Answer {

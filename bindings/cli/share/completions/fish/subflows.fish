@@ -33,6 +33,7 @@ complete -c subflows -n "__fish_subflows_needs_command" -f -a "list" -d 'List th
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "open" -d 'Open one more subflow and wait until it is usable'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "close" -d 'Close one subflow and leave the connection open'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "set-backup" -d 'Mark a subflow as backup, or as regular again'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "option" -d 'Show or set the options of one subflow'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "lab" -d 'Run a command on a network of its own, with paths of given delay, rate and loss'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "demo" -d 'Show a transfer over two paths, which are opened, made backup, cut and closed during it'
 complete -c subflows -n "__fish_subflows_using_subcommand capabilities" -l json -d 'Print JSON instead of text'
@@ -55,6 +56,8 @@ complete -c subflows -n "__fish_subflows_using_subcommand close" -l json -d 'Pri
 complete -c subflows -n "__fish_subflows_using_subcommand close" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand option" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand option" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l network -d 'Use a network that is ready-made instead of PATHs, such as laptop or link-local-only' -r
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l server -d 'Run this on the server with sh(1), and end it afterwards. COMMAND starts when it listens' -r
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l join -d 'Let the kernel\'s path manager use all the paths, for every Multipath TCP connection'

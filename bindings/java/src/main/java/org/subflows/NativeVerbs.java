@@ -19,6 +19,16 @@ class NativeVerbs extends NativeLibrary {
 
     static native void setBackup(Object sock, int fd, long id, boolean backup) throws SubflowsException;
 
+    static native void setOption(Object sock, int fd, long id, int option, String value) throws SubflowsException;
+
+    static native String getOption(Object sock, int fd, long id, int option) throws SubflowsException;
+
+    static native long[] options(Object sock, int fd, long id) throws SubflowsException;
+
+    static native void setRawOption(Object sock, int fd, long id, long level, long number, String value) throws SubflowsException;
+
+    static native String getRawOption(Object sock, int fd, long id, long level, long number, long length) throws SubflowsException;
+
     static native long[] addresses(Object sock, int fd) throws SubflowsException;
 
     static native long[] connections(long[] options) throws SubflowsException;

@@ -1019,6 +1019,354 @@ public abstract class Verbs {
     }
 
     /**
+     * Sets an option of one subflow, and of no other.
+     *
+     * <p>A BPF program does it, which the library contains and loads at the first call. The ids
+     * are those that {@code list} reports. If the same option is later set on the socket, the
+     * kernel sets it on every subflow again. Subflows that are opened later do not inherit it.
+     *
+     * <p>The kernel has no index of its sockets for this: a call walks all TCP sockets of the
+     * network namespace until it meets the subflow, which takes about a millisecond. Another
+     * program that keeps one of these sockets locked delays the call by at most 5 s.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static void setOption(Socket sock, long id, SubflowOption option, OptionValue value) throws SubflowsException {
+        Native.setOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number(), value.toString());
+    }
+
+    /**
+     * Sets an option of one subflow, and of no other.
+     *
+     * <p>A BPF program does it, which the library contains and loads at the first call. The ids
+     * are those that {@code list} reports. If the same option is later set on the socket, the
+     * kernel sets it on every subflow again. Subflows that are opened later do not inherit it.
+     *
+     * <p>The kernel has no index of its sockets for this: a call walks all TCP sockets of the
+     * network namespace until it meets the subflow, which takes about a millisecond. Another
+     * program that keeps one of these sockets locked delays the call by at most 5 s.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static void setOption(ServerSocket sock, long id, SubflowOption option, OptionValue value) throws SubflowsException {
+        Native.setOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number(), value.toString());
+    }
+
+    /**
+     * Sets an option of one subflow, and of no other.
+     *
+     * <p>A BPF program does it, which the library contains and loads at the first call. The ids
+     * are those that {@code list} reports. If the same option is later set on the socket, the
+     * kernel sets it on every subflow again. Subflows that are opened later do not inherit it.
+     *
+     * <p>The kernel has no index of its sockets for this: a call walks all TCP sockets of the
+     * network namespace until it meets the subflow, which takes about a millisecond. Another
+     * program that keeps one of these sockets locked delays the call by at most 5 s.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static void setOption(NetworkChannel sock, long id, SubflowOption option, OptionValue value) throws SubflowsException {
+        Native.setOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number(), value.toString());
+    }
+
+    /**
+     * Sets an option of one subflow, and of no other.
+     *
+     * <p>A BPF program does it, which the library contains and loads at the first call. The ids
+     * are those that {@code list} reports. If the same option is later set on the socket, the
+     * kernel sets it on every subflow again. Subflows that are opened later do not inherit it.
+     *
+     * <p>The kernel has no index of its sockets for this: a call walks all TCP sockets of the
+     * network namespace until it meets the subflow, which takes about a millisecond. Another
+     * program that keeps one of these sockets locked delays the call by at most 5 s.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static void setOption(int sock, long id, SubflowOption option, OptionValue value) throws SubflowsException {
+        Native.setOption(null, sock, id, option.number(), value.toString());
+    }
+
+    /**
+     * Gets an option of one subflow.
+     *
+     * <p>The congestion control, the maximum pacing rate, the traffic class and the sizes of the
+     * buffers require no privilege, and the mark requires {@code CAP_NET_ADMIN} only. The others
+     * are read as {@code setOption} sets them.
+     *
+     * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
+     * others; Linux 6.1 or newer, with {@code CONFIG_DEBUG_INFO_BTF} and the module {@code
+     * tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static OptionValue getOption(Socket sock, long id, SubflowOption option) throws SubflowsException {
+        return OptionValue.parse(Native.getOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number()));
+    }
+
+    /**
+     * Gets an option of one subflow.
+     *
+     * <p>The congestion control, the maximum pacing rate, the traffic class and the sizes of the
+     * buffers require no privilege, and the mark requires {@code CAP_NET_ADMIN} only. The others
+     * are read as {@code setOption} sets them.
+     *
+     * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
+     * others; Linux 6.1 or newer, with {@code CONFIG_DEBUG_INFO_BTF} and the module {@code
+     * tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static OptionValue getOption(ServerSocket sock, long id, SubflowOption option) throws SubflowsException {
+        return OptionValue.parse(Native.getOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number()));
+    }
+
+    /**
+     * Gets an option of one subflow.
+     *
+     * <p>The congestion control, the maximum pacing rate, the traffic class and the sizes of the
+     * buffers require no privilege, and the mark requires {@code CAP_NET_ADMIN} only. The others
+     * are read as {@code setOption} sets them.
+     *
+     * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
+     * others; Linux 6.1 or newer, with {@code CONFIG_DEBUG_INFO_BTF} and the module {@code
+     * tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static OptionValue getOption(NetworkChannel sock, long id, SubflowOption option) throws SubflowsException {
+        return OptionValue.parse(Native.getOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number()));
+    }
+
+    /**
+     * Gets an option of one subflow.
+     *
+     * <p>The congestion control, the maximum pacing rate, the traffic class and the sizes of the
+     * buffers require no privilege, and the mark requires {@code CAP_NET_ADMIN} only. The others
+     * are read as {@code setOption} sets them.
+     *
+     * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
+     * others; Linux 6.1 or newer, with {@code CONFIG_DEBUG_INFO_BTF} and the module {@code
+     * tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static OptionValue getOption(int sock, long id, SubflowOption option) throws SubflowsException {
+        return OptionValue.parse(Native.getOption(null, sock, id, option.number()));
+    }
+
+    /**
+     * Gets every option of one subflow at once, as far as this process can read them.
+     *
+     * <p>Without the privilege, and on kernels that lack what {@code setOption} requires, most are
+     * absent.
+     *
+     * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
+     * others; Linux 5.16 or newer, with the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED,
+     * TIMED_OUT, BUSY
+     */
+    public static OptionValues options(Socket sock, long id) throws SubflowsException {
+        return OptionValues.only(Native.options(Objects.requireNonNull(sock, "sock"), -1, id));
+    }
+
+    /**
+     * Gets every option of one subflow at once, as far as this process can read them.
+     *
+     * <p>Without the privilege, and on kernels that lack what {@code setOption} requires, most are
+     * absent.
+     *
+     * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
+     * others; Linux 5.16 or newer, with the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED,
+     * TIMED_OUT, BUSY
+     */
+    public static OptionValues options(ServerSocket sock, long id) throws SubflowsException {
+        return OptionValues.only(Native.options(Objects.requireNonNull(sock, "sock"), -1, id));
+    }
+
+    /**
+     * Gets every option of one subflow at once, as far as this process can read them.
+     *
+     * <p>Without the privilege, and on kernels that lack what {@code setOption} requires, most are
+     * absent.
+     *
+     * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
+     * others; Linux 5.16 or newer, with the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED,
+     * TIMED_OUT, BUSY
+     */
+    public static OptionValues options(NetworkChannel sock, long id) throws SubflowsException {
+        return OptionValues.only(Native.options(Objects.requireNonNull(sock, "sock"), -1, id));
+    }
+
+    /**
+     * Gets every option of one subflow at once, as far as this process can read them.
+     *
+     * <p>Without the privilege, and on kernels that lack what {@code setOption} requires, most are
+     * absent.
+     *
+     * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
+     * others; Linux 5.16 or newer, with the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED,
+     * TIMED_OUT, BUSY
+     */
+    public static OptionValues options(int sock, long id) throws SubflowsException {
+        return OptionValues.only(Native.options(null, sock, id));
+    }
+
+    /**
+     * Sets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
+     * to 1 to 40 bytes.
+     *
+     * <p>The kernel lets BPF programs set only some options.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static void setRawOption(Socket sock, long id, long level, long number, OptionValue value) throws SubflowsException {
+        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, value.toString());
+    }
+
+    /**
+     * Sets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
+     * to 1 to 40 bytes.
+     *
+     * <p>The kernel lets BPF programs set only some options.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static void setRawOption(ServerSocket sock, long id, long level, long number, OptionValue value) throws SubflowsException {
+        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, value.toString());
+    }
+
+    /**
+     * Sets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
+     * to 1 to 40 bytes.
+     *
+     * <p>The kernel lets BPF programs set only some options.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static void setRawOption(NetworkChannel sock, long id, long level, long number, OptionValue value) throws SubflowsException {
+        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, value.toString());
+    }
+
+    /**
+     * Sets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
+     * to 1 to 40 bytes.
+     *
+     * <p>The kernel lets BPF programs set only some options.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static void setRawOption(int sock, long id, long level, long number, OptionValue value) throws SubflowsException {
+        Native.setRawOption(null, sock, id, level, number, value.toString());
+    }
+
+    /**
+     * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
+     * as bytes.
+     *
+     * <p>The length is exactly that of the option, 1 to 40 bytes.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static OptionValue getRawOption(Socket sock, long id, long level, long number, long length) throws SubflowsException {
+        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, length));
+    }
+
+    /**
+     * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
+     * as bytes.
+     *
+     * <p>The length is exactly that of the option, 1 to 40 bytes.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static OptionValue getRawOption(ServerSocket sock, long id, long level, long number, long length) throws SubflowsException {
+        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, length));
+    }
+
+    /**
+     * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
+     * as bytes.
+     *
+     * <p>The length is exactly that of the option, 1 to 40 bytes.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static OptionValue getRawOption(NetworkChannel sock, long id, long level, long number, long length) throws SubflowsException {
+        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, length));
+    }
+
+    /**
+     * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
+     * as bytes.
+     *
+     * <p>The length is exactly that of the option, 1 to 40 bytes.
+     *
+     * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
+     * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, TIMED_OUT, BUSY
+     */
+    public static OptionValue getRawOption(int sock, long id, long level, long number, long length) throws SubflowsException {
+        return OptionValue.parse(Native.getRawOption(null, sock, id, level, number, length));
+    }
+
+    /**
      * Announces a local address to the peer (ADD_ADDR), so that the peer can open subflows to it.
      *
      * <p>The result owns the announcement. When it is closed or dropped, the address is withdrawn

@@ -1,4 +1,4 @@
-//! Detecting valgrind, which ends a program that makes a child such as the one of `take_control`.
+//! Detecting valgrind, which ends a program that makes a child such as the ones of `take_over` and `bpf`.
 
 /// Reports whether the program runs under valgrind, by the request that `valgrind.h` documents: a sequence
 /// of instructions that has no effect on a processor.

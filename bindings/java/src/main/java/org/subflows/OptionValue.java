@@ -1,0 +1,88 @@
+package org.subflows;
+
+import java.util.HexFormat;
+import java.util.Objects;
+
+/**
+ * The value of an option of a subflow: a number, a switch or a name, as the option requires. Raw options
+ * are bytes.
+ *
+ * {@snippet :
+ * Subflows.setOption(socket, id, SubflowOption.MAX_PACING_RATE, OptionValue.of(125_000));
+ * Subflows.setOption(socket, id, SubflowOption.CONGESTION_CONTROL, OptionValue.of("bbr"));
+ * }
+ */
+public final class OptionValue {
+    /** As text, as core writes it. */
+    private final String text;
+
+    private OptionValue(String text) {
+        this.text = text;
+    }
+
+    /** A number, in the unit of the option. */
+    public static OptionValue of(long number) {
+        return new OptionValue(Long.toString(number));
+    }
+
+    /** On or off. */
+    public static OptionValue of(boolean on) {
+        return new OptionValue(Boolean.toString(on));
+    }
+
+    /** A name. */
+    public static OptionValue of(String name) {
+        return new OptionValue(Objects.requireNonNull(name, "name"));
+    }
+
+    /** The bytes of a raw option. */
+    public static OptionValue of(byte[] bytes) {
+        return new OptionValue("0x" + HexFormat.of().formatHex(bytes));
+    }
+
+    static OptionValue parse(String text) {
+        return new OptionValue(text);
+    }
+
+    /**
+     * The number.
+     *
+     * @throws NumberFormatException the value is not a number
+     */
+    public long number() {
+        return Long.parseLong(text);
+    }
+
+    /** Whether a switch is on. */
+    public boolean isOn() {
+        return text.equals("true");
+    }
+
+    /**
+     * The bytes of a raw option.
+     *
+     * @throws IllegalArgumentException the value is not bytes
+     */
+    public byte[] bytes() {
+        if (!text.startsWith("0x")) {
+            throw new IllegalArgumentException(text + " is not bytes");
+        }
+        return HexFormat.of().parseHex(text, 2, text.length());
+    }
+
+    /** The value as text: a number in decimal digits, true or false, a name, or 0x and digits. */
+    @Override
+    public String toString() {
+        return text;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof OptionValue && ((OptionValue) other).text.equals(text);
+    }
+
+    @Override
+    public int hashCode() {
+        return text.hashCode();
+    }
+}

@@ -1,0 +1,258 @@
+//! The commands of bpf(2). Layouts: `union bpf_attr` in `include/uapi/linux/bpf.h`.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::request::Request;
+use super::subflow_option::INSTRUCTIONS;
+
+const MAP_CREATE: i32 = 0;
+const MAP_LOOKUP_ELEM: i32 = 1;
+const MAP_UPDATE_ELEM: i32 = 2;
+const PROG_LOAD: i32 = 5;
+const OBJ_GET_INFO_BY_FD: i32 = 15;
+const LINK_CREATE: i32 = 28;
+const ITER_CREATE: i32 = 33;
+
+const MAP_TYPE_ARRAY: u32 = 2;
+const PROG_TYPE_TRACING: u32 = 26;
+const TRACE_ITER: u32 = 28;
+
+/// A name in `bpftool`, with the zeroes that end it.
+const NAME: [u8; 16] = *b"subflow_option\0\0";
+/// The program calls no helper that is reserved for the GPL.
+const LICENSE: &[u8] = b"MIT OR Apache-2.0\0";
+
+/// `BPF_LD | BPF_DW | BPF_IMM`. In the program, each one loads the address of the request.
+const LOAD_ADDRESS: u8 = 0x18;
+/// The source of such an instruction: the value of the map with that descriptor.
+const PSEUDO_MAP_VALUE: u8 = 2;
+
+/// # Safety
+/// Every address in `attributes` has to be that of memory that the command may read or write.
+unsafe fn bpf<T>(command: i32, attributes: &mut T) -> io::Result<i32> {
+    let pointer: *mut T = attributes;
+    // SAFETY: the pointer and the length describe `attributes`; the caller vouches for what is inside.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, pointer, size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i32) }
+}
+
+/// As [`bpf`], for a command that makes a descriptor. The kernel closes it when another program is executed.
+///
+/// # Safety
+/// As for [`bpf`].
+unsafe fn bpf_fd<T>(command: i32, attributes: &mut T) -> io::Result<OwnedFd> {
+    // SAFETY: as for `bpf`.
+    let fd = unsafe { bpf(command, attributes) }?;
+    // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn address<T: ?Sized>(pointer: *const T) -> u64 {
+    pointer.cast::<u8>() as usize as u64
+}
+
+/// Makes the map of the program.
+pub(super) fn map_create() -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Attributes {
+        kind: u32,
+        key_size: u32,
+        value_size: u32,
+        max_entries: u32,
+        flags: u32,
+        inner_fd: u32,
+        numa_node: u32,
+        name: [u8; 16],
+    }
+    let mut attributes = Attributes {
+        kind: MAP_TYPE_ARRAY,
+        key_size: size_of::<u32>() as u32,
+        value_size: size_of::<Request>() as u32,
+        max_entries: 1,
+        flags: 0,
+        inner_fd: 0,
+        numa_node: 0,
+        name: NAME,
+    };
+    // SAFETY: the command takes no address.
+    unsafe { bpf_fd(MAP_CREATE, &mut attributes) }
+}
+
+/// `struct bpf_insn`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Instruction {
+    operation: u8,
+    /// The destination and the source, four bits each.
+    registers: u8,
+    offset: i16,
+    immediate: i32,
+}
+
+/// Makes the instructions for this processor and that map.
+fn instructions(map: BorrowedFd<'_>) -> Vec<Instruction> {
+    let mut is_second_half = false;
+    let instruction = |number: &u64| {
+        let (operation, registers) = (*number as u8, (number >> 8) as u8);
+        let (mut source, destination) = (registers >> 4, registers & 0xf);
+        let mut immediate = (number >> 32) as i32;
+        // This instruction takes the room of two. The second half is zero: the offset in the map's value.
+        if operation == LOAD_ADDRESS && !is_second_half {
+            (source, immediate) = (PSEUDO_MAP_VALUE, map.as_raw_fd());
+        }
+        is_second_half = operation == LOAD_ADDRESS && !is_second_half;
+        let registers = match cfg!(target_endian = "little") {
+            true => (source << 4) | destination,
+            false => (destination << 4) | source,
+        };
+        Instruction { operation, registers, offset: (number >> 16) as i16, immediate }
+    };
+    INSTRUCTIONS.iter().map(instruction).collect()
+}
+
+/// Loads the program. `function` is the kernel's function of the iterator.
+pub(super) fn program_load(map: BorrowedFd<'_>, function: u32) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    #[derive(Default)]
+    struct Attributes {
+        kind: u32,
+        instruction_count: u32,
+        instructions: u64,
+        license: u64,
+        log_level: u32,
+        log_size: u32,
+        log: u64,
+        kernel_version: u32,
+        flags: u32,
+        name: [u8; 16],
+        interface: u32,
+        attach_type: u32,
+        btf_fd: u32,
+        function_info_size: u32,
+        function_info: u64,
+        function_info_count: u32,
+        line_info_size: u32,
+        line_info: u64,
+        line_info_count: u32,
+        attach_function: u32,
+        attach_program: u32,
+        reserved: u32,
+    }
+    let instructions = instructions(map);
+    let mut attributes = Attributes {
+        kind: PROG_TYPE_TRACING,
+        instruction_count: instructions.len() as u32,
+        instructions: address(instructions.as_ptr()),
+        license: address(LICENSE),
+        name: NAME,
+        attach_type: TRACE_ITER,
+        attach_function: function,
+        ..Attributes::default()
+    };
+    // SAFETY: the addresses are those of the instructions and of the license, which live until the call
+    // returns and which the kernel only reads.
+    unsafe { bpf_fd(PROG_LOAD, &mut attributes) }
+}
+
+/// Makes an iterator over the TCP sockets of the thread's network namespace, which runs the program.
+pub(super) fn iterator(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Link {
+        program: i32,
+        target: u32,
+        attach_type: u32,
+        flags: u32,
+    }
+    #[repr(C)]
+    struct Iterator {
+        link: i32,
+        flags: u32,
+    }
+    let mut link =
+        Link { program: program.as_raw_fd(), target: 0, attach_type: TRACE_ITER, flags: 0 };
+    // SAFETY: the command takes no address.
+    let link = unsafe { bpf_fd(LINK_CREATE, &mut link) }?;
+    let mut iterator = Iterator { link: link.as_raw_fd(), flags: 0 };
+    // The iterator does not need the link, which is closed here.
+    // SAFETY: the command takes no address.
+    unsafe { bpf_fd(ITER_CREATE, &mut iterator) }
+}
+
+/// Writes or reads the only element of the map.
+fn element(command: i32, map: BorrowedFd<'_>, value: *mut Request) -> io::Result<()> {
+    #[repr(C)]
+    struct Attributes {
+        map: i32,
+        reserved: u32,
+        key: u64,
+        value: u64,
+        flags: u64,
+    }
+    let key = 0u32;
+    let mut attributes = Attributes {
+        map: map.as_raw_fd(),
+        reserved: 0,
+        key: address(&key),
+        value: address(value),
+        flags: 0,
+    };
+    // SAFETY: the addresses are those of the key and of a request, whose sizes are the map's.
+    unsafe { bpf(command, &mut attributes) }.map(drop)
+}
+
+pub(super) fn write(map: BorrowedFd<'_>, mut request: Request) -> io::Result<()> {
+    element(MAP_UPDATE_ELEM, map, &mut request)
+}
+
+pub(super) fn read(map: BorrowedFd<'_>) -> io::Result<Request> {
+    let mut request = Request::NOTHING;
+    element(MAP_LOOKUP_ELEM, map, &mut request)?;
+    Ok(request)
+}
+
+/// The kind and the number of a program or map. The number belongs to no other one until the next boot.
+pub(super) type Identity = [u32; 2];
+
+/// Returns what the descriptor is; `None` if it is neither a program nor a map.
+pub(super) fn identity(fd: BorrowedFd<'_>) -> Option<Identity> {
+    #[repr(C)]
+    struct Attributes {
+        fd: i32,
+        length: u32,
+        info: u64,
+    }
+    let mut info: Identity = [0; 2];
+    let mut attributes = Attributes {
+        fd: fd.as_raw_fd(),
+        length: size_of::<Identity>() as u32,
+        info: address(&raw mut info),
+    };
+    // SAFETY: the address is that of `info`, and the length is its size.
+    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attributes) }.ok()?;
+    Some(info)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn every_address_in_the_program_becomes_that_of_the_map() {
+        let stand_in = std::fs::File::open("/dev/null").unwrap();
+        let (program, mut loads) = (instructions(stand_in.as_fd()), 0);
+        let mut rest = program.iter();
+        while let Some(instruction) = rest.next() {
+            if instruction.operation == LOAD_ADDRESS {
+                loads += 1;
+                assert_eq!(instruction.immediate, stand_in.as_raw_fd());
+                assert_eq!(rest.next().map(|second| second.immediate), Some(0));
+            }
+        }
+        // As many as clang has made: with another program, it may load something else in this way.
+        assert_eq!(loads, 4, "objdump: is every one of them the address of the request?");
+    }
+}

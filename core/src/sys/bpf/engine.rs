@@ -1,0 +1,171 @@
+//! The program and its map, which the process keeps.
+//!
+//! A call has an engine for itself, because the map holds one request. So a kept one is taken out of its
+//! place and put back afterwards, as a netlink socket is (`sys/cache.rs`, which explains what the checks here
+//! are for): there is no lock that the child of a fork would wait for, and a descriptor that the program has
+//! closed is neither used nor closed again. If more threads ask at the same time, the others load the program
+//! once more.
+
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Instant;
+
+use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
+
+use super::call::{self, Identity};
+use super::request::{MAX_STEPS, Request, Step};
+use super::{Failure, btf, walk};
+use crate::sys::fork;
+
+/// How many engines are kept.
+const PLACES: usize = 2;
+
+static KEPT: [AtomicPtr<Engine>; PLACES] = [const { AtomicPtr::new(ptr::null_mut()) }; PLACES];
+
+pub(super) struct Engine {
+    map: Object,
+    program: Object,
+    generation: u64,
+}
+
+impl Engine {
+    /// Takes a kept engine, or loads the program.
+    pub(super) fn take() -> Result<Box<Engine>, Failure> {
+        Engine::take_kept().map_or_else(Engine::load, Ok)
+    }
+
+    fn take_kept() -> Option<Box<Engine>> {
+        let kept = KEPT.iter().find_map(|place| {
+            let taken = place.swap(ptr::null_mut(), Ordering::Acquire);
+            // SAFETY: what is not null in a place was put there by `keep`, which made it of a box. The swap
+            // has removed it, so that no other thread takes it.
+            (!taken.is_null()).then(|| unsafe { Box::from_raw(taken) })
+        });
+        // An engine of the parent process may be in use there.
+        kept.filter(|kept| kept.generation == fork::generation() && kept.is_still_open())
+    }
+
+    fn load() -> Result<Box<Engine>, Failure> {
+        let function = btf::iterator_of_tcp().map_err(Failure::Types)?;
+        let function = function.ok_or(Failure::NoIterator)?;
+        let map = Object::new(call::map_create().map_err(Failure::Map)?);
+        // A signal would end the verification of the program, with EAGAIN.
+        let program = without_signals(|| call::program_load(map.as_fd(), function));
+        let program = program.map_err(Failure::Program)?;
+        Ok(Box::new(Engine { map, program: Object::new(program), generation: fork::generation() }))
+    }
+
+    fn is_still_open(&self) -> bool {
+        self.map.is_still_open() && self.program.is_still_open()
+    }
+
+    fn keep(self: Box<Engine>) {
+        let engine = Box::into_raw(self);
+        let is_kept = KEPT.iter().any(|place| {
+            let (put, taken) = (Ordering::Release, Ordering::Relaxed);
+            place.compare_exchange(ptr::null_mut(), engine, put, taken).is_ok()
+        });
+        if !is_kept {
+            // SAFETY: the pointer was made of a box above, and is in no place.
+            drop(unsafe { Box::from_raw(engine) });
+        }
+    }
+
+    /// Makes the steps on the socket with that cookie. If the walk is abandoned, the engine is not kept: the
+    /// child may still use it.
+    pub(super) fn run(
+        self: Box<Engine>,
+        cookie: u64,
+        steps: &mut [Step],
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        assert!(steps.len() <= MAX_STEPS);
+        let map = self.map.as_fd();
+        call::write(map, Request::new(cookie, steps)).map_err(Failure::Request)?;
+        let mut iterator = call::iterator(self.program.as_fd()).map_err(Failure::Iterator)?;
+        let (walked, answer) = loop {
+            let walked = walk::walk(iterator, deadline);
+            let answer = call::read(map).map_err(Failure::Request)?;
+            match walked {
+                Ok(Some(stopped)) if answer.answer(0).is_none() => iterator = stopped,
+                walked => break (walked.map(drop), answer),
+            }
+        };
+        let is_abandoned = matches!(walked, Err(Failure::TimedOut | Failure::Child(_)));
+        let is_found = match answer.answer(steps.len()) {
+            Some(answers) => {
+                steps.copy_from_slice(answers);
+                true
+            }
+            None => false,
+        };
+        if !is_abandoned {
+            self.keep();
+        } else if !is_found {
+            // Whatever the walk still meets, the program does nothing.
+            call::write(map, Request::NOTHING).map_err(Failure::Request)?;
+        }
+        if is_found { Ok(()) } else { walked.and(Err(Failure::NotFound)) }
+    }
+
+    /// Makes an iterator, and does not run it. A program that was not kept before is not kept: a question
+    /// leaves nothing behind.
+    pub(super) fn prove() -> Result<(), Failure> {
+        let prove = |engine: &Engine| call::iterator(engine.program.as_fd()).map(drop);
+        let proved = match Engine::take_kept() {
+            Some(kept) => {
+                let proved = prove(&kept);
+                kept.keep();
+                proved
+            }
+            None => prove(&*Engine::load()?),
+        };
+        proved.map_err(Failure::Iterator)
+    }
+}
+
+/// Calls `f` with every signal blocked. They are delivered afterwards.
+fn without_signals<T>(f: impl FnOnce() -> T) -> T {
+    let mut before = SigSet::empty();
+    let all = SigSet::all();
+    let blocked = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&all), Some(&mut before));
+    let result = f();
+    if blocked.is_ok() {
+        // The mask is the thread's own former one, which the system accepts.
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
+    }
+    result
+}
+
+/// A program or a map, and what shows that the descriptor still is one.
+struct Object {
+    fd: ManuallyDrop<OwnedFd>,
+    identity: Option<Identity>,
+}
+
+impl Object {
+    fn new(fd: OwnedFd) -> Object {
+        let identity = call::identity(fd.as_fd());
+        Object { fd: ManuallyDrop::new(fd), identity }
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    fn is_still_open(&self) -> bool {
+        self.identity == call::identity(self.as_fd())
+    }
+}
+
+impl Drop for Object {
+    /// Closes the descriptor, unless its number now belongs to another file.
+    fn drop(&mut self) {
+        if self.is_still_open() {
+            // SAFETY: this is the one place that drops `fd`, and nothing uses it after this.
+            unsafe { ManuallyDrop::drop(&mut self.fd) };
+        }
+    }
+}

@@ -126,6 +126,9 @@ causes! {
         "Find the route or rule and change it: ip route show table all type blackhole, and ip rule.";
     UNREACHABLE_ROUTE = Unreachable, "its route has the type unreachable, or its neighbor is unknown",
         "Find the route or rule and change it: ip route show table all type unreachable, and ip rule.";
+    LOOPBACK_ADDRESS = AddressNotAvailable,
+        "the local address is one of the loopback interface, with which no packet leaves this host",
+        "Use an address of another interface: ip address.";
     /// By Landlock, SELinux, seccomp, or a program of the control group.
     CONNECT_DENIED = NotPermitted, "a security policy of this host denies the connection",
         "Allow connections to that address and port in the policy (Landlock, SELinux, seccomp, a \

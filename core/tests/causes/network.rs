@@ -1,11 +1,12 @@
 //! Routes and firewalls that reject packets, by error numbers that mean something else elsewhere.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use subflows::{Connect, ErrorKind, Open};
 use subflows_lab::{Net, ready};
 
-use crate::common::{connect, open_handed};
+use crate::common::{connect, open_handed, raw};
 use crate::told;
 
 /// `prohibit` was once reported as a missing privilege, to root; `blackhole` as a number to look up.
@@ -39,6 +40,89 @@ fn a_route_that_rejects_is_named_by_its_type() {
     }
 }
 
+/// A rule may ask for the socket's mark: root was once told to become root.
+#[test]
+fn a_rule_for_the_mark_of_the_socket_is_named() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    for to in net.paths[0].server_ips() {
+        let pair = connect(&net, to, &Connect::new().control(true));
+        pair.make_ready();
+        let family = if to.is_ipv4() { "-4" } else { "-6" };
+        net.client.ip(&[family, "rule", "add", "fwmark", "7", "prohibit"]).unwrap();
+        raw::set_i32(&pair.client, libc::SOL_SOCKET, libc::SO_MARK, 7).unwrap();
+        for options in [Open::new(), Open::new().unbound(true)] {
+            let open = net.client.run(|| subflows::open(&pair.client, &options));
+            told(open, ErrorKind::Unreachable, "prohibit", "type prohibit");
+        }
+        net.client.ip(&[family, "rule", "del", "fwmark", "7"]).unwrap();
+        net.client.run(|| subflows::open(&pair.client, &Open::new())).unwrap();
+    }
+}
+
+/// The kernel answers as for a blackhole route, which was then to be found and changed.
+#[test]
+fn a_loopback_address_is_not_a_blackhole_route() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    let local = IpAddr::from([127, 0, 0, 1]);
+    let pair = connect(&net, net.paths[0].server_v4.into(), &Connect::new().control(true));
+    pair.make_ready();
+    let _entered = net.client.enter().unwrap();
+    let (kind, text, remedy) =
+        (ErrorKind::AddressNotAvailable, "loopback interface", "another interface");
+    let open = Open::new().local(local);
+    for options in [open.clone(), open.unbound(true)] {
+        told(subflows::open(&pair.client, &options), kind, text, remedy);
+    }
+    let to = pair.listener.local_addr().unwrap();
+    told(subflows::connect(to, &Connect::new().local((local, 0))), kind, text, remedy);
+    assert!(pair.moves_data());
+}
+
+/// `open` and `connect` reported it in different words, and without the interface.
+#[test]
+fn a_missing_route_is_named_with_the_interface_and_a_command() {
+    if !ready() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    let name = &net.paths[1].client_interface;
+    let delete =
+        "while ip route del default; do :; done; while ip -6 route del default; do :; done";
+    net.client.output("sh", &["-c", &format!("{delete}; true")]).unwrap();
+    for to in net.paths[0].server_ips() {
+        let pair = connect(&net, to, &Connect::new().control(true));
+        pair.make_ready();
+        let _entered = net.client.enter().unwrap();
+        let nowhere: IpAddr = match to {
+            IpAddr::V4(_) => "203.0.113.1".parse().unwrap(),
+            IpAddr::V6(_) => "2001:db8:ffff::1".parse().unwrap(),
+        };
+        let text = format!("no route leads to {nowhere}");
+        let remedy = format!("ip route get {nowhere}");
+        let soon = Duration::from_millis(300);
+        let open = |options: Open| {
+            subflows::open(&pair.client, &options.remote((nowhere, 5000)).timeout(soon))
+        };
+        let kind = ErrorKind::Unreachable;
+        told(open(Open::new()), kind, &text, &remedy);
+        told(
+            open(Open::new().unbound(true).local(pair.client.local_addr().unwrap().ip())),
+            kind,
+            &text,
+            &remedy,
+        );
+        told(subflows::connect((nowhere, 5000), &Connect::new()), kind, &text, &remedy);
+        let text = format!("{text} by the interface {name}");
+        told(open(Open::new().interface(name)), kind, &text, &format!("oif {name}"));
+    }
+}
+
 /// The answers of a firewall once were a missing privilege or an unsupported call.
 #[test]
 fn a_firewall_that_rejects_is_not_a_missing_privilege() {
@@ -67,7 +151,7 @@ fn a_firewall_that_rejects_is_not_a_missing_privilege() {
         let _entered = net.client.enter().unwrap();
         let (kind, text) = (ErrorKind::Unreachable, "cannot be reached");
         let options = Open::new().remote(remote).unbound(true);
-        let quick = std::time::Duration::from_secs(3);
+        let quick = Duration::from_secs(3);
         let open = subflows::open(&pair.client, &options.timeout(quick));
         let connected = subflows::connect(remote, &Connect::new().timeout(quick));
         told(open, kind, text, "oute");

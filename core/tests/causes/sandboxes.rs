@@ -32,8 +32,10 @@ fn no_control(kind: ErrorKind, text: &str, remedy: &str) {
         let sock = subflows::socket(to).unwrap();
         told(subflows::take_control(&sock), kind, text, remedy);
         told(subflows::connect(to, &Connect::new().control(true)), kind, text, remedy);
-        let client = subflows::connect(to, &Connect::new()).unwrap();
-        assert_eq!(subflows::status(&client).unwrap().state, State::Mptcp);
+        for options in [Connect::new(), Connect::new().local((to.ip(), 0))] {
+            let client = subflows::connect(to, &options).unwrap();
+            assert_eq!(subflows::status(&client).unwrap().state, State::Mptcp);
+        }
     }
 }
 
@@ -136,6 +138,10 @@ fn helper_without_netlink() {
                     assert!(pair.moves_data());
                 }
                 no_control(kind, text, remedy);
+                let unscoped = subflows::connect("[fe80::1]:1", &Connect::new());
+                told(unscoped, ErrorKind::InvalidArgument, "on every link", "ip link");
+                let prohibited = subflows::connect("198.51.100.1:1", &Connect::new());
+                told(prohibited, ErrorKind::Unreachable, "prohibit", "type prohibit");
                 for name in ["connections", "details", "steer", "take_control", "events"] {
                     lacks(name, text, remedy);
                 }
@@ -149,14 +155,13 @@ fn helper_without_netlink() {
 }
 
 /// RestrictAddressFamilies=AF_INET AF_INET6: a service was once told to load a module, or to use a newer
-/// kernel.
+/// kernel. Once it also could not connect from a local address, as plain TCP can.
 #[test]
 fn a_filter_of_netlink_is_named() {
+    const SETUP: &str =
+        "ip link set lo up && ip route add prohibit 198.51.100.1 && exec \"$0\" \"$@\"";
     if ready() {
-        plays_inside(
-            &["-n", "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""],
-            "sandboxes::helper_without_netlink",
-        );
+        plays_inside(&["-n", "sh", "-c", SETUP], "sandboxes::helper_without_netlink");
     }
 }
 

@@ -300,19 +300,17 @@ impl<S: AsFd> Opening<S> {
         };
         let why = refused.why;
         let error = refused.during(OPERATION);
-        let way = plan.way();
-        match why {
-            Why::NotReady => self.not_ready(error),
-            Why::PortTaken if !plan.is_port_given => Err(cause::NO_PORT_LEFT.explain(error)),
-            _ if way.blocked_by(error.raw_os_error().unwrap_or(0)).is_some() => {
-                Err(way.error(OPERATION, error.raw_os_error().unwrap_or(0)))
-            }
+        let (way, errno) = (plan.way(sock), error.raw_os_error().unwrap_or(0));
+        match (why, way.blocked_by(errno)) {
+            (Why::NotReady, _) => self.not_ready(error),
+            (Why::PortTaken, _) if !plan.is_port_given => Err(cause::NO_PORT_LEFT.explain(error)),
+            (_, Some(cause)) => Err(way.rejected(cause, error)),
             // The route has gone since it was asked for, or a routing rule hides it from the socket.
-            Why::Other if error.raw_os_error() == Some(libc::ENETUNREACH) => {
-                self.not_yet(way.unreachable(error))
+            (Why::Other, _) if errno == libc::ENETUNREACH => self.not_yet(way.no_route(OPERATION)),
+            (Why::Other, _) if error.kind() == ErrorKind::Unreachable => {
+                Err(way.unreachable(error))
             }
-            Why::Other if error.kind() == ErrorKind::Unreachable => Err(way.unreachable(error)),
-            Why::Invalid => {
+            (Why::Invalid, _) => {
                 Err(unsteerable_reason(sock, OPERATION)
                     .unwrap_or_else(|| self.rejected(&plan, error)))
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use subflows::{Connect, ErrorKind, Open};
 use subflows_lab::{Net, ready};
 
-use crate::common::{connect, open_handed, raw};
+use crate::common::{connect, deny, open_handed, raw};
 use crate::told;
 
 /// `prohibit` was once reported as a missing privilege, to root; `blackhole` as a number to look up.
@@ -177,24 +177,6 @@ fn a_local_address_of_another_family_is_an_invalid_argument() {
     }
 }
 
-/// Forbids this thread to connect by TCP, by Landlock. Returns false if the kernel does not have it.
-fn forbid_connections() -> bool {
-    // `struct landlock_ruleset_attr`: no files; LANDLOCK_ACCESS_NET_CONNECT_TCP.
-    let attributes = [0u64, 1 << 1];
-    let size = size_of_val(&attributes);
-    // SAFETY: the kernel reads the attributes.
-    let rules =
-        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, attributes.as_ptr(), size, 0) };
-    if rules < 0 {
-        return false;
-    }
-    // SAFETY: takes numbers only.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: takes numbers only.
-    let restricted = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules, 0) };
-    restricted == 0
-}
-
 /// `connect` once told a sandboxed program to run with CAP_NET_ADMIN.
 #[test]
 fn a_sandbox_that_forbids_connections_is_named() {
@@ -206,7 +188,8 @@ fn a_sandbox_that_forbids_connections_is_named() {
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
     namespace.run(|| {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        if !forbid_connections() {
+        // LANDLOCK_ACCESS_NET_CONNECT_TCP.
+        if !deny::landlock([0, 1 << 1]) {
             return subflows_lab::skip("this kernel has no Landlock for networks");
         }
         let result = subflows::connect(listener.local_addr().unwrap(), &Connect::new());

@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
+use nix::sys::resource::{Resource, setrlimit};
 use subflows::{Connect, ErrorKind, Family, Listen, Open, State};
 use subflows_lab::{Namespace, ready};
 
-use crate::common::child::{helper, is_child};
+use crate::common::child::{helper, helper_with_net_admin, is_child};
 use crate::common::{connect_between, deny, raw};
 use crate::{lacks, plays, told};
 
@@ -101,6 +102,47 @@ fn read_only_settings_name_the_service_and_the_container() {
         let script = "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && \
                       exec \"$0\" \"$@\"";
         plays_inside(&["-m", "sh", "-c", script], "sandboxes::helper_with_read_only_settings");
+    }
+}
+
+#[test]
+fn settings_that_a_sandbox_protects_are_named() {
+    if !ready() {
+        return;
+    }
+    Namespace::new().unwrap().run(|| {
+        // LANDLOCK_ACCESS_FS_WRITE_FILE.
+        if !deny::landlock([1 << 1, 0]) {
+            return subflows_lab::skip("this kernel has no Landlock");
+        }
+        let (text, remedy) = ("cannot be written", "sysctl net.mptcp.path_manager=userspace");
+        no_control(ErrorKind::NotPermitted, text, remedy);
+        lacks("take_control", text, remedy);
+    });
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_another_process() {
+    if !is_child() {
+        return;
+    }
+    let taken = || subflows::take_control(&subflows::socket(Family::V4).unwrap());
+    taken().unwrap();
+    // This process has two threads already.
+    setrlimit(Resource::RLIMIT_NPROC, 1, 1).unwrap();
+    let (kind, text, remedy) = (ErrorKind::Os, "the limit of processes", "ulimit -u");
+    told(taken(), kind, text, remedy);
+    println!("all played");
+}
+
+/// The caller was told to try again.
+#[test]
+fn no_process_left_names_the_limit() {
+    if ready() {
+        let namespace = Namespace::new().unwrap();
+        let _entered = namespace.enter().unwrap();
+        plays(helper_with_net_admin("sandboxes::helper_without_another_process"));
     }
 }
 

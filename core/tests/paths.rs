@@ -432,7 +432,8 @@ fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
         let pair = connect_from_to(&net.client, &net.server, any, to, &CONTROL());
         pair.make_ready();
         let path = &net.paths[1];
-        for options in [Open::new(), Open::new().interface(&path.client_interface)] {
+        let named = Open::new().remote((ways::peer(&pair).ip(), 0));
+        for options in [Open::new(), Open::new().interface(&path.client_interface), named] {
             let (error, elapsed) = fails(&net, &pair, &options);
             assert_eq!(error.kind(), ErrorKind::PeerLimit, "{error}");
             assert!(error.to_string().contains("initial address"), "{error}");

@@ -15,11 +15,15 @@ pub(crate) struct Cause {
 
 impl Cause {
     /// Returns the error of that operation.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn error(self, operation: &'static str) -> Error {
         self.explain(Error::new(self.kind, operation))
     }
 
     /// Gives an error the kind, the text and the remedy of this cause.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn explain(self, error: Error) -> Error {
         error.with_kind(self.kind).detail(self.what).with_remedy(self.remedy)
     }
@@ -66,6 +70,7 @@ causes! {
         "Run the program with CAP_NET_ADMIN, or use Linux 6.15 or newer.";
     NO_EVENTS = Unsupported, "this kernel does not report events",
         "Use Linux 5.12 or newer.";
+    /// No test: only a kernel that is built without the option answers so.
     NO_DESTROY = Unsupported, "this kernel cannot close a subflow that its own path manager opened",
         "Use a kernel with CONFIG_INET_DIAG_DESTROY, or take control of the connection before it \
          connects.";
@@ -129,8 +134,10 @@ causes! {
 
     // The path manager.
 
+    /// No test: only Linux 5.6 answers so.
     NO_PATH_MANAGER = Unsupported, "the kernel's path manager does not answer",
         "Use Linux 5.7 or newer.";
+    /// No test: only kernels before Linux 5.19 answer so.
     NO_USERSPACE = Unsupported, "this kernel has no userspace path manager",
         "Use Linux 5.19 or newer, with CONFIG_MPTCP.";
     ACCEPTED = NotControlled, "the kernel's path manager manages this accepted connection",
@@ -183,6 +190,9 @@ causes! {
         "Find the route or rule and change it: ip route show table all type blackhole, and ip rule.";
     UNREACHABLE_ROUTE = Unreachable, "its route has the type unreachable, or its neighbor is unknown",
         "Find the route or rule and change it: ip route show table all type unreachable, and ip rule.";
+    LOOPBACK_ADDRESS = AddressNotAvailable,
+        "the local address is one of the loopback interface, with which no packet leaves this host",
+        "Use an address of another interface: ip address.";
     /// By Landlock, SELinux, seccomp, or a program of the control group.
     CONNECT_DENIED = NotPermitted, "a security policy of this host denies the connection",
         "Allow connections to that address and port in the policy (Landlock, SELinux, seccomp, a \

@@ -120,7 +120,10 @@ struct Inner {
     remedy: Option<Cow<'static, str>>,
 }
 
+// What builds an error is not inlined: the library has hundreds of errors, and is to stay small.
 impl Error {
+    #[cold]
+    #[inline(never)]
     pub(crate) fn new(kind: ErrorKind, operation: &'static str) -> Self {
         let inner =
             Inner { kind, operation, errno: None, kernel_text: None, detail: None, remedy: None };
@@ -128,11 +131,15 @@ impl Error {
     }
 
     /// As [`os`](Self::os), for an error of the standard library.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn from_io(operation: &'static str, error: &io::Error) -> Self {
         Error::os(operation, error.raw_os_error().unwrap_or(0))
     }
 
     /// Returns the error for an error number of the kernel, which decides the kind.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn os(operation: &'static str, errno: i32) -> Self {
         let kind = match errno {
             libc::EPERM | libc::EACCES | libc::EROFS => ErrorKind::NotPermitted,
@@ -168,33 +175,53 @@ impl Error {
         Error::new(ErrorKind::InvalidArgument, operation).detail(detail)
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn errno(mut self, errno: i32) -> Self {
         self.inner.errno = Some(errno);
         self
     }
 
-    pub(crate) fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.inner.detail = Some(detail.into());
+    pub(crate) fn detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.set_detail(detail.into())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_detail(mut self, detail: Cow<'static, str>) -> Self {
+        self.inner.detail = Some(detail);
         self
     }
 
-    pub(crate) fn with_remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
-        self.inner.remedy = Some(remedy.into());
+    pub(crate) fn with_remedy(self, remedy: impl Into<Cow<'static, str>>) -> Self {
+        self.set_remedy(remedy.into())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_remedy(mut self, remedy: Cow<'static, str>) -> Self {
+        self.inner.remedy = Some(remedy);
         self
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn kernel(mut self, text: Option<Box<str>>) -> Self {
         self.inner.kernel_text = text;
         self
     }
 
     /// Changes the kind, for a caller that knows more than the error number shows.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.inner.kind = kind;
         self
     }
 
     /// Changes the operation to the one that the caller of the library used.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn during(mut self, operation: &'static str) -> Self {
         self.inner.operation = operation;
         self

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::ways::{self, fails, peer, second};
 use common::{Pair, expect_error, networks, open_handed, raw};
 use nix::sys::socket::{SockaddrStorage, connect};
-use subflows::{Connect, ErrorKind, Listen, Open};
+use subflows::{Connect, Connecting, ErrorKind, Listen, Open};
 use subflows_lab::{Net, skip_unless_ready};
 
 /// Checks that `open` fails with this kind, well before its timeout.
@@ -105,6 +105,60 @@ fn a_local_port_that_is_taken_is_not_available() {
         fails_with(&net, &pair, &taken, ErrorKind::AddressNotAvailable);
         drop(holder);
         net.client.run(|| subflows::open(&pair.client, &taken)).unwrap();
+    }
+}
+
+/// While the connection was being established, more events came than the kernel's buffer had room for.
+#[test]
+fn a_flag_of_the_peer_was_lost_among_the_events_of_others() {
+    skip_unless_ready!();
+    let net = open_handed(Net::two_subnets().unwrap());
+    net.server.set_sysctl("net.mptcp.allow_join_initial_addr_port", "0").unwrap();
+    for to in net.paths[0].server_ips() {
+        let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
+        let to = listener.local_addr().unwrap();
+        let _entered = net.client.enter().unwrap();
+        let mut connecting = Connecting::begin(&[to], &Connect::new().control(true)).unwrap();
+        // Each is two events. The first come before the server's answer, or after it.
+        for _ in 0..2000 {
+            subflows::listen("127.0.0.1:0", &Listen::new()).unwrap();
+        }
+        while !connecting.advance().unwrap() {
+            connecting.wait().unwrap();
+        }
+        let client = connecting.finish().unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let pair = Pair { client, server, listener };
+        pair.make_ready();
+        let error = subflows::open(&pair.client, &Open::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PeerLimit, "{error}");
+    }
+}
+
+/// The ports of further subflows were those of the whole namespace.
+#[test]
+fn the_ports_of_subflows_are_in_the_range_of_the_socket() {
+    skip_unless_ready!();
+    const RANGE: std::ops::RangeInclusive<u16> = 40_000..=40_009;
+    let net = open_handed(Net::two_subnets().unwrap());
+    for to in net.paths[0].server_ips() {
+        let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
+        let _entered = net.client.enter().unwrap();
+        let client = subflows::socket(SocketAddr::new(to, 0)).unwrap();
+        let range = i32::from(*RANGE.start()) | i32::from(*RANGE.end()) << 16;
+        if raw::set_i32(&client, libc::IPPROTO_IP, raw::IP_LOCAL_PORT_RANGE, range).is_err() {
+            return subflows_lab::skip("this kernel has no IP_LOCAL_PORT_RANGE");
+        }
+        subflows::take_control(&client).unwrap();
+        raw::connect(&client, listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let pair = Pair { client: client.into(), server, listener };
+        pair.make_ready();
+        for _ in 0..3 {
+            let extra = subflows::open(&pair.client, &Open::new()).unwrap();
+            let port = extra.local.port();
+            assert!(RANGE.contains(&port), "{port}");
+        }
     }
 }
 

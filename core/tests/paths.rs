@@ -383,7 +383,8 @@ fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
     for (listen, to) in ways::ways(&net) {
         let pair = from_any(&net, listen, to);
         let path = &net.paths[1];
-        for options in [Open::new(), Open::new().interface(&path.client_interface)] {
+        let named = Open::new().remote((ways::peer(&pair).ip(), 0));
+        for options in [Open::new(), Open::new().interface(&path.client_interface), named] {
             fails_at_once(&net, &pair, &options, ErrorKind::PeerLimit, &["initial address"]);
         }
         // Another address of the peer.

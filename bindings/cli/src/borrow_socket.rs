@@ -191,7 +191,7 @@ fn search(proc: &Path, inode: u32) -> Search {
             Ok(None) => {}
             Ok(Some(fd)) => {
                 let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-                let process = Process { pid, name: name.trim_end().to_owned() };
+                let process = Process { pid, name: harmless(name.trim_end()) };
                 search.holders.push((process, fd));
             }
             // The kernel also denies access to the links of a process that has just ended.
@@ -220,6 +220,11 @@ fn descriptor(folder: &Path, target: &str) -> io::Result<Option<RawFd>> {
         }
     }
     Ok(None)
+}
+
+/// Replaces control characters: a process chooses its name, and a terminal obeys them.
+fn harmless(name: &str) -> String {
+    name.replace(char::is_control, "?")
 }
 
 fn duplicate(process: &Process, fd: RawFd) -> Result<OwnedFd, Errno> {
@@ -253,6 +258,18 @@ mod tests {
         assert_eq!(*fd, socket.as_raw_fd());
         assert!(!process.name.is_empty());
         assert!(duplicate(process, *fd).is_ok());
+    }
+
+    #[test]
+    fn the_name_of_a_process_was_a_command_to_the_terminal() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let link = format!("/proc/self/fd/{}", socket.as_raw_fd());
+        let inode = u32::try_from(fs::metadata(link).unwrap().st_ino()).unwrap();
+        let before = fs::read("/proc/self/comm").unwrap();
+        fs::write("/proc/self/comm", "a\u{1b}[2Jb").unwrap();
+        let found = search(Path::new("/proc"), inode);
+        fs::write("/proc/self/comm", before).unwrap();
+        assert_eq!(found.holders[0].0.name, "a?[2Jb");
     }
 
     #[test]

@@ -264,3 +264,30 @@ fn the_right_that_an_ordinary_user_is_given_suffices() {
         can.as_array().unwrap().iter().filter(|can| can["is_available"] != true).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+/// The interface was then said to be missing, or another one was used.
+#[test]
+fn the_scope_of_a_local_address_was_ignored() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    let path = &net.paths[1];
+    let add = ["address", "add", "fe80::c/64", "nodad", "dev"];
+    for path in &net.paths {
+        net.client.ip(&[&add[..], &[path.client_interface.as_str()]].concat()).unwrap();
+    }
+    let end = ["address", "add", "fe80::5/64", "nodad", "dev", path.server_interface.as_str()];
+    net.server.ip(&end).unwrap();
+    let pair = Pair::new(&net, net.paths[0].server_v6.into(), true);
+    let token = pair.token(&net);
+    let run = |more: &[&str]| {
+        let open = ["open", &token, "--json", "--remote", "fe80::5", "--local"];
+        subflows(&net.client, &[&open[..], more].concat())
+    };
+    // It arrives at the peer, which does not listen at that address.
+    let local = format!("fe80::c%{}", path.client_interface);
+    assert_eq!(run(&[&local]).fails_with(1), "Refused");
+    assert_eq!(run(&[&local, "--interface", &path.client_interface]).fails_with(1), "Refused");
+    let other = net.paths[0].client_interface.as_str();
+    assert_eq!(run(&[&local, "--interface", other]).fails_with(2), "InvalidArgument");
+    pair.move_data();
+}

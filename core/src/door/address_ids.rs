@@ -1,6 +1,5 @@
 //! Address ids that no subflow of a connection uses.
 
-use std::collections::HashSet;
 use std::num::NonZero;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
@@ -101,10 +100,9 @@ pub(crate) fn unused_id(
 ) -> Result<UnusedId> {
     let live = local_address_ids(sock, token, &list_fd(sock, operation)?)
         .map_err(|error| query_error(operation, error))?;
+    let is_live = |id: u8| live[usize::from(id)];
     let is_used = |id: u8| {
-        live.contains(&id)
-            || known.iter().any(|known| known.id == id)
-            || Reserved::exists(token, id)
+        is_live(id) || known.iter().any(|known| known.id == id) || Reserved::exists(token, id)
     };
     if let Some(id) = free_id(is_used) {
         return Ok(UnusedId { id, is_kept: false });
@@ -113,7 +111,7 @@ pub(crate) fn unused_id(
     // closed the subflow, or when opening failed later. Once all ids are used, one of these is reused.
     let is_stale = |known: &&LocalAddress| {
         let is_needed = known.is_announced || Reserved::exists(token, known.id);
-        !is_needed && !live.contains(&known.id)
+        !is_needed && !is_live(known.id)
     };
     let stale = known.iter().find(is_stale);
     stale.map(|stale| UnusedId { id: stale.id, is_kept: true }).ok_or_else(|| {
@@ -123,13 +121,13 @@ pub(crate) fn unused_id(
     })
 }
 
-/// Returns the local address ids of these subflows.
+/// Reports which local address ids these subflows have.
 fn local_address_ids(
     sock: BorrowedFd<'_>,
     token: u32,
     subflows: &[Subflow],
-) -> std::result::Result<HashSet<u8>, QueryError> {
-    let mut ids = HashSet::new();
+) -> std::result::Result<[bool; 256], QueryError> {
+    let mut ids = [false; 256];
     // The initial subflow has address id 0, which no other subflow has.
     for subflow in subflows.iter().filter(|subflow| subflow.id != INITIAL) {
         match diag_subflow::find(
@@ -138,7 +136,7 @@ fn local_address_ids(
             (subflow.local, subflow.remote),
             diag_subflow::Depth::Shallow,
         ) {
-            Ok(entry) => _ = ids.insert(entry.local_address_id),
+            Ok(entry) => ids[usize::from(entry.local_address_id)] = true,
             // The subflow was closed since it was listed.
             Err(error) if error.is(libc::ENOENT) => {}
             Err(error) => return Err(error),
@@ -160,6 +158,8 @@ fn free_id(is_used: impl Fn(u8) -> bool) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]

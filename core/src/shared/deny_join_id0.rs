@@ -4,34 +4,31 @@
 //! enforce it on controlled connections. So the library remembers it for the connections that it made
 //! itself. Without this knowledge `open` is tried, and such a peer may reset the subflow or ignore it.
 
-use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::sys::socket;
 
 /// The most connections that are remembered: the oldest are forgotten first.
 const MOST: usize = 4096;
 
-/// The kernel's numbers of the sockets, which no other sockets have until the next boot.
-static SOCKETS: Mutex<VecDeque<u64>> = Mutex::new(VecDeque::new());
+/// The kernel's numbers of the sockets, which no other sockets have until the next boot. Without a lock:
+/// the child of a fork would wait for ever for one that another thread of its parent held.
+static SOCKETS: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
+/// How many have been remembered since the process began.
+static REMEMBERED: AtomicUsize = AtomicUsize::new(0);
 
 /// Remembers that the peer of this connection denies such subflows.
 pub(crate) fn remember(sock: BorrowedFd<'_>) {
     let Some(cookie) = socket::cookie(sock) else { return };
-    let mut sockets = sockets();
-    if sockets.len() == MOST {
-        sockets.pop_front();
-    }
-    sockets.push_back(cookie);
+    let place = REMEMBERED.fetch_add(1, Ordering::Relaxed) % MOST;
+    SOCKETS[place].store(cookie, Ordering::Release);
 }
 
 /// Reports whether the peer of this connection is known to deny such subflows.
 pub(crate) fn is_known(sock: BorrowedFd<'_>) -> bool {
-    let sockets = sockets();
-    !sockets.is_empty() && socket::cookie(sock).is_some_and(|cookie| sockets.contains(&cookie))
-}
-
-fn sockets() -> MutexGuard<'static, VecDeque<u64>> {
-    SOCKETS.lock().unwrap_or_else(PoisonError::into_inner)
+    let places = REMEMBERED.load(Ordering::Relaxed).min(MOST);
+    let is =
+        |cookie: u64| SOCKETS[..places].iter().any(|one| one.load(Ordering::Acquire) == cookie);
+    places > 0 && socket::cookie(sock).is_some_and(is)
 }

@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::kernel_name::KernelName;
 use crate::shared::diag_subflow::DiagSubflow;
 use crate::shared::interface::with_scope;
+use crate::shared::network::probe;
 use crate::shared::subflow::unanswered_ms;
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::uapi::diag;
-use crate::sys::{interface, namespace, socket};
+use crate::sys::{interface, socket};
 use crate::table::record;
 
 record! {
@@ -84,11 +85,7 @@ impl Details {
 /// it: a local route may do that. If the thread is in another namespace, the answer is yes.
 fn can_bind(sock: BorrowedFd<'_>, mut local: SocketAddr) -> bool {
     local.set_port(0);
-    let family = if local.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    let Ok(probe) = socket::new(family, libc::SOCK_DGRAM, 0) else { return true };
-    if namespace::cookie(probe.as_fd()) != namespace::cookie(sock) {
-        return true;
-    }
+    let Ok(probe) = probe(sock, local) else { return true };
     let bound = socket::bind(probe.as_fd(), local);
     !bound.is_err_and(|error| error.raw_os_error() == Some(libc::EADDRNOTAVAIL))
 }

@@ -7,7 +7,6 @@ use nix::errno::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel_name::KernelName;
-use crate::shared::socket_state::query_error;
 use crate::sys::interface_addresses::{AddressQuery, InterfaceAddress};
 use crate::sys::{cache, interface};
 
@@ -95,12 +94,11 @@ pub(crate) fn no_scope(
     address: SocketAddr,
     operation: &'static str,
 ) -> Error {
-    let owned = match cache::with_socket_for(sock, |addresses: &mut AddressQuery| {
+    // If the addresses cannot be read, the error has no names.
+    let owned = cache::with_socket_for(sock, |addresses: &mut AddressQuery| {
         addresses.list(address.ip(), 0)
-    }) {
-        Ok(owned) => owned,
-        Err(error) => return query_error(operation, error),
-    };
+    })
+    .unwrap_or_default();
     let names = names(sock, owned.iter().filter(|owned| needs_scope(owned.ip)));
     let ip = address.ip();
     let detail = format!("{ip} is an address on every link, and no interface is given");

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
-use crate::cause::{self, Cause};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::shared::interface::name_of;
+use crate::shared::network::{Way, rejection, unspecified};
 use crate::shared::socket_state::query_error;
 use crate::sys::cache::{self, QueryError};
 use crate::sys::interface_addresses::{AddressQuery, InterfaceAddress};
@@ -66,31 +66,27 @@ impl<'a> Destination<'a> {
             Err(error) if is_no_route(&error) => Ok(Err(error.errno)),
             Err(error) => Err(error),
         })?;
-        let rejects = |cause: Cause| {
-            let detail = format!("{} cannot be reached: {}", self.to.ip(), cause.what);
-            Err(cause.error(self.operation).detail(detail))
-        };
-        match answer {
-            // IPv4 answers with an error, IPv6 with the route.
-            Ok(Route { kind: RouteKind::Prohibit, .. }) | Err(libc::EACCES) => {
-                rejects(cause::PROHIBIT_ROUTE)
-            }
-            Ok(Route { kind: RouteKind::Blackhole, .. }) | Err(libc::EINVAL) => {
-                rejects(cause::BLACKHOLE_ROUTE)
-            }
-            Ok(Route { kind: RouteKind::Unreachable, .. }) | Err(libc::EHOSTUNREACH) => {
-                rejects(cause::UNREACHABLE_ROUTE)
-            }
+        let way = self.way(from, interface);
+        // IPv4 answers with an error, IPv6 with the route.
+        let errno = match answer {
+            Ok(Route { kind: RouteKind::Prohibit, .. }) => libc::EACCES,
+            Ok(Route { kind: RouteKind::Blackhole, .. }) => libc::EINVAL,
+            Ok(Route { kind: RouteKind::Unreachable, .. }) => libc::EHOSTUNREACH,
             Ok(Route { kind: RouteKind::Other, .. }) => {
-                Err(self.unreachable("no single host has the address", interface))
+                let detail = format!("no single host has the address {}", self.to.ip());
+                return Err(way.no_route(self.operation).detail(detail));
             }
             Ok(route) => {
                 let is_by_it = interface == 0
                     || route.interface == interface
                     || route.kind == RouteKind::Local;
-                Ok(Some(route).filter(|route| is_by_it && !route.is_assumed))
+                return Ok(Some(route).filter(|route| is_by_it && !route.is_assumed));
             }
-            Err(_) => Ok(None),
+            Err(errno) => errno,
+        };
+        match rejection(way.local, self.to.ip(), errno) {
+            Some(cause) => Err(way.rejected(cause, Error::os(self.operation, errno))),
+            None => Ok(None),
         }
     }
 
@@ -161,21 +157,12 @@ impl<'a> Destination<'a> {
     /// Returns the error for a destination that no route leads to by that interface, or by any if it
     /// is 0.
     pub(crate) fn no_route(&self, interface: u32) -> Error {
-        self.unreachable("no route leads to", interface).errno(libc::ENETUNREACH)
+        self.way(None, interface).no_route(self.operation)
     }
 
-    fn unreachable(&self, what: &str, interface: u32) -> Error {
-        let to = self.to.ip();
-        let error = Error::new(ErrorKind::Unreachable, self.operation);
-        if interface == 0 {
-            return error
-                .detail(format!("{what} {to}"))
-                .with_remedy(format!("Check the route: ip route get {to}."));
-        }
-        let name = name_of(self.sock, interface);
-        error
-            .detail(format!("{what} {to} by the interface {name}"))
-            .with_remedy(format!("Check the route: ip route get {to} oif {name}."))
+    fn way(&self, from: Option<IpAddr>, interface: u32) -> Way<'a> {
+        let local = from.unwrap_or(unspecified(self.to));
+        Way { sock: self.sock, local, remote: self.to, interface }
     }
 
     fn question(&self, from: Option<IpAddr>, interface: u32) -> Question {

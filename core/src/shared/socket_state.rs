@@ -49,6 +49,8 @@ pub(crate) fn is_not_mptcp(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOPROTOOPT))
 }
 
+#[cold]
+#[inline(never)]
 fn state_without_mptcp(
     sock: BorrowedFd<'_>,
     operation: &'static str,
@@ -78,6 +80,8 @@ fn state_without_mptcp(
 }
 
 /// Returns the error for a failed `getsockopt(SOL_MPTCP)`.
+#[cold]
+#[inline(never)]
 pub(crate) fn not_mptcp_error(
     sock: BorrowedFd<'_>,
     operation: &'static str,
@@ -132,6 +136,8 @@ fn was_shut(sock: BorrowedFd<'_>) -> bool {
 }
 
 /// Returns the error of a verb that found no subflow with that id.
+#[cold]
+#[inline(never)]
 pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id: u32) -> Error {
     match state_of(sock, operation) {
         Ok(SocketState::Mptcp(_, MptcpState::Closed)) => Error::new(ErrorKind::Closed, operation),
@@ -152,6 +158,8 @@ pub(crate) fn require_same_namespace(sock: BorrowedFd<'_>, operation: &'static s
 }
 
 /// Returns the error for a failed query by netlink.
+#[cold]
+#[inline(never)]
 pub(crate) fn query_error(operation: &'static str, error: QueryError) -> Error {
     match error {
         QueryError::OtherNamespace => Error::new(ErrorKind::OtherNamespace, operation),
@@ -160,6 +168,8 @@ pub(crate) fn query_error(operation: &'static str, error: QueryError) -> Error {
 }
 
 /// Returns the error for a refusal by the kernel, with its cause if this process or a module is it.
+#[cold]
+#[inline(never)]
 pub(crate) fn refused(operation: &'static str, refusal: NetlinkError) -> Error {
     let cause = match refusal.errno {
         NO_TCP_DIAG => return cause::NO_TCP_DIAG.error(operation),
@@ -171,6 +181,8 @@ pub(crate) fn refused(operation: &'static str, refusal: NetlinkError) -> Error {
 }
 
 /// Returns why subflows of this socket cannot be changed, if its state is the reason.
+#[cold]
+#[inline(never)]
 pub(crate) fn unsteerable_reason(sock: BorrowedFd<'_>, operation: &'static str) -> Option<Error> {
     let error = |kind| Error::new(kind, operation);
     Some(match state_of(sock, operation) {

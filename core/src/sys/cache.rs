@@ -133,21 +133,7 @@ pub(crate) fn with_socket_for<C: Cached, T>(
     sock: BorrowedFd<'_>,
     query: impl FnOnce(&mut C) -> Result<T, NetlinkError>,
 ) -> Result<T, QueryError> {
-    let namespace = namespace::cookie(sock);
-    let entry = match Entry::take_kept() {
-        Some(kept) if kept.is_in(namespace) && kept.is_certain() => kept,
-        kept => {
-            let fresh = Entry::open()?;
-            if let Some(kept) = kept {
-                kept.put_back_at_home();
-            }
-            if !fresh.is_in(namespace) {
-                return Err(QueryError::OtherNamespace);
-            }
-            fresh
-        }
-    };
-    Ok(entry.run(query)?)
+    Ok(Entry::for_socket(sock)?.run(query)?)
 }
 
 /// Runs a query about something that has a number of its own on the whole host, in whatever
@@ -197,6 +183,25 @@ impl<C: Cached> Entry<C> {
             namespace,
             home: before.filter(|home| Some(*home) == here),
         }))
+    }
+
+    /// Returns a netlink socket in the namespace of `sock`: a kept one, or a fresh one.
+    // Compiled once for each kind, and not for each query.
+    #[inline(never)]
+    fn for_socket(sock: BorrowedFd<'_>) -> Result<Box<Self>, QueryError> {
+        let namespace = namespace::cookie(sock);
+        let kept = match Entry::take_kept() {
+            Some(kept) if kept.is_in(namespace) && kept.is_certain() => return Ok(kept),
+            kept => kept,
+        };
+        let fresh = Entry::open()?;
+        if let Some(kept) = kept {
+            kept.put_back_at_home();
+        }
+        match fresh.is_in(namespace) {
+            true => Ok(fresh),
+            false => Err(QueryError::OtherNamespace),
+        }
     }
 
     /// Takes a socket out of its place. Returns `None` if there is none, if it belongs to the parent

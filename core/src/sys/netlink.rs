@@ -263,8 +263,18 @@ impl Netlink {
     /// request has its own sequence number, which its answer repeats.
     pub(crate) fn request(
         &mut self,
-        mut message: Message,
+        message: Message,
         mut each: impl FnMut(&Received<'_>) -> Result<(), NetlinkError>,
+    ) -> Result<(), NetlinkError> {
+        self.exchange(message, &mut each)
+    }
+
+    /// The part of [`request`](Self::request) that all requests share, compiled once.
+    #[inline(never)]
+    fn exchange(
+        &mut self,
+        mut message: Message,
+        each: &mut dyn FnMut(&Received<'_>) -> Result<(), NetlinkError>,
     ) -> Result<(), NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;

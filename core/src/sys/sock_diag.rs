@@ -261,7 +261,11 @@ impl SockDiag {
     }
 
     /// Calls `each` with every TCP socket of both families.
+    ///
+    /// # Errors
+    /// [`NO_TCP_DIAG`] if the kernel does not list TCP sockets at all.
     pub(crate) fn tcp_sockets(&mut self, mut each: impl FnMut(Found)) -> Result<(), NetlinkError> {
+        self.prove_tcp()?;
         for family in [libc::AF_INET, libc::AF_INET6] {
             let request = Request {
                 states: Request::CONNECTED,

@@ -12,6 +12,8 @@ pub(crate) const SOL_MPTCP: i32 = 284;
 pub(crate) const MPTCP_INFO: i32 = 1;
 pub(crate) const MPTCP_FULL_INFO: i32 = 4;
 pub(crate) const SO_NETNS_COOKIE: i32 = 71;
+/// In `include/uapi/linux/in.h`.
+pub(crate) const IP_LOCAL_PORT_RANGE: i32 = 51;
 
 pub(crate) const F_SETSIG: i32 = 10;
 pub(crate) const F_GETSIG: i32 = 11;

@@ -1,6 +1,5 @@
 //! The local addresses of a connection.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -61,7 +60,7 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
     const OPERATION: &str = "addresses";
     let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
     let token = info.raw.mptcpi_token;
-    let mut known = BTreeMap::<(u8, IpAddr), Address>::new();
+    let mut known = Vec::new();
     for subflow in list_fd(sock, OPERATION)? {
         let ends = (subflow.local, subflow.remote);
         let entry = match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
@@ -70,9 +69,7 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
             Err(error) if error.is(libc::ENOENT) => continue,
             Err(error) => return Err(query_error(OPERATION, error)),
         };
-        let (id, ip) = (entry.local_address_id, subflow.local.ip());
-        let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };
-        known.entry((id, ip)).or_insert_with(fresh).subflows += 1;
+        place(&mut known, entry.local_address_id, subflow.local.ip()).subflows += 1;
     }
     if crate::shared::path_manager::addresses_by_token(sock) {
         // The kernel refuses this for a connection that it manages itself, which has endpoints instead.
@@ -80,14 +77,22 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
             netlink.addresses(token)
         });
         for local in listed.unwrap_or_default() {
-            let (id, ip) = (local.id, local.ip);
-            let fresh = || Address { id, ip, port: 0, is_announced: false, subflows: 0 };
-            let address = known.entry((id, ip)).or_insert_with(fresh);
+            let address = place(&mut known, local.id, local.ip);
             address.port = local.port;
             address.is_announced |= local.is_announced;
         }
     }
-    Ok(known.into_values().collect())
+    Ok(known)
+}
+
+/// Returns the entry of that address in a list that is sorted by id, and adds one if there is none.
+fn place(known: &mut Vec<Address>, id: u8, ip: IpAddr) -> &mut Address {
+    let key = |address: &Address| (address.id, address.ip);
+    let place = known.binary_search_by_key(&(id, ip), key).unwrap_or_else(|place| {
+        known.insert(place, Address { id, ip, port: 0, is_announced: false, subflows: 0 });
+        place
+    });
+    &mut known[place]
 }
 
 impl Address {

@@ -109,7 +109,6 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
     let mut diag = SockDiag::open()?;
     diag.connections(|raw| connections.push(from_raw(&raw)))?;
     if options.subflows {
-        diag.prove_tcp()?;
         let places: HashMap<u32, usize> =
             connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
         let ends: HashSet<_> =

@@ -22,8 +22,11 @@ use crate::sys::{fcntl, mptcp, poll, socket};
 use crate::table::options;
 
 const OPERATION: &str = "connect";
-/// The most datagrams of events that are read: more than the socket's buffer keeps.
-const EVENTS_MAX: usize = 4096;
+/// The kernel's buffer for the events of the namespace that come while a connection is established, in
+/// bytes: more than a thousand events.
+const EVENTS_BUFFER: i32 = 1 << 20;
+/// The most datagrams of events that are read: more than the buffer keeps.
+const EVENTS_MAX: usize = 16_384;
 
 options! {
     /// Options of `connect`.
@@ -210,6 +213,7 @@ impl Attempt {
         let door = door::choose();
         let follow = || follow(door, Some(sock.as_fd()), OPERATION).ok();
         let events = options.control.then(follow).flatten();
+        events.iter().for_each(|events| events.set_buffer(EVENTS_BUFFER));
         let deadline = options.timeout.map(poll::deadline_in);
         let is_done = match socket::connect(sock.as_fd(), remote) {
             Ok(()) => true,
@@ -257,8 +261,11 @@ impl Attempt {
             let take = |event: KernelEvent| {
                 is_denied |= event.token == token && event.denies_initial_address;
             };
-            if !events.take(take).unwrap_or(false) {
-                break;
+            match events.take(take) {
+                Ok(true) => {}
+                // The kernel reports a loss before it hands out the events from before the loss.
+                Err(refusal) if refusal.errno == libc::ENOBUFS => {}
+                _ => break,
             }
         }
         if is_denied {
@@ -292,9 +299,11 @@ fn interface(sock: BorrowedFd<'_>, remote: SocketAddr, options: &Connect) -> Res
     };
     let to = SocketAddr::new(remote.ip().to_canonical(), remote.port());
     let to = Destination::new(sock, to, OPERATION);
-    match to.owner_of(ip)? {
-        Owner::Interface(index) => Ok(index),
-        Owner::Several(several) => Err(to.ambiguous(ip, &several)),
+    match to.owner_of(ip) {
+        Ok(Owner::Interface(index)) => Ok(index),
+        Ok(Owner::Several(several)) => Err(to.ambiguous(ip, &several)),
+        // A sandbox without netlink: the routing table chooses the interface, as for plain TCP.
+        Err(error) if error.kind() != ErrorKind::NotPermitted => Err(error),
         _ if needs_scope(remote.ip()) => Err(no_scope(sock, remote, OPERATION)),
         _ => Ok(0),
     }

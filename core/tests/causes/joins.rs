@@ -150,12 +150,20 @@ fn a_server_that_defers_accepts_is_named() {
     }
 }
 
-/// A host with two ways out and a strict filter drops the answer itself.
+/// A host with two ways out and a strict filter drops the answer itself. The command once named no setting
+/// of an interface of a VLAN, whose name has a dot.
 #[test]
 fn the_reverse_path_filter_of_this_host_is_named_with_the_command_that_helps() {
     skip_unless_ready!();
-    let net = open_handed(Net::two_subnets().unwrap());
-    let name = &net.paths[1].client_interface;
+    let mut net = open_handed(Net::two_subnets().unwrap());
+    let name = "lte.7";
+    let before = std::mem::replace(&mut net.paths[1].client_interface, name.to_owned());
+    net.client.ip(&["link", "set", &before, "down"]).unwrap();
+    net.client.ip(&["link", "set", &before, "name", name, "up"]).unwrap();
+    let via = net.paths[1].server_v4.to_string();
+    net.client
+        .ip(&["route", "add", "default", "via", &via, "dev", name, "metric", "1000"])
+        .unwrap();
     for interface in ["all", name] {
         net.client.set_sysctl(&format!("net/ipv4/conf/{interface}/rp_filter"), "1").unwrap();
     }
@@ -163,7 +171,7 @@ fn the_reverse_path_filter_of_this_host_is_named_with_the_command_that_helps() {
     let pair = &pairs[0];
     let options = second(&net, pair).timeout(Duration::from_millis(2500));
     let open = || net.client.run(|| subflows::open(&pair.client, &options));
-    let remedy = format!("sysctl net.ipv4.conf.{name}.rp_filter=2");
+    let remedy = format!("sysctl net/ipv4/conf/{name}/rp_filter=2");
     told(open(), ErrorKind::TimedOut, "reverse-path filter", &remedy);
     net.client.output("sysctl", &[&remedy[7..]]).unwrap();
     open().unwrap();

@@ -1,6 +1,9 @@
 //! Kernels without a module or an option.
 
-use subflows::{Announce, Connect, ConnectionsOptions, ErrorKind, Family, Listen, Open, State};
+use subflows::{
+    Announce, Connect, ConnectionsOptions, ErrorKind, EventKind, Events, Family, Listen, Open,
+    State,
+};
 use subflows_lab::{Net, ready, skip_unless_ready};
 
 use crate::common::child::{helper, only_as_child, plays};
@@ -31,6 +34,12 @@ fn helper_without_tcp_diag() {
         assert_eq!(last.kind(), ErrorKind::InvalidState);
         let with = ConnectionsOptions::new().subflows(true);
         told(subflows::connections(&with), kind, text, remedy);
+        told(Events::of_namespace(), kind, text, remedy);
+        let mut events = subflows::events(&pair.client).unwrap();
+        // More than fit in the buffer.
+        (0..300).for_each(|_| drop(subflows::listen((ip, 0), &Listen::new()).unwrap()));
+        let kinds = std::iter::from_fn(|| events.try_next().unwrap()).map(|event| event.kind);
+        assert_eq!(kinds.collect::<Vec<_>>(), [EventKind::Lost]);
         let all = subflows::connections(&ConnectionsOptions::new()).unwrap();
         assert!(!all.is_empty());
         assert!(pair.moves_data());
@@ -38,7 +47,8 @@ fn helper_without_tcp_diag() {
 }
 
 /// The kernel answers each look-up as if the subflow did not exist: `open` once took a good subflow for
-/// one that the peer had taken back, and destroyed it.
+/// one that the peer had taken back, and destroyed it. After lost events, a stream of one connection
+/// reported nothing but errors.
 #[test]
 fn without_tcp_diag_open_once_destroyed_the_good_subflow() {
     skip_unless_ready!();

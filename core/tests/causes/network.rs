@@ -1,11 +1,12 @@
 //! Routes and firewalls that reject packets, by error numbers that mean something else elsewhere.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use subflows::{Connect, ErrorKind, Open};
 use subflows_lab::{Net, skip_unless_ready};
 
-use crate::common::{controlled, open_handed};
+use crate::common::{controlled, deny, open_handed, raw};
 use crate::told;
 
 /// `prohibit` was once reported as a missing privilege, to root; `blackhole` as a number to look up.
@@ -36,6 +37,80 @@ fn a_route_that_rejects_is_named_by_its_type() {
     }
 }
 
+/// A rule may ask for the socket's mark: root was once told to become root.
+#[test]
+fn a_rule_for_the_mark_of_the_socket_is_named() {
+    skip_unless_ready!();
+    let net = open_handed(Net::two_subnets().unwrap());
+    for to in net.paths[0].server_ips() {
+        let pair = controlled(&net, to);
+        let family = if to.is_ipv4() { "-4" } else { "-6" };
+        net.client.ip(&[family, "rule", "add", "fwmark", "7", "prohibit"]).unwrap();
+        raw::set_i32(&pair.client, libc::SOL_SOCKET, libc::SO_MARK, 7).unwrap();
+        for options in [Open::new(), Open::new().unbound(true)] {
+            let open = net.client.run(|| subflows::open(&pair.client, &options));
+            told(open, ErrorKind::Unreachable, "prohibit", "type prohibit");
+        }
+        net.client.ip(&[family, "rule", "del", "fwmark", "7"]).unwrap();
+        net.client.run(|| subflows::open(&pair.client, &Open::new())).unwrap();
+    }
+}
+
+/// The kernel answers as for a blackhole route, which was then to be found and changed.
+#[test]
+fn a_loopback_address_is_not_a_blackhole_route() {
+    skip_unless_ready!();
+    let net = open_handed(Net::two_subnets().unwrap());
+    let local = IpAddr::from([127, 0, 0, 1]);
+    let pair = controlled(&net, net.paths[0].server_v4.into());
+    let _entered = net.client.enter().unwrap();
+    let (kind, text, remedy) =
+        (ErrorKind::AddressNotAvailable, "loopback interface", "another interface");
+    let open = Open::new().local(local);
+    for options in [open.clone(), open.unbound(true)] {
+        told(subflows::open(&pair.client, &options), kind, text, remedy);
+    }
+    let to = pair.listener.local_addr().unwrap();
+    told(subflows::connect(to, &Connect::new().local((local, 0))), kind, text, remedy);
+    assert!(pair.moves_data());
+}
+
+/// `open` and `connect` reported it in different words, and without the interface.
+#[test]
+fn a_missing_route_is_named_with_the_interface_and_a_command() {
+    skip_unless_ready!();
+    let net = open_handed(Net::two_subnets().unwrap());
+    let name = &net.paths[1].client_interface;
+    let delete =
+        "while ip route del default; do :; done; while ip -6 route del default; do :; done";
+    net.client.output("sh", &["-c", &format!("{delete}; true")]).unwrap();
+    for to in net.paths[0].server_ips() {
+        let pair = controlled(&net, to);
+        let _entered = net.client.enter().unwrap();
+        let nowhere: IpAddr = match to {
+            IpAddr::V4(_) => "203.0.113.1".parse().unwrap(),
+            IpAddr::V6(_) => "2001:db8:ffff::1".parse().unwrap(),
+        };
+        let text = format!("no route leads to {nowhere}");
+        let remedy = format!("ip route get {nowhere}");
+        let soon = Duration::from_millis(300);
+        let open = |options: Open| {
+            subflows::open(&pair.client, &options.remote((nowhere, 5000)).timeout(soon))
+        };
+        let kind = ErrorKind::Unreachable;
+        told(open(Open::new()), kind, &text, &remedy);
+        told(
+            open(Open::new().unbound(true).local(pair.client.local_addr().unwrap().ip())),
+            kind,
+            &text,
+            &remedy,
+        );
+        told(subflows::connect((nowhere, 5000), &Connect::new()), kind, &text, &remedy);
+        let text = format!("{text} by the interface {name}");
+        told(open(Open::new().interface(name)), kind, &text, &format!("oif {name}"));
+    }
+}
+
 /// The answers of a firewall once were a missing privilege or an unsupported call.
 #[test]
 fn a_firewall_that_rejects_is_not_a_missing_privilege() {
@@ -61,7 +136,7 @@ fn a_firewall_that_rejects_is_not_a_missing_privilege() {
         let _entered = net.client.enter().unwrap();
         let (kind, text) = (ErrorKind::Unreachable, "cannot be reached");
         let options = Open::new().remote(remote).unbound(true);
-        let quick = std::time::Duration::from_secs(3);
+        let quick = Duration::from_secs(3);
         let open = subflows::open(&pair.client, &options.timeout(quick));
         let connected = subflows::connect(remote, &Connect::new().timeout(quick));
         told(open, kind, text, "oute");
@@ -85,24 +160,6 @@ fn a_local_address_of_another_family_is_an_invalid_argument() {
     }
 }
 
-/// Forbids this thread to connect by TCP, by Landlock. Returns false if the kernel does not have it.
-fn forbid_connections() -> bool {
-    // `struct landlock_ruleset_attr`: no files; LANDLOCK_ACCESS_NET_CONNECT_TCP.
-    let attributes = [0u64, 1 << 1];
-    let size = size_of_val(&attributes);
-    // SAFETY: the kernel reads the attributes.
-    let rules =
-        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, attributes.as_ptr(), size, 0) };
-    if rules < 0 {
-        return false;
-    }
-    // SAFETY: takes numbers only.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: takes numbers only.
-    let restricted = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules, 0) };
-    restricted == 0
-}
-
 /// `connect` once told a sandboxed program to run with CAP_NET_ADMIN.
 #[test]
 fn a_sandbox_that_forbids_connections_is_named() {
@@ -112,7 +169,8 @@ fn a_sandbox_that_forbids_connections_is_named() {
     namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
     namespace.run(|| {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        if !forbid_connections() {
+        // LANDLOCK_ACCESS_NET_CONNECT_TCP.
+        if !deny::landlock([0, 1 << 1]) {
             return subflows_lab::skip("this kernel has no Landlock for networks");
         }
         let result = subflows::connect(listener.local_addr().unwrap(), &Connect::new());

@@ -3,10 +3,11 @@
 use std::os::fd::AsFd;
 use std::process::Command;
 
+use nix::sys::resource::{Resource, setrlimit};
 use subflows::{Connect, ErrorKind, Family, Listen, Open, State};
-use subflows_lab::{Namespace, path_manager_setting, ready};
+use subflows_lab::{Namespace, path_manager_setting, ready, skip_unless_ready};
 
-use crate::common::child::{helper, inside, only_as_child, plays};
+use crate::common::child::{helper, helper_with_net_admin, inside, only_as_child, plays};
 use crate::common::{connect_between, deny, raw};
 use crate::{lacks, told};
 
@@ -27,8 +28,10 @@ fn no_control(kind: ErrorKind, text: &str, remedy: &str) {
         let sock = subflows::socket(to).unwrap();
         told(subflows::take_control(&sock), kind, text, remedy);
         told(subflows::connect(to, &Connect::new().control(true)), kind, text, remedy);
-        let client = subflows::connect(to, &Connect::new()).unwrap();
-        assert_eq!(subflows::status(&client).unwrap().state, State::Mptcp);
+        for options in [Connect::new(), Connect::new().local((to.ip(), 0))] {
+            let client = subflows::connect(to, &options).unwrap();
+            assert_eq!(subflows::status(&client).unwrap().state, State::Mptcp);
+        }
     }
 }
 
@@ -89,6 +92,42 @@ fn read_only_settings_name_the_service_and_the_container() {
 }
 
 #[test]
+fn settings_that_a_sandbox_protects_are_named() {
+    skip_unless_ready!();
+    Namespace::new().unwrap().run(|| {
+        // LANDLOCK_ACCESS_FS_WRITE_FILE.
+        if !deny::landlock([1 << 1, 0]) {
+            return subflows_lab::skip("this kernel has no Landlock");
+        }
+        let (text, remedy) = ("cannot be written", "sysctl net.mptcp.path_manager=userspace");
+        no_control(ErrorKind::NotPermitted, text, remedy);
+        lacks("take_control", text, remedy);
+    });
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_another_process() {
+    only_as_child!();
+    let taken = || subflows::take_control(&subflows::socket(Family::V4).unwrap());
+    taken().unwrap();
+    // This process has two threads already.
+    setrlimit(Resource::RLIMIT_NPROC, 1, 1).unwrap();
+    let (kind, text, remedy) = (ErrorKind::Os, "the limit of processes", "ulimit -u");
+    told(taken(), kind, text, remedy);
+}
+
+/// The caller was told to try again.
+#[test]
+fn no_process_left_names_the_limit() {
+    if ready() {
+        let namespace = Namespace::new().unwrap();
+        let _entered = namespace.enter().unwrap();
+        plays(&mut helper_with_net_admin("sandboxes::helper_without_another_process"));
+    }
+}
+
+#[test]
 #[ignore = "a child of other tests"]
 fn helper_without_netlink() {
     only_as_child!();
@@ -120,6 +159,10 @@ fn helper_without_netlink() {
                     assert!(pair.moves_data());
                 }
                 no_control(kind, text, remedy);
+                let unscoped = subflows::connect("[fe80::1]:1", &Connect::new());
+                told(unscoped, ErrorKind::InvalidArgument, "on every link", "ip link");
+                let prohibited = subflows::connect("198.51.100.1:1", &Connect::new());
+                told(prohibited, ErrorKind::Unreachable, "prohibit", "type prohibit");
                 for name in ["connections", "details", "steer", "take_control", "events"] {
                     lacks(name, text, remedy);
                 }
@@ -132,14 +175,13 @@ fn helper_without_netlink() {
 }
 
 /// RestrictAddressFamilies=AF_INET AF_INET6: a service was once told to load a module, or to use a newer
-/// kernel.
+/// kernel. Once it also could not connect from a local address, as plain TCP can.
 #[test]
 fn a_filter_of_netlink_is_named() {
+    const SETUP: &str =
+        "ip link set lo up && ip route add prohibit 198.51.100.1 && exec \"$0\" \"$@\"";
     if ready() {
-        plays_inside(
-            &["-n", "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""],
-            "sandboxes::helper_without_netlink",
-        );
+        plays_inside(&["-n", "sh", "-c", SETUP], "sandboxes::helper_without_netlink");
     }
 }
 

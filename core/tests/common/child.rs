@@ -6,6 +6,8 @@ use std::env;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
+use super::deny;
+
 const MARK: &str = "SUBFLOWS_TEST_CHILD";
 
 /// The user `nobody`, who has no privileges.
@@ -55,6 +57,17 @@ pub fn plays(helper: &mut Command) {
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(output.status.success() && said.contains("1 passed"), "{}: {said}", output.status);
+}
+
+/// As [`helper`], with CAP_NET_ADMIN alone, as a service with AmbientCapabilities= has it.
+pub fn helper_with_net_admin(name: &str) -> Command {
+    let mut command = helper_without_rights(name);
+    // The child inherits from this thread that it keeps its capabilities as another user.
+    // SAFETY: takes numbers only.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) }, 0);
+    // SAFETY: the function makes system calls only.
+    unsafe { command.pre_exec(deny::keep_net_admin_alone) };
+    command
 }
 
 /// A child that ends with the test.

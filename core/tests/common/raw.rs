@@ -7,6 +7,9 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use nix::sys::socket::{Backlog, SockaddrStorage};
 
+/// In <linux/in.h>.
+pub const IP_LOCAL_PORT_RANGE: i32 = 51;
+
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

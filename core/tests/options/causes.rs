@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use subflows::{Connect, Error, ErrorKind, Listen, OptionValue, SubflowOption};
-use subflows_lab::{Namespace, ready};
+use subflows_lab::{Namespace, ready, skip_unless_ready};
 
 use super::can_set;
 use super::common::child::{helper, helper_without_rights, is_child};
@@ -116,9 +116,7 @@ fn helper_as_nobody() {
 /// Whatever `kernel.unprivileged_bpf_disabled` is: the kernel lets no unprivileged process run such programs.
 #[test]
 fn nobody_lacks_both_capabilities() {
-    if !ready() {
-        return;
-    }
+    skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
     match helper_without_rights("causes::helper_as_nobody").status() {

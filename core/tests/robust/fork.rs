@@ -4,13 +4,15 @@
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use subflows::{ConnectionsOptions, State};
+use subflows::{ConnectionsOptions, ErrorKind, Open, State};
 use subflows_lab::{Net, skip_unless_ready};
 
-use super::common::{Pair, child, judge, open_handed};
+use super::common::{Pair, SOON, child, judge, open_handed};
 use super::{close, controlled, in_a_process_of_its_own, open};
 
 const FORKS: usize = 20;
@@ -50,6 +52,60 @@ fn helper_that_forks() {
         result.unwrap_or_else(|panic| panic::resume_unwind(panic));
     });
     assert!(ours.moves_data() && theirs.moves_data());
+}
+
+/// What the peers of connections deny was kept under a lock, for which the child waited for ever.
+#[test]
+fn a_child_waited_for_a_lock_of_its_parent() {
+    skip_unless_ready!();
+    in_a_process_of_its_own("fork::helper_that_forks_in_the_middle_of_open");
+}
+
+#[test]
+#[ignore = "run by a_child_waited_for_a_lock_of_its_parent"]
+fn helper_that_forks_in_the_middle_of_open() {
+    if !child::is_child() {
+        return;
+    }
+    let net = open_handed(Net::two_subnets().unwrap());
+    net.server.set_sysctl("net.mptcp.allow_join_initial_addr_port", "0").unwrap();
+    let _inside = net.client.enter().unwrap();
+    let pair = controlled(&net, 0);
+    let denied = || subflows::open(&pair.client, &Open::new()).unwrap_err();
+    assert_eq!(denied().kind(), ErrorKind::PeerLimit);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // A new thread is in the namespace of the one that starts it.
+        let ask = || {
+            while !is_over.load(Ordering::SeqCst) {
+                denied();
+            }
+        };
+        (0..3).for_each(|_| drop(scope.spawn(ask)));
+        let all_end = (0..300).all(|_| ends(denied));
+        is_over.store(true, Ordering::SeqCst);
+        assert!(all_end, "a child waits for ever");
+    });
+}
+
+/// Reports whether a child that calls this ends.
+fn ends<T>(call: impl Fn() -> T) -> bool {
+    // SAFETY: as below.
+    let ForkResult::Parent { child } = unsafe { fork() }.unwrap() else {
+        call();
+        // SAFETY: nothing of this process is used after this.
+        unsafe { libc::_exit(0) }
+    };
+    let deadline = Instant::now() + SOON;
+    while waitpid(child, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {
+        if Instant::now() > deadline {
+            kill(child, Signal::SIGKILL).unwrap();
+            waitpid(child, None).unwrap();
+            return false;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    true
 }
 
 fn forks(net: &Net, ours: &Pair, theirs: &Pair) {

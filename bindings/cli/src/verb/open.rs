@@ -1,11 +1,11 @@
 //! `subflows open TOKEN`
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::slice;
 use std::time::Duration;
 
 use clap::Args;
-use subflows::address_text;
+use subflows::{ErrorKind, address_text};
 
 use super::OfConnection;
 use crate::borrow_socket::borrow;
@@ -50,8 +50,9 @@ pub(crate) struct Open {
 
 impl Open {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
+        let options = self.options()?;
         let sock = borrow(self.of.token)?;
-        let subflow = subflows::open(&sock, &self.options())?;
+        let subflow = subflows::open(&sock, &options)?;
         let row = row::with_details(&sock, subflow);
         if out.is_json() {
             return Ok(out.json(&row::json(&row))?);
@@ -59,16 +60,33 @@ impl Open {
         Ok(out.table(&row::table(slice::from_ref(&row)))?)
     }
 
-    fn options(&self) -> subflows::Open {
+    fn options(&self) -> Result<subflows::Open, Failure> {
         let mut options = subflows::Open::new()
             .backup(self.backup)
             .timeout(self.timeout)
             .local_port(self.local_port)
             .unbound(self.unbound);
         options.local = self.local.map(|(ip, _)| ip);
-        options.interface = self.interface.clone();
+        options.interface = self.interface()?;
         options.remote = self.remote;
-        options
+        Ok(options)
+    }
+
+    /// Returns the interface that is named, by itself or by the scope of the local address.
+    fn interface(&self) -> Result<Option<String>, Failure> {
+        let Some((IpAddr::V6(ip), scope @ 1..)) = self.local else {
+            return Ok(self.interface.clone());
+        };
+        let local = address_text::written_ip(SocketAddrV6::new(ip, 0, 0, scope).into());
+        let scope = local.rsplit_once('%').map(|(_, name)| name.to_owned());
+        match (&self.interface, scope) {
+            (Some(named), Some(scope)) if *named != scope => {
+                let text = format!("{local} is an address of another interface than {named}");
+                Err(Failure::new(ErrorKind::InvalidArgument, text)
+                    .remedy(format!("Pass --interface {scope}, or none.")))
+            }
+            (_, scope) => Ok(scope),
+        }
     }
 }
 

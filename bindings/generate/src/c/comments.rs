@@ -63,7 +63,9 @@ fn returns(operation: &Operation, code: &str) -> String {
             let size = if code.contains(&own) { own.as_str() } else { "size" };
             format!("Fills `{out}`, of `{size}` bytes, and returns 0, or a negative error")
         }
-        Given::Nothing | Given::Handle(_) | Given::Value(_) => "Returns 0, or a negative error".to_owned(),
+        Given::Nothing | Given::Handle(_) | Given::Value(_) => {
+            "Returns 0, or a negative error".to_owned()
+        }
     }
 }
 

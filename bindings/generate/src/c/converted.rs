@@ -107,7 +107,9 @@ fn function(operation: &Operation, name: &str, note: &str) -> Result<String> {
             );
             (first, format!("Ok(out.fill_all(&{call}))"))
         }
-        Given::Socket | Given::Handle(_) | Given::Value(_) => bail!("subflows_{name} has to be written by hand"),
+        Given::Socket | Given::Handle(_) | Given::Value(_) => {
+            bail!("subflows_{name} has to be written by hand")
+        }
     };
     read.insert_str(0, &first);
     let body = if read.is_empty() { body } else { format!("{{\n{read}{body}\n}}") };

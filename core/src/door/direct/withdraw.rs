@@ -11,7 +11,7 @@ use crate::shared::path_manager::addresses_by_token;
 use crate::shared::socket_state::query_error;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
-use crate::sys::sock_diag::SockDiag;
+use crate::sys::sock_diag::{NO_TCP_DIAG, SockDiag};
 use crate::sys::socket;
 
 /// An announced address, and what is needed to withdraw it. It has sockets of its own, because the thread
@@ -109,13 +109,18 @@ impl DirectWithdraw {
     fn close_joined(&mut self) -> std::result::Result<(), NetlinkError> {
         let (token, end) = (self.token, SocketAddr::new(self.local.ip, self.port));
         let mut joined = Vec::new();
-        self.diag.subflows(|entry| {
+        let listed = self.diag.subflows(|entry| {
             let (local, remote) = (entry.head.local, entry.head.remote);
             let is_there = (local.ip(), local.port()) == (end.ip(), end.port());
             if entry.token == token && entry.is_opened_by_peer() && is_there {
                 joined.push((local, remote));
             }
-        })?;
+        });
+        match listed {
+            // The kernel has closed those with the id of the address, and lists no others.
+            Err(refusal) if refusal.errno == NO_TCP_DIAG => {}
+            listed => listed?,
+        }
         for (local, remote) in joined {
             let closed = in_either_family(local, remote, libc::ESRCH, |local, remote| {
                 self.netlink.destroy(token, local, remote)

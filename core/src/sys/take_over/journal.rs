@@ -3,8 +3,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::stat::Mode;
+use nix::unistd::mkdir;
 
 use crate::sys::namespace;
 
@@ -35,10 +39,8 @@ impl Journal {
         match options.open(&path) {
             Ok(file) => Some(Journal { file, under_way }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                match fs::DirBuilder::new().mode(0o700).create(JOURNALS) {
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        remove_old(&under_way);
-                    }
+                match mkdir(JOURNALS, Mode::S_IRWXU) {
+                    Err(Errno::EEXIST) => remove_old(&under_way),
                     result => result.ok()?,
                 }
                 let file = options.create(true).open(&path).ok()?;

@@ -4,6 +4,7 @@
 //! (Linux 6.1 to 7.3). For those that a Multipath TCP socket accepts, see `mptcp_setsockopt` in
 //! `net/mptcp/sockopt.c`.
 
+use crate::sys::uapi::IP_LOCAL_PORT_RANGE;
 use libc::{IPPROTO_IP as IP, IPPROTO_IPV6 as IPV6, IPPROTO_TCP as TCP, SOL_SOCKET as SOCKET};
 
 /// How an option is set from the value that was read.
@@ -24,7 +25,6 @@ pub(super) struct Opt {
     pub(super) set: Set,
 }
 
-const IP_LOCAL_PORT_RANGE: i32 = 51;
 const IP_RECVERR_RFC4884: i32 = 26;
 const IP_RETOPTS: i32 = 7;
 const IPV6_RECVERR_RFC4884: i32 = 31;

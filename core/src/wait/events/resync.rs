@@ -115,6 +115,17 @@ impl Known {
         })
     }
 
+    /// Reports whether the reader knows that the connection is ready for more subflows.
+    pub(super) fn is_established(&self, token: u32) -> bool {
+        self.connections.get(&token).is_some_and(|connection| connection.is_established)
+    }
+
+    /// Returns the subflows of the connection that the reader knows.
+    pub(super) fn subflows(&self, token: u32) -> impl Iterator<Item = Ends> {
+        let connection = self.connections.get(&token);
+        connection.into_iter().flat_map(|connection| connection.subflows.keys().copied())
+    }
+
     fn len(&self) -> usize {
         self.connections.len() + self.subflows
     }

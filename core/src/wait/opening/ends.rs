@@ -6,6 +6,7 @@ use std::os::fd::BorrowedFd;
 use super::{OPERATION, Open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::deny_join_id0;
+use crate::shared::diag_subflow::is_same_end;
 use crate::shared::interface::{
     agreed, index_of, name_of, needs_scope, no_scope, scope_of, with_scope,
 };
@@ -200,16 +201,7 @@ fn remote(sock: BorrowedFd<'_>, options: &Open) -> Result<SocketAddr> {
         .map_err(|error| Error::from_io(OPERATION, &error).with_kind(ErrorKind::NotConnected));
     let Some(mut remote) = options.remote else {
         let mut peer = peer?;
-        if deny_join_id0::is_known(sock) {
-            return Err(Error::new(ErrorKind::PeerLimit, OPERATION)
-                .detail(format!(
-                    "the peer accepts no further subflow to {peer}, its initial address"
-                ))
-                .with_remedy(
-                    "Pass an address that the peer has announced as `remote`: the event \
-                     AddressAnnounced reports it.",
-                ));
-        }
+        require_joins(sock, peer)?;
         // The kernel reports the scope of a socket that is bound to an interface only.
         if needs_scope(peer.ip()) && scope_of(peer).is_none() {
             peer = with_scope(peer, initial_scope(sock, peer).unwrap_or(0));
@@ -220,7 +212,10 @@ fn remote(sock: BorrowedFd<'_>, options: &Open) -> Result<SocketAddr> {
         remote = address::unmapped(v6);
     }
     if remote.port() == 0 {
-        remote.set_port(peer?.port());
+        remote.set_port(peer.clone()?.port());
+    }
+    if peer.is_ok_and(|peer| is_same_end(peer, remote)) {
+        require_joins(sock, remote)?;
     }
     // The kernel would connect to this host.
     if remote.ip().is_unspecified() || remote.ip().is_multicast() {
@@ -231,6 +226,19 @@ fn remote(sock: BorrowedFd<'_>, options: &Open) -> Result<SocketAddr> {
         .with_remedy("Pass an address of the peer, or none to use that of the connection."));
     }
     Ok(remote)
+}
+
+/// Fails if the peer is known to accept no further subflow to its initial address.
+fn require_joins(sock: BorrowedFd<'_>, peer: SocketAddr) -> Result<()> {
+    if !deny_join_id0::is_known(sock) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::PeerLimit, OPERATION)
+        .detail(format!("the peer accepts no further subflow to {peer}, its initial address"))
+        .with_remedy(
+            "Pass an address that the peer has announced as `remote`: the event AddressAnnounced \
+             reports it.",
+        ))
 }
 
 /// Returns the scope of a link-local remote address that is given without one: that of the peer's end

@@ -299,7 +299,7 @@ impl Join {
                 .error(OPERATION)
                 .errno(libc::ECONNREFUSED)
                 .detail(format!("{remote} refused the subflow")),
-            errno => self.plan.way().error(OPERATION, errno),
+            errno => self.plan.way(sock).error(OPERATION, errno),
         }
     }
 
@@ -337,10 +337,10 @@ impl Join {
     pub(crate) fn timed_out(&self, sock: BorrowedFd<'_>) -> Error {
         let Plan { local, remote, .. } = &self.plan;
         if self.plan.route == RouteState::Missing && self.answered_at.is_none() {
-            return Error::new(ErrorKind::Unreachable, OPERATION).detail(format!(
-                "no route leads to {} by the interface, and no neighbour has the address",
-                remote.ip()
-            ));
+            let error = self.plan.way(sock).no_route(OPERATION);
+            let missing = error.detail_text().unwrap_or_default();
+            let detail = format!("{missing}, and no neighbour has the address");
+            return error.detail(detail);
         }
         let error = |detail| Error::new(ErrorKind::TimedOut, OPERATION).detail(detail);
         let Some(answered) = self.answered_at else {
@@ -364,14 +364,15 @@ impl Join {
         if dropped == 0 || !self.plan.remote.is_ipv4() {
             return None;
         }
-        let name = self.plan.way().interface_name().unwrap_or_else(|| "INTERFACE".to_owned());
+        let name = self.plan.way(sock).interface_name().unwrap_or_else(|| "INTERFACE".to_owned());
         let remote = self.plan.remote;
         Some(Error::new(ErrorKind::TimedOut, OPERATION)
             .detail(format!(
                 "no answer of {remote} arrived, and this host's reverse-path filter dropped {dropped} \
                  packets meanwhile (IPReversePathFilter)"
             ))
-            .with_remedy(format!("Make the filter loose: sysctl net.ipv4.conf.{name}.rp_filter=2.")))
+            // With slashes, because the name of an interface may contain dots.
+            .with_remedy(format!("Make the filter loose: sysctl net/ipv4/conf/{name}/rp_filter=2.")))
     }
 }
 

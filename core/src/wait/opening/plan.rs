@@ -42,8 +42,8 @@ pub(super) fn plan(sock: BorrowedFd<'_>, token: u32, options: &Open, ends: Ends)
 
 impl Plan {
     /// Where the subflow's first segment goes.
-    pub(super) fn way(&self) -> Way {
-        Way { local: self.local.ip, remote: self.remote, interface: self.local.interface }
+    pub(super) fn way<'a>(&self, sock: BorrowedFd<'a>) -> Way<'a> {
+        Way { sock, local: self.local.ip, remote: self.remote, interface: self.local.interface }
     }
 
     /// Chooses the port and the address id for one try. If an id is returned, claim it before the try.

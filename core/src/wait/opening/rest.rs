@@ -35,8 +35,9 @@ use crate::sys::processor_load;
 /// 40 ms: 0 of 600, 50 ms: 0 of 1060. With a load of 9, 1 of 12 was damaged after 50 ms, so that a
 /// busier host rests longer.
 const REST: Duration = Duration::from_millis(50);
-/// Up to this load per processor, a subflow rests for [`REST`]; above it, proportionally longer.
-const BUSY: f64 = 2.0;
+/// Up to this load per processor, in hundredths, a subflow rests for [`REST`]; above it, proportionally
+/// longer.
+const BUSY: u32 = 200;
 const LONGEST: Duration = Duration::from_millis(500);
 /// With a longer round trip, a subflow needs no rest. The receiver that is preempted for long is
 /// one on the same host, whose processor the sender takes; anywhere else its system call is over
@@ -51,7 +52,7 @@ pub(crate) fn after_joining(joined: &Subflow) -> Duration {
     if round_trip(joined) > RESTLESS {
         return Duration::ZERO;
     }
-    REST.mul_f64((processor_load::per_processor() / BUSY).max(1.0)).min(LONGEST)
+    (REST / BUSY).saturating_mul(processor_load::per_processor().max(BUSY)).min(LONGEST)
 }
 
 /// Reports whether a further subflow of the connection with these subflows may have to be held back.

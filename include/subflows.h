@@ -1820,8 +1820,8 @@ int subflows_get_raw_option(int fd,
                             size_t size);
 
 /**
- * Returns the name of an enum subflows_subflow_option: "MaxPacingRate". Never NULL; "Unknown" for other
- * numbers.
+ * Returns the name of an enum subflows_subflow_option: "MaxPacingRate". Never NULL; "Unknown" for
+ * other numbers.
  */
 const char *subflows_subflow_option_name(int option);
 

@@ -84,6 +84,21 @@ pub extern "C" fn subflows_set_backup(fd: c_int, id: u32, backup: c_int) -> c_in
     guard("set_backup", || Ok(::subflows::set_backup(&socket(fd)?, id, backup != 0)?))
 }
 
+/// Absent members have no bit in `present`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_options(
+    fd: c_int,
+    id: u32,
+    option_values: *mut subflows_option_values,
+    size: usize,
+) -> c_int {
+    guard("options", || {
+        // SAFETY: `option_values` has `size` bytes.
+        let out = unsafe { Out::new(option_values, size) }?;
+        Ok(out.fill(&::subflows::options(&socket(fd)?, id)?))
+    })
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_addresses(
     fd: c_int,
@@ -177,5 +192,33 @@ pub extern "C" fn subflows_event_kind_name(kind: c_int) -> *const c_char {
             (255, c"Lost"),
         ],
         kind,
+    )
+}
+
+/// Returns the name of an enum subflows_subflow_option: "MaxPacingRate". Never NULL; "Unknown" for
+/// other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_subflow_option_name(option: c_int) -> *const c_char {
+    enum_name(
+        &[
+            (1, c"CongestionControl"),
+            (2, c"Mark"),
+            (3, c"Priority"),
+            (4, c"TrafficClass"),
+            (5, c"MaxPacingRate"),
+            (6, c"UserTimeout"),
+            (7, c"Keepalive"),
+            (8, c"KeepaliveIdle"),
+            (9, c"KeepaliveInterval"),
+            (10, c"KeepaliveCount"),
+            (11, c"SendBuffer"),
+            (12, c"ReceiveBuffer"),
+            (13, c"NoDelay"),
+            (14, c"MaxSegment"),
+            (15, c"SynCount"),
+            (16, c"NotSentLowWater"),
+            (17, c"WindowClamp"),
+        ],
+        option,
     )
 }

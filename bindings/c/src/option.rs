@@ -46,21 +46,6 @@ pub unsafe extern "C" fn subflows_get_option(
     })
 }
 
-/// Absent members have no bit in `present`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn subflows_options(
-    fd: c_int,
-    id: u32,
-    option_values: *mut subflows_option_values,
-    size: usize,
-) -> c_int {
-    guard("options", || {
-        // SAFETY: `option_values` has `size` bytes.
-        let out = unsafe { Out::new(option_values, size) }?;
-        Ok(out.fill(&subflows::options(&socket(fd)?, id)?))
-    })
-}
-
 /// `value` points to the `size` bytes that setsockopt(2) would take.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_set_raw_option(
@@ -94,13 +79,6 @@ pub unsafe extern "C" fn subflows_get_raw_option(
         let room = unsafe { room(value, size) }?;
         give(subflows::get_raw_option(&socket(fd)?, id, level, number, length)?, room)
     })
-}
-
-/// Returns the name of an enum subflows_subflow_option: "MaxPacingRate". Never NULL; "Unknown" for other
-/// numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn subflows_subflow_option_name(option: c_int) -> *const c_char {
-    enum_name(SUBFLOWS_SUBFLOW_OPTION_NAMES, option)
 }
 
 fn chosen(option: c_int) -> Result<SubflowOption, Failure> {

@@ -159,11 +159,17 @@ fn value(scalar: Scalar, name: &str) -> (String, String) {
     }
 }
 
-/// The field of a record that holds a value of an enumeration.
+/// The field of a record, or the parameter of an operation, that holds a value of an enumeration.
 fn field_of(enumeration: &str) -> Option<&'static str> {
+    // A family is AF_INET or AF_INET6 in C.
+    let is_it =
+        |scalar| matches!(scalar, Scalar::Enum(name) if name == enumeration && name != "Family");
     let mut members = RECORDS.iter().flat_map(signature::members);
-    let is_it = |held| matches!(held, Held::Value(Scalar::Enum(name)) if name == enumeration);
-    members.find(|member| is_it(member.held)).map(|member| member.field.name)
+    let field = members.find(|member| matches!(member.held, Held::Value(scalar) if is_it(scalar)));
+    let mut parameters = OPERATIONS.iter().flat_map(signature::parameters);
+    let mut parameter =
+        || parameters.find(|it| matches!(it.taken, Taken::Value(scalar) if is_it(scalar)));
+    field.map(|member| member.field.name).or_else(|| parameter().map(|it| it.name))
 }
 
 fn name_function(enumeration: &EnumerationTable, field: &str) -> Result<String> {

@@ -1750,7 +1750,9 @@ int subflows_set_option(int fd, uint32_t id, int option, const void *value, size
  * `option` is an enum subflows_subflow_option. `value` receives a bool, uint32_t or uint64_t, as
  * `size` says, or a name that ends with a zero, for which 16 bytes are enough.
  *
- * Returns 0, or a negative error: As subflows_set_option().
+ * Returns 0, or a negative error: As subflows_set_option(): SUBFLOWS_E_INVALID_ARGUMENT,
+ * SUBFLOWS_E_NOT_PERMITTED, SUBFLOWS_E_UNSUPPORTED, SUBFLOWS_E_NO_SUCH_SUBFLOW, SUBFLOWS_E_CLOSED,
+ * SUBFLOWS_E_NOT_MPTCP, SUBFLOWS_E_OTHER_NAMESPACE, SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY.
  *
  * Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 6.1 or
  * newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`.
@@ -1787,7 +1789,9 @@ int subflows_options(int fd,
  *
  * `value` points to the `size` bytes that setsockopt(2) would take.
  *
- * Returns 0, or a negative error: As subflows_set_option().
+ * Returns 0, or a negative error: As subflows_set_option(): SUBFLOWS_E_INVALID_ARGUMENT,
+ * SUBFLOWS_E_NOT_PERMITTED, SUBFLOWS_E_UNSUPPORTED, SUBFLOWS_E_NO_SUCH_SUBFLOW, SUBFLOWS_E_CLOSED,
+ * SUBFLOWS_E_NOT_MPTCP, SUBFLOWS_E_OTHER_NAMESPACE, SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY.
  *
  * Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
  * module `tcp_diag`.
@@ -1806,7 +1810,9 @@ int subflows_set_raw_option(int fd,
  *
  * `value` receives `length` bytes; `size` is the room there.
  *
- * Returns 0, or a negative error: As subflows_set_option().
+ * Returns 0, or a negative error: As subflows_set_option(): SUBFLOWS_E_INVALID_ARGUMENT,
+ * SUBFLOWS_E_NOT_PERMITTED, SUBFLOWS_E_UNSUPPORTED, SUBFLOWS_E_NO_SUCH_SUBFLOW, SUBFLOWS_E_CLOSED,
+ * SUBFLOWS_E_NOT_MPTCP, SUBFLOWS_E_OTHER_NAMESPACE, SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY.
  *
  * Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
  * module `tcp_diag`.

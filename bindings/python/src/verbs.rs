@@ -481,6 +481,7 @@ fn set_backup(py: Python<'_>, sock: Sock, id: u32, backup: bool) -> PyResult<()>
 ///   network namespace.
 /// - `TimedOutError` and `BusyError` if other programs keep TCP sockets locked.
 ///
+/// - `id`: the number of the subflow in `list`.
 /// - `option`: a `SubflowOption`, or its name: `"mark"`.
 /// - `value`: an int, a bool or a str, as the option requires.
 ///
@@ -509,8 +510,11 @@ fn set_option(
 ///
 /// Raises:
 ///
-/// As `set_option`.
+/// As `set_option`: `InvalidArgumentError`, `NotPermittedError`, `UnsupportedError`,
+/// `NoSuchSubflowError`, `ClosedError`, `NotMptcpError`, `OtherNamespaceError`, `TimedOutError` and
+/// `BusyError`.
 ///
+/// - `id`: the number of the subflow in `list`.
 /// - `option`: a `SubflowOption`, or its name: `"mark"`.
 ///
 /// >>> subflows.get_option(sock, 1, "max_pacing_rate")
@@ -535,6 +539,8 @@ fn get_option(py: Python<'_>, sock: Sock, id: u32, option: Chosen) -> PyResult<B
 /// namespace; `UnsupportedError` if the kernel has no `tcp_diag`; `TimedOutError` and `BusyError`
 /// if other programs keep TCP sockets locked.
 ///
+/// - `id`: the number of the subflow in `list`.
+///
 /// >>> subflows.options(sock, 1).max_pacing_rate
 /// 4294967295
 #[pyfunction]
@@ -553,8 +559,12 @@ fn options(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::OptionValue
 ///
 /// Raises:
 ///
-/// As `set_option`.
+/// As `set_option`: `InvalidArgumentError`, `NotPermittedError`, `UnsupportedError`,
+/// `NoSuchSubflowError`, `ClosedError`, `NotMptcpError`, `OtherNamespaceError`, `TimedOutError` and
+/// `BusyError`.
 ///
+/// - `id`: the number of the subflow in `list`.
+/// - `level`, `number`: as for `setsockopt`.
 /// - `value`: the bytes that `setsockopt` would take.
 ///
 /// >>> import socket
@@ -582,7 +592,13 @@ fn set_raw_option(
 ///
 /// Raises:
 ///
-/// As `set_option`.
+/// As `set_option`: `InvalidArgumentError`, `NotPermittedError`, `UnsupportedError`,
+/// `NoSuchSubflowError`, `ClosedError`, `NotMptcpError`, `OtherNamespaceError`, `TimedOutError` and
+/// `BusyError`.
+///
+/// - `id`: the number of the subflow in `list`.
+/// - `level`, `number`: as for `setsockopt`.
+/// - `length`: the number of bytes.
 ///
 /// Returns `bytes`.
 ///

@@ -65,7 +65,8 @@ operation! {
     /// no privilege, and the mark requires `CAP_NET_ADMIN` only. The others are read as `set_option` sets them.
     ///
     /// # Errors
-    /// As `set_option`.
+    /// As `set_option`: `InvalidArgument`, `NotPermitted`, `Unsupported`, `NoSuchSubflow`, `Closed`, `NotMptcp`,
+    /// `OtherNamespace`, `TimedOut` and `Busy`.
     ///
     /// ```
     /// use subflows::{Connect, Listen, OptionValue, SubflowOption};
@@ -120,7 +121,8 @@ operation! {
     /// The kernel lets BPF programs set only some options.
     ///
     /// # Errors
-    /// As `set_option`.
+    /// As `set_option`: `InvalidArgument`, `NotPermitted`, `Unsupported`, `NoSuchSubflow`, `Closed`, `NotMptcp`,
+    /// `OtherNamespace`, `TimedOut` and `Busy`.
     ///
     /// ```no_run
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;
@@ -152,7 +154,8 @@ operation! {
     /// The length is exactly that of the option, 1 to 40 bytes.
     ///
     /// # Errors
-    /// As `set_option`.
+    /// As `set_option`: `InvalidArgument`, `NotPermitted`, `Unsupported`, `NoSuchSubflow`, `Closed`, `NotMptcp`,
+    /// `OtherNamespace`, `TimedOut` and `Busy`.
     ///
     /// ```no_run
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;

@@ -449,7 +449,9 @@ module Subflows
   #
   # Raises:
   #
-  # As {set_option}.
+  # As {set_option}: {InvalidArgumentError}, {NotPermittedError}, {UnsupportedError},
+  # {NoSuchSubflowError}, {ClosedError}, {NotMptcpError}, {OtherNamespaceError}, {TimedOutError}
+  # and {BusyError}.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
@@ -494,7 +496,9 @@ module Subflows
   #
   # Raises:
   #
-  # As {set_option}.
+  # As {set_option}: {InvalidArgumentError}, {NotPermittedError}, {UnsupportedError},
+  # {NoSuchSubflowError}, {ClosedError}, {NotMptcpError}, {OtherNamespaceError}, {TimedOutError}
+  # and {BusyError}.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
@@ -517,7 +521,9 @@ module Subflows
   #
   # Raises:
   #
-  # As {set_option}.
+  # As {set_option}: {InvalidArgumentError}, {NotPermittedError}, {UnsupportedError},
+  # {NoSuchSubflowError}, {ClosedError}, {NotMptcpError}, {OtherNamespaceError}, {TimedOutError}
+  # and {BusyError}.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]

@@ -20,6 +20,9 @@ static long (*bpf_setsockopt)(void *sock, int level, int name, void *value, int 
 static long (*bpf_getsockopt)(void *sock, int level, int name, void *value, int length) = (void *)57;
 static void *(*bpf_skc_to_tcp_sock)(void *sock) = (void *)137;
 
+/* The compiler neither merges nor rewrites the comparisons before and after this. */
+#define KEEP(variable) __asm__ volatile("" : "+r"(variable))
+
 #define STEPS 24
 #define ROOM 40
 
@@ -61,9 +64,15 @@ __attribute__((section("iter/tcp"), used)) int subflow_option(struct context *co
 		struct step *step = &request.steps[i];
 		if (i >= request.count)
 			break;
-		u32 length = step->length & 63; /* a bound that the kernel's verifier sees */
-		if (length == 0 || length > ROOM)
+		/* Older verifiers follow only comparisons of the very register that is passed. */
+		u64 length = step->length & 63;
+		KEEP(length);
+		if (length == 0)
 			continue;
+		KEEP(length);
+		if (length > ROOM)
+			continue;
+		KEEP(length);
 		if (step->is_set)
 			step->result = bpf_setsockopt(tcp, step->level, step->name, step->value, length);
 		else

@@ -7,10 +7,10 @@ import java.util.Objects;
  * The value of an option of a subflow: a number, a switch or a name, as the option requires. Raw options
  * are bytes.
  *
- * {@snippet :
+ * <pre>{@code
  * Subflows.setOption(socket, id, SubflowOption.MAX_PACING_RATE, OptionValue.of(125_000));
  * Subflows.setOption(socket, id, SubflowOption.CONGESTION_CONTROL, OptionValue.of("bbr"));
- * }
+ * }</pre>
  */
 public final class OptionValue {
     /** As text, as core writes it. */

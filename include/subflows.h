@@ -1782,7 +1782,7 @@ int subflows_options(int fd,
                      size_t size);
 
 /**
- * Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40
+ * Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 32
  * bytes.
  *
  * The kernel lets BPF programs set only some options.
@@ -1806,7 +1806,7 @@ int subflows_set_raw_option(int fd,
 /**
  * Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
  *
- * The length is exactly that of the option, 1 to 40 bytes.
+ * The length is exactly that of the option, 1 to 32 bytes.
  *
  * `value` receives `length` bytes; `size` is the room there.
  *

@@ -549,7 +549,7 @@ fn options(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::OptionValue
     py.detach(|| ::subflows::options(&sock, id)).or_raise(py).map(records::OptionValues)
 }
 
-/// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40
+/// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 32
 /// bytes.
 ///
 /// The kernel lets BPF programs set only some options.
@@ -585,7 +585,7 @@ fn set_raw_option(
 
 /// Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
 ///
-/// The length is exactly that of the option, 1 to 40 bytes.
+/// The length is exactly that of the option, 1 to 32 bytes.
 ///
 /// Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
 /// module `tcp_diag`.

@@ -116,7 +116,7 @@ operation! {
 }
 
 operation! {
-    /// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40 bytes.
+    /// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 32 bytes.
     ///
     /// The kernel lets BPF programs set only some options.
     ///
@@ -151,7 +151,7 @@ operation! {
 operation! {
     /// Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
     ///
-    /// The length is exactly that of the option, 1 to 40 bytes.
+    /// The length is exactly that of the option, 1 to 32 bytes.
     ///
     /// # Errors
     /// As `set_option`: `InvalidArgument`, `NotPermitted`, `Unsupported`, `NoSuchSubflow`, `Closed`, `NotMptcp`,

@@ -20,11 +20,11 @@ static long (*bpf_setsockopt)(void *sock, int level, int name, void *value, int 
 static long (*bpf_getsockopt)(void *sock, int level, int name, void *value, int length) = (void *)57;
 static void *(*bpf_skc_to_tcp_sock)(void *sock) = (void *)137;
 
-/* The compiler neither merges nor rewrites the comparisons before and after this. */
+/* The compiler neither merges nor rewrites the steps before and after this. */
 #define KEEP(variable) __asm__ volatile("" : "+r"(variable))
 
 #define STEPS 24
-#define ROOM 40
+#define ROOM 32 /* a power of two */
 
 struct step {
 	u32 is_set;
@@ -64,15 +64,13 @@ __attribute__((section("iter/tcp"), used)) int subflow_option(struct context *co
 		struct step *step = &request.steps[i];
 		if (i >= request.count)
 			break;
-		/* Older verifiers follow only comparisons of the very register that is passed. */
-		u64 length = step->length & 63;
+		/* The library passes 1 to ROOM, and this is the same number. Older verifiers follow no comparison
+		 * with zero. */
+		u64 length = step->length - 1;
 		KEEP(length);
-		if (length == 0)
-			continue;
+		length &= ROOM - 1;
 		KEEP(length);
-		if (length > ROOM)
-			continue;
-		KEEP(length);
+		length += 1;
 		if (step->is_set)
 			step->result = bpf_setsockopt(tcp, step->level, step->name, step->value, length);
 		else

@@ -27,6 +27,7 @@ mod error;
 mod events;
 mod open;
 mod option;
+mod reporting;
 mod socket;
 mod version;
 
@@ -42,5 +43,6 @@ mod last_error;
 mod mirror;
 mod port_name;
 mod prelude;
+mod report;
 mod resolve;
 mod structs;

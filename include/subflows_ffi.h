@@ -1,13 +1,14 @@
 /*
  * libsubflows for foreign function interfaces: what subflows.h declares, without a preprocessor and
- * without the system's headers. LuaJIT, PHP, Python's cffi and others read this file as it is. The
- * comments are in subflows.h and in the manual: `man subflows.3`.
+ * without the system's headers. LuaJIT, PHP and Python's cffi read this file as it is; koffi, for
+ * Node, takes its prototypes one by one. The comments are in subflows.h and in the manual: `man
+ * subflows.3`.
  *
  * Load the library by the name libsubflows.so.0. Use the functions whose names end in `_e`: they copy
- * a failure into struct subflows_failure, in whatever thread the call runs. Fill options structs with
- * zeros first. Each size is that of the struct before it.
+ * a failure to struct subflows_failure, whatever thread the call runs in. Start every options struct
+ * from zero. Each size is that of the struct before it; for an array, that of one element.
  *
- * struct subflows_sockaddr stands for struct sockaddr, and subflows_sockaddr_storage for
+ * struct subflows_sockaddr is the system's struct sockaddr, and subflows_sockaddr_storage its
  * sockaddr_storage. `ss_family` is 2 for IPv4 and 10 for IPv6; ss_data[0] and [1] are the port, the
  * more significant byte first. The address is ss_data[2] to [5] for IPv4, and ss_data[6] to [21] for
  * IPv6, whose scope is ss_data[22] to [25] in the byte order of the host. The length of an IPv4

@@ -24,6 +24,8 @@ pub(crate) type Sink<'call> = Option<Out<'call, subflows_failure>>;
 ///
 /// # Safety
 /// `failure` is NULL or points to `size` bytes that may be written until the sink is dropped.
+// Compiled once, not into each entry.
+#[inline(never)]
 pub(crate) unsafe fn sink<'call>(
     operation: &'static str,
     failure: *mut subflows_failure,
@@ -39,6 +41,7 @@ pub(crate) unsafe fn sink<'call>(
 }
 
 /// Fills the sink by the result of a call that this thread has just made, and returns the result.
+#[inline(never)]
 pub(crate) fn reported(sink: Sink<'_>, result: c_int) -> c_int {
     let Some(sink) = sink else { return result };
     let mut sink = Some(sink);

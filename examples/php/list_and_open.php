@@ -46,7 +46,7 @@ final class Subflows
     /** A text as C keeps it; the caller keeps it while a struct points to it. */
     public function text(string $text): FFI\CData
     {
-        $copy = FFI::new('char[' . strlen($text) + 1 . ']');
+        $copy = $this->library->new('char[' . strlen($text) + 1 . ']');
         FFI::memcpy($copy, $text, strlen($text));
         return $copy;
     }
@@ -73,14 +73,14 @@ function main(string $host, string $port, string ...$interfaces): bool
     $connecting->control = true;
     $fd = $subflows->call('connect', $host, $port, FFI::addr($connecting), FFI::sizeof($connecting));
     // A first byte makes the connection ready for more paths.
-    if ($subflows->libc->read($fd, FFI::addr(FFI::new('char[1]')), 1) !== 1) {
+    if ($subflows->libc->read($fd, FFI::addr($subflows->libc->new('char[1]')), 1) !== 1) {
         throw new RuntimeException('the server closed the connection');
     }
     $is_complete = true;
     foreach ($interfaces as $interface) {
         $name = $subflows->text($interface);
         $opening = $subflows->library->new('struct subflows_open_options');
-        $opening->interface = FFI::cast('char *', $name);
+        $opening->interface = $subflows->library->cast('char *', $name);
         try {
             $subflows->call('open', $fd, FFI::addr($opening), FFI::sizeof($opening), null, 0);
         } catch (SubflowsError $error) {

@@ -111,7 +111,7 @@ fn a_program_starts_after_the_usual_installation() {
     let output =
         unshare.env_remove("PKG_CONFIG_PATH").env_remove("LD_LIBRARY_PATH").output().unwrap();
     if output.status.code() == Some(77) {
-        subflows_lab::testing::skip("this kernel or user may not mount an overlay");
+        subflows_lab::skip("this kernel or user may not mount an overlay");
         return;
     }
     let said = String::from_utf8_lossy(&output.stderr);

@@ -32,6 +32,7 @@ const HEADER: &str = "include/subflows.h";
 const FFI_HEADER: &str = "include/subflows_ffi.h";
 const MAP: &str = "bindings/c/libsubflows.map";
 const CHECK: &str = "bindings/c/tests/abi.c";
+const SECOND_FORMS: &str = "bindings/c/tests/second_forms.h";
 
 /// Everything that C needs.
 pub fn all(root: &Path) -> Result<Vec<Output>> {
@@ -47,6 +48,7 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
     entries.add(&converted, "converted", page);
     entries.sort(&abi);
     let reporting = reporting::rust(&entries.list)?;
+    let second_forms = reporting::macros(&entries.list);
     entries.add(&reporting, "reporting", |_| reporting::PAGE.to_owned());
     entries.sort(&abi);
     let header = header::header(&entries, &mirror)?;
@@ -63,6 +65,7 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
         Output::new(FFI_HEADER, ffi_header),
         Output::new(MAP, abi.map()),
         Output::new(CHECK, abi.check()),
+        Output::new(SECOND_FORMS, second_forms),
         Output::new(ABI, abi.to_string()),
     ]);
     outputs.extend(driver::outputs());

@@ -22,6 +22,8 @@ use crate::prelude::*;
 use crate::report::{reported, sink};
 ";
 
+const CHECK_HEAD: &str = include_str!("second_forms.h");
+
 /// The file.
 pub(super) fn rust(entries: &[Entry]) -> Result<String> {
     let entries = || entries.iter().filter(|entry| can_fail(entry));
@@ -33,6 +35,18 @@ pub(super) fn rust(entries: &[Entry]) -> Result<String> {
         file += &function(entry).with_context(|| format!("subflows_{}", entry.name))?;
     }
     formatted(&file)
+}
+
+/// A header with which a test program calls the second forms instead of the first ones.
+pub(super) fn macros(entries: &[Entry]) -> String {
+    let mut text = CHECK_HEAD.to_owned();
+    for Entry { name, .. } in entries.iter().filter(|entry| can_fail(entry)) {
+        text += &format!(
+            "#define subflows_{name}(...) \\\n    SECOND_FORM(subflows_{name}{SUFFIX}(__VA_ARGS__, \
+             &second_failure, sizeof second_failure))\n"
+        );
+    }
+    text + "\n#endif\n"
 }
 
 /// Whether a function returns a negative error of its own.

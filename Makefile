@@ -63,6 +63,7 @@ suites: test      ## what takes longer: packages, and the languages' own tests o
 	tests/suite/python-cpython
 	tests/suite/ruby-memory target/ruby-*/ready-made
 	tests/suite/ruby-sockets target/ruby-*/ready-made
+	tests/suite/ffi
 	tests/suite/java-newer
 	tests/suite/fresh bookworm
 	tests/suite/fresh trixie

@@ -1,5 +1,5 @@
-//! C: the mirror structs in Rust, the list of the interface, the header, the linker's map, the
-//! manual.
+//! C: the mirror structs in Rust, the functions that are not written by hand, the list of the
+//! interface, the headers, the linker's map, the manual.
 
 mod abi;
 mod comments;

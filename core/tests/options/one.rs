@@ -58,6 +58,17 @@ fn every_option_of_one_of_three_changes_that_one_alone() {
             });
             let named = others().into_iter().map(|(option, value)| (option, value.clone(), value));
             for (option, value, expected) in numbers.chain(named) {
+                if option == SubflowOption::TrafficClass {
+                    let set = net.client.run(|| {
+                        subflows::set_option(&pair.client, changed.id, option, value.clone())
+                    });
+                    // Older kernels refuse it for IPv4 on an IPv6 socket, by name.
+                    if let Err(error) = set {
+                        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+                        assert!(error.to_string().contains("IPv6 socket"), "{error}");
+                        continue;
+                    }
+                }
                 set(&net, &pair, changed.id, option, value);
                 assert_eq!(get(&net, &pair, changed.id, option), expected, "{option}");
             }

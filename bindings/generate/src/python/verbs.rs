@@ -19,8 +19,10 @@ const HEAD: &str = "\
 
 use pyo3::prelude::*;
 
-use crate::convert::{Address, Ip, Parts, Remotes, Sock, seconds};
+use crate::address::{Address, Ip, Parts, Remotes};
+use crate::convert::{Sock, seconds};
 use crate::error::OrRaise;
+use crate::number::{Id, Name, Token, number};
 use crate::records;
 ";
 
@@ -69,6 +71,13 @@ fn parameter(operation: &Operation, name: &str, taken: Taken) -> Option<Paramete
         Taken::Value(Scalar::Address) if makes_socket(operation) => {
             (format!("{name}: Parts"), name.to_owned(), format!("&{name}"))
         }
+        // Records hold these numbers too, so they have errors of their own.
+        Taken::Value(Scalar::U32) if name == "id" => {
+            ("id: Id".to_owned(), name.to_owned(), "id.0".to_owned())
+        }
+        Taken::Value(Scalar::U32) if name == "token" => {
+            ("token: Token".to_owned(), name.to_owned(), "token.0".to_owned())
+        }
         Taken::Value(scalar) => {
             let value = converted(scalar, name);
             (format!("{name}: {}", declared(scalar)), name.to_owned(), value)
@@ -85,12 +94,9 @@ fn makes_socket(operation: &Operation) -> bool {
 /// The type of a parameter.
 fn declared(scalar: Scalar) -> &'static str {
     match scalar {
-        Scalar::U8 => "u8",
-        Scalar::U16 => "u16",
-        Scalar::U32 => "u32",
-        Scalar::U64 => "u64",
+        Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 => "i64",
         Scalar::Bool => "bool",
-        Scalar::Text | Scalar::Name => "String",
+        Scalar::Text | Scalar::Name => "Name",
         Scalar::Ip => "Ip",
         Scalar::Address => "Address",
         Scalar::Duration => "f64",
@@ -101,7 +107,10 @@ fn declared(scalar: Scalar) -> &'static str {
 /// Core's value out of a parameter.
 fn converted(scalar: Scalar, name: &str) -> String {
     match scalar {
-        Scalar::Ip | Scalar::Address => format!("{name}.0"),
+        Scalar::Ip | Scalar::Address | Scalar::Text | Scalar::Name => format!("{name}.0"),
+        Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 => {
+            format!("number({name}, \"{name}\")?")
+        }
         Scalar::Duration => format!("seconds({name})?"),
         _ => name.to_owned(),
     }
@@ -110,7 +119,12 @@ fn converted(scalar: Scalar, name: &str) -> String {
 fn converted_option(option: &Keyword) -> String {
     let name = option.name;
     match (option.scalar, option.is_optional) {
-        (Scalar::Ip | Scalar::Address, true) => format!("{name}.map(|{name}| {name}.0)"),
+        (Scalar::Ip | Scalar::Address | Scalar::Text | Scalar::Name, true) => {
+            format!("{name}.map(|{name}| {name}.0)")
+        }
+        (Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64, true) => {
+            format!("{name}.map(|{name}| number({name}, \"{name}\")).transpose()?")
+        }
         (Scalar::Duration, true) => format!("{name}.map(seconds).transpose()?"),
         (scalar, _) => converted(scalar, name),
     }
@@ -211,9 +225,11 @@ fn body(operation: &Operation, arguments: &str) -> String {
     match signature::result(operation) {
         Given::Nothing | Given::Socket => format!("{called}.or_raise(py)"),
         Given::Handle(class) => format!("{called}.or_raise(py).map({class}::from)"),
-        Given::Record(record) => format!("{called}.or_raise(py).map(records::{})", record.name),
+        Given::Record(record) => {
+            format!("{called}.or_raise(py).map(records::{}::from)", record.name)
+        }
         Given::List(record) => format!(
-            "Ok({called}.or_raise(py)?.into_iter().map(records::{}).collect())",
+            "Ok({called}.or_raise(py)?.into_iter().map(records::{}::from).collect())",
             record.name
         ),
     }

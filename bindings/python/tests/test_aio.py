@@ -206,9 +206,7 @@ def test_addresses_are_raced_as_by_asyncio(run, two_hosts):
     async def main():
         with subflows.listen(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-            # The library keeps netlink sockets per thread, from the first call on.
-            subflows.connect(listener.getsockname(), local=("127.0.0.7", 0)).close()
-            before = descriptors()
+            before = None
             for _ in range(3):
                 start = time.monotonic()
                 _, writer = await subflows.aio.open_connection(
@@ -219,6 +217,8 @@ def test_addresses_are_raced_as_by_asyncio(run, two_hosts):
                 assert writer.get_extra_info("sockname")[0] == "127.0.0.7"
                 writer.close()
                 await writer.wait_closed()
+                # The library and the loop keep some from the first connection on.
+                before = before or descriptors()
             # A failure begins the next attempt at once.
             two_hosts[:] = [("127.0.0.1", 1)]
             start = time.monotonic()

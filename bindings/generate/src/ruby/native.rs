@@ -17,11 +17,13 @@ const HEAD: &str = "\
 
 use magnus::{Error, Object, RModule, Ruby, Value, function};
 
-use crate::convert::{Address, Ip, Remotes, Seconds, Sock};
+use crate::address::{Address, Ip, Remotes};
 use crate::error::OrRaise;
 use crate::gvl::without_gvl;
 use crate::listen::Local;
+use crate::number::{Id, Name, Number, Seconds, Token};
 use crate::record::Give;
+use crate::sock::Sock;
 ";
 
 /// The whole file.
@@ -56,6 +58,9 @@ fn parameters(operation: &Operation) -> Vec<String> {
             Taken::Socket => "Sock",
             Taken::Value(Scalar::Address) if waits::wait(operation).is_some() => "Remotes",
             Taken::Value(Scalar::Address) if makes_socket(operation) => "Local",
+            // Records hold these numbers too, so they have errors of their own.
+            Taken::Value(Scalar::U32) if parameter.name == "id" => "Id",
+            Taken::Value(Scalar::U32) if parameter.name == "token" => "Token",
             Taken::Value(scalar) => declared(scalar),
             Taken::Switch | Taken::Options(_) => return None,
         };
@@ -72,12 +77,12 @@ fn parameters(operation: &Operation) -> Vec<String> {
 /// The type of a parameter.
 fn declared(scalar: Scalar) -> &'static str {
     match scalar {
-        Scalar::U8 => "u8",
-        Scalar::U16 => "u16",
-        Scalar::U32 => "u32",
-        Scalar::U64 => "u64",
+        Scalar::U8 => "Number<u8>",
+        Scalar::U16 => "Number<u16>",
+        Scalar::U32 => "Number<u32>",
+        Scalar::U64 => "Number<u64>",
         Scalar::Bool => "bool",
-        Scalar::Text | Scalar::Name => "String",
+        Scalar::Text | Scalar::Name => "Name",
         Scalar::Ip => "Ip",
         Scalar::Address => "Address",
         Scalar::Duration => "Seconds",
@@ -87,7 +92,7 @@ fn declared(scalar: Scalar) -> &'static str {
 
 /// Whether the value is in a type of the binding's, around core's.
 fn is_wrapped(scalar: Scalar) -> bool {
-    matches!(scalar, Scalar::Ip | Scalar::Address | Scalar::Duration)
+    !matches!(scalar, Scalar::Bool | Scalar::Enum(_))
 }
 
 /// The arguments of core's verb.

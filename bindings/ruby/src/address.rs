@@ -36,12 +36,15 @@ impl TryConvert for Address {
 /// The error for what is not an address, with the address that was probably meant.
 fn not_an_address(ruby: &Ruby, given: Value) -> Error {
     let text = RString::from_value(given).and_then(|text| text.to_string().ok());
-    let meant = match text.as_deref().map(|text| (text, text.rsplit_once(':'))) {
-        Some((_, Some((host, port)))) if port.parse::<u16>().is_ok() && !host.contains("::") => {
-            format!("[{:?}, {port}]", host.trim_start_matches('[').trim_end_matches(']'))
-        }
-        Some((host, _)) => format!("[{host:?}, 0]"),
-        None => "[\"192.0.2.1\", 443]".to_owned(),
+    let text = text.unwrap_or_default();
+    // A port after a colon; without brackets, an IPv6 address has none.
+    let pair = text.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    let bare = |host: &str| host.strip_prefix('[')?.strip_suffix(']').map(str::to_owned);
+    let host = |host: &str| bare(host).or_else(|| (!host.contains(':')).then(|| host.to_owned()));
+    let meant = match pair.and_then(|(before, port)| Some((host(before)?, port))) {
+        Some((host, port)) => format!("[{host:?}, {port}]"),
+        None if text.is_empty() => "[\"192.0.2.1\", 443]".to_owned(),
+        None => format!("[{text:?}, 0]"),
     };
     let given = given.inspect();
     type_error(

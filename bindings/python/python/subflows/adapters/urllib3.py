@@ -36,7 +36,7 @@ import subflows
 
 from ._options import CONNECT, require
 
-require("urllib3", urllib3.__version__, (2, 0))
+require("urllib3", urllib3.__version__, (2, 0))  # type: ignore[attr-defined]
 # The versions before lack it.
 from urllib3.exceptions import NameResolutionError  # noqa: E402
 
@@ -98,7 +98,7 @@ class HTTPConnection(urllib3.connection.HTTPConnection):
         sys.audit("http.client.connect", self, self.host, self.port)
         return sock
 
-    def getresponse(self) -> urllib3.HTTPResponse:
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         """Returns the response, with the `fileno` of this connection also after its last byte."""
         # Read before, because the connection lets go of a socket that the server will close.
         fileno: Any = self.sock.fileno

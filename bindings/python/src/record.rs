@@ -77,11 +77,14 @@ fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     }
 }
 
-/// What `pickle` and `copy` make a copy of: the function that restores it, and its arguments.
+/// The function that restores a record, and its arguments.
+pub(crate) type Reduced<'py> = (Bound<'py, PyAny>, (&'static str, Bound<'py, PyDict>));
+
+/// What `pickle` and `copy` make a copy of.
 pub(crate) fn reduce<'py>(
     object: &Bound<'py, PyAny>,
     table: &RecordTable,
-) -> PyResult<(Bound<'py, PyAny>, (&'static str, Bound<'py, PyDict>))> {
+) -> PyResult<Reduced<'py>> {
     let py = object.py();
     let fields = PyDict::new(py);
     for field in table.fields {

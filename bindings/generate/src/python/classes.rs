@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::convert::ToPy;
-use crate::record::{Kept, asdict, equal, reduce, represent};
+use crate::record::{Kept, Reduced, asdict, equal, reduce, represent};
 
 ";
 
@@ -62,9 +62,7 @@ fn class(file: &mut String, record: &RecordTable) -> Result<()> {
          match (&slf.get().0, &other.get().0) {{\n            \
          (Kept::Core(first), Kept::Core(second)) => Ok(first == second),\n            \
          _ => equal(slf.as_any(), other.as_any(), &subflows::{name}::TABLE),\n        }}\n    }}\n\n    \
-         #[allow(clippy::type_complexity)]\n    \
-         fn __reduce__<'py>(\n        slf: &Bound<'py, Self>,\n    ) -> PyResult<(Bound<'py, PyAny>, \
-         (&'static str, Bound<'py, PyDict>))> {{\n        \
+         fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {{\n        \
          reduce(slf.as_any(), &subflows::{name}::TABLE)\n    }}\n\n    \
          /// The fields as a dictionary; records in it become dictionaries as well.\n    \
          fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {{\n        \

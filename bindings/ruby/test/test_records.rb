@@ -91,4 +91,10 @@ class RecordsTest < SubflowsTest
     assert_equal [connection.client.local_address.ip_port, :established], told.first(2)
     assert_equal :mptcp, told.last
   end
+
+  def test_a_copy_of_a_record_is_the_record
+    status = Subflows.status(pair.client)
+    assert_same status, status.dup
+    assert_same status, status.clone
+  end
 end

@@ -16,6 +16,7 @@ class RecordsTest < SubflowsTest
     records = [
       Subflows.status(connection.client), Subflows.info(connection.client), subflow,
       Subflows.details(connection.client, 1), Subflows.addresses(connection.client).first,
+      Subflows.options(connection.client, 1),
       events.next(5), Subflows.connections(subflows: true).first, Subflows.capabilities.first
     ]
     assert_equal RECORDS.to_set, records.to_set(&:class)

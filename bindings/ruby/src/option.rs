@@ -38,7 +38,8 @@ impl TryConvert for Chosen {
         let name: String = given.funcall("to_s", ())?;
         let wrong = || {
             let shown = given.inspect();
-            let text = format!("{shown} is not an option of a subflow: pass a Symbol such as :mark");
+            let text =
+                format!("{shown} is not an option of a subflow: pass a Symbol such as :mark");
             argument_error(&Ruby::get_with(given), text)
         };
         SubflowOption::from_key(&name).map(Chosen).ok_or_else(wrong)

@@ -112,7 +112,7 @@ class WaitsTest < SubflowsTest
     before = seen.last
     seen.clear
     assert_raises(Subflows::TimedOutError) do
-      Subflows.open(connection.client, remote: nobody, timeout: 0.3)
+      Subflows.open(connection.client, remote: nobody, timeout: 1)
     end
     over = true
     watching.join

@@ -70,4 +70,14 @@ class ErrorsTest < SubflowsTest
     assert_raises(ArgumentError) { Subflows.open(socket, remote: Addrinfo.unix("/nowhere")) }
     assert_equal 1, Subflows.list(socket).size
   end
+
+  def test_an_option_that_gets_a_wrong_value_says_which_it_accepts
+    id = Subflows.list(pair.client).first.id
+    ["many", -1, true, 1 << 32].each do |value|
+      error = assert_raises(Subflows::InvalidArgumentError, ArgumentError, RangeError) do
+        Subflows.set_option(pair.client, id, :mark, value)
+      end
+      assert_includes error.message, "0 to 4294967295", value.inspect
+    end
+  end
 end

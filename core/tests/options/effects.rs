@@ -32,6 +32,17 @@ fn write_for(mut stream: &std::net::TcpStream, time: Duration) {
     }
 }
 
+/// Measures again if the result is too little: on a busy host a program may be too slow, but not too fast.
+fn at_least(least: f64, measure: impl Fn() -> f64) -> f64 {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    loop {
+        let measured = measure();
+        if measured >= least || Instant::now() > deadline {
+            return measured;
+        }
+    }
+}
+
 #[test]
 fn the_maximum_pacing_rate_of_one_path_shows_on_its_wire() {
     if !can_set() {
@@ -69,20 +80,18 @@ fn the_maximum_pacing_rate_of_one_path_shows_on_its_wire() {
             let data = (after.bytes_sent - before.bytes_sent) as f64;
             (on_wire / took) / (RATE as f64 * on_wire / data)
         };
-        // On a busy host a program may be too slow, but not too fast.
-        let (deadline, mut ratio) = (Instant::now() + Duration::from_secs(40), measured());
-        while ratio < 0.95 && Instant::now() < deadline {
-            ratio = measured();
-        }
+        let ratio = at_least(0.95, measured);
         assert!((0.95..1.05).contains(&ratio), "{ratio} of the rate");
         // The other path is not limited.
         backups(false, true);
         // What still waits on the limited path goes first.
         write_for(&pair.client, Duration::from_secs(2));
         let sent = || subflows::list(&pair.client).unwrap().remove(0).bytes_sent;
-        let (before, start) = (sent(), Instant::now());
-        write_for(&pair.client, Duration::from_secs(2));
-        let rate = (sent() - before) as f64 / start.elapsed().as_secs_f64();
+        let rate = at_least(4.0 * RATE as f64, || {
+            let (before, start) = (sent(), Instant::now());
+            write_for(&pair.client, Duration::from_secs(2));
+            (sent() - before) as f64 / start.elapsed().as_secs_f64()
+        });
         assert!(rate > 4.0 * RATE as f64, "{rate} bytes per second");
         drop(pair);
         drained.join().unwrap();

@@ -247,8 +247,9 @@ static inline struct open_fds open_fds(void) {
     return count;
 }
 
-/* The library keeps at most two idle netlink sockets of each of three kinds, and two BPF programs with a map. */
-enum { NETLINK_MAX = 6, BPF_MAX = 4 };
+/* The library keeps at most two idle netlink sockets of each of three kinds and one for events, and two BPF programs
+ * with a map. */
+enum { NETLINK_MAX = 7, BPF_MAX = 4 };
 
 /* Runs several threads; afterwards no descriptor may be left open, apart from the kept ones. */
 static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(void *)) {

@@ -115,6 +115,12 @@ OPERATIONS = {
         "sentence": "Lists the local addresses of a connection, in the order of their address ids.",
         "requirements": "Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.",
     },
+    "peer_addresses": {
+        "positional": ["sock"],
+        "keywords": {},
+        "sentence": "Lists the addresses that the peer has announced and not withdrawn, in the order of their ids.",
+        "requirements": "Requires no privilege; Linux 5.19 or newer.",
+    },
     "events": {
         "positional": ["sock"],
         "keywords": {},

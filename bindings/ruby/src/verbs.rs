@@ -168,6 +168,10 @@ fn addresses(ruby: &Ruby, sock: Sock) -> Result<Value, Error> {
     ::subflows::addresses(&sock).or_raise(ruby)?.give(ruby)
 }
 
+fn peer_addresses(ruby: &Ruby, sock: Sock) -> Result<Value, Error> {
+    ::subflows::peer_addresses(&sock).or_raise(ruby)?.give(ruby)
+}
+
 fn events(ruby: &Ruby, sock: Sock) -> Result<Events, Error> {
     ::subflows::events(&sock).or_raise(ruby).map(Events::from)
 }
@@ -211,6 +215,7 @@ pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<()
     native.define_singleton_method("get_raw_option", function!(get_raw_option, 5))?;
     native.define_singleton_method("announce", function!(announce, 4))?;
     native.define_singleton_method("addresses", function!(addresses, 1))?;
+    native.define_singleton_method("peer_addresses", function!(peer_addresses, 1))?;
     native.define_singleton_method("events", function!(events, 1))?;
     native.define_singleton_method("connections", function!(connections, 1))?;
     native.define_singleton_method("connection", function!(connection, 1))?;

@@ -19,6 +19,7 @@ const VERBS: [Verb; 18] = [
     ("list", |sock| subflows::list(sock).map(drop)),
     ("details", |sock| subflows::details(sock, 1).map(drop)),
     ("addresses", |sock| subflows::addresses(sock).map(drop)),
+    ("peer_addresses", |sock| subflows::peer_addresses(sock).map(drop)),
     ("events", |sock| subflows::events(sock).map(drop)),
     ("open", |sock| subflows::open(sock, &Open::new()).map(drop)),
     ("Opening::begin", |sock| Opening::begin(sock, &Open::new()).map(drop)),

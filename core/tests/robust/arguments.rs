@@ -13,7 +13,7 @@ use super::common::raw;
 
 type Verb = (&'static str, fn(&BorrowedFd<'_>) -> Result<()>);
 
-const VERBS: [Verb; 18] = [
+const VERBS: [Verb; 19] = [
     ("status", |sock| subflows::status(sock).map(drop)),
     ("info", |sock| subflows::info(sock).map(drop)),
     ("list", |sock| subflows::list(sock).map(drop)),

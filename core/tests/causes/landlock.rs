@@ -5,10 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::thread;
 
-use subflows::{Connect, ErrorKind, Listen, State};
+use subflows::{Connect, ErrorKind, Listen, Open, State};
 use subflows_lab::{Namespace, skip, skip_unless_ready};
 
 use crate::common::deny::deny;
+use crate::common::{LOOPBACK, connect_between};
 
 const BIND_AND_CONNECT_TCP: u64 = (1 << 0) | (1 << 1);
 
@@ -91,6 +92,22 @@ fn plain_tcp_is_refused_by_name() {
             is_denied(subflows::connect(address, &Connect::new()));
             is_denied(subflows::connect(address, &Connect::new().local((address.ip(), 0))));
             is_denied(subflows::listen(to, &Listen::new()));
+        });
+    }
+}
+
+/// The kernel connects subflows itself.
+#[test]
+fn opening_subflows_is_not_contained() {
+    skip_unless_ready!();
+    let namespace = Namespace::new().unwrap();
+    for to in LOOPBACK {
+        let options = Connect::new().control(true);
+        let pair = connect_between(&namespace, &namespace, to, &options);
+        pair.make_ready();
+        in_jail(|| {
+            let _inside = namespace.enter().unwrap();
+            subflows::open(&pair.client, &Open::new()).unwrap();
         });
     }
 }

@@ -19,7 +19,10 @@ pub(super) fn id(id: jlong, operation: &'static str) -> Result<u32, Failure> {
 pub(super) fn token(token: jlong, operation: &'static str) -> Result<u32, Failure> {
     // A program that keeps it as an `int` may have made it negative.
     u32::try_from(token).map_err(|_| {
-        let text = format!("a token is a number from 0 to {}, not {token}", u32::MAX);
+        let text = format!(
+            "a token is a number from 0 to {}, not {token}: pass that of Connection, Info or Status",
+            u32::MAX
+        );
         Failure::BadArgument(operation, ErrorKind::InvalidArgument, None, text)
     })
 }
@@ -27,7 +30,10 @@ pub(super) fn token(token: jlong, operation: &'static str) -> Result<u32, Failur
 /// An option of a subflow, by its number.
 pub(super) fn option(option: jint, operation: &'static str) -> Result<SubflowOption, Failure> {
     SubflowOption::from_number(option).ok_or_else(|| {
-        let text = format!("{option} is not an option of a subflow");
+        let text = format!(
+            "{option} is not the number of an option: pass a constant of SubflowOption, or the level and the number \
+             of the option to setRawOption or getRawOption"
+        );
         Failure::BadArgument(operation, ErrorKind::InvalidArgument, None, text)
     })
 }

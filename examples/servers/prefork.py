@@ -6,18 +6,17 @@ python3 prefork.py HOST PORT PROCESSES: port 0 chooses a free port. Requires no 
 import os
 import selectors
 import socket
-import socketserver
 import sys
 
 import subflows
 
 
-class Echo(socketserver.StreamRequestHandler):
+def echo(client: socket.socket) -> None:
     """Sends back each line."""
-
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.wfile.write(line)
+    with client, client.makefile("rwb") as stream:
+        for line in stream:
+            stream.write(line)
+            stream.flush()
 
 
 def serve(listener: socket.socket) -> None:
@@ -31,14 +30,14 @@ def serve(listener: socket.socket) -> None:
                 client, address = listener.accept()
             except BlockingIOError:
                 continue
-            with client:
-                client.setblocking(True)
-                Echo(client, address, None)
+            try:
+                echo(client)
+            except OSError as error:  # this client has gone
+                print(address[0], error, file=sys.stderr)
 
 
 def main(host: str, port: str, processes: str) -> None:
-    with subflows.listen((host, int(port))) as listener:
-        listener.setblocking(False)
+    with subflows.listen((host, int(port)), blocking=False) as listener:
         print("listening on %s port %d" % listener.getsockname()[:2], file=sys.stderr, flush=True)
         for _ in range(int(processes)):
             if os.fork() == 0:

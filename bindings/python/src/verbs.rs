@@ -115,24 +115,28 @@ fn connect(
 /// - `backlog`: The number of connections that may wait to be accepted, at most
 ///   `net.core.somaxconn`.
 /// - `only_v6`: Whether an IPv6 listener accepts IPv6 connections only.
+/// - `blocking`: Whether `accept` waits, also in processes that inherit the listener. If several
+///   processes wait for it by select, poll or epoll, it must not: another one may have accepted the
+///   client.
 ///
 /// >>> with subflows.listen(("127.0.0.1", 0)) as listener:
 /// ...     subflows.status(listener).state
 /// <State.LISTENING: 1>
 #[pyfunction]
-#[pyo3(signature = (address, *, interface = None, backlog = 4096, only_v6 = false))]
+#[pyo3(signature = (address, *, interface = None, backlog = 4096, only_v6 = false, blocking = true))]
 fn listen(
     py: Python<'_>,
     address: Parts,
     interface: Option<Name>,
     backlog: i64,
     only_v6: bool,
+    blocking: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
     let mut options = ::subflows::Listen::new();
     options.interface = interface.map(|interface| interface.0);
     options.backlog = number::number(backlog, "backlog")?;
     options.only_v6 = only_v6;
-    crate::listen::listen(py, &address, &options)
+    crate::listen::listen(py, &address, &options, blocking)
 }
 
 /// Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.

@@ -15,7 +15,7 @@ OPERATIONS = {
     },
     "listen": {
         "positional": ["address"],
-        "keywords": {"interface": None, "backlog": 4096, "only_v6": False},
+        "keywords": {"interface": None, "backlog": 4096, "only_v6": False, "blocking": True},
         "sentence": "Listens for Multipath TCP connections, and accepts plain TCP clients as well.",
         "requirements": "Requires no privilege; Linux 5.6 or newer.",
     },

@@ -17,7 +17,7 @@ OPERATIONS = {
   },
   listen: {
     positional: %i[host port],
-    keywords: { interface: nil, backlog: 4096, only_v6: false },
+    keywords: { interface: nil, backlog: 4096, only_v6: false, blocking: false },
     sentence: "Listens for Multipath TCP connections, and accepts plain TCP clients as well.",
     requirements: "Requires no privilege; Linux 5.6 or newer."
   },

@@ -104,11 +104,15 @@ module Subflows
   # @param backlog [Integer] The number of connections that may wait to be accepted, at most
   #   `net.core.somaxconn`.
   # @param only_v6 [Boolean] Whether an IPv6 listener accepts IPv6 connections only.
+  # @param blocking [Boolean] Whether `accept` waits, also in processes that inherit the listener.
+  #   If several processes wait for it by select, poll or epoll, it must not: another one may have
+  #   accepted the client.
   # @yieldparam socket [TCPServer] closed after the block
   # @return [TCPServer]
   # @raise [AddressNotAvailableError, NotPermittedError]
-  def self.listen(host, port, interface: nil, backlog: 4096, only_v6: false, &block)
-    lend(Native.listen(local_ends(host, port), interface, backlog, only_v6), &block)
+  def self.listen(host, port, interface: nil, backlog: 4096, only_v6: false, blocking: false,
+                  &block)
+    lend(Native.listen(local_ends(host, port), interface, backlog, only_v6, blocking), &block)
   end
 
   # Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.

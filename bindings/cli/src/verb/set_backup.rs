@@ -1,7 +1,6 @@
 //! `subflows set-backup TOKEN ID yes|no`
 
 use clap::Args;
-use clap::builder::BoolishValueParser;
 
 use super::OfSubflow;
 use crate::borrow_socket::borrow;
@@ -18,8 +17,17 @@ pub(crate) struct SetBackup {
     of: OfSubflow,
     /// Whether the subflow is a backup from now on
     #[arg(value_name = "yes|no", action = clap::ArgAction::Set)]
-    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    #[arg(value_parser = yes_or_no, hide_possible_values = true)]
     backup: bool,
+}
+
+fn yes_or_no(text: &str) -> Result<bool, &'static str> {
+    // As clap's own switches.
+    match &*text.to_lowercase() {
+        "yes" | "y" | "true" | "t" | "on" | "1" => Ok(true),
+        "no" | "n" | "false" | "f" | "off" | "0" => Ok(false),
+        _ => Err("pass yes or no"),
+    }
 }
 
 impl SetBackup {

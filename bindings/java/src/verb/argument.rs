@@ -19,10 +19,7 @@ pub(super) fn id(id: jlong, operation: &'static str) -> Result<u32, Failure> {
 pub(super) fn token(token: jlong, operation: &'static str) -> Result<u32, Failure> {
     // A program that keeps it as an `int` may have made it negative.
     u32::try_from(token).map_err(|_| {
-        let text = format!(
-            "a token is a number from 0 to {}, not {token}: pass that of Connection, Info or Status",
-            u32::MAX
-        );
+        let text = format!("a token is a number from 0 to {}, not {token}", u32::MAX);
         Failure::BadArgument(operation, ErrorKind::InvalidArgument, None, text)
     })
 }

@@ -78,7 +78,7 @@ def ask(connection: http.client.HTTPConnection, body: bytes) -> None:
     assert hashlib.sha256(answer).digest() == hashlib.sha256(body).digest()
 
 
-def play(client: int, make, ask, answered: list, failed: list, half: threading.Event) -> None:
+def play(client: int, make, ask, answered: list, failed: list, half: threading.Event, opened: threading.Barrier) -> None:
     try:
         connection = make()
         for number, body in enumerate(bodies(client)):
@@ -87,6 +87,9 @@ def play(client: int, make, ask, answered: list, failed: list, half: threading.E
             if number == 0 and isinstance(connection, Connection):
                 assert subflows.status(connection.sock).state is subflows.State.MPTCP
                 subflows.open(connection.sock, interface="lte")
+            if number == 0:
+                # No path is cut before every client has its second one.
+                opened.wait(60)
             if len(answered) >= REQUESTS // 2:
                 half.set()
         if isinstance(connection, Connection):
@@ -98,13 +101,14 @@ def play(client: int, make, ask, answered: list, failed: list, half: threading.E
     except BaseException as error:
         failed.append(error)
         half.set()
+        opened.abort()
         raise
 
 
 def play_all(make: Callable, at_half: Callable, ask: Callable = ask) -> None:
-    answered, failed, half = [], [], threading.Event()
+    answered, failed, half, opened = [], [], threading.Event(), threading.Barrier(CLIENTS)
     threads = [
-        threading.Thread(target=play, args=(client, make, ask, answered, failed, half))
+        threading.Thread(target=play, args=(client, make, ask, answered, failed, half, opened))
         for client in range(CLIENTS)
     ]
     for thread in threads:

@@ -13,7 +13,6 @@ pub(crate) mod not_controlled;
 pub(crate) mod option_step;
 pub(crate) mod option_values;
 pub(crate) mod path_manager;
-pub(crate) mod peers;
 pub(crate) mod port;
 pub(crate) mod privilege;
 pub(crate) mod ready;

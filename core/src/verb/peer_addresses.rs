@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use crate::door::peers;
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::peers;
 use crate::shared::socket_state::not_mptcp_error;
 use crate::sys::mptcp;
 use crate::table::{Type, Typed, operation, record};

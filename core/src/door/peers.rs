@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::door::{Door, events::follow};
+use super::{Door, events::follow};
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::namespace::{self, Inode};
 use crate::sys::uapi::pm;

@@ -29,6 +29,8 @@ pub(crate) mod shared_set;
 pub(crate) mod sock_diag;
 pub(crate) mod socket;
 pub(crate) mod take_over;
+mod token_filter;
 pub(crate) mod uapi;
+pub(crate) mod unix;
 mod valgrind;
 pub(crate) mod without;

@@ -31,8 +31,11 @@ mod switch;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 
 use self::child::{ChildTask, Outcome};
 use self::record::Record;
@@ -128,4 +131,33 @@ pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOve
         Outcome::Failed => Err(Failure::Os(errno)),
         Outcome::LockBusy | Outcome::Killed => Err(Failure::Killed(signal)),
     }
+}
+
+/// Sets the switch back if it is recorded that a switch is under way: its taker was killed. Returns whether it
+/// was set back.
+pub(crate) fn restore(timeout: Duration) -> io::Result<bool> {
+    let deadline = poll::deadline_in(timeout);
+    let sock = super::socket::new(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0)?;
+    let switch = Switch::open(true)?;
+    let Some(record) = Record::open(sock.as_fd()) else { return Ok(false) };
+    let lock = File::open("/proc/thread-self/ns/net")?;
+    let _locked = loop {
+        match Flock::lock(lock.try_clone()?, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => break locked,
+            Err((_, Errno::EWOULDBLOCK)) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err((_, Errno::EWOULDBLOCK)) => return Err(Errno::EBUSY.into()),
+            Err((_, error)) => return Err(error.into()),
+        }
+    };
+    if !record.is_under_way() {
+        return Ok(false);
+    }
+    let is_set = switch.read()? == PathManagerSwitch::Userspace;
+    if is_set && !switch.write_kernel() {
+        return Err(io::Error::last_os_error());
+    }
+    record.end();
+    Ok(is_set)
 }

@@ -3,22 +3,21 @@
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::OPERATION;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::socket;
 
 /// Fails if another descriptor or an epoll set of this process would keep the old socket.
-pub(super) fn refuse_watched(sock: BorrowedFd<'_>) -> Result<()> {
-    let inode = socket::inode(sock).map_err(|error| Error::from_io(OPERATION, &error))?;
+pub(crate) fn refuse_watched(sock: BorrowedFd<'_>, operation: &'static str) -> Result<()> {
+    let inode = socket::inode(sock).map_err(|error| Error::from_io(operation, &error))?;
     let own = sock.as_raw_fd().to_string();
     let link = format!("socket:[{inode}]");
     let held = |what: String| {
-        Err(Error::new(ErrorKind::InvalidState, OPERATION)
+        Err(Error::new(ErrorKind::InvalidState, operation)
             .detail(what)
-            .with_remedy("Upgrade the socket before dup(2) and epoll_ctl(2)."))
+            .with_remedy("Call it before dup(2) and epoll_ctl(2)."))
     };
     let entries =
-        fs::read_dir("/proc/thread-self/fd").map_err(|error| Error::from_io(OPERATION, &error))?;
+        fs::read_dir("/proc/thread-self/fd").map_err(|error| Error::from_io(operation, &error))?;
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Ok(target) = fs::read_link(entry.path()) else { continue };

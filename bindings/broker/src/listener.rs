@@ -1,0 +1,97 @@
+//! The socket on which the broker listens.
+
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
+
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket,
+};
+use nix::unistd::{Group, chown};
+
+use crate::Failure;
+use crate::policy::{GROUP, Policy};
+
+/// How many clients may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// Takes the socket of systemd (`Sockets=`), or makes one at that path.
+pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
+    let failed = |what: &str, error: String| {
+        Failure::new(
+            format!("{}: {what} ({error})", path.display()),
+            "Run the broker as root, or pass another path: --socket PATH.",
+        )
+    };
+    let os = |what: &'static str| move |error: nix::Error| failed(what, error.desc().to_owned());
+    let io = |what: &'static str| move |error: std::io::Error| failed(what, error.to_string());
+    if let Some(given) = from_systemd() {
+        return Ok(given);
+    }
+    let kind = SockType::SeqPacket;
+    let new = || socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None);
+    let sock = new().map_err(os("no socket can be made"))?;
+    let address = UnixAddr::new(path).map_err(os("this is not the path of a socket"))?;
+    if let Some(folder) = path.parent() {
+        if !folder.exists() {
+            fs::create_dir_all(folder).map_err(io("its folder cannot be made"))?;
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+                .map_err(io("its folder cannot be opened to others"))?;
+        }
+    }
+    if path.exists() {
+        // A socket on which nobody listens is left by a broker that was killed.
+        let probe = new().map_err(os("no socket can be made"))?;
+        if connect(probe.as_raw_fd(), &address).is_ok() {
+            return Err(Failure::new(
+                format!("{}: another broker is listening there", path.display()),
+                "Stop it, or pass another path: --socket PATH.",
+            ));
+        }
+        fs::remove_file(path).map_err(io("the old socket cannot be removed"))?;
+    }
+    bind(sock.as_raw_fd(), &address).map_err(os("the socket cannot be made"))?;
+    let mode = if policy.is_usual { 0o660 } else { 0o666 };
+    if let (true, Ok(Some(group))) = (policy.is_usual, Group::from_name(GROUP)) {
+        chown(path, None, Some(group.gid)).map_err(os("its group cannot be set"))?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .map_err(io("its mode cannot be set"))?;
+    let backlog = Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN);
+    listen(&sock, backlog).map_err(os("the socket cannot listen"))?;
+    Ok(sock)
+}
+
+/// Returns the socket of a systemd unit (`subflows-broker.socket`): the first descriptor that it passes.
+fn from_systemd() -> Option<OwnedFd> {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    const FIRST: i32 = 3;
+    let is_for_this =
+        std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string());
+    let this = is_for_this.then(|| pidfd_open(getpid(), PidfdFlags::empty()).ok())?;
+    pidfd_getfd(this?, FIRST, PidfdGetfdFlags::empty()).ok()
+}
+
+/// Opens the socket by which systemd learns that the broker is ready (`Type=notify`), while files can still be
+/// opened.
+pub(crate) fn notifier() -> Option<UnixDatagram> {
+    let path = std::env::var_os("NOTIFY_SOCKET")?;
+    let address = match path.as_encoded_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(&path),
+    };
+    let notifier = UnixDatagram::unbound().ok()?;
+    notifier.connect_addr(&address.ok()?).ok()?;
+    Some(notifier)
+}
+
+/// Reports to systemd that the broker is ready.
+pub(crate) fn notify_ready(notifier: Option<UnixDatagram>) {
+    if let Some(notifier) = notifier {
+        // systemd then reports that the service did not start.
+        let _ = notifier.send(b"READY=1");
+    }
+}

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::arguments::Arguments;
 use crate::borrow;
+use crate::broker::Broker;
 use crate::driver::Driver;
 use crate::ends::ends_in;
 use crate::judge;
@@ -55,6 +56,8 @@ pub struct World {
     other_namespace: Option<Namespace>,
     drivers: BTreeMap<String, Driver>,
     driver_copy: Option<TempDir>,
+    client_copy: Option<TempDir>,
+    broker: Option<Broker>,
     /// What has a name.
     pub names: Names,
     /// Middleboxes, each with the number of its path.
@@ -80,6 +83,8 @@ impl World {
             other_namespace: None,
             drivers: BTreeMap::new(),
             driver_copy: None,
+            client_copy: None,
+            broker: None,
             names: Names::default(),
             middleboxes: Vec::new(),
             transfer: None,
@@ -95,6 +100,9 @@ impl World {
         if self.always_has_control() {
             let setting = path_manager_setting();
             net.client.run(|| std::fs::write(setting.file, setting.userspace))?;
+        }
+        if let Some(command) = &self.language.broker {
+            self.broker = Some(Broker::start(command, &net.client)?);
         }
         self.net = Some(net);
         Ok(())
@@ -185,7 +193,17 @@ impl World {
             if !["client", "server"].contains(&actor) {
                 return failed(format!("{actor} must first receive a socket"));
             }
-            let driver = Driver::start(self.language.command(), self.namespace(actor)?)?;
+            let command = match &self.broker {
+                Some(broker) if actor == "client" => {
+                    let socket = broker.socket();
+                    let folder = self.client_copy.insert(TempDir::new()?);
+                    let mut command = self.language.command_as(NOBODY, folder)?;
+                    command.env("SUBFLOWS_BROKER", socket);
+                    command
+                }
+                _ => self.language.command(),
+            };
+            let driver = Driver::start(command, self.namespace(actor)?)?;
             self.drivers.insert(actor.to_owned(), driver);
         }
         Ok(self.drivers.get_mut(actor).expect("it was just inserted"))
@@ -275,13 +293,15 @@ impl World {
         self.done(actor, Request::new("list").with("sock", sock))?.list()
     }
 
-    /// What the drivers wrote to their standard errors, for the report.
+    /// What the drivers and the broker wrote to their standard errors, for the report.
     pub fn driver_errors(&mut self) -> String {
+        let broker =
+            self.broker.as_ref().map(|broker| format!("\nthe broker wrote:\n{}", broker.log()));
         let each = self.drivers.iter_mut().filter_map(|(actor, driver)| {
             let text = driver.errors();
             (!text.is_empty()).then(|| format!("\nthe driver of {actor} wrote:{text}"))
         });
-        each.collect()
+        each.chain(broker).collect()
     }
 }
 

@@ -12,8 +12,8 @@ use nix::sys::socket::{
 };
 use nix::unistd::{Group, chown};
 
-use crate::Failure;
 use crate::policy::{GROUP, Policy};
+use crate::{Failure, SOCKET};
 
 /// How many clients may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -36,8 +36,9 @@ pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
     let sock = new().map_err(os("no socket can be made"))?;
     let address = UnixAddr::new(path).map_err(os("this is not the path of a socket"))?;
     if let Some(folder) = path.parent() {
-        if !folder.exists() {
-            fs::create_dir_all(folder).map_err(io("its folder cannot be made"))?;
+        fs::create_dir_all(folder).map_err(io("its folder cannot be made"))?;
+        // The library makes this folder as well, for root only. Another one is the administrator's.
+        if path == Path::new(SOCKET) {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
                 .map_err(io("its folder cannot be opened to others"))?;
         }

@@ -317,6 +317,9 @@ fn a_client_reaches_its_own_connection_only() {
     let options = |cookie, step| Act::Options { cookie, steps: vec![step] };
     let refused = kind(session.ask(options(cookie, step), &[fd]));
     assert_eq!(refused, ErrorKind::NoSuchSubflow);
+    let (local, remote) = (own.client.local_addr().unwrap(), own.client.peer_addr().unwrap());
+    let answer = session.ask(options(cookie_of(&net, local, remote), step), &[fd]).unwrap();
+    assert_eq!((answer.result, answer.outcomes.unwrap()[0].result), (Ok(0), 0));
     // A mark would choose another route than the administrator's.
     let mark = Step { level: libc::SOL_SOCKET, number: libc::SO_MARK, ..step };
     assert_eq!(kind(session.ask(options(1, mark), &[fd])), ErrorKind::NotPermitted);

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use self::options::{CARRIED, Opt, REFUSED, Set};
 pub(crate) use self::watch::refuse_watched;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::sys::{fcntl, socket};
 
 /// Longer than the value of every option that is copied.
@@ -38,7 +39,17 @@ pub(crate) fn put_in_place(
     let failed = |error: io::Error| Error::from_io(operation, &error);
     let family = socket::get_i32(old, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
     let applies = |opt: &&Opt| opt.level != libc::IPPROTO_IPV6 || family == libc::AF_INET6;
-    let carried = CARRIED.iter().filter(applies);
+    // Of a socket that has had a connection, the kernel has changed these itself.
+    let is_used = matches!(state_of(old, operation)?, SocketState::Mptcp(_, MptcpState::Closed));
+    let is_changed = |opt: &Opt| {
+        is_used
+            && matches!(
+                (opt.level, opt.number),
+                (libc::SOL_SOCKET, libc::SO_SNDBUF | libc::SO_RCVBUF)
+                    | (libc::IPPROTO_TCP, libc::TCP_MAXSEG)
+            )
+    };
+    let carried = CARRIED.iter().filter(applies).filter(|opt| !is_changed(opt));
     let values: Vec<_> = carried.map(|opt| (opt, read(old, opt), read(new.as_fd(), opt))).collect();
     copy(values.iter().copied(), new.as_fd());
     if let Some((opt, ..)) =
@@ -46,9 +57,12 @@ pub(crate) fn put_in_place(
     {
         return Err(refusal(opt, operation));
     }
-    let local = socket::local_address(old).map_err(failed)?;
-    if local.port() != 0 || !local.ip().is_unspecified() {
-        bind_as_well(old, new.as_fd(), local).map_err(failed)?;
+    // The kernel may have chosen the address of one that has had a connection.
+    if !is_used {
+        let local = socket::local_address(old).map_err(failed)?;
+        if local.port() != 0 || !local.ip().is_unspecified() {
+            bind_as_well(old, new.as_fd(), local).map_err(failed)?;
+        }
     }
     replace(old, &new).map_err(failed)
 }

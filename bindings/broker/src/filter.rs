@@ -97,12 +97,12 @@ pub(crate) fn apply() -> Result<(), Failure> {
             "Use a kernel with CONFIG_SECCOMP_FILTER.",
         )
     };
-    let always = [PROCESS, FILES, ACTS].concat().into_iter().map(|call| (call.into(), vec![]));
+    let always = [PROCESS, FILES, ACTS].concat().into_iter().map(|call| (number(call), vec![]));
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = always.collect();
     #[cfg(target_arch = "x86_64")]
-    rules.extend([(libc::SYS_poll.into(), vec![])]);
+    rules.insert(number(libc::SYS_poll), vec![]);
     rules.insert(
-        libc::SYS_openat.into(),
+        number(libc::SYS_openat),
         vec![opening().map_err(|error| failed(error.to_string()))?],
     );
     let architecture =
@@ -112,6 +112,12 @@ pub(crate) fn apply() -> Result<(), Failure> {
     let program: BpfProgram =
         filter.and_then(TryInto::try_into).map_err(|error| failed(error.to_string()))?;
     seccompiler::apply_filter(&program).map_err(|error| failed(error.to_string()))
+}
+
+/// On 32-bit systems the numbers are shorter.
+#[allow(clippy::useless_conversion)]
+fn number(call: libc::c_long) -> i64 {
+    call.into()
 }
 
 /// Opening a file that exists.

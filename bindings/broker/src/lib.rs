@@ -83,11 +83,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     service::serve(&listener, policy)
 }
 
+/// The name of a right, and the cause and the remedy if the broker lacks it.
+pub type Right = (&'static str, Option<(String, String)>);
+
 /// Checks the policy and what the broker could do here. Returns each right, and why it is missing.
 ///
 /// # Errors
 /// If the policy is not valid.
-pub fn check(options: &Options) -> Result<Vec<(&'static str, Option<(String, String)>)>, Failure> {
+pub fn check(options: &Options) -> Result<Vec<Right>, Failure> {
     enter(options)?;
     load(options)?;
     Ok(subflows::broker::rights())

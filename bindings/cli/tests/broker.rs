@@ -2,6 +2,7 @@
 //! connection but the client's own changes.
 
 mod common;
+#[allow(unreachable_pub)]
 #[path = "../../../core/tests/common/trap.rs"]
 mod trap;
 
@@ -17,6 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::*;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, sendmsg, socket,
 };
@@ -353,8 +356,8 @@ fn a_stream_has_the_events_of_its_connection_only() {
     assert_eq!(answer.result, Ok(0));
     let stream = stream.expect("a stream");
     let is_readable = || {
-        let mut fds = [nix::poll::PollFd::new(stream.as_fd(), nix::poll::PollFlags::POLLIN)];
-        nix::poll::poll(&mut fds, 0u8).unwrap() == 1
+        let mut fds = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, 0u8).unwrap() == 1
     };
     // Its connections and their ends are events of the namespace.
     drop(Pair::new(&net, to, true));
@@ -419,8 +422,8 @@ fn a_locked_socket_stops_its_own_client_only() {
     thread::scope(|scope| {
         let sender = scope.spawn(|| trap.send(&own.client));
         wait_until(SOON, "the sender waits for the page", || {
-            let mut fds = [nix::poll::PollFd::new(trap.as_fd(), nix::poll::PollFlags::POLLIN)];
-            nix::poll::poll(&mut fds, 0u8).unwrap() == 1
+            let mut fds = [PollFd::new(trap.as_fd(), PollFlags::POLLIN)];
+            poll(&mut fds, 0u8).unwrap() == 1
         });
         let sessions: Vec<Session> = all
             .iter()
@@ -457,21 +460,32 @@ fn a_close_that_waits_does_not_stop_the_broker() {
     let served = Served::start(&net.client, "[[allow]]\n[limits]\nsessions = 2\n");
     let to = net.paths[0].server_ips()[0];
     let before = served.count("fd");
+    // Stopped, so that the messages are there before the broker accepts or refuses the sessions.
+    let signal = |signal| {
+        let process = nix::unistd::Pid::from_raw(served.process.id() as i32);
+        nix::sys::signal::kill(process, signal).unwrap();
+    };
+    signal(Signal::SIGSTOP);
     let mut hostages = Vec::new();
     for _ in 0..8 {
         let Pair { client, server, listener } = Pair::new(&net, to, true);
         let linger = libc::linger { l_onoff: 1, l_linger: 3600 };
         nix::sys::socket::setsockopt(&client, nix::sys::socket::sockopt::Linger, &linger).unwrap();
         client.set_nonblocking(true).unwrap();
-        // The peer does not read, so data stays unsent.
-        while std::io::Write::write(&mut &client, &[0; 65_536]).is_ok() {}
+        // The peer does not read, so data stays unsent once its buffer is full.
+        let may_write = || {
+            let mut fds = [PollFd::new(client.as_fd(), PollFlags::POLLOUT)];
+            poll(&mut fds, 100u8).unwrap() == 1
+        };
+        while may_write() {
+            while std::io::Write::write(&mut &client, &[0; 65_536]).is_ok() {}
+        }
         let session = served.session_of(NOBODY);
-        // The broker may have refused the session already.
-        let _ = session.send(&Request { number: 1, act: CHECK }.encode(), &[client.as_fd()]);
-        drop(client);
-        drop(session);
+        let request = Request { number: 1, act: CHECK };
+        session.send(&request.encode(), &[client.as_fd()]).unwrap();
         hostages.push((server, listener));
     }
+    signal(Signal::SIGCONT);
     for _ in 0..5 {
         served.serves_at_once(&net);
     }

@@ -60,6 +60,8 @@ pub(crate) fn send(
         message.msg_controllen = length_of_control(1) as _;
         // SAFETY: `msg_control` has room for one header, which is what CMSG_FIRSTHDR checks.
         let header = unsafe { libc::CMSG_FIRSTHDR(&message) };
+        // The structure of musl has padding that the one of glibc does not have.
+        #[allow(clippy::needless_update)]
         let filled = libc::cmsghdr {
             cmsg_len: length_of_control(1) as _,
             cmsg_level: libc::SOL_SOCKET,
@@ -111,13 +113,15 @@ pub(crate) fn receive(sock: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Pac
             let before = unsafe { libc::CMSG_LEN(0) } as usize;
             let count = (read.cmsg_len as usize).saturating_sub(before) / size_of::<RawFd>();
             // SAFETY: the header is within the control messages.
-            let data = unsafe { libc::CMSG_DATA(header) }.cast::<RawFd>();
-            for index in 0..count.min(MOST_FDS) {
-                // SAFETY: the kernel has written `count` descriptors, and there was no room for more.
-                let fd = unsafe { data.add(index).read_unaligned() };
-                // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
-                fds.push(unsafe { OwnedFd::from_raw_fd(fd) });
-            }
+            let data = unsafe { libc::CMSG_DATA(header) };
+            let mut numbers = [0 as RawFd; MOST_FDS];
+            let count = count.min(MOST_FDS);
+            let (to, length) = (numbers.as_mut_ptr().cast(), count * size_of::<RawFd>());
+            // SAFETY: the kernel has written `count` descriptors there, and `numbers` has room for them.
+            unsafe { std::ptr::copy_nonoverlapping(data, to, length) };
+            // SAFETY: the kernel has just made these descriptors, and nothing else owns them.
+            let own = |number: &RawFd| unsafe { OwnedFd::from_raw_fd(*number) };
+            fds.extend(numbers[..count].iter().map(own));
         }
     }
     let has_more_fds = message.msg_flags & libc::MSG_CTRUNC != 0;

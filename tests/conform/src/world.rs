@@ -56,8 +56,8 @@ pub struct World {
     other_namespace: Option<Namespace>,
     drivers: BTreeMap<String, Driver>,
     driver_copy: Option<TempDir>,
-    client_copy: Option<TempDir>,
-    broker: Option<Broker>,
+    /// Of both ends, by the name of the actor: a broker, and a copy of the driver.
+    brokers: BTreeMap<&'static str, (Broker, TempDir)>,
     /// What has a name.
     pub names: Names,
     /// Middleboxes, each with the number of its path.
@@ -83,8 +83,7 @@ impl World {
             other_namespace: None,
             drivers: BTreeMap::new(),
             driver_copy: None,
-            client_copy: None,
-            broker: None,
+            brokers: BTreeMap::new(),
             names: Names::default(),
             middleboxes: Vec::new(),
             transfer: None,
@@ -102,7 +101,10 @@ impl World {
             net.client.run(|| std::fs::write(setting.file, setting.userspace))?;
         }
         if let Some(command) = &self.language.broker {
-            self.broker = Some(Broker::start(command, &net.client)?);
+            for (actor, namespace) in [("client", &net.client), ("server", &net.server)] {
+                let started = Broker::start(command, namespace)?;
+                self.brokers.insert(actor, (started, TempDir::new()?));
+            }
         }
         self.net = Some(net);
         Ok(())
@@ -163,7 +165,7 @@ impl World {
         let is_of_namespace = text.starts_with("events ") && !text.contains(" sock=");
         let is_mark = text.starts_with("set_option ") && text.contains("option=mark");
         let is_refused = matches!(answer, Answer::Err(kind, _) if kind == "NotPermitted");
-        let is_by_broker = self.broker.is_some() && actor == "client";
+        let is_by_broker = self.brokers.contains_key(actor);
         match is_by_broker && is_refused && (is_of_namespace || is_mark) {
             true => Err(StepError::Skipped(format!("the broker does not permit: {text}"))),
             false => Ok(()),
@@ -213,15 +215,13 @@ impl World {
             if !["client", "server"].contains(&actor) {
                 return failed(format!("{actor} must first receive a socket"));
             }
-            let command = match &self.broker {
-                Some(broker) if actor == "client" => {
-                    let socket = broker.socket();
-                    let folder = self.client_copy.insert(TempDir::new()?);
+            let command = match self.brokers.get(actor) {
+                Some((broker, folder)) => {
                     let mut command = self.language.command_as(NOBODY, folder)?;
-                    command.env("SUBFLOWS_BROKER", socket);
+                    command.env("SUBFLOWS_BROKER", broker.socket());
                     command
                 }
-                _ => self.language.command(),
+                None => self.language.command(),
             };
             let driver = Driver::start(command, self.namespace(actor)?)?;
             self.drivers.insert(actor.to_owned(), driver);
@@ -315,13 +315,15 @@ impl World {
 
     /// What the drivers and the broker wrote to their standard errors, for the report.
     pub fn driver_errors(&mut self) -> String {
-        let broker =
-            self.broker.as_ref().map(|broker| format!("\nthe broker wrote:\n{}", broker.log()));
+        let logs = self.brokers.iter().map(|(actor, (broker, _))| {
+            format!("\nthe broker of {actor} wrote:\n{}", broker.log())
+        });
+        let logs: String = logs.collect();
         let each = self.drivers.iter_mut().filter_map(|(actor, driver)| {
             let text = driver.errors();
             (!text.is_empty()).then(|| format!("\nthe driver of {actor} wrote:{text}"))
         });
-        each.chain(broker).collect()
+        each.chain([logs]).collect()
     }
 }
 

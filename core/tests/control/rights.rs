@@ -75,7 +75,7 @@ fn helper_without_any_right() {
     assert_eq!(subflows::connection(token).unwrap().local, found.local);
     for capability in subflows::capabilities().unwrap() {
         let needs = match capability.name.as_str() {
-            "steer" | "take_control" | "close_any" | "events" => true,
+            "steer" | "take_control" | "close_any" | "events" | "options" => true,
             "details" => is_hidden,
             // Older kernels lack these, whoever asks.
             "full_info" => continue,

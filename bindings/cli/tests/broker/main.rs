@@ -282,7 +282,7 @@ fn a_close_that_waits_does_not_stop_the_broker() {
         return;
     }
     let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, "[[allow]]\n[limits]\nsessions = 2\n");
+    let served = Served::start(&net.client, "[[allow]]\n[limits]\nsessions = 4\n");
     let to = net.paths[0].server_ips()[0];
     let before = served.count("fd");
     // Stopped, so that the messages are there before the broker accepts or refuses the sessions.

@@ -99,9 +99,10 @@ impl Served {
     pub(crate) fn serves_at_once(&self, net: &Net) {
         let start = Instant::now();
         let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
-        let answer = self.session().ask(CHECK, &[sock.as_fd()]).unwrap();
+        let session = self.session();
+        let answer = session.ask(CHECK, &[sock.as_fd()]).unwrap();
         assert_eq!(answer.result, Ok(0), "{}", self.log());
-        let answer = self.session().ask(Act::TakeControl, &[sock.as_fd()]).unwrap();
+        let answer = session.ask(Act::TakeControl, &[sock.as_fd()]).unwrap();
         assert_eq!(answer.result, Ok(0), "{}", self.log());
         let elapsed = start.elapsed();
         assert!(elapsed < AT_ONCE * slowness(), "{elapsed:?}");

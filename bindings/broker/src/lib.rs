@@ -2,7 +2,7 @@
 //!
 //! A client passes the socket of its connection with each request ([`subflows::broker`] has the protocol
 //! and the acts). The service decides who may do what ([`policy`]), writes one line per act, and does every
-//! system call on a client's socket in a worker of that client ([`service`]), because a client can make each
+//! system call on a client's socket in a worker of that client (`service.rs`), because a client can make each
 //! of them wait.
 
 #![forbid(unsafe_code)]

@@ -44,7 +44,7 @@ pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
         }
     }
     if path.exists() {
-        // A socket on which nobody listens is left by a broker that was killed.
+        // A socket on which no process listens is left by a broker that was killed.
         let probe = new().map_err(os("no socket can be made"))?;
         if connect(probe.as_raw_fd(), &address).is_ok() {
             return Err(Failure::new(

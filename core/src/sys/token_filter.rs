@@ -10,7 +10,7 @@ use super::uapi::pm;
 /// Where the attributes of a message of generic netlink begin: after both headers.
 const ATTRIBUTES: u32 = 20;
 
-/// Attaches the filter, which nobody can remove or replace. `family` is the number of `mptcp_pm`.
+/// Attaches the filter, which cannot be removed or replaced afterwards. `family` is the number of `mptcp_pm`.
 ///
 /// The kernel runs it on every message before the socket receives it. It passes a message of that family
 /// whose attribute TOKEN has the value, in the byte order in which the kernel wrote it.

@@ -61,8 +61,11 @@ gem: setup        ## a gem with its sources, and one that is ready-made, in targ
 suites: test      ## what takes longer: packages, and the languages' own tests of their sockets
 	tests/suite/python-packages
 	tests/suite/python-cpython
+	tests/suite/python-servers
 	tests/suite/ruby-memory target/ruby-*/ready-made
 	tests/suite/ruby-sockets target/ruby-*/ready-made
+	tests/suite/ruby-servers target/ruby-*/ready-made
+	tests/suite/ffi
 	tests/suite/java-newer
 	tests/suite/fresh bookworm
 	tests/suite/fresh trixie

@@ -15,6 +15,13 @@
  * nothing, and leaves the connection moving data. subflows_last_error() reports the details. errno
  * is not set. The comments below name errors without the minus sign.
  *
+ * Each function that can fail has a second form, whose name ends in `_e`. subflows_open_e() does what
+ * subflows_open() does, and copies a failure to struct subflows_failure, which its last two
+ * arguments are: a pointer, which may be NULL, and a size. It sets that struct to zero if the call
+ * succeeds. Use this form if a program cannot call subflows_last_error() from the thread in which
+ * the call failed: Node's asynchronous calls and Go's goroutines move between threads.
+ * subflows_ffi.h declares the same without a preprocessor, for foreign function interfaces.
+ *
  * The size of each struct is an argument, so that old programs run with newer libraries, and new
  * programs with older ones. The library fills the members that both know, and sets those that it
  * does not know to zero. It rejects an option that it does not know, unless that is zero. Start
@@ -30,8 +37,8 @@
  * After a fork, the child may call every function, but it may only close the handles of its parent.
  * The library starts no threads and handles no signals.
  *
- * A thread may be cancelled (pthread_cancel). Only subflows_events_next() is a cancellation point.
- * Any other function finishes its work, which takes at most its timeout, and the thread is
+ * A thread may be cancelled (pthread_cancel). Only subflows_events_next() and its second form are
+ * cancellation points. Any other function finishes its work, which takes at most its timeout, and the thread is
  * cancelled at its next cancellation point. To end the wait of subflows_open() or
  * subflows_connect() earlier, use subflows_opening_begin() or subflows_connecting_begin(), and
  * poll.
@@ -113,6 +120,10 @@
 #define SUBFLOWS_OPTION_VALUES_HAS_TRAFFIC_CLASS (UINT64_C(1) << 14)
 #define SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE (UINT64_C(1) << 15)
 #define SUBFLOWS_OPTION_VALUES_HAS_NO_DELAY (UINT64_C(1) << 16)
+
+#define SUBFLOWS_FAILURE_HAS_NUMBER (UINT64_C(1) << 0)
+#define SUBFLOWS_FAILURE_HAS_DETAIL (UINT64_C(1) << 1)
+#define SUBFLOWS_FAILURE_HAS_KERNEL_TEXT (UINT64_C(1) << 2)
 
 /** The address family of a socket. */
 enum subflows_family {
@@ -1049,6 +1060,33 @@ struct subflows_option_values {
   uint8_t reserved_1[5];
 };
 
+/**
+ * A failure, as the functions whose names end in `_e` report it: copies of the texts that
+ * subflows_last_error() points to, which do not depend on the thread. Each text ends with a zero.
+ * A longer text is cut, but never inside a character of UTF-8.
+ */
+struct subflows_failure {
+  /** Bit mask of the optional members that are set: SUBFLOWS_FAILURE_HAS_*. */
+  uint64_t present;
+  /** The kind of error: a value of enum subflows_error_kind, positive. 0 if the call succeeded. */
+  int32_t kind;
+  /** The kernel's error number, as in errno. Present if SUBFLOWS_FAILURE_HAS_NUMBER is set. */
+  int32_t number;
+  /** The call that failed, without its prefix: "open". */
+  char operation[32];
+  /** What happened and why, in one sentence. */
+  char message[1024];
+  /** What to do about it, in one sentence. */
+  char remedy[1024];
+  /** What exactly was wrong. Present if SUBFLOWS_FAILURE_HAS_DETAIL is set. */
+  char detail[1024];
+  /**
+   * The kernel's text, which may change in any version. Present if
+   * SUBFLOWS_FAILURE_HAS_KERNEL_TEXT is set.
+   */
+  char kernel_text[256];
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1750,7 +1788,9 @@ int subflows_set_option(int fd, uint32_t id, int option, const void *value, size
  * `option` is an enum subflows_subflow_option. `value` receives a bool, uint32_t or uint64_t, as
  * `size` says, or a name that ends with a zero, for which 16 bytes are enough.
  *
- * Returns 0, or a negative error: As subflows_set_option().
+ * Returns 0, or a negative error: As subflows_set_option(): SUBFLOWS_E_INVALID_ARGUMENT,
+ * SUBFLOWS_E_NOT_PERMITTED, SUBFLOWS_E_UNSUPPORTED, SUBFLOWS_E_NO_SUCH_SUBFLOW, SUBFLOWS_E_CLOSED,
+ * SUBFLOWS_E_NOT_MPTCP, SUBFLOWS_E_OTHER_NAMESPACE, SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY.
  *
  * Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 6.1 or
  * newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`.
@@ -1780,14 +1820,16 @@ int subflows_options(int fd,
                      size_t size);
 
 /**
- * Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40
+ * Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 32
  * bytes.
  *
  * The kernel lets BPF programs set only some options.
  *
  * `value` points to the `size` bytes that setsockopt(2) would take.
  *
- * Returns 0, or a negative error: As subflows_set_option().
+ * Returns 0, or a negative error: As subflows_set_option(): SUBFLOWS_E_INVALID_ARGUMENT,
+ * SUBFLOWS_E_NOT_PERMITTED, SUBFLOWS_E_UNSUPPORTED, SUBFLOWS_E_NO_SUCH_SUBFLOW, SUBFLOWS_E_CLOSED,
+ * SUBFLOWS_E_NOT_MPTCP, SUBFLOWS_E_OTHER_NAMESPACE, SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY.
  *
  * Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
  * module `tcp_diag`.
@@ -1802,11 +1844,13 @@ int subflows_set_raw_option(int fd,
 /**
  * Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
  *
- * The length is exactly that of the option, 1 to 40 bytes.
+ * The length is exactly that of the option, 1 to 32 bytes.
  *
  * `value` receives `length` bytes; `size` is the room there.
  *
- * Returns 0, or a negative error: As subflows_set_option().
+ * Returns 0, or a negative error: As subflows_set_option(): SUBFLOWS_E_INVALID_ARGUMENT,
+ * SUBFLOWS_E_NOT_PERMITTED, SUBFLOWS_E_UNSUPPORTED, SUBFLOWS_E_NO_SUCH_SUBFLOW, SUBFLOWS_E_CLOSED,
+ * SUBFLOWS_E_NOT_MPTCP, SUBFLOWS_E_OTHER_NAMESPACE, SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY.
  *
  * Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
  * module `tcp_diag`.
@@ -1824,6 +1868,292 @@ int subflows_get_raw_option(int fd,
  * other numbers.
  */
 const char *subflows_subflow_option_name(int option);
+
+/** As subflows_socket(). Copies a failure to `failure`. */
+int subflows_socket_e(int family, struct subflows_failure *failure, size_t failure_size);
+
+/** As subflows_connect(). Copies a failure to `failure`. */
+int subflows_connect_e(const char *host,
+                       const char *service,
+                       const struct subflows_connect_options *options,
+                       size_t size,
+                       struct subflows_failure *failure,
+                       size_t failure_size);
+
+/** As subflows_listen(). Copies a failure to `failure`. */
+int subflows_listen_e(const char *host,
+                      const char *service,
+                      const struct subflows_listen_options *options,
+                      size_t size,
+                      struct subflows_failure *failure,
+                      size_t failure_size);
+
+/** As subflows_upgrade(). Copies a failure to `failure`. */
+int subflows_upgrade_e(int fd, struct subflows_failure *failure, size_t failure_size);
+
+/** As subflows_connecting_begin(). Copies a failure to `failure`. */
+int subflows_connecting_begin_e(const struct sockaddr *remote,
+                                socklen_t length,
+                                const struct subflows_connect_options *options,
+                                size_t size,
+                                struct subflows_connecting **connecting,
+                                struct subflows_failure *failure,
+                                size_t failure_size);
+
+/** As subflows_connecting_fd(). Copies a failure to `failure`. */
+int subflows_connecting_fd_e(struct subflows_connecting *connecting,
+                             struct subflows_failure *failure,
+                             size_t failure_size);
+
+/** As subflows_connecting_advance(). Copies a failure to `failure`. */
+int subflows_connecting_advance_e(struct subflows_connecting *connecting,
+                                  struct subflows_failure *failure,
+                                  size_t failure_size);
+
+/** As subflows_connecting_finish(). Copies a failure to `failure`. */
+int subflows_connecting_finish_e(struct subflows_connecting *connecting,
+                                 struct subflows_failure *failure,
+                                 size_t failure_size);
+
+/** As subflows_take_control(). Copies a failure to `failure`. */
+int subflows_take_control_e(int fd, struct subflows_failure *failure, size_t failure_size);
+
+/** As subflows_status(). Copies a failure to `failure`. */
+int subflows_status_e(int fd,
+                      struct subflows_status *status,
+                      size_t size,
+                      struct subflows_failure *failure,
+                      size_t failure_size);
+
+/** As subflows_info(). Copies a failure to `failure`. */
+int subflows_info_e(int fd,
+                    struct subflows_info *info,
+                    size_t size,
+                    struct subflows_failure *failure,
+                    size_t failure_size);
+
+/** As subflows_list(). Copies a failure to `failure`. */
+int subflows_list_e(int fd,
+                    struct subflows_subflow *subflows,
+                    size_t room,
+                    size_t size,
+                    struct subflows_failure *failure,
+                    size_t failure_size);
+
+/** As subflows_details(). Copies a failure to `failure`. */
+int subflows_details_e(int fd,
+                       uint32_t id,
+                       struct subflows_details *details,
+                       size_t size,
+                       struct subflows_failure *failure,
+                       size_t failure_size);
+
+/** As subflows_close(). Copies a failure to `failure`. */
+int subflows_close_e(int fd, uint32_t id, struct subflows_failure *failure, size_t failure_size);
+
+/** As subflows_force_close(). Copies a failure to `failure`. */
+int subflows_force_close_e(int fd,
+                           uint32_t id,
+                           struct subflows_failure *failure,
+                           size_t failure_size);
+
+/** As subflows_open(). Copies a failure to `failure`. */
+int subflows_open_e(int fd,
+                    const struct subflows_open_options *options,
+                    size_t size,
+                    struct subflows_subflow *subflow,
+                    size_t subflow_size,
+                    struct subflows_failure *failure,
+                    size_t failure_size);
+
+/** As subflows_opening_begin(). Copies a failure to `failure`. */
+int subflows_opening_begin_e(int fd,
+                             const struct subflows_open_options *options,
+                             size_t size,
+                             struct subflows_opening **opening,
+                             struct subflows_failure *failure,
+                             size_t failure_size);
+
+/** As subflows_opening_fd(). Copies a failure to `failure`. */
+int subflows_opening_fd_e(struct subflows_opening *opening,
+                          struct subflows_failure *failure,
+                          size_t failure_size);
+
+/** As subflows_opening_advance(). Copies a failure to `failure`. */
+int subflows_opening_advance_e(struct subflows_opening *opening,
+                               struct subflows_subflow *subflow,
+                               size_t size,
+                               struct subflows_failure *failure,
+                               size_t failure_size);
+
+/** As subflows_set_backup(). Copies a failure to `failure`. */
+int subflows_set_backup_e(int fd,
+                          uint32_t id,
+                          int backup,
+                          struct subflows_failure *failure,
+                          size_t failure_size);
+
+/** As subflows_announce(). Copies a failure to `failure`. */
+int subflows_announce_e(int fd,
+                        const struct sockaddr *address,
+                        socklen_t length,
+                        const struct subflows_announce_options *options,
+                        size_t size,
+                        struct subflows_announced **announced,
+                        struct subflows_failure *failure,
+                        size_t failure_size);
+
+/** As subflows_announced_id(). Copies a failure to `failure`. */
+int subflows_announced_id_e(struct subflows_announced *announced,
+                            struct subflows_failure *failure,
+                            size_t failure_size);
+
+/** As subflows_announced_address(). Copies a failure to `failure`. */
+int subflows_announced_address_e(struct subflows_announced *announced,
+                                 struct sockaddr_storage *address,
+                                 struct subflows_failure *failure,
+                                 size_t failure_size);
+
+/** As subflows_announced_fd(). Copies a failure to `failure`. */
+int subflows_announced_fd_e(struct subflows_announced *announced,
+                            struct subflows_failure *failure,
+                            size_t failure_size);
+
+/** As subflows_announced_turn_away(). Copies a failure to `failure`. */
+int subflows_announced_turn_away_e(struct subflows_announced *announced,
+                                   struct subflows_failure *failure,
+                                   size_t failure_size);
+
+/** As subflows_announced_withdraw(). Copies a failure to `failure`. */
+int subflows_announced_withdraw_e(struct subflows_announced *announced,
+                                  struct subflows_failure *failure,
+                                  size_t failure_size);
+
+/** As subflows_addresses(). Copies a failure to `failure`. */
+int subflows_addresses_e(int fd,
+                         struct subflows_address *addresses,
+                         size_t room,
+                         size_t size,
+                         struct subflows_failure *failure,
+                         size_t failure_size);
+
+/** As subflows_events(). Copies a failure to `failure`. */
+int subflows_events_e(int fd,
+                      struct subflows_events **events,
+                      struct subflows_failure *failure,
+                      size_t failure_size);
+
+/** As subflows_events_of_namespace(). Copies a failure to `failure`. */
+int subflows_events_of_namespace_e(struct subflows_events **events,
+                                   struct subflows_failure *failure,
+                                   size_t failure_size);
+
+/** As subflows_events_fd(). Copies a failure to `failure`. */
+int subflows_events_fd_e(struct subflows_events *events,
+                         struct subflows_failure *failure,
+                         size_t failure_size);
+
+/** As subflows_events_set_buffer(). Copies a failure to `failure`. */
+int subflows_events_set_buffer_e(struct subflows_events *events,
+                                 uint32_t bytes,
+                                 struct subflows_failure *failure,
+                                 size_t failure_size);
+
+/** As subflows_events_next(). Copies a failure to `failure`. */
+int subflows_events_next_e(struct subflows_events *events,
+                           struct subflows_event *event,
+                           size_t size,
+                           int timeout_ms,
+                           struct subflows_failure *failure,
+                           size_t failure_size);
+
+/** As subflows_connections(). Copies a failure to `failure`. */
+int subflows_connections_e(const struct subflows_connections_options *options,
+                           size_t size,
+                           struct subflows_connections **connections,
+                           struct subflows_failure *failure,
+                           size_t failure_size);
+
+/** As subflows_connections_next(). Copies a failure to `failure`. */
+int subflows_connections_next_e(struct subflows_connections *connections,
+                                struct subflows_connection *connection,
+                                size_t size,
+                                struct subflows_failure *failure,
+                                size_t failure_size);
+
+/** As subflows_connections_subflows(). Copies a failure to `failure`. */
+int subflows_connections_subflows_e(struct subflows_connections *connections,
+                                    struct subflows_details *details,
+                                    size_t room,
+                                    size_t size,
+                                    struct subflows_failure *failure,
+                                    size_t failure_size);
+
+/** As subflows_connection(). Copies a failure to `failure`. */
+int subflows_connection_e(uint32_t token,
+                          struct subflows_connection *connection,
+                          size_t size,
+                          struct subflows_failure *failure,
+                          size_t failure_size);
+
+/** As subflows_capabilities(). Copies a failure to `failure`. */
+int subflows_capabilities_e(struct subflows_capabilities **capabilities,
+                            struct subflows_failure *failure,
+                            size_t failure_size);
+
+/** As subflows_capabilities_next(). Copies a failure to `failure`. */
+int subflows_capabilities_next_e(struct subflows_capabilities *capabilities,
+                                 struct subflows_capability *capability,
+                                 size_t size,
+                                 struct subflows_failure *failure,
+                                 size_t failure_size);
+
+/** As subflows_set_option(). Copies a failure to `failure`. */
+int subflows_set_option_e(int fd,
+                          uint32_t id,
+                          int option,
+                          const void *value,
+                          size_t size,
+                          struct subflows_failure *failure,
+                          size_t failure_size);
+
+/** As subflows_get_option(). Copies a failure to `failure`. */
+int subflows_get_option_e(int fd,
+                          uint32_t id,
+                          int option,
+                          void *value,
+                          size_t size,
+                          struct subflows_failure *failure,
+                          size_t failure_size);
+
+/** As subflows_options(). Copies a failure to `failure`. */
+int subflows_options_e(int fd,
+                       uint32_t id,
+                       struct subflows_option_values *option_values,
+                       size_t size,
+                       struct subflows_failure *failure,
+                       size_t failure_size);
+
+/** As subflows_set_raw_option(). Copies a failure to `failure`. */
+int subflows_set_raw_option_e(int fd,
+                              uint32_t id,
+                              uint32_t level,
+                              uint32_t number,
+                              const void *value,
+                              size_t size,
+                              struct subflows_failure *failure,
+                              size_t failure_size);
+
+/** As subflows_get_raw_option(). Copies a failure to `failure`. */
+int subflows_get_raw_option_e(int fd,
+                              uint32_t id,
+                              uint32_t level,
+                              uint32_t number,
+                              uint32_t length,
+                              void *value,
+                              size_t size,
+                              struct subflows_failure *failure,
+                              size_t failure_size);
 
 #ifdef __cplusplus
 }  // extern "C"

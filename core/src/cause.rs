@@ -86,6 +86,9 @@ causes! {
     NO_TCP_ITERATOR = Unsupported,
         "this kernel has no BPF iterator that can change the options of TCP sockets",
         "Use Linux 6.1 or newer, with CONFIG_BPF_SYSCALL and CONFIG_DEBUG_INFO_BTF.";
+    BPF_REJECTED = Unsupported,
+        "this kernel's BPF verifier rejects the program of this library, or a security policy denies it",
+        "Use a newer kernel; if a policy (SELinux, AppArmor) denies it, see dmesg.";
     /// The kernel has a list of options for BPF, which grows.
     NOT_FOR_BPF = Unsupported,
         "this kernel does not let BPF programs get or set this option, or the option has another length",

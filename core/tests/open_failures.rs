@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use common::ways::{self, fails, peer, second};
-use common::{Pair, expect_error, networks, open_handed, raw};
+use common::{Pair, close_listener, expect_error, networks, open_handed, raw};
 use nix::sys::socket::{SockaddrStorage, connect};
 use subflows::{Connect, Connecting, ErrorKind, Listen, Open};
 use subflows_lab::{Net, skip_unless_ready};
@@ -103,7 +103,7 @@ fn a_local_port_that_is_taken_is_not_available() {
         let holder = net.client.run(|| TcpListener::bind((local, 0))).unwrap();
         let taken = second(&net, &pair).local_port(holder.local_addr().unwrap().port());
         fails_with(&net, &pair, &taken, ErrorKind::AddressNotAvailable);
-        drop(holder);
+        close_listener(&net.client, holder);
         net.client.run(|| subflows::open(&pair.client, &taken)).unwrap();
     }
 }

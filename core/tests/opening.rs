@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::judge::{self, agree};
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{Pair, SOON, expect_error, networks, open_handed, raw};
+use common::{Pair, SOON, close_listener, expect_error, networks, open_handed, raw};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::{Connect, Connecting, Error, ErrorKind, Listen, Open, Opening, Result, Subflow};
 use subflows_lab::{Net, skip_unless_ready, wait_until};
@@ -246,7 +246,7 @@ fn a_connection_that_is_refused_meanwhile_is_closed() {
         for is_peer_given in [false, true] {
             let (listener, connecting) = connecting(&net, listen, to);
             let port = listener.local_addr().unwrap().port();
-            drop(listener);
+            close_listener(&net.server, listener);
             let options = &asked(&net, to, port)[usize::from(is_peer_given)];
             let (sock, start) = (connecting.fd(), Instant::now());
             expect_error(net.client.run(|| subflows::open(&sock, options)), ErrorKind::Closed);

@@ -218,16 +218,18 @@ fn a_dropped_future_leaves_nothing() {
 fn many_at_once_are_many() {
     skip_unless_ready!();
     const COUNT: usize = 24;
-    for net in networks() {
+    for (net, is_far) in networks().into_iter().zip([false, false, true]) {
         userspace(&net.server);
         let _entered = net.client.enter().unwrap();
-        let mut quickest = [Duration::MAX; 3];
         for runtime in runtimes(&net.client) {
-            for (quickest, pair) in quickest.iter_mut().zip(ways::controlled(&net)) {
+            for pair in ways::controlled(&net) {
                 let client = Arc::new(pair.client.try_clone().unwrap());
                 let options = second(&net, &pair);
                 let start = Instant::now();
-                let opened = runtime.block_on(async {
+                let first = runtime.block_on(open(&*client, &options));
+                let alone = start.elapsed();
+                let start = Instant::now();
+                let mut opened = runtime.block_on(async {
                     let mut tasks = JoinSet::new();
                     for _ in 0..COUNT {
                         let (client, options) = (Arc::clone(&client), options.clone());
@@ -235,13 +237,17 @@ fn many_at_once_are_many() {
                     }
                     tasks.join_all().await
                 });
-                *quickest = start.elapsed().min(*quickest);
+                let together = start.elapsed();
+                // On the longest path, two round trips are most of the time that one takes.
+                let bound = alone.mul_f64(0.75 * COUNT as f64);
+                assert!(!is_far || together < bound, "{together:?}, one alone {alone:?}");
+                opened.push(first);
                 let mut expected = initial(&pair);
                 expected.extend(opened.into_iter().map(|opened| {
                     let subflow = opened.unwrap();
                     (subflow.local, subflow.remote)
                 }));
-                assert_eq!(expected.len(), COUNT + 1);
+                assert_eq!(expected.len(), COUNT + 2);
                 let token = judge::token(&pair.client);
                 wait_until(SOON, "ss to show them", || {
                     judge::by_ss(&net.client, token) == expected
@@ -249,9 +255,6 @@ fn many_at_once_are_many() {
                 assert!(pair.moves_data());
             }
         }
-        // On the longest path each takes 0.2 seconds: one after the other, they would take 4.8. A
-        // busy machine may delay those of one runtime, but not of each.
-        assert!(quickest.iter().all(|time| *time < Duration::from_secs(4)), "{quickest:?}");
     }
 }
 

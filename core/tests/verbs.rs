@@ -15,6 +15,7 @@ use common::raw::hides_subflows;
 use common::{Pair, open_handed, raw, ways};
 use subflows::{
     Announce, Connect, ConnectionsOptions, ErrorKind, Family, Listen, OPERATIONS, Open,
+    OptionValue, SubflowOption,
 };
 use subflows_lab::{Net, ready, skip};
 
@@ -81,6 +82,7 @@ fn call_all(who: &'static str) {
     drop(events);
     let announced = subflows::announce(&stream, own, &Announce::new());
     outcomes.of("announce", privileged, announced);
+    options_of(&mut outcomes, &stream, initial.id, privileged);
     outcomes.of("set_backup", privileged, subflows::set_backup(&stream, second.id, true));
     outcomes.of("close", privileged, subflows::close(&stream, second.id));
     let opened = outcomes.of("open", privileged, subflows::open(&stream, &Open::new().local(own)));
@@ -104,6 +106,26 @@ fn call_all(who: &'static str) {
         assert!(outcomes.tried.contains(operation.name), "{} was not tried", operation.name);
     }
     println!("all verbs tried");
+}
+
+/// Those that the kernel reports to all need no privilege. Some kernels let no BPF program set options.
+fn options_of(outcomes: &mut Outcomes, stream: &TcpStream, id: u32, privileged: Option<ErrorKind>) {
+    let all = subflows::capabilities().unwrap();
+    let options = all.into_iter().find(|found| found.name == "options").unwrap();
+    let is_lacking = privileged.is_none() && !options.is_available;
+    let privileged = if is_lacking { Some(ErrorKind::Unsupported) } else { privileged };
+    let pacing = SubflowOption::MaxPacingRate;
+    outcomes.of("options", None, subflows::options(stream, id));
+    outcomes.of("get_option", None, subflows::get_option(stream, id, pacing));
+    let priority = SubflowOption::Priority;
+    outcomes.of("set_option", privileged, subflows::set_option(stream, id, priority, 6));
+    let (level, number) = (libc::SOL_SOCKET as u32, libc::SO_PRIORITY as u32);
+    let bytes = 6u32.to_ne_bytes();
+    let set = subflows::set_raw_option(stream, id, level, number, &bytes[..]);
+    outcomes.of("set_raw_option", privileged, set);
+    let got = subflows::get_raw_option(stream, id, level, number, 4);
+    let got = outcomes.of("get_raw_option", privileged, got);
+    assert!(got.is_none_or(|got| got == OptionValue::from(&bytes[..])));
 }
 
 #[test]

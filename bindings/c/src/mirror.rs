@@ -1399,3 +1399,44 @@ const _: () = {
     assert!(offset_of!(subflows_error, number) == 52);
     assert!(size_of::<subflows_error>() == 56);
 };
+
+pub const SUBFLOWS_FAILURE_HAS_NUMBER: u64 = 1;
+pub const SUBFLOWS_FAILURE_HAS_DETAIL: u64 = 2;
+pub const SUBFLOWS_FAILURE_HAS_KERNEL_TEXT: u64 = 4;
+/// A failure, as the functions whose names end in `_e` report it: copies of the texts that
+/// subflows_last_error() points to, which do not depend on the thread. Each text ends with a zero.
+/// A longer text is cut, but never inside a character of UTF-8.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_failure {
+    /// Bit mask of the optional members that are set: SUBFLOWS_FAILURE_HAS_*.
+    pub present: u64,
+    /// The kind of error: a value of enum subflows_error_kind, positive. 0 if the call succeeded.
+    pub kind: i32,
+    /// The kernel's error number, as in errno. Present if SUBFLOWS_FAILURE_HAS_NUMBER is set.
+    pub number: i32,
+    /// The call that failed, without its prefix: "open".
+    pub operation: [c_char; 32],
+    /// What happened and why, in one sentence.
+    pub message: [c_char; 1024],
+    /// What to do about it, in one sentence.
+    pub remedy: [c_char; 1024],
+    /// What exactly was wrong. Present if SUBFLOWS_FAILURE_HAS_DETAIL is set.
+    pub detail: [c_char; 1024],
+    /// The kernel's text, which may change in any version. Present if
+    /// SUBFLOWS_FAILURE_HAS_KERNEL_TEXT is set.
+    pub kernel_text: [c_char; 256],
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_failure, present) == 0);
+    assert!(offset_of!(subflows_failure, kind) == 8);
+    assert!(offset_of!(subflows_failure, number) == 12);
+    assert!(offset_of!(subflows_failure, operation) == 16);
+    assert!(offset_of!(subflows_failure, message) == 48);
+    assert!(offset_of!(subflows_failure, remedy) == 1072);
+    assert!(offset_of!(subflows_failure, detail) == 2096);
+    assert!(offset_of!(subflows_failure, kernel_text) == 3120);
+    assert!(size_of::<subflows_failure>() == 3376);
+};

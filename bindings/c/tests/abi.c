@@ -200,6 +200,15 @@ CHECK(offsetof(struct subflows_option_values, traffic_class) == 80);
 CHECK(offsetof(struct subflows_option_values, keepalive) == 81);
 CHECK(offsetof(struct subflows_option_values, no_delay) == 82);
 CHECK(sizeof(struct subflows_option_values) == 88);
+CHECK(offsetof(struct subflows_failure, present) == 0);
+CHECK(offsetof(struct subflows_failure, kind) == 8);
+CHECK(offsetof(struct subflows_failure, number) == 12);
+CHECK(offsetof(struct subflows_failure, operation) == 16);
+CHECK(offsetof(struct subflows_failure, message) == 48);
+CHECK(offsetof(struct subflows_failure, remedy) == 1072);
+CHECK(offsetof(struct subflows_failure, detail) == 2096);
+CHECK(offsetof(struct subflows_failure, kernel_text) == 3120);
+CHECK(sizeof(struct subflows_failure) == 3376);
 CHECK(SUBFLOWS_E_NOT_MPTCP == 1);
 CHECK(SUBFLOWS_E_NOT_CONNECTED == 2);
 CHECK(SUBFLOWS_E_NOT_READY == 3);
@@ -326,5 +335,8 @@ CHECK(SUBFLOWS_OPTION_VALUES_HAS_CONGESTION_CONTROL == 8192);
 CHECK(SUBFLOWS_OPTION_VALUES_HAS_TRAFFIC_CLASS == 16384);
 CHECK(SUBFLOWS_OPTION_VALUES_HAS_KEEPALIVE == 32768);
 CHECK(SUBFLOWS_OPTION_VALUES_HAS_NO_DELAY == 65536);
+CHECK(SUBFLOWS_FAILURE_HAS_NUMBER == 1);
+CHECK(SUBFLOWS_FAILURE_HAS_DETAIL == 2);
+CHECK(SUBFLOWS_FAILURE_HAS_KERNEL_TEXT == 4);
 
 int main(void) { return 0; }

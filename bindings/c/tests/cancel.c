@@ -14,6 +14,7 @@ struct told {
     atomic_int id, is_cancelled, steps;
     struct subflows_events *events;
     int timeout_ms;
+    bool is_second_form;
 };
 
 static time_t seconds(void) {
@@ -44,9 +45,14 @@ static void close_events(void *events) { subflows_events_close(events); }
 static void *follows(void *given) {
     struct told *told = given;
     struct subflows_event event;
+    struct subflows_failure failure;
     pthread_cleanup_push(close_events, told->events);
     told->id = (int)syscall(SYS_gettid);
-    subflows_events_next(told->events, &event, sizeof event, told->timeout_ms);
+    if (told->is_second_form)
+        subflows_events_next_e(told->events, &event, sizeof event, told->timeout_ms, &failure,
+                               sizeof failure);
+    else
+        subflows_events_next(told->events, &event, sizeof event, told->timeout_ms);
     pthread_cleanup_pop(1);
     return NULL;
 }
@@ -54,8 +60,8 @@ static void *follows(void *given) {
 /* The cancellation once ended the whole program. */
 static void a_thread_that_waits_for_events_is_cancelled(void) {
     static const int timeouts[] = {-1, 2 * SOON_MS};
-    for (int i = 0; i < 20; i++) {
-        struct told told = {.timeout_ms = timeouts[i % 2]};
+    for (int i = 0; i < 40; i++) {
+        struct told told = {.timeout_ms = timeouts[i % 2], .is_second_form = i % 8 < 4};
         pthread_t thread;
         CHECK(subflows_events_of_namespace(&told.events) == 0);
         int fd = subflows_events_fd(told.events);

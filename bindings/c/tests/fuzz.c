@@ -304,6 +304,23 @@ static void names(struct world *w) {
     CHECK(*subflows_event_kind_name(number) && *subflows_version());
 }
 
+/* A failure is written as far as its size goes, and no further. */
+static void fails(struct world *w) {
+    struct subflows_status status;
+    size_t size;
+    void *out = an_out(w, sizeof(struct subflows_failure), &size);
+    bool is_valid = size >= 8 && size <= 65536 && size % 8 == 0;
+    told(w, below(w, 2) ? subflows_status_e(an_fd(w), &status, sizeof status, out, size)
+                        : subflows_close_e(an_fd(w), an_id(w), out, size));
+    is_marked(w, out && is_valid ? size : 0);
+    /* Closes the handle in any case. */
+    if (below(w, 8) == 0) {
+        out = an_out(w, sizeof(struct subflows_failure), &size);
+        told(w, subflows_announced_withdraw_e(w->announced, out, size));
+        w->announced = NULL;
+    }
+}
+
 static void forget(struct world *w) {
     subflows_connecting_cancel(w->connecting);
     subflows_opening_cancel(w->opening);
@@ -336,7 +353,7 @@ static void begin(struct world *w) {
 static void *calls(void *given) {
     static void (*const acts[])(struct world *) = {makes_sockets, connects, reads,     reads, lists,
                                                    opens,         opening,  steers,    names, takes,
-                                                   announces,     follows,  announces, opening};
+                                                   announces,     follows,  announces, opening, fails};
     struct world *w = given;
     make_room(w);
     for (w->rounds = 0; !is_over(w); w->rounds++) {

@@ -39,4 +39,32 @@ fn every_member_stands_where_it_is_promised() {
     for (name, standard) in [("gcc", "c11"), ("gcc", "c17"), ("g++", "c++17")] {
         compiles(name, standard, &text);
     }
+    // The header for foreign function interfaces lays out everything in the same way.
+    let builtin = "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n";
+    let text = text.replace("<subflows.h>", "<subflows_ffi.h>");
+    assert!(text.contains("#include <subflows_ffi.h>"));
+    compiles("gcc", "c11", &format!("{builtin}{text}"));
+}
+
+/// A parser without a preprocessor does not accept the header, or reads other types in it.
+#[test]
+fn the_header_for_foreign_functions_stands_alone() {
+    let text = std::fs::read_to_string(Path::new(&root()).join("include/subflows_ffi.h")).unwrap();
+    let (_, declarations) = text.split_once("*/\n").unwrap();
+    for sign in ["#", "/*", "//", "extern", "socklen_t", "struct sockaddr"] {
+        assert!(!declarations.contains(sign), "{sign}");
+    }
+    let addresses = "#include <stddef.h>\n#include <sys/socket.h>\n#include <netinet/in.h>\n\
+        #include <stdbool.h>\n#include <stdint.h>\n#include <subflows_ffi.h>\n\
+        #define SAME(what, of) _Static_assert(of(struct what) == of(struct subflows_##what), #what)\n\
+        SAME(sockaddr_storage, sizeof);\nSAME(sockaddr_storage, _Alignof);\n\
+        SAME(sockaddr, sizeof);\n\
+        #define AT(member, inside, index) _Static_assert(offsetof(struct inside, member) == \
+        offsetof(struct subflows_sockaddr_storage, ss_data[index]), #member)\n\
+        AT(sin_port, sockaddr_in, 0);\nAT(sin_addr, sockaddr_in, 2);\n\
+        AT(sin6_port, sockaddr_in6, 0);\nAT(sin6_addr, sockaddr_in6, 6);\n\
+        AT(sin6_scope_id, sockaddr_in6, 22);\n\
+        _Static_assert(sizeof(struct sockaddr_in) == 16 && sizeof(struct sockaddr_in6) == 28 \
+        && AF_INET == 2 && AF_INET6 == 10, \"addresses\");\n";
+    compiles("gcc", "c11", addresses);
 }

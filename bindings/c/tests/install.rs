@@ -32,7 +32,11 @@ fn into_an_empty_folder_and_out_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let prefix = folder.path().join("usr");
     let mut make = Command::new("make");
-    run(make.arg("install").arg(format!("PREFIX={}", prefix.display())).current_dir(root()));
+    let make = make.arg("install").arg(format!("PREFIX={}", prefix.display()));
+    let output = run(make.current_dir(root()));
+    // A program that was linked in the usual way would not start from there.
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains(&format!("LD_LIBRARY_PATH={}/lib", prefix.display())), "{told}");
     let source = folder.path().join("program.c");
     std::fs::write(&source, PROGRAM).unwrap();
 
@@ -62,4 +66,56 @@ fn into_an_empty_folder_and_out_of_it() {
         assert!(prefix.join("share/man").join(page).is_file(), "{page}");
     }
     assert!(prefix.join("share/bash-completion/completions/subflows").is_file());
+    assert!(prefix.join("include/subflows_ffi.h").is_file());
+
+    is_usable_elsewhere(&prefix, &folder.path().join("moved"), &source, &expected);
+}
+
+/// A tree that was moved as a whole, as a package for another place is.
+fn is_usable_elsewhere(prefix: &Path, moved: &Path, source: &Path, expected: &str) {
+    std::fs::rename(prefix, moved).unwrap();
+    let words = flags(moved, &["--define-prefix", "--cflags", "--libs"]);
+    let old = prefix.display().to_string();
+    assert!(!words.iter().any(|word| word.contains(&old)), "{words:?}");
+    let program = moved.with_extension("program");
+    let mut cc = Command::new("cc");
+    run(cc.args(["-std=c11", "-Wall", "-Werror"]).arg(source).arg("-o").arg(&program).args(words));
+    let output = run(Command::new(&program).env("LD_LIBRARY_PATH", moved.join("lib")));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "moved");
+}
+
+/// Installs over the system's folders, in a mount namespace where what is written is lost.
+const INTO_THE_SYSTEM: &str = r#"
+mkdir "$1"
+mount -t tmpfs none "$1"
+for folder in /usr/local /etc /var/cache; do
+    mkdir -p "$1$folder" "$1/work$folder"
+    mount -t overlay overlay \
+        -o "lowerdir=$folder,upperdir=$1$folder,workdir=$1/work$folder" "$folder" || exit 77
+done
+make --silent install
+cc -std=c11 -Wall -Werror "$2" -o "$1/program" $(pkg-config --cflags --libs subflows)
+exec "$1/program"
+"#;
+
+/// What README shows: the program is built and started, and nothing else is needed.
+#[test]
+fn a_program_starts_after_the_usual_installation() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("program.c");
+    std::fs::write(&source, PROGRAM).unwrap();
+    let mut unshare = Command::new("unshare");
+    // The system's folders and the repository belong to root, or to the user who is root here.
+    unshare.args(["--mount", "sh", "-euc", INTO_THE_SYSTEM, "sh"]);
+    unshare.arg(folder.path().join("layers")).arg(&source).current_dir(root());
+    let output =
+        unshare.env_remove("PKG_CONFIG_PATH").env_remove("LD_LIBRARY_PATH").output().unwrap();
+    if output.status.code() == Some(77) {
+        subflows_lab::skip("this kernel or user may not mount an overlay");
+        return;
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let expected = format!("{} InvalidArgument 7\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
 }

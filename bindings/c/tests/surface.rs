@@ -20,6 +20,8 @@ const NODE: &str = "SUBFLOWS_0";
 /// A function as the header declares it.
 struct Declared {
     name: String,
+    /// What it returns: `int`.
+    ty: String,
     /// As in the header: `struct subflows_info *info`.
     parameters: Vec<String>,
     comment: String,
@@ -69,6 +71,7 @@ fn header() -> Vec<Declared> {
             let parameters = rest.trim_end_matches(");").split(',');
             declared.push(Declared {
                 name: before.rsplit([' ', '*']).next().unwrap().to_owned(),
+                ty: before.rsplit_once([' ', '*']).unwrap().0.to_owned(),
                 parameters: parameters.map(normal).filter(|p| p != "void").collect(),
                 comment: std::mem::take(&mut comment),
             });
@@ -122,6 +125,30 @@ fn every_operation_is_there_in_cores_words() {
         wrong.extend(parameters(operation, function, &header));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A function that returns a number and cannot fail, or reports the failure of another one.
+const WITHOUT_FAILURE: [&str; 3] =
+    ["subflows_last_error", "subflows_connecting_timeout_ms", "subflows_opening_timeout_ms"];
+
+#[test]
+fn every_function_that_can_fail_has_a_second_form() {
+    let header = header();
+    let is_second = |function: &&Declared| function.name.ends_with("_e");
+    let mut second: BTreeSet<_> =
+        header.iter().filter(is_second).map(|function| function.name.clone()).collect();
+    for function in header.iter().filter(|function| !is_second(function) && function.ty == "int") {
+        if WITHOUT_FAILURE.contains(&&*function.name) {
+            continue;
+        }
+        let name = format!("{}_e", function.name);
+        assert!(second.remove(&name), "{name} is missing");
+        let found = header.iter().find(|function| function.name == name).unwrap();
+        let failure = ["struct subflows_failure *failure", "size_t failure_size"];
+        let wanted = [&function.parameters[..], &failure.map(str::to_owned)].concat();
+        assert_eq!(found.parameters, wanted, "{name}");
+    }
+    assert_eq!(second, BTreeSet::new(), "second forms without a first one");
 }
 
 fn errors(operation: &Operation, function: &Declared) -> Option<String> {

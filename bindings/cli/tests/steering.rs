@@ -248,7 +248,8 @@ fn without_the_right_one_may_look_and_not_touch() {
     holder.wait().unwrap();
 }
 
-/// The README's command with setpriv(1), which is also the remedy of `NotPermitted`.
+/// The README's command with setpriv(1), which is also the remedy of `NotPermitted`, with the rights for
+/// options of a subflow as well.
 #[test]
 fn the_right_that_an_ordinary_user_is_given_suffices() {
     if !ready() || !has_nobody() {
@@ -257,7 +258,8 @@ fn the_right_that_an_ordinary_user_is_given_suffices() {
     let net = Net::two_subnets().unwrap();
     let folder = Folder::new();
     let mut command = net.client.command("setpriv");
-    command.args(["--inh-caps=+net_admin", "--ambient-caps=+net_admin"]);
+    let rights = "+net_admin,+bpf,+perfmon";
+    command.args([format!("--inh-caps={rights}"), format!("--ambient-caps={rights}")]);
     as_nobody(&mut command, folder.command());
     let can = Run::of(command.args(["capabilities", "--json"])).json();
     // Options require CAP_BPF and CAP_PERFMON as well.

@@ -23,26 +23,35 @@ pub(crate) fn formatted(text: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The type of an extension's parameter. Each language has one of its own for a duration.
-pub(crate) fn declared(scalar: Scalar, duration: &'static str) -> &'static str {
-    match scalar {
-        Scalar::U8 => "u8",
-        Scalar::U16 => "u16",
-        Scalar::U32 => "u32",
-        Scalar::U64 => "u64",
+/// The types of parameters that differ between extensions.
+pub(crate) struct Types {
+    /// That of a number, by core's type.
+    pub(crate) number: fn(&str) -> String,
+    /// That of a duration.
+    pub(crate) duration: &'static str,
+}
+
+/// The type of an extension's parameter.
+pub(crate) fn declared(scalar: Scalar, types: &Types) -> String {
+    let ty = match scalar {
+        Scalar::U8 => return (types.number)("u8"),
+        Scalar::U16 => return (types.number)("u16"),
+        Scalar::U32 => return (types.number)("u32"),
+        Scalar::U64 => return (types.number)("u64"),
         Scalar::Bool => "bool",
-        Scalar::Text | Scalar::Name => "String",
+        Scalar::Text | Scalar::Name => "Name",
         Scalar::Ip => "Ip",
         Scalar::Address => "Address",
-        Scalar::Duration => duration,
+        Scalar::Duration => types.duration,
         Scalar::Enum(_) => "Chosen",
         Scalar::OptionValue => "GivenValue",
-    }
+    };
+    ty.to_owned()
 }
 
 /// The declaration of a parameter that is given by name.
-pub(crate) fn keyword(keyword: &Keyword, duration: &'static str) -> String {
-    let ty = declared(keyword.scalar, duration);
+pub(crate) fn keyword(keyword: &Keyword, types: &Types) -> String {
+    let ty = declared(keyword.scalar, types);
     match keyword.is_optional {
         true => format!("{}: Option<{ty}>", keyword.name),
         false => format!("{}: {ty}", keyword.name),

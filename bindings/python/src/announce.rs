@@ -7,14 +7,15 @@ use pyo3::prelude::*;
 
 use crate::convert::ToPy;
 use crate::error::OrRaise;
+use crate::handle::Handle;
 
 /// An address that was announced to the peer. When the object is collected, the address is withdrawn.
-#[pyclass(module = "subflows")]
-pub(crate) struct Announced(Option<subflows::Announced>);
+#[pyclass(frozen, module = "subflows")]
+pub(crate) struct Announced(Handle<subflows::Announced>);
 
 impl From<subflows::Announced> for Announced {
     fn from(announced: subflows::Announced) -> Announced {
-        Announced(Some(announced))
+        Announced(Handle::new(announced, "this address was withdrawn: announce it again"))
     }
 }
 
@@ -22,36 +23,36 @@ impl From<subflows::Announced> for Announced {
 impl Announced {
     /// The address id by which the peer knows it.
     #[getter]
-    fn id(&self) -> PyResult<u8> {
-        Ok(self.get()?.id())
+    fn id(&self, py: Python<'_>) -> PyResult<u8> {
+        self.0.with(py, |announced| announced.id())
     }
 
     /// The address. Its port is 0 if none was announced.
     #[getter]
     fn address<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get()?.address().to_py(py)
+        self.0.with(py, |announced| announced.address())?.to_py(py)
     }
 
     /// The listener's descriptor. It becomes readable when a foreign client has connected; the
     /// subflows of the peer do not make it readable.
-    fn fileno(&self) -> PyResult<i32> {
-        let listener = self.get()?.fd();
-        let listener = listener.ok_or_else(|| {
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        let listener = self.0.with(py, |announced| announced.fd().map(|fd| fd.as_raw_fd()))?;
+        listener.ok_or_else(|| {
             PyValueError::new_err("this address has no listener: announce it with a port")
-        })?;
-        Ok(listener.as_raw_fd())
+        })
     }
 
     /// Resets every foreign client that waits at the listener, and returns how many. Never waits.
     fn turn_away(&self, py: Python<'_>) -> PyResult<usize> {
-        self.get()?.turn_away().or_raise(py)
+        self.0.with(py, |announced| announced.turn_away())?.or_raise(py)
     }
 
     /// Withdraws the address and closes its subflows. A second call does nothing.
     ///
     /// Raises ClosedError if the connection has ended: nothing was left to withdraw.
-    fn withdraw(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.0.take().map_or(Ok(()), |announced| announced.withdraw().or_raise(py))
+    fn withdraw(&self, py: Python<'_>) -> PyResult<()> {
+        let announced = self.0.take(py);
+        announced.map_or(Ok(()), |announced| py.detach(|| announced.withdraw()).or_raise(py))
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -59,14 +60,9 @@ impl Announced {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(&mut self, _exception: &Bound<'_, PyAny>) {
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) {
         // Without the error of a connection that has ended: nothing is left to withdraw.
-        drop(self.0.take());
-    }
-}
-
-impl Announced {
-    fn get(&self) -> PyResult<&subflows::Announced> {
-        self.0.as_ref().ok_or_else(|| PyValueError::new_err("this address was withdrawn"))
+        let announced = self.0.take(py);
+        py.detach(|| drop(announced));
     }
 }

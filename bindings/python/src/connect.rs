@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use subflows::Connect;
 
-use crate::convert::Parts;
+use crate::address::Parts;
 use crate::error::OrRaise;
+use crate::handle::Handle;
 use crate::resolve::resolve;
 use crate::socket::python_socket;
-use crate::wait::{finished, wait};
+use crate::wait::{FINISHED, wait};
 
 pub(crate) fn connect<'py>(
     py: Python<'py>,
@@ -36,36 +38,37 @@ fn connected(py: Python<'_>, connecting: subflows::Connecting) -> PyResult<Bound
 /// `address` is one address, or a list of addresses that are tried in turn. Poll `fileno()` for
 /// writability for at most `time_left`, call `advance()` until it returns True, then `finish()`. Ask
 /// for `fileno()` again after each `advance()`: the next address has another descriptor.
-#[pyclass(module = "subflows")]
-pub(crate) struct Connecting(Option<subflows::Connecting>);
+#[pyclass(frozen, module = "subflows")]
+pub(crate) struct Connecting(Handle<subflows::Connecting>);
 
 #[pymethods]
 impl Connecting {
     /// The descriptor to poll for writability.
-    fn fileno(&mut self) -> PyResult<i32> {
-        Ok(self.get()?.fd().as_raw_fd())
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        self.0.with(py, |connecting| connecting.fd().as_raw_fd())
     }
 
     /// How long to wait at most, in seconds; None without a timeout.
     #[getter]
-    fn time_left(&mut self) -> PyResult<Option<f64>> {
+    fn time_left(&self, py: Python<'_>) -> PyResult<Option<f64>> {
         let left = |at: Instant| at.saturating_duration_since(Instant::now()).as_secs_f64();
-        Ok(self.get()?.deadline().map(left))
+        self.0.with(py, |connecting| connecting.deadline().map(left))
     }
 
     /// Checks whether the connection is made, without waiting.
-    fn advance(&mut self, py: Python<'_>) -> PyResult<bool> {
-        self.get()?.advance().or_raise(py)
+    fn advance(&self, py: Python<'_>) -> PyResult<bool> {
+        self.0.with(py, |connecting| py.detach(|| connecting.advance()))?.or_raise(py)
     }
 
     /// The connected `socket.socket`, in blocking mode.
-    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        connected(py, self.0.take().ok_or_else(finished)?)
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let connecting = self.0.take(py).ok_or_else(|| PyValueError::new_err(FINISHED))?;
+        connected(py, connecting)
     }
 
     /// Gives up the attempt.
-    fn cancel(&mut self) {
-        self.0 = None;
+    fn cancel(&self, py: Python<'_>) {
+        drop(self.0.take(py));
     }
 }
 
@@ -76,10 +79,6 @@ impl Connecting {
         options: &Connect,
     ) -> PyResult<Connecting> {
         let begun = py.detach(|| subflows::Connecting::begin(remotes, options));
-        Ok(Connecting(Some(begun.or_raise(py)?)))
-    }
-
-    fn get(&mut self) -> PyResult<&mut subflows::Connecting> {
-        self.0.as_mut().ok_or_else(finished)
+        Ok(Connecting(Handle::new(begun.or_raise(py)?, FINISHED)))
     }
 }

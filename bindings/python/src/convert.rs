@@ -1,16 +1,17 @@
 //! One converter per type, in both directions.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
-use subflows::table::Reflect;
-use subflows::{KernelName, OptionValue, SubflowOption};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use subflows::{KernelName, OptionValue};
+
+use crate::descriptor;
 
 /// Core's value as a Python object.
 pub(crate) trait ToPy {
@@ -113,45 +114,8 @@ impl ToPy for OptionValue {
     }
 }
 
-/// The value of an option of a subflow.
-pub(crate) struct GivenValue(pub(crate) OptionValue);
-
-impl FromPyObject<'_, '_> for GivenValue {
-    type Error = PyErr;
-
-    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<GivenValue> {
-        // A bool is an int, too.
-        if given.is_instance_of::<PyBool>() {
-            return Ok(GivenValue(given.extract::<bool>()?.into()));
-        }
-        if given.is_instance_of::<PyInt>() {
-            // Core names the range of the option.
-            return Ok(GivenValue(given.extract::<u64>().unwrap_or(u64::MAX).into()));
-        }
-        if let Ok(bytes) = given.cast::<PyBytes>() {
-            return Ok(GivenValue(bytes.as_bytes().into()));
-        }
-        Ok(GivenValue(given.extract::<String>()?.into()))
-    }
-}
-
-/// An option of a subflow: a member of the enumeration, its number, or its name in small letters.
-pub(crate) struct Chosen(pub(crate) SubflowOption);
-
-impl FromPyObject<'_, '_> for Chosen {
-    type Error = PyErr;
-
-    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Chosen> {
-        let found = match given.extract::<i32>() {
-            Ok(number) => SubflowOption::from_number(number),
-            Err(_) => SubflowOption::from_key(&given.extract::<String>()?),
-        };
-        let wrong = || PyValueError::new_err(format!("{} is not an option of a subflow", *given));
-        found.map(Chosen).ok_or_else(wrong)
-    }
-}
-
-/// The caller's socket: any object with `fileno()`, or a number. It is borrowed for the call.
+/// The caller's socket: any object with `fileno()` or that leads to one, or a number. It is borrowed
+/// for the call.
 #[derive(Clone, Copy)]
 pub(crate) struct Sock(i32);
 
@@ -159,12 +123,7 @@ impl FromPyObject<'_, '_> for Sock {
     type Error = PyErr;
 
     fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Sock> {
-        // SAFETY: the object lives during the call; the result is -1 if an error was set.
-        let fd = unsafe { pyo3::ffi::PyObject_AsFileDescriptor(given.as_ptr()) };
-        if fd < 0 {
-            return Err(PyErr::fetch(given.py()));
-        }
-        Ok(Sock(fd))
+        descriptor::of(&given).map(Sock)
     }
 }
 
@@ -196,131 +155,9 @@ fn identity(fd: i32) -> Option<(u64, u64)> {
     (unsafe { libc::fstat(fd, &raw mut stat) } == 0).then_some((stat.st_dev, stat.st_ino))
 }
 
-/// An address as `connect()` takes it, with an IP address as the host.
-pub(crate) struct Address(pub(crate) SocketAddr);
-
-impl FromPyObject<'_, '_> for Address {
-    type Error = PyErr;
-
-    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Address> {
-        let parts: Parts = given.extract()?;
-        let (ip, scope) = ip_of(parts.host.as_deref().unwrap_or_default())?;
-        let scope = if parts.scope == 0 { scope } else { parts.scope };
-        Ok(Address(match ip {
-            IpAddr::V4(_) => SocketAddr::new(ip, parts.port),
-            IpAddr::V6(v6) => SocketAddrV6::new(v6, parts.port, parts.flow, scope).into(),
-        }))
-    }
-}
-
-/// An IP address, and the scope of a link-local one.
-fn ip_of(text: &str) -> PyResult<(IpAddr, u32)> {
-    let wrong = || PyValueError::new_err(format!("{text:?} is not an IP address"));
-    subflows::address_text::ip(text).ok_or_else(wrong)
-}
-
-/// The parts of an address tuple, of two or four. The host may be a name.
-pub(crate) struct Parts {
-    host: Option<String>,
-    pub(crate) port: u16,
-    pub(crate) flow: u32,
-    pub(crate) scope: u32,
-}
-
-impl FromPyObject<'_, '_> for Parts {
-    type Error = PyErr;
-
-    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Parts> {
-        let wrong = || PyTypeError::new_err("an address must be a tuple: (host, port)");
-        let tuple = given.cast::<PyTuple>().map_err(|_| wrong())?;
-        if tuple.len() != 2 && tuple.len() != 4 {
-            return Err(wrong());
-        }
-        let number = |index| match tuple.get_item(index) {
-            Ok(item) => item.extract::<u32>(),
-            Err(_) => Ok(0),
-        };
-        let (host, port) = (tuple.get_item(0)?.extract()?, tuple.get_item(1)?.extract()?);
-        Ok(Parts { host, port, flow: number(2)?, scope: number(3)? })
-    }
-}
-
-impl Parts {
-    /// The host, if it is neither missing nor empty.
-    pub(crate) fn host(&self) -> Option<&str> {
-        self.host.as_deref().filter(|host| !host.is_empty())
-    }
-}
-
-/// One address, or a list of addresses that are tried in turn.
-pub(crate) struct Remotes(pub(crate) Vec<SocketAddr>);
-
-impl FromPyObject<'_, '_> for Remotes {
-    type Error = PyErr;
-
-    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Remotes> {
-        let list = match given.cast::<PyList>() {
-            Ok(list) => list.extract::<Vec<Address>>()?,
-            Err(_) => vec![given.extract::<Address>()?],
-        };
-        Ok(Remotes(list.into_iter().map(|address| address.0).collect()))
-    }
-}
-
-/// An IP address: text, or an address of the module `ipaddress`.
-pub(crate) struct Ip(pub(crate) IpAddr);
-
-impl FromPyObject<'_, '_> for Ip {
-    type Error = PyErr;
-
-    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Ip> {
-        ip_of(&given.str()?.to_string()).map(|(ip, _)| Ip(ip))
-    }
-}
-
 /// A span of time, given in seconds.
 pub(crate) fn seconds(given: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(given).map_err(|_| {
         PyValueError::new_err(format!("{given} is not a timeout: pass seconds, 0 or more"))
     })
-}
-
-/// The names of a record's fields.
-pub(crate) fn fields_of(record: &dyn Reflect) -> Vec<&'static str> {
-    record.fields().iter().map(|field| field.name).collect()
-}
-
-/// `Class(field=value, …)`.
-pub(crate) fn represent(
-    object: &Bound<'_, PyAny>,
-    class: &str,
-    fields: &[&str],
-) -> PyResult<String> {
-    let field = |name: &&str| Ok(format!("{name}={}", object.getattr(*name)?.repr()?));
-    let fields = fields.iter().map(field).collect::<PyResult<Vec<_>>>()?;
-    Ok(format!("{class}({})", fields.join(", ")))
-}
-
-/// The fields as a dictionary; records in it become dictionaries as well.
-pub(crate) fn asdict<'py>(
-    object: &Bound<'py, PyAny>,
-    fields: &[&str],
-) -> PyResult<Bound<'py, PyDict>> {
-    let dictionary = PyDict::new(object.py());
-    for name in fields {
-        dictionary.set_item(name, plain(&object.getattr(*name)?)?)?;
-    }
-    Ok(dictionary)
-}
-
-fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    if let Ok(list) = value.cast::<PyList>() {
-        let plain = PyList::empty(value.py());
-        list.iter().try_for_each(|item| plain.append(self::plain(&item)?))?;
-        return Ok(plain.into_any());
-    }
-    match value.getattr_opt("asdict")? {
-        Some(asdict) => asdict.call0(),
-        None => Ok(value.clone()),
-    }
 }

@@ -6,19 +6,26 @@
 //! check for signals.
 #![allow(unreachable_pub)]
 
+mod address;
 mod announce;
 mod command;
 mod connect;
 mod convert;
+mod descriptor;
 mod error;
 mod events;
+mod handle;
 mod listen;
+mod number;
 mod open;
+mod option;
+mod record;
 mod records;
 mod resolve;
 mod socket;
 mod verbs;
 mod wait;
+mod waker;
 
 use pyo3::prelude::*;
 
@@ -28,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     records::add(module)?;
     verbs::add(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    // Not by `add`, which would list it in `__all__`.
+    // Not by `add`, which would list them in `__all__`.
+    module.setattr("_restore", wrap_pyfunction!(records::restore, module)?)?;
     module.setattr("_run", wrap_pyfunction!(command::run, module)?)
 }

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use subflows::Listen;
 
-use crate::convert::Parts;
+use crate::address::Parts;
 use crate::error::OrRaise;
 use crate::resolve::resolve;
 use crate::socket::python_socket;

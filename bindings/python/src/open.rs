@@ -8,14 +8,15 @@ use subflows::Open;
 
 use crate::convert::Sock;
 use crate::error::{OrRaise, closed_during};
+use crate::handle::Handle;
 use crate::records::Subflow;
-use crate::wait::{finished, wait};
+use crate::wait::{FINISHED, wait};
 
 pub(crate) fn open(py: Python<'_>, sock: &Sock, options: &Open) -> PyResult<Subflow> {
     let duplicate = sock.duplicate()?;
     let begun = py.detach(|| subflows::Opening::begin(&duplicate, options));
     let still_open = || check(py, *sock, &duplicate);
-    wait(py, &mut begun.or_raise(py)?, |o| o.advance(), |o| o.wait(), still_open).map(Subflow)
+    wait(py, &mut begun.or_raise(py)?, |o| o.advance(), |o| o.wait(), still_open).map(Subflow::from)
 }
 
 /// Another thread may close the socket during the wait, and its number may then name another file.
@@ -30,8 +31,8 @@ fn check(py: Python<'_>, sock: Sock, duplicate: &OwnedFd) -> PyResult<()> {
 /// Poll `fileno()` for readability for at most `time_left` and call `advance()`, until it returns the
 /// subflow or raises. If the wait is cancelled or collected before that, the half-open subflow is
 /// closed.
-#[pyclass(module = "subflows")]
-pub(crate) struct Opening(Option<Begun>);
+#[pyclass(frozen, module = "subflows")]
+pub(crate) struct Opening(Handle<Begun>);
 
 /// An opening on a duplicate, and the number of the caller's socket.
 struct Begun {
@@ -42,31 +43,32 @@ struct Begun {
 #[pymethods]
 impl Opening {
     /// The descriptor to poll for readability, the same each time.
-    fn fileno(&mut self, py: Python<'_>) -> PyResult<i32> {
-        Ok(self.get()?.opening.fd().or_raise(py)?.as_fd().as_raw_fd())
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        let fd = self.0.with(py, |begun| begun.opening.fd().map(|fd| fd.as_fd().as_raw_fd()))?;
+        fd.or_raise(py)
     }
 
     /// How long to wait at most, in seconds.
     #[getter]
-    fn time_left(&mut self) -> PyResult<f64> {
-        let deadline = self.get()?.opening.deadline();
+    fn time_left(&self, py: Python<'_>) -> PyResult<f64> {
+        let deadline = self.0.with(py, |begun| begun.opening.deadline())?;
         Ok(deadline.saturating_duration_since(Instant::now()).as_secs_f64())
     }
 
     /// Checks whether the subflow is usable, without waiting. Returns the subflow, or None.
-    fn advance(&mut self, py: Python<'_>) -> PyResult<Option<Subflow>> {
-        let begun = self.get()?;
-        if let Err(closed) = check(py, begun.sock, begun.opening.socket()) {
+    fn advance(&self, py: Python<'_>) -> PyResult<Option<Subflow>> {
+        let is_open = |begun: &mut Begun| begun.sock.is_still(begun.opening.socket());
+        if !self.0.with(py, is_open)? {
             self.cancel(py);
-            return Err(closed);
+            return Err(closed_during(py, "open"));
         }
-        let opening = &mut begun.opening;
-        Ok(py.detach(|| opening.advance()).or_raise(py)?.map(Subflow))
+        let step = self.0.with(py, |begun| py.detach(|| begun.opening.advance()))?;
+        Ok(step.or_raise(py)?.map(Subflow::from))
     }
 
     /// Gives up the attempt: the half-open subflow is closed, the connection stays.
-    fn cancel(&mut self, py: Python<'_>) {
-        let begun = self.0.take();
+    fn cancel(&self, py: Python<'_>) {
+        let begun = self.0.take(py);
         py.detach(|| drop(begun));
     }
 }
@@ -74,11 +76,7 @@ impl Opening {
 impl Opening {
     pub(crate) fn begin(py: Python<'_>, sock: &Sock, options: &Open) -> PyResult<Opening> {
         let duplicate = sock.duplicate()?;
-        let begun = py.detach(|| subflows::Opening::begin(duplicate, options));
-        Ok(Opening(Some(Begun { opening: begun.or_raise(py)?, sock: *sock })))
-    }
-
-    fn get(&mut self) -> PyResult<&mut Begun> {
-        self.0.as_mut().ok_or_else(finished)
+        let opening = py.detach(|| subflows::Opening::begin(duplicate, options)).or_raise(py)?;
+        Ok(Opening(Handle::new(Begun { opening, sock: *sock }, FINISHED)))
     }
 }

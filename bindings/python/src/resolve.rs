@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use pyo3::prelude::*;
 use pyo3::types::IntoPyDict;
 
-use crate::convert::{Address, Parts};
+use crate::address::{Address, Parts};
 
 /// Every address of a name, by `socket.getaddrinfo` or by the function with which the program has
 /// replaced it. Its errors are raised unchanged.

@@ -3,12 +3,15 @@
 
 use pyo3::prelude::*;
 
+use crate::address::{Address, Ip, Parts, Remotes};
 use crate::announce::Announced;
 use crate::connect::Connecting;
-use crate::convert::{Address, Chosen, GivenValue, Ip, Parts, Remotes, Sock, ToPy, seconds};
+use crate::convert::{Sock, ToPy, seconds};
 use crate::error::OrRaise;
 use crate::events::Events;
+use crate::number::{self, Id, Name, Token};
 use crate::open::Opening;
+use crate::option::{Chosen, GivenValue};
 use crate::records;
 
 /// Creates a Multipath TCP socket, unconnected and unbound.
@@ -70,13 +73,13 @@ fn connect(
     py: Python<'_>,
     address: Parts,
     local: Option<Address>,
-    interface: Option<String>,
+    interface: Option<Name>,
     timeout: Option<f64>,
     control: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
     let mut options = ::subflows::Connect::new();
     options.local = local.map(|local| local.0);
-    options.interface = interface;
+    options.interface = interface.map(|interface| interface.0);
     options.timeout = timeout.map(seconds).transpose()?;
     options.control = control;
     crate::connect::connect(py, &address, &options)
@@ -121,13 +124,13 @@ fn connect(
 fn listen(
     py: Python<'_>,
     address: Parts,
-    interface: Option<String>,
-    backlog: u32,
+    interface: Option<Name>,
+    backlog: i64,
     only_v6: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
     let mut options = ::subflows::Listen::new();
-    options.interface = interface;
-    options.backlog = backlog;
+    options.interface = interface.map(|interface| interface.0);
+    options.backlog = number::number(backlog, "backlog")?;
     options.only_v6 = only_v6;
     crate::listen::listen(py, &address, &options)
 }
@@ -237,7 +240,7 @@ fn take_control(py: Python<'_>, sock: Sock) -> PyResult<()> {
 #[pyfunction]
 #[pyo3(signature = (sock))]
 fn status(py: Python<'_>, sock: Sock) -> PyResult<records::Status> {
-    ::subflows::status(&sock).or_raise(py).map(records::Status)
+    ::subflows::status(&sock).or_raise(py).map(records::Status::from)
 }
 
 /// Reads the counters of a connection.
@@ -257,7 +260,7 @@ fn status(py: Python<'_>, sock: Sock) -> PyResult<records::Status> {
 #[pyfunction]
 #[pyo3(signature = (sock))]
 fn info(py: Python<'_>, sock: Sock) -> PyResult<records::Info> {
-    ::subflows::info(&sock).or_raise(py).map(records::Info)
+    ::subflows::info(&sock).or_raise(py).map(records::Info::from)
 }
 
 /// Lists the live subflows of a connection, in the order in which they were opened.
@@ -278,7 +281,7 @@ fn info(py: Python<'_>, sock: Sock) -> PyResult<records::Info> {
 #[pyfunction]
 #[pyo3(signature = (sock))]
 fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Subflow>> {
-    Ok(::subflows::list(&sock).or_raise(py)?.into_iter().map(records::Subflow).collect())
+    Ok(::subflows::list(&sock).or_raise(py)?.into_iter().map(records::Subflow::from).collect())
 }
 
 /// Reports what `list` does not: backup in each direction, address ids, whether the subflow has
@@ -300,8 +303,8 @@ fn list(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Subflow>> {
 /// False
 #[pyfunction]
 #[pyo3(signature = (sock, id))]
-fn details(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::Details> {
-    ::subflows::details(&sock, id).or_raise(py).map(records::Details)
+fn details(py: Python<'_>, sock: Sock, id: Id) -> PyResult<records::Details> {
+    ::subflows::details(&sock, id.0).or_raise(py).map(records::Details::from)
 }
 
 /// Opens a further subflow of a connection and waits until it is usable.
@@ -373,18 +376,18 @@ fn open(
     py: Python<'_>,
     sock: Sock,
     local: Option<Ip>,
-    interface: Option<String>,
+    interface: Option<Name>,
     remote: Option<Address>,
-    local_port: u16,
+    local_port: i64,
     backup: bool,
     timeout: f64,
     unbound: bool,
 ) -> PyResult<records::Subflow> {
     let mut options = ::subflows::Open::new();
     options.local = local.map(|local| local.0);
-    options.interface = interface;
+    options.interface = interface.map(|interface| interface.0);
     options.remote = remote.map(|remote| remote.0);
-    options.local_port = local_port;
+    options.local_port = number::number(local_port, "local_port")?;
     options.backup = backup;
     options.timeout = seconds(timeout)?;
     options.unbound = unbound;
@@ -422,10 +425,10 @@ fn open(
 /// >>> subflows.close(sock, extra.id)
 #[pyfunction]
 #[pyo3(signature = (sock, id, *, force = false))]
-fn close(py: Python<'_>, sock: Sock, id: u32, force: bool) -> PyResult<()> {
-    py.detach(
-        || if force { ::subflows::force_close(&sock, id) } else { ::subflows::close(&sock, id) },
-    )
+fn close(py: Python<'_>, sock: Sock, id: Id, force: bool) -> PyResult<()> {
+    py.detach(|| {
+        if force { ::subflows::force_close(&sock, id.0) } else { ::subflows::close(&sock, id.0) }
+    })
     .or_raise(py)
 }
 
@@ -452,8 +455,8 @@ fn close(py: Python<'_>, sock: Sock, id: u32, force: bool) -> PyResult<()> {
 /// True
 #[pyfunction]
 #[pyo3(signature = (sock, id, backup))]
-fn set_backup(py: Python<'_>, sock: Sock, id: u32, backup: bool) -> PyResult<()> {
-    ::subflows::set_backup(&sock, id, backup).or_raise(py)
+fn set_backup(py: Python<'_>, sock: Sock, id: Id, backup: bool) -> PyResult<()> {
+    ::subflows::set_backup(&sock, id.0, backup).or_raise(py)
 }
 
 /// Sets an option of one subflow, and of no other.
@@ -481,6 +484,7 @@ fn set_backup(py: Python<'_>, sock: Sock, id: u32, backup: bool) -> PyResult<()>
 ///   network namespace.
 /// - `TimedOutError` and `BusyError` if other programs keep TCP sockets locked.
 ///
+/// - `id`: the number of the subflow in `list`.
 /// - `option`: a `SubflowOption`, or its name: `"mark"`.
 /// - `value`: an int, a bool or a str, as the option requires.
 ///
@@ -491,11 +495,11 @@ fn set_backup(py: Python<'_>, sock: Sock, id: u32, backup: bool) -> PyResult<()>
 fn set_option(
     py: Python<'_>,
     sock: Sock,
-    id: u32,
+    id: Id,
     option: Chosen,
     value: GivenValue,
 ) -> PyResult<()> {
-    py.detach(|| ::subflows::set_option(&sock, id, option.0, value.0)).or_raise(py)
+    py.detach(|| ::subflows::set_option(&sock, id.0, option.0, value.0)).or_raise(py)
 }
 
 /// Gets an option of one subflow.
@@ -509,16 +513,19 @@ fn set_option(
 ///
 /// Raises:
 ///
-/// As `set_option`.
+/// As `set_option`: `InvalidArgumentError`, `NotPermittedError`, `UnsupportedError`,
+/// `NoSuchSubflowError`, `ClosedError`, `NotMptcpError`, `OtherNamespaceError`, `TimedOutError` and
+/// `BusyError`.
 ///
+/// - `id`: the number of the subflow in `list`.
 /// - `option`: a `SubflowOption`, or its name: `"mark"`.
 ///
 /// >>> subflows.get_option(sock, 1, "max_pacing_rate")
 /// 4294967295
 #[pyfunction]
 #[pyo3(signature = (sock, id, option))]
-fn get_option(py: Python<'_>, sock: Sock, id: u32, option: Chosen) -> PyResult<Bound<'_, PyAny>> {
-    py.detach(|| ::subflows::get_option(&sock, id, option.0)).or_raise(py)?.to_py(py)
+fn get_option(py: Python<'_>, sock: Sock, id: Id, option: Chosen) -> PyResult<Bound<'_, PyAny>> {
+    py.detach(|| ::subflows::get_option(&sock, id.0, option.0)).or_raise(py)?.to_py(py)
 }
 
 /// Gets every option of one subflow at once, as far as this process can read them.
@@ -535,15 +542,17 @@ fn get_option(py: Python<'_>, sock: Sock, id: u32, option: Chosen) -> PyResult<B
 /// namespace; `UnsupportedError` if the kernel has no `tcp_diag`; `TimedOutError` and `BusyError`
 /// if other programs keep TCP sockets locked.
 ///
+/// - `id`: the number of the subflow in `list`.
+///
 /// >>> subflows.options(sock, 1).max_pacing_rate
 /// 4294967295
 #[pyfunction]
 #[pyo3(signature = (sock, id))]
-fn options(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::OptionValues> {
-    py.detach(|| ::subflows::options(&sock, id)).or_raise(py).map(records::OptionValues)
+fn options(py: Python<'_>, sock: Sock, id: Id) -> PyResult<records::OptionValues> {
+    py.detach(|| ::subflows::options(&sock, id.0)).or_raise(py).map(records::OptionValues::from)
 }
 
-/// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40
+/// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 32
 /// bytes.
 ///
 /// The kernel lets BPF programs set only some options.
@@ -553,8 +562,12 @@ fn options(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::OptionValue
 ///
 /// Raises:
 ///
-/// As `set_option`.
+/// As `set_option`: `InvalidArgumentError`, `NotPermittedError`, `UnsupportedError`,
+/// `NoSuchSubflowError`, `ClosedError`, `NotMptcpError`, `OtherNamespaceError`, `TimedOutError` and
+/// `BusyError`.
 ///
+/// - `id`: the number of the subflow in `list`.
+/// - `level`, `number`: as for `setsockopt`.
 /// - `value`: the bytes that `setsockopt` would take.
 ///
 /// >>> import socket
@@ -565,24 +578,32 @@ fn options(py: Python<'_>, sock: Sock, id: u32) -> PyResult<records::OptionValue
 fn set_raw_option(
     py: Python<'_>,
     sock: Sock,
-    id: u32,
-    level: u32,
-    number: u32,
+    id: Id,
+    level: i64,
+    number: i64,
     value: GivenValue,
 ) -> PyResult<()> {
-    py.detach(|| ::subflows::set_raw_option(&sock, id, level, number, value.0)).or_raise(py)
+    let level = number::number(level, "level")?;
+    let number = number::number(number, "number")?;
+    py.detach(|| ::subflows::set_raw_option(&sock, id.0, level, number, value.0)).or_raise(py)
 }
 
 /// Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
 ///
-/// The length is exactly that of the option, 1 to 40 bytes.
+/// The length is exactly that of the option, 1 to 32 bytes.
 ///
 /// Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
 /// module `tcp_diag`.
 ///
 /// Raises:
 ///
-/// As `set_option`.
+/// As `set_option`: `InvalidArgumentError`, `NotPermittedError`, `UnsupportedError`,
+/// `NoSuchSubflowError`, `ClosedError`, `NotMptcpError`, `OtherNamespaceError`, `TimedOutError` and
+/// `BusyError`.
+///
+/// - `id`: the number of the subflow in `list`.
+/// - `level`, `number`: as for `setsockopt`.
+/// - `length`: the number of bytes.
 ///
 /// Returns `bytes`.
 ///
@@ -594,12 +615,15 @@ fn set_raw_option(
 fn get_raw_option(
     py: Python<'_>,
     sock: Sock,
-    id: u32,
-    level: u32,
-    number: u32,
-    length: u32,
+    id: Id,
+    level: i64,
+    number: i64,
+    length: i64,
 ) -> PyResult<Bound<'_, PyAny>> {
-    py.detach(|| ::subflows::get_raw_option(&sock, id, level, number, length))
+    let level = number::number(level, "level")?;
+    let number = number::number(number, "number")?;
+    let length = number::number(length, "length")?;
+    py.detach(|| ::subflows::get_raw_option(&sock, id.0, level, number, length))
         .or_raise(py)?
         .to_py(py)
 }
@@ -642,12 +666,12 @@ fn announce(
     py: Python<'_>,
     sock: Sock,
     address: Ip,
-    port: Option<u16>,
-    backlog: u32,
+    port: Option<i64>,
+    backlog: i64,
 ) -> PyResult<Announced> {
     let mut options = ::subflows::Announce::new();
-    options.port = port;
-    options.backlog = backlog;
+    options.port = port.map(|port| number::number(port, "port")).transpose()?;
+    options.backlog = number::number(backlog, "backlog")?;
     ::subflows::announce(&sock, address.0, &options).or_raise(py).map(Announced::from)
 }
 
@@ -670,7 +694,7 @@ fn announce(
 #[pyfunction]
 #[pyo3(signature = (sock))]
 fn addresses(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Address>> {
-    Ok(::subflows::addresses(&sock).or_raise(py)?.into_iter().map(records::Address).collect())
+    Ok(::subflows::addresses(&sock).or_raise(py)?.into_iter().map(records::Address::from).collect())
 }
 
 /// Follows the events of one connection, from now on.
@@ -730,7 +754,7 @@ fn connections(py: Python<'_>, subflows: bool) -> PyResult<Vec<records::Connecti
         .detach(|| ::subflows::connections(&options))
         .or_raise(py)?
         .into_iter()
-        .map(records::Connection)
+        .map(records::Connection::from)
         .collect())
 }
 
@@ -754,8 +778,8 @@ fn connections(py: Python<'_>, subflows: bool) -> PyResult<Vec<records::Connecti
 /// True
 #[pyfunction]
 #[pyo3(signature = (token))]
-fn connection(py: Python<'_>, token: u32) -> PyResult<records::Connection> {
-    ::subflows::connection(token).or_raise(py).map(records::Connection)
+fn connection(py: Python<'_>, token: Token) -> PyResult<records::Connection> {
+    ::subflows::connection(token.0).or_raise(py).map(records::Connection::from)
 }
 
 /// Reports what this kernel and this process can do. A capability that is not available has a cause
@@ -775,7 +799,7 @@ fn capabilities(py: Python<'_>) -> PyResult<Vec<records::Capability>> {
         .detach(::subflows::capabilities)
         .or_raise(py)?
         .into_iter()
-        .map(records::Capability)
+        .map(records::Capability::from)
         .collect())
 }
 
@@ -787,13 +811,13 @@ impl Connecting {
         py: Python<'_>,
         address: Remotes,
         local: Option<Address>,
-        interface: Option<String>,
+        interface: Option<Name>,
         timeout: Option<f64>,
         control: bool,
     ) -> PyResult<Connecting> {
         let mut options = ::subflows::Connect::new();
         options.local = local.map(|local| local.0);
-        options.interface = interface;
+        options.interface = interface.map(|interface| interface.0);
         options.timeout = timeout.map(seconds).transpose()?;
         options.control = control;
         Connecting::begin(py, &address.0, &options)
@@ -808,18 +832,18 @@ impl Opening {
         py: Python<'_>,
         sock: Sock,
         local: Option<Ip>,
-        interface: Option<String>,
+        interface: Option<Name>,
         remote: Option<Address>,
-        local_port: u16,
+        local_port: i64,
         backup: bool,
         timeout: f64,
         unbound: bool,
     ) -> PyResult<Opening> {
         let mut options = ::subflows::Open::new();
         options.local = local.map(|local| local.0);
-        options.interface = interface;
+        options.interface = interface.map(|interface| interface.0);
         options.remote = remote.map(|remote| remote.0);
-        options.local_port = local_port;
+        options.local_port = number::number(local_port, "local_port")?;
         options.backup = backup;
         options.timeout = seconds(timeout)?;
         options.unbound = unbound;

@@ -1,6 +1,5 @@
 //! Waiting with the interpreter released, until a signal or the next step.
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use subflows::Error;
 
@@ -26,6 +25,4 @@ pub(crate) fn wait<W: Send, T: Send>(
 }
 
 /// A step of a wait that has ended.
-pub(crate) fn finished() -> PyErr {
-    PyValueError::new_err("this attempt has already finished")
-}
+pub(crate) const FINISHED: &str = "this attempt has already finished: begin a new one";

@@ -186,3 +186,75 @@ def test_a_socket_closed_meanwhile_ends_what_is_pending(run, silence):
         server.close()
 
     run(main())
+
+
+@pytest.fixture
+def two_hosts(monkeypatch, silence):
+    """A name with two addresses, of which the first does not answer."""
+    found = [silence]
+
+    async def resolved(address, *rest):
+        host, port = address
+        return [*found, ("127.0.0.1", port)] if host == "two.test" else [address]
+
+    # Not the loop's resolver, which starts a thread.
+    monkeypatch.setattr(subflows.aio, "_resolved", resolved)
+    return found
+
+
+def test_addresses_are_raced_as_by_asyncio(run, two_hosts):
+    async def main():
+        with subflows.listen(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            before = None
+            for _ in range(3):
+                start = time.monotonic()
+                _, writer = await subflows.aio.open_connection(
+                    "two.test", port, happy_eyeballs_delay=0.1, local_addr=("127.0.0.7", 0)
+                )
+                assert 0.09 <= time.monotonic() - start < 2
+                assert writer.get_extra_info("peername") == ("127.0.0.1", port)
+                assert writer.get_extra_info("sockname")[0] == "127.0.0.7"
+                writer.close()
+                await writer.wait_closed()
+                # The library and the loop keep some from the first connection on.
+                before = before or descriptors()
+            # A failure begins the next attempt at once.
+            two_hosts[:] = [("127.0.0.1", 1)]
+            start = time.monotonic()
+            _, writer = await subflows.aio.open_connection("two.test", port, happy_eyeballs_delay=60)
+            assert time.monotonic() - start < 2
+            writer.close()
+            await writer.wait_closed()
+            while descriptors() > before:
+                await asyncio.sleep(0.01)
+
+    run(main())
+
+
+def test_a_race_that_is_lost_or_cancelled_leaves_nothing(run, two_hosts):
+    async def main():
+        before = descriptors()
+        with pytest.raises(subflows.RefusedError):
+            two_hosts[:] = [("127.0.0.1", 1)] * 3
+            await subflows.aio.open_connection("two.test", 1, happy_eyeballs_delay=0)
+        two_hosts[:] = [silent_address] * 3
+        racing = asyncio.ensure_future(
+            subflows.aio.open_connection("two.test", silent_address[1], happy_eyeballs_delay=0.01)
+        )
+        await asyncio.sleep(0.1)
+        racing.cancel()
+        with pytest.raises((asyncio.CancelledError, subflows.RefusedError)):
+            await racing
+        while descriptors() > before:
+            await asyncio.sleep(0.01)
+
+    silent_address = two_hosts[0]
+    run(main())
+
+
+def test_families_take_turns():
+    four, six = [("a", n) for n in range(3)], [("b", n, 0, 0) for n in range(2)]
+    in_turn = subflows.aio._interleaved(four + six, 1)
+    assert in_turn == [four[0], six[0], four[1], six[1], four[2]]
+    assert subflows.aio._interleaved(six + four, 2) == [*six, four[0], four[1], four[2]]

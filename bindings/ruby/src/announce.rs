@@ -22,20 +22,19 @@ impl Announced {
     }
 
     fn address(ruby: &Ruby, this: &Self) -> Result<Value, Error> {
-        this.0.get(ruby)?.address().to_ruby(ruby)
+        let address = this.0.get(ruby)?.address();
+        address.to_ruby(ruby)
     }
 
     fn fileno(ruby: &Ruby, this: &Self) -> Result<i32, Error> {
-        let announced = this.0.get(ruby)?;
-        let listener = announced.fd();
-        let listener = listener.ok_or_else(|| {
-            io_error(ruby, "this address has no listener: announce it with a port")
-        })?;
-        Ok(listener.as_raw_fd())
+        let listener = this.0.get(ruby)?.fd().map(|fd| fd.as_raw_fd());
+        listener
+            .ok_or_else(|| io_error(ruby, "this address has no listener: announce it with a port"))
     }
 
     fn turn_away(ruby: &Ruby, this: &Self) -> Result<usize, Error> {
-        this.0.get(ruby)?.turn_away().or_raise(ruby)
+        let turned = this.0.get(ruby)?.turn_away();
+        turned.or_raise(ruby)
     }
 
     fn revoke(ruby: &Ruby, this: &Self) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use magnus::{Error, Ruby, Value};
 use subflows::Connect;
 
-use crate::convert::Remotes;
+use crate::address::Remotes;
 use crate::error::OrRaise;
 use crate::gvl::without_gvl;
 use crate::handle::{handle, seconds_until};
@@ -38,7 +38,8 @@ impl Connecting {
 
     /// The connected socket, or nil if it is not connected yet.
     fn advance(ruby: &Ruby, this: &Self) -> Result<Option<Value>, Error> {
-        if !this.0.get(ruby)?.advance().or_raise(ruby)? {
+        let step = this.0.get(ruby)?.advance();
+        if !step.or_raise(ruby)? {
             return Ok(None);
         }
         let Some(connecting) = this.0.take(ruby)? else { return Ok(None) };

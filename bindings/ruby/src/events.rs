@@ -31,7 +31,7 @@ impl Events {
 
     /// An event that has arrived, or nil.
     fn try_next(ruby: &Ruby, this: &Self) -> Result<Option<Value>, Error> {
-        let taken = this.0.get(ruby)?.try_next().or_raise(ruby)?;
-        taken.map(|event| event.give(ruby)).transpose()
+        let taken = this.0.get(ruby)?.try_next();
+        taken.or_raise(ruby)?.map(|event| event.give(ruby)).transpose()
     }
 }

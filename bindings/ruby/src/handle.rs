@@ -6,6 +6,9 @@ use std::time::Instant;
 use magnus::{Error, Ruby};
 
 /// Something of core's that lives until it is closed or collected.
+///
+/// A borrow must end before Ruby runs again, which may switch to another thread: bind the result of a
+/// step before converting it or raising its error.
 pub(crate) struct Handle<T>(RefCell<Option<T>>);
 
 impl<T> Handle<T> {

@@ -7,6 +7,7 @@
 // The macro makes a public function without a comment.
 #![allow(missing_docs)]
 
+mod address;
 mod announce;
 mod connect;
 mod convert;
@@ -15,9 +16,12 @@ mod events;
 mod gvl;
 mod handle;
 mod listen;
+mod number;
 mod open;
+mod option;
 mod record;
 mod records;
+mod sock;
 mod socket;
 mod verbs;
 

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use magnus::{Error, Integer, Ruby, TryConvert, Value};
 use subflows::Listen;
 
-use crate::convert::Remotes;
+use crate::address::Remotes;
 use crate::error::OrRaise;
+use crate::number::Number;
 use crate::socket::ruby_socket;
 
 /// Where to listen: the addresses of a name, or every local address (a port alone).
@@ -18,7 +19,7 @@ pub(crate) enum Local {
 impl TryConvert for Local {
     fn try_convert(given: Value) -> Result<Local, Error> {
         match Integer::from_value(given) {
-            Some(_) => u16::try_convert(given).map(Local::Any),
+            Some(_) => Number::try_convert(given).map(|port| Local::Any(port.0)),
             None => Remotes::try_convert(given).map(|addresses| Local::Of(addresses.0)),
         }
     }

@@ -3,15 +3,19 @@
 
 use magnus::{Error, Object, RModule, Ruby, Value, function};
 
+use crate::address::{Address, Ip, Remotes};
 use crate::announce::Announced;
 use crate::connect::Connecting;
-use crate::convert::{Address, Chosen, GivenValue, Ip, Remotes, Seconds, Sock, ToRuby};
+use crate::convert::ToRuby;
 use crate::error::OrRaise;
 use crate::events::Events;
 use crate::gvl::without_gvl;
 use crate::listen::Local;
+use crate::number::{Id, Name, Number, Seconds, Token};
 use crate::open::Opening;
+use crate::option::{Chosen, GivenValue};
 use crate::record::Give;
+use crate::sock::Sock;
 
 fn socket(ruby: &Ruby, family: i32) -> Result<Value, Error> {
     crate::socket::socket(ruby, family)
@@ -21,13 +25,13 @@ fn connect(
     ruby: &Ruby,
     address: Remotes,
     local: Option<Address>,
-    interface: Option<String>,
+    interface: Option<Name>,
     timeout: Option<Seconds>,
     control: bool,
 ) -> Result<Connecting, Error> {
     let mut options = ::subflows::Connect::new();
     options.local = local.map(|local| local.0);
-    options.interface = interface;
+    options.interface = interface.map(|interface| interface.0);
     options.timeout = timeout.map(|timeout| timeout.0);
     options.control = control;
     Connecting::begin(ruby, &address, &options)
@@ -36,13 +40,13 @@ fn connect(
 fn listen(
     ruby: &Ruby,
     address: Local,
-    interface: Option<String>,
-    backlog: u32,
+    interface: Option<Name>,
+    backlog: Number<u32>,
     only_v6: bool,
 ) -> Result<Value, Error> {
     let mut options = ::subflows::Listen::new();
-    options.interface = interface;
-    options.backlog = backlog;
+    options.interface = interface.map(|interface| interface.0);
+    options.backlog = backlog.0;
     options.only_v6 = only_v6;
     crate::listen::listen(ruby, &address, &options)
 }
@@ -67,81 +71,82 @@ fn list(ruby: &Ruby, sock: Sock) -> Result<Value, Error> {
     ::subflows::list(&sock).or_raise(ruby)?.give(ruby)
 }
 
-fn details(ruby: &Ruby, sock: Sock, id: u32) -> Result<Value, Error> {
-    ::subflows::details(&sock, id).or_raise(ruby)?.give(ruby)
+fn details(ruby: &Ruby, sock: Sock, id: Id) -> Result<Value, Error> {
+    ::subflows::details(&sock, id.0).or_raise(ruby)?.give(ruby)
 }
 
 fn open(
     ruby: &Ruby,
     sock: Sock,
     local: Option<Ip>,
-    interface: Option<String>,
+    interface: Option<Name>,
     remote: Option<Address>,
-    local_port: u16,
+    local_port: Number<u16>,
     backup: bool,
     timeout: Seconds,
     unbound: bool,
 ) -> Result<Opening, Error> {
     let mut options = ::subflows::Open::new();
     options.local = local.map(|local| local.0);
-    options.interface = interface;
+    options.interface = interface.map(|interface| interface.0);
     options.remote = remote.map(|remote| remote.0);
-    options.local_port = local_port;
+    options.local_port = local_port.0;
     options.backup = backup;
     options.timeout = timeout.0;
     options.unbound = unbound;
     Opening::begin(ruby, &sock, &options)
 }
 
-fn close(ruby: &Ruby, sock: Sock, id: u32, force: bool) -> Result<(), Error> {
+fn close(ruby: &Ruby, sock: Sock, id: Id, force: bool) -> Result<(), Error> {
     without_gvl(|| {
-        if force { ::subflows::force_close(&sock, id) } else { ::subflows::close(&sock, id) }
+        if force { ::subflows::force_close(&sock, id.0) } else { ::subflows::close(&sock, id.0) }
     })?
     .or_raise(ruby)
 }
 
-fn set_backup(ruby: &Ruby, sock: Sock, id: u32, backup: bool) -> Result<(), Error> {
-    ::subflows::set_backup(&sock, id, backup).or_raise(ruby)
+fn set_backup(ruby: &Ruby, sock: Sock, id: Id, backup: bool) -> Result<(), Error> {
+    ::subflows::set_backup(&sock, id.0, backup).or_raise(ruby)
 }
 
 fn set_option(
     ruby: &Ruby,
     sock: Sock,
-    id: u32,
+    id: Id,
     option: Chosen,
     value: GivenValue,
 ) -> Result<(), Error> {
-    without_gvl(|| ::subflows::set_option(&sock, id, option.0, value.0))?.or_raise(ruby)
+    without_gvl(|| ::subflows::set_option(&sock, id.0, option.0, value.0))?.or_raise(ruby)
 }
 
-fn get_option(ruby: &Ruby, sock: Sock, id: u32, option: Chosen) -> Result<Value, Error> {
-    without_gvl(|| ::subflows::get_option(&sock, id, option.0))?.or_raise(ruby)?.to_ruby(ruby)
+fn get_option(ruby: &Ruby, sock: Sock, id: Id, option: Chosen) -> Result<Value, Error> {
+    without_gvl(|| ::subflows::get_option(&sock, id.0, option.0))?.or_raise(ruby)?.to_ruby(ruby)
 }
 
-fn options(ruby: &Ruby, sock: Sock, id: u32) -> Result<Value, Error> {
-    without_gvl(|| ::subflows::options(&sock, id))?.or_raise(ruby)?.give(ruby)
+fn options(ruby: &Ruby, sock: Sock, id: Id) -> Result<Value, Error> {
+    without_gvl(|| ::subflows::options(&sock, id.0))?.or_raise(ruby)?.give(ruby)
 }
 
 fn set_raw_option(
     ruby: &Ruby,
     sock: Sock,
-    id: u32,
-    level: u32,
-    number: u32,
+    id: Id,
+    level: Number<u32>,
+    number: Number<u32>,
     value: GivenValue,
 ) -> Result<(), Error> {
-    without_gvl(|| ::subflows::set_raw_option(&sock, id, level, number, value.0))?.or_raise(ruby)
+    without_gvl(|| ::subflows::set_raw_option(&sock, id.0, level.0, number.0, value.0))?
+        .or_raise(ruby)
 }
 
 fn get_raw_option(
     ruby: &Ruby,
     sock: Sock,
-    id: u32,
-    level: u32,
-    number: u32,
-    length: u32,
+    id: Id,
+    level: Number<u32>,
+    number: Number<u32>,
+    length: Number<u32>,
 ) -> Result<Value, Error> {
-    without_gvl(|| ::subflows::get_raw_option(&sock, id, level, number, length))?
+    without_gvl(|| ::subflows::get_raw_option(&sock, id.0, level.0, number.0, length.0))?
         .or_raise(ruby)?
         .to_ruby(ruby)
 }
@@ -150,12 +155,12 @@ fn announce(
     ruby: &Ruby,
     sock: Sock,
     address: Ip,
-    port: Option<u16>,
-    backlog: u32,
+    port: Option<Number<u16>>,
+    backlog: Number<u32>,
 ) -> Result<Announced, Error> {
     let mut options = ::subflows::Announce::new();
-    options.port = port;
-    options.backlog = backlog;
+    options.port = port.map(|port| port.0);
+    options.backlog = backlog.0;
     ::subflows::announce(&sock, address.0, &options).or_raise(ruby).map(Announced::from)
 }
 
@@ -173,8 +178,8 @@ fn connections(ruby: &Ruby, subflows: bool) -> Result<Value, Error> {
     without_gvl(|| ::subflows::connections(&options))?.or_raise(ruby)?.give(ruby)
 }
 
-fn connection(ruby: &Ruby, token: u32) -> Result<Value, Error> {
-    ::subflows::connection(token).or_raise(ruby)?.give(ruby)
+fn connection(ruby: &Ruby, token: Token) -> Result<Value, Error> {
+    ::subflows::connection(token.0).or_raise(ruby)?.give(ruby)
 }
 
 fn capabilities(ruby: &Ruby) -> Result<Value, Error> {

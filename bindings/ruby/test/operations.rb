@@ -96,7 +96,7 @@ OPERATIONS = {
   set_raw_option: {
     positional: %i[sock id level number value],
     keywords: {},
-    sentence: "Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40 bytes.",
+    sentence: "Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 32 bytes.",
     requirements: "Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`."
   },
   get_raw_option: {

@@ -50,7 +50,7 @@ class ErrorsTest < SubflowsTest
     assert_raises(TypeError) { Subflows.status("a socket") }
     assert_raises(TypeError) { Subflows.status(nil) }
     assert_raises(ArgumentError) { Subflows.status(-1) }
-    assert_raises(RangeError) { Subflows.status(1 << 40) }
+    assert_raises(ArgumentError) { Subflows.status(1 << 40) }
     assert_raises(IOError) { Subflows.status(IO.allocate) }
     assert_raises(Subflows::Error) { Subflows.status($stdin) }
     closed = Subflows.socket
@@ -69,5 +69,62 @@ class ErrorsTest < SubflowsTest
     assert_raises(RangeError, TypeError) { Subflows.details(socket, -1) }
     assert_raises(ArgumentError) { Subflows.open(socket, remote: Addrinfo.unix("/nowhere")) }
     assert_equal 1, Subflows.list(socket).size
+  end
+
+  # What a new user passes, the error, and what its message tells to pass.
+  WRONG = {
+    # An id.
+    ->(socket, extra) { Subflows.close(socket, extra) } => [TypeError, "pass subflow.id"],
+    ->(socket, _) { Subflows.details(socket, "1") } => [TypeError, "pass subflow.id"],
+    ->(socket, _) { Subflows.set_backup(socket, nil, true) } => [TypeError, "pass subflow.id"],
+    ->(socket, _) { Subflows.close(socket, -1) } => [RangeError, "from 0 to"],
+    ->(socket, _) { Subflows.close(socket, 1 << 70) } => [RangeError, "from 0 to"],
+    # A token.
+    ->(_, _) { Subflows.connection("1f2e") } => [TypeError, "token.to_i(16)"],
+    ->(socket, _) { Subflows.connection(Subflows.status(socket)) } => [TypeError, "status(socket).token"],
+    # An address.
+    ->(_, _) { Subflows.connect("server.example:443", nil) } => [ArgumentError, 'pass "server.example", 443'],
+    ->(_, _) { Subflows.connect("[::1]:443", nil) } => [ArgumentError, 'pass "::1", 443'],
+    ->(_, _) { Subflows.listen("0.0.0.0:80", 0) } => [ArgumentError, 'pass "0.0.0.0", 80'],
+    ->(_, _) { Subflows.connect(["127.0.0.1", 80], nil) } => [TypeError, "the port after it"],
+    # The resolver takes it for port 14464.
+    ->(_, _) { Subflows.connect("127.0.0.1", 80_000) } => [RangeError, "from 0 to 65535"],
+    ->(_, _) { Subflows.listen(nil, -1) } => [RangeError, "from 0 to 65535"],
+    ->(_, _) { Subflows.connect("127.0.0.1", 80, local: "127.0.0.1") } => [TypeError, 'pass ["127.0.0.1", 0]'],
+    ->(socket, _) { Subflows.open(socket, remote: "127.0.0.1:80") } => [TypeError, 'pass ["127.0.0.1", 80]'],
+    ->(socket, _) { Subflows.open(socket, remote: "::1") } => [TypeError, 'pass ["::1", 0]'],
+    ->(socket, _) { Subflows.open(socket, remote: %w[127.0.0.1 80]) } => [TypeError, "pass an Integer"],
+    ->(socket, _) { Subflows.open(socket, local: ["127.0.0.1", 0]) } => [TypeError, "pass the host alone"],
+    ->(socket, _) { Subflows.open(socket, local: "wwan0") } => [ArgumentError, "pass one such as"],
+    # An option of a subflow.
+    ->(socket, extra) { Subflows.get_option(socket, extra.id, :frobnicate) } => [ArgumentError, "such as :mark"],
+    ->(socket, extra) { Subflows.get_option(socket, extra.id, nil) } => [ArgumentError, "such as :mark"],
+    ->(socket, extra) { Subflows.get_option(socket, extra, :mark) } => [TypeError, "pass subflow.id"],
+    ->(socket, extra) { Subflows.get_raw_option(socket, extra.id, -1, 36, 4) } => [RangeError, "from 0 to"],
+    ->(socket, extra) { Subflows.get_raw_option(socket, extra.id, 1, 36, "4") } => [TypeError, "pass an Integer"],
+    # Other options.
+    ->(socket, _) { Subflows.open(socket, interface: 2) } => [TypeError, 'such as "wwan0"'],
+    ->(socket, _) { Subflows.open(socket, local_port: 70_000) } => [RangeError, "from 0 to 65535"],
+    ->(socket, _) { Subflows.open(socket, timeout: "5") } => [TypeError, "pass a number of seconds"],
+    ->(socket, _) { Subflows.open(socket, timeout: -1) } => [ArgumentError, "pass seconds"],
+    ->(_, _) { Subflows.socket(:UNIX) } => [ArgumentError, "pass :INET"],
+    ->(_, _) { Subflows.socket(:NONE) } => [ArgumentError, "pass :INET"],
+    # A socket.
+    ->(_, _) { Subflows.list(nil) } => [TypeError, "pass a socket"],
+    ->(_, _) { Subflows.list(-1) } => [ArgumentError, "pass a socket"],
+    ->(_, _) { Subflows.list(Object.new) } => [TypeError, "pass a socket"],
+    # A record.
+    ->(_, extra) { Marshal.dump(extra) } => [TypeError, "dump its to_h"]
+  }.freeze
+
+  def test_a_wrong_argument_says_what_to_pass
+    socket = pair.client
+    extra = Subflows.open(socket, local: "127.0.0.2")
+    WRONG.each do |call, (kind, remedy)|
+      error = assert_raises(kind, remedy) { call.call(socket, extra) }
+      assert_includes error.message, remedy
+    end
+    assert_equal 2, Subflows.list(socket).size
+    assert_equal extra.to_h.inspect, Marshal.load(Marshal.dump(extra.to_h)).inspect
   end
 end

@@ -11,7 +11,8 @@ class ReadmeTest < SubflowsTest
     server = later(Subflows.listen("127.0.0.1", 0))
     answering = Thread.new { later(server.accept).tap { |client| client.write("x") } }
     programs = README.scan(/^```ruby\n(.*?)^```/m).flatten
-    assert_equal 2, programs.size
+    assert_equal 3, programs.size
+    http = programs.pop
     shown = programs.join
     shown.sub!('"server.example", 443', "\"127.0.0.1\", #{server.local_address.ip_port}")
     shown.sub!('"wwan0"', '"lo"')
@@ -19,5 +20,20 @@ class ReadmeTest < SubflowsTest
     out, = capture_io { eval(shown, binding, "README.md") } # rubocop:disable Security/Eval
     assert_match(/^127\.0\.0\.1:\d+: \d+ us$/, out)
     answering.join
+    assert_equal "2\n", with_http(http, server)
+  end
+
+  # The program for Net::HTTP, with a server that sends a short answer.
+  def with_http(shown, server)
+    answering = Thread.new do
+      later(server.accept).tap do |client|
+        client.gets("\r\n\r\n")
+        client.write("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+      end
+    end
+    shown = shown.sub('"server.example", 443', "\"127.0.0.1\", #{server.local_address.ip_port}")
+    out, = capture_io { eval(shown.sub('"wwan0"', '"lo"'), binding, "README.md") } # rubocop:disable Security/Eval
+    answering.join
+    out
   end
 end

@@ -16,6 +16,7 @@ class RecordsTest < SubflowsTest
     records = [
       Subflows.status(connection.client), Subflows.info(connection.client), subflow,
       Subflows.details(connection.client, 1), Subflows.addresses(connection.client).first,
+      Subflows.options(connection.client, 1),
       events.next(5), Subflows.connections(subflows: true).first, Subflows.capabilities.first
     ]
     assert_equal RECORDS.to_set, records.to_set(&:class)
@@ -90,5 +91,11 @@ class RecordsTest < SubflowsTest
     end.take
     assert_equal [connection.client.local_address.ip_port, :established], told.first(2)
     assert_equal :mptcp, told.last
+  end
+
+  def test_a_copy_of_a_record_is_the_record
+    status = Subflows.status(pair.client)
+    assert_same status, status.dup
+    assert_same status, status.clone
   end
 end

@@ -3,6 +3,7 @@
 require "io/nonblock"
 require "ipaddr"
 require_relative "helper"
+require "net/protocol"
 
 # Without these, the sockets of the library would not be Ruby's own, or it would reject Ruby's.
 class SocketsTest < SubflowsTest
@@ -157,5 +158,18 @@ class SocketsTest < SubflowsTest
       pair
       assert_equal :listener_created, events.next(5).kind
     end
+  end
+
+  Leads = Struct.new(:socket)
+
+  def test_what_leads_to_a_socket_is_taken
+    client = pair.client
+    buffered = Net::BufferedIO.new(client)
+    [client, client.fileno, buffered, Leads.new(client), Leads.new(buffered)].each do |given|
+      assert_equal([1], Subflows.list(given).map(&:id))
+    end
+    endless = Leads.new
+    endless.socket = endless
+    assert_raises(TypeError) { Subflows.list(endless) }
   end
 end

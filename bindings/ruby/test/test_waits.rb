@@ -112,7 +112,7 @@ class WaitsTest < SubflowsTest
     before = seen.last
     seen.clear
     assert_raises(Subflows::TimedOutError) do
-      Subflows.open(connection.client, remote: nobody, timeout: 0.3)
+      Subflows.open(connection.client, remote: nobody, timeout: 1)
     end
     over = true
     watching.join
@@ -150,6 +150,42 @@ class WaitsTest < SubflowsTest
     error = ended(-> { events.next }) { events.close }
     assert_instance_of IOError, error
     assert_raises(IOError) { events.try_next }
+  end
+
+  # The wait is on a duplicate, which must not keep the connection open.
+  def test_a_socket_that_another_thread_closes_ends_an_open
+    connection = pair
+    nobody = silence
+    error = ended(-> { Subflows.open(connection.client, remote: nobody, timeout: 60) }) do
+      connection.client.close
+    end
+    assert_instance_of Subflows::ClosedError, error
+    assert connection.server.wait_readable(10)
+    assert_nil connection.server.read_nonblock(1, exception: false)
+  end
+
+  # Converting a result runs Ruby, which may switch to another thread.
+  def test_a_handle_is_asked_by_many_threads
+    connection = pair
+    announced = later(Subflows.announce(connection.client, "127.0.0.5", port: 0))
+    events = later(Subflows.events(connection.client))
+    opening = later(Subflows::Opening.new(connection.client, remote: silence, timeout: 60))
+    threads = Array.new(4) do
+      Thread.new do
+        200.times do
+          assert_equal "127.0.0.5", announced.address.ip_address
+          assert_operator announced.fileno + events.fileno + opening.fileno, :>, 0
+          assert_equal 0, announced.turn_away
+          assert_nil events.try_next
+          assert_nil opening.advance
+          Thread.pass
+        end
+      end
+    end
+    threads.each(&:join)
+    threads = Array.new(2) { Thread.new { assert_raises(IOError) { loop { announced.address } } } }
+    announced.close
+    threads.each(&:join)
   end
 
   def test_the_child_of_a_process_that_waits_uses_the_connection_too

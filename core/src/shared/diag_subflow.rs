@@ -77,7 +77,12 @@ fn search(
             }
         })
     })?;
-    found.ok_or_else(|| NetlinkError::new(libc::ENOENT).into())
+    match found {
+        // Asked again alone, it may turn out to have ended.
+        Some(Found::Other { head, .. }) => find_on(head.interface),
+        Some(subflow) => Ok(subflow),
+        None => Err(NetlinkError::new(libc::ENOENT).into()),
+    }
 }
 
 /// Finds the subflow with these ends that is bound to that interface, or to none if it is 0.

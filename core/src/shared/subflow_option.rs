@@ -161,6 +161,7 @@ impl std::fmt::Display for OptionValue {
 impl Typed for OptionValue {
     const TYPE: Type = Type::OptionValue;
 }
+
 /// What an option takes.
 #[derive(Clone, Copy)]
 enum Kind {

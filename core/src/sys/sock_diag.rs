@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
 use super::mptcp::RawInfo;
+use super::mptcp::is_live;
 use super::netlink::{
     Attributes, Message, Netlink, NetlinkError, Received, number, u16_at, u32_at,
 };
@@ -157,6 +158,14 @@ impl SockDiag {
             interface,
             ..Request::tcp(family(local))
         };
+        match self.look_up(&request)? {
+            // The kernel reads the state first. A subflow that ends in between looks like plain TCP.
+            Found::Other { head, has_ulp: false } if is_live(head.state) => self.look_up(&request),
+            found => Ok(found),
+        }
+    }
+
+    fn look_up(&mut self, request: &Request) -> Result<Found, NetlinkError> {
         let mut found = None;
         let answer =
             self.netlink.request(request.message(diag::SOCK_DIAG_BY_FAMILY, 0), |received| {

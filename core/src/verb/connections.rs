@@ -113,7 +113,7 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
             connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
         let ends: HashSet<_> =
             connections.iter().map(|found| (found.local, found.remote)).collect();
-        let (mut is_shown, mut is_hidden) = (false, false);
+        let (mut is_shown, mut hidden) = (false, None);
         diag.tcp_sockets(|found| match found {
             Found::Subflow(entry) => {
                 is_shown = true;
@@ -123,12 +123,22 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
             }
             // A live socket with the ends of a connection is its initial subflow.
             Found::Other { ref head, .. } => {
-                is_hidden |=
-                    diag_subflow::is_hidden(&found) && ends.contains(&(head.local, head.remote));
+                if diag_subflow::is_hidden(&found) && ends.contains(&(head.local, head.remote)) {
+                    hidden = Some(head.clone());
+                }
             }
         })?;
-        if is_hidden && !is_shown {
-            return Err(NetlinkError::new(HIDDEN));
+        if let Some(head) = hidden.filter(|_| !is_shown) {
+            // Asked again alone, it may turn out to have ended.
+            let found = diag.tcp_socket(
+                head.local,
+                head.remote,
+                head.interface,
+                diag_subflow::Depth::Shallow,
+            );
+            if found.is_ok_and(|found| diag_subflow::is_hidden(&found)) {
+                return Err(NetlinkError::new(HIDDEN));
+            }
         }
         let owners = owners()?;
         let mut carriers = HashMap::<u32, bool>::new();

@@ -65,7 +65,8 @@ operation! {
     /// no privilege, and the mark requires `CAP_NET_ADMIN` only. The others are read as `set_option` sets them.
     ///
     /// # Errors
-    /// As `set_option`.
+    /// As `set_option`: `InvalidArgument`, `NotPermitted`, `Unsupported`, `NoSuchSubflow`, `Closed`, `NotMptcp`,
+    /// `OtherNamespace`, `TimedOut` and `Busy`.
     ///
     /// ```
     /// use subflows::{Connect, Listen, OptionValue, SubflowOption};
@@ -115,12 +116,13 @@ operation! {
 }
 
 operation! {
-    /// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 40 bytes.
+    /// Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to 32 bytes.
     ///
     /// The kernel lets BPF programs set only some options.
     ///
     /// # Errors
-    /// As `set_option`.
+    /// As `set_option`: `InvalidArgument`, `NotPermitted`, `Unsupported`, `NoSuchSubflow`, `Closed`, `NotMptcp`,
+    /// `OtherNamespace`, `TimedOut` and `Busy`.
     ///
     /// ```no_run
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;
@@ -149,10 +151,11 @@ operation! {
 operation! {
     /// Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
     ///
-    /// The length is exactly that of the option, 1 to 40 bytes.
+    /// The length is exactly that of the option, 1 to 32 bytes.
     ///
     /// # Errors
-    /// As `set_option`.
+    /// As `set_option`: `InvalidArgument`, `NotPermitted`, `Unsupported`, `NoSuchSubflow`, `Closed`, `NotMptcp`,
+    /// `OtherNamespace`, `TimedOut` and `Busy`.
     ///
     /// ```no_run
     /// # let stream = std::net::TcpStream::connect("server.example:443")?;

@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use subflows::{Capability, Connect, Error, ErrorKind, Listen};
-use subflows_lab::{Namespace, Net, is_before, path_manager_setting};
+use subflows_lab::{Namespace, Net, is_before, path_manager_setting, wait_until};
 
 /// The loopback address of each family.
 pub const LOOPBACK: [IpAddr; 2] =
@@ -83,6 +83,15 @@ pub fn controlled(net: &Net, to: IpAddr) -> Pair {
     let pair = connect(net, to, &Connect::new().control(true));
     pair.make_ready();
     pair
+}
+
+/// Closes a listener, and waits until nothing listens at its port. A child that another test starts has a
+/// copy of the listener until it becomes another program.
+pub fn close_listener(namespace: &Namespace, listener: TcpListener) {
+    let port = format!(":{}", listener.local_addr().unwrap().port());
+    drop(listener);
+    let listening = || namespace.output("ss", &["-Hltn", "sport", "=", &port]).unwrap();
+    wait_until(SOON, "the listener to be gone", || listening().is_empty());
 }
 
 pub fn connect_between(

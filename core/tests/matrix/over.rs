@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use subflows::{Connect, Family, Listen, Open, PathManager, State};
 use subflows_lab::{Namespace, Net, has_sysctl, skip, skip_unless_ready, wait_until};
 
-use crate::common::{self, Pair, SOON, judge, open_handed, raw, userspace};
+use crate::common::{self, Pair, SOON, close_listener, judge, open_handed, raw, userspace};
 use crate::{Cell, Column, LOOPBACK};
 
 /// How a connection ends.
@@ -142,7 +142,10 @@ fn reuse(net: &Net, sock: OwnedFd, to: IpAddr, what: &str) {
 
 /// A port without a listener.
 fn nobody(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
-    namespace.run(|| std::net::TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap())
+    let listener = namespace.run(|| std::net::TcpListener::bind((ip, 0)).unwrap());
+    let address = listener.local_addr().unwrap();
+    close_listener(namespace, listener);
+    address
 }
 
 #[test]

@@ -7,7 +7,7 @@ use subflows::SubflowOption;
 use subflows_lab::{Direction, Net, WireOptions, wait_until};
 
 use super::common::{SOON, open_handed, ways};
-use super::{can_set, open, set};
+use super::{can_set, initial, open, set};
 
 fn wires() -> Net {
     let near = WireOptions {
@@ -40,6 +40,7 @@ fn the_maximum_pacing_rate_of_one_path_shows_on_its_wire() {
     /// Bytes per second, of segments without their headers.
     const RATE: u64 = 1_000_000;
     let net = wires();
+    let _inside = net.client.enter().unwrap();
     for pair in ways::controlled(&net) {
         let second = open(&net, &pair, 1);
         let id = second.id;
@@ -47,7 +48,7 @@ fn the_maximum_pacing_rate_of_one_path_shows_on_its_wire() {
         let drained = drain(&pair.server);
         let backups = |first: bool, second: bool| {
             net.client.run(|| {
-                subflows::set_backup(&pair.client, 1, first).unwrap();
+                subflows::set_backup(&pair.client, initial(&pair.client), first).unwrap();
                 subflows::set_backup(&pair.client, id, second).unwrap();
             });
         };
@@ -89,6 +90,7 @@ fn the_user_timeout_of_one_path_ends_that_path_only() {
     }
     for way in 0..3 {
         let net = wires();
+        let _inside = net.client.enter().unwrap();
         let pair = ways::controlled(&net).remove(way);
         let second = open(&net, &pair, 1);
         set(&net, &pair, second.id, SubflowOption::UserTimeout, 700);
@@ -113,6 +115,7 @@ fn two_congestion_controls_on_two_paths_both_carry() {
         return;
     }
     let net = wires();
+    let _inside = net.client.enter().unwrap();
     let available = net.client.sysctl("net.ipv4.tcp_available_congestion_control").unwrap();
     let other = match available.split(' ').any(|name| name == "bbr") {
         true => "bbr",

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use subflows::{Connect, ErrorKind, Listen, Open, OptionValue, SubflowOption};
 use subflows_lab::{Namespace, Net, skip, wait_until};
 
-use super::can_set;
 use super::common::{SOON, connect, open_handed, ways};
+use super::{can_set, initial};
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -35,16 +35,19 @@ fn an_equal_tuple_in_another_namespace_is_left_alone() {
         })
         .collect();
     namespaces[0].run(|| {
-        subflows::set_option(&ends[0].1, 1, SubflowOption::Mark, 5).unwrap();
+        subflows::set_option(&ends[0].1, initial(&ends[0].1), SubflowOption::Mark, 5).unwrap();
     });
     let mark = |index: usize| {
-        namespaces[index].run(|| subflows::get_option(&ends[index].1, 1, SubflowOption::Mark))
+        namespaces[index].run(|| {
+            subflows::get_option(&ends[index].1, initial(&ends[index].1), SubflowOption::Mark)
+        })
     };
     assert_eq!(mark(0).unwrap(), OptionValue::Number(5));
     assert_eq!(mark(1).unwrap(), OptionValue::Number(0));
+    let id = namespaces[1].run(|| initial(&ends[1].1));
     // From another namespace than the socket's: nothing is found there, and nothing is changed.
     let elsewhere = [&namespaces[0], &Namespace::new().unwrap()].map(|namespace| {
-        namespace.run(|| subflows::set_option(&ends[1].1, 1, SubflowOption::Mark, 6))
+        namespace.run(|| subflows::set_option(&ends[1].1, id, SubflowOption::Mark, 6))
     });
     for set in elsewhere {
         assert_eq!(set.unwrap_err().kind(), ErrorKind::OtherNamespace);
@@ -61,11 +64,12 @@ fn a_thread_that_has_moved_sets_nothing_in_its_new_namespace() {
     let here = Namespace::current().unwrap();
     let listener = subflows::listen((HOME, 0), &Listen::new()).unwrap();
     let client = subflows::connect(listener.local_addr().unwrap(), &Connect::new()).unwrap();
-    subflows::set_option(&client, 1, SubflowOption::Mark, 3).unwrap();
-    let elsewhere = Namespace::new().unwrap();
-    let set = elsewhere.run(|| subflows::set_option(&client, 1, SubflowOption::Mark, 4));
+    subflows::set_option(&client, initial(&client), SubflowOption::Mark, 3).unwrap();
+    let (elsewhere, id) = (Namespace::new().unwrap(), initial(&client));
+    let set = elsewhere.run(|| subflows::set_option(&client, id, SubflowOption::Mark, 4));
     assert_eq!(set.unwrap_err().kind(), ErrorKind::OtherNamespace);
-    let mark = here.run(|| subflows::get_option(&client, 1, SubflowOption::Mark)).unwrap();
+    let mark =
+        here.run(|| subflows::get_option(&client, initial(&client), SubflowOption::Mark)).unwrap();
     assert_eq!(mark, OptionValue::Number(3));
 }
 
@@ -201,8 +205,9 @@ fn a_neighbour_that_keeps_its_socket_locked_does_not_break_the_deadline() {
     });
     let set = |mark: u32| {
         let start = Instant::now();
-        let set =
-            net.client.run(|| subflows::set_option(&pair.client, 1, SubflowOption::Mark, mark));
+        let set = net.client.run(|| {
+            subflows::set_option(&pair.client, initial(&pair.client), SubflowOption::Mark, mark)
+        });
         (set, start.elapsed())
     };
     set(1).0.unwrap();
@@ -228,7 +233,9 @@ fn a_neighbour_that_keeps_its_socket_locked_does_not_break_the_deadline() {
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
     assert!(took > Duration::from_secs(4) && took < Duration::from_secs(6), "{took:?}");
     // The abandoned walk has changed nothing.
-    let mark = net.client.run(|| subflows::get_option(&pair.client, 1, SubflowOption::Mark));
+    let mark = net
+        .client
+        .run(|| subflows::get_option(&pair.client, initial(&pair.client), SubflowOption::Mark));
     assert_eq!(mark.unwrap(), OptionValue::Number(1));
     set(3).0.unwrap();
     wait_until(SOON, "the abandoned child to be waited for", || {

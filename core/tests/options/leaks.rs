@@ -47,10 +47,11 @@ fn helper_that_sets_and_gets() {
     let pair = connect_between(&here, &here, "127.0.0.1".parse().unwrap(), &Connect::new());
     pair.make_ready();
     let sock = &pair.client;
+    let id = super::initial(sock);
     let call = |number: u32| match number % 4 {
-        0 => subflows::set_option(sock, 1, SubflowOption::Mark, number).unwrap(),
-        1 => drop(subflows::get_option(sock, 1, SubflowOption::UserTimeout).unwrap()),
-        2 => drop(subflows::options(sock, 1).unwrap()),
+        0 => subflows::set_option(sock, id, SubflowOption::Mark, number).unwrap(),
+        1 => drop(subflows::get_option(sock, id, SubflowOption::UserTimeout).unwrap()),
+        2 => drop(subflows::options(sock, id).unwrap()),
         _ => {
             let error = subflows::get_option(sock, 9, SubflowOption::UserTimeout).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NoSuchSubflow);

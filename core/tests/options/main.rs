@@ -30,6 +30,11 @@ fn can_set() -> bool {
     found.is_available
 }
 
+/// The id of the initial subflow, which is 1 on Linux 6.5 and newer.
+fn initial(sock: &std::net::TcpStream) -> u32 {
+    subflows::list(sock).unwrap()[0].id
+}
+
 /// Opens a subflow from that path.
 fn open(net: &Net, pair: &Pair, path: usize) -> Subflow {
     let options = Open::new().local(net.paths[path].client_ip(peer(pair).ip()));

@@ -91,6 +91,11 @@ impl Abi {
         self.symbols.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Every constant with its number.
+    pub(super) fn constants(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.constants.iter().map(|(name, number)| (name.as_str(), *number))
+    }
+
     /// Adds the members of a struct that are not in the list yet, and checks that the others are
     /// unchanged.
     pub(super) fn extend(&mut self, described: &Described) -> Result<()> {
@@ -103,7 +108,7 @@ impl Abi {
         let mut wanted: Vec<(&str, CType, bool)> = described
             .members
             .iter()
-            .map(|m| (m.name.as_str(), m.ty, m.is_optional && described.kind == Kind::Record))
+            .map(|m| (m.name.as_str(), m.ty, m.is_optional && described.kind != Kind::Options))
             .collect();
         if described.kind != Kind::Options {
             wanted.insert(0, ("present", CType::U64, false));

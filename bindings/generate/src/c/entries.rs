@@ -1,5 +1,5 @@
 //! The functions that the library exports, each with its manual page: those of `bindings/c/src`,
-//! where a file is a page, and those of `converted.rs`.
+//! where a file is a page, and the generated ones.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,14 @@ use anyhow::{Context, Result};
 use super::abi::Abi;
 
 const FOLDER: &str = "bindings/c/src";
+/// The files that are outputs.
+const GENERATED: [&str; 2] = ["converted", "reporting"];
 
 /// An exported function.
 pub(super) struct Entry {
     pub(super) name: String,
+    /// Its file, without the ending.
+    pub(super) module: String,
     /// Its page, without the prefix.
     pub(super) page: String,
     /// Its comment and its code.
@@ -35,15 +39,15 @@ impl Entries {
             let path = file?.path();
             let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
             let page = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            if text.contains("#[unsafe(no_mangle)]") && page != "converted" {
-                entries.add(&text, |_| page.clone());
+            if text.contains("#[unsafe(no_mangle)]") && !GENERATED.contains(&&*page) {
+                entries.add(&text, &page, |_| page.clone());
             }
         }
         Ok(entries)
     }
 
     /// Adds the functions of a file.
-    pub(super) fn add(&mut self, text: &str, page: impl Fn(&str) -> String) {
+    pub(super) fn add(&mut self, text: &str, module: &str, page: impl Fn(&str) -> String) {
         for item in text.split_inclusive("\n}\n") {
             let Some((before, function)) = item.split_once("#[unsafe(no_mangle)]") else {
                 self.rest += item;
@@ -57,6 +61,7 @@ impl Entries {
             self.rest += rest;
             let page = page(&name);
             self.list.push(Entry {
+                module: module.to_owned(),
                 page,
                 name,
                 text: format!("{comment}#[unsafe(no_mangle)]{function}"),

@@ -15,6 +15,13 @@
  * nothing, and leaves the connection moving data. subflows_last_error() reports the details. errno
  * is not set. The comments below name errors without the minus sign.
  *
+ * Each function that can fail has a second form, whose name ends in `_e`. subflows_open_e() does what
+ * subflows_open() does, and copies a failure to struct subflows_failure, which its last two
+ * arguments are: a pointer, which may be NULL, and a size. It sets that struct to zero if the call
+ * succeeds. Use this form if a program cannot call subflows_last_error() from the thread in which
+ * the call failed: Node's asynchronous calls and Go's goroutines move between threads.
+ * subflows_ffi.h declares the same without a preprocessor, for foreign function interfaces.
+ *
  * The size of each struct is an argument, so that old programs run with newer libraries, and new
  * programs with older ones. The library fills the members that both know, and sets those that it
  * does not know to zero. It rejects an option that it does not know, unless that is zero. Start
@@ -30,8 +37,8 @@
  * After a fork, the child may call every function, but it may only close the handles of its parent.
  * The library starts no threads and handles no signals.
  *
- * A thread may be cancelled (pthread_cancel). Only subflows_events_next() is a cancellation point.
- * Any other function finishes its work, which takes at most its timeout, and the thread is
+ * A thread may be cancelled (pthread_cancel). Only subflows_events_next() and its second form are
+ * cancellation points. Any other function finishes its work, which takes at most its timeout, and the thread is
  * cancelled at its next cancellation point. To end the wait of subflows_open() or
  * subflows_connect() earlier, use subflows_opening_begin() or subflows_connecting_begin(), and
  * poll.

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use roff::{Inline, Roff, bold, italic, roman};
 
 use super::entries::Entry;
+use super::reporting;
 use crate::output::Output;
 
 const SHARE: &str = "bindings/c/share/man";
 const OVERVIEW: &str = include_str!("overview.txt");
+const SECOND_FORMS: &str = include_str!("second_forms.txt");
 
 /// A function or a struct of the header, with its comment.
 struct Item {
@@ -53,7 +55,11 @@ pub(super) fn pages(entries: &[Entry], header: &str) -> Vec<Output> {
             let link = format!(".so man3/{group}.3\n");
             outputs.push(Output::new(format!("{SHARE}/man3/{name}.3"), link));
         }
-        outputs.push(page(3, &group, manual(&group, &functions, &items)));
+        let roff = match name.as_str() {
+            reporting::PAGE => second_forms(&group, &functions, &items),
+            _ => manual(&group, &functions, &items),
+        };
+        outputs.push(page(3, &group, roff));
     }
     outputs
 }
@@ -130,25 +136,13 @@ fn manual(group: &str, functions: &[&Item], items: &[Item]) -> Roff {
     let what = what.trim_end_matches('.');
     roff.text([roman(format!("{} - {}", names.join(", "), lowercase_first(what)))]);
     heading(&mut roff, "SYNOPSIS");
-    roff.control("nf", []).text([bold("#include <subflows.h>")]).text([roman("")]);
-    for function in functions {
-        for line in &function.declaration {
-            roff.text([bold(line.as_str())]);
-        }
-        roff.text([roman("")]);
-    }
-    roff.control("fi", []).text([italic("cc `pkg-config --cflags --libs subflows`")]);
+    declarations(&mut roff, functions);
     heading(&mut roff, "DESCRIPTION");
     for function in functions {
         roff.control("SS", [format!("{}()", function.function().unwrap_or_default()).as_str()]);
         body(&mut roff, &function.comment);
     }
-    for ty in types(functions, items) {
-        let name = ty.declaration[0].trim_end_matches(" {");
-        heading(&mut roff, &name.to_uppercase());
-        body(&mut roff, &ty.comment);
-        members(&mut roff, ty);
-    }
+    types(functions, items).into_iter().for_each(|ty| describe(&mut roff, ty));
     heading(&mut roff, "RETURN VALUE");
     roff.text([roman(
         "Functions that can fail return 0 or a positive number on success, and a negative number \
@@ -157,6 +151,43 @@ fn manual(group: &str, functions: &[&Item], items: &[Item]) -> Roff {
     heading(&mut roff, "SEE ALSO");
     roff.text([bold("subflows"), roman("(3), "), bold("subflows"), roman("(7)")]);
     roff
+}
+
+/// The page of the functions whose names end in `_e`, which differ only in their names.
+fn second_forms(group: &str, functions: &[&Item], items: &[Item]) -> Roff {
+    let mut roff = titled(group, "3");
+    heading(&mut roff, "NAME");
+    roff.text([roman(format!("{group} - calls that copy a failure to their caller"))]);
+    heading(&mut roff, "SYNOPSIS");
+    declarations(&mut roff, functions);
+    heading(&mut roff, "DESCRIPTION");
+    let text = SECOND_FORMS.split("\n\n").map(|text| text.replace('\n', " ").trim().to_owned());
+    body(&mut roff, &text.collect::<Vec<_>>());
+    // The other types are on the pages of the first forms.
+    let failure = items.iter().find(|item| item.declaration[0] == "struct subflows_failure {");
+    failure.into_iter().for_each(|ty| describe(&mut roff, ty));
+    heading(&mut roff, "SEE ALSO");
+    roff.text([bold("subflows_error"), roman("(3), "), bold("subflows"), roman("(3)")]);
+    roff
+}
+
+/// The synopsis.
+fn declarations(roff: &mut Roff, functions: &[&Item]) {
+    roff.control("nf", []).text([bold("#include <subflows.h>")]).text([roman("")]);
+    for function in functions {
+        for line in &function.declaration {
+            roff.text([bold(line.as_str())]);
+        }
+        roff.text([roman("")]);
+    }
+    roff.control("fi", []).text([italic("cc `pkg-config --cflags --libs subflows`")]);
+}
+
+/// A struct or an enumeration.
+fn describe(roff: &mut Roff, ty: &Item) {
+    heading(roff, &ty.declaration[0].trim_end_matches(" {").to_uppercase());
+    body(roff, &ty.comment);
+    members(roff, ty);
 }
 
 fn lowercase_first(text: &str) -> String {
@@ -234,12 +265,15 @@ fn library(items: &[Item]) -> Roff {
         .collect();
     body(&mut roff, &head);
     heading(&mut roff, "FUNCTIONS");
-    let functions: BTreeMap<_, _> =
-        items.iter().filter_map(|item| Some((item.function()?, item))).collect();
+    let functions = items.iter().filter_map(|item| Some((item.function()?, item)));
+    let is_first_form = |(name, _): &(&str, &Item)| !name.ends_with(reporting::SUFFIX);
+    let functions: BTreeMap<_, _> = functions.filter(is_first_form).collect();
     for (name, item) in functions {
         roff.control("TP", []).text([bold(name), roman("(3)")]);
         roff.text(inline(&item.first_sentence()));
     }
+    roff.control("TP", []).text([bold("subflows_failure"), roman("(3)")]);
+    roff.text([roman("The second form of each function that can fail.")]);
     heading(&mut roff, "SEE ALSO");
     roff.text([bold("subflows"), roman("(1), "), bold("subflows"), roman("(7)")]);
     roff

@@ -23,6 +23,12 @@ pub(super) enum CType {
     Name,
     /// `const char *`.
     Text,
+    /// 32 characters, the last a zero.
+    CopiedWord,
+    /// 256 characters, the last a zero.
+    CopiedLine,
+    /// 1024 characters, the last a zero.
+    CopiedText,
     /// `const struct sockaddr *`.
     AddressPointer,
     /// `socklen_t`.
@@ -52,6 +58,9 @@ impl CType {
             CType::Address => shape("sockaddr_storage", "sockaddr_storage", 128, 8),
             CType::Name => shape("char[16]", "[c_char; 16]", 16, 1),
             CType::Text => shape("char*", "*const c_char", 8, 8),
+            CType::CopiedWord => shape("char[32]", "[c_char; 32]", 32, 1),
+            CType::CopiedLine => shape("char[256]", "[c_char; 256]", 256, 1),
+            CType::CopiedText => shape("char[1024]", "[c_char; 1024]", 1024, 1),
             CType::AddressPointer => shape("sockaddr*", "*const sockaddr", 8, 8),
             CType::Length => shape("socklen_t", "socklen_t", 4, 4),
         }
@@ -101,7 +110,7 @@ pub(super) struct Described {
 pub(super) enum Kind {
     Record,
     Options,
-    /// The struct of `subflows_last_error`, which is not in core's tables.
+    /// Describes an error, which core's tables do not list.
     Error,
 }
 
@@ -121,18 +130,11 @@ pub(super) fn all() -> Vec<Described> {
         members: table.fields.iter().zip(signature::options(table)).flat_map(option).collect(),
         kind: Kind::Options,
     });
-    records.chain(options).chain([error()]).collect()
+    records.chain(options).chain([error(), failure()]).collect()
 }
 
 /// The details of a failure, which other languages report by an exception.
 fn error() -> Described {
-    let member = |(name, ty, doc): (&str, CType, &str)| Member {
-        name: name.to_owned(),
-        ty,
-        doc: doc.to_owned(),
-        source: name.to_owned(),
-        is_optional: false,
-    };
     let members = [
         ("operation", CType::Text, "The call that failed, without its prefix: \"open\"."),
         ("message", CType::Text, "What happened and why, in one sentence."),
@@ -155,9 +157,54 @@ fn error() -> Described {
         doc: "What failed last in this thread. The texts stay valid until the next failure in it."
             .to_owned(),
         source: "Error",
-        members: members.map(member).to_vec(),
+        members: members.map(|(name, ty, doc)| of_error(name, ty, doc, false)).to_vec(),
         kind: Kind::Error,
     }
+}
+
+/// The same, with copies of the texts.
+fn failure() -> Described {
+    let members = [
+        (
+            "kind",
+            CType::Number,
+            "The kind of error: a value of enum subflows_error_kind, positive. 0 if the call \
+             succeeded.",
+            false,
+        ),
+        ("number", CType::Number, "The kernel's error number, as in errno.", true),
+        (
+            "operation",
+            CType::CopiedWord,
+            "The call that failed, without its prefix: \"open\".",
+            false,
+        ),
+        ("message", CType::CopiedText, "What happened and why, in one sentence.", false),
+        ("remedy", CType::CopiedText, "What to do about it, in one sentence.", false),
+        ("detail", CType::CopiedText, "What exactly was wrong.", true),
+        (
+            "kernel_text",
+            CType::CopiedLine,
+            "The kernel's text, which may change in any version.",
+            true,
+        ),
+    ];
+    Described {
+        name: "subflows_failure".to_owned(),
+        doc: "A failure, as the functions whose names end in `_e` report it: copies of the texts that \
+              subflows_last_error() points to, which do not depend on the thread. Each text ends \
+              with a zero. A longer text is cut, but never inside a character of UTF-8."
+            .to_owned(),
+        source: "Error",
+        members: members
+            .map(|(name, ty, doc, is_optional)| of_error(name, ty, doc, is_optional))
+            .to_vec(),
+        kind: Kind::Error,
+    }
+}
+
+fn of_error(name: &str, ty: CType, doc: &str, is_optional: bool) -> Member {
+    Member { name: name.to_owned(), ty, doc: doc.to_owned(), source: name.to_owned(), is_optional }
 }
 
 /// The members of a record. A record inside it is flattened, with its name before each field. A

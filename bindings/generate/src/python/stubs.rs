@@ -27,7 +27,17 @@ from ._enums import EventKind, PathManager, State, SubflowOption, SubflowState
 class _HasFileno(Protocol):
     def fileno(self) -> int: ...
 
-_SocketLike = Union[int, _HasFileno]
+class _HasExtraInfo(Protocol):
+    def get_extra_info(self, name: str, /) -> Any: ...
+
+class _HasRaw(Protocol):
+    raw: Any
+
+class _HasTransport(Protocol):
+    @property
+    def transport(self) -> Any: ...
+
+_SocketLike = Union[int, _HasFileno, _HasExtraInfo, _HasRaw, _HasTransport]
 _Address = Union[tuple[str, int], tuple[str, int, int, int]]
 _LocalAddress = Union[_Address, tuple[None, int]]
 _IpLike = Union[str, ipaddress.IPv4Address, ipaddress.IPv6Address]

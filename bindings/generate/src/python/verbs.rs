@@ -9,7 +9,7 @@ use subflows::table::Operation;
 
 use super::docstrings::Docstrings;
 use super::stubs::default;
-use crate::rust::{self, formatted};
+use crate::rust::{self, Types, formatted};
 use crate::signature::{self, Given, Keyword, Scalar, Taken};
 use crate::waits::{self, WAITS};
 
@@ -19,15 +19,16 @@ const HEAD: &str = "\
 
 use pyo3::prelude::*;
 
-use crate::convert::{
-    Address, Chosen, GivenValue, Ip, Parts, Remotes, Sock, ToPy, seconds,
-};
+use crate::address::{Address, Ip, Parts, Remotes};
+use crate::convert::{Sock, ToPy, seconds};
 use crate::error::OrRaise;
+use crate::number::{self, Id, Name, Token};
+use crate::option::{Chosen, GivenValue};
 use crate::records;
 ";
 
-/// The type of a duration.
-const SECONDS: &str = "f64";
+/// Numbers are compared with their range later: the error names the parameter.
+const TYPES: Types = Types { number: |_| "i64".to_owned(), duration: "f64" };
 
 /// The whole file.
 pub(super) fn rust(root: &Path) -> Result<String> {
@@ -59,10 +60,13 @@ pub(super) fn rust(root: &Path) -> Result<String> {
 struct Parameter {
     declared: String,
     shown: String,
+    /// What is done first: the interpreter's lock may be released where the value is used.
+    check: String,
     value: String,
 }
 
 fn parameter(operation: &Operation, name: &str, taken: Taken) -> Option<Parameter> {
+    let mut check = String::new();
     let (declared, shown, value) = match taken {
         Taken::Socket => (format!("{name}: Sock"), name.to_owned(), format!("&{name}")),
         Taken::Value(Scalar::Enum("Family")) => {
@@ -72,32 +76,48 @@ fn parameter(operation: &Operation, name: &str, taken: Taken) -> Option<Paramete
         Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
             (format!("{name}: Parts"), name.to_owned(), format!("&{name}"))
         }
+        // Records hold these numbers too, so they have errors of their own.
+        Taken::Value(Scalar::U32) if name == "id" => {
+            ("id: Id".to_owned(), name.to_owned(), "id.0".to_owned())
+        }
+        Taken::Value(Scalar::U32) if name == "token" => {
+            ("token: Token".to_owned(), name.to_owned(), "token.0".to_owned())
+        }
         Taken::Value(scalar) => {
-            let value = converted(scalar, name);
-            (format!("{name}: {}", rust::declared(scalar, SECONDS)), name.to_owned(), value)
+            let declared = format!("{name}: {}", rust::declared(scalar, &TYPES));
+            let mut value = converted(scalar, name);
+            if value.ends_with('?') {
+                check = format!("let {name} = {value};\n");
+                name.clone_into(&mut value);
+            }
+            (declared, name.to_owned(), value)
         }
         Taken::Switch | Taken::Options(_) => return None,
     };
-    Some(Parameter { declared, shown, value })
+    Some(Parameter { declared, shown, check, value })
 }
 
 /// Core's value out of a parameter.
 fn converted(scalar: Scalar, name: &str) -> String {
     match scalar {
-        Scalar::Ip | Scalar::Address | Scalar::Enum(_) | Scalar::OptionValue => {
-            format!("{name}.0")
+        Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 => {
+            format!("number::number({name}, \"{name}\")?")
         }
         Scalar::Duration => format!("seconds({name})?"),
-        _ => name.to_owned(),
+        Scalar::Bool | Scalar::Enum("Family") => name.to_owned(),
+        _ => format!("{name}.0"),
     }
 }
 
 fn converted_option(option: &Keyword) -> String {
     let name = option.name;
     match (option.scalar, option.is_optional) {
-        (Scalar::Ip | Scalar::Address, true) => format!("{name}.map(|{name}| {name}.0)"),
+        (Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64, true) => {
+            format!("{name}.map(|{name}| number::number({name}, \"{name}\")).transpose()?")
+        }
         (Scalar::Duration, true) => format!("{name}.map(seconds).transpose()?"),
-        (scalar, _) => converted(scalar, name),
+        (Scalar::Bool, _) | (_, false) => converted(option.scalar, name),
+        (_, true) => format!("{name}.map(|{name}| {name}.0)"),
     }
 }
 
@@ -109,7 +129,7 @@ fn parameters(own: &[Parameter], keywords: &[Keyword]) -> (String, String) {
         shown.push("*".to_owned());
     }
     for keyword in keywords {
-        declarations.push(rust::keyword(keyword, SECONDS));
+        declarations.push(rust::keyword(keyword, &TYPES));
         // What Rust calls these, pyo3 shows as Python's.
         let default = match default(keyword.default).as_str() {
             "True" => "true".to_owned(),
@@ -139,6 +159,7 @@ fn function(file: &mut String, operation: &Operation, doc: &str) -> Result<()> {
     }
     writeln!(file, "#[pyfunction]\n#[pyo3(signature = ({shown}))]")?;
     writeln!(file, "fn {name}(py: Python<'_>, {declarations}) -> PyResult<{result}> {{")?;
+    file.extend(own.iter().map(|p| p.check.as_str()));
     file.push_str(&rust::options(operation, converted_option));
     let mut arguments: Vec<String> = own.iter().map(|p| p.value.clone()).collect();
     if has_options(operation) {
@@ -168,9 +189,11 @@ fn body(operation: &Operation, arguments: &str) -> String {
         Given::Nothing | Given::Socket => format!("{called}.or_raise(py)"),
         Given::Handle(class) => format!("{called}.or_raise(py).map({class}::from)"),
         Given::Value(_) => format!("{called}.or_raise(py)?.to_py(py)"),
-        Given::Record(record) => format!("{called}.or_raise(py).map(records::{})", record.name),
+        Given::Record(record) => {
+            format!("{called}.or_raise(py).map(records::{}::from)", record.name)
+        }
         Given::List(record) => format!(
-            "Ok({called}.or_raise(py)?.into_iter().map(records::{}).collect())",
+            "Ok({called}.or_raise(py)?.into_iter().map(records::{}::from).collect())",
             record.name
         ),
     }
@@ -184,6 +207,7 @@ fn constructor(file: &mut String, operation: &Operation, class: &str) -> Result<
         own = vec![Parameter {
             declared: "address: Remotes".to_owned(),
             shown: address,
+            check: String::new(),
             value: "&address.0".to_owned(),
         }];
     }
@@ -194,6 +218,7 @@ fn constructor(file: &mut String, operation: &Operation, class: &str) -> Result<
         "\n#[pymethods]\nimpl {class} {{\n    #[new]\n    #[pyo3(signature = ({shown}))]\n    \
          fn new(py: Python<'_>, {declarations}) -> PyResult<{class}> {{"
     )?;
+    file.extend(own.iter().map(|p| p.check.as_str()));
     file.push_str(&rust::options(operation, converted_option));
     writeln!(file, "{class}::begin(py, {}, &options)\n}}\n}}\n", values.join(", "))?;
     Ok(())

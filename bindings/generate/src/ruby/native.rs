@@ -6,7 +6,7 @@ use anyhow::Result;
 use subflows::OPERATIONS;
 use subflows::table::Operation;
 
-use crate::rust::{self, formatted};
+use crate::rust::{self, Types, formatted};
 use crate::signature::{self, Given, Keyword, Scalar, Taken};
 use crate::waits;
 
@@ -16,15 +16,19 @@ const HEAD: &str = "\
 
 use magnus::{Error, Object, RModule, Ruby, Value, function};
 
-use crate::convert::{Address, Chosen, GivenValue, Ip, Remotes, Seconds, Sock, ToRuby};
+use crate::address::{Address, Ip, Remotes};
+use crate::convert::ToRuby;
 use crate::error::OrRaise;
 use crate::gvl::without_gvl;
 use crate::listen::Local;
+use crate::number::{Id, Name, Number, Seconds, Token};
+use crate::option::{Chosen, GivenValue};
 use crate::record::Give;
+use crate::sock::Sock;
 ";
 
-/// The type of a duration.
-const SECONDS: &str = "Seconds";
+/// Each checks its range.
+const TYPES: Types = Types { number: |core| format!("Number<{core}>"), duration: "Seconds" };
 
 /// The whole file.
 pub(super) fn rust() -> Result<String> {
@@ -55,28 +59,30 @@ pub(super) fn rust() -> Result<String> {
 fn parameters(operation: &Operation) -> Vec<String> {
     let required = signature::parameters(operation).into_iter().filter_map(|parameter| {
         let ty = match parameter.taken {
-            Taken::Socket => "Sock",
-            Taken::Value(Scalar::Address) if waits::wait(operation).is_some() => "Remotes",
-            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => "Local",
-            Taken::Value(Scalar::Enum("Family")) => "i32",
-            Taken::Value(scalar) => rust::declared(scalar, SECONDS),
+            Taken::Socket => "Sock".to_owned(),
+            Taken::Value(Scalar::Address) if waits::wait(operation).is_some() => {
+                "Remotes".to_owned()
+            }
+            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+                "Local".to_owned()
+            }
+            Taken::Value(Scalar::Enum("Family")) => "i32".to_owned(),
+            // Records hold these numbers too, so they have errors of their own.
+            Taken::Value(Scalar::U32) if parameter.name == "id" => "Id".to_owned(),
+            Taken::Value(Scalar::U32) if parameter.name == "token" => "Token".to_owned(),
+            Taken::Value(scalar) => rust::declared(scalar, &TYPES),
             Taken::Switch | Taken::Options(_) => return None,
         };
         Some(format!("{}: {ty}", parameter.name))
     });
     required
-        .chain(signature::keywords(operation).into_iter().map(|it| rust::keyword(&it, SECONDS)))
+        .chain(signature::keywords(operation).into_iter().map(|it| rust::keyword(&it, &TYPES)))
         .collect()
 }
 
 /// Whether the value is in a type of the binding's, around core's.
 fn is_wrapped(scalar: Scalar) -> bool {
-    match scalar {
-        Scalar::Enum(name) => name != "Family",
-        other => {
-            matches!(other, Scalar::Ip | Scalar::Address | Scalar::Duration | Scalar::OptionValue)
-        }
-    }
+    !matches!(scalar, Scalar::Bool | Scalar::Enum("Family"))
 }
 
 fn converted_option(option: &Keyword) -> String {

@@ -12,6 +12,3 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     return _run(["subflows", *sys.argv[1:]])
 
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -45,13 +45,15 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        body = b"short" if self.path == "/short" else b"" if self.path == "/empty" else BODY
         status = subflows.status(self.connection)
         self.send_response(200)
         self.send_header("Token", str(status.token))
-        self.send_header("Content-Length", str(len(BODY)))
-        self.end_headers()
+        self.send_header("Content-Length", str(len(body)))
         try:
-            self.wfile.write(BODY)
+            # In one segment with the headers.
+            self._headers_buffer.append(b"\r\n" + body)
+            self.flush_headers()
         except OSError:
             # A test may close the connection early.
             self.close_connection = True

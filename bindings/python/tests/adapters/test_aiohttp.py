@@ -10,7 +10,7 @@ from .both_ends import BODY, check, joined, kernels_token
 
 import subflows
 import subflows.aio
-from subflows.adapters.aiohttp import TCPConnector, site
+from subflows.adapters.aiohttp import ClientResponse, TCPConnector, site
 
 
 @pytest.fixture(params=[asyncio, uvloop])
@@ -119,5 +119,41 @@ def test_a_site_that_is_refused_leaves_nothing(run):
         with pytest.raises(subflows.AddressNotAvailableError):
             site(runner, "192.0.2.1", 0)
         await runner.cleanup()
+
+    run(main())
+
+
+@pytest.mark.parametrize("path", ["short", "empty", ""])
+def test_a_response_leads_to_its_connection_also_after_its_end(served, certificates, run, path):
+    async def main():
+        connector = TCPConnector(control=True, ssl=certificates.client)
+        async with aiohttp.ClientSession(
+            connector=connector, response_class=ClientResponse
+        ) as session:
+            async with session.get(served.url + path) as response:
+                here = subflows.status(response).token
+                extra = await subflows.aio.open(response, local="127.0.0.2")
+                await response.read()
+            assert [path.id for path in subflows.list(response)] == [1, extra.id]
+            async with session.get(served.url + path) as again:
+                assert subflows.status(again).token == here
+        # aiohttp closes the transports in the next turns of the loop.
+        while response.fileno() >= 0:
+            await asyncio.sleep(0.001)
+        with pytest.raises(ValueError, match="ClientResponse is closed"):
+            subflows.list(response)
+
+    run(main())
+
+
+def test_a_response_of_aiohttp_itself_is_taken_while_it_is_read(served, certificates, run):
+    async def main():
+        connector = TCPConnector(control=True, ssl=certificates.client)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            async with session.get(served.url) as response:
+                assert len(subflows.list(response)) == 1
+                await response.read()
+            with pytest.raises(ValueError, match="before its last byte"):
+                subflows.list(response)
 
     run(main())

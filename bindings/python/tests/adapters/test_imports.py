@@ -8,6 +8,7 @@ import pytest
 # Each adapter, and what it may import.
 OWN = {
     "aiohttp": {"aiohttp"},
+    "gevent": {"gevent"},
     "http_server": set(),
     # httpcore itself imports trio, if it is installed.
     "httpcore": {"anyio", "httpcore", "trio"},
@@ -29,6 +30,21 @@ def imported_with(module: str) -> set:
 
 def test_the_package_imports_none():
     assert imported_with("subflows, subflows.aio, subflows.adapters") == set()
+
+
+OLD = [
+    ("aiohttp", "aiohttp", "3.11.18", "aiohttp>=3.12"),
+    ("requests", "urllib3", "1.26.20", "urllib3>=2.0"),
+    ("urllib3", "urllib3", "1.26.20", "urllib3>=2.0"),
+]
+
+
+@pytest.mark.parametrize("adapter, library, version, remedy", OLD)
+def test_an_old_library_is_named(adapter, library, version, remedy):
+    program = f"import {library}; {library}.__version__ = '{version}'; import subflows.adapters.{adapter}"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert f"ImportError: subflows.adapters needs {library} " in told.stderr
+    assert f"this is {library} {version}: pip install '{remedy}'" in told.stderr
 
 
 @pytest.mark.parametrize("adapter", OWN)

@@ -19,7 +19,7 @@ SERVERS = [snippet for snippet in SNIPPETS if "8080" in snippet]
 
 
 def test_every_snippet_is_one_or_the_other():
-    assert len(CLIENTS) == 5 and len(SERVERS) == 2
+    assert len(CLIENTS) == 6 and len(SERVERS) == 2
     assert len(SNIPPETS) == len(CLIENTS) + len(SERVERS)
 
 
@@ -34,14 +34,17 @@ def connected(address):
                 raise
 
 
-@pytest.mark.parametrize("snippet", CLIENTS)
-@pytest.mark.parametrize("served", ["https"], indirect=True)
+@pytest.mark.parametrize(
+    "snippet, served",
+    [(snippet, "http" if '("server.example", 80)' in snippet else "https") for snippet in CLIENTS],
+    indirect=["served"],
+)
 def test_a_client_runs(snippet, served, certificates):
     # Replaces the names of the server and of the interface.
     host, port = served.address
     local = snippet.replace('interface="wwan0"', 'local="127.0.0.2"')
     local = local.replace("https://server.example/", served.url)
-    local = local.replace('("server.example", 443)', repr((host, port)))
+    local = re.sub(r'\("server.example", \d+\)', repr((host, port)), local)
     assert "wwan0" not in local and "server.example" not in local
     trusted = dict.fromkeys(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"], certificates.authority)
     environment = {**os.environ, **trusted}

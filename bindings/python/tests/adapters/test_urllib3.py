@@ -149,3 +149,18 @@ def test_an_adapter_can_be_pickled(served, session):
     with session.get(served.url, stream=True) as response:
         assert subflows.list(response.raw)[0].local[0] == "127.0.0.5"
         check(response.raw, response.headers["Token"])
+
+
+@pytest.mark.parametrize("path", ["short", "empty", ""])
+def test_a_response_leads_to_its_connection_also_after_its_end(served, session, path):
+    mount(session, control=True)
+    response = session.get(served.url + path)
+    assert response.raw.closed or response.raw.isclosed()
+    extra = subflows.open(response, local="127.0.0.2")
+    assert [path.id for path in subflows.list(response.raw)] == [1, extra.id]
+    again = session.get(served.url + path)
+    assert len(subflows.list(again)) == 2
+    # A closed session's pool lives as long as its responses.
+    response.raw._pool.close()
+    with pytest.raises(ValueError, match="closed"):
+        subflows.list(response)

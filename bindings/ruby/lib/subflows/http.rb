@@ -28,7 +28,7 @@ module Subflows
     # @return [TCPSocket] the connection that it uses now
     # @raise [IOError] if it is not started
     def to_io
-      raise IOError, "HTTP session not yet started" unless @socket
+      raise IOError, "the HTTP session has not started: call start first" unless @socket
 
       @socket.io.to_io
     end

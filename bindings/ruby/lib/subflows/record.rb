@@ -32,6 +32,22 @@ module Subflows
     end
     alias to_s inspect
 
+    # @return [self] a record cannot change
+    def dup
+      self
+    end
+
+    # @return [self] a record cannot change
+    def clone(freeze: true)
+      self
+    end
+
+    # @api private
+    # @raise [TypeError] a record belongs to the process that made it
+    def _dump(_level)
+      raise TypeError, "#{self.class} cannot be dumped: dump its to_h"
+    end
+
     # @api private
     def self.plain(value)
       case value

@@ -449,7 +449,9 @@ module Subflows
   #
   # Raises:
   #
-  # As {set_option}.
+  # As {set_option}: {InvalidArgumentError}, {NotPermittedError}, {UnsupportedError},
+  # {NoSuchSubflowError}, {ClosedError}, {NotMptcpError}, {OtherNamespaceError}, {TimedOutError}
+  # and {BusyError}.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
@@ -485,7 +487,7 @@ module Subflows
   end
 
   # Sets an option of one subflow that `SubflowOption` does not contain, by its numbers, to 1 to
-  # 40 bytes.
+  # 32 bytes.
   #
   # The kernel lets BPF programs set only some options.
   #
@@ -494,7 +496,9 @@ module Subflows
   #
   # Raises:
   #
-  # As {set_option}.
+  # As {set_option}: {InvalidArgumentError}, {NotPermittedError}, {UnsupportedError},
+  # {NoSuchSubflowError}, {ClosedError}, {NotMptcpError}, {OtherNamespaceError}, {TimedOutError}
+  # and {BusyError}.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
@@ -510,14 +514,16 @@ module Subflows
 
   # Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
   #
-  # The length is exactly that of the option, 1 to 40 bytes.
+  # The length is exactly that of the option, 1 to 32 bytes.
   #
   # Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
   # module `tcp_diag`.
   #
   # Raises:
   #
-  # As {set_option}.
+  # As {set_option}: {InvalidArgumentError}, {NotPermittedError}, {UnsupportedError},
+  # {NoSuchSubflowError}, {ClosedError}, {NotMptcpError}, {OtherNamespaceError}, {TimedOutError}
+  # and {BusyError}.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]

@@ -57,6 +57,10 @@ fn error(failure: Failure) -> Error {
             _ => os(&error, None).detail("/sys/kernel/btf/vmlinux cannot be read"),
         },
         Failure::Map(error) => os(&error, bpf_cause(&error)),
+        // EPERM is the answer to a process without the right.
+        Failure::Program(error) if error.raw_os_error() == Some(libc::EACCES) => {
+            os(&error, Some(cause::BPF_REJECTED))
+        }
         Failure::Program(error) | Failure::Iterator(error) => {
             let is_refused = matches!(
                 error.raw_os_error(),

@@ -65,6 +65,8 @@ pub(super) fn map_create() -> io::Result<OwnedFd> {
         inner_fd: u32,
         numa_node: u32,
         name: [u8; 16],
+        /// What newer kernels have, and valgrind reads.
+        rest: [u32; 9],
     }
     let mut attributes = Attributes {
         kind: MAP_TYPE_ARRAY,
@@ -75,6 +77,7 @@ pub(super) fn map_create() -> io::Result<OwnedFd> {
         inner_fd: 0,
         numa_node: 0,
         name: NAME,
+        rest: [0; 9],
     };
     // SAFETY: the command takes no address.
     unsafe { bpf_fd(MAP_CREATE, &mut attributes) }

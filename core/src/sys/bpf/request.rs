@@ -5,7 +5,7 @@ use std::mem::{offset_of, size_of};
 /// The most steps of one request.
 pub(crate) const MAX_STEPS: usize = 24;
 /// The longest value of an option, in bytes.
-pub(crate) const ROOM: usize = 40;
+pub(crate) const ROOM: usize = 32;
 
 /// One option to set or to get.
 #[repr(C)]
@@ -27,16 +27,16 @@ impl Step {
     /// Sets an option to at most [`ROOM`] bytes; a longer value is cut.
     pub(crate) fn set(level: i32, name: i32, value: &[u8]) -> Step {
         let mut step = Step { is_set: 1, ..Step::get(level, name, value.len()) };
-        let length = step.length as usize;
+        let length = value.len().min(ROOM);
         step.value[..length].copy_from_slice(&value[..length]);
         step
     }
 
-    /// Gets an option of that length.
+    /// Gets an option of that length, of at least one byte.
     pub(crate) fn get(level: i32, name: i32, length: usize) -> Step {
         // A step that the program does not reach keeps this result.
         let result = -libc::ECANCELED;
-        Step { level, name, length: length.min(ROOM) as u32, result, ..Step::EMPTY }
+        Step { level, name, length: length.clamp(1, ROOM) as u32, result, ..Step::EMPTY }
     }
 
     /// Returns what is asked: whether to set, the level, the option, and the value or its room.
@@ -71,9 +71,9 @@ pub(super) struct Request {
     steps: [Step; MAX_STEPS],
 }
 
-const _: () = assert!(size_of::<Step>() == 64 && offset_of!(Step, value) == 24);
+const _: () = assert!(size_of::<Step>() == 56 && offset_of!(Step, value) == 24);
 const _: () =
-    assert!(size_of::<Request>() == 16 + 64 * MAX_STEPS && offset_of!(Request, steps) == 16);
+    assert!(size_of::<Request>() == 16 + 56 * MAX_STEPS && offset_of!(Request, steps) == 16);
 
 impl Request {
     /// A request that no socket matches.

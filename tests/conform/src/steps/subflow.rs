@@ -11,7 +11,7 @@ use crate::ends::ends_in;
 use crate::family::Family;
 use crate::judge;
 use crate::protocol::{Fields, Request};
-use crate::step_error::{Result, ensure, failed};
+use crate::step_error::{Result, StepError, ensure, failed};
 use crate::world::{World, compare};
 
 pub(super) const SENTENCES: &[Sentence] = &[
@@ -25,6 +25,7 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("{actor} force-closes {name}", force_closes),
     ("{actor} makes {name} a backup", makes_backup),
     ("{actor} makes {name} regular", makes_regular),
+    ("BPF programs are permitted", bpf_is_permitted),
     ("{actor} sets {option} of {name} to {value}", sets_option),
     ("{actor} reads {option} of {name}", reads_option),
     ("{actor} reads the options of {name}", reads_options),
@@ -284,6 +285,21 @@ fn differs_from_backup(
         }
     }
     Ok(None)
+}
+
+/// The rights that an option of one subflow requires, which root of a user namespace does not have.
+fn bpf_is_permitted(_: &mut World, _: &Arguments) -> Result {
+    /// CAP_PERFMON and CAP_BPF, of <linux/capability.h>.
+    const NEEDED: u64 = (1 << 38) | (1 << 39);
+    let status = std::fs::read_to_string("/proc/thread-self/status")?;
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let has = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
+    let map = std::fs::read_to_string("/proc/self/uid_map")?;
+    let is_host = map.split_whitespace().eq(["0", "0", "4294967295"]);
+    if is_host && has & NEEDED == NEEDED {
+        return Ok(());
+    }
+    Err(StepError::Skipped("BPF programs require CAP_BPF and CAP_PERFMON of the host".to_owned()))
 }
 
 /// A request about a subflow that has a name.

@@ -5,7 +5,8 @@
 `adapters.requests`       ``HTTPAdapter``
 `adapters.httpx`          ``HTTPTransport``, ``AsyncHTTPTransport`` (asyncio and trio)
 `adapters.httpcore`       the network backends of the two transports
-`adapters.aiohttp`        ``TCPConnector`` of a client, ``site`` of a server
+`adapters.aiohttp`        ``TCPConnector`` and ``ClientResponse`` of a client, ``site`` of a server
+`adapters.gevent`         ``connect``, ``open`` and ``events``, which do not stop the hub
 `adapters.http_server`    ``HTTPServer``, ``TCPServer`` and a mixin for other servers
 `adapters.ssl`            ``connect`` and ``listen`` with TLS
 ========================  ==========================================================

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import Optional
 
@@ -18,3 +19,13 @@ def bind_to_interface(sock: socket.socket, interface: Optional[str]) -> None:
     if interface is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
 
+
+
+def require(name: str, found: str, oldest: tuple[int, int]) -> None:
+    """Raises ImportError if a library is older than an adapter needs."""
+    if tuple(int(part) for part in re.findall(r"\d+", found)[:2]) < oldest:
+        version = ".".join(map(str, oldest))
+        raise ImportError(
+            f"subflows.adapters needs {name} {version} or newer, and this is {name} {found}: "
+            f"pip install '{name}>={version}'"
+        )

@@ -15,8 +15,10 @@
 >>> asyncio.run(main())
 404
 
-While a response is read, pass ``response.connection.transport`` to the functions of `subflows.aio`; in a
-handler, ``request.transport``. Pass the transport's ``get_extra_info("socket")`` to other functions.
+In a handler, pass the request to the functions of `subflows` and `subflows.aio`. On the client's side,
+pass a response of `ClientResponse` (``ClientSession(response_class=ClientResponse)``), also after its
+last byte: aiohttp's own class has a connection only while the response is read, and a short response is
+read at once.
 """
 
 from __future__ import annotations
@@ -30,9 +32,11 @@ from aiohttp import web
 import subflows
 
 from .._keywords import Keywords
-from ._options import CONNECT, bind_to_interface
+from ._options import CONNECT, bind_to_interface, require
 
-__all__ = ["TCPConnector", "site"]
+__all__ = ["ClientResponse", "TCPConnector", "site"]
+
+require("aiohttp", aiohttp.__version__, (3, 12))
 
 _LISTEN = Keywords(subflows.listen)
 
@@ -61,6 +65,23 @@ class TCPConnector(aiohttp.TCPConnector):
         if options["local"] is not None:
             kwargs["local_addr"] = options["local"]
         super().__init__(socket_factory=make, **kwargs)
+
+
+class ClientResponse(aiohttp.ClientResponse):
+    """A response with the `fileno` of the connection by which it came, for as long as that is open."""
+
+    _sock: Any = None
+
+    async def start(self, connection: Any) -> ClientResponse:
+        """Reads the headers, for the session."""
+        self._sock = connection.transport.get_extra_info("socket")
+        await super().start(connection)
+        return self
+
+    def fileno(self) -> int:
+        """The descriptor of the connection, or -1 if the server or the session has closed it."""
+        fd: int = self._sock.fileno()
+        return fd
 
 
 @_LISTEN.shown

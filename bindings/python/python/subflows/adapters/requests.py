@@ -9,13 +9,13 @@
 >>> with requests.Session() as session:
 ...     session.mount("http://", HTTPAdapter())
 ...     with session.get(f"http://127.0.0.1:{server.server_port}/", stream=True) as response:
-...         print(subflows.status(response.raw).state.name)
+...         print(subflows.status(response).state.name)
 MPTCP
 >>> server.shutdown()
 >>> server.server_close()
 
-While a response is read (``stream=True``), pass its ``raw`` to `subflows.list`, `subflows.open` and other
-functions.
+Pass the response to `subflows.list`, `subflows.open` and other functions, for as long as the session
+keeps its connection open. To open a path before the body is read, pass ``stream=True``.
 """
 
 from __future__ import annotations

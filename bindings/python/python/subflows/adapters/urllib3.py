@@ -15,8 +15,9 @@ MPTCP
 >>> server.shutdown()
 >>> server.server_close()
 
-A response that is being read (``preload_content=False``) has the ``fileno()`` of its connection: pass it
-to `subflows.list`, `subflows.open` and other functions.
+A response has the ``fileno()`` of its connection, also after its last byte, for as long as the pool keeps
+that open: pass it to `subflows.list`, `subflows.open` and other functions. To open a path before the body
+is read, pass ``preload_content=False``.
 """
 
 from __future__ import annotations
@@ -29,16 +30,15 @@ from typing import Any, cast
 import urllib3
 import urllib3.connection
 import urllib3.poolmanager
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    LocationParseError,
-    NameResolutionError,
-    NewConnectionError,
-)
+from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NewConnectionError
 
 import subflows
 
-from ._options import CONNECT
+from ._options import CONNECT, require
+
+require("urllib3", urllib3.__version__, (2, 0))  # type: ignore[attr-defined]
+# The versions before lack it.
+from urllib3.exceptions import NameResolutionError  # noqa: E402
 
 __all__ = [
     "HTTPConnection",
@@ -97,6 +97,14 @@ class HTTPConnection(urllib3.connection.HTTPConnection):
             raise NewConnectionError(self, f"Failed to set an option: {error}") from error
         sys.audit("http.client.connect", self, self.host, self.port)
         return sock
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+        """Returns the response, with the `fileno` of this connection also after its last byte."""
+        # Read before, because the connection lets go of a socket that the server will close.
+        fileno: Any = self.sock.fileno
+        response = super().getresponse()
+        response.fileno = fileno  # type: ignore[method-assign]
+        return response
 
 
 class HTTPSConnection(HTTPConnection, urllib3.connection.HTTPSConnection):

@@ -1,16 +1,15 @@
 package org.subflows;
 
-import java.util.HexFormat;
 import java.util.Objects;
 
 /**
  * The value of an option of a subflow: a number, a switch or a name, as the option requires. Raw options
  * are bytes.
  *
- * {@snippet :
+ * <pre>{@code
  * Subflows.setOption(socket, id, SubflowOption.MAX_PACING_RATE, OptionValue.of(125_000));
  * Subflows.setOption(socket, id, SubflowOption.CONGESTION_CONTROL, OptionValue.of("bbr"));
- * }
+ * }</pre>
  */
 public final class OptionValue {
     /** As text, as core writes it. */
@@ -37,7 +36,11 @@ public final class OptionValue {
 
     /** The bytes of a raw option. */
     public static OptionValue of(byte[] bytes) {
-        return new OptionValue("0x" + HexFormat.of().formatHex(bytes));
+        StringBuilder text = new StringBuilder("0x");
+        for (byte each : bytes) {
+            text.append(String.format("%02x", each));
+        }
+        return new OptionValue(text.toString());
     }
 
     static OptionValue parse(String text) {
@@ -67,7 +70,12 @@ public final class OptionValue {
         if (!text.startsWith("0x")) {
             throw new IllegalArgumentException(text + " is not bytes");
         }
-        return HexFormat.of().parseHex(text, 2, text.length());
+        byte[] bytes = new byte[text.length() / 2 - 1];
+        for (int index = 0; index < bytes.length; index++) {
+            int start = 2 + 2 * index;
+            bytes[index] = (byte) Integer.parseInt(text.substring(start, start + 2), 16);
+        }
+        return bytes;
     }
 
     /** The value as text: a number in decimal digits, true or false, a name, or 0x and digits. */

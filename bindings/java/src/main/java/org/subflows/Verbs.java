@@ -1240,7 +1240,7 @@ public abstract class Verbs {
 
     /**
      * Sets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
-     * to 1 to 40 bytes.
+     * to 1 to 32 bytes.
      *
      * <p>The kernel lets BPF programs set only some options.
      *
@@ -1256,7 +1256,7 @@ public abstract class Verbs {
 
     /**
      * Sets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
-     * to 1 to 40 bytes.
+     * to 1 to 32 bytes.
      *
      * <p>The kernel lets BPF programs set only some options.
      *
@@ -1272,7 +1272,7 @@ public abstract class Verbs {
 
     /**
      * Sets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
-     * to 1 to 40 bytes.
+     * to 1 to 32 bytes.
      *
      * <p>The kernel lets BPF programs set only some options.
      *
@@ -1288,7 +1288,7 @@ public abstract class Verbs {
 
     /**
      * Sets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
-     * to 1 to 40 bytes.
+     * to 1 to 32 bytes.
      *
      * <p>The kernel lets BPF programs set only some options.
      *
@@ -1306,7 +1306,7 @@ public abstract class Verbs {
      * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
      * as bytes.
      *
-     * <p>The length is exactly that of the option, 1 to 40 bytes.
+     * <p>The length is exactly that of the option, 1 to 32 bytes.
      *
      * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
      * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
@@ -1322,7 +1322,7 @@ public abstract class Verbs {
      * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
      * as bytes.
      *
-     * <p>The length is exactly that of the option, 1 to 40 bytes.
+     * <p>The length is exactly that of the option, 1 to 32 bytes.
      *
      * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
      * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
@@ -1338,7 +1338,7 @@ public abstract class Verbs {
      * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
      * as bytes.
      *
-     * <p>The length is exactly that of the option, 1 to 40 bytes.
+     * <p>The length is exactly that of the option, 1 to 32 bytes.
      *
      * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
      * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
@@ -1354,7 +1354,7 @@ public abstract class Verbs {
      * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
      * as bytes.
      *
-     * <p>The length is exactly that of the option, 1 to 40 bytes.
+     * <p>The length is exactly that of the option, 1 to 32 bytes.
      *
      * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
      * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.

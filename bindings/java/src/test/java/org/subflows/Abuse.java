@@ -29,6 +29,7 @@ import javax.net.ssl.SSLSocketFactory;
  * while other threads close the sockets. Only the documented exceptions may be thrown.
  */
 final class Abuse {
+    private static final SubflowOption[] OPTIONS = SubflowOption.values();
     private static final long[] IDS = {0, 1, 2, 3, -1, 255, 256, 1L << 32, Long.MIN_VALUE};
 
     private Abuse() {}
@@ -98,6 +99,8 @@ final class Abuse {
                 given.put(NetworkChannel.class, channel);
                 given.put(int.class, fd);
                 given.put(long.class, id);
+                given.put(SubflowOption.class, OPTIONS[random.nextInt(OPTIONS.length)]);
+                given.put(OptionValue.class, OptionValue.of(id));
                 Throwable thrown =
                         handle < 10
                                 ? expect(() -> onHandle(handle, channel, id))

@@ -16,8 +16,6 @@ const PROCESS: &[libc::c_long] = &[
     libc::SYS_brk,
     libc::SYS_clock_gettime,
     libc::SYS_clock_nanosleep,
-    libc::SYS_clone,
-    libc::SYS_clone3,
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_futex,
@@ -38,12 +36,14 @@ const PROCESS: &[libc::c_long] = &[
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_sched_getaffinity,
+    libc::SYS_sched_setscheduler,
     libc::SYS_sched_yield,
     libc::SYS_set_robust_list,
     libc::SYS_sigaltstack,
 ];
 
-/// Files: what take_control and capabilities read and write in /proc.
+/// Files that are open already: what take_control and capabilities read and write in /proc. `readlinkat` shows
+/// whether a number still is that of an iterator.
 const FILES: &[libc::c_long] = &[
     libc::SYS_close,
     libc::SYS_dup,
@@ -54,6 +54,7 @@ const FILES: &[libc::c_long] = &[
     libc::SYS_pread64,
     libc::SYS_pwrite64,
     libc::SYS_read,
+    libc::SYS_readlinkat,
     libc::SYS_statx,
     libc::SYS_write,
     libc::SYS_writev,
@@ -82,49 +83,81 @@ const ACTS: &[libc::c_long] = &[
     libc::SYS_sendto,
     libc::SYS_setsid,
     libc::SYS_setsockopt,
-    libc::SYS_socket,
-    libc::SYS_unshare,
     libc::SYS_wait4,
     libc::SYS_waitid,
 ];
 
-/// Denies every other call, with `EPERM`, to this process and its threads. A file can be opened, but none can
-/// be made.
-pub(crate) fn apply() -> Result<(), Failure> {
+/// Denies every other call, with `EPERM`, to this process and its threads. No file can be opened, unless a rule
+/// of the policy names control groups: then files can be opened for reading.
+pub(crate) fn apply(may_read_files: bool) -> Result<(), Failure> {
     let failed = |error: String| {
         Failure::new(
             format!("system calls cannot be filtered ({error})"),
             "Use a kernel with CONFIG_SECCOMP_FILTER.",
         )
     };
+    // Last the one that denies further filters.
+    for program in [old_clone(), program(may_read_files)] {
+        let program = program.map_err(|error| failed(error.to_string()))?;
+        seccompiler::apply_filter(&program).map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn program(may_read_files: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     let always = [PROCESS, FILES, ACTS].concat().into_iter().map(|call| (number(call), vec![]));
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = always.collect();
     #[cfg(target_arch = "x86_64")]
     rules.insert(number(libc::SYS_poll), vec![]);
-    rules.insert(
-        number(libc::SYS_openat),
-        vec![opening().map_err(|error| failed(error.to_string()))?],
-    );
-    let architecture =
-        ARCH.try_into().map_err(|_| failed(format!("unknown architecture {ARCH}")))?;
+    if may_read_files {
+        let writing = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_TMPFILE;
+        // O_TMPFILE includes O_DIRECTORY, with which a folder is read.
+        let writing = writing & !libc::O_DIRECTORY;
+        rules.insert(number(libc::SYS_openat), vec![rule(2, masked(writing, 0))?]);
+    }
+    // Threads and child processes, but no namespaces.
+    let namespaces = libc::CLONE_NEWCGROUP
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWUSER
+        | libc::CLONE_NEWUTS;
+    rules.insert(number(libc::SYS_clone), vec![rule(0, masked(namespaces, 0))?]);
+    // The filter of `old_clone` denies it.
+    rules.insert(number(libc::SYS_clone3), vec![]);
+    let files = SeccompCmpOp::Eq;
+    rules.insert(number(libc::SYS_unshare), vec![rule(0, (files, libc::CLONE_FILES))?]);
+    let families = [libc::AF_UNIX, libc::AF_NETLINK, libc::AF_INET, libc::AF_INET6];
+    let families = families.into_iter().map(|family| rule(0, (SeccompCmpOp::Eq, family)));
+    rules.insert(number(libc::SYS_socket), families.collect::<Result<_, _>>()?);
     let denied = SeccompAction::Errno(libc::EPERM as u32);
-    let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, architecture);
-    let program: BpfProgram =
-        filter.and_then(TryInto::try_into).map_err(|error| failed(error.to_string()))?;
-    seccompiler::apply_filter(&program).map_err(|error| failed(error.to_string()))
+    SeccompFilter::new(rules, denied, SeccompAction::Allow, ARCH.try_into()?)?.try_into()
+}
+
+/// Answers `clone3` as an old kernel does, so that the C library calls `clone`, whose flags a filter can read.
+fn old_clone() -> Result<BpfProgram, seccompiler::BackendError> {
+    let rules = [(number(libc::SYS_clone3), vec![])].into();
+    let unknown = SeccompAction::Errno(libc::ENOSYS as u32);
+    SeccompFilter::new(rules, SeccompAction::Allow, unknown, ARCH.try_into()?)?.try_into()
+}
+
+fn masked(mask: i32, value: i32) -> (SeccompCmpOp, i32) {
+    (SeccompCmpOp::MaskedEq(mask as u32 as u64), value)
+}
+
+/// A call is allowed if that argument compares so.
+fn rule(
+    argument: u8,
+    (operation, value): (SeccompCmpOp, i32),
+) -> Result<SeccompRule, seccompiler::BackendError> {
+    let value = value as u32 as u64;
+    let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, value)?;
+    SeccompRule::new(vec![condition])
 }
 
 /// On 32-bit systems the numbers are shorter.
 #[allow(clippy::useless_conversion)]
 fn number(call: libc::c_long) -> i64 {
     call.into()
-}
-
-/// Opening a file that exists.
-fn opening() -> Result<SeccompRule, seccompiler::BackendError> {
-    let making = (libc::O_CREAT | libc::O_TMPFILE) as u64;
-    // O_TMPFILE includes O_DIRECTORY, which reading a folder sets as well.
-    let making = making & !(libc::O_DIRECTORY as u64);
-    let operation = SeccompCmpOp::MaskedEq(making);
-    SeccompRule::new(vec![SeccompCondition::new(2, SeccompCmpArgLen::Dword, operation, 0)?])
 }

@@ -10,6 +10,7 @@
 mod audit;
 mod filter;
 mod listener;
+mod metrics;
 pub mod policy;
 mod privileges;
 mod service;
@@ -18,8 +19,11 @@ mod worker;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use metrics::Counts;
 use policy::Policy;
+use user::Users;
 
 /// Where the policy is, if no other file is named.
 pub const POLICY: &str = "/etc/subflows/broker.toml";
@@ -35,6 +39,8 @@ pub struct Options {
     pub socket: Option<PathBuf>,
     /// The network namespace to serve: a name, or the path of a namespace's file.
     pub network_namespace: Option<PathBuf>,
+    /// Where to offer metrics: the path of a socket, or a loopback address with a port.
+    pub metrics: Option<String>,
 }
 
 /// Why the service cannot run: what failed, and what helps.
@@ -65,6 +71,8 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// If the policy is not valid, the socket cannot be made, or the process lacks `CAP_NET_ADMIN`.
 pub fn run(options: &Options) -> Result<(), Failure> {
+    // In the namespace in which the broker was started, also if it serves another one.
+    let metrics = options.metrics.as_deref().map(metrics::open).transpose()?;
     enter(options)?;
     let policy = load(options)?;
     if let Some((_, Some((cause, remedy)))) =
@@ -77,10 +85,19 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let notifier = listener::notifier();
     // What a broker that was killed has left.
     let _ = subflows::broker::restore();
+    subflows::broker::open_files().map_err(|error| {
+        Failure::new(format!("{error:#}"), "Run the broker as root, with /proc mounted.")
+    })?;
+    privileges::raise_limits();
     privileges::drop_all_others()?;
-    filter::apply()?;
+    filter::apply(policy.has_cgroups())?;
+    let users = Users::default();
+    let counts = Arc::new(Counts::new(users.sessions()));
+    if let Some(listener) = metrics {
+        metrics::serve(listener, Arc::clone(&counts))?;
+    }
     listener::notify_ready(notifier);
-    service::serve(&listener, policy)
+    service::serve(&listener, policy, users, counts)
 }
 
 /// The name of a right, and the cause and the remedy if the broker lacks it.

@@ -66,13 +66,15 @@ pub struct Limits {
     pub requests: u32,
     /// Sessions at a time, each of which has a worker.
     pub sessions: usize,
+    /// Streams of events at a time.
+    pub streams: usize,
     /// Subflows of a connection, up to which the broker opens further ones.
     pub subflows: u32,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { requests: 50_000, sessions: 64, subflows: 64 }
+        Limits { requests: 2000, sessions: 64, streams: 1024, subflows: 64 }
     }
 }
 
@@ -148,8 +150,7 @@ impl Policy {
         let is_member = |gids: &BTreeSet<u32>| {
             gids.contains(&peer.gid) || peer.groups.iter().any(|gid| gids.contains(gid))
         };
-        let needs_cgroup = self.rules.iter().any(|rule| !rule.cgroups.is_empty());
-        let cgroup = needs_cgroup.then(cgroup).flatten();
+        let cgroup = self.has_cgroups().then(cgroup).flatten();
         let applies = |rule: &Allowed| {
             let is_anyone = rule.uids.is_empty() && rule.gids.is_empty();
             let is_inside = |outer: &String| {
@@ -163,6 +164,11 @@ impl Policy {
         };
         let rules = self.rules.iter().enumerate().filter(|(_, rule)| applies(rule));
         Client { rules: rules.map(|(index, _)| index).collect() }
+    }
+
+    /// Reports whether a rule names control groups, which are read from /proc when a client connects.
+    pub(crate) fn has_cgroups(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.cgroups.is_empty())
     }
 
     /// Reports whether a client may do this act.

@@ -1,11 +1,21 @@
 //! What the broker gives up when it has started.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set,
     set_capabilities, set_no_new_privs,
 };
 
 use crate::Failure;
+
+/// Raises the limits that one client could otherwise reach for all, as far as the process may.
+pub(crate) fn raise_limits() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    // The process that switches the path manager must not be preempted while the setting is changed: it
+    // becomes a real-time process, with the lowest priority, which takes no capability up to this limit.
+    let _ = setrlimit(Resource::Rtprio, Rlimit { current: Some(1), maximum: Some(1) });
+}
 
 /// Keeps only the capabilities that the acts require. Called before the first worker starts, because
 /// capabilities belong to a thread.

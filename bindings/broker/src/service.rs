@@ -3,22 +3,25 @@
 //! A client can make every system call on its socket wait for as long as it likes: a page fault inside send
 //! keeps the socket locked, and the close of a socket may wait for its data (SO_LINGER). So this thread
 //! touches no socket that a client has passed. It does not even close a session, which closes the
-//! descriptors in its unread messages: the worker does, or a thread of [`refuse`].
+//! descriptors in its unread messages: the worker does, or a thread of [`close`].
 
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use subflows::broker::{Peer, ServerSession};
 
 use crate::Failure;
+use crate::metrics::Counts;
 use crate::policy::Policy;
 use crate::user::Users;
 use crate::worker::{self, Worker};
@@ -27,12 +30,22 @@ use crate::worker::{self, Worker};
 const STACK: usize = 256 * 1024;
 /// How long to wait if the process has no descriptor or no thread left.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How many refused sessions are closed at a time.
+const REFUSED: usize = 64;
 
 /// Serves until the process is killed.
-pub(crate) fn serve(listener: &OwnedFd, policy: Policy) -> Result<(), Failure> {
+pub(crate) fn serve(
+    listener: &OwnedFd,
+    policy: Policy,
+    mut users: Users,
+    counts: Arc<Counts>,
+) -> Result<(), Failure> {
     let policy = Arc::new(policy);
-    let mut users = Users::default();
+    let mut refused = Vec::new();
     loop {
+        if refused.len() >= REFUSED || (!refused.is_empty() && !has_client(listener)) {
+            close(std::mem::take(&mut refused));
+        }
         let session = match accept_with(listener, SocketFlags::CLOEXEC) {
             Ok(fd) => ServerSession::new(fd),
             Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
@@ -48,9 +61,11 @@ pub(crate) fn serve(listener: &OwnedFd, policy: Policy) -> Result<(), Failure> {
             }
         };
         let peer = session.peer().unwrap_or_default();
-        let user = users.get(peer.uid, policy.limits.requests);
-        let Some(counted) = user.begin(policy.limits.sessions) else {
-            refuse(session);
+        let limits = policy.limits;
+        let Some(counted) = users.begin(peer.uid, limits.requests, limits.sessions) else {
+            counts.refused.fetch_add(1, Ordering::Relaxed);
+            worker::answer_busy(&session);
+            refused.push(session);
             continue;
         };
         // The thread takes it from here. If no thread can be made, it is still there.
@@ -58,41 +73,49 @@ pub(crate) fn serve(listener: &OwnedFd, policy: Policy) -> Result<(), Failure> {
         let take = |place: &Mutex<Option<ServerSession>>| {
             place.lock().unwrap_or_else(PoisonError::into_inner).take()
         };
-        let (shared, policy) = (Arc::clone(&place), Arc::clone(&policy));
+        let (shared, policy, counts) =
+            (Arc::clone(&place), Arc::clone(&policy), Arc::clone(&counts));
         let started = Builder::new().stack_size(STACK).spawn(move || {
             if let Some(session) = take(&shared) {
                 let client = policy.client(&peer, || cgroup(&peer));
-                Worker::new(session, peer, client, &policy, &counted).run();
+                Worker::new(session, peer, client, &policy, &counted, &counts).run();
             }
             // Counted for as long as closing the session takes.
             drop(counted);
         });
         if started.is_err() {
             if let Some(session) = take(&place) {
-                refuse(session);
+                worker::answer_busy(&session);
+                refused.push(session);
             }
         }
     }
 }
 
-/// Answers that the broker is busy, and closes the session without waiting for the descriptors in it.
+/// Reports whether a client waits to be accepted.
+fn has_client(listener: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(listener, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+}
+
+/// Closes sessions without waiting for the descriptors in their messages.
 ///
 /// The kernel lets the close of a socket wait (SO_LINGER) unless the closing thread is ending. So a thread
-/// with descriptors of its own closes the session by ending.
-fn refuse(session: ServerSession) {
+/// with descriptors of its own closes the sessions by ending.
+fn close(sessions: Vec<ServerSession>) {
     let (unshared, is_unshared) = channel();
     let (closed, is_closed) = channel::<()>();
     let ending = move || {
         let _ = unshared.send(unshare(CloneFlags::CLONE_FILES).is_ok());
-        // The sender is dropped when the other thread has closed the session.
+        // The sender is dropped when the other thread has closed the sessions.
         let _ = is_closed.recv();
     };
-    worker::answer_busy(&session);
     // Without a thread, or if a filter of system calls forbids it, closing may wait.
     if Builder::new().stack_size(STACK).spawn(ending).is_ok() {
         let _ = is_unshared.recv();
     }
-    drop(session);
+    drop(sessions);
     drop(closed);
 }
 

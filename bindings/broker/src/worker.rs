@@ -1,16 +1,20 @@
 //! A worker: the thread of one session. Only it touches the sockets that the client passes.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 use subflows::broker::{
     Act, Answer, Connection, Done, Malformed, Peer, Performer, Received, Request, ServerSession,
-    connection_of, is_harmless, refusal, reply,
+    StreamNumber, connection_of, is_harmless, refusal, reply,
 };
 use subflows::{ErrorKind, Result};
 
 use crate::audit;
+use crate::metrics::Counts;
 use crate::policy::{Client, Policy};
 use crate::user::Counted;
 
@@ -21,6 +25,7 @@ pub(crate) struct Worker<'a> {
     client: Client,
     policy: &'a Policy,
     counted: &'a Counted,
+    counts: &'a Counts,
     performer: Performer,
 }
 
@@ -31,12 +36,15 @@ impl Worker<'_> {
         client: Client,
         policy: &'a Policy,
         counted: &'a Counted,
+        counts: &'a Counts,
     ) -> Worker<'a> {
-        Worker { session, peer, client, policy, counted, performer: Performer::default() }
+        Worker { session, peer, client, policy, counted, counts, performer: Performer::default() }
     }
 
     /// Serves until the client ends the session, or does not read its answers.
     pub(crate) fn run(&mut self) {
+        // Beginning a session costs as much as a request.
+        self.wait();
         while let Ok(Some(received)) = self.session.receive() {
             let is_readable = !matches!(received.request, Err(Malformed::Version(_)));
             let (answer, fd) = self.handle(received);
@@ -47,18 +55,42 @@ impl Worker<'_> {
         }
     }
 
+    /// Counts a request of the user. It waits if the user has made too many, and is refused if it would wait
+    /// for too long: not at once, so that the user cannot make the broker refuse without end.
+    fn wait(&self) -> bool {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let wait = self.counted.user().wait_of_request(self.policy.limits.requests);
+        if wait != Some(Duration::ZERO) {
+            self.counts.throttled.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(wait.unwrap_or(PAUSE));
+        }
+        wait.is_some()
+    }
+
     /// Handles a message, and closes its descriptors.
     fn handle(&mut self, received: Received) -> (Answer, Option<OwnedFd>) {
         let Received { request, fds } = received;
+        let may_ask = self.wait();
+        let counts = self.counts;
+        let count = |verb, done: &Result<Done>| {
+            counts.request(verb, done.as_ref().map(drop).map_err(subflows::Error::kind));
+        };
         let Request { number, act } = match request {
             Ok(request) => request,
-            Err(malformed) => return reply(0, Err(explain(malformed))),
+            Err(malformed) => {
+                let done = Err(explain(malformed));
+                count(None, &done);
+                return reply(0, done);
+            }
         };
-        if !self.counted.user().may_ask(self.policy.limits.requests) {
-            return reply(number, Err(throttled(self.policy.limits.requests)));
+        if !may_ask {
+            let done = Err(throttled(self.policy.limits.requests));
+            count(Some(act.verb()), &done);
+            return reply(number, done);
         }
         let mut token = 0;
         let done = self.perform(&act, &fds, &mut token);
+        count(Some(act.verb()), &done);
         audit::write(&self.peer, &act, token, &done);
         drop(fds);
         reply(number, done)
@@ -90,9 +122,28 @@ impl Worker<'_> {
                     "Run the program with CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON.",
                 ));
             }
+            Act::Events => return self.open_stream(act, connection, fd),
             _ => {}
         }
         self.performer.perform(act, connection, fd.as_fd(), &self.peer)
+    }
+
+    /// Opens a stream of events. The kernel offers each event of the namespace to each stream, so that many
+    /// streams would slow down every connection.
+    fn open_stream(&mut self, act: &Act, connection: Connection, fd: &OwnedFd) -> Result<Done> {
+        let most = self.policy.limits.streams;
+        let Some(mut streams) = self.counted.user().streams(most) else {
+            return Err(refusal(
+                ErrorKind::Busy,
+                Errno::EBUSY as i32,
+                format!("the broker's policy allows a user {most} streams of events"),
+                "Close other streams, or raise streams in /etc/subflows/broker.toml.",
+            ));
+        };
+        let done = self.performer.perform(act, connection, fd.as_fd(), &self.peer)?;
+        let stream = done.fd.as_ref().map(|stream| StreamNumber::of(stream.as_fd()));
+        streams.extend(stream.and_then(std::result::Result::ok));
+        Ok(done)
     }
 
     /// Fails if the connection has as many subflows as the policy allows.

@@ -27,6 +27,9 @@ pub(crate) struct Broker {
     /// Serve another network namespace: a name of `ip netns`, or a file such as /proc/PID/ns/net
     #[arg(long, value_name = "NAME")]
     netns: Option<PathBuf>,
+    /// Offer metrics for Prometheus: the path of a socket, or a loopback address such as 127.0.0.1:9400
+    #[arg(long, value_name = "PLACE", conflicts_with_all = ["check", "restore"])]
+    metrics: Option<String>,
     /// Check the policy, and report what the broker could do here
     #[arg(long, conflicts_with = "restore")]
     check: bool,
@@ -41,6 +44,7 @@ impl Broker {
             policy: self.policy.clone(),
             socket: self.socket.clone(),
             network_namespace: self.netns.clone(),
+            metrics: self.metrics.clone(),
         };
         if self.restore {
             return restore(&options).map(drop).map_err(failed);

@@ -1,9 +1,11 @@
 //! The broker's side: acts on a socket that a client has passed. The service calls it in a worker of that
 //! client, because a client can make every call on its socket wait.
 
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::protocol::{Act, Answer, LONGEST, Malformed, Outcome, Refusal, Request, Step};
@@ -377,8 +379,55 @@ pub fn is_harmless(step: &Step) -> bool {
 /// Reports whether a program without privileges may choose this congestion control.
 fn is_allowed_congestion_control(value: &[u8]) -> bool {
     let name = value.split(|byte| *byte == 0).next().unwrap_or_default();
-    let allowed = fs::read("/proc/sys/net/ipv4/tcp_allowed_congestion_control").unwrap_or_default();
+    let mut text = vec![0; 4096];
+    let file = ALLOWED_CONGESTION_CONTROL.get();
+    let length = file.and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
+    let allowed = &text[..length];
     allowed.split(u8::is_ascii_whitespace).any(|one| !one.is_empty() && one == name)
+}
+
+static ALLOWED_CONGESTION_CONTROL: OnceLock<File> = OnceLock::new();
+
+/// Opens every file that the acts read and write, because the broker opens none after its start. The process
+/// must be in the network namespace that it serves, and stay there.
+///
+/// # Errors
+/// The kernel's error.
+pub fn open_files() -> Result<()> {
+    let sock = socket::new(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0)
+        .map_err(|error| Error::from_io("broker", &error))?;
+    take_over::keep(sock.as_fd()).map_err(|error| Error::from_io("broker", &error))?;
+    // Without it, no client may choose another congestion control.
+    if let Ok(file) = File::open("/proc/sys/net/ipv4/tcp_allowed_congestion_control") {
+        let _ = ALLOWED_CONGESTION_CONTROL.set(file);
+    }
+    Ok(())
+}
+
+/// How many times this process has set `net.mptcp.path_manager` back for one that was killed.
+pub fn restored() -> u64 {
+    take_over::restored()
+}
+
+/// The kernel's number of a stream of events, and what shows whether it still is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamNumber(u32);
+
+impl StreamNumber {
+    /// Returns the number of a stream.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn of(stream: BorrowedFd<'_>) -> io::Result<StreamNumber> {
+        socket::netlink_port(stream).map(StreamNumber)
+    }
+
+    /// Reports whether a process still has the stream open: no other socket can get its number.
+    pub fn is_open(self) -> bool {
+        let probe = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_GENERIC);
+        let bound = probe.and_then(|probe| socket::bind_netlink_to(probe.as_fd(), self.0));
+        bound.is_err_and(|error| error.raw_os_error() == Some(libc::EADDRINUSE))
+    }
 }
 
 /// Sets `net.mptcp.path_manager` back if a broker or program that took control was killed in between.

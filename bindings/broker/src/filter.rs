@@ -161,3 +161,75 @@ fn rule(
 fn number(call: libc::c_long) -> i64 {
     call.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, OpenOptions};
+    use std::thread;
+
+    use nix::sched::{CloneFlags, unshare};
+    use rustix::net::{AddressFamily, SocketType, socket};
+    use rustix::thread::set_no_new_privs;
+
+    use super::*;
+
+    /// Runs a closure in a thread of its own under the filter, which cannot be removed.
+    fn filtered<T: Send>(may_read_files: bool, test: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                set_no_new_privs(true).unwrap();
+                apply(may_read_files).unwrap();
+                test()
+            });
+            thread.join().unwrap()
+        })
+    }
+
+    fn errno<T>(result: std::io::Result<T>) -> Option<i32> {
+        result.err().and_then(|error| error.raw_os_error())
+    }
+
+    #[test]
+    fn no_file_can_be_opened() {
+        let kept = File::open("/proc/sys/net/ipv4/tcp_allowed_congestion_control").unwrap();
+        let [opened, made, linked, read] = filtered(false, || {
+            [
+                errno(File::open("/dev/null")),
+                errno(File::create("/tmp/subflows-broker")),
+                errno(fs::hard_link("/proc/self/exe", "/tmp/subflows-broker")),
+                // What is open already can be read.
+                errno(std::os::unix::fs::FileExt::read_at(&kept, &mut [0; 8], 0)),
+            ]
+        });
+        let denied = Some(libc::EPERM);
+        assert_eq!((opened, made, linked, read), (denied, denied, denied, None));
+    }
+
+    #[test]
+    fn control_groups_are_read_and_nothing_is_written() {
+        let [read, written, made] = filtered(true, || {
+            [
+                errno(File::open("/proc/self/cgroup")),
+                errno(OpenOptions::new().write(true).open("/dev/null")),
+                errno(File::create("/tmp/subflows-broker")),
+            ]
+        });
+        assert_eq!((read, written, made), (None, Some(libc::EPERM), Some(libc::EPERM)));
+    }
+
+    #[test]
+    fn threads_can_be_made_but_no_namespaces_and_no_other_sockets() {
+        let (user, files, packet, process) = filtered(false, || {
+            assert_eq!(thread::spawn(|| 7).join().unwrap(), 7);
+            (
+                unshare(CloneFlags::CLONE_NEWUSER),
+                unshare(CloneFlags::CLONE_FILES),
+                socket(AddressFamily::PACKET, SocketType::RAW, None).map(drop),
+                errno(std::process::Command::new("/bin/true").status()),
+            )
+        });
+        assert_eq!((user, files), (Err(nix::Error::EPERM), Ok(())));
+        assert_eq!(packet, Err(rustix::io::Errno::PERM));
+        assert!(process.is_some());
+    }
+}

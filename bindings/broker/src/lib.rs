@@ -14,6 +14,7 @@ mod metrics;
 pub mod policy;
 mod privileges;
 mod service;
+mod taker;
 mod user;
 mod worker;
 
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use metrics::Counts;
 use policy::Policy;
+use taker::Taker;
 use user::Users;
 
 /// Where the policy is, if no other file is named.
@@ -89,15 +91,18 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Failure::new(format!("{error:#}"), "Run the broker as root, with /proc mounted.")
     })?;
     privileges::raise_limits();
+    // While it still may. Without the privilege, the setting can stay changed for a time slice of other programs.
+    let _ = subflows::broker::set_realtime(true);
     privileges::drop_all_others()?;
     filter::apply(policy.has_cgroups())?;
+    let taker = Taker::start()?;
     let users = Users::default();
     let counts = Arc::new(Counts::new(users.sessions()));
     if let Some(listener) = metrics {
         metrics::serve(listener, Arc::clone(&counts))?;
     }
     listener::notify_ready(notifier);
-    service::serve(&listener, policy, users, counts)
+    service::serve(&listener, policy, users, counts, &taker)
 }
 
 /// The name of a right, and the cause and the remedy if the broker lacks it.

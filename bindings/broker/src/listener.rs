@@ -15,8 +15,9 @@ use nix::unistd::{Group, chown};
 use crate::policy::{GROUP, Policy};
 use crate::{Failure, SOCKET};
 
-/// How many clients may wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// How many clients may wait to be accepted. Further ones wait in connect, where they cost nothing; a longer queue
+/// would be filled by one client that begins sessions without end.
+const BACKLOG: i32 = 128;
 
 /// Takes the socket of systemd (`Sockets=`), or makes one at that path.
 pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {

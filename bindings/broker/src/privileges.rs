@@ -1,6 +1,6 @@
 //! What the broker gives up when it has started.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set,
     set_capabilities, set_no_new_privs,
@@ -8,13 +8,13 @@ use rustix::thread::{
 
 use crate::Failure;
 
-/// Raises the limits that one client could otherwise reach for all, as far as the process may.
+/// Raises the limits that one client could otherwise reach for all, and the priority, as far as the process may.
 pub(crate) fn raise_limits() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    // The process that switches the path manager must not be preempted while the setting is changed: it
-    // becomes a real-time process, with the lowest priority, which takes no capability up to this limit.
-    let _ = setrlimit(Resource::Rtprio, Rlimit { current: Some(1), maximum: Some(1) });
+    // What floods the broker runs on the same processors. The requests of a user are limited, so the broker
+    // cannot take much time from others.
+    let _ = setpriority_process(None, -10);
 }
 
 /// Keeps only the capabilities that the acts require. Called before the first worker starts, because

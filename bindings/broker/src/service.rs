@@ -23,15 +23,20 @@ use subflows::broker::{Peer, ServerSession};
 use crate::Failure;
 use crate::metrics::Counts;
 use crate::policy::Policy;
+use crate::taker::Taker;
 use crate::user::Users;
 use crate::worker::{self, Worker};
 
 /// Enough for an act and its answer.
 const STACK: usize = 256 * 1024;
+/// A session costs the broker as much as that many requests: it gets a thread.
+const COST: f64 = 4.0;
 /// How long to wait if the process has no descriptor or no thread left.
 const PAUSE: Duration = Duration::from_millis(10);
-/// How many refused sessions are closed at a time.
+/// How many refused sessions are closed at a time, and for how long the first of them may be kept for that: the
+/// thread that closes them costs more than refusing them.
 const REFUSED: usize = 64;
+const KEPT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// Serves until the process is killed.
 pub(crate) fn serve(
@@ -39,6 +44,7 @@ pub(crate) fn serve(
     policy: Policy,
     mut users: Users,
     counts: Arc<Counts>,
+    taker: &Taker,
 ) -> Result<(), Failure> {
     let policy = Arc::new(policy);
     let mut refused = Vec::new();
@@ -60,9 +66,14 @@ pub(crate) fn serve(
                 ));
             }
         };
-        let peer = session.peer().unwrap_or_default();
+        // The kernel knows the user of every connection.
+        let uid = session.user().unwrap_or(u32::MAX);
         let limits = policy.limits;
-        let Some(counted) = users.begin(peer.uid, limits.requests, limits.sessions) else {
+        let begun = users.begin(uid, limits.requests, limits.sessions).and_then(|counted| {
+            let wait = counted.user().wait_of(COST, limits.requests)?;
+            Some((counted, wait))
+        });
+        let Some((counted, wait)) = begun else {
             counts.refused.fetch_add(1, Ordering::Relaxed);
             worker::answer_busy(&session);
             refused.push(session);
@@ -73,12 +84,14 @@ pub(crate) fn serve(
         let take = |place: &Mutex<Option<ServerSession>>| {
             place.lock().unwrap_or_else(PoisonError::into_inner).take()
         };
-        let (shared, policy, counts) =
-            (Arc::clone(&place), Arc::clone(&policy), Arc::clone(&counts));
+        let (shared, policy, counts, taker) =
+            (Arc::clone(&place), Arc::clone(&policy), Arc::clone(&counts), taker.clone());
         let started = Builder::new().stack_size(STACK).spawn(move || {
             if let Some(session) = take(&shared) {
+                thread::sleep(wait);
+                let peer = session.peer().unwrap_or_default();
                 let client = policy.client(&peer, || cgroup(&peer));
-                Worker::new(session, peer, client, &policy, &counted, &counts).run();
+                Worker::new(session, peer, client, &policy, &counted, &counts, taker).run();
             }
             // Counted for as long as closing the session takes.
             drop(counted);
@@ -92,11 +105,10 @@ pub(crate) fn serve(
     }
 }
 
-/// Reports whether a client waits to be accepted.
+/// Reports whether a client waits to be accepted, soon.
 fn has_client(listener: &OwnedFd) -> bool {
     let mut fds = [PollFd::new(listener, PollFlags::IN)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+    poll(&mut fds, Some(&KEPT)).is_ok_and(|ready| ready > 0)
 }
 
 /// Closes sessions without waiting for the descriptors in their messages.

@@ -27,14 +27,15 @@ struct Tokens {
 }
 
 impl User {
-    /// Counts a request. Returns how long it has to wait, or `None` if that would be too long.
-    pub(crate) fn wait_of_request(&self, in_a_second: u32) -> Option<Duration> {
+    /// Counts what costs as much as that many requests. Returns how long it has to wait, or `None` if that would
+    /// be too long.
+    pub(crate) fn wait_of(&self, cost: f64, in_a_second: u32) -> Option<Duration> {
         let most = f64::from(in_a_second);
         let now = Instant::now();
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         let grown = tokens.count + now.duration_since(tokens.since).as_secs_f64() * most;
         *tokens = Tokens { count: grown.min(most), since: now };
-        let left = tokens.count - 1.0;
+        let left = tokens.count - cost;
         // With 0 requests in a second it would be for ever.
         let wait = Duration::try_from_secs_f64((-left).max(0.0) / most).unwrap_or(Duration::MAX);
         if wait > LONGEST_WAIT {
@@ -125,7 +126,7 @@ mod tests {
     fn a_user_has_as_many_requests_and_sessions_as_the_limits_allow() {
         let mut users = Users::default();
         let one = users.begin(7, 3, 1).unwrap();
-        let waits = (0..5).map(|_| one.user().wait_of_request(3));
+        let waits = (0..5).map(|_| one.user().wait_of(1.0, 3));
         assert_eq!(waits.filter(|wait| *wait == Some(Duration::ZERO)).count(), 3);
         assert!(users.begin(7, 3, 1).is_none());
         drop(one);
@@ -137,11 +138,11 @@ mod tests {
     fn a_request_waits_for_those_before_it() {
         let mut users = Users::default();
         let one = users.begin(7, 1000, 1).unwrap();
-        let waits: Vec<_> = (0..1200).map(|_| one.user().wait_of_request(1000)).collect();
+        let waits: Vec<_> = (0..1200).map(|_| one.user().wait_of(1.0, 1000)).collect();
         assert_eq!(waits[999], Some(Duration::ZERO));
         let wait = waits[1050].expect("it is served");
         assert!(wait > Duration::from_millis(10) && wait <= LONGEST_WAIT, "{wait:?}");
         assert_eq!(waits[1199], None);
-        assert_eq!(users.begin(8, 0, 1).unwrap().user().wait_of_request(0), None);
+        assert_eq!(users.begin(8, 0, 1).unwrap().user().wait_of(1.0, 0), None);
     }
 }

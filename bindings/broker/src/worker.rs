@@ -9,13 +9,14 @@ use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 use subflows::broker::{
     Act, Answer, Connection, Done, Malformed, Peer, Performer, Received, Request, ServerSession,
-    StreamNumber, connection_of, is_harmless, refusal, reply,
+    SocketFamily, StreamNumber, connection_of, is_harmless, refusal, reply,
 };
 use subflows::{ErrorKind, Result};
 
 use crate::audit;
 use crate::metrics::Counts;
 use crate::policy::{Client, Policy};
+use crate::taker::Taker;
 use crate::user::Counted;
 
 /// One session and what is known about its client.
@@ -26,6 +27,7 @@ pub(crate) struct Worker<'a> {
     policy: &'a Policy,
     counted: &'a Counted,
     counts: &'a Counts,
+    taker: Taker,
     performer: Performer,
 }
 
@@ -37,14 +39,14 @@ impl Worker<'_> {
         policy: &'a Policy,
         counted: &'a Counted,
         counts: &'a Counts,
+        taker: Taker,
     ) -> Worker<'a> {
-        Worker { session, peer, client, policy, counted, counts, performer: Performer::default() }
+        let performer = Performer::default();
+        Worker { session, peer, client, policy, counted, counts, taker, performer }
     }
 
     /// Serves until the client ends the session, or does not read its answers.
     pub(crate) fn run(&mut self) {
-        // Beginning a session costs as much as a request.
-        self.wait();
         while let Ok(Some(received)) = self.session.receive() {
             let is_readable = !matches!(received.request, Err(Malformed::Version(_)));
             let (answer, fd) = self.handle(received);
@@ -59,7 +61,7 @@ impl Worker<'_> {
     /// for too long: not at once, so that the user cannot make the broker refuse without end.
     fn wait(&self) -> bool {
         const PAUSE: Duration = Duration::from_millis(10);
-        let wait = self.counted.user().wait_of_request(self.policy.limits.requests);
+        let wait = self.counted.user().wait_of(1.0, self.policy.limits.requests);
         if wait != Some(Duration::ZERO) {
             self.counts.throttled.fetch_add(1, Ordering::Relaxed);
             thread::sleep(wait.unwrap_or(PAUSE));
@@ -122,10 +124,11 @@ impl Worker<'_> {
                     "Run the program with CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON.",
                 ));
             }
+            Act::TakeControl => return self.taker.take(SocketFamily::of(fd.as_fd())?, &self.peer),
             Act::Events => return self.open_stream(act, connection, fd),
             _ => {}
         }
-        self.performer.perform(act, connection, fd.as_fd(), &self.peer)
+        self.performer.perform(act, connection, fd.as_fd())
     }
 
     /// Opens a stream of events. The kernel offers each event of the namespace to each stream, so that many
@@ -140,7 +143,7 @@ impl Worker<'_> {
                 "Close other streams, or raise streams in /etc/subflows/broker.toml.",
             ));
         };
-        let done = self.performer.perform(act, connection, fd.as_fd(), &self.peer)?;
+        let done = self.performer.perform(act, connection, fd.as_fd())?;
         let stream = done.fd.as_ref().map(|stream| StreamNumber::of(stream.as_fd()));
         streams.extend(stream.and_then(std::result::Result::ok));
         Ok(done)

@@ -141,20 +141,35 @@ pub struct Peer {
     pub groups: Vec<u32>,
 }
 
+/// Returns the effective user at the other end.
+pub(crate) fn user(sock: BorrowedFd<'_>) -> io::Result<u32> {
+    credentials(sock).map(|[_, uid, _]| uid)
+}
+
+/// Returns the process, the user and the group at the other end.
+fn credentials(sock: BorrowedFd<'_>) -> io::Result<[u32; 3]> {
+    let mut raw = [0u8; 12];
+    socket::get(sock, libc::SOL_SOCKET, libc::SO_PEERCRED, &mut raw)?;
+    Ok([0, 4, 8].map(|at| u32::from_ne_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]])))
+}
+
 /// Returns the process at the other end.
 pub(crate) fn peer(sock: BorrowedFd<'_>) -> io::Result<Peer> {
     /// `SO_PEERGROUPS` (Linux 4.13).
     const SO_PEERGROUPS: i32 = 59;
-    let mut raw = [0u8; 12];
-    socket::get(sock, libc::SOL_SOCKET, libc::SO_PEERCRED, &mut raw)?;
-    let word = |at: usize| u32::from_ne_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]]);
-    // Linux allows 65536 groups; a process with more than fit here is one without.
-    let mut groups = vec![0u8; 4 * 65_536];
-    let length = socket::get_bytes(sock, libc::SOL_SOCKET, SO_PEERGROUPS, &mut groups).unwrap_or(0);
-    let numbers = groups[..length].chunks_exact(4);
+    let [pid, uid, gid] = credentials(sock)?;
+    // Linux allows 65536 groups. Few processes have more than fit here at first.
+    let mut groups = vec![0u8; 4 * 64];
+    let read = |groups: &mut [u8]| socket::get_bytes(sock, libc::SOL_SOCKET, SO_PEERGROUPS, groups);
+    let mut length = read(&mut groups);
+    if length.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ERANGE)) {
+        groups.resize(4 * 65_536, 0);
+        length = read(&mut groups);
+    }
+    let numbers = groups[..length.unwrap_or(0)].chunks_exact(4);
     let number = |bytes: &[u8]| u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     let groups = numbers.map(number).collect();
-    Ok(Peer { pid: word(0) as i32, uid: word(4), gid: word(8), groups })
+    Ok(Peer { pid: pid as i32, uid, gid, groups })
 }
 
 /// A buffer for control messages, aligned for their header.

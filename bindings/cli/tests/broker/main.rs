@@ -3,7 +3,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod flooded;
+mod killed;
+mod parked;
 mod served;
+mod started;
 #[allow(unreachable_pub)]
 #[path = "../../../../core/tests/common/trap.rs"]
 mod trap;
@@ -13,7 +17,6 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
-use std::time::Instant;
 
 use common::*;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -23,14 +26,13 @@ use subflows::ErrorKind;
 use subflows::broker::{Act, Answer, LONGEST, Local, REQUEST, Request, Step};
 use subflows_lab::{Net, skip_unless_ready, wait_until};
 use tempfile::TempDir;
-use trap::Trap;
 
-fn kind(answer: Option<Answer>) -> ErrorKind {
+pub(crate) fn kind(answer: Option<Answer>) -> ErrorKind {
     answer.expect("an answer").result.expect_err("an error").kind
 }
 
 /// Every act on a connection, with the ends of that stream.
-fn acts(net: &Net, stream: &TcpStream) -> Vec<Act> {
+pub(crate) fn acts(net: &Net, stream: &TcpStream) -> Vec<Act> {
     let token = token(net, stream);
     let (local, remote) = (stream.local_addr().unwrap(), stream.peer_addr().unwrap());
     let own = Local { ip: local.ip(), port: 0, id: 9, interface: 0, is_backup: false };
@@ -44,11 +46,11 @@ fn acts(net: &Net, stream: &TcpStream) -> Vec<Act> {
     ]
 }
 
-fn token(net: &Net, stream: &TcpStream) -> u32 {
+pub(crate) fn token(net: &Net, stream: &TcpStream) -> u32 {
     net.client.run(|| subflows::status(stream)).unwrap().token.unwrap()
 }
 
-const EVERYONE: &str = "[[allow]]\n";
+pub(crate) const EVERYONE: &str = "[[allow]]\n";
 
 #[test]
 fn what_is_no_request_changes_nothing() {
@@ -156,7 +158,11 @@ fn a_client_reaches_its_own_connection_only() {
 }
 
 /// The kernel's number of the initial subflow's socket.
-fn cookie_of(net: &Net, local: std::net::SocketAddr, remote: std::net::SocketAddr) -> u64 {
+pub(crate) fn cookie_of(
+    net: &Net,
+    local: std::net::SocketAddr,
+    remote: std::net::SocketAddr,
+) -> u64 {
     let listed = net.client.output("ss", &["-tneH", "state", "established"]).unwrap();
     let (local, remote) = (local.to_string(), remote.to_string());
     let line = listed.lines().find(|line| line.contains(&local) && line.contains(&remote));
@@ -224,54 +230,6 @@ fn a_controlled_socket_belongs_to_the_client() {
     let stat = nix::sys::stat::fstat(new.expect("a socket")).unwrap();
     assert_eq!((stat.st_uid, stat.st_gid), (NOBODY, NOBODY));
     assert_eq!(net.client.sysctl("net.mptcp.pm_type").unwrap().trim(), "0");
-}
-
-/// A thread that waits for a page, in the middle of send, keeps its socket locked.
-#[test]
-fn a_locked_socket_stops_its_own_client_only() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
-    let to = net.paths[0].server_ips()[0];
-    let own = Pair::new(&net, to, true);
-    let mut all = acts(&net, &own.client);
-    all.extend([Act::Events, Act::Options { cookie: 1, steps: vec![] }]);
-    let trap = match Trap::new() {
-        Ok(trap) => trap,
-        Err(error) => return eprintln!("skip: userfaultfd: {error}"),
-    };
-    let before = served.count("fd");
-    thread::scope(|scope| {
-        let sender = scope.spawn(|| trap.send(&own.client));
-        wait_until(SOON, "the sender waits for the page", || {
-            let mut fds = [PollFd::new(trap.as_fd(), PollFlags::POLLIN)];
-            poll(&mut fds, 0u8).unwrap() == 1
-        });
-        let sessions: Vec<Session> = all
-            .iter()
-            .map(|act| {
-                let session = served.session_of(NOBODY);
-                let request = Request { number: 1, act: act.clone() };
-                session.send(&request.encode(), &[own.client.as_fd()]).unwrap();
-                session
-            })
-            .collect();
-        for _ in 0..10 {
-            served.serves_at_once(&net);
-            let start = Instant::now();
-            net.server.output("ip", &["mptcp", "endpoint"]).unwrap();
-            assert!(start.elapsed() < AT_ONCE * slowness(), "genl of another namespace waits");
-        }
-        trap.release();
-        sender.join().unwrap().unwrap();
-        for (session, act) in sessions.iter().zip(&all) {
-            assert!(session.receive().is_some(), "{act:?}");
-        }
-    });
-    served.has_nothing_left(before);
 }
 
 /// The last reference to a socket whose close waits for its data is in a session that is refused.
@@ -348,44 +306,13 @@ fn a_user_who_asks_too_much_is_refused_and_others_are_served() {
     }
     served.serves_at_once(&net);
     drop(sessions);
-    wait_until(SOON, "the workers end", || served.count("task") == 1);
+    wait_until(SOON, "the workers end", || served.count("task") == IDLE);
     // A client that never reads its answers loses its session.
     let deaf = served.session_of(NOBODY);
     wait_until(SOON, "the session ends", || {
         while deaf.send(&request, &[sock.as_fd()]).is_ok() {}
         deaf.send(&request, &[]) == Err(nix::errno::Errno::EPIPE)
     });
-    served.serves_at_once(&net);
-}
-
-#[test]
-fn a_killed_broker_leaves_nothing_behind() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let mut served = Served::start(&net.client, EVERYONE);
-    let to = net.paths[0].server_ips()[0];
-    let own = Pair::new(&net, to, true);
-    let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
-    let rounds = std::env::var("BROKER_KILLS").map_or(3, |kills| kills.parse().unwrap());
-    let mut all = acts(&net, &own.client);
-    all.retain(|act| !matches!(act, Act::Destroy { .. } | Act::Remove { .. }));
-    all.extend([Act::TakeControl, Act::Events, CHECK]);
-    for round in 0..rounds {
-        for act in &all {
-            let session = served.session();
-            let fd = if *act == Act::TakeControl { sock.as_fd() } else { own.client.as_fd() };
-            session.send(&Request { number: 1, act: act.clone() }.encode(), &[fd]).unwrap();
-            if round % 2 == 1 {
-                thread::yield_now();
-            }
-            served.restart(&net.client);
-            assert_eq!(net.client.sysctl("net.mptcp.pm_type").unwrap().trim(), "0", "{act:?}");
-            own.move_data();
-        }
-    }
     served.serves_at_once(&net);
 }
 

@@ -21,6 +21,8 @@ use crate::common::{SOON, SUBFLOWS};
 pub(crate) const NOBODY: u32 = 65_534;
 /// How long another client waits at most.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(100);
+/// The threads of a broker without sessions: the one that accepts them, and the one that takes control.
+pub(crate) const IDLE: usize = 2;
 pub(crate) const CHECK: Act = Act::Check { right: 2 };
 
 /// A broker that runs.
@@ -31,19 +33,28 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(namespace: &Namespace, policy: &str) -> Served {
+        Served::start_with(namespace, policy, false)
+    }
+
+    /// With `--metrics`, at the path that [`metrics`](Self::metrics) returns.
+    pub(crate) fn start_with(namespace: &Namespace, policy: &str, has_metrics: bool) -> Served {
         let folder = TempDir::new().unwrap();
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.path().join("policy.toml"), policy).unwrap();
-        let mut served = Served { process: Served::spawn(namespace, folder.path()), folder };
+        let process = Served::spawn(namespace, folder.path(), has_metrics);
+        let mut served = Served { process, folder };
         served.wait();
         served
     }
 
-    fn spawn(namespace: &Namespace, folder: &Path) -> Child {
+    fn spawn(namespace: &Namespace, folder: &Path, has_metrics: bool) -> Child {
         let mut command = namespace.command(SUBFLOWS);
         command.arg("broker");
         command.arg("--policy").arg(folder.join("policy.toml"));
         command.arg("--socket").arg(folder.join("socket"));
+        if has_metrics {
+            command.arg("--metrics").arg(folder.join("metrics"));
+        }
         let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
         command.stdin(Stdio::null()).stderr(log).spawn().unwrap()
     }
@@ -63,12 +74,16 @@ impl Served {
     pub(crate) fn restart(&mut self, namespace: &Namespace) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = Served::spawn(namespace, self.folder.path());
+        self.process = Served::spawn(namespace, self.folder.path(), false);
         self.wait();
     }
 
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("socket")
+    }
+
+    pub(crate) fn metrics(&self) -> PathBuf {
+        self.folder.path().join("metrics")
     }
 
     pub(crate) fn log(&self) -> String {
@@ -96,7 +111,7 @@ impl Served {
 
     /// Checks that root, who is another user than the hostile one, is served at once.
     #[track_caller]
-    pub(crate) fn serves_at_once(&self, net: &Net) {
+    pub(crate) fn serves_at_once(&self, net: &Net) -> Duration {
         let start = Instant::now();
         let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
         let session = self.session();
@@ -106,6 +121,14 @@ impl Served {
         assert_eq!(answer.result, Ok(0), "{}", self.log());
         let elapsed = start.elapsed();
         assert!(elapsed < AT_ONCE * slowness(), "{elapsed:?}");
+        elapsed
+    }
+
+    /// The memory of the broker, in KiB.
+    pub(crate) fn resident(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     pub(crate) fn count(&self, what: &str) -> usize {
@@ -118,7 +141,7 @@ impl Served {
         // The library keeps two netlink sockets of each kind.
         const KEPT: usize = 6;
         wait_until(SOON, "descriptors and threads return", || {
-            self.count("task") == 1 && self.count("fd") <= before + KEPT
+            self.count("task") == IDLE && self.count("fd") <= before + KEPT
         });
     }
 }
@@ -138,6 +161,17 @@ pub(crate) fn slowness() -> u32 {
     (load / processors).max(1.0).ceil() as u32
 }
 
+/// Asks the path manager of another namespace, as `ip mptcp` does. Returns how long that took.
+pub(crate) fn ask_path_manager(namespace: &Namespace) -> Duration {
+    namespace.run(|| {
+        let start = Instant::now();
+        // The look-up of the family and the question both take the lock of generic netlink.
+        let mut socket = subflows::kernel::PathManagerSocket::open().unwrap();
+        socket.addresses(1).unwrap_err();
+        start.elapsed()
+    })
+}
+
 pub(crate) fn become_user(uid: u32) {
     let (group, user) = (libc::SYS_setresgid, libc::SYS_setresuid);
     for call in [group, user] {
@@ -146,11 +180,17 @@ pub(crate) fn become_user(uid: u32) {
     }
 }
 
-fn new_session() -> OwnedFd {
+pub(crate) fn new_session() -> OwnedFd {
     socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).unwrap()
 }
 
 pub(crate) struct Session(OwnedFd);
+
+impl From<OwnedFd> for Session {
+    fn from(sock: OwnedFd) -> Session {
+        Session(sock)
+    }
+}
 
 impl Session {
     pub(crate) fn send(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> nix::Result<usize> {

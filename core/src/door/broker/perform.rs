@@ -46,6 +46,14 @@ impl ServerSession {
         ServerSession(accepted)
     }
 
+    /// Returns the effective user of the process that has connected.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn user(&self) -> io::Result<u32> {
+        unix::user(self.0.as_fd())
+    }
+
     /// Returns the process that has connected.
     ///
     /// # Errors
@@ -171,7 +179,6 @@ impl Performer {
         act: &Act,
         connection: Connection,
         sock: BorrowedFd<'_>,
-        peer: &Peer,
     ) -> Result<Done> {
         let done = |answer: super::Answer| match answer {
             Ok(()) => Ok(Done::default()),
@@ -183,7 +190,10 @@ impl Performer {
             }
         }
         match *act {
-            Act::TakeControl => controlled_socket(sock, peer),
+            // The service makes the socket in another thread.
+            Act::TakeControl => {
+                Err(Error::argument("broker", "take_control is no act on a socket"))
+            }
             Act::Create { token, local, remote } => {
                 done(Direct.create(sock, token, local.into(), remote))
             }
@@ -273,22 +283,46 @@ fn token_of(act: &Act) -> Option<u32> {
     }
 }
 
+/// The address family of a socket to take control of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketFamily(i32);
+
+impl SocketFamily {
+    /// Returns the family of a client's socket. The call waits for nothing.
+    ///
+    /// # Errors
+    /// `NotMptcp`.
+    pub fn of(sock: BorrowedFd<'_>) -> Result<SocketFamily> {
+        let os = |error: io::Error| Error::from_io("broker", &error);
+        let option = |name| socket::get_i32(sock, libc::SOL_SOCKET, name).map_err(os);
+        let family = option(libc::SO_DOMAIN)?;
+        let is_inet = matches!(family, libc::AF_INET | libc::AF_INET6);
+        if !is_inet || option(libc::SO_PROTOCOL)? != socket::MPTCP {
+            return Err(Error::new(ErrorKind::NotMptcp, "broker"));
+        }
+        Ok(SocketFamily(family))
+    }
+}
+
 /// Makes a socket that the client controls. Nothing that the client could lock is between the two writes of
 /// the setting: the socket becomes the client's afterwards.
-fn controlled_socket(sock: BorrowedFd<'_>, peer: &Peer) -> Result<Done> {
+///
+/// # Errors
+/// Those of `take_control`.
+pub fn controlled_socket(SocketFamily(family): SocketFamily, peer: &Peer) -> Result<Done> {
     let os = |error: io::Error| Error::from_io("broker", &error);
-    let option = |name| socket::get_i32(sock, libc::SOL_SOCKET, name).map_err(os);
-    let family = option(libc::SO_DOMAIN)?;
-    let is_inet = matches!(family, libc::AF_INET | libc::AF_INET6);
-    if !is_inet || option(libc::SO_PROTOCOL)? != socket::MPTCP {
-        return Err(Error::new(ErrorKind::NotMptcp, "broker"));
-    }
     let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(os)?;
     Direct.take_control(new.as_fd()).map_err(|refused| refused.during("broker"))?;
     // Firewalls and routing rules know a socket by its owner. Without CAP_CHOWN it stays the broker's.
     let (uid, gid) = (nix::unistd::Uid::from_raw(peer.uid), nix::unistd::Gid::from_raw(peer.gid));
     let _ = nix::unistd::fchown(new.as_fd(), Some(uid), Some(gid));
     Ok(Done { fd: Some(new), ..Done::default() })
+}
+
+/// Makes the calling thread a real-time thread with the lowest priority, or an ordinary one again. Returns
+/// whether it may be one. Threads and processes that it makes inherit the priority.
+pub fn set_realtime(is_realtime: bool) -> bool {
+    take_over::set_realtime(is_realtime)
 }
 
 /// Fails unless the subflow belongs to the connection.

@@ -253,8 +253,8 @@ extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
         unsafe { libc::sched_yield() };
     }
     task.run_locked();
-    // The end of a real-time process takes the kernel several times as long.
-    if task.is_realtime.get() {
+    // The end of a real-time process takes the kernel several times as long. The broker's is one from its start.
+    if task.is_realtime.get() || files::kept().is_some() {
         set_scheduling(libc::SCHED_OTHER, 0);
     }
     0
@@ -284,6 +284,14 @@ fn becomes_realtime() -> bool {
     let policy = unsafe { libc::sched_getscheduler(0) } & !libc::SCHED_RESET_ON_FORK;
     matches!(policy, libc::SCHED_OTHER | libc::SCHED_BATCH | libc::SCHED_IDLE)
         && set_scheduling(libc::SCHED_FIFO, 1)
+}
+
+/// Makes the calling thread a real-time thread with the lowest priority, or an ordinary one again.
+pub(super) fn set_realtime(is_realtime: bool) -> bool {
+    match is_realtime {
+        true => set_scheduling(libc::SCHED_FIFO, 1),
+        false => set_scheduling(libc::SCHED_OTHER, 0),
+    }
 }
 
 /// Changes how the child is scheduled, so that the switch is set for microseconds, and not for the

@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::ops::Deref;
 use std::os::fd::BorrowedFd;
-use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Failure;
 use super::record::Record;
@@ -39,32 +37,25 @@ impl Files {
     }
 }
 
-/// The files of a process that must open none later, and whose turn it is to use them.
-struct Kept {
-    files: Files,
-    turn: Mutex<()>,
-}
-
-static KEPT: OnceLock<Kept> = OnceLock::new();
-/// How long to pause while another thread takes control, which takes about as long.
-const PAUSE: Duration = Duration::from_micros(50);
+/// The files of a process that must open none later. Its takers share the lock on the namespace, so that they
+/// take turns.
+static KEPT: OnceLock<(Files, Mutex<()>)> = OnceLock::new();
 
 /// Opens the files for as long as the process lives. It must not change its network namespace afterwards.
 pub(super) fn keep(sock: BorrowedFd<'_>) -> Result<(), Failure> {
-    let kept = Kept { files: Files::open(sock)?, turn: Mutex::new(()) };
-    let _ = KEPT.set(kept);
+    let _ = KEPT.set((Files::open(sock)?, Mutex::new(())));
     Ok(())
 }
 
 /// Returns the kept files, to read them.
 pub(super) fn kept() -> Option<&'static Files> {
-    KEPT.get().map(|kept| &kept.files)
+    KEPT.get().map(|(files, _)| files)
 }
 
 /// The files of one taker.
 pub(super) enum Taken {
     Opened(Box<Files>),
-    Kept(&'static Files, #[allow(dead_code)] MutexGuard<'static, ()>),
+    Kept { files: &'static Files, _turn: MutexGuard<'static, ()> },
 }
 
 impl Deref for Taken {
@@ -73,28 +64,18 @@ impl Deref for Taken {
     fn deref(&self) -> &Files {
         match self {
             Taken::Opened(files) => files,
-            Taken::Kept(files, _) => files,
+            Taken::Kept { files, .. } => files,
         }
     }
 }
 
 /// Returns the kept files, or opens others.
-///
-/// # Errors
-/// `Busy` if other threads use the kept files until the deadline.
-pub(super) fn take(sock: BorrowedFd<'_>, deadline: Instant) -> Result<Taken, Failure> {
-    let Some(Kept { files, turn }) = KEPT.get() else {
-        return Ok(Taken::Opened(Box::new(Files::open(sock)?)));
-    };
-    loop {
-        match turn.try_lock() {
-            Ok(guard) => return Ok(Taken::Kept(files, guard)),
-            // A panic has left nothing behind: the files have no state of this process.
-            Err(TryLockError::Poisoned(guard)) => {
-                return Ok(Taken::Kept(files, guard.into_inner()));
-            }
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(PAUSE),
-            Err(TryLockError::WouldBlock) => return Err(Failure::Busy),
+pub(super) fn take(sock: BorrowedFd<'_>) -> Result<Taken, Failure> {
+    Ok(match KEPT.get() {
+        Some((files, turn)) => {
+            // A panic leaves nothing behind: the files have no state of this process.
+            Taken::Kept { files, _turn: turn.lock().unwrap_or_else(PoisonError::into_inner) }
         }
-    }
+        None => Taken::Opened(Box::new(Files::open(sock)?)),
+    })
 }

@@ -97,7 +97,7 @@ pub(crate) enum TakeOver {
 pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOver, Failure> {
     let _uncancelled = Uncancelled::new();
     let deadline = poll::deadline_in(timeout);
-    let taken = files::take(sock, deadline)?;
+    let taken = files::take(sock)?;
     let Files { switch, unwritable, lock, record } = &*taken;
     let task = ChildTask::new(sock, lock, switch, unwritable.is_none(), record.as_ref());
     let signal = loop {
@@ -161,6 +161,12 @@ pub(crate) fn may_write_switch() -> io::Result<()> {
 /// Opens the files of taking control for as long as this process lives, which opens none later.
 pub(crate) fn keep(sock: BorrowedFd<'_>) -> io::Result<()> {
     files::keep(sock).map_err(Failure::error)
+}
+
+/// Makes the calling thread a real-time thread with the lowest priority, or an ordinary one again. Returns
+/// whether the process has the privilege to do so.
+pub(crate) fn set_realtime(is_realtime: bool) -> bool {
+    child::set_realtime(is_realtime)
 }
 
 /// How many times this process has set the switch back for a taker that was killed.

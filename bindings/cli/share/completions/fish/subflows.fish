@@ -62,6 +62,7 @@ complete -c subflows -n "__fish_subflows_using_subcommand option" -s h -l help -
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l policy -d 'The policy [default: /etc/subflows/broker.toml, if it exists]' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l socket -d 'The socket to listen on [default: /run/subflows/broker.sock]' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l netns -d 'Serve another network namespace: a name of `ip netns`, or a file such as /proc/PID/ns/net' -r -F
+complete -c subflows -n "__fish_subflows_using_subcommand broker" -l metrics -d 'Offer metrics for Prometheus: the path of a socket, or a loopback address such as 127.0.0.1:9400' -r
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l check -d 'Check the policy, and report what the broker could do here'
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l restore -d 'Set net.mptcp.path_manager back after a broker was killed while it changed the setting'
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l json -d 'Print JSON instead of text'

@@ -56,14 +56,15 @@ pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
         fs::remove_file(path).map_err(io("the old socket cannot be removed"))?;
     }
     bind(sock.as_raw_fd(), &address).map_err(os("the socket cannot be made"))?;
+    let backlog = Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN);
+    listen(&sock, backlog).map_err(os("the socket cannot listen"))?;
+    // Last, so that no client is let in before.
     let mode = if policy.is_usual { 0o660 } else { 0o666 };
     if let (true, Ok(Some(group))) = (policy.is_usual, Group::from_name(GROUP)) {
         chown(path, None, Some(group.gid)).map_err(os("its group cannot be set"))?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .map_err(io("its mode cannot be set"))?;
-    let backlog = Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN);
-    listen(&sock, backlog).map_err(os("the socket cannot listen"))?;
     Ok(sock)
 }
 

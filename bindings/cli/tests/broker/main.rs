@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod container;
 mod flooded;
 mod killed;
 mod parked;

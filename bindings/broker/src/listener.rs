@@ -3,14 +3,15 @@
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket,
 };
-use nix::unistd::{Group, chown};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Group, getegid, setegid};
 
 use crate::policy::{GROUP, Policy};
 use crate::{Failure, SOCKET};
@@ -44,7 +45,7 @@ pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
                 .map_err(io("its folder cannot be opened to others"))?;
         }
     }
-    if path.exists() {
+    if let Ok(file) = fs::symlink_metadata(path) {
         // A socket on which no process listens is left by a broker that was killed.
         let probe = new().map_err(os("no socket can be made"))?;
         if connect(probe.as_raw_fd(), &address).is_ok() {
@@ -53,19 +54,41 @@ pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
                 "Stop it, or pass another path: --socket PATH.",
             ));
         }
+        if !file.file_type().is_socket() {
+            return Err(Failure::new(
+                format!("{}: this file is not a socket", path.display()),
+                "Remove it, or pass another path: --socket PATH.",
+            ));
+        }
         fs::remove_file(path).map_err(io("the old socket cannot be removed"))?;
     }
-    bind(sock.as_raw_fd(), &address).map_err(os("the socket cannot be made"))?;
+    let group = match policy.is_usual {
+        true => Group::from_name(GROUP).ok().flatten().map(|group| group.gid),
+        false => None,
+    };
+    let others = if policy.is_usual { Mode::S_IRWXO } else { Mode::empty() };
+    with_owner(others, group, || bind(sock.as_raw_fd(), &address))
+        .map_err(os("the socket cannot be made"))?;
     let backlog = Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN);
     listen(&sock, backlog).map_err(os("the socket cannot listen"))?;
-    // Last, so that no client is let in before.
-    let mode = if policy.is_usual { 0o660 } else { 0o666 };
-    if let (true, Ok(Some(group))) = (policy.is_usual, Group::from_name(GROUP)) {
-        chown(path, None, Some(group.gid)).map_err(os("its group cannot be set"))?;
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .map_err(io("its mode cannot be set"))?;
     Ok(sock)
+}
+
+/// Makes the file of a socket with that group, and without execution and the permissions that are `denied`.
+///
+/// The file has them from the beginning. If they were set afterwards, a program that may write in the folder,
+/// such as root of a container, could have put a link to another file in its place.
+pub(crate) fn with_owner<T>(
+    denied: Mode,
+    group: Option<Gid>,
+    make: impl FnOnce() -> nix::Result<T>,
+) -> nix::Result<T> {
+    let (before, own) = (umask(Mode::from_bits_truncate(0o111) | denied), getegid());
+    let entered = group.map_or(Ok(()), setegid);
+    let made = entered.and_then(|()| make());
+    umask(before);
+    setegid(own)?;
+    made
 }
 
 /// Returns the socket of a systemd unit (`subflows-broker.socket`): the first descriptor that it passes.

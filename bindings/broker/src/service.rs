@@ -6,16 +6,14 @@
 //! descriptors in its unread messages: the worker does, or a thread of [`close`].
 
 use std::fs;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use subflows::broker::{Peer, ServerSession};
@@ -33,10 +31,8 @@ const STACK: usize = 256 * 1024;
 const COST: f64 = 4.0;
 /// How long to wait if the process has no descriptor or no thread left.
 const PAUSE: Duration = Duration::from_millis(10);
-/// How many refused sessions are closed at a time, and for how long the first of them may be kept for that: the
-/// thread that closes them costs more than refusing them.
-const REFUSED: usize = 64;
-const KEPT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+/// How many refused sessions wait to be closed at most.
+const REFUSED: usize = 1024;
 
 /// Serves until the process is killed.
 pub(crate) fn serve(
@@ -47,11 +43,21 @@ pub(crate) fn serve(
     taker: &Taker,
 ) -> Result<(), Failure> {
     let policy = Arc::new(policy);
-    let mut refused = Vec::new();
-    loop {
-        if refused.len() >= REFUSED || (!refused.is_empty() && !has_client(listener)) {
-            close(std::mem::take(&mut refused));
+    let (refused, queue) = sync_channel(REFUSED);
+    let closing = move || {
+        while let Ok(first) = queue.recv() {
+            close(std::iter::once(first).chain(queue.try_iter()).collect());
         }
+    };
+    Builder::new().stack_size(STACK).spawn(closing).map_err(|error| {
+        Failure::new(format!("no thread can be made ({error})"), "Raise the limit of threads.")
+    })?;
+    // The other thread never ends.
+    let refuse = |session: ServerSession| {
+        worker::answer_busy(&session);
+        let _ = refused.send(session);
+    };
+    loop {
         let session = match accept_with(listener, SocketFlags::CLOEXEC) {
             Ok(fd) => ServerSession::new(fd),
             Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
@@ -75,8 +81,7 @@ pub(crate) fn serve(
         });
         let Some((counted, wait)) = begun else {
             counts.refused.fetch_add(1, Ordering::Relaxed);
-            worker::answer_busy(&session);
-            refused.push(session);
+            refuse(session);
             continue;
         };
         // The thread takes it from here. If no thread can be made, it is still there.
@@ -87,10 +92,13 @@ pub(crate) fn serve(
         let (shared, policy, counts, taker) =
             (Arc::clone(&place), Arc::clone(&policy), Arc::clone(&counts), taker.clone());
         let started = Builder::new().stack_size(STACK).spawn(move || {
-            if let Some(session) = take(&shared) {
+            if let Some((session, peer)) = take(&shared).and_then(|session| {
                 thread::sleep(wait);
-                let peer = session.peer().unwrap_or_default();
-                let client = policy.client(&peer, || cgroup(&peer));
+                // A client that is not known has no rights.
+                let peer = session.peer().ok()?;
+                Some((session, peer))
+            }) {
+                let client = policy.client(&peer, || cgroup(&session, &peer));
                 Worker::new(session, peer, client, &policy, &counted, &counts, taker).run();
             }
             // Counted for as long as closing the session takes.
@@ -98,17 +106,10 @@ pub(crate) fn serve(
         });
         if started.is_err() {
             if let Some(session) = take(&place) {
-                worker::answer_busy(&session);
-                refused.push(session);
+                refuse(session);
             }
         }
     }
-}
-
-/// Reports whether a client waits to be accepted, soon.
-fn has_client(listener: &OwnedFd) -> bool {
-    let mut fds = [PollFd::new(listener, PollFlags::IN)];
-    poll(&mut fds, Some(&KEPT)).is_ok_and(|ready| ready > 0)
 }
 
 /// Closes sessions without waiting for the descriptors in their messages.
@@ -131,10 +132,10 @@ fn close(sessions: Vec<ServerSession>) {
     drop(closed);
 }
 
-/// The control group of a client (cgroup v2).
-fn cgroup(peer: &Peer) -> Option<String> {
-    let read =
-        |pid: i32| -> io::Result<String> { fs::read_to_string(format!("/proc/{pid}/cgroup")) };
-    let text = read(peer.pid).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+/// The control group of a client (cgroup v2). Returns `None` if the client has ended, because its number may be that
+/// of another process by now.
+fn cgroup(session: &ServerSession, peer: &Peer) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{}/cgroup", peer.pid)).ok()?;
+    let group = text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned);
+    group.filter(|_| session.has_living_peer())
 }

@@ -45,6 +45,17 @@ impl User {
         Some(wait)
     }
 
+    /// Counts that an act has taken so long, as far as it was more than that of one request: acts on many sockets,
+    /// and of a client that makes them wait, keep the user's next requests waiting. All acts of a user
+    /// take half of a processor at most.
+    pub(crate) fn charge(&self, elapsed: Duration, in_a_second: u32) {
+        const SHARE: f64 = 0.5;
+        let most = f64::from(in_a_second);
+        let cost = elapsed.as_secs_f64() / SHARE * most - 1.0;
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.count -= cost.clamp(0.0, most);
+    }
+
     /// Returns the streams of the user that are still open, for as long as another one is being opened.
     /// Returns `None` if there are too many.
     pub(crate) fn streams(&self, most: usize) -> Option<MutexGuard<'_, Vec<StreamNumber>>> {
@@ -81,11 +92,13 @@ impl Drop for Counted {
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     users: HashMap<u32, Arc<User>>,
+    /// With how many users those that have no session are forgotten.
+    most_idle: usize,
     sessions: Arc<AtomicUsize>,
 }
 
 impl Users {
-    /// Users without a session are forgotten when there are more than this.
+    /// Users without a session are forgotten at the earliest when there are more than this.
     const MOST_IDLE: usize = 1024;
     /// The sessions of all users together, so that many users do not use up the descriptors.
     const MOST_SESSIONS: usize = 4096;
@@ -97,12 +110,17 @@ impl Users {
 
     /// Counts a session, which ends when the value is dropped. Returns `None` if there are too many.
     pub(crate) fn begin(&mut self, uid: u32, requests: u32, most: usize) -> Option<Counted> {
-        if self.users.len() > Users::MOST_IDLE {
+        if self.users.len() > self.most_idle {
             let is_used = |user: &User| {
+                // While it has no session, no worker holds the lock.
                 user.sessions.load(Ordering::Acquire) > 0
-                    || !user.streams.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+                    || user.streams.try_lock().is_ok_and(|mut streams| {
+                        streams.retain(|stream| stream.is_open());
+                        !streams.is_empty()
+                    })
             };
             self.users.retain(|_, user| is_used(user));
+            self.most_idle = Users::MOST_IDLE.max(2 * self.users.len());
         }
         let new = || {
             let tokens = Tokens { count: f64::from(requests), since: Instant::now() };
@@ -132,6 +150,22 @@ mod tests {
         drop(one);
         assert!(users.begin(7, 3, 1).is_some() && users.begin(8, 3, 1).is_some());
         assert_eq!(users.sessions().load(Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn what_takes_long_counts_as_many_requests() {
+        let mut users = Users::default();
+        let one = users.begin(7, 1000, 1).unwrap();
+        one.user().charge(Duration::from_micros(400), 1000);
+        assert_eq!(one.user().wait_of(999.0, 1000), Some(Duration::ZERO));
+        // No more than all requests of a second.
+        one.user().charge(Duration::from_secs(5), 1000);
+        assert_eq!(one.user().wait_of(1.0, 1000), None);
+        let later = Instant::now() + Duration::from_secs(2);
+        subflows_lab::wait_until(Duration::from_secs(10), "the user is served again", || {
+            one.user().wait_of(1.0, 1000).is_some()
+        });
+        assert!(Instant::now() < later);
     }
 
     #[test]

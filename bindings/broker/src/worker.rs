@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
@@ -91,7 +91,9 @@ impl Worker<'_> {
             return reply(number, done);
         }
         let mut token = 0;
+        let start = Instant::now();
         let done = self.perform(&act, &fds, &mut token);
+        self.counted.user().charge(start.elapsed(), self.policy.limits.requests);
         count(Some(act.verb()), &done);
         audit::write(&self.peer, &act, token, &done);
         drop(fds);
@@ -179,8 +181,8 @@ pub(crate) fn answer_busy(session: &ServerSession) {
     let error = refusal(
         ErrorKind::Busy,
         Errno::EBUSY as i32,
-        "this user has as many sessions with the broker as its policy allows",
-        "End other programs of the user, or raise sessions in /etc/subflows/broker.toml.",
+        "this user has, or begins, as many sessions with the broker as its policy allows",
+        "End other programs of the user, or raise sessions and requests in /etc/subflows/broker.toml.",
     );
     let _ = session.answer(&reply(0, Err(error)).0, None);
 }

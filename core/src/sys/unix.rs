@@ -4,11 +4,11 @@ use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{UnixAddr, connect};
 
-use super::socket;
+use super::{poll, socket};
 
 /// Room for the header of a control message and two descriptors. The kernel fills it up, so that a message
 /// with more than one descriptor is noticed, and closes the descriptors that do not fit.
@@ -172,6 +172,29 @@ pub(crate) fn peer(sock: BorrowedFd<'_>) -> io::Result<Peer> {
     Ok(Peer { pid: pid as i32, uid, gid, groups })
 }
 
+/// Reports whether the process at the other end still lives. Before Linux 6.5 the answer is yes.
+pub(crate) fn has_living_peer(sock: BorrowedFd<'_>) -> bool {
+    const SO_PEERPIDFD: i32 = 77;
+    let mut raw = 0i32;
+    match socket::get(sock, libc::SOL_SOCKET, SO_PEERPIDFD, &mut raw) {
+        Err(error) => error.raw_os_error() == Some(libc::ENOPROTOOPT),
+        Ok(_) => {
+            // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
+            let process = unsafe { OwnedFd::from_raw_fd(raw) };
+            // It becomes readable when the process ends.
+            poll::until(process.as_fd(), libc::POLLIN, Some(Instant::now())).is_ok_and(|n| n == 0)
+        }
+    }
+}
+
+/// Reports whether the other end has not read everything that was sent.
+pub(crate) fn has_unread(sock: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut length: libc::c_int = 0;
+    // SAFETY: the pointer leads to `length`, to which the kernel writes (SIOCOUTQ has this number as well).
+    socket::check(unsafe { libc::ioctl(sock.as_raw_fd(), libc::TIOCOUTQ, &raw mut length) })?;
+    Ok(length > 0)
+}
+
 /// A buffer for control messages, aligned for their header.
 #[repr(C, align(8))]
 #[derive(Default)]
@@ -252,10 +275,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_read_is_noticed() {
+        let (one, other) = pair();
+        assert!(!has_unread(one.as_fd()).unwrap());
+        send(one.as_fd(), b"hello", None, 0).unwrap();
+        assert!(has_unread(one.as_fd()).unwrap());
+        receive(other.as_fd(), &mut [0; 8]).unwrap();
+        assert!(!has_unread(one.as_fd()).unwrap());
+    }
+
+    #[test]
     fn the_peer_is_this_process() {
         let (one, _other) = pair();
         let peer = peer(one.as_fd()).unwrap();
         assert_eq!(peer.pid, std::process::id() as i32);
         assert_eq!(peer.uid, nix::unistd::geteuid().as_raw());
+        assert!(has_living_peer(one.as_fd()));
     }
 }

@@ -5,6 +5,7 @@
 mod common;
 mod container;
 mod flooded;
+mod found;
 mod killed;
 mod parked;
 mod served;

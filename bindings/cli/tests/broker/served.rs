@@ -21,8 +21,9 @@ use crate::common::{SOON, SUBFLOWS};
 pub(crate) const NOBODY: u32 = 65_534;
 /// How long another client waits at most.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(100);
-/// The threads of a broker without sessions: the one that accepts them, and the one that takes control.
-pub(crate) const IDLE: usize = 2;
+/// The threads of a broker without sessions: one accepts them, one closes those that are refused, and one takes
+/// control.
+pub(crate) const IDLE: usize = 3;
 pub(crate) const CHECK: Act = Act::Check { right: 2 };
 
 /// A broker that runs.

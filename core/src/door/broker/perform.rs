@@ -62,6 +62,11 @@ impl ServerSession {
         unix::peer(self.0.as_fd())
     }
 
+    /// Reports whether the process that has connected still lives. Before Linux 6.5 the answer is yes.
+    pub fn has_living_peer(&self) -> bool {
+        unix::has_living_peer(self.0.as_fd())
+    }
+
     /// Waits for the next message. Returns `None` when the client has ended the session.
     ///
     /// # Errors
@@ -82,8 +87,12 @@ impl ServerSession {
     /// Sends an answer, without waiting.
     ///
     /// # Errors
-    /// `EAGAIN` if the client does not read its answers.
+    /// `EAGAIN` if the client has not read the one before. The kernel counts the descriptors in unread answers
+    /// for the broker's user, whose other processes could then send none.
     pub fn answer(&self, answer: &Answer, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        if unix::has_unread(self.0.as_fd())? {
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        }
         unix::send(self.0.as_fd(), &answer.encode(), fd, libc::MSG_DONTWAIT)
     }
 }

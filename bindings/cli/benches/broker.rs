@@ -170,11 +170,20 @@ fn verbs(net: &Net, table: &mut String) {
         let sock = subflows::socket(Family::V4).expect("socket");
         subflows::take_control(&sock).expect("take_control");
     });
+    // The library has made the socket itself, and has nothing to carry over to the controlled one.
+    let listener = Listen::new().backlog(4096);
+    let to = SocketAddr::new(IpAddr::V4(net.paths[0].server_v4), 0);
+    let listener = net.server.run(|| subflows::listen(to, &listener)).expect("listen");
+    let address = listener.local_addr().expect("address");
+    thread::spawn(move || while listener.accept().is_ok() {});
+    let controlled = Connect::new().control(true);
+    let connect = both(100, |_| drop(subflows::connect(address, &controlled).expect("connect")));
     let socket = median(400, |_| drop(black_box(subflows::socket(Family::V4))));
     let events = both(400, |_| drop(black_box(subflows::events(&client).expect("events"))));
     for (verb, (direct, broker, more)) in [
         ("set_backup", set_backup),
         ("take_control", (take_control.0 - socket, take_control.1 - socket, take_control.2)),
+        ("connect with control", connect),
         ("events", events),
     ] {
         let verdict = if more <= 40.0 { "holds" } else { "**missed**" };
@@ -342,10 +351,21 @@ fn main() {
     let broker = Broker::start(&net, "[[allow]]\n[limits]\nrequests = 10000000\n");
     // SAFETY: this process has no other thread yet.
     unsafe { env::set_var(VARIABLE, broker.socket()) };
-    verbs(&net, &mut table);
+    // `-- verbs` measures the verbs only.
+    let is_asked = |name: &str| {
+        let names: Vec<_> = arguments.iter().filter(|name| !name.starts_with('-')).collect();
+        names.is_empty() || names.iter().any(|asked| *asked == name)
+    };
+    if is_asked("verbs") {
+        verbs(&net, &mut table);
+    }
     drop(broker);
-    requests(&net, &mut table);
-    many(&net, &mut table);
+    if is_asked("requests") {
+        requests(&net, &mut table);
+    }
+    if is_asked("memory") {
+        many(&net, &mut table);
+    }
     let target = env::current_exe().expect("the program's path");
     let target = target.ancestors().nth(3).expect("a target folder");
     let path = target.join("benchmarks-broker.md");

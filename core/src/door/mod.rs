@@ -65,6 +65,12 @@ pub(crate) trait Door: Debug + Send + Sync {
     /// Gives an unconnected socket the userspace path manager.
     fn take_control(&self, sock: BorrowedFd<'_>) -> Answer;
 
+    /// As [`take_control`](Self::take_control), for a socket that the library has just made: no other
+    /// descriptor has it, and no option is set on it.
+    fn take_control_of_new(&self, sock: BorrowedFd<'_>) -> Answer {
+        self.take_control(sock)
+    }
+
     /// Sends the first segment of a new subflow.
     fn create(
         &self,

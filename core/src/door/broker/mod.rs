@@ -40,6 +40,14 @@ impl Door for Broker {
         Ok(carry::put_in_place(sock, controlled, OPERATION)?)
     }
 
+    fn take_control_of_new(&self, sock: BorrowedFd<'_>) -> Answer {
+        const OPERATION: &str = "take_control";
+        let (_, controlled) = ask(OPERATION, Act::TakeControl, sock)?;
+        let controlled = controlled.ok_or_else(|| no_descriptor(OPERATION))?;
+        let replaced = socket::replace(sock, &controlled, true);
+        Ok(replaced.map_err(|error| Error::from_io(OPERATION, &error))?)
+    }
+
     fn create(
         &self,
         sock: BorrowedFd<'_>,

@@ -51,10 +51,9 @@ pub(crate) fn put_in_place(
     };
     let carried = CARRIED.iter().filter(applies).filter(|opt| !is_changed(opt));
     let values: Vec<_> = carried.map(|opt| (opt, read(old, opt), read(new.as_fd(), opt))).collect();
-    copy(values.iter().copied(), new.as_fd());
-    if let Some((opt, ..)) =
-        values.iter().find(|(opt, wanted, _)| *wanted != read(new.as_fd(), opt))
-    {
+    let is_changed = copy(values.iter().copied(), new.as_fd());
+    let differs = |opt, wanted| is_changed && wanted != read(new.as_fd(), opt);
+    if let Some((opt, ..)) = values.iter().find(|(opt, wanted, _)| differs(opt, *wanted)) {
         return Err(refusal(opt, operation));
     }
     // The kernel may have chosen the address of one that has had a connection.

@@ -8,6 +8,7 @@ pub(crate) mod cache;
 mod cancel;
 pub(crate) mod event;
 pub(crate) mod fcntl;
+pub(crate) mod file;
 pub(crate) mod fork;
 mod genl;
 pub(crate) mod interface;

@@ -31,18 +31,22 @@ lint:             ## formatting and lints, as tests/run checks them
 bench: setup      ## ratios to the raw system calls; the table is kept in BENCHMARKS.md
 	cargo bench --locked --package subflows --bench ratios
 	cargo bench --locked --package subflows-c --bench ratios
+	cargo bench --locked --package subflows-cli --bench broker
 	bindings/python/bench target/benchmarks-python.md
 	bindings/ruby/bench target/benchmarks-ruby.md
 	bindings/java/bench target/benchmarks-java.md
-	cat target/benchmarks.md target/benchmarks-c.md target/benchmarks-python.md \
-	    target/benchmarks-ruby.md target/benchmarks-java.md > BENCHMARKS.md
+	cat target/benchmarks.md target/benchmarks-c.md target/benchmarks-broker.md \
+	    target/benchmarks-python.md target/benchmarks-ruby.md target/benchmarks-java.md > BENCHMARKS.md
 
 fuzz:             ## the parsers and the C library on many more random inputs than in `make test`
 	PROPTEST_CASES=1000000 cargo test --locked --release --package subflows --lib random_bytes
 	FUZZ_SECONDS=600 cargo test --locked --package subflows-c --test hostile -- --nocapture
+	# Requires a nightly toolchain and cargo-fuzz: cargo install cargo-fuzz --locked
+	cd bindings/broker/fuzz && cargo +nightly fuzz run message -- -max_total_time=600 -max_len=2300
 
-soak:             ## messages after `open` in Rust and Python, 500 times each case
+soak:             ## messages after `open` in Rust and Python, 500 times each case; a killed broker, 200 times
 	SUBFLOWS_PLAYS=500 cargo test --locked --package subflows --test intact -- --nocapture
+	BROKER_KILLS=200 cargo test --locked --package subflows-cli --test broker killed -- --nocapture
 	SUBFLOWS_PLAYS=500 tests/tool/in-namespace "$$(bindings/python/environment)" -m pytest -q \
 	    bindings/python/tests/test_uploads.py
 

@@ -315,9 +315,9 @@ enum subflows_error_kind {
    */
   SUBFLOWS_E_NOT_CONTROLLED = 4,
   /**
-   * Not permitted. Run the program with CAP_NET_ADMIN: as root, in a service with
-   * AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
-   * +net_admin.
+   * Not permitted. Start the broker as root (subflows broker), or run the program with
+   * CAP_NET_ADMIN: as root, in a service with AmbientCapabilities=CAP_NET_ADMIN, or by setpriv
+   * --inh-caps +net_admin --ambient-caps +net_admin.
    */
   SUBFLOWS_E_NOT_PERMITTED = 5,
   /**

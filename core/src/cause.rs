@@ -106,7 +106,7 @@ causes! {
          AmbientCapabilities=CAP_BPF CAP_PERFMON, or by \
          setpriv --inh-caps +bpf,+perfmon --ambient-caps +bpf,+perfmon.";
     NO_CAP_BPF_AND_PERFMON = NotPermitted, "this process lacks CAP_BPF and CAP_PERFMON",
-        "Run the program with CAP_BPF and CAP_PERFMON: as root, in a service with \
+        "Start the broker as root (subflows broker), or run the program with CAP_BPF and CAP_PERFMON: as root, in a service with \
          AmbientCapabilities=CAP_BPF CAP_PERFMON, or by \
          setpriv --inh-caps +bpf,+perfmon --ambient-caps +bpf,+perfmon.";
     /// The kernel checks both capabilities in the host's user namespace.
@@ -150,8 +150,8 @@ causes! {
     // Rights.
 
     NO_CAPABILITY = NotPermitted, "this process lacks CAP_NET_ADMIN over its network namespace",
-        "Run the program with CAP_NET_ADMIN: as root, in a service with \
-         AmbientCapabilities=CAP_NET_ADMIN, or by \
+        "Start the broker as root (subflows broker), or run the program with CAP_NET_ADMIN: as root, in \
+         a service with AmbientCapabilities=CAP_NET_ADMIN, or by \
          setpriv --inh-caps +net_admin --ambient-caps +net_admin.";
     /// Root of a user namespace, in a network namespace that belongs to another one.
     USER_NAMESPACE = NotPermitted,
@@ -168,8 +168,8 @@ causes! {
         "Allow AF_NETLINK: in a systemd service, RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK.";
     READ_ONLY_SETTINGS = NotPermitted,
         "net.mptcp.path_manager cannot be written: /proc/sys is read-only",
-        "Start a container with --sysctl net.mptcp.path_manager=userspace; set \
-         ProtectKernelTunables=no in a systemd service.";
+        "Start a container with --sysctl net.mptcp.path_manager=userspace, or run a broker for its network \
+         namespace (subflows broker --netns); set ProtectKernelTunables=no in a systemd service.";
     HIDDEN_SETTINGS = NotPermitted, "net.mptcp.path_manager cannot be read: /proc/sys is hidden",
         "Mount /proc completely: without ProcSubset=pid in a systemd service, without subset=pid in a \
          mount.";

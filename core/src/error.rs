@@ -60,8 +60,8 @@ kinds! {
          connections, run sysctl net.mptcp.path_manager=userspace before clients connect.";
     /// The process lacks the privilege to change subflows.
     NotPermitted = 5, "not permitted",
-        "Run the program with CAP_NET_ADMIN: as root, in a service with \
-         AmbientCapabilities=CAP_NET_ADMIN, or by \
+        "Start the broker as root (subflows broker), or run the program with CAP_NET_ADMIN: as root, in \
+         a service with AmbientCapabilities=CAP_NET_ADMIN, or by \
          setpriv --inh-caps +net_admin --ambient-caps +net_admin.";
     /// The socket is in a state in which the call is not possible.
     InvalidState = 6, "the socket is in the wrong state for this call",

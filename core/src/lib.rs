@@ -40,6 +40,12 @@ mod wait;
 pub mod address_text;
 pub mod kernel;
 pub mod table;
+/// The broker's protocol and its acts, for the service of the command `subflows broker`. Not a stable interface.
+#[doc(hidden)]
+pub mod broker {
+    pub use crate::door::broker::perform::*;
+    pub use crate::door::broker::protocol::*;
+}
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

@@ -29,9 +29,9 @@ pub enum subflows_error_kind {
     /// subflows_connect() with control, or subflows_take_control(). For accepted connections, run
     /// sysctl net.mptcp.path_manager=userspace before clients connect.
     SUBFLOWS_E_NOT_CONTROLLED = 4,
-    /// Not permitted. Run the program with CAP_NET_ADMIN: as root, in a service with
-    /// AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
-    /// +net_admin.
+    /// Not permitted. Start the broker as root (subflows broker), or run the program with
+    /// CAP_NET_ADMIN: as root, in a service with AmbientCapabilities=CAP_NET_ADMIN, or by setpriv
+    /// --inh-caps +net_admin --ambient-caps +net_admin.
     SUBFLOWS_E_NOT_PERMITTED = 5,
     /// The socket is in the wrong state for this call. Call subflows_status() for the state of the
     /// socket.

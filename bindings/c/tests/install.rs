@@ -67,8 +67,32 @@ fn into_an_empty_folder_and_out_of_it() {
     }
     assert!(prefix.join("share/bash-completion/completions/subflows").is_file());
     assert!(prefix.join("include/subflows_ffi.h").is_file());
+    has_the_broker(&prefix);
 
     is_usable_elsewhere(&prefix, &folder.path().join("moved"), &source, &expected);
+}
+
+/// The units start the command that was installed with them.
+fn has_the_broker(prefix: &Path) {
+    let units = prefix.join("lib/systemd/system");
+    let service = std::fs::read_to_string(units.join("subflows-broker.service")).unwrap();
+    let start = format!("ExecStart={}/bin/subflows broker\n", prefix.display());
+    assert!(service.contains(&start) && !service.contains('@'), "{service}");
+    for file in ["sysusers.d/subflows.conf", "tmpfiles.d/subflows.conf"] {
+        assert!(prefix.join("lib").join(file).is_file(), "{file}");
+    }
+    let units = ["service", "socket"].map(|kind| units.join(format!("subflows-broker.{kind}")));
+    let verified =
+        Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output();
+    match verified {
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            // It also reports what is wrong with the units of the system.
+            let ours: Vec<&str> = text.lines().filter(|line| line.contains("subflows")).collect();
+            assert!(ours.is_empty(), "{text}");
+        }
+        Err(error) => eprintln!("skip: systemd-analyze verify: {error}"),
+    }
 }
 
 /// A tree that was moved as a whole, as a package for another place is.

@@ -262,8 +262,9 @@ fn the_right_that_an_ordinary_user_is_given_suffices() {
     command.args([format!("--inh-caps={rights}"), format!("--ambient-caps={rights}")]);
     as_nobody(&mut command, folder.command());
     let can = Run::of(command.args(["capabilities", "--json"])).json();
-    let missing: Vec<_> =
-        can.as_array().unwrap().iter().filter(|can| can["is_available"] != true).collect();
+    // Options require CAP_BPF and CAP_PERFMON as well.
+    let is_missing = |can: &&Value| can["is_available"] != true && can["name"] != "options";
+    let missing: Vec<_> = can.as_array().unwrap().iter().filter(is_missing).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 

@@ -35,7 +35,7 @@ mod wait;
 use agent::{extra_paths, netty, socket0};
 use error::Throw;
 use jdk::{available, new_channel, options};
-use verb::{announce, connect, events, listen, open, upgrade};
+use verb::{announce, connect, events, listen, open, take_control, upgrade};
 use wait::handle;
 
 /// Methods of objects, because the JVM must be their caller: see `JdkHook.install`.
@@ -74,6 +74,7 @@ natives! { "org.subflows.Native":
     extra_paths::follow = (follow(paths: jlong[][], report: java.util.function.Consumer));
     new_channel::default_provider = (default_provider() -> java.nio.channels.spi.SelectorProvider);
     upgrade::upgrade_new = (upgrade_new(sock: JObject));
+    take_control::take_control = (take_control(sock: JObject, fd: jint));
     upgrade::upgrade = (upgrade(sock: JObject, fd: jint));
     connect::begin = (connecting_begin(remotes: jlong[], options: jlong[]) -> jlong);
     connect::wait = (connecting_wait(handle: jlong, wait: jlong) -> jlong[]);

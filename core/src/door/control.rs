@@ -8,8 +8,21 @@ use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::socket;
 
+const OPERATION: &str = "take_control";
+
+/// Takes control of a socket of the program.
 pub(crate) fn take_control_fd(door: &dyn Door, sock: BorrowedFd<'_>) -> Result<()> {
-    const OPERATION: &str = "take_control";
+    require_unconnected(sock)?;
+    door.take_control(sock).map_err(|refused| refused.during(OPERATION))
+}
+
+/// Takes control of a socket that the library has just made.
+pub(crate) fn take_control_of_new(door: &dyn Door, sock: BorrowedFd<'_>) -> Result<()> {
+    require_unconnected(sock)?;
+    door.take_control_of_new(sock).map_err(|refused| refused.during(OPERATION))
+}
+
+fn require_unconnected(sock: BorrowedFd<'_>) -> Result<()> {
     let wrong = |what| {
         Err(Error::new(ErrorKind::InvalidState, OPERATION)
             .detail(what)
@@ -36,7 +49,7 @@ pub(crate) fn take_control_fd(door: &dyn Door, sock: BorrowedFd<'_>) -> Result<(
                 .with_remedy("Create the socket with `socket`, or call `upgrade` first."));
         }
     }
-    door.take_control(sock).map_err(|refused| refused.during(OPERATION))
+    Ok(())
 }
 
 /// Reports whether a TCP socket is in use, so that `upgrade` cannot change it any more.

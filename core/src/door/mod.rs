@@ -1,11 +1,11 @@
 //! Doors: the ways in which a privileged act is done. The verbs above do not know which process does it.
 //!
-//! One door exists: *direct*, in which this process acts itself. Another one, *broker*, which passes
-//! the socket to a small privileged service, will implement the same trait: the trait uses only types
-//! that can be sent to another process. A verb or a wait chooses a door once and keeps it, so that
-//! the door that began an act also undoes it.
+//! Through the door *direct* this process acts itself. The door *broker* passes the socket to a small
+//! privileged service: the trait uses only types that can be sent to another process. A verb or a wait
+//! chooses a door once and keeps it, so that the door that began an act also undoes it.
 
 pub(crate) mod address_ids;
+pub(crate) mod broker;
 pub(crate) mod control;
 mod direct;
 pub(crate) mod events;
@@ -25,6 +25,7 @@ pub(crate) use right::{Missing, Right};
 
 use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
+use crate::shared::privilege;
 
 /// The result of an act.
 pub(crate) type Answer<T = ()> = Result<T, Refused>;
@@ -64,6 +65,12 @@ pub(crate) struct SubflowSocket {
 pub(crate) trait Door: Debug + Send + Sync {
     /// Gives an unconnected socket the userspace path manager.
     fn take_control(&self, sock: BorrowedFd<'_>) -> Answer;
+
+    /// As [`take_control`](Self::take_control), for a socket that the library has just made: no other
+    /// descriptor has it, and no option is set on it.
+    fn take_control_of_new(&self, sock: BorrowedFd<'_>) -> Answer {
+        self.take_control(sock)
+    }
 
     /// Sends the first segment of a new subflow.
     fn create(
@@ -128,7 +135,11 @@ pub(crate) trait Withdraw: Debug + Send + Sync {
     fn withdraw(&mut self) -> Answer;
 }
 
-/// Returns the door for a new verb or wait.
+/// Returns the door for a new verb or wait: the broker's if this process may not act itself and a broker's
+/// socket exists.
 pub(crate) fn choose() -> &'static dyn Door {
-    &direct::Direct
+    match privilege::may_be_admin() || !broker::exists() {
+        true => &direct::Direct,
+        false => &broker::Broker,
+    }
 }

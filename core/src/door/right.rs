@@ -4,11 +4,11 @@ use std::fmt::Display;
 
 use crate::cause::Cause;
 
-/// A group of acts with the same requirements.
+/// A group of acts with the same requirements. The numbers are those of the broker's protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {
     /// The kernel has a userspace path manager.
-    Userspace,
+    Userspace = 1,
     /// Open subflows, set their priority, announce addresses.
     Steer,
     /// Take control of a socket.
@@ -19,6 +19,17 @@ pub(crate) enum Right {
     Follow,
     /// Set the options of a single subflow, and get those that `sock_diag` does not report.
     Options,
+}
+
+impl Right {
+    pub(crate) const ALL: [Right; 6] = [
+        Right::Userspace,
+        Right::Steer,
+        Right::TakeControl,
+        Right::CloseAny,
+        Right::Follow,
+        Right::Options,
+    ];
 }
 
 /// Why an act is not possible, and what to do about it.

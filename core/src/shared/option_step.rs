@@ -20,6 +20,16 @@ impl OptionStep {
         OptionStep(Step::get(level, number, length))
     }
 
+    /// Returns what is asked: whether to set, the level, the option, and the value or its room.
+    pub(crate) fn request(&self) -> (bool, i32, i32, &[u8]) {
+        self.0.request()
+    }
+
+    /// Takes the result of a step that another process made: 0 or a negative error number, and the value.
+    pub(crate) fn answer(&mut self, result: i32, value: &[u8]) {
+        self.0.answer(result, value);
+    }
+
     /// Returns the value, or the error number.
     pub(crate) fn outcome(&self) -> Result<&[u8], i32> {
         self.0.outcome()

@@ -1,10 +1,8 @@
 //! Why the kernel refuses this process an act, or a netlink socket.
 
 use crate::cause::{self, Cause};
-use crate::sys::{rights, socket};
-
-/// From <linux/capability.h>.
-const CAP_NET_ADMIN: u32 = 12;
+use crate::sys::path_manager::PathManagerSocket;
+use crate::sys::{cache, rights, socket};
 
 /// Returns what a refusal by netlink with that error number means, if this process is the reason.
 pub(crate) fn cause(errno: i32) -> Option<Cause> {
@@ -35,12 +33,17 @@ pub(crate) fn missing() -> Cause {
     }
 }
 
+/// Reports whether this thread may change subflows, as far as that shows without asking the kernel to: it
+/// has CAP_NET_ADMIN, and not only over a user namespace that may own no network.
+pub(crate) fn may_be_admin() -> bool {
+    rights::has(rights::NET_ADMIN)
+        && (!is_in_user_namespace()
+            || cache::with_any_socket(PathManagerSocket::may_act).unwrap_or(true))
+}
+
 /// Reports whether the thread has CAP_NET_ADMIN over its own user namespace.
 fn has_net_admin() -> bool {
-    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let bits = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
-    bits.is_some_and(|bits| bits & (1 << CAP_NET_ADMIN) != 0)
+    rights::has(rights::NET_ADMIN)
 }
 
 /// Reports whether the process is in another user namespace than the host's, whose map is the identity.

@@ -37,7 +37,7 @@ const PLACES: usize = 2;
 pub(crate) struct Places<C: Cached>([AtomicPtr<Entry<C>>; PLACES]);
 
 impl<C: Cached> Places<C> {
-    const fn new() -> Places<C> {
+    pub(crate) const fn new() -> Places<C> {
         Places([const { AtomicPtr::new(ptr::null_mut()) }; PLACES])
     }
 

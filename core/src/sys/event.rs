@@ -56,6 +56,12 @@ impl KernelEvents {
         Ok(KernelEvents { netlink: PathManagerSocket::subscribe()?, buffer: Vec::new() })
     }
 
+    /// Opens a socket that receives the events of the connection with that token, and never any other, for
+    /// a process without privileges. Requires `CAP_NET_ADMIN`.
+    pub(crate) fn subscribe_to(token: u32) -> Result<OwnedFd, NetlinkError> {
+        PathManagerSocket::subscribe_to(token).map(OwnedFd::from)
+    }
+
     /// Reads the events of a socket that has subscribed already, in this process or in another.
     ///
     /// # Errors

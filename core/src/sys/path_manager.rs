@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use super::genl::{self, Family};
 use super::netlink::{Attributes, Message, Netlink, NetlinkError, Received, number};
+use super::token_filter;
 use super::uapi::pm;
 
 /// A local address as a path manager command describes it.
@@ -62,6 +63,19 @@ impl PathManagerSocket {
         let mut netlink = Netlink::open_bare(libc::NETLINK_GENERIC)?;
         netlink.bind()?;
         let group = family(&mut netlink)?.group(pm::EVENTS_GROUP);
+        netlink.join(group.ok_or_else(|| NetlinkError::new(libc::EOPNOTSUPP))?)?;
+        Ok(netlink)
+    }
+
+    /// As [`subscribe`](Self::subscribe), for the events of one connection. Who has the socket can receive
+    /// no others: the kernel filters them, and the filter cannot be removed.
+    pub(crate) fn subscribe_to(token: u32) -> Result<Netlink, NetlinkError> {
+        let mut netlink = Netlink::open_bare(libc::NETLINK_GENERIC)?;
+        netlink.bind()?;
+        let family = family(&mut netlink)?;
+        let group = family.group(pm::EVENTS_GROUP);
+        token_filter::attach(netlink.as_fd(), family.id, token)?;
+        // Only now, so that no other event is in the queue.
         netlink.join(group.ok_or_else(|| NetlinkError::new(libc::EOPNOTSUPP))?)?;
         Ok(netlink)
     }

@@ -98,13 +98,29 @@ pub(crate) fn set_i32(sock: BorrowedFd<'_>, level: i32, name: i32, value: i32) -
 /// Binds a netlink socket to an address of the kernel's choice. Without an address it receives no
 /// multicast, because it looks like the kernel's own socket.
 pub(crate) fn bind_netlink(sock: BorrowedFd<'_>) -> io::Result<()> {
+    bind_netlink_to(sock, 0)
+}
+
+/// Binds a netlink socket to that port. Fails with `EADDRINUSE` if another socket of the protocol has it.
+pub(crate) fn bind_netlink_to(sock: BorrowedFd<'_>, port: u32) -> io::Result<()> {
     let family = (libc::AF_NETLINK as libc::sa_family_t).to_ne_bytes();
     // `struct sockaddr_nl`: family, padding, port (0: the kernel chooses), groups.
     let mut raw = [0u8; 12];
     raw[0..2].copy_from_slice(&family);
+    raw[4..8].copy_from_slice(&port.to_ne_bytes());
     let length = size_of_val(&raw) as libc::socklen_t;
     // SAFETY: the pointer and the length describe `raw`, which the kernel copies byte by byte.
     check(unsafe { libc::bind(sock.as_raw_fd(), raw.as_ptr().cast(), length) }).map(drop)
+}
+
+/// Returns the port of a netlink socket; 0 if it is not bound.
+pub(crate) fn netlink_port(sock: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut raw = [0u8; 12];
+    let mut length = size_of_val(&raw) as libc::socklen_t;
+    let (fd, pointer) = (sock.as_raw_fd(), raw.as_mut_ptr().cast());
+    // SAFETY: the pointer and the length describe `raw`, which the kernel writes byte by byte.
+    check(unsafe { libc::getsockname(fd, pointer, &mut length) })?;
+    Ok(u32::from_ne_bytes([raw[4], raw[5], raw[6], raw[7]]))
 }
 
 /// Sends one datagram to the kernel.

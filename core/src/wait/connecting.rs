@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::cause;
 use crate::door;
-use crate::door::control::take_control_fd;
+use crate::door::control::take_control_of_new;
 use crate::door::peers::Follower;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::deny_join_id0;
@@ -184,11 +184,13 @@ impl Attempt {
         // A socket that is bound first would have its initial subflow before it is disconnected, and
         // would give it another id.
         if options.control {
-            take_control_fd(door::choose(), sock.as_fd()).map_err(|error| match error.kind() {
-                ErrorKind::NotMptcp => {
-                    no_mptcp::cause().unwrap_or(cause::NO_MPTCP).error(OPERATION)
+            take_control_of_new(door::choose(), sock.as_fd()).map_err(|error| {
+                match error.kind() {
+                    ErrorKind::NotMptcp => {
+                        no_mptcp::cause().unwrap_or(cause::NO_MPTCP).error(OPERATION)
+                    }
+                    _ => error.during(OPERATION),
                 }
-                _ => error.during(OPERATION),
             })?;
         }
         if interface != 0 {

@@ -26,6 +26,8 @@ pub struct Language {
     _gathered: Option<Arc<TempDir>>,
     /// Whether it changes its user itself, because other users cannot execute its interpreter.
     changes_user: bool,
+    /// The command, if its verb `broker` acts for a client without privileges.
+    pub(crate) broker: Option<PathBuf>,
 }
 
 /// Builds the driver of a language.
@@ -54,8 +56,13 @@ impl Language {
 
     fn new(name: &'static str, program: PathBuf) -> Language {
         let (arguments, helpers, libraries) = (Vec::new(), Vec::new(), Vec::new());
-        let (_gathered, changes_user) = (None, false);
-        Language { name, program, arguments, helpers, libraries, _gathered, changes_user }
+        let (_gathered, changes_user, broker) = (None, false, None);
+        Language { name, program, arguments, helpers, libraries, _gathered, changes_user, broker }
+    }
+
+    /// The same driver, whose client has no privileges and uses a broker of this command.
+    pub fn by_broker(self, command: PathBuf) -> Language {
+        Language { broker: Some(command), ..self }
     }
 
     /// The same driver, run by another program, such as valgrind: `CONFORM_UNDER='valgrind -q'`.

@@ -17,6 +17,7 @@
 
 pub mod arguments;
 mod borrow;
+pub mod broker;
 pub mod driver;
 pub mod ends;
 pub mod family;

@@ -1,4 +1,4 @@
-//! `cargo conform [scenario] [language]`
+//! `cargo conform [--broker] [scenario] [language]`
 
 use std::process::ExitCode;
 
@@ -6,7 +6,9 @@ use subflows_conform::language::{LANGUAGES, Language};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (prefix, language) = match &arguments[..] {
+    let by_broker = arguments.first().is_some_and(|first| first == "--broker");
+    let arguments = if by_broker { &arguments[1..] } else { &arguments[..] };
+    let (prefix, language) = match arguments {
         [] => ("", None),
         // A language alone, or a scenario alone.
         [one] if LANGUAGES.iter().any(|(name, _)| name == one) => ("", Some(one.as_str())),
@@ -14,7 +16,7 @@ fn main() -> ExitCode {
         [one] if !one.starts_with('-') => (one.as_str(), None),
         [one, two] => (one.as_str(), Some(two.as_str())),
         _ => {
-            eprintln!("usage: cargo conform [SCENARIO] [LANGUAGE]");
+            eprintln!("usage: cargo conform [--broker] [SCENARIO] [LANGUAGE]");
             return ExitCode::from(2);
         }
     };
@@ -28,6 +30,18 @@ fn main() -> ExitCode {
             Err(why) => {
                 println!("FAILED {name}: {why}");
                 unbuilt += 1;
+            }
+        }
+    }
+    if by_broker {
+        match subflows_conform::broker::build() {
+            Ok(command) => {
+                let with = |language: Language| language.by_broker(command.clone());
+                languages = languages.into_iter().map(with).collect();
+            }
+            Err(why) => {
+                eprintln!("{why}");
+                return ExitCode::FAILURE;
             }
         }
     }

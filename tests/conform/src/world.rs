@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::arguments::Arguments;
 use crate::borrow;
+use crate::broker::Broker;
 use crate::driver::Driver;
 use crate::ends::ends_in;
 use crate::judge;
@@ -55,6 +56,8 @@ pub struct World {
     other_namespace: Option<Namespace>,
     drivers: BTreeMap<String, Driver>,
     driver_copy: Option<TempDir>,
+    /// Of both ends, by the name of the actor: a broker, and a copy of the driver.
+    brokers: BTreeMap<&'static str, (Broker, TempDir)>,
     /// What has a name.
     pub names: Names,
     /// Middleboxes, each with the number of its path.
@@ -80,6 +83,7 @@ impl World {
             other_namespace: None,
             drivers: BTreeMap::new(),
             driver_copy: None,
+            brokers: BTreeMap::new(),
             names: Names::default(),
             middleboxes: Vec::new(),
             transfer: None,
@@ -95,6 +99,12 @@ impl World {
         if self.always_has_control() {
             let setting = path_manager_setting();
             net.client.run(|| std::fs::write(setting.file, setting.userspace))?;
+        }
+        if let Some(command) = &self.language.broker {
+            for (actor, namespace) in [("client", &net.client), ("server", &net.server)] {
+                let started = Broker::start(command, namespace)?;
+                self.brokers.insert(actor, (started, TempDir::new()?));
+            }
         }
         self.net = Some(net);
         Ok(())
@@ -139,7 +149,27 @@ impl World {
         self.record(actor, &request);
         let (answer, elapsed) = self.driver(actor)?.ask(&request)?;
         self.record_answer(format!("{answer} ({} ms)", elapsed.as_millis()));
+        self.skip_what_no_broker_permits(actor, &request, &answer)?;
         Ok((answer, elapsed))
+    }
+
+    /// Ends a variant that needs what the broker permits to no program without privileges: the events of the
+    /// whole namespace, and the mark of a subflow.
+    fn skip_what_no_broker_permits(
+        &self,
+        actor: &str,
+        request: &Request,
+        answer: &Answer,
+    ) -> Result {
+        let text = request.to_string();
+        let is_of_namespace = text.starts_with("events ") && !text.contains(" sock=");
+        let is_mark = text.starts_with("set_option ") && text.contains("option=mark");
+        let is_refused = matches!(answer, Answer::Err(kind, _) if kind == "NotPermitted");
+        let is_by_broker = self.brokers.contains_key(actor);
+        match is_by_broker && is_refused && (is_of_namespace || is_mark) {
+            true => Err(StepError::Skipped(format!("the broker does not permit: {text}"))),
+            false => Ok(()),
+        }
     }
 
     /// Sends a request that must succeed, and returns the fields of the answer.
@@ -185,7 +215,15 @@ impl World {
             if !["client", "server"].contains(&actor) {
                 return failed(format!("{actor} must first receive a socket"));
             }
-            let driver = Driver::start(self.language.command(), self.namespace(actor)?)?;
+            let command = match self.brokers.get(actor) {
+                Some((broker, folder)) => {
+                    let mut command = self.language.command_as(NOBODY, folder)?;
+                    command.env("SUBFLOWS_BROKER", broker.socket());
+                    command
+                }
+                None => self.language.command(),
+            };
+            let driver = Driver::start(command, self.namespace(actor)?)?;
             self.drivers.insert(actor.to_owned(), driver);
         }
         Ok(self.drivers.get_mut(actor).expect("it was just inserted"))
@@ -275,13 +313,17 @@ impl World {
         self.done(actor, Request::new("list").with("sock", sock))?.list()
     }
 
-    /// What the drivers wrote to their standard errors, for the report.
+    /// What the drivers and the broker wrote to their standard errors, for the report.
     pub fn driver_errors(&mut self) -> String {
+        let logs = self.brokers.iter().map(|(actor, (broker, _))| {
+            format!("\nthe broker of {actor} wrote:\n{}", broker.log())
+        });
+        let logs: String = logs.collect();
         let each = self.drivers.iter_mut().filter_map(|(actor, driver)| {
             let text = driver.errors();
             (!text.is_empty()).then(|| format!("\nthe driver of {actor} wrote:{text}"))
         });
-        each.collect()
+        each.chain([logs]).collect()
     }
 }
 

@@ -63,6 +63,9 @@ class Driver:
 
 
 def become(user: int) -> None:
+    # The interpreter loads this module when an address is looked up, and the user may not read it then.
+    import encodings.idna  # noqa: F401
+
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)

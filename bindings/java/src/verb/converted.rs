@@ -10,15 +10,6 @@ use crate::error::{Failure, Throw};
 use crate::jdk::descriptor;
 use crate::packed::{Packed, PackedOptions};
 
-pub(crate) fn take_control(
-    env: &mut Env<'_>,
-    _: JClass<'_>,
-    sock: JObject<'_>,
-    fd: jint,
-) -> Result<(), Failure> {
-    descriptor::act(env, &sock, fd, "take_control", |sock| ::subflows::take_control(sock))
-}
-
 pub(crate) fn status<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
@@ -223,7 +214,6 @@ pub(crate) fn capabilities<'local>(
 }
 
 natives! { "org.subflows.NativeVerbs":
-    take_control = (take_control(sock: JObject, fd: jint));
     status = (status(sock: JObject, fd: jint) -> jlong[]);
     info = (info(sock: JObject, fd: jint) -> jlong[]);
     list = (list(sock: JObject, fd: jint) -> jlong[]);

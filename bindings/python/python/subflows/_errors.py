@@ -61,9 +61,9 @@ class NotControlledError(SubflowsError):
 class NotPermittedError(SubflowsError, PermissionError):
     """Not permitted.
 
-    Run the program with CAP_NET_ADMIN: as root, in a service with
-    AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
-    +net_admin.
+    Start the broker as root (subflows broker), or run the program with CAP_NET_ADMIN: as root,
+    in a service with AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin
+    --ambient-caps +net_admin.
     """
 
     kind = "NotPermitted"

@@ -27,9 +27,9 @@ module Subflows
     KIND = :not_controlled
   end
 
-  # Not permitted. Run the program with CAP_NET_ADMIN: as root, in a service with
-  # AmbientCapabilities=CAP_NET_ADMIN, or by setpriv --inh-caps +net_admin --ambient-caps
-  # +net_admin.
+  # Not permitted. Start the broker as root (subflows broker), or run the program with
+  # CAP_NET_ADMIN: as root, in a service with AmbientCapabilities=CAP_NET_ADMIN, or by setpriv
+  # --inh-caps +net_admin --ambient-caps +net_admin.
   class NotPermittedError < Error
     KIND = :not_permitted
   end

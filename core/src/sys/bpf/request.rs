@@ -39,6 +39,19 @@ impl Step {
         Step { level, name, length: length.clamp(1, ROOM) as u32, result, ..Step::EMPTY }
     }
 
+    /// Returns what is asked: whether to set, the level, the option, and the value or its room.
+    pub(crate) fn request(&self) -> (bool, i32, i32, &[u8]) {
+        let value = &self.value[..(self.length as usize).min(ROOM)];
+        (self.is_set != 0, self.level, self.name, value)
+    }
+
+    /// Takes the result of a step that another process made.
+    pub(crate) fn answer(&mut self, result: i32, value: &[u8]) {
+        let length = value.len().min(ROOM);
+        (self.result, self.length) = (result, length as u32);
+        self.value[..length].copy_from_slice(&value[..length]);
+    }
+
     /// Returns the value, or the error number.
     pub(crate) fn outcome(&self) -> Result<&[u8], i32> {
         match self.result {

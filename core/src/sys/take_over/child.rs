@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
+use super::files;
 use super::record::Record;
 use super::switch::{PathManagerSwitch, Switch};
 
@@ -37,6 +38,9 @@ pub(super) enum Outcome {
     LockFailed,
     Failed,
 }
+
+/// How many times this process has set the switch back for a taker that was killed.
+pub(super) static RESTORED: AtomicU64 = AtomicU64::new(0);
 
 /// What the child does, and its result. In cells, because the parent and the child share it; the
 /// parent does not run while the child does.
@@ -151,7 +155,9 @@ impl<'a> ChildTask<'a> {
                 }
                 // The taker that set it was killed before it could set it back.
                 self.is_switched.set(true);
-                self.restore_switch();
+                if self.restore_switch() {
+                    RESTORED.fetch_add(1, Ordering::Relaxed);
+                }
             }
             Some(PathManagerSwitch::Kernel) => {}
             Some(PathManagerSwitch::Other(_)) | None => {
@@ -247,8 +253,8 @@ extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
         unsafe { libc::sched_yield() };
     }
     task.run_locked();
-    // The end of a real-time process takes the kernel several times as long.
-    if task.is_realtime.get() {
+    // The end of a real-time process takes the kernel several times as long. The broker's is one from its start.
+    if task.is_realtime.get() || files::kept().is_some() {
         set_scheduling(libc::SCHED_OTHER, 0);
     }
     0
@@ -263,11 +269,12 @@ pub(super) fn forbid_realtime() {
 }
 
 /// Reports whether the child may ask for another priority. Some filters of system calls kill a process
-/// that does, and the kernel then writes all memory of this process to a core file.
+/// that does, and the kernel then writes all memory of this process to a core file. The filter of a process
+/// that keeps the files is the broker's, which denies nothing that way.
 fn may_be_realtime() -> bool {
     // SAFETY: takes numbers only.
     let filter = unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) };
-    filter == 0 && !IS_REALTIME_DEADLY.load(Ordering::Relaxed)
+    (filter == 0 || files::kept().is_some()) && !IS_REALTIME_DEADLY.load(Ordering::Relaxed)
 }
 
 /// Makes the child a real-time process. A child of a real-time process is one already, perhaps with a
@@ -277,6 +284,14 @@ fn becomes_realtime() -> bool {
     let policy = unsafe { libc::sched_getscheduler(0) } & !libc::SCHED_RESET_ON_FORK;
     matches!(policy, libc::SCHED_OTHER | libc::SCHED_BATCH | libc::SCHED_IDLE)
         && set_scheduling(libc::SCHED_FIFO, 1)
+}
+
+/// Makes the calling thread a real-time thread with the lowest priority, or an ordinary one again.
+pub(super) fn set_realtime(is_realtime: bool) -> bool {
+    match is_realtime {
+        true => set_scheduling(libc::SCHED_FIFO, 1),
+        false => set_scheduling(libc::SCHED_OTHER, 0),
+    }
 }
 
 /// Changes how the child is scheduled, so that the switch is set for microseconds, and not for the

@@ -26,8 +26,11 @@ impl Marker {
         self.is(UNDER_WAY)
     }
 
+    /// Leaves a value alone that an administrator has written since the file was opened.
     pub(super) fn begin(&self) {
-        let _ = self.0.write_at(UNDER_WAY, 0);
+        if self.is(UNUSED) {
+            let _ = self.0.write_at(UNDER_WAY, 0);
+        }
     }
 
     /// Leaves a value alone that an administrator has written since.

@@ -24,20 +24,25 @@
 //!   `userspace` for good between the two, that is undone once: the kernel does not record who wrote it.)
 
 mod child;
+mod files;
 mod journal;
 mod marker;
 mod record;
 mod switch;
 
-use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
 use self::child::{ChildTask, Outcome};
-use self::record::Record;
+
+use self::files::Files;
+pub(crate) use self::switch::PathManagerSwitch;
 use self::switch::Switch;
-pub(crate) use self::switch::{PathManagerSwitch, may_write_switch, read_switch};
 use super::cancel::Uncancelled;
 use super::poll;
 use crate::kernel_name::KernelName;
@@ -63,6 +68,16 @@ pub(crate) enum Failure {
     Os(io::Error),
 }
 
+impl Failure {
+    /// Returns the kernel's error of a failure to open the files.
+    fn error(self) -> io::Error {
+        match self {
+            Failure::Switch(error) | Failure::Os(error) => error,
+            _ => io::ErrorKind::Other.into(),
+        }
+    }
+}
+
 /// How control was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TakeOver {
@@ -82,20 +97,13 @@ pub(crate) enum TakeOver {
 pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOver, Failure> {
     let _uncancelled = Uncancelled::new();
     let deadline = poll::deadline_in(timeout);
-    let (switch, unwritable) = match Switch::open(true) {
-        Ok(switch) => (switch, None),
-        // If the namespace is on the userspace path manager, nothing has to be written.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EROFS | libc::EACCES)) => {
-            (Switch::open(false).map_err(Failure::Switch)?, Some(error))
-        }
-        Err(error) => return Err(Failure::Switch(error)),
-    };
-    let lock = File::open("/proc/thread-self/ns/net").map_err(Failure::Os)?;
-    let record = Record::open(sock);
-    let task = ChildTask::new(sock, &lock, &switch, unwritable.is_none(), record.as_ref());
+    let taken = files::take(sock)?;
+    let Files { switch, unwritable, lock, record } = &*taken;
+    let task = ChildTask::new(sock, lock, switch, unwritable.is_none(), record.as_ref());
     let signal = loop {
         let result = task.run_in_child();
         // The child may have been killed before it could.
+        child::RESTORED.fetch_add(task.is_switched.get().into(), Ordering::Relaxed);
         task.restore();
         let signal = result.map_err(Failure::Child)?;
         match task.outcome.get() {
@@ -122,10 +130,79 @@ pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOve
             PathManagerSwitch::Other(name) => Err(Failure::UnknownPathManager(name)),
             _ => Ok(TakeOver::Disturbed),
         },
-        Outcome::Unwritable => Err(Failure::Switch(unwritable.unwrap_or(errno))),
+        Outcome::Unwritable => {
+            Err(Failure::Switch(unwritable.map_or(errno, io::Error::from_raw_os_error)))
+        }
         Outcome::SwitchFailed => Err(Failure::Switch(errno)),
         Outcome::LockFailed => Err(Failure::Lock(errno)),
         Outcome::Failed => Err(Failure::Os(errno)),
         Outcome::LockBusy | Outcome::Killed => Err(Failure::Killed(signal)),
     }
+}
+
+/// Reads the switch of the calling thread's network namespace, without any privilege.
+pub(crate) fn read_switch() -> io::Result<PathManagerSwitch> {
+    match files::kept() {
+        Some(files) => files.switch.read(),
+        None => Switch::open(false)?.read(),
+    }
+}
+
+/// Reports whether the switch can be written, by opening it.
+pub(crate) fn may_write_switch() -> io::Result<()> {
+    match files::kept() {
+        Some(files) => {
+            files.unwritable.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
+        }
+        None => Switch::open(true).map(drop),
+    }
+}
+
+/// Opens the files of taking control for as long as this process lives, which opens none later.
+pub(crate) fn keep(sock: BorrowedFd<'_>) -> io::Result<()> {
+    files::keep(sock).map_err(Failure::error)
+}
+
+/// Makes the calling thread a real-time thread with the lowest priority, or an ordinary one again. Returns
+/// whether the process has the privilege to do so.
+pub(crate) fn set_realtime(is_realtime: bool) -> bool {
+    child::set_realtime(is_realtime)
+}
+
+/// How many times this process has set the switch back for a taker that was killed.
+pub(crate) fn restored() -> u64 {
+    child::RESTORED.load(Ordering::Relaxed)
+}
+
+/// Sets the switch back if it is recorded that a switch is under way: its taker was killed. Returns whether it
+/// was set back.
+pub(crate) fn restore(timeout: Duration) -> io::Result<bool> {
+    let deadline = poll::deadline_in(timeout);
+    let sock = super::socket::new(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0)?;
+    let Files { switch, unwritable, lock, record } =
+        Files::open(sock.as_fd()).map_err(Failure::error)?;
+    if let Some(errno) = unwritable {
+        return Err(io::Error::from_raw_os_error(errno));
+    }
+    let Some(record) = record else { return Ok(false) };
+    let _locked = loop {
+        match Flock::lock(lock.try_clone()?, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => break locked,
+            Err((_, Errno::EWOULDBLOCK)) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err((_, Errno::EWOULDBLOCK)) => return Err(Errno::EBUSY.into()),
+            Err((_, error)) => return Err(error.into()),
+        }
+    };
+    if !record.is_under_way() {
+        return Ok(false);
+    }
+    let is_set = switch.read()? == PathManagerSwitch::Userspace;
+    if is_set && !switch.write_kernel() {
+        return Err(io::Error::last_os_error());
+    }
+    record.end();
+    child::RESTORED.fetch_add(is_set.into(), Ordering::Relaxed);
+    Ok(is_set)
 }

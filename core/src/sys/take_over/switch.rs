@@ -34,16 +34,6 @@ pub(crate) enum PathManagerSwitch {
     Other(KernelName),
 }
 
-/// Reads the switch of the calling thread's network namespace, without any privilege.
-pub(crate) fn read_switch() -> io::Result<PathManagerSwitch> {
-    Switch::open(false)?.read()
-}
-
-/// Reports whether the switch can be written, by opening it.
-pub(crate) fn may_write_switch() -> io::Result<()> {
-    Switch::open(true).map(drop)
-}
-
 /// The switch of one network namespace. Once it is open, its methods allocate nothing: they run in
 /// a child that shares this process's memory.
 pub(super) struct Switch {

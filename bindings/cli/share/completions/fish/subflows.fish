@@ -34,6 +34,7 @@ complete -c subflows -n "__fish_subflows_needs_command" -f -a "open" -d 'Open on
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "close" -d 'Close one subflow and leave the connection open'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "set-backup" -d 'Mark a subflow as backup, or as regular again'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "option" -d 'Show or set the options of one subflow'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "broker" -d 'Steer the connections of programs without privileges'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "lab" -d 'Run a command on a network of its own, with paths of given delay, rate and loss'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "demo" -d 'Show a transfer over two paths, which are opened, made backup, cut and closed during it'
 complete -c subflows -n "__fish_subflows_using_subcommand capabilities" -l json -d 'Print JSON instead of text'
@@ -58,6 +59,14 @@ complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -l json -d
 complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand option" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand option" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand broker" -l policy -d 'The policy [default: /etc/subflows/broker.toml, if it exists]' -r -F
+complete -c subflows -n "__fish_subflows_using_subcommand broker" -l socket -d 'The socket to listen on [default: /run/subflows/broker.sock]' -r -F
+complete -c subflows -n "__fish_subflows_using_subcommand broker" -l netns -d 'Serve another network namespace: a name of `ip netns`, or a file such as /proc/PID/ns/net' -r -F
+complete -c subflows -n "__fish_subflows_using_subcommand broker" -l metrics -d 'Offer metrics for Prometheus: the path of a socket, or a loopback address such as 127.0.0.1:9400' -r
+complete -c subflows -n "__fish_subflows_using_subcommand broker" -l check -d 'Check the policy, and report what the broker could do here'
+complete -c subflows -n "__fish_subflows_using_subcommand broker" -l restore -d 'Set net.mptcp.path_manager back after a broker was killed while it changed the setting'
+complete -c subflows -n "__fish_subflows_using_subcommand broker" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand broker" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l network -d 'Use a network that is ready-made instead of PATHs, such as laptop or link-local-only' -r
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l server -d 'Run this on the server with sh(1), and end it afterwards. COMMAND starts when it listens' -r
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l join -d 'Let the kernel\'s path manager use all the paths, for every Multipath TCP connection'

@@ -41,6 +41,8 @@ final class Native extends NativeVerbs {
     /** Makes a socket that the JDK has just created, and that has no options yet, Multipath TCP. */
     static native void upgradeNew(Object sock) throws SubflowsException;
 
+    static native void takeControl(Object sock, int fd) throws SubflowsException;
+
     static native void upgrade(Object sock, int fd) throws SubflowsException;
 
     static native long connectingBegin(long[] remotes, long[] options) throws SubflowsException;

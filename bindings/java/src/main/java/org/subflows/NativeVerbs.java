@@ -5,8 +5,6 @@ package org.subflows;
 class NativeVerbs extends NativeLibrary {
     NativeVerbs() {}
 
-    static native void takeControl(Object sock, int fd) throws SubflowsException;
-
     static native long[] status(Object sock, int fd) throws SubflowsException;
 
     static native long[] info(Object sock, int fd) throws SubflowsException;

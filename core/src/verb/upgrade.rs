@@ -1,17 +1,13 @@
 //! Making a TCP socket of a program a Multipath TCP socket, under the same descriptor.
 
-mod carry;
-mod options;
-mod watch;
-
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::no_mptcp;
 use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::{fcntl, namespace, socket};
+use crate::shared::{carry, no_mptcp};
+use crate::sys::{namespace, socket};
 use crate::table::{Type, operation};
 
 const OPERATION: &str = "upgrade";
@@ -67,19 +63,13 @@ fn upgrade_fd(sock: BorrowedFd<'_>) -> Result<()> {
             return Err(used("the socket is a Multipath TCP socket in use"));
         }
     }
-    watch::refuse_watched(sock)?;
+    carry::refuse_watched(sock, OPERATION)?;
     let family = socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
     let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(no_socket)?;
     if namespace::cookie(sock) != namespace::cookie(new.as_fd()) {
         return Err(Error::new(ErrorKind::OtherNamespace, OPERATION));
     }
-    carry::carry(sock, new.as_fd(), family)?;
-    fcntl::copy_status_flags(sock, new.as_fd()).map_err(failed)?;
-    let signals = fcntl::signals(sock).map_err(failed)?;
-    fcntl::set_signals(new.as_fd(), &signals).map_err(failed)?;
-    let close_on_exec = fcntl::closes_on_exec(sock).map_err(failed)?;
-    socket::replace(sock, &new, close_on_exec).map_err(failed)?;
-    fcntl::start_signals(sock, &signals).map_err(failed)
+    carry::replace_tcp(sock, new, family, OPERATION)
 }
 
 fn failed(error: io::Error) -> Error {

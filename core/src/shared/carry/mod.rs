@@ -1,11 +1,16 @@
-//! Copying the options of a TCP socket to the Multipath TCP socket that replaces it.
+//! Replacing the socket under a descriptor by a Multipath TCP socket with the same options.
 
-use std::os::fd::{AsFd, BorrowedFd};
+mod options;
+mod watch;
 
-use super::OPERATION;
-use super::options::{CARRIED, Opt, REFUSED, Set};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use self::options::{CARRIED, Opt, REFUSED, Set};
+pub(crate) use self::watch::refuse_watched;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::socket;
+use crate::shared::socket_state::{MptcpState, SocketState, state_of};
+use crate::sys::{fcntl, socket};
 
 /// Longer than the value of every option that is copied.
 const LONGEST: usize = 64;
@@ -13,11 +18,89 @@ const LONGEST: usize = 64;
 /// The bytes of an option, followed by zeroes, and their number.
 type Value = ([u8; LONGEST], usize);
 
+/// Puts the new socket in the place of a TCP socket, with its options, its flags and its signals.
+pub(crate) fn replace_tcp(
+    old: BorrowedFd<'_>,
+    new: OwnedFd,
+    family: i32,
+    operation: &'static str,
+) -> Result<()> {
+    carry(old, new.as_fd(), family, operation)?;
+    replace(old, &new).map_err(|error| Error::from_io(operation, &error))
+}
+
+/// Puts the new socket in the place of an unconnected Multipath TCP socket of the same family, with its
+/// options, its address, its flags and its signals.
+pub(crate) fn put_in_place(
+    old: BorrowedFd<'_>,
+    new: OwnedFd,
+    operation: &'static str,
+) -> Result<()> {
+    let failed = |error: io::Error| Error::from_io(operation, &error);
+    let family = socket::get_i32(old, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
+    let applies = |opt: &&Opt| opt.level != libc::IPPROTO_IPV6 || family == libc::AF_INET6;
+    // Of a socket that has had a connection, the kernel has changed these itself.
+    let is_used = matches!(state_of(old, operation)?, SocketState::Mptcp(_, MptcpState::Closed));
+    let is_changed = |opt: &Opt| {
+        is_used
+            && matches!(
+                (opt.level, opt.number),
+                (libc::SOL_SOCKET, libc::SO_SNDBUF | libc::SO_RCVBUF)
+                    | (libc::IPPROTO_TCP, libc::TCP_MAXSEG)
+            )
+    };
+    let carried = CARRIED.iter().filter(applies).filter(|opt| !is_changed(opt));
+    let values: Vec<_> = carried.map(|opt| (opt, read(old, opt), read(new.as_fd(), opt))).collect();
+    let is_changed = copy(values.iter().copied(), new.as_fd());
+    let differs = |opt, wanted| is_changed && wanted != read(new.as_fd(), opt);
+    if let Some((opt, ..)) = values.iter().find(|(opt, wanted, _)| differs(opt, *wanted)) {
+        return Err(refusal(opt, operation));
+    }
+    // The kernel may have chosen the address of one that has had a connection.
+    if !is_used {
+        let local = socket::local_address(old).map_err(failed)?;
+        if local.port() != 0 || !local.ip().is_unspecified() {
+            bind_as_well(old, new.as_fd(), local).map_err(failed)?;
+        }
+    }
+    replace(old, &new).map_err(failed)
+}
+
+/// Binds the new socket to the address of the old one, which the kernel permits only if both may share it.
+fn bind_as_well(
+    old: BorrowedFd<'_>,
+    new: BorrowedFd<'_>,
+    local: std::net::SocketAddr,
+) -> io::Result<()> {
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_REUSEADDR);
+    let before = socket::get_i32(old, level, option)?;
+    socket::set_i32(old, level, option, 1)?;
+    socket::set_i32(new, level, option, 1)?;
+    let bound = socket::bind(new, local);
+    socket::set_i32(old, level, option, before)?;
+    socket::set_i32(new, level, option, before)?;
+    bound
+}
+
+fn replace(old: BorrowedFd<'_>, new: &OwnedFd) -> io::Result<()> {
+    fcntl::copy_status_flags(old, new.as_fd())?;
+    let signals = fcntl::signals(old)?;
+    fcntl::set_signals(new.as_fd(), &signals)?;
+    let close_on_exec = fcntl::closes_on_exec(old)?;
+    socket::replace(old, new, close_on_exec)?;
+    fcntl::start_signals(old, &signals)
+}
+
 /// Copies every option that was set on `old` to `new`, and verifies it by reading back.
-pub(super) fn carry(old: BorrowedFd<'_>, new: BorrowedFd<'_>, family: i32) -> Result<()> {
+fn carry(
+    old: BorrowedFd<'_>,
+    new: BorrowedFd<'_>,
+    family: i32,
+    operation: &'static str,
+) -> Result<()> {
     let tcp = || {
         socket::new(family, libc::SOCK_STREAM, libc::IPPROTO_TCP)
-            .map_err(|error| Error::from_io(OPERATION, &error))
+            .map_err(|error| Error::from_io(operation, &error))
     };
     let fresh = tcp()?;
     let fresh = fresh.as_fd();
@@ -45,7 +128,7 @@ pub(super) fn carry(old: BorrowedFd<'_>, new: BorrowedFd<'_>, family: i32) -> Re
             }
         };
         if wanted != read(twin.as_fd(), opt) {
-            return Err(refusal(opt));
+            return Err(refusal(opt, operation));
         }
     }
     let is_changed = copy(carried.iter().copied(), new);
@@ -53,7 +136,7 @@ pub(super) fn carry(old: BorrowedFd<'_>, new: BorrowedFd<'_>, family: i32) -> Re
         let got = if is_changed { read(new, opt) } else { default };
         // The value was not set if both sockets have their defaults, which differ for some options.
         if wanted != got && (wanted != read(fresh, opt) || got != default) {
-            return Err(refusal(opt));
+            return Err(refusal(opt, operation));
         }
     }
     Ok(())
@@ -77,8 +160,8 @@ fn copy<'a>(
     is_changed
 }
 
-fn refusal(opt: &Opt) -> Error {
-    Error::new(ErrorKind::Unsupported, OPERATION)
+fn refusal(opt: &Opt, operation: &'static str) -> Error {
+    Error::new(ErrorKind::Unsupported, operation)
         .detail(format!("{} was set, and a Multipath TCP socket cannot have it", opt.name))
         .with_remedy(format!("Do not set {} on this socket, or use plain TCP.", opt.name))
 }

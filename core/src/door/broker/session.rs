@@ -1,0 +1,90 @@
+//! The client's end of a session with the broker.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::protocol::{Act, Answer, LONGEST, Malformed, Request};
+use crate::sys::cache::{Cached, Places};
+use crate::sys::netlink::NetlinkError;
+use crate::sys::{unix, without};
+
+/// How long to wait for the broker. Its longest act, options of a subflow, takes at most 5 s.
+const PATIENCE: Duration = Duration::from_secs(8);
+const VARIABLE: &str = "SUBFLOWS_BROKER";
+const USUAL: &str = "/run/subflows/broker.sock";
+
+/// Returns the path of the broker's socket, or `None` if the program must not use a broker.
+pub(super) fn path() -> Option<PathBuf> {
+    match without::variable(VARIABLE) {
+        None => Some(USUAL.into()),
+        Some(path) if path.is_empty() || path == "none" => None,
+        Some(path) => Some(path.into()),
+    }
+}
+
+/// A session. The library keeps it for further requests.
+#[derive(Debug)]
+pub(crate) struct Session {
+    sock: OwnedFd,
+    path: PathBuf,
+}
+
+impl Session {
+    /// Opens a session with the broker at that path.
+    pub(super) fn open(path: &Path) -> io::Result<Session> {
+        Ok(Session { sock: unix::connect_to(path, PATIENCE)?, path: path.to_owned() })
+    }
+
+    /// Reports whether the session is with the broker at that path.
+    pub(super) fn is_with(&self, path: &Path) -> bool {
+        self.path == path
+    }
+
+    /// Sends a request and waits for the answer.
+    pub(super) fn ask(
+        &self,
+        act: Act,
+        sock: Option<BorrowedFd<'_>>,
+    ) -> io::Result<(Answer, Option<OwnedFd>)> {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let request = Request { number, act }.encode();
+        let sent = unix::send(self.sock.as_fd(), &request, sock, 0);
+        let mut buffer = [0; LONGEST];
+        // A broker that has no worker answers before it has read a request, and ends the session.
+        let mut packet = match (unix::receive(self.sock.as_fd(), &mut buffer), sent) {
+            (Ok(packet), _) if packet.length > 0 => packet,
+            (_, Err(error)) | (Err(error), _) => return Err(error),
+            (Ok(_), Ok(())) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        let bytes = buffer.get(..packet.length).ok_or(io::ErrorKind::InvalidData)?;
+        let answer = Answer::parse(bytes).map_err(|malformed| match malformed {
+            Malformed::Version(_) => io::Error::from(io::ErrorKind::Unsupported),
+            Malformed::Message => io::ErrorKind::InvalidData.into(),
+        })?;
+        if answer.number != number && answer.number != 0 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok((answer, packet.fds.pop()))
+    }
+}
+
+impl AsFd for Session {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.sock.as_fd()
+    }
+}
+
+impl Cached for Session {
+    fn open() -> Result<Self, NetlinkError> {
+        let path = path().ok_or_else(|| NetlinkError::new(libc::ENOENT))?;
+        Ok(Session::open(&path)?)
+    }
+    fn places() -> &'static Places<Self> {
+        static PLACES: Places<Session> = Places::new();
+        &PLACES
+    }
+}

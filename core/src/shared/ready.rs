@@ -3,8 +3,9 @@
 use std::mem::offset_of;
 use std::os::fd::BorrowedFd;
 
+use crate::error::ErrorKind;
 use crate::shared::diag_subflow;
-use crate::shared::subflow::{Subflow, list_fd};
+use crate::shared::subflow::{Subflow, list_fd, list_without_ids};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::QueryError;
 use crate::sys::mptcp;
@@ -16,7 +17,16 @@ use crate::sys::uapi::mptcp_info;
 /// If every subflow is gone or only being opened, or the kernel's socket table cannot be read (without
 /// the module `tcp_diag`, or without netlink), the connection's counters decide.
 pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
-    let subflows = list_fd(sock, "status").unwrap_or_default();
+    let subflows = match list_fd(sock, "status") {
+        Ok(subflows) => subflows,
+        // From there, no subflow can be opened.
+        Err(error) if error.kind() == ErrorKind::OtherNamespace => return false,
+        // Before Linux 6.5, the list needs the socket table as well, and the connection has no counters.
+        Err(_) => {
+            let subflows = list_without_ids(sock).unwrap_or_default();
+            return is_ready_by_counters(&subflows) || has_moved_data(sock);
+        }
+    };
     let (mut is_known, mut is_unreadable, mut is_hidden) = (false, false, false);
     for subflow in subflows.iter().filter(|subflow| subflow.state != SubflowState::SynSent) {
         let ends = (subflow.local, subflow.remote);

@@ -82,7 +82,7 @@ fn an_event_names_its_interface() {
 fn a_listener_that_ends_is_reported() {
     skip_unless_ready!();
     if is_before(6, 2) {
-        return skip("before Linux 6.2, the kernel reports no listeners");
+        return skip(NO_LISTENERS);
     }
     let namespace = Namespace::new().unwrap();
     for address in ["127.0.0.1:0", "[::1]:0"] {
@@ -315,6 +315,9 @@ fn a_wait_ends_when_the_time_is_up() {
     }
 }
 
+/// Without their events, listeners lose none.
+const NO_LISTENERS: &str = "before Linux 6.2, the kernel reports no listeners";
+
 /// More listeners than events that fit in the buffer.
 fn lose_events(namespace: &Namespace) {
     namespace.run(|| {
@@ -369,6 +372,9 @@ fn connections_that_the_peer_reset_were_kept_for_ever() {
 #[test]
 fn a_connection_that_was_being_established_was_reported_and_swallowed() {
     skip_unless_ready!();
+    if is_before(6, 2) {
+        return skip(NO_LISTENERS);
+    }
     let net = boundless(Net::two_subnets());
     let to = net.paths[0].server_ips()[0];
     let listener = net.server.run(|| subflows::listen((to, 0), &Listen::new())).unwrap();
@@ -397,6 +403,9 @@ fn a_connection_that_was_being_established_was_reported_and_swallowed() {
 #[test]
 fn a_connection_that_became_ready_during_a_loss_was_never_established() {
     skip_unless_ready!();
+    if is_before(6, 2) {
+        return skip(NO_LISTENERS);
+    }
     let net = boundless(Net::two_subnets());
     for to in net.paths[0].server_ips() {
         for is_of_namespace in [false, true] {
@@ -420,6 +429,9 @@ fn a_connection_that_became_ready_during_a_loss_was_never_established() {
 #[test]
 fn a_half_closed_connection_is_open_after_a_loss() {
     skip_unless_ready!();
+    if is_before(6, 2) {
+        return skip(NO_LISTENERS);
+    }
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let mut streams = [&net.client, &net.server].map(|end| end.run(Events::of_namespace).unwrap());

@@ -72,9 +72,7 @@ fn interface(net: &Net, pair: &Pair, subflow: &Subflow) -> Option<String> {
     if bound.is_some() || !ignores_interfaces() {
         return bound;
     }
-    let (remote, local) = (subflow.remote.ip().to_string(), subflow.local.ip().to_string());
-    let route = net.client.ip(&["-o", "route", "get", &remote, "from", &local]).unwrap();
-    route.split(' ').skip_while(|word| *word != "dev").nth(1).map(str::to_owned)
+    net.route_interface(subflow.local.ip(), subflow.remote.ip()).unwrap()
 }
 
 /// A controlled connection over link-local addresses, by the interface of a path.

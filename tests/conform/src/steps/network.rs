@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use subflows_lab::{
-    DropSegments, Net, StripMptcp, Topology, WireOptions, has_sysctl, path_manager_setting,
+    DropSegments, Net, StripMptcp, Topology, WireOptions, has_sysctl, ignores_interfaces,
+    path_manager_setting,
 };
 
 use super::Sentence;
@@ -64,6 +65,10 @@ fn sets(world: &mut World, arguments: &Arguments) -> Result {
     if setting == "net.mptcp.path_manager" {
         let setting = path_manager_setting();
         return Ok(namespace.run(|| std::fs::write(setting.file, setting.value(value)))?);
+    }
+    if setting.ends_with(".rp_filter") && value != "0" && ignores_interfaces() {
+        let why = "the rules by which this kernel sends also satisfy the filter";
+        return Err(StepError::Skipped(why.to_owned()));
     }
     if !has_sysctl(setting) {
         return Err(StepError::Skipped(format!("this kernel has no {setting}")));
@@ -207,6 +212,7 @@ fn loses_addresses(world: &mut World, arguments: &Arguments) -> Result {
 /// neighbour. The shorter retransmission time makes the neighbour lookup fail soon.
 fn deletes_routes(world: &mut World, _: &Arguments) -> Result {
     let net = world.net()?;
+    net.remove_rules()?;
     for path in &net.paths {
         let device = path.client_interface.as_str();
         for family in ["-4", "-6"] {

@@ -124,8 +124,19 @@ impl Net {
         add_rule(&self.client, from, via, device)
     }
 
-    /// Removes every rule of the client, so that its routing table alone decides.
+    /// The interface by which the client sends from this address to that one, by its routes and rules.
+    pub fn route_interface(&self, from: IpAddr, to: IpAddr) -> io::Result<Option<String>> {
+        let route =
+            self.client.ip(&["route", "get", &to.to_string(), "from", &from.to_string()])?;
+        Ok(route.split_whitespace().skip_while(|word| *word != "dev").nth(1).map(str::to_owned))
+    }
+
+    /// Undoes [`Net::add_rule`], also for the rules that the network was built with: the client's routing
+    /// table alone decides then.
     pub fn remove_rules(&self) -> io::Result<()> {
+        if !ignores_interfaces() {
+            return Ok(());
+        }
         for family in ["-4", "-6"] {
             self.client.ip(&[family, "rule", "flush"])?;
             self.client.ip(&[family, "rule", "add", "pref", "32766", "lookup", "main"])?;

@@ -211,7 +211,8 @@ fn control_together_with_an_interface_keeps_the_initial_id() {
         let initial = &net.client.run(|| subflows::list(&pair.client)).unwrap()[0];
         let details = net.client.run(|| subflows::details(&pair.client, initial.id)).unwrap();
         assert!(initial.id == 1 || is_without("full_info"), "{initial:?}");
-        assert_eq!(details.local_address_id, 0);
+        // Old kernels (Linux 6.1) assign another one under `userspace`.
+        assert!(details.local_address_id == 0 || is_without("full_info"), "{details:?}");
     }
 }
 
@@ -277,6 +278,10 @@ fn a_route_that_is_a_moment_late_is_waited_for() {
             assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
             assert_eq!(subflow.local.ip(), path.client_ip(peer));
             assert_eq!(interface(&net, &pair, &subflow).as_deref(), Some(device));
+        }
+        if ignores_interfaces() {
+            // The rules of this network have a route of their own.
+            continue;
         }
         // It never comes.
         route("del").unwrap();

@@ -55,7 +55,7 @@ record! {
 
 /// Flags of `mptcp_info`: `MPTCP_INFO_FLAG_FALLBACK`, `MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED`.
 pub(crate) const FLAG_FALLBACK: u32 = 1;
-const FLAG_REMOTE_KEY_RECEIVED: u32 = 2;
+pub(crate) const FLAG_REMOTE_KEY_RECEIVED: u32 = 2;
 
 /// Returns the number of live subflows, if the kernel's counter (`total`) can be right. It has 8 bits. Once
 /// there were more than 256 subflows, it stays wrong since Linux 7.3. `kept` is the number of subflows

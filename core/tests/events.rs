@@ -12,7 +12,9 @@ use common::judge::{self, Ends, by_ss, canonical};
 use common::ways::initial;
 use common::{Pair, SOON, controlled, raw, userspace};
 use subflows::{Connect, Event, EventKind, Events, Listen, Open, Subflow};
-use subflows_lab::{Namespace, Net, is_before, skip, skip_unless_ready, traffic, wait_until};
+use subflows_lab::{
+    Namespace, Net, ignores_interfaces, is_before, skip, skip_unless_ready, traffic, wait_until,
+};
 
 /// Reads events until `is_enough` holds.
 #[track_caller]
@@ -73,7 +75,8 @@ fn an_event_names_its_interface() {
         let mut events = net.client.run(|| subflows::events(&pair.client)).unwrap();
         open(&net, &pair, 1);
         let event = next(&mut events, EventKind::SubflowEstablished);
-        assert_eq!(event.interface_index, Some(index));
+        // Old kernels do not bind the subflow.
+        assert_eq!(event.interface_index, (!ignores_interfaces()).then_some(index));
         assert_eq!(event.token, Some(judge::token(&pair.client)));
     }
 }
@@ -154,6 +157,9 @@ fn count(events: &[Event], kind: EventKind) -> usize {
 #[test]
 fn losses_while_much_happens_leave_the_reader_with_what_ss_has() {
     skip_unless_ready!();
+    if common::has_one_processor() {
+        return skip("with one processor, the reader always keeps up");
+    }
     let net = boundless(Net::two_subnets());
     let pair = controlled(&net, net.paths[0].server_ips()[0]);
     let token = judge::token(&pair.client);

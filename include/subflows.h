@@ -511,9 +511,9 @@ struct subflows_info {
   uint32_t token;
   /**
    * The number of live subflows, including the initial one. For a socket this is the true
-   * number, absent before Linux 6.5 for a socket of another network namespace. In a record of
-   * subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
-   * 256 and is absent before Linux 6.8. Present if SUBFLOWS_INFO_HAS_SUBFLOWS is set.
+   * number. In a record of subflows_connection() and subflows_connections() it is the kernel's
+   * counter, which wraps at 256 and is absent before Linux 6.8. Present if
+   * SUBFLOWS_INFO_HAS_SUBFLOWS is set.
    */
   uint32_t subflows;
   /**
@@ -898,9 +898,9 @@ struct subflows_connection {
   uint32_t info_token;
   /**
    * The number of live subflows, including the initial one. For a socket this is the true
-   * number, absent before Linux 6.5 for a socket of another network namespace. In a record of
-   * subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
-   * 256 and is absent before Linux 6.8. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is set.
+   * number. In a record of subflows_connection() and subflows_connections() it is the kernel's
+   * counter, which wraps at 256 and is absent before Linux 6.8. Present if
+   * SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is set.
    */
   uint32_t info_subflows;
   /**
@@ -1798,7 +1798,8 @@ int subflows_set_option(int fd, uint32_t id, int option, const void *value, size
  *
  * The congestion control, the maximum pacing rate, the traffic class and the sizes of the buffers
  * require no privilege, and the mark requires `CAP_NET_ADMIN` only. The others are read as
- * subflows_set_option() sets them.
+ * subflows_set_option() sets them. Before Linux 6.15, which hides the details of subflows, each
+ * option requires `CAP_NET_ADMIN`.
  *
  * `option` is an enum subflows_subflow_option. `value` receives a bool, uint32_t or uint64_t, as
  * `size` says, or a name that ends with a zero, for which 16 bytes are enough.
@@ -1816,15 +1817,17 @@ int subflows_get_option(int fd, uint32_t id, int option, void *value, size_t siz
  * Gets every option of one subflow at once, as far as this process can read them.
  *
  * Without the privilege, and on kernels that lack what subflows_set_option() requires, most are
- * absent.
+ * absent. Before Linux 6.15, which hides the details of subflows, the call requires
+ * `CAP_NET_ADMIN`.
  *
  * Absent members have no bit in `present`.
  *
  * Fills `option_values`, of `size` bytes, and returns 0, or a negative error:
  * SUBFLOWS_E_NO_SUCH_SUBFLOW if no live subflow has that id; SUBFLOWS_E_CLOSED if the connection
  * has ended; SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback; SUBFLOWS_E_OTHER_NAMESPACE from
- * another network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel has no `tcp_diag`;
- * SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY if other programs keep TCP sockets locked.
+ * another network namespace; SUBFLOWS_E_UNSUPPORTED if the kernel has no `tcp_diag`; before Linux
+ * 6.15 SUBFLOWS_E_NOT_PERMITTED without `CAP_NET_ADMIN`; SUBFLOWS_E_TIMED_OUT and SUBFLOWS_E_BUSY
+ * if other programs keep TCP sockets locked.
  *
  * Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 5.16 or
  * newer, with the module `tcp_diag`.

@@ -574,7 +574,6 @@ int subflows_capabilities_next(struct subflows_capabilities *capabilities,
 void subflows_capabilities_close(struct subflows_capabilities *capabilities);
 int subflows_set_option(int fd, uint32_t id, int option, const void *value, size_t size);
 int subflows_get_option(int fd, uint32_t id, int option, void *value, size_t size);
-
 int subflows_options(int fd,
                      uint32_t id,
                      struct subflows_option_values *option_values,

@@ -14,7 +14,7 @@ use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Address, Announce, Announced, ErrorKind, Event, EventKind, Events};
 use subflows::{Open, Result, Subflow};
 use subflows_lab::traffic;
-use subflows_lab::{Net, oracle, skip_unless_ready, wait_until};
+use subflows_lab::{Net, is_before, oracle, skip_unless_ready, wait_until};
 
 /// A network in which programs control the connections of both ends.
 fn both_decide(net: std::io::Result<Net>) -> Net {
@@ -73,7 +73,9 @@ fn an_announced_address_is_known_until_its_handle_is_dropped() {
         let known = addresses(&net, &pair);
         let [first, second] = &known[..] else { panic!("not two: {known:?}") };
         let own = pair.client.local_addr().unwrap();
-        assert_eq!((first.id, first.ip, first.is_announced), (0, own.ip(), false));
+        assert_eq!((first.ip, first.is_announced), (own.ip(), false));
+        // Old kernels (Linux 6.1) may count the ids from 1.
+        assert!(first.id == 0 || common::is_without("full_info"), "{first:?}");
         assert_eq!((second.id, second.ip), (here.id(), here.address().ip()));
         // Before Linux 6.10 the kernel does not report what was announced.
         let is_reported = second.is_announced || common::is_without("addresses_by_token");
@@ -134,7 +136,8 @@ fn a_peer_may_come_while_nobody_follows_events() {
             let seen = judge::ss_of(&net.client, judge::token(&pair.client));
             seen.iter().any(|seen| seen.local == here.address() && seen.flags.contains('e'))
         });
-        assert_eq!(oracle::nstat(&net.client, "MPTcpExtMPJoinRejected"), 0);
+        let rejected = oracle::nstat_if_any(&net.client, "MPTcpExtMPJoinRejected");
+        assert_eq!(rejected.unwrap_or(0), 0);
         net.client.run(|| here.withdraw()).unwrap();
     }
 }
@@ -204,6 +207,11 @@ fn an_address_of_a_connection_that_has_ended_cannot_be_withdrawn() {
     }
 }
 
+/// Whether the kernel reports which addresses are announced, even if the verbs treat it as an older one.
+fn shows_announced() -> bool {
+    !is_before(6, 10)
+}
+
 /// What the kernel reports, even if the verbs treat it as an older kernel.
 fn is_announced(net: &Net, pair: &Pair, ip: IpAddr) -> bool {
     let token = judge::token(&pair.client);
@@ -252,7 +260,7 @@ fn a_fork_withdraws_nothing_of_its_parent() {
             nix::sys::wait::waitpid(child, None).unwrap();
         }
     }
-    assert!(is_announced(&net, &pair, other));
+    assert!(is_announced(&net, &pair, other) || !shows_announced());
     here.withdraw().unwrap();
 }
 
@@ -270,7 +278,7 @@ fn details(net: &Net, pair: &Pair, subflow: &Subflow) -> subflows::Details {
 fn announced_and_forgotten(net: &Net, pair: &Pair) -> Announced {
     let ip = net.paths[1].client_ip(pair.client.peer_addr().unwrap().ip());
     let here = announce(net, pair, ip, &Announce::new()).unwrap();
-    assert!(is_announced(net, pair, ip));
+    assert!(is_announced(net, pair, ip) || !shows_announced());
     let extra = open_backup(net, pair, 1).unwrap();
     net.client.run(|| subflows::close(&pair.client, extra.id)).unwrap();
     assert!(!is_announced(net, pair, ip), "the kernel has not forgotten it");

@@ -84,7 +84,7 @@ fn call_all(who: &'static str) {
     drop(events);
     let announced = subflows::announce(&stream, own, &Announce::new());
     outcomes.of("announce", privileged, announced);
-    options_of(&mut outcomes, &stream, initial.id, privileged);
+    options_of(&mut outcomes, &stream, initial.id, privileged, hidden);
     outcomes.of("set_backup", privileged, subflows::set_backup(&stream, second.id, true));
     outcomes.of("close", privileged, subflows::close(&stream, second.id));
     let opened = outcomes.of("open", privileged, subflows::open(&stream, &Open::new().local(own)));
@@ -110,15 +110,22 @@ fn call_all(who: &'static str) {
     println!("all verbs tried");
 }
 
-/// Those that the kernel reports to all need no privilege. Some kernels let no BPF program set options.
-fn options_of(outcomes: &mut Outcomes, stream: &TcpStream, id: u32, privileged: Option<ErrorKind>) {
+/// Those that the kernel reports to all need no privilege, unless it hides the subflows. Some kernels let no
+/// BPF program set options.
+fn options_of(
+    outcomes: &mut Outcomes,
+    stream: &TcpStream,
+    id: u32,
+    privileged: Option<ErrorKind>,
+    hidden: Option<ErrorKind>,
+) {
     let all = subflows::capabilities().unwrap();
     let options = all.into_iter().find(|found| found.name == "options").unwrap();
     let is_lacking = privileged.is_none() && !options.is_available;
     let privileged = if is_lacking { Some(ErrorKind::Unsupported) } else { privileged };
     let pacing = SubflowOption::MaxPacingRate;
-    outcomes.of("options", None, subflows::options(stream, id));
-    outcomes.of("get_option", None, subflows::get_option(stream, id, pacing));
+    outcomes.of("options", hidden, subflows::options(stream, id));
+    outcomes.of("get_option", hidden, subflows::get_option(stream, id, pacing));
     let priority = SubflowOption::Priority;
     outcomes.of("set_option", privileged, subflows::set_option(stream, id, priority, 6));
     let (level, number) = (libc::SOL_SOCKET as u32, libc::SO_PRIORITY as u32);

@@ -300,9 +300,9 @@ pub struct subflows_info {
     /// a connection.
     pub token: u32,
     /// The number of live subflows, including the initial one. For a socket this is the true
-    /// number, absent before Linux 6.5 for a socket of another network namespace. In a record of
-    /// subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
-    /// 256 and is absent before Linux 6.8. Present if SUBFLOWS_INFO_HAS_SUBFLOWS is set.
+    /// number. In a record of subflows_connection() and subflows_connections() it is the kernel's
+    /// counter, which wraps at 256 and is absent before Linux 6.8. Present if
+    /// SUBFLOWS_INFO_HAS_SUBFLOWS is set.
     pub subflows: u32,
     /// The number of consecutive times that data was retransmitted on another subflow. Since Linux
     /// 6.5. Present if SUBFLOWS_INFO_HAS_RETRANSMITS is set.
@@ -891,9 +891,9 @@ pub struct subflows_connection {
     /// a connection.
     pub info_token: u32,
     /// The number of live subflows, including the initial one. For a socket this is the true
-    /// number, absent before Linux 6.5 for a socket of another network namespace. In a record of
-    /// subflows_connection() and subflows_connections() it is the kernel's counter, which wraps at
-    /// 256 and is absent before Linux 6.8. Present if SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is set.
+    /// number. In a record of subflows_connection() and subflows_connections() it is the kernel's
+    /// counter, which wraps at 256 and is absent before Linux 6.8. Present if
+    /// SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS is set.
     pub info_subflows: u32,
     /// The number of consecutive times that data was retransmitted on another subflow. Since Linux
     /// 6.5. Present if SUBFLOWS_CONNECTION_HAS_INFO_RETRANSMITS is set.

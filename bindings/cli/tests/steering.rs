@@ -9,7 +9,9 @@ use common::*;
 use serde_json::{Value, json};
 use subflows::table::Record;
 use subflows::{Connection, Details, Subflow};
-use subflows_lab::{Net, oracle, ready, skip_unless_ready, wait_until};
+use subflows_lab::{
+    Net, ignores_interfaces, is_before, oracle, ready, skip_unless_ready, wait_until,
+};
 
 /// The client's subflows as ss reports them: the local address, and whether it is marked as backup.
 fn seen(net: &Net, pair: &Pair) -> Vec<(IpAddr, bool)> {
@@ -33,13 +35,16 @@ fn a_connection_of_another_process_is_steered() {
 
         let listed = run(&["list", &token, "--json"]).json();
         assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
-        assert_eq!(listed[0]["id"], 1);
+        let first = listed[0]["id"].to_string();
+        assert!(first == "1" || is_before(6, 5), "{listed}");
         assert_eq!(listed[0]["local"], pair.client.local_addr().unwrap().to_string());
 
         let opened = run(&["open", &token, "--interface", "eth1", "--backup", "--json"]).json();
         let local: SocketAddr = opened["local"].as_str().unwrap().parse().unwrap();
         assert_eq!(local.ip(), there);
-        assert_eq!(opened["details"]["interface"], "eth1");
+        // Old kernels do not bind the subflow: the source address decides.
+        let is_bound = opened["details"]["interface"] == "eth1";
+        assert!(is_bound || ignores_interfaces(), "{opened}");
         assert_eq!(opened["details"]["is_backup"], true);
         assert_eq!(seen(&net, &pair), [(here, false), (there, true)]);
 
@@ -47,10 +52,11 @@ fn a_connection_of_another_process_is_steered() {
         let said = run(&["set-backup", &token, &id, "no"]).ok();
         assert_eq!(said, format!("subflow {id} of {token} is no longer a backup\n"));
         assert_eq!(seen(&net, &pair), [(here, false), (there, false)]);
-        assert_eq!(run(&["set-backup", &token, "1", "yes", "--json"]).json(), Value::Null);
+        assert_eq!(run(&["set-backup", &token, &first, "yes", "--json"]).json(), Value::Null);
         assert_eq!(seen(&net, &pair), [(here, true), (there, false)]);
 
-        assert_eq!(run(&["close", &token, "1"]).ok(), format!("closed subflow 1 of {token}\n"));
+        let closed = run(&["close", &token, &first]).ok();
+        assert_eq!(closed, format!("closed subflow {first} of {token}\n"));
         assert_eq!(seen(&net, &pair), [(there, false)]);
         pair.move_data();
 
@@ -118,7 +124,8 @@ fn json_has_the_fields_of_the_tables() {
     assert_eq!(names(ours), fields(Connection::FIELDS));
     assert_eq!(names(&ours["info"]), fields(subflows::Info::FIELDS));
     assert_eq!(names(&ours["subflows"][0]), fields(Details::FIELDS));
-    assert_eq!(ours["info"]["bytes_sent"], 1);
+    // Before Linux 6.5 the kernel has no such counter.
+    assert!(ours["info"]["bytes_sent"] == 1 || is_before(6, 5), "{ours}");
 }
 
 #[test]
@@ -129,7 +136,9 @@ fn tables_are_aligned_and_fit_a_hundred_columns() {
     for arguments in [&["list", token.as_str()][..], &["connections"], &["capabilities"]] {
         let text = subflows(&net.client, arguments).ok();
         assert!(text.is_ascii(), "colours without a terminal: {text:?}");
-        let longest = text.lines().map(str::len).max().unwrap();
+        // Causes and remedies stay on one line: they contain commands.
+        let is_why = |line: &&str| ["cause: ", "remedy: "].iter().any(|why| line.contains(why));
+        let longest = text.lines().filter(|line| !is_why(line)).map(str::len).max().unwrap();
         assert!(longest <= 100, "{longest}:\n{text}");
         assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
     }
@@ -138,7 +147,9 @@ fn tables_are_aligned_and_fit_a_hundred_columns() {
     let words: Vec<_> = list.lines().skip(1).map(|line| &line[column..]).collect();
     assert_eq!(words, ["in use", "backup"], "{list}");
     let connections = subflows(&net.client, &["connections"]).ok();
-    assert!(connections.contains(&token) && connections.contains("%eth1]:"), "{connections}");
+    // Old kernels do not bind the subflow.
+    let is_bound = connections.contains("%eth1]:") || ignores_interfaces();
+    assert!(connections.contains(&token) && is_bound, "{connections}");
 }
 
 #[test]
@@ -174,9 +185,12 @@ fn a_connection_of_the_kernels_path_manager_can_be_listed_and_closed() {
     let token = pair.token(&net);
     let run = |arguments: &[&str]| subflows(&net.client, arguments);
     assert_eq!(run(&["open", &token, "--json"]).fails_with(1), "NotControlled");
-    assert_eq!(run(&["set-backup", &token, "1", "yes", "--json"]).fails_with(1), "NotControlled");
-    assert_eq!(run(&["list", &token, "--json"]).json().as_array().unwrap().len(), 2);
-    run(&["close", &token, "1"]).ok();
+    let listed = run(&["list", &token, "--json"]).json();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    let first = listed[0]["id"].to_string();
+    let backup = ["set-backup", &token, &first, "yes", "--json"];
+    assert_eq!(run(&backup).fails_with(1), "NotControlled");
+    run(&["close", &token, &first]).ok();
     wait_until(SOON, "the close", || seen(&net, &pair).len() == 1);
     pair.move_data();
 }
@@ -215,15 +229,28 @@ fn without_the_right_one_may_look_and_not_touch() {
         as_nobody(&mut command, &copy);
         Run::of(command.args(arguments))
     };
-    let all = run(&["connections", "--json"]).json();
-    assert_eq!(all[0]["token"], token.as_str());
-    let listed = run(&["list", &token, "--json"]);
-    assert!(listed.stderr.contains("not permitted"), "{listed:?}");
-    let listed = listed.json();
-    assert_eq!(names(&listed[0]).len(), Subflow::FIELDS.len() + 1);
-    assert!(listed[0]["id"].is_null() && listed[0]["rto_us"].is_null(), "{listed}");
-    assert_eq!(listed[0]["local"], pair.client.local_addr().unwrap().to_string());
-    assert!(run(&["list", &token]).ok().lines().nth(1).unwrap().starts_with(" -  10.0.1.1"));
+    let can = run(&["capabilities", "--json"]).json();
+    let is_details = |one: &&Value| one["name"] == "details";
+    let details = can.as_array().unwrap().iter().find(is_details).unwrap();
+    if details["is_available"] == true {
+        let all = run(&["connections", "--json"]).json();
+        assert_eq!(all[0]["token"], token.as_str());
+        let listed = run(&["list", &token, "--json"]);
+        assert!(listed.stderr.contains("not permitted"), "{listed:?}");
+        let listed = listed.json();
+        assert_eq!(names(&listed[0]).len(), Subflow::FIELDS.len() + 1);
+        assert!(listed[0]["id"].is_null() && listed[0]["rto_us"].is_null(), "{listed}");
+        assert_eq!(listed[0]["local"], pair.client.local_addr().unwrap().to_string());
+        assert!(run(&["list", &token]).ok().lines().nth(1).unwrap().starts_with(" -  10.0.1.1"));
+    } else {
+        // Before Linux 6.15 the kernel hides subflows. The connections are shown in any case.
+        assert!(run(&["connections"]).ok().contains(&token));
+        for verb in [&["connections"][..], &["list", &token]] {
+            let failed = run(&[verb, &["--json"]].concat());
+            assert_eq!(failed.code, Some(3), "{failed:?}");
+            assert!(failed.stderr.contains("NotPermitted"), "{failed:?}");
+        }
+    }
     for verb in [&["open"][..], &["close", "1"], &["set-backup", "1", "yes"]] {
         let arguments = [&verb[..1], &[&token], &verb[1..]].concat();
         let text = run(&arguments).fails(3);
@@ -241,7 +268,8 @@ fn without_the_right_one_may_look_and_not_touch() {
     let socket = std::os::fd::OwnedFd::from(pair.client.try_clone().unwrap());
     let mut holder = command.stdin(socket).stdout(Stdio::null()).spawn().unwrap();
     wait_until(SOON, "the list from inside", || {
-        run(&["list", &token, "--json"]).json()[0]["id"] == 1
+        let listed = run(&["list", &token, "--json"]);
+        listed.code == Some(0) && listed.json()[0]["id"].is_u64()
     });
     assert_eq!(run(&["open", &token, "--json"]).fails_with(3), "NotPermitted");
     holder.kill().unwrap();
@@ -262,9 +290,10 @@ fn the_right_that_an_ordinary_user_is_given_suffices() {
     command.args([format!("--inh-caps={rights}"), format!("--ambient-caps={rights}")]);
     as_nobody(&mut command, folder.command());
     let can = Run::of(command.args(["capabilities", "--json"])).json();
-    // Options require CAP_BPF and CAP_PERFMON as well.
-    let is_missing = |can: &&Value| can["is_available"] != true && can["name"] != "options";
-    let missing: Vec<_> = can.as_array().unwrap().iter().filter(is_missing).collect();
+    let missing: Vec<_> =
+        can.as_array().unwrap().iter().filter(|can| can["is_available"] != true).collect();
+    // Older kernels lack this, whoever asks.
+    let missing: Vec<_> = missing.into_iter().filter(|can| can["name"] != "full_info").collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -286,6 +315,12 @@ fn the_scope_of_a_local_address_was_ignored() {
         let open = ["open", &token, "--json", "--remote", "fe80::5", "--local"];
         subflows(&net.client, &[&open[..], more].concat())
     };
+    if ignores_interfaces() {
+        // Without its scope, the kernel cannot use such an address.
+        let local = format!("fe80::c%{}", path.client_interface);
+        assert_eq!(run(&[&local]).fails_with(1), "Unsupported");
+        return pair.move_data();
+    }
     // It arrives at the peer, which does not listen at that address.
     let local = format!("fe80::c%{}", path.client_interface);
     assert_eq!(run(&[&local]).fails_with(1), "Refused");

@@ -94,9 +94,8 @@ impl Info {
     }
 
     /// The number of live subflows, including the initial one. For a socket this is the true
-    /// number, absent before Linux 6.5 for a socket of another network namespace. In a record
-    /// of `connection` and `connections` it is the kernel's counter, which wraps at 256 and is
-    /// absent before Linux 6.8.
+    /// number. In a record of `connection` and `connections` it is the kernel's counter, which
+    /// wraps at 256 and is absent before Linux 6.8.
     #[getter]
     fn subflows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.field(py, "subflows", |record| record.subflows.to_py(py))

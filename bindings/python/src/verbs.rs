@@ -510,7 +510,8 @@ fn set_option(
 ///
 /// The congestion control, the maximum pacing rate, the traffic class and the sizes of the buffers
 /// require no privilege, and the mark requires `CAP_NET_ADMIN` only. The others are read as
-/// `set_option` sets them.
+/// `set_option` sets them. Before Linux 6.15, which hides the details of subflows, each option
+/// requires `CAP_NET_ADMIN`.
 ///
 /// Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 6.1 or
 /// newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`.
@@ -535,6 +536,7 @@ fn get_option(py: Python<'_>, sock: Sock, id: Id, option: Chosen) -> PyResult<Bo
 /// Gets every option of one subflow at once, as far as this process can read them.
 ///
 /// Without the privilege, and on kernels that lack what `set_option` requires, most are absent.
+/// Before Linux 6.15, which hides the details of subflows, the call requires `CAP_NET_ADMIN`.
 ///
 /// Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 5.16
 /// or newer, with the module `tcp_diag`.
@@ -543,8 +545,9 @@ fn get_option(py: Python<'_>, sock: Sock, id: Id, option: Chosen) -> PyResult<Bo
 ///
 /// `NoSuchSubflowError` if no live subflow has that id; `ClosedError` if the connection has ended;
 /// `NotMptcpError` for plain TCP and after fallback; `OtherNamespaceError` from another network
-/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`; `TimedOutError` and `BusyError`
-/// if other programs keep TCP sockets locked.
+/// namespace; `UnsupportedError` if the kernel has no `tcp_diag`; before Linux 6.15
+/// `NotPermittedError` without `CAP_NET_ADMIN`; `TimedOutError` and `BusyError` if other programs
+/// keep TCP sockets locked.
 ///
 /// - `id`: the number of the subflow in `list`.
 ///

@@ -13,9 +13,8 @@ record! {
         /// without a connection.
         token: u32,
         /// The number of live subflows, including the initial one. For a socket this is the true
-        /// number, absent before Linux 6.5 for a socket of another network namespace. In a record of
-        /// `connection` and `connections` it is the kernel's counter, which wraps at 256 and is
-        /// absent before Linux 6.8.
+        /// number. In a record of `connection` and `connections` it is the kernel's counter, which
+        /// wraps at 256 and is absent before Linux 6.8.
         subflows: Option<u32>,
         /// The number of additional subflows that the kernel's path manager allows. Absent if the
         /// application controls the connection, and also if the namespace's limit is 0: the kernel
@@ -56,7 +55,7 @@ record! {
 
 /// Flags of `mptcp_info`: `MPTCP_INFO_FLAG_FALLBACK`, `MPTCP_INFO_FLAG_REMOTE_KEY_RECEIVED`.
 pub(crate) const FLAG_FALLBACK: u32 = 1;
-const FLAG_REMOTE_KEY_RECEIVED: u32 = 2;
+pub(crate) const FLAG_REMOTE_KEY_RECEIVED: u32 = 2;
 
 /// Returns the number of live subflows, if the kernel's counter (`total`) can be right. It has 8 bits. Once
 /// there were more than 256 subflows, it stays wrong since Linux 7.3. `kept` is the number of subflows

@@ -3,8 +3,10 @@
 use std::mem::offset_of;
 use std::os::fd::BorrowedFd;
 
+use crate::error::ErrorKind;
 use crate::shared::diag_subflow;
-use crate::shared::subflow::{Subflow, list_fd};
+use crate::shared::info::FLAG_REMOTE_KEY_RECEIVED;
+use crate::shared::subflow::{Subflow, list_fd, list_without_ids};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::QueryError;
 use crate::sys::mptcp;
@@ -16,7 +18,18 @@ use crate::sys::uapi::mptcp_info;
 /// If every subflow is gone or only being opened, or the kernel's socket table cannot be read (without
 /// the module `tcp_diag`, or without netlink), the connection's counters decide.
 pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
-    let subflows = list_fd(sock, "status").unwrap_or_default();
+    let subflows = match list_fd(sock, "status") {
+        Ok(subflows) => subflows,
+        // From there, no subflow can be opened.
+        Err(error) if error.kind() == ErrorKind::OtherNamespace => return false,
+        // Before Linux 6.5, the list needs the socket table as well, and the connection has no counters.
+        Err(_) => {
+            let subflows = list_without_ids(sock);
+            let has_lost_all = subflows.as_ref().is_ok_and(Vec::is_empty);
+            return subflows.is_ok_and(|subflows| is_ready_by_counters(&subflows))
+                || has_moved_data(sock, has_lost_all);
+        }
+    };
     let (mut is_known, mut is_unreadable, mut is_hidden) = (false, false, false);
     for subflow in subflows.iter().filter(|subflow| subflow.state != SubflowState::SynSent) {
         let ends = (subflow.local, subflow.remote);
@@ -30,15 +43,23 @@ pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
         }
     }
     (is_hidden && is_ready_by_counters(&subflows))
-        || (is_hidden || is_unreadable || !is_known) && has_moved_data(sock)
+        || (is_hidden || is_unreadable || !is_known) && has_moved_data(sock, subflows.is_empty())
 }
 
 /// Reports whether data was received or acknowledged, which is what makes a connection ready.
-fn has_moved_data(sock: BorrowedFd<'_>) -> bool {
+///
+/// Before Linux 6.5 a connection has no such counters. If it has lost its subflows, which had them, it is
+/// taken for one that has moved data: both ends have exchanged their keys.
+fn has_moved_data(sock: BorrowedFd<'_>, has_lost_all: bool) -> bool {
     let Ok(info) = mptcp::info(sock) else { return false };
-    let of = |offset, bytes| info.since(offset, bytes).is_some_and(|bytes| bytes > 0);
-    of(offset_of!(mptcp_info, mptcpi_bytes_acked), info.raw.mptcpi_bytes_acked)
-        || of(offset_of!(mptcp_info, mptcpi_bytes_received), info.raw.mptcpi_bytes_received)
+    let of = |offset, bytes| info.since(offset, bytes).map(|bytes| bytes > 0);
+    let raw = &info.raw;
+    let acknowledged = of(offset_of!(mptcp_info, mptcpi_bytes_acked), raw.mptcpi_bytes_acked);
+    let received = of(offset_of!(mptcp_info, mptcpi_bytes_received), raw.mptcpi_bytes_received);
+    match (acknowledged, received) {
+        (None, None) => has_lost_all && raw.mptcpi_flags & FLAG_REMOTE_KEY_RECEIVED != 0,
+        _ => acknowledged == Some(true) || received == Some(true),
+    }
 }
 
 /// As [`is_ready`], if the kernel hides which subflows have joined. An end is ready when the peer has

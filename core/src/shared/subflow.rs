@@ -183,6 +183,13 @@ fn list_before_6_5(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<
     Ok(subflows)
 }
 
+/// Lists the live subflows from the socket alone, without their ids. Nothing else is needed for that: no
+/// netlink, and no module.
+pub(crate) fn list_without_ids(sock: BorrowedFd<'_>) -> std::io::Result<Vec<Subflow>> {
+    let subflows = before_6_5::addresses_and_counters(sock)?;
+    Ok(subflows.iter().map(|(local, remote, tcp)| from_raw(0, *local, *remote, tcp)).collect())
+}
+
 /// Finds the live subflow with that id.
 pub(crate) fn find(sock: BorrowedFd<'_>, id: u32, operation: &'static str) -> Result<Subflow> {
     list_fd(sock, operation)?

@@ -84,7 +84,7 @@ pub(crate) fn subflows(
 
 /// Reads the addresses, the counters, and the addresses again, until the addresses are the same
 /// twice and there are as many counters.
-fn addresses_and_counters(
+pub(crate) fn addresses_and_counters(
     sock: BorrowedFd<'_>,
 ) -> io::Result<Vec<(SocketAddr, SocketAddr, tcp_info)>> {
     const TRIES: usize = 64;

@@ -3,10 +3,10 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::shared::info::{Info, from_raw, plausible, subflows_total, wrapping_total};
 use crate::shared::socket_state::not_mptcp_error;
-use crate::shared::subflow::list_fd;
+use crate::shared::subflow::{list_fd, list_without_ids};
 use crate::sys::{before_6_5, mptcp};
 use crate::table::{Type, Typed, operation};
 
@@ -57,10 +57,10 @@ fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
     }
     let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, "info", &error))?;
     let subflows = match list_fd(sock, "info") {
-        Ok(subflows) => Some(subflows.len() as u32),
-        // Only the number of subflows requires `sock_diag` here. The counters do not.
-        Err(error) if error.kind() == ErrorKind::OtherNamespace => None,
-        Err(error) => return Err(error),
+        Ok(subflows) => Some(subflows),
+        // Before Linux 6.5, their ids require the kernel's socket table. Their number does not.
+        Err(_) => list_without_ids(sock).ok(),
     };
+    let subflows = subflows.map(|subflows| subflows.len() as u32);
     Ok(from_raw(&info, subflows))
 }

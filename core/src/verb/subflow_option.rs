@@ -63,6 +63,7 @@ operation! {
     ///
     /// The congestion control, the maximum pacing rate, the traffic class and the sizes of the buffers require
     /// no privilege, and the mark requires `CAP_NET_ADMIN` only. The others are read as `set_option` sets them.
+    /// Before Linux 6.15, which hides the details of subflows, each option requires `CAP_NET_ADMIN`.
     ///
     /// # Errors
     /// As `set_option`: `InvalidArgument`, `NotPermitted`, `Unsupported`, `NoSuchSubflow`, `Closed`, `NotMptcp`,
@@ -91,12 +92,14 @@ operation! {
 operation! {
     /// Gets every option of one subflow at once, as far as this process can read them.
     ///
-    /// Without the privilege, and on kernels that lack what `set_option` requires, most are absent.
+    /// Without the privilege, and on kernels that lack what `set_option` requires, most are absent. Before
+    /// Linux 6.15, which hides the details of subflows, the call requires `CAP_NET_ADMIN`.
     ///
     /// # Errors
     /// `NoSuchSubflow` if no live subflow has that id; `Closed` if the connection has ended; `NotMptcp` for
     /// plain TCP and after fallback; `OtherNamespace` from another network namespace; `Unsupported` if the
-    /// kernel has no `tcp_diag`; `TimedOut` and `Busy` if other programs keep TCP sockets locked.
+    /// kernel has no `tcp_diag`; before Linux 6.15 `NotPermitted` without `CAP_NET_ADMIN`; `TimedOut` and
+    /// `Busy` if other programs keep TCP sockets locked.
     ///
     /// ```
     /// use subflows::{Connect, Listen};
@@ -109,7 +112,7 @@ operation! {
     /// ```
     row OPTIONS(sock: Type::Socket, id: Type::U32) -> OptionValues::TYPE,
         requires BpfForMost, since "5.16" with "the module `tcp_diag`",
-        [NoSuchSubflow Closed NotMptcp OtherNamespace Unsupported TimedOut Busy];
+        [NotPermitted NoSuchSubflow Closed NotMptcp OtherNamespace Unsupported TimedOut Busy];
     pub fn options(sock: &impl AsFd, id: u32) -> Result<OptionValues> {
         options_fd(sock.as_fd(), id)
     }

@@ -4,10 +4,13 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use subflows::{Connect, ErrorKind, Open, Opening, Subflow, SubflowState};
-use subflows_lab::{DropSegments, Net, StripMptcp, WireOptions, skip_unless_ready, wait_until};
+use subflows_lab::{
+    DropSegments, Net, StripMptcp, WireOptions, ignores_interfaces, skip, skip_unless_ready,
+    wait_until,
+};
 
 use crate::common::ways::{peer, pull_cable, second};
-use crate::common::{self, Pair, SOON, open_handed, raw};
+use crate::common::{self, Pair, SOON, is_without, open_handed, raw};
 use crate::told;
 
 /// A controlled connection of each family, over a network whose second path is a wire.
@@ -76,8 +79,10 @@ fn an_answered_join_that_this_host_ended_is_not_refused() {
             wait_until(SOON, "the answer", || {
                 assert!(opening.advance().unwrap().is_none());
                 last = subflows::list(&pair.client).unwrap().last().cloned();
-                last.as_ref()
-                    .is_some_and(|last| last.id != 1 && last.state == SubflowState::Established)
+                last.as_ref().is_some_and(|last| {
+                    last.local.ip() != pair.client.local_addr().unwrap().ip()
+                        && last.state == SubflowState::Established
+                })
             });
             let last = last.unwrap();
             if is_closed {
@@ -85,6 +90,11 @@ fn an_answered_join_that_this_host_ended_is_not_refused() {
             } else {
                 let port = format!(":{}", last.local.port());
                 net.client.output("ss", &["-K", "-tn", "sport", "=", &port]).unwrap();
+            }
+            if is_closed && is_without("addresses_by_token") {
+                // The kernel's event is the one of a reset by the peer, and nothing else distinguishes them.
+                told(finished(opening), ErrorKind::PeerLimit, "then reset it", "limit");
+                continue;
             }
             let (kind, text) = (ErrorKind::NoSuchSubflow, "this host closed the subflow");
             told(finished(opening), kind, text, "Open it again");
@@ -154,6 +164,9 @@ fn a_server_that_defers_accepts_is_named() {
 #[test]
 fn the_reverse_path_filter_of_this_host_is_named_with_the_command_that_helps() {
     skip_unless_ready!();
+    if ignores_interfaces() {
+        return skip("the rules by which this kernel sends also satisfy the filter");
+    }
     let mut net = open_handed(Net::two_subnets().unwrap());
     let name = "lte.7";
     let before = std::mem::replace(&mut net.paths[1].client_interface, name.to_owned());

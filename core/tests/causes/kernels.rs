@@ -7,7 +7,7 @@ use subflows::{
 use subflows_lab::{Net, ready, skip_unless_ready};
 
 use crate::common::child::{helper, only_as_child, plays};
-use crate::common::{LOOPBACK, connect_between, deny};
+use crate::common::{LOOPBACK, connect_between, deny, is_without};
 use crate::{lacks, told};
 
 #[test]
@@ -25,24 +25,38 @@ fn helper_without_tcp_diag() {
         assert!(subflows::status(&pair.client).unwrap().is_ready);
         told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
         // Nothing was begun.
-        let [only] = &subflows::list(&pair.client).unwrap()[..] else { panic!("not one") };
-        told(subflows::details(&pair.client, only.id), kind, text, remedy);
+        assert_eq!(subflows::info(&pair.client).unwrap().subflows, Some(1));
+        let announce = || subflows::announce(&pair.client, ip, &Announce::new());
+        if is_without("full_info") {
+            // The ids of subflows are numbers of that table.
+            told(subflows::list(&pair.client), kind, text, remedy);
+            told(subflows::details(&pair.client, 1), kind, text, remedy);
+            told(subflows::close(&pair.client, 1), kind, text, remedy);
+            told(announce(), kind, text, remedy);
+        } else {
+            let [only] = &subflows::list(&pair.client).unwrap()[..] else { panic!("not one") };
+            told(subflows::details(&pair.client, only.id), kind, text, remedy);
+            let last = subflows::close(&pair.client, only.id).unwrap_err();
+            assert_eq!(last.kind(), ErrorKind::InvalidState);
+            // The path manager's own list of addresses is enough for this.
+            announce().unwrap().withdraw().unwrap();
+        }
         told(subflows::addresses(&pair.client), kind, text, remedy);
-        // The path manager's own list of addresses is enough for this.
-        subflows::announce(&pair.client, ip, &Announce::new()).unwrap().withdraw().unwrap();
-        let last = subflows::close(&pair.client, only.id).unwrap_err();
-        assert_eq!(last.kind(), ErrorKind::InvalidState);
         let with = ConnectionsOptions::new().subflows(true);
         told(subflows::connections(&with), kind, text, remedy);
         told(Events::of_namespace(), kind, text, remedy);
+        let all = subflows::connections(&ConnectionsOptions::new()).unwrap();
+        assert!(!all.is_empty());
+        assert!(pair.moves_data());
+        if is_without("full_info") {
+            told(subflows::events(&pair.client), kind, text, remedy);
+            continue;
+        }
         let mut events = subflows::events(&pair.client).unwrap();
         // More than fit in the buffer.
         (0..300).for_each(|_| drop(subflows::listen((ip, 0), &Listen::new()).unwrap()));
         let kinds = std::iter::from_fn(|| events.try_next().unwrap()).map(|event| event.kind);
         assert_eq!(kinds.collect::<Vec<_>>(), [EventKind::Lost]);
-        let all = subflows::connections(&ConnectionsOptions::new()).unwrap();
-        assert!(!all.is_empty());
-        assert!(pair.moves_data());
     }
 }
 
@@ -52,9 +66,11 @@ fn helper_without_tcp_diag() {
 #[test]
 fn without_tcp_diag_open_once_destroyed_the_good_subflow() {
     skip_unless_ready!();
-    let mut helper = helper("kernels::helper_without_tcp_diag");
-    helper.env("SUBFLOWS_WITHOUT", "tcp_diag");
-    plays(&mut helper);
+    for without in ["tcp_diag", "tcp_diag,full_info"] {
+        let mut helper = helper("kernels::helper_without_tcp_diag");
+        helper.env("SUBFLOWS_WITHOUT", without);
+        plays(&mut helper);
+    }
 }
 
 /// From <linux/mptcp.h>.

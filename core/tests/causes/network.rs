@@ -14,6 +14,7 @@ use crate::told;
 fn a_route_that_rejects_is_named_by_its_type() {
     skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
+    net.remove_rules().unwrap();
     for (place, kind) in ["prohibit", "blackhole", "unreachable"].into_iter().enumerate() {
         net.client.ip(&["route", "add", kind, &format!("198.51.{place}.0/24")]).unwrap();
         net.client.ip(&["-6", "route", "add", kind, &format!("2001:db8:f:{place}::/64")]).unwrap();
@@ -80,6 +81,7 @@ fn a_loopback_address_is_not_a_blackhole_route() {
 fn a_missing_route_is_named_with_the_interface_and_a_command() {
     skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
+    net.remove_rules().unwrap();
     let name = &net.paths[1].client_interface;
     let delete =
         "while ip route del default; do :; done; while ip -6 route del default; do :; done";

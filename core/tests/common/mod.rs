@@ -35,6 +35,11 @@ pub fn is_without(name: &str) -> bool {
         }
 }
 
+/// Whether this machine has one processor only, on which nothing happens at the same time.
+pub fn has_one_processor() -> bool {
+    std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1)
+}
+
 /// Raises the limits of both ends to the maximum number of subflows.
 pub fn open_handed(net: Net) -> Net {
     net.raise_limits().unwrap();

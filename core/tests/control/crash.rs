@@ -14,9 +14,9 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use subflows_lab::{Namespace, path_manager_setting, skip_unless_ready, wait_until};
 
-use crate::common::SOON;
 use crate::common::child::{Guarded, helper, only_as_child};
 use crate::common::deny::die_at;
+use crate::common::{SOON, has_one_processor};
 use crate::{LOOPBACK, prove, setting, socket, taken};
 
 /// How often each of the two is killed.
@@ -167,7 +167,8 @@ fn killed_takers_leave_the_namespace_as_it_was() {
     println!("{seen:?}, {:?} takes", boards.each_ref().map(Board::count));
     // The last child may still be finishing.
     wait_until(SOON, "the setting of before", || setting(&namespace) == "kernel");
-    assert!(seen.switched > 0, "the watcher saw nothing: {seen:?}");
+    // With one processor, it does not run in the middle of another process's microsecond.
+    assert!(seen.switched > 0 || has_one_processor(), "the watcher saw nothing: {seen:?}");
     assert!(seen.longest <= BAR, "{seen:?}");
     for ip in LOOPBACK {
         let sock = taken(&namespace, ip);

@@ -25,6 +25,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
+use crate::kernel::has_sysctl;
 use crate::sys::{interface, process as child};
 use crate::tools;
 
@@ -183,11 +184,14 @@ impl Namespace {
     }
 
     /// Lets a connection whose SYNs are lost fall back to TCP with the third one, as it does by default.
-    pub fn fall_back_by_syns(&self) -> io::Result<()> {
-        // A kernel without this setting always does.
+    /// Returns false if this kernel never does.
+    pub fn fall_back_by_syns(&self) -> io::Result<bool> {
         match self.set_sysctl("net/mptcp/syn_retrans_before_tcp_fallback", "2") {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            result => result,
+            // Since Linux 6.12 the kernel does. The setting is newer than the fallback.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(self.run(|| has_sysctl("net.mptcp.blackhole_timeout")))
+            }
+            result => result.map(|()| true),
         }
     }
 

@@ -88,8 +88,14 @@ pub fn ss_connections(namespace: &Namespace) -> Vec<SsConnection> {
 /// Also if the kernel has no counter of this name.
 #[track_caller]
 pub fn nstat(namespace: &Namespace, counter: &str) -> u64 {
-    counter_in(&ask(namespace, "nstat", &["-asz"]), counter)
+    nstat_if_any(namespace, counter)
         .unwrap_or_else(|| panic!("nstat shows no counter called {counter}"))
+}
+
+/// As [`nstat`], or `None` if the kernel has no counter of this name.
+#[track_caller]
+pub fn nstat_if_any(namespace: &Namespace, counter: &str) -> Option<u64> {
+    counter_in(&ask(namespace, "nstat", &["-asz"]), counter)
 }
 
 /// The endpoints of the kernel's path manager, by `ip mptcp endpoint`.

@@ -40,9 +40,8 @@ module Subflows
     #   @return [Integer]
     # @!attribute [r] subflows
     #   The number of live subflows, including the initial one. For a socket this is the true
-    #   number, absent before Linux 6.5 for a socket of another network namespace. In a record of
-    #   {connection} and {connections} it is the kernel's counter, which wraps at 256 and is
-    #   absent before Linux 6.8.
+    #   number. In a record of {connection} and {connections} it is the kernel's counter, which
+    #   wraps at 256 and is absent before Linux 6.8.
     #   @return [Integer, nil]
     # @!attribute [r] subflows_max
     #   The number of additional subflows that the kernel's path manager allows. Absent if the

@@ -446,7 +446,8 @@ module Subflows
   #
   # The congestion control, the maximum pacing rate, the traffic class and the sizes of the
   # buffers require no privilege, and the mark requires `CAP_NET_ADMIN` only. The others are read
-  # as {set_option} sets them.
+  # as {set_option} sets them. Before Linux 6.15, which hides the details of subflows, each option
+  # requires `CAP_NET_ADMIN`.
   #
   # Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 6.1
   # or newer, with `CONFIG_DEBUG_INFO_BTF` and the module `tcp_diag`.
@@ -470,6 +471,7 @@ module Subflows
   # Gets every option of one subflow at once, as far as this process can read them.
   #
   # Without the privilege, and on kernels that lack what {set_option} requires, most are absent.
+  # Before Linux 6.15, which hides the details of subflows, the call requires `CAP_NET_ADMIN`.
   #
   # Requires no privilege for some options, `CAP_BPF` and `CAP_PERFMON` for the others; Linux 5.16
   # or newer, with the module `tcp_diag`.
@@ -478,14 +480,15 @@ module Subflows
   #
   # {NoSuchSubflowError} if no live subflow has that id; {ClosedError} if the connection has
   # ended; {NotMptcpError} for plain TCP and after fallback; {OtherNamespaceError} from another
-  # network namespace; {UnsupportedError} if the kernel has no `tcp_diag`; {TimedOutError} and
-  # {BusyError} if other programs keep TCP sockets locked.
+  # network namespace; {UnsupportedError} if the kernel has no `tcp_diag`; before Linux 6.15
+  # {NotPermittedError} without `CAP_NET_ADMIN`; {TimedOutError} and {BusyError} if other programs
+  # keep TCP sockets locked.
   #
   # @param sock [IO, #to_io, Integer]
   # @param id [Integer]
   # @return [OptionValues]
-  # @raise [NoSuchSubflowError, ClosedError, NotMptcpError, OtherNamespaceError, UnsupportedError,
-  #   TimedOutError, BusyError]
+  # @raise [NotPermittedError, NoSuchSubflowError, ClosedError, NotMptcpError,
+  #   OtherNamespaceError, UnsupportedError, TimedOutError, BusyError]
   def self.options(sock, id)
     Native.options(sock, id)
   end

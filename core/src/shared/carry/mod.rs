@@ -132,11 +132,22 @@ fn carry(
         }
     }
     let is_changed = copy(carried.iter().copied(), new);
-    for (opt, wanted, default) in carried {
+    for &(opt, wanted, default) in &carried {
         let got = if is_changed { read(new, opt) } else { default };
         // The value was not set if both sockets have their defaults, which differ for some options.
         if wanted != got && (wanted != read(fresh, opt) || got != default) {
-            return Err(refusal(opt, operation));
+            let is_derived = opt.set == Set::Sizes && wanted == read(fresh, opt);
+            let low_water = |(opt, wanted, _): &&(&Opt, Option<Value>, _)| {
+                let is_it = opt.level == libc::SOL_SOCKET && opt.number == libc::SO_RCVLOWAT;
+                is_it && *wanted != read(fresh, opt)
+            };
+            let why = match carried.iter().find(low_water) {
+                // It has enlarged the TCP socket's buffer. Old kernels (Linux 6.1) do not enlarge the one
+                // of a Multipath TCP socket for it.
+                Some((low_water, ..)) if is_derived => low_water,
+                _ => opt,
+            };
+            return Err(refusal(why, operation));
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::door::events::follow;
 use crate::door::path_manager::path_manager;
 use crate::door::{Door, Refused, Why};
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::interface::needs_scope;
 use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::{PathManager, addresses_by_token};
 use crate::shared::ready::is_ready;
@@ -243,6 +244,16 @@ impl Attempt {
             return not_controlled(sock, OPERATION);
         }
         let (from, to) = (plan.local.ip, plan.remote);
+        if needs_scope(from) || needs_scope(to.ip()) {
+            // A kernel that takes the interface rejects nothing that the plan contains.
+            return error
+                .with_kind(ErrorKind::Unsupported)
+                .detail(format!(
+                    "the kernel rejects a subflow from {from} to {to}, because it ignores the interface that \
+                     a link-local address needs"
+                ))
+                .with_remedy("Use addresses that are not link-local, or Linux 6.12 or newer.");
+        }
         error
             .with_kind(ErrorKind::InvalidArgument)
             .detail(format!("the kernel rejects a subflow from {from} to {to}"))

@@ -167,7 +167,11 @@ mod tests {
                 opening.wait().unwrap();
             }
         });
-        assert_eq!(door.acts(), ["events", "create", "set_backup"]);
+        // The subflow is held back until the stream is safe. Old kernels (Linux 6.1) join by
+        // a regular one at once.
+        let acts = door.acts();
+        assert_eq!(acts[..2], ["events", "create"]);
+        assert!(acts[2..].iter().all(|act| *act == "set_backup"), "{acts:?}");
     }
 
     #[test]
@@ -182,6 +186,6 @@ mod tests {
         let door = Recorder::new();
         net.client.run(|| drop(Opening::begin_by(door, &client, &options).unwrap()));
         assert_eq!(door.acts(), ["events", "create", "destroy"]);
-        assert_eq!(crate::list(&client).unwrap().len(), 1);
+        assert_eq!(net.client.run(|| crate::list(&client)).unwrap().len(), 1);
     }
 }

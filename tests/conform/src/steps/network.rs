@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use subflows_lab::{
-    DropSegments, Net, StripMptcp, Topology, WireOptions, has_sysctl, path_manager_setting,
+    DropSegments, Net, StripMptcp, Topology, WireOptions, has_sysctl, ignores_interfaces,
+    path_manager_setting,
 };
 
 use super::Sentence;
@@ -66,6 +67,10 @@ fn sets(world: &mut World, arguments: &Arguments) -> Result {
         let setting = path_manager_setting();
         return Ok(namespace.run(|| std::fs::write(setting.file, setting.value(value)))?);
     }
+    if setting.ends_with(".rp_filter") && value != "0" && ignores_interfaces() {
+        let why = "the rules by which this kernel sends also satisfy the filter";
+        return Err(StepError::Skipped(why.to_owned()));
+    }
     if !has_sysctl(setting) {
         return Err(StepError::Skipped(format!("this kernel has no {setting}")));
     }
@@ -127,7 +132,10 @@ fn repaired(world: &mut World, arguments: &Arguments) -> Result {
 fn drops(world: &mut World, arguments: &Arguments) -> Result {
     let segments = match arguments.get("what") {
         "the SYNs of Multipath TCP" => {
-            world.net()?.client.fall_back_by_syns()?;
+            if !world.net()?.client.fall_back_by_syns()? {
+                let why = "before Linux 6.12, every repeated SYN has the option again";
+                return Err(StepError::Skipped(why.to_owned()));
+            }
             DropSegments::mptcp_syns()
         }
         "the SYNs of joins" => DropSegments::join_syns(),
@@ -218,6 +226,7 @@ fn loses_addresses(world: &mut World, arguments: &Arguments) -> Result {
 /// neighbour. The shorter retransmission time makes the neighbour lookup fail soon.
 fn deletes_routes(world: &mut World, _: &Arguments) -> Result {
     let net = world.net()?;
+    net.remove_rules()?;
     for path in &net.paths {
         let device = path.client_interface.as_str();
         for family in ["-4", "-6"] {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use subflows_lab::oracle;
+use subflows_lab::{ignores_interfaces, oracle};
 
 use super::Sentence;
 use super::subflow::parse_number;
@@ -84,9 +84,13 @@ fn uses_interface(world: &mut World, arguments: &Arguments) -> Result {
     let name = arguments.get("name");
     let connection = world.names.subflow(name)?.connection.clone();
     let token = world.token("client", &connection)?;
-    let found =
-        judge::find(world.namespace("client")?, token, world.names.subflow_ends("client", name)?);
-    let bound = found.and_then(|found| found.interface);
+    let ends = world.names.subflow_ends("client", name)?;
+    let found = judge::find(world.namespace("client")?, token, ends);
+    let mut bound = found.and_then(|found| found.interface);
+    if bound.is_none() && ignores_interfaces() {
+        // The kernel binds no subflow: the source address decides.
+        bound = world.net()?.route_interface(ends.0.ip(), ends.1.ip())?;
+    }
     let expected = &world.path(arguments.value("number")?)?.client_interface;
     ensure(bound.as_ref() == Some(expected), || format!("ss shows that it is bound to {bound:?}"))
 }

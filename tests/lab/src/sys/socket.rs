@@ -78,8 +78,10 @@ pub(crate) fn set_int(
 pub(crate) fn is_mptcp(socket: &impl AsFd) -> io::Result<bool> {
     match get_int(socket, libc::SOL_TCP, TCP_IS_MPTCP) {
         Ok(value) => Ok(value != 0),
-        // Before Linux 6.9: an option that plain TCP does not have.
-        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {
+        // Before Linux 6.9, which does not know the question: an option that plain TCP does not have.
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::ENOPROTOOPT | libc::EOPNOTSUPP)) =>
+        {
             Ok(get_int(socket, SOL_MPTCP, MPTCP_INFO).is_ok())
         }
         Err(error) => Err(error),

@@ -13,12 +13,10 @@ pub(super) fn build() -> io::Result<Net> {
     let net = subnets::build(2)?;
     let device = &net.paths[1].client_interface;
     let (v4, v6) = (net.paths[1].client_v4, net.paths[1].client_v6);
-    let via = net.paths[1].server_v4;
     net.client.ip_batch(&format!(
-        "address del {v4}/24 dev {device}\n\
-         address add 172.16.0.4/24 dev {device}\n\
+        "address add 172.16.0.4/24 dev {device}\n\
+         address del {v4}/24 dev {device}\n\
          address add {v4}/24 dev {device}\n\
-         route add default via {via} dev {device} metric 101\n\
          address add fd00:2::1/64 dev {device} nodad\n\
          address add 2001:db8:2::9/64 dev {device} nodad preferred_lft 0\n\
          link add vip type veth peer name vip-end\n\

@@ -18,10 +18,11 @@ mod wires;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::kernel::ignores_interfaces;
 use crate::namespace::Namespace;
 use crate::wire::{PathSpec, WireOptions};
 pub use path::{Bytes, Path};
@@ -117,6 +118,32 @@ impl Net {
         [&self.client, &self.server].into_iter().try_for_each(|end| end.ip(&limits).map(drop))
     }
 
+    /// Makes what the client sends from this address leave by that interface, if the kernel ignores the
+    /// interface of a new subflow. On other kernels no rule is needed, and none is added.
+    pub fn add_rule(&self, from: IpAddr, via: IpAddr, device: &str) -> io::Result<()> {
+        add_rule(&self.client, from, via, device)
+    }
+
+    /// The interface by which the client sends from this address to that one, by its routes and rules.
+    pub fn route_interface(&self, from: IpAddr, to: IpAddr) -> io::Result<Option<String>> {
+        let route =
+            self.client.ip(&["route", "get", &to.to_string(), "from", &from.to_string()])?;
+        Ok(route.split_whitespace().skip_while(|word| *word != "dev").nth(1).map(str::to_owned))
+    }
+
+    /// Undoes [`Net::add_rule`], also for the rules that the network was built with: the client's routing
+    /// table alone decides then.
+    pub fn remove_rules(&self) -> io::Result<()> {
+        if !ignores_interfaces() {
+            return Ok(());
+        }
+        for family in ["-4", "-6"] {
+            self.client.ip(&[family, "rule", "flush"])?;
+            self.client.ip(&[family, "rule", "add", "pref", "32766", "lookup", "main"])?;
+        }
+        Ok(())
+    }
+
     /// Makes the kernel's own path manager open a subflow from each further path of the client, as
     /// NetworkManager or mptcpd would configure it. This affects new connections only.
     pub fn join_by_kernel(&self) -> io::Result<()> {
@@ -131,6 +158,19 @@ impl Net {
         let endpoints: String = self.paths.iter().skip(1).map(endpoint).collect();
         self.client.ip_batch(&endpoints)
     }
+}
+
+fn add_rule(client: &Namespace, from: IpAddr, via: IpAddr, device: &str) -> io::Result<()> {
+    if !ignores_interfaces() {
+        return Ok(());
+    }
+    let index = client.run(|| nix::net::if_::if_nametoindex(device))?;
+    let table = 1000 + index;
+    let commands = format!(
+        "rule add from {from} lookup {table}\n\
+         route replace default via {via} dev {device} table {table}\n"
+    );
+    if from.is_ipv4() { client.ip_batch(&commands) } else { client.ip6_batch(&commands) }
 }
 
 /// `ip` commands that give an interface an address of each family, and start it.

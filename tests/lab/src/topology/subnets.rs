@@ -1,12 +1,11 @@
 //! Cables directly from the client to the server, each a subnet.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::path::{Interface, Parts, Path};
-use super::{Net, default_routes, up};
-use crate::kernel::ignores_interfaces;
+use super::{Net, add_rule, default_routes, up};
 use crate::namespace::Namespace;
 
 /// The numbers of one subnet.
@@ -46,18 +45,9 @@ impl Subnet {
 
     /// Makes the source address decide the interface, on kernels that need this.
     pub(super) fn add_rules(&self, client: &Namespace) -> io::Result<()> {
-        if !ignores_interfaces() {
-            return Ok(());
-        }
-        let (device, table) = (&self.client_interface, 200 + self.index);
-        let rules = |from: &dyn Display, via: &dyn Display| {
-            format!(
-                "rule add from {from} lookup {table}\n\
-                 route add default via {via} dev {device} table {table}\n"
-            )
-        };
-        client.ip_batch(&rules(&self.client_v4, &self.server_v4))?;
-        client.ip6_batch(&rules(&self.client_v6, &self.server_v6))
+        let device = &self.client_interface;
+        add_rule(client, self.client_v4.into(), self.server_v4.into(), device)?;
+        add_rule(client, self.client_v6.into(), self.server_v6.into(), device)
     }
 
     /// `ip` commands for the server.

@@ -36,9 +36,8 @@ public final class Info extends Row {
 
     /**
      * The number of live subflows, including the initial one. For a socket this is the true
-     * number, absent before Linux 6.5 for a socket of another network namespace. In a record of
-     * {@code connection} and {@code connections} it is the kernel's counter, which wraps at 256
-     * and is absent before Linux 6.8.
+     * number. In a record of {@code connection} and {@code connections} it is the kernel's
+     * counter, which wraps at 256 and is absent before Linux 6.8.
      */
     public OptionalLong subflows() {
         return has(0) ? OptionalLong.of(word(2)) : OptionalLong.empty();

@@ -1107,7 +1107,8 @@ public abstract class Verbs {
      *
      * <p>The congestion control, the maximum pacing rate, the traffic class and the sizes of the
      * buffers require no privilege, and the mark requires {@code CAP_NET_ADMIN} only. The others
-     * are read as {@code setOption} sets them.
+     * are read as {@code setOption} sets them. Before Linux 6.15, which hides the details of
+     * subflows, each option requires {@code CAP_NET_ADMIN}.
      *
      * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
      * others; Linux 6.1 or newer, with {@code CONFIG_DEBUG_INFO_BTF} and the module {@code
@@ -1125,7 +1126,8 @@ public abstract class Verbs {
      *
      * <p>The congestion control, the maximum pacing rate, the traffic class and the sizes of the
      * buffers require no privilege, and the mark requires {@code CAP_NET_ADMIN} only. The others
-     * are read as {@code setOption} sets them.
+     * are read as {@code setOption} sets them. Before Linux 6.15, which hides the details of
+     * subflows, each option requires {@code CAP_NET_ADMIN}.
      *
      * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
      * others; Linux 6.1 or newer, with {@code CONFIG_DEBUG_INFO_BTF} and the module {@code
@@ -1143,7 +1145,8 @@ public abstract class Verbs {
      *
      * <p>The congestion control, the maximum pacing rate, the traffic class and the sizes of the
      * buffers require no privilege, and the mark requires {@code CAP_NET_ADMIN} only. The others
-     * are read as {@code setOption} sets them.
+     * are read as {@code setOption} sets them. Before Linux 6.15, which hides the details of
+     * subflows, each option requires {@code CAP_NET_ADMIN}.
      *
      * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
      * others; Linux 6.1 or newer, with {@code CONFIG_DEBUG_INFO_BTF} and the module {@code
@@ -1161,7 +1164,8 @@ public abstract class Verbs {
      *
      * <p>The congestion control, the maximum pacing rate, the traffic class and the sizes of the
      * buffers require no privilege, and the mark requires {@code CAP_NET_ADMIN} only. The others
-     * are read as {@code setOption} sets them.
+     * are read as {@code setOption} sets them. Before Linux 6.15, which hides the details of
+     * subflows, each option requires {@code CAP_NET_ADMIN}.
      *
      * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
      * others; Linux 6.1 or newer, with {@code CONFIG_DEBUG_INFO_BTF} and the module {@code
@@ -1178,13 +1182,14 @@ public abstract class Verbs {
      * Gets every option of one subflow at once, as far as this process can read them.
      *
      * <p>Without the privilege, and on kernels that lack what {@code setOption} requires, most are
-     * absent.
+     * absent. Before Linux 6.15, which hides the details of subflows, the call requires {@code
+     * CAP_NET_ADMIN}.
      *
      * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
      * others; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED,
-     * TIMED_OUT, BUSY
+     * @throws SubflowsException NOT_PERMITTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, UNSUPPORTED, TIMED_OUT, BUSY
      */
     public static OptionValues options(Socket sock, long id) throws SubflowsException {
         return OptionValues.only(Native.options(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -1194,13 +1199,14 @@ public abstract class Verbs {
      * Gets every option of one subflow at once, as far as this process can read them.
      *
      * <p>Without the privilege, and on kernels that lack what {@code setOption} requires, most are
-     * absent.
+     * absent. Before Linux 6.15, which hides the details of subflows, the call requires {@code
+     * CAP_NET_ADMIN}.
      *
      * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
      * others; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED,
-     * TIMED_OUT, BUSY
+     * @throws SubflowsException NOT_PERMITTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, UNSUPPORTED, TIMED_OUT, BUSY
      */
     public static OptionValues options(ServerSocket sock, long id) throws SubflowsException {
         return OptionValues.only(Native.options(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -1210,13 +1216,14 @@ public abstract class Verbs {
      * Gets every option of one subflow at once, as far as this process can read them.
      *
      * <p>Without the privilege, and on kernels that lack what {@code setOption} requires, most are
-     * absent.
+     * absent. Before Linux 6.15, which hides the details of subflows, the call requires {@code
+     * CAP_NET_ADMIN}.
      *
      * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
      * others; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED,
-     * TIMED_OUT, BUSY
+     * @throws SubflowsException NOT_PERMITTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, UNSUPPORTED, TIMED_OUT, BUSY
      */
     public static OptionValues options(NetworkChannel sock, long id) throws SubflowsException {
         return OptionValues.only(Native.options(Objects.requireNonNull(sock, "sock"), -1, id));
@@ -1226,13 +1233,14 @@ public abstract class Verbs {
      * Gets every option of one subflow at once, as far as this process can read them.
      *
      * <p>Without the privilege, and on kernels that lack what {@code setOption} requires, most are
-     * absent.
+     * absent. Before Linux 6.15, which hides the details of subflows, the call requires {@code
+     * CAP_NET_ADMIN}.
      *
      * <p>Requires no privilege for some options, {@code CAP_BPF} and {@code CAP_PERFMON} for the
      * others; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
-     * @throws SubflowsException NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP, OTHER_NAMESPACE, UNSUPPORTED,
-     * TIMED_OUT, BUSY
+     * @throws SubflowsException NOT_PERMITTED, NO_SUCH_SUBFLOW, CLOSED, NOT_MPTCP,
+     * OTHER_NAMESPACE, UNSUPPORTED, TIMED_OUT, BUSY
      */
     public static OptionValues options(int sock, long id) throws SubflowsException {
         return OptionValues.only(Native.options(null, sock, id));

@@ -66,6 +66,8 @@ suites: test      ## what takes longer: packages, and the languages' own tests o
 	tests/suite/python-packages
 	tests/suite/python-cpython
 	tests/suite/python-servers
+	tests/suite/servers
+	tests/suite/unchanged
 	tests/suite/ruby-memory target/ruby-*/ready-made
 	tests/suite/ruby-sockets target/ruby-*/ready-made
 	tests/suite/ruby-servers target/ruby-*/ready-made

@@ -1087,6 +1087,21 @@ struct subflows_failure {
   char kernel_text[256];
 };
 
+/** An address that the peer of a connection has announced. */
+struct subflows_peer_address {
+  /** Bit mask of the optional members that are set. There are none yet. */
+  uint64_t present;
+  /**
+   * The address, with the port at which the peer accepts subflows: the one that it announced, or
+   * that of the connection.
+   */
+  struct sockaddr_storage remote;
+  /** The peer's address id (RFC 8684, section 3.4.1). */
+  uint8_t id;
+  /** Zero. */
+  uint8_t reserved_1[7];
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1587,7 +1602,7 @@ int subflows_announced_withdraw(struct subflows_announced *announced);
  *
  * The list has the addresses that live subflows use, and those that were announced or used before.
  * Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for controlled
- * connections. Addresses that the peer announced are reported by events only.
+ * connections. For those of the peer, see subflows_peer_addresses().
  *
  * With a `room` of 0, `addresses` may be NULL, and the call only counts. Fills at most `room`
  * elements of `size` bytes at `addresses`, and returns how many there are, which may be more than
@@ -2151,6 +2166,37 @@ int subflows_get_raw_option_e(int fd,
                               uint32_t number,
                               uint32_t length,
                               void *value,
+                              size_t size,
+                              struct subflows_failure *failure,
+                              size_t failure_size);
+
+/**
+ * Lists the addresses that the peer has announced and not withdrawn, in the order of their ids.
+ *
+ * The kernel reports them by events and forgets them. The library remembers them from the process's
+ * first subflows_connect() with control on: for that connection, and for those of the same network
+ * namespace that begin later. For other connections, follow subflows_events().
+ *
+ * With a `room` of 0, `peer_addresses` may be NULL, and the call only counts. Fills at most `room`
+ * elements of `size` bytes at `peer_addresses`, and returns how many there are, which may be more
+ * than `room`, or a negative error:
+ * - SUBFLOWS_E_INVALID_STATE if the process has not followed the connection from its beginning: the
+ *   connection began before the process's first subflows_connect() with control, is in another
+ *   network namespace than the process's main thread, or has been forgotten, which happens when
+ *   4096 others have begun since. The process also needs the right to follow events.
+ * - SUBFLOWS_E_NOT_MPTCP for plain TCP and after fallback.
+ *
+ * Requires no privilege; Linux 5.19 or newer.
+ */
+int subflows_peer_addresses(int fd,
+                            struct subflows_peer_address *peer_addresses,
+                            size_t room,
+                            size_t size);
+
+/** As subflows_peer_addresses(). Copies a failure to `failure`. */
+int subflows_peer_addresses_e(int fd,
+                              struct subflows_peer_address *peer_addresses,
+                              size_t room,
                               size_t size,
                               struct subflows_failure *failure,
                               size_t failure_size);

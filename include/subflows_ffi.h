@@ -469,6 +469,13 @@ struct subflows_failure {
   char kernel_text[256];
 };
 
+struct subflows_peer_address {
+  uint64_t present;
+  struct subflows_sockaddr_storage remote;
+  uint8_t id;
+  uint8_t reserved_1[7];
+};
+
 int subflows_last_error(struct subflows_error *error, size_t size);
 const char *subflows_error_name(int kind);
 const char *subflows_version(void);
@@ -783,6 +790,16 @@ int subflows_get_raw_option_e(int fd,
                               uint32_t number,
                               uint32_t length,
                               void *value,
+                              size_t size,
+                              struct subflows_failure *failure,
+                              size_t failure_size);
+int subflows_peer_addresses(int fd,
+                            struct subflows_peer_address *peer_addresses,
+                            size_t room,
+                            size_t size);
+int subflows_peer_addresses_e(int fd,
+                              struct subflows_peer_address *peer_addresses,
+                              size_t room,
                               size_t size,
                               struct subflows_failure *failure,
                               size_t failure_size);

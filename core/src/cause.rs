@@ -200,6 +200,8 @@ causes! {
     CONNECT_DENIED = NotPermitted, "a security policy of this host denies the connection",
         "Allow connections to that address and port in the policy (Landlock, SELinux, seccomp, a \
          program of the control group).";
+    BIND_DENIED = NotPermitted, "a security policy of this host denies this address and port",
+        "Allow it in the policy (Landlock, SELinux, seccomp, a program of the control group).";
     REJECTED_ON_PATH = Unreachable, "a host or a firewall on the path rejects the packets",
         "Check the firewalls of the peer and of the routers before it: traceroute --tcp.";
     NO_PORT_LEFT = AddressNotAvailable,

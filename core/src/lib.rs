@@ -73,6 +73,7 @@ pub use verb::info::info;
 pub use verb::list::list;
 pub use verb::listen::{listen, listen_any};
 pub use verb::open::open;
+pub use verb::peer_addresses::{PeerAddress, peer_addresses};
 pub use verb::set_backup::set_backup;
 pub use verb::socket::socket;
 pub use verb::status::{State, Status, status};

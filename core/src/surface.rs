@@ -3,7 +3,8 @@
 use crate::table::{EnumerationTable, Operation, OptionsTable, RecordTable};
 use crate::verb::{
     addresses, announce, capabilities, close, connect, connections, details, events, info, list,
-    listen, open, set_backup, socket, status, subflow_option, take_control, upgrade,
+    listen, open, peer_addresses, set_backup, socket, status, subflow_option, take_control,
+    upgrade,
 };
 
 /// Every operation, in the order in which a program usually needs them. Every language has all.
@@ -27,6 +28,7 @@ pub const OPERATIONS: &[Operation] = &[
     subflow_option::GET_RAW_OPTION,
     announce::ANNOUNCE,
     addresses::ADDRESSES,
+    peer_addresses::PEER_ADDRESSES,
     events::EVENTS,
     connections::CONNECTIONS,
     connections::CONNECTION,
@@ -40,6 +42,7 @@ pub const RECORDS: &[RecordTable] = &[
     crate::Subflow::TABLE,
     crate::Details::TABLE,
     crate::Address::TABLE,
+    crate::PeerAddress::TABLE,
     crate::Event::TABLE,
     crate::Connection::TABLE,
     crate::Capability::TABLE,

@@ -68,6 +68,8 @@ fn call_all(who: &'static str) {
     assert!(details.is_none_or(|details| details.is_joined && details.is_additional));
     let addresses = outcomes.of("addresses", hidden, subflows::addresses(&stream));
     assert!(addresses.is_none_or(|addresses| addresses.iter().any(|one| one.subflows > 0)));
+    // Another process made this connection.
+    outcomes.of("peer_addresses", Some(ErrorKind::InvalidState), subflows::peer_addresses(&stream));
     let mut options = ConnectionsOptions::new();
     let all = outcomes.of("connections", None, subflows::connections(&options)).unwrap();
     assert!(all.iter().any(|one| Some(one.token) == status.token));

@@ -7,21 +7,19 @@
 #
 #   ruby activate.rb 0.0.0.0 9292 puma --bind tcp://0.0.0.0:9292 config.ru
 
-require "io/nonblock"
 require "subflows"
 
 host, port, *command = ARGV
 abort "usage: activate.rb HOST PORT COMMAND [ARGUMENT...]" if command.empty?
 
 begin
-  listener = Subflows.listen(host, port)
+  # Ruby's own listeners do not block, but most servers expect one that does.
+  listener = Subflows.listen(host, port, blocking: true)
 rescue Subflows::Error => error
   abort error.message
 end
 # On standard error, because standard output is the server's.
 warn "listening on #{listener.local_address.inspect_sockaddr}"
-# Ruby's own listeners do not block, but most servers expect one that does.
-listener.nonblock = false
 # The server keeps this process's number.
 environment = { "LISTEN_FDS" => "1", "LISTEN_PID" => Process.pid.to_s }
 exec(environment, *command, 3 => listener)

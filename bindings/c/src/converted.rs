@@ -114,6 +114,20 @@ pub unsafe extern "C" fn subflows_addresses(
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_peer_addresses(
+    fd: c_int,
+    peer_addresses: *mut subflows_peer_address,
+    room: usize,
+    size: usize,
+) -> c_int {
+    guard("peer_addresses", || {
+        // SAFETY: `peer_addresses` has `room` elements of `size` bytes.
+        let out = unsafe { Out::array(peer_addresses, room, size) }?;
+        Ok(out.fill_all(&::subflows::peer_addresses(&socket(fd)?)?))
+    })
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_connection(
     token: u32,
     connection: *mut subflows_connection,

@@ -706,6 +706,42 @@ const _: () = {
     assert!(size_of::<subflows_address>() == 144);
 };
 
+/// An address that the peer of a connection has announced.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_peer_address {
+    /// Bit mask of the optional members that are set. There are none yet.
+    pub present: u64,
+    /// The address, with the port at which the peer accepts subflows: the one that it announced, or
+    /// that of the connection.
+    pub remote: sockaddr_storage,
+    /// The peer's address id (RFC 8684, section 3.4.1).
+    pub id: u8,
+    /// Zero.
+    pub reserved_1: [u8; 7],
+}
+
+impl CStruct<subflows::PeerAddress> for subflows_peer_address {
+    fn from_record(record: &subflows::PeerAddress, strings: &mut StringArena) -> Self {
+        let present = Presence::default();
+        subflows_peer_address {
+            remote: record.remote.to_c(strings),
+            id: record.id.to_c(strings),
+            reserved_1: [0; 7],
+            present: present.0,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_peer_address, present) == 0);
+    assert!(offset_of!(subflows_peer_address, remote) == 8);
+    assert!(offset_of!(subflows_peer_address, id) == 136);
+    assert!(offset_of!(subflows_peer_address, reserved_1) == 137);
+    assert!(size_of::<subflows_peer_address>() == 144);
+};
+
 pub const SUBFLOWS_EVENT_HAS_LOCAL: u64 = 1;
 pub const SUBFLOWS_EVENT_HAS_REMOTE: u64 = 2;
 pub const SUBFLOWS_EVENT_HAS_TOKEN: u64 = 4;

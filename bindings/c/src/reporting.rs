@@ -892,3 +892,25 @@ pub unsafe extern "C" fn subflows_get_raw_option_e(
     let result = unsafe { subflows_get_raw_option(fd, id, level, number, length, value, size) };
     reported(sink, result)
 }
+
+/// As subflows_peer_addresses(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_peer_addresses_e(
+    fd: c_int,
+    peer_addresses: *mut subflows_peer_address,
+    room: usize,
+    size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("peer_addresses", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_peer_addresses(fd, peer_addresses, room, size) };
+    reported(sink, result)
+}

@@ -12,11 +12,17 @@ pub(crate) fn resolve(
     host: *const c_char,
     service: *const c_char,
 ) -> Result<Vec<SocketAddr>, Failure> {
-    let host = text(host, "host")?.ok_or_else(|| Failure::argument("`host` is NULL"))?;
+    let missing = || {
+        Failure::argument("`host` is NULL")
+            .with_remedy("Pass a name or an IP address: \"192.0.2.1\".")
+    };
+    let host = text(host, "host")?.ok_or_else(missing)?;
     let found = (host.as_str(), port(service)?).to_socket_addrs();
-    let found =
-        found.map_err(|error| Failure::argument(format!("{host} does not resolve: {error}")));
-    Ok(found?.collect())
+    let unknown = |error| {
+        Failure::argument(format!("{host} does not resolve: {error}"))
+            .with_remedy("Pass a host name that resolves, or an IP address, and the port apart.")
+    };
+    Ok(found.map_err(unknown)?.collect())
 }
 
 /// Whether a listener's host means every local address: NULL or "".
@@ -26,7 +32,9 @@ pub(crate) fn any_host(host: *const c_char) -> Result<bool, Failure> {
 
 /// The port of a service, which is given by its number or its name.
 pub(crate) fn port(service: *const c_char) -> Result<u16, Failure> {
-    let service =
-        text(service, "service")?.ok_or_else(|| Failure::argument("`service` is NULL"))?;
+    let missing = || {
+        Failure::argument("`service` is NULL").with_remedy("Pass a port as text, such as \"443\".")
+    };
+    let service = text(service, "service")?.ok_or_else(missing)?;
     service.parse().or_else(|_| port_name::port(&service))
 }

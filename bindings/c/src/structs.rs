@@ -11,6 +11,8 @@ use std::slice;
 use crate::convert::{CStruct, FromC, StringArena};
 use crate::failure::Failure;
 
+const PASS_SIZEOF: &str = "Pass the sizeof of the struct, not that of a pointer to it.";
+
 /// The largest size that is accepted: far above that of any struct of this library, and far below
 /// what a negative number looks like as a size.
 const LARGEST: usize = 64 * 1024;
@@ -50,13 +52,13 @@ impl<M> Out<'_, M> {
     /// dropped.
     pub(crate) unsafe fn array(first: *mut M, room: usize, size: usize) -> Result<Self, Failure> {
         if room > 0 && first.is_null() {
-            return Err(Failure::argument("the pointer to the result is NULL"));
+            return Err(Failure::argument("the pointer to the result is NULL")
+                .with_remedy("Pass a pointer to the struct that receives the result."));
         }
         // The smallest struct that reports anything is the presence word.
         if room > 0 && (size < size_of::<u64>() || !is_size_of_struct::<M>(size)) {
-            return Err(Failure::argument(format!(
-                "{size} is not a size of this struct; pass its sizeof"
-            )));
+            return Err(Failure::argument(format!("{size} is not a size of this struct"))
+                .with_remedy(PASS_SIZEOF));
         }
         Ok(Out { first, room, size, during: PhantomData })
     }
@@ -133,9 +135,8 @@ pub(crate) unsafe fn read<O: Default, C: FromC<O>>(
         return Ok(O::default());
     }
     if !is_size_of_struct::<C>(size) {
-        return Err(Failure::argument(format!(
-            "{size} is not a size of an options struct; pass its sizeof"
-        )));
+        return Err(Failure::argument(format!("{size} is not a size of an options struct"))
+            .with_remedy(PASS_SIZEOF));
     }
     // SAFETY: that many bytes may be read, as the caller promised.
     let bytes = unsafe { slice::from_raw_parts(options.cast::<u8>(), size) };

@@ -297,6 +297,45 @@ static void takes(struct world *w) {
     filled(w, told(w, subflows_capabilities_next(w->capabilities, out, size)) == 1, size);
 }
 
+/* The longest value of an option. */
+enum { VALUE = 32 };
+
+static void sets(struct world *w) {
+    int fd = an_fd(w), option = below(w, 8) ? 1 + (int)below(w, 17) : (int)next(w);
+    uint32_t id = an_id(w), level = below(w, 2) ? SOL_SOCKET : IPPROTO_TCP, number = below(w, 64);
+    if (below(w, 8) == 0)
+        level = (uint32_t)next(w);
+    if (below(w, 8) == 0)
+        number = (uint32_t)next(w);
+    size_t size = below(w, 8) ? (size_t)1 << below(w, 6) : a_size(w, VALUE);
+    size_t reach = size < ROOM ? size : ROOM;
+    void *value = NULL;
+    switch (below(w, 5)) {
+    case 0:
+    case 1:
+        if (reach == 0 || below(w, 16))
+            value = fenced(w, 0, reach);
+        if (value && reach)
+            scramble(w, value, reach);
+        told(w, below(w, 2) ? subflows_set_option(fd, id, option, value, size)
+                            : subflows_set_raw_option(fd, id, level, number, value, size));
+        break;
+    case 2: {
+        struct subflows_option_values *values = an_out(w, sizeof *values, &size);
+        filled(w, told(w, subflows_options(fd, id, values, size)) == 0, size);
+        break;
+    }
+    default: {
+        unsigned char *out = out_of(w, reach);
+        value = below(w, 16) ? out : NULL;
+        int result = below(w, 2) ? subflows_get_option(fd, id, option, value, size)
+                                 : subflows_get_raw_option(fd, id, level, number, below(w, 40), value, size);
+        told(w, result);
+        is_marked(w, value && result == 0 ? (size < VALUE ? size : VALUE) : 0);
+    }
+    }
+}
+
 static void names(struct world *w) {
     int number = below(w, 2) ? (int)below(w, 300) - 20 : (int)next(w);
     CHECK(*subflows_error_name(number) && *subflows_state_name(number));
@@ -353,7 +392,8 @@ static void begin(struct world *w) {
 static void *calls(void *given) {
     static void (*const acts[])(struct world *) = {makes_sockets, connects, reads,     reads, lists,
                                                    opens,         opening,  steers,    names, takes,
-                                                   announces,     follows,  announces, opening, fails};
+                                                   announces,     follows,  announces, opening, fails,
+                                                   sets};
     struct world *w = given;
     make_room(w);
     for (w->rounds = 0; !is_over(w); w->rounds++) {

@@ -222,19 +222,23 @@ static inline void other_kinds(int *fds, int family, const struct sockaddr *to) 
 }
 
 struct open_fds {
-    int netlink, others;
+    int netlink, bpf, others;
 };
 
 static inline struct open_fds open_fds(void) {
     DIR *folder = opendir("/proc/self/fd");
-    struct open_fds count = { 0, 0 };
+    struct open_fds count = {0};
     struct dirent *entry;
     CHECK(folder);
     while ((entry = readdir(folder))) {
         int family = 0;
         socklen_t size = sizeof family;
         int fd = atoi(entry->d_name);
-        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_NETLINK)
+        char target[32] = "";
+        if (readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1) > 0 &&
+            strncmp(target, "anon_inode:bpf", 14) == 0)
+            count.bpf++;
+        else if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_NETLINK)
             count.netlink++;
         else
             count.others++;
@@ -243,8 +247,9 @@ static inline struct open_fds open_fds(void) {
     return count;
 }
 
-/* The library keeps at most two idle netlink sockets of each of three kinds. */
-#define KEPT_MAX 6
+/* The library keeps at most two idle netlink sockets of each of three kinds and one for events, and two BPF programs
+ * with a map. */
+enum { NETLINK_MAX = 7, BPF_MAX = 4 };
 
 /* Runs several threads; afterwards no descriptor may be left open, apart from the kept ones. */
 static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(void *)) {
@@ -268,7 +273,8 @@ static inline int in_threads(uint64_t seed, uint64_t seconds, void *(*calls)(voi
             addresses_max = worlds[i].addresses_max;
     }
     after = open_fds();
-    CHECK(after.others == before.others && after.netlink <= KEPT_MAX + before.netlink);
+    CHECK(after.others == before.others && after.netlink <= NETLINK_MAX + before.netlink);
+    CHECK(after.bpf <= BPF_MAX);
     /* If no call ever succeeds, the run tests little. */
     CHECK(opened > 0 && announcements > 0);
     printf("seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " subflows, %" PRIu64

@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 
 /* getaddrinfo() accepts 65616 as port 80, and "" as port 0. */
@@ -125,6 +126,28 @@ static void no_descriptor_left_is_an_invalid_argument(void) {
     CHECK(strstr(error.remedy, "ulimit -n") != NULL);
 }
 
+/* The remedies were "See the documentation of the call". */
+static void wrong_arguments_have_no_remedy(void) {
+    static const struct subflows_open_options defaults;
+    struct subflows_subflow subflow;
+    struct subflows_error error;
+#define ANSWER(call, words)                                                                        \
+    do {                                                                                           \
+        CHECK((call) == -SUBFLOWS_E_INVALID_ARGUMENT);                                             \
+        CHECK(subflows_last_error(&error, sizeof error) >= 0);                                     \
+        CHECK(strstr(error.remedy, words) != NULL);                                                \
+    } while (0)
+    ANSWER(subflows_connect("192.0.2.1:443", "443", NULL, 0), "the port apart");
+    ANSWER(subflows_connect(NULL, "443", NULL, 0), "IP address");
+    ANSWER(subflows_connect("192.0.2.1", NULL, NULL, 0), "443");
+    ANSWER(subflows_open(-1, NULL, 0, &subflow, sizeof subflow), "it failed");
+    ANSWER(subflows_open(0, &defaults, 3, &subflow, sizeof subflow), "sizeof");
+    ANSWER(subflows_list(0, &subflow, 1, 4), "sizeof");
+    int null = open("/dev/null", O_RDONLY);
+    ANSWER(subflows_open(null, NULL, 0, &subflow, sizeof subflow), "socket that is open");
+#undef ANSWER
+}
+
 int main(int argc, char **argv) {
     static const struct test_case cases[] = {
         CASE(a_service_of_more_than_16_bits_is_cut),
@@ -133,6 +156,7 @@ int main(int argc, char **argv) {
         CASE(every_address_is_half_of_them),
         CASE(a_daemon_loses_the_end_of_its_logs),
         CASE(no_descriptor_left_is_an_invalid_argument),
+        CASE(wrong_arguments_have_no_remedy),
     };
     return RUN_CASE(cases, argc, argv);
 }

@@ -19,4 +19,5 @@ cases! { is_fixed:
     a_daemon_loses_the_end_of_its_logs
     every_address_is_half_of_them
     no_descriptor_left_is_an_invalid_argument
+    wrong_arguments_have_no_remedy
 }

@@ -115,5 +115,7 @@ static inline int second_form(int result, const char *call) {
     SECOND_FORM(subflows_set_raw_option_e(__VA_ARGS__, &second_failure, sizeof second_failure))
 #define subflows_get_raw_option(...) \
     SECOND_FORM(subflows_get_raw_option_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_peer_addresses(...) \
+    SECOND_FORM(subflows_peer_addresses_e(__VA_ARGS__, &second_failure, sizeof second_failure))
 
 #endif

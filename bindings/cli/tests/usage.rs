@@ -41,6 +41,10 @@ fn what_makes_no_sense_is_refused() {
         let text = run(arguments).fails(2);
         assert!(text.contains("error: ") || text.contains("Usage: "), "{arguments:?}: {text}");
     }
+    let text = run(&["close", "1f", "wifi"]).fails(2);
+    assert!(text.contains("as `subflows list TOKEN` prints it"), "{text}");
+    let text = run(&["set-backup", "1f", "1", "perhaps"]).fails(2);
+    assert!(text.contains("possible values: yes, no"), "{text}");
     let text = run(&["lab", "wifi:20parsec"]).fails(2);
     assert!(text.contains("`parsec` in `20parsec` is not a unit"), "{text}");
 }

@@ -257,6 +257,25 @@ pub fn keywords(operation: &Operation) -> Vec<Keyword> {
     parameters(operation).into_iter().flat_map(of).collect()
 }
 
+/// The mode of a listener's descriptor: a keyword of languages in which a socket has no such option of its own
+/// when it is made. Core's listeners are blocking.
+pub const BLOCKING: &str = "blocking";
+
+/// The keywords of an operation, with [`BLOCKING`] for `listen`.
+pub fn keywords_and_mode(operation: &Operation, default: bool) -> Vec<Keyword> {
+    let mode = Keyword {
+        name: BLOCKING,
+        scalar: Scalar::Bool,
+        is_optional: false,
+        default: Default::Bool(default),
+        doc: "Whether `accept` waits, also in processes that inherit the listener. If several \
+              processes wait for it by select, poll or epoll, it must not: another one may have \
+              accepted the client.",
+    };
+    let mode = (operation.name == "listen").then_some(mode);
+    keywords(operation).into_iter().chain(mode).collect()
+}
+
 /// Each option.
 pub fn options(table: &OptionsTable) -> Vec<Keyword> {
     let defaults = (table.defaults)();

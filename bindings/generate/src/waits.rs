@@ -55,6 +55,7 @@ const BRIEF: &[&str] = &[
     "set_backup",
     "announce",
     "addresses",
+    "peer_addresses",
     "events",
     "connection",
 ];

@@ -108,6 +108,14 @@ impl Row for subflows::Address {
     }
 }
 
+impl Row for subflows::PeerAddress {
+    const WIDTH: usize = 5;
+    fn write(&self, words: &mut Packed, at: usize) {
+        words.put(at + 1, &self.id);
+        words.put(at + 2, &self.remote);
+    }
+}
+
 impl Row for subflows::Event {
     const WIDTH: usize = 18;
     fn write(&self, words: &mut Packed, at: usize) {

@@ -89,6 +89,8 @@ fn unknown(given: &Bound<'_, PyAny>) -> PyResult<PyErr> {
     let class = given.get_type().name()?;
     Ok(PyTypeError::new_err(if given.hasattr("sockets")? {
         format!("a {class} has several sockets: pass one of its `sockets`")
+    } else if given.hasattr("__await__")? {
+        format!("a {class} is not a socket yet: await it, and pass the result")
     } else {
         format!(
             "{class} is not a socket and leads to none: pass a socket, a transport, a StreamWriter, or \

@@ -12,6 +12,7 @@ pub(crate) fn listen<'py>(
     py: Python<'py>,
     address: &Parts,
     options: &Listen,
+    blocking: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let listener = match address.host() {
         None => subflows::listen_any(address.port, options),
@@ -19,5 +20,9 @@ pub(crate) fn listen<'py>(
     };
     let listener = listener.or_raise(py)?;
     let is_v4 = listener.local_addr()?.is_ipv4();
-    python_socket(py, listener.into(), is_v4)
+    let made = python_socket(py, listener.into(), is_v4)?;
+    if !blocking {
+        made.call_method1("setblocking", (false,))?;
+    }
+    Ok(made)
 }

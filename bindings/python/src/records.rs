@@ -684,6 +684,58 @@ impl ToPy for subflows::Address {
     }
 }
 
+/// An address that the peer of a connection has announced.
+#[pyclass(frozen, module = "subflows")]
+pub struct PeerAddress(Kept<subflows::PeerAddress>);
+
+impl From<subflows::PeerAddress> for PeerAddress {
+    fn from(record: subflows::PeerAddress) -> PeerAddress {
+        PeerAddress(Kept::Core(record))
+    }
+}
+
+#[pymethods]
+impl PeerAddress {
+    /// The peer's address id (RFC 8684, section 3.4.1).
+    #[getter]
+    fn id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "id", |record| record.id.to_py(py))
+    }
+
+    /// The address, with the port at which the peer accepts subflows: the one that it
+    /// announced, or that of the connection.
+    #[getter]
+    fn remote<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "remote", |record| record.remote.to_py(py))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent(slf.as_any(), &subflows::PeerAddress::TABLE)
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<bool> {
+        match (&slf.get().0, &other.get().0) {
+            (Kept::Core(first), Kept::Core(second)) => Ok(first == second),
+            _ => equal(slf.as_any(), other.as_any(), &subflows::PeerAddress::TABLE),
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf.as_any(), &subflows::PeerAddress::TABLE)
+    }
+
+    /// The fields as a dictionary; records in it become dictionaries as well.
+    fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        asdict(slf.as_any(), &subflows::PeerAddress::TABLE)
+    }
+}
+
+impl ToPy for subflows::PeerAddress {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(Bound::new(py, PeerAddress::from(self.clone()))?.into_any())
+    }
+}
+
 /// An event. A field that does not belong to its kind is absent.
 #[pyclass(frozen, module = "subflows")]
 pub struct Event(Kept<subflows::Event>);
@@ -1125,6 +1177,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Subflow>()?;
     module.add_class::<Details>()?;
     module.add_class::<Address>()?;
+    module.add_class::<PeerAddress>()?;
     module.add_class::<Event>()?;
     module.add_class::<Connection>()?;
     module.add_class::<Capability>()?;
@@ -1146,6 +1199,7 @@ pub(crate) fn restore<'py>(
         "Subflow" => Bound::new(py, Subflow(Kept::Fields(fields)))?.into_any(),
         "Details" => Bound::new(py, Details(Kept::Fields(fields)))?.into_any(),
         "Address" => Bound::new(py, Address(Kept::Fields(fields)))?.into_any(),
+        "PeerAddress" => Bound::new(py, PeerAddress(Kept::Fields(fields)))?.into_any(),
         "Event" => Bound::new(py, Event(Kept::Fields(fields)))?.into_any(),
         "Connection" => Bound::new(py, Connection(Kept::Fields(fields)))?.into_any(),
         "Capability" => Bound::new(py, Capability(Kept::Fields(fields)))?.into_any(),

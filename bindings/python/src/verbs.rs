@@ -115,24 +115,28 @@ fn connect(
 /// - `backlog`: The number of connections that may wait to be accepted, at most
 ///   `net.core.somaxconn`.
 /// - `only_v6`: Whether an IPv6 listener accepts IPv6 connections only.
+/// - `blocking`: Whether `accept` waits, also in processes that inherit the listener. If several
+///   processes wait for it by select, poll or epoll, it must not: another one may have accepted the
+///   client.
 ///
 /// >>> with subflows.listen(("127.0.0.1", 0)) as listener:
 /// ...     subflows.status(listener).state
 /// <State.LISTENING: 1>
 #[pyfunction]
-#[pyo3(signature = (address, *, interface = None, backlog = 4096, only_v6 = false))]
+#[pyo3(signature = (address, *, interface = None, backlog = 4096, only_v6 = false, blocking = true))]
 fn listen(
     py: Python<'_>,
     address: Parts,
     interface: Option<Name>,
     backlog: i64,
     only_v6: bool,
+    blocking: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
     let mut options = ::subflows::Listen::new();
     options.interface = interface.map(|interface| interface.0);
     options.backlog = number::number(backlog, "backlog")?;
     options.only_v6 = only_v6;
-    crate::listen::listen(py, &address, &options)
+    crate::listen::listen(py, &address, &options, blocking)
 }
 
 /// Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
@@ -679,7 +683,7 @@ fn announce(
 ///
 /// The list has the addresses that live subflows use, and those that were announced or used before.
 /// Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for controlled
-/// connections. Addresses that the peer announced are reported by events only.
+/// connections. For those of the peer, see `peer_addresses`.
 ///
 /// Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
 ///
@@ -695,6 +699,34 @@ fn announce(
 #[pyo3(signature = (sock))]
 fn addresses(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Address>> {
     Ok(::subflows::addresses(&sock).or_raise(py)?.into_iter().map(records::Address::from).collect())
+}
+
+/// Lists the addresses that the peer has announced and not withdrawn, in the order of their ids.
+///
+/// The kernel reports them by events and forgets them. The library remembers them from the
+/// process's first `connect` with control on: for that connection, and for those of the same
+/// network namespace that begin later. For other connections, follow `events`.
+///
+/// Requires no privilege; Linux 5.19 or newer.
+///
+/// Raises:
+///
+/// - `InvalidStateError` if the process has not followed the connection from its beginning: the
+///   connection began before the process's first `connect` with control, is in another network
+///   namespace than the process's main thread, or has been forgotten, which happens when 4096
+///   others have begun since. The process also needs the right to follow events.
+/// - `NotMptcpError` for plain TCP and after fallback.
+///
+/// >>> subflows.peer_addresses(sock)
+/// []
+#[pyfunction]
+#[pyo3(signature = (sock))]
+fn peer_addresses(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::PeerAddress>> {
+    Ok(::subflows::peer_addresses(&sock)
+        .or_raise(py)?
+        .into_iter()
+        .map(records::PeerAddress::from)
+        .collect())
 }
 
 /// Follows the events of one connection, from now on.
@@ -876,6 +908,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(get_raw_option, module)?)?;
     module.add_function(wrap_pyfunction!(announce, module)?)?;
     module.add_function(wrap_pyfunction!(addresses, module)?)?;
+    module.add_function(wrap_pyfunction!(peer_addresses, module)?)?;
     module.add_function(wrap_pyfunction!(events, module)?)?;
     module.add_function(wrap_pyfunction!(connections, module)?)?;
     module.add_function(wrap_pyfunction!(connection, module)?)?;

@@ -15,7 +15,7 @@ OPERATIONS = {
     },
     "listen": {
         "positional": ["address"],
-        "keywords": {"interface": None, "backlog": 4096, "only_v6": False},
+        "keywords": {"interface": None, "backlog": 4096, "only_v6": False, "blocking": True},
         "sentence": "Listens for Multipath TCP connections, and accepts plain TCP clients as well.",
         "requirements": "Requires no privilege; Linux 5.6 or newer.",
     },
@@ -114,6 +114,12 @@ OPERATIONS = {
         "keywords": {},
         "sentence": "Lists the local addresses of a connection, in the order of their address ids.",
         "requirements": "Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.",
+    },
+    "peer_addresses": {
+        "positional": ["sock"],
+        "keywords": {},
+        "sentence": "Lists the addresses that the peer has announced and not withdrawn, in the order of their ids.",
+        "requirements": "Requires no privilege; Linux 5.19 or newer.",
     },
     "events": {
         "positional": ["sock"],

@@ -45,37 +45,52 @@ struct Played {
     joins: u64,
 }
 
-/// Runs a program with a server of the test, which sends a greeting, instead of the one it names.
-fn play(net: &Net, program: &str) -> Played {
+/// The sizes of answers: programs read the first byte, and must not depend on what follows.
+const ANSWERS: [usize; 2] = [1, 10_000_000];
+
+/// Runs a program in an empty folder, with a server of the test, which sends an answer of that size, instead of the
+/// one it names.
+fn play(net: &Net, program: &str, size: usize) -> Played {
+    let folder = tempfile::tempdir().unwrap();
     let host = IpAddr::from(net.paths[0].server_v4);
     let options = subflows::Listen::new();
     let listener = net.server.run(|| subflows::listen((host, 443), &options)).unwrap();
     assert!(program.contains("\"server.example\", 443"), "{program}");
     let mut command = interpreter(&net.client);
     command.args(["-c", &program.replace("server.example", &host.to_string())]);
+    command.current_dir(folder.path());
     let mut running = Program::start(command);
     let stream = running.accepted_by(&listener);
-    let serving = thread::spawn(|| serve(stream));
+    let serving = thread::spawn(move || serve(stream, size));
     let lines = running.end();
     let sent = serving.join().unwrap();
     let joins = oracle::nstat(&net.client, "MPTcpExtMPJoinSynAckRx");
     Played { lines, sent, joins }
 }
 
-fn serve(mut stream: TcpStream) -> String {
-    stream.write_all(b"!").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text
+/// Returns what the program sent.
+fn serve(mut stream: TcpStream, size: usize) -> String {
+    let mut receiver = stream.try_clone().unwrap();
+    let receiving = thread::spawn(move || {
+        let mut text = String::new();
+        // A program that has ended resets what it has not read.
+        let result = receiver.read_to_string(&mut text);
+        assert!(result.is_ok() || size > 1, "{result:?}");
+        text
+    });
+    let _ = stream.write_all(&vec![b'!'; size]);
+    receiving.join().unwrap()
 }
 
 /// A second path that is opened, listed and closed.
 fn steers(program: &str) {
-    let net = two_wires();
-    let played = play(&net, program);
-    assert_eq!((played.lines.len(), played.joins), (2, 1), "{:?}", played.lines);
-    for (line, path) in played.lines.iter().zip(&net.paths) {
-        assert!(line.contains(&path.client_v4.to_string()), "{line}");
+    for size in ANSWERS {
+        let net = two_wires();
+        let played = play(&net, program, size);
+        assert_eq!((played.lines.len(), played.joins), (2, 1), "{:?}", played.lines);
+        for (line, path) in played.lines.iter().zip(&net.paths) {
+            assert!(line.contains(&path.client_v4.to_string()), "{line}");
+        }
     }
 }
 
@@ -95,10 +110,13 @@ fn the_package() {
     let [first, errors, asyncio, ..] = &programs[..] else { panic!("{} programs", programs.len()) };
     steers(first);
 
-    let played = play(&two_wires(), errors);
-    assert_eq!((played.lines[0].as_str(), played.lines.len()), ("AddressNotAvailable", 2));
-    assert_eq!(played.sent, "the connection goes on over its other paths\n");
+    for size in ANSWERS {
+        let played = play(&two_wires(), errors, size);
+        assert_eq!((played.lines[0].as_str(), played.lines.len()), ("AddressNotAvailable", 2));
+        assert_eq!(played.sent, "the connection goes on over its other paths\n");
 
-    let played = play(&two_wires(), asyncio);
-    assert_eq!((&played.lines[..], played.joins), (&["SUBFLOW_ESTABLISHED True".into()][..], 1));
+        let played = play(&two_wires(), asyncio, size);
+        let expected = ["SUBFLOW_ESTABLISHED True".to_owned()];
+        assert_eq!((&played.lines[..], played.joins), (&expected[..], 1));
+    }
 }

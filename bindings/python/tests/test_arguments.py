@@ -100,6 +100,10 @@ def test_what_leads_to_a_socket_is_taken(pair):
     # Python's class for both directions does not lead to its socket.
     with sock.makefile("rwb") as both, pytest.raises(TypeError, match="BufferedRWPair is not a socket"):
         subflows.list(both)
+    waiting = subflows.aio.open_connection("127.0.0.1", 1)
+    with pytest.raises(TypeError, match="a coroutine is not a socket yet: await it"):
+        subflows.list(waiting)
+    waiting.close()
     endless = Leads()
     endless.transport = endless
     with pytest.raises(TypeError, match="leads to none"):

@@ -1,7 +1,10 @@
 """Without these, a listener without a host could reject the clients of one family."""
 
 import contextlib
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +41,17 @@ def test_a_port_that_one_family_uses_is_taken():
     with subflows.listen(("0.0.0.0", 0)) as listener:
         with pytest.raises(subflows.AddressNotAvailableError):
             subflows.listen(("", listener.getsockname()[1]))
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_processes_inherit_the_mode(blocking):
+    with subflows.listen(("127.0.0.1", 0), blocking=blocking) as listener:
+        assert listener.getblocking() is blocking
+        assert os.get_blocking(listener.fileno()) is blocking
+        program = f"import os; print(os.get_blocking({listener.fileno()}))"
+        command = [sys.executable, "-c", program]
+        printed = subprocess.run(command, pass_fds=[listener.fileno()], stdout=subprocess.PIPE, check=True)
+        assert printed.stdout.split() == [str(blocking).encode()]
+        if not blocking:
+            with pytest.raises(BlockingIOError):
+                listener.accept()

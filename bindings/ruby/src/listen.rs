@@ -6,6 +6,7 @@ use magnus::{Error, Integer, Ruby, TryConvert, Value};
 use subflows::Listen;
 
 use crate::address::Remotes;
+use crate::convert::system_error;
 use crate::error::OrRaise;
 use crate::number::Number;
 use crate::socket::ruby_socket;
@@ -25,10 +26,23 @@ impl TryConvert for Local {
     }
 }
 
-pub(crate) fn listen(ruby: &Ruby, local: &Local, options: &Listen) -> Result<Value, Error> {
+pub(crate) fn listen(
+    ruby: &Ruby,
+    local: &Local,
+    options: &Listen,
+    blocking: bool,
+) -> Result<Value, Error> {
     let listener = match local {
         Local::Any(port) => subflows::listen_any(*port, options),
         Local::Of(addresses) => subflows::listen(addresses.as_slice(), options),
     };
-    ruby_socket(ruby, "TCPServer", listener.or_raise(ruby)?.into())
+    let listener = listener.or_raise(ruby)?;
+    // Shares the mode with the socket that becomes Ruby's.
+    let mode = blocking.then(|| listener.try_clone()).transpose();
+    let mode = mode.map_err(|error| system_error(ruby, &error))?;
+    let made = ruby_socket(ruby, "TCPServer", listener.into())?;
+    if let Some(listener) = mode {
+        listener.set_nonblocking(false).map_err(|error| system_error(ruby, &error))?;
+    }
+    Ok(made)
 }

@@ -89,6 +89,10 @@ records! {
         is_announced,
         subflows,
     }
+    PeerAddress = "Subflows::PeerAddress" {
+        id,
+        remote,
+    }
     Event = "Subflows::Event" {
         kind,
         token,

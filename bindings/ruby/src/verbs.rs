@@ -43,12 +43,13 @@ fn listen(
     interface: Option<Name>,
     backlog: Number<u32>,
     only_v6: bool,
+    blocking: bool,
 ) -> Result<Value, Error> {
     let mut options = ::subflows::Listen::new();
     options.interface = interface.map(|interface| interface.0);
     options.backlog = backlog.0;
     options.only_v6 = only_v6;
-    crate::listen::listen(ruby, &address, &options)
+    crate::listen::listen(ruby, &address, &options, blocking)
 }
 
 fn upgrade(ruby: &Ruby, sock: Sock) -> Result<(), Error> {
@@ -168,6 +169,10 @@ fn addresses(ruby: &Ruby, sock: Sock) -> Result<Value, Error> {
     ::subflows::addresses(&sock).or_raise(ruby)?.give(ruby)
 }
 
+fn peer_addresses(ruby: &Ruby, sock: Sock) -> Result<Value, Error> {
+    ::subflows::peer_addresses(&sock).or_raise(ruby)?.give(ruby)
+}
+
 fn events(ruby: &Ruby, sock: Sock) -> Result<Events, Error> {
     ::subflows::events(&sock).or_raise(ruby).map(Events::from)
 }
@@ -194,7 +199,7 @@ pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<()
     Events::define(ruby, module)?;
     native.define_singleton_method("socket", function!(socket, 1))?;
     native.define_singleton_method("connect", function!(connect, 5))?;
-    native.define_singleton_method("listen", function!(listen, 4))?;
+    native.define_singleton_method("listen", function!(listen, 5))?;
     native.define_singleton_method("upgrade", function!(upgrade, 1))?;
     native.define_singleton_method("take_control", function!(take_control, 1))?;
     native.define_singleton_method("status", function!(status, 1))?;
@@ -211,6 +216,7 @@ pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<()
     native.define_singleton_method("get_raw_option", function!(get_raw_option, 5))?;
     native.define_singleton_method("announce", function!(announce, 4))?;
     native.define_singleton_method("addresses", function!(addresses, 1))?;
+    native.define_singleton_method("peer_addresses", function!(peer_addresses, 1))?;
     native.define_singleton_method("events", function!(events, 1))?;
     native.define_singleton_method("connections", function!(connections, 1))?;
     native.define_singleton_method("connection", function!(connection, 1))?;

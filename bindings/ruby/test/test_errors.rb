@@ -71,6 +71,8 @@ class ErrorsTest < SubflowsTest
     assert_equal 1, Subflows.list(socket).size
   end
 
+  MARK = [Subflows::InvalidArgumentError, "a number from 0 to 4294967295"].freeze
+
   # What a new user passes, the error, and what its message tells to pass.
   WRONG = {
     # An id.
@@ -102,6 +104,10 @@ class ErrorsTest < SubflowsTest
     ->(socket, extra) { Subflows.get_option(socket, extra, :mark) } => [TypeError, "pass subflow.id"],
     ->(socket, extra) { Subflows.get_raw_option(socket, extra.id, -1, 36, 4) } => [RangeError, "from 0 to"],
     ->(socket, extra) { Subflows.get_raw_option(socket, extra.id, 1, 36, "4") } => [TypeError, "pass an Integer"],
+    ->(socket, extra) { Subflows.set_option(socket, extra.id, :mark, "many") } => MARK,
+    ->(socket, extra) { Subflows.set_option(socket, extra.id, :mark, -1) } => MARK,
+    ->(socket, extra) { Subflows.set_option(socket, extra.id, :mark, true) } => MARK,
+    ->(socket, extra) { Subflows.set_option(socket, extra.id, :mark, 1 << 32) } => MARK,
     # Other options.
     ->(socket, _) { Subflows.open(socket, interface: 2) } => [TypeError, 'such as "wwan0"'],
     ->(socket, _) { Subflows.open(socket, local_port: 70_000) } => [RangeError, "from 0 to 65535"],

@@ -43,4 +43,17 @@ class ListenTest < SubflowsTest
   rescue Errno::ECONNREFUSED
     false
   end
+
+  def test_processes_inherit_the_mode
+    [true, false].each do |blocking|
+      Subflows.listen("127.0.0.1", 0, blocking: blocking) do |server|
+        program = 'require "io/nonblock"; print IO.for_fd(9, autoclose: false).nonblock?'
+        assert_equal (!blocking).to_s, IO.popen([RbConfig.ruby, "-e", program, 9 => server], &:read)
+        # It serves here as well, in either mode.
+        client = later(Subflows.connect("127.0.0.1", server.local_address.ip_port))
+        later(server.accept).write("x")
+        assert_equal "x", client.read(1)
+      end
+    end
+  end
 end

@@ -13,10 +13,12 @@ class RecordsTest < SubflowsTest
     subflow = Subflows.open(connection.client, local: "127.0.0.2")
     events = later(Subflows.events(connection.client))
     Subflows.close(connection.client, subflow.id)
+    later(Subflows.announce(connection.client, "127.0.0.3"))
+    eventually("the announcement") { Subflows.peer_addresses(connection.server).any? }
     records = [
       Subflows.status(connection.client), Subflows.info(connection.client), subflow,
       Subflows.details(connection.client, 1), Subflows.addresses(connection.client).first,
-      Subflows.options(connection.client, 1),
+      Subflows.peer_addresses(connection.server).first, Subflows.options(connection.client, 1),
       events.next(5), Subflows.connections(subflows: true).first, Subflows.capabilities.first
     ]
     assert_equal RECORDS.to_set, records.to_set(&:class)

@@ -10,6 +10,7 @@ pub(crate) mod control;
 mod direct;
 pub(crate) mod events;
 pub(crate) mod path_manager;
+pub(crate) mod peers;
 #[cfg(test)]
 pub(crate) mod recorder;
 mod refused;

@@ -1,10 +1,11 @@
 //! Making and binding a socket, for the verbs that connect and listen.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::cause;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::network;
 use crate::sys::socket;
 use crate::table::enumeration;
 
@@ -55,12 +56,23 @@ pub(crate) fn bind(sock: BorrowedFd<'_>, local: SocketAddr, operation: &'static 
             _ if local.port() == 0 && error.raw_os_error() == Some(libc::EADDRINUSE) => {
                 cause::NO_PORT_LEFT.explain(error)
             }
-            ErrorKind::NotPermitted => error.with_remedy(
+            ErrorKind::NotPermitted if is_privileged_port(sock, local) => error.with_remedy(
                 "Use a port above 1023, or run the program with CAP_NET_BIND_SERVICE.",
             ),
+            ErrorKind::NotPermitted => {
+                let what = cause::BIND_DENIED.what;
+                cause::BIND_DENIED.explain(error).detail(format!("{local}: {what}"))
+            }
             _ => error,
         }
     })
+}
+
+/// Whether this process lacks the right to the port in every protocol. Policies distinguish protocols.
+fn is_privileged_port(sock: BorrowedFd<'_>, local: SocketAddr) -> bool {
+    let probe = |probe: OwnedFd| socket::bind(probe.as_fd(), local);
+    let result = network::probe(sock, local).and_then(probe);
+    local.port() != 0 && result.is_err_and(|error| error.raw_os_error() == Some(libc::EACCES))
 }
 
 pub(crate) fn bind_to_interface(

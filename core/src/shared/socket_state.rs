@@ -60,7 +60,11 @@ fn state_without_mptcp(
     if !is_not_mptcp(error) {
         return Err(match errno {
             libc::EBADF | libc::ENOTSOCK => {
-                Error::argument(operation, "this descriptor is not an open socket").errno(errno)
+                Error::argument(operation, "this descriptor is not an open socket")
+                    .errno(errno)
+                    .with_remedy(
+                        "Pass the descriptor of a TCP or Multipath TCP socket that is open.",
+                    )
             }
             _ => Error::os(operation, errno),
         });

@@ -179,27 +179,6 @@ struct Row {
 }
 
 impl SubflowOption {
-    /// Every option, in the order of the numbers.
-    pub const ALL: &'static [SubflowOption] = &[
-        SubflowOption::CongestionControl,
-        SubflowOption::Mark,
-        SubflowOption::Priority,
-        SubflowOption::TrafficClass,
-        SubflowOption::MaxPacingRate,
-        SubflowOption::UserTimeout,
-        SubflowOption::Keepalive,
-        SubflowOption::KeepaliveIdle,
-        SubflowOption::KeepaliveInterval,
-        SubflowOption::KeepaliveCount,
-        SubflowOption::SendBuffer,
-        SubflowOption::ReceiveBuffer,
-        SubflowOption::NoDelay,
-        SubflowOption::MaxSegment,
-        SubflowOption::SynCount,
-        SubflowOption::NotSentLowWater,
-        SubflowOption::WindowClamp,
-    ];
-
     fn row(self) -> Row {
         const WORD: u64 = u32::MAX as u64;
         const POSITIVE: u64 = i32::MAX as u64;
@@ -364,8 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_option_is_in_the_list_and_is_found_by_its_number_and_its_name() {
-        assert_eq!(SubflowOption::ALL.len(), SubflowOption::TABLE.variants.len());
+    fn every_option_is_found_by_its_number_and_its_name() {
         assert!(SubflowOption::ALL.len() <= crate::sys::bpf::MAX_STEPS);
         for (option, variant) in SubflowOption::ALL.iter().zip(SubflowOption::TABLE.variants) {
             assert_eq!((option.name(), *option as i32), (variant.name, variant.number));

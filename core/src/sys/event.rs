@@ -79,7 +79,7 @@ impl KernelEvents {
     /// buffer (256 by default).
     pub fn take(&mut self, mut each: impl FnMut(KernelEvent)) -> Result<bool, NetlinkError> {
         if self.buffer.is_empty() {
-            self.buffer.resize(16 * 1024, 0);
+            self.buffer = vec![0; 16 * 1024];
         }
         let length = match self.netlink.take(&mut self.buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),

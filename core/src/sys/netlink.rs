@@ -284,7 +284,7 @@ impl Netlink {
         let dump = flags & libc::NLM_F_DUMP == libc::NLM_F_DUMP;
         let acknowledged = flags & libc::NLM_F_ACK != 0;
         if self.buffer.is_empty() {
-            self.buffer.resize(64 * 1024, 0);
+            self.buffer = vec![0; 64 * 1024];
         }
         self.is_interrupted = false;
         for _ in 0..MAX_REPLIES {

@@ -86,6 +86,8 @@ macro_rules! enumeration {
         #[non_exhaustive]
         pub enum $name { $($(#[doc = $variant_doc])* $variant = $number),* }
         impl $name {
+            /// Every value, in the order of the numbers.
+            pub const ALL: &'static [$name] = &[$($name::$variant),*];
             /// The description of this type.
             pub const TABLE: $crate::table::EnumerationTable = $crate::table::EnumerationTable {
                 name: stringify!($name),

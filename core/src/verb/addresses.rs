@@ -33,7 +33,8 @@ operation! {
     ///
     /// The list has the addresses that live subflows use, and those that were announced or used
     /// before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
-    /// controlled connections. Addresses that the peer announced are reported by events only.
+    /// controlled connections. For those of the peer, see
+    /// [`peer_addresses`](crate::peer_addresses).
     ///
     /// # Errors
     /// `NotMptcp` for plain TCP and after fallback; `InvalidArgument` for a descriptor that is not a

@@ -12,6 +12,7 @@ pub(crate) mod info;
 pub(crate) mod list;
 pub(crate) mod listen;
 pub(crate) mod open;
+pub(crate) mod peer_addresses;
 pub(crate) mod set_backup;
 pub(crate) mod socket;
 pub(crate) mod status;

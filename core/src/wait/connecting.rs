@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::cause;
 use crate::door;
 use crate::door::control::take_control_of_new;
-use crate::door::events::follow;
+use crate::door::peers::Follower;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::deny_join_id0;
 use crate::shared::interface::{agreed, index_of, needs_scope, no_scope};
@@ -17,16 +17,10 @@ use crate::shared::network::Way;
 use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
 use crate::shared::no_mptcp;
 use crate::shared::route::{Destination, Owner};
-use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::{fcntl, mptcp, poll, socket};
 use crate::table::options;
 
 const OPERATION: &str = "connect";
-/// The kernel's buffer for the events of the namespace that come while a connection is established, in
-/// bytes: more than a thousand events.
-const EVENTS_BUFFER: i32 = 1 << 20;
-/// The most datagrams of events that are read: more than the buffer keeps.
-const EVENTS_MAX: usize = 16_384;
 
 options! {
     /// Options of `connect`.
@@ -154,9 +148,9 @@ struct Attempt {
     sock: OwnedFd,
     remote: SocketAddr,
     deadline: Option<Instant>,
-    /// One of them reports that the peer accepts no further subflow to its initial address. Present
-    /// while a connection is established that is to be controlled.
-    events: Option<KernelEvents>,
+    /// It learns whether the peer accepts further subflows to its initial address. Present while a
+    /// connection is established that is to be controlled.
+    follower: Option<Follower>,
     is_done: bool,
 }
 
@@ -211,11 +205,8 @@ impl Attempt {
         }
         fcntl::set_nonblocking(sock.as_fd(), true)
             .map_err(|error| Error::from_io(OPERATION, &error))?;
-        // Without the right to follow events, the peer's flag stays unknown.
-        let door = door::choose();
-        let follow = || follow(door, Some(sock.as_fd()), OPERATION).ok();
-        let events = options.control.then(follow).flatten();
-        events.iter().for_each(|events| events.set_buffer(EVENTS_BUFFER));
+        let follow = || Follower::begin(door::choose(), sock.as_fd(), OPERATION);
+        let follower = options.control.then(follow).flatten();
         let deadline = options.timeout.map(poll::deadline_in);
         let is_done = match socket::connect(sock.as_fd(), remote) {
             Ok(()) => true,
@@ -225,9 +216,9 @@ impl Attempt {
                 return Err(Way::of(sock.as_fd(), remote).refused_here(OPERATION, errno));
             }
         };
-        let mut attempt = Attempt { sock, remote, deadline, events, is_done };
+        let mut attempt = Attempt { sock, remote, deadline, follower, is_done };
         if is_done {
-            attempt.read_events();
+            attempt.ask_follower();
         }
         Ok(attempt)
     }
@@ -242,7 +233,7 @@ impl Attempt {
             match socket::get_i32(sock, libc::SOL_SOCKET, libc::SO_ERROR).map_err(os)? {
                 0 => {
                     self.is_done = true;
-                    self.read_events();
+                    self.ask_follower();
                 }
                 errno => return Err(Way::of(sock, self.remote).error(OPERATION, errno)),
             }
@@ -255,23 +246,13 @@ impl Attempt {
 
     /// Remembers whether the peer accepts further subflows to its initial address. The kernel has sent
     /// the event before the connection was established.
-    fn read_events(&mut self) {
-        let Some(mut events) = self.events.take() else { return };
-        let Ok(info) = mptcp::info(self.sock.as_fd()) else { return };
-        let (token, mut is_denied) = (Some(info.raw.mptcpi_token), false);
-        for _ in 0..EVENTS_MAX {
-            let take = |event: KernelEvent| {
-                is_denied |= event.token == token && event.denies_initial_address;
-            };
-            match events.take(take) {
-                Ok(true) => {}
-                // The kernel reports a loss before it hands out the events from before the loss.
-                Err(refusal) if refusal.errno == libc::ENOBUFS => {}
-                _ => break,
-            }
-        }
-        if is_denied {
-            deny_join_id0::remember(self.sock.as_fd());
+    fn ask_follower(&mut self) {
+        let Some(follower) = self.follower.take() else { return };
+        let sock = self.sock.as_fd();
+        let Ok(info) = mptcp::info(sock) else { return };
+        let peer = follower.peer(sock, info.raw.mptcpi_token);
+        if peer.is_some_and(|peer| peer.denies_initial_address) {
+            deny_join_id0::remember(sock);
         }
     }
 }

@@ -6,6 +6,7 @@ mod common;
 
 mod joins;
 mod kernels;
+mod landlock;
 mod network;
 mod rights;
 mod sandboxes;

@@ -111,7 +111,7 @@ fn a_subflow_that_closes_meanwhile_is_gone_or_set() {
                 sets.join().unwrap();
             });
             wait_until(SOON, "the peer to notice", || {
-                subflows::list(&pair.server).unwrap().len() == 1
+                net.server.run(|| subflows::list(&pair.server).unwrap().len() == 1)
             });
         }
         assert!(pair.moves_data());

@@ -13,12 +13,13 @@ use super::common::raw;
 
 type Verb = (&'static str, fn(&BorrowedFd<'_>) -> Result<()>);
 
-const VERBS: [Verb; 18] = [
+const VERBS: [Verb; 19] = [
     ("status", |sock| subflows::status(sock).map(drop)),
     ("info", |sock| subflows::info(sock).map(drop)),
     ("list", |sock| subflows::list(sock).map(drop)),
     ("details", |sock| subflows::details(sock, 1).map(drop)),
     ("addresses", |sock| subflows::addresses(sock).map(drop)),
+    ("peer_addresses", |sock| subflows::peer_addresses(sock).map(drop)),
     ("events", |sock| subflows::events(sock).map(drop)),
     ("open", |sock| subflows::open(sock, &Open::new()).map(drop)),
     ("Opening::begin", |sock| Opening::begin(sock, &Open::new()).map(drop)),

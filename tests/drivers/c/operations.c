@@ -116,6 +116,12 @@ void print_address(FILE *out, const char *prefix, const struct subflows_address 
     print_number(out, prefix, "subflows", record->subflows);
 }
 
+void print_peer_address(FILE *out, const char *prefix, const struct subflows_peer_address *record)
+{
+    print_number(out, prefix, "id", record->id);
+    print_socket_address(out, prefix, "remote", &record->remote);
+}
+
 void print_event(FILE *out, const char *prefix, const struct subflows_event *record)
 {
     print_text(out, prefix, "kind", subflows_event_kind_name(record->kind));
@@ -440,6 +446,21 @@ static int call_addresses(struct driver *driver, FILE *out)
     return 0;
 }
 
+static int call_peer_addresses(struct driver *driver, FILE *out)
+{
+    int fd = find_socket(driver);
+    struct subflows_peer_address items[ITEMS_MAX];
+    int count;
+    char prefix[PREFIX_SIZE];
+    if (fd < 0 ||
+        check(driver, count = subflows_peer_addresses(fd, items, ITEMS_MAX, sizeof items[0])) < 0)
+        return -1;
+    print_number(out, "", "count", (uint64_t)count);
+    for (int i = 0; i < count && i < ITEMS_MAX; i++)
+        print_peer_address(out, item_prefix(prefix, "", i), &items[i]);
+    return 0;
+}
+
 static int call_connection(struct driver *driver, FILE *out)
 {
     uint64_t token;
@@ -463,6 +484,7 @@ const struct verb operations[] = {
     { "set_backup", call_set_backup },
     { "options", call_options },
     { "addresses", call_addresses },
+    { "peer_addresses", call_peer_addresses },
     { "connection", call_connection },
     { NULL, NULL },
 };

@@ -10,6 +10,7 @@ void print_info(FILE *out, const char *prefix, const struct subflows_info *recor
 void print_subflow(FILE *out, const char *prefix, const struct subflows_subflow *record);
 void print_details(FILE *out, const char *prefix, const struct subflows_details *record);
 void print_address(FILE *out, const char *prefix, const struct subflows_address *record);
+void print_peer_address(FILE *out, const char *prefix, const struct subflows_peer_address *record);
 void print_event(FILE *out, const char *prefix, const struct subflows_event *record);
 void print_connection(FILE *out, const char *prefix, const struct subflows_connection *record);
 void print_capability(FILE *out, const char *prefix, const struct subflows_capability *record);

@@ -86,5 +86,10 @@ struct OfSubflow {
     /// The connection
     token: Token,
     /// The subflow, by its number in `subflows list`
+    #[arg(value_parser = id)]
     id: u32,
+}
+
+fn id(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_| "a subflow is named by its number, as `subflows list TOKEN` prints it")
 }

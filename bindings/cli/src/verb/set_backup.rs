@@ -1,7 +1,7 @@
 //! `subflows set-backup TOKEN ID yes|no`
 
 use clap::Args;
-use clap::builder::BoolishValueParser;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::OfSubflow;
 use crate::borrow_socket::borrow;
@@ -18,8 +18,20 @@ pub(crate) struct SetBackup {
     of: OfSubflow,
     /// Whether the subflow is a backup from now on
     #[arg(value_name = "yes|no", action = clap::ArgAction::Set)]
-    #[arg(value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    #[arg(value_parser = yes_or_no(), ignore_case = true, hide_possible_values = true)]
     backup: bool,
+}
+
+const NO: [&str; 5] = ["n", "false", "f", "off", "0"];
+
+/// As clap's own switches, but an error names what is accepted.
+fn yes_or_no() -> impl TypedValueParser<Value = bool> {
+    let yes = PossibleValue::new("yes").aliases(["y", "true", "t", "on", "1"]);
+    let parser = PossibleValuesParser::new([yes, PossibleValue::new("no").aliases(NO)]);
+    parser.map(|text| {
+        let text = text.to_lowercase();
+        text != "no" && !NO.contains(&text.as_str())
+    })
 }
 
 impl SetBackup {

@@ -72,7 +72,7 @@ fn options(operation: &Operation) -> String {
         let doc = words::paragraph(option.doc);
         wrapped(&format!("- `{}`: {doc}{unit}", option.name))
     };
-    signature::keywords(operation).into_iter().map(item).collect()
+    super::keywords(operation).into_iter().map(item).collect()
 }
 
 /// Broken into lines; those of an item are indented.

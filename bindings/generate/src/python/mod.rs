@@ -11,8 +11,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use heck::ToShoutySnakeCase;
+use subflows::table::Operation;
 
 use crate::output::Output;
+use crate::signature::{self, Keyword};
 use crate::words::{self, Word};
 
 const PACKAGE: &str = "bindings/python/python/subflows";
@@ -42,4 +44,9 @@ fn spelled(text: &str) -> String {
         Word::Field(field) => format!("`{}`", field.name),
         Word::Other(word) => format!("`{word}`"),
     })
+}
+
+/// The keywords of an operation. Sockets are in blocking mode, as Python's own are.
+fn keywords(operation: &Operation) -> Vec<Keyword> {
+    signature::keywords_and_mode(operation, true)
 }

@@ -26,7 +26,7 @@ fn row(operation: &Operation) -> String {
         Taken::Switch | Taken::Options(_) => None,
     });
     let positional = positional.collect::<Vec<_>>().join(", ");
-    let keywords = signature::keywords(operation).into_iter();
+    let keywords = super::keywords(operation).into_iter();
     let keywords = keywords.map(|k| format!("\"{}\": {}", k.name, default(k.default)));
     let keywords = keywords.collect::<Vec<_>>().join(", ");
     let sentence = spelled(&words::first_sentence(operation.doc)).replace('"', "\\\"");

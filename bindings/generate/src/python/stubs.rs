@@ -91,7 +91,7 @@ fn exports(file: &mut String) -> Result<()> {
 
 /// The keywords of an operation as a type, for functions that pass them on.
 fn keyword_types(file: &mut String, operation: &Operation) -> Result<()> {
-    let keywords = signature::keywords(operation);
+    let keywords = super::keywords(operation);
     if keywords.is_empty() {
         return Ok(());
     }
@@ -126,7 +126,7 @@ fn parameters(operation: &Operation) -> String {
 
 /// The options, after the star that makes them keywords.
 fn keywords(operation: &Operation) -> Vec<String> {
-    let keywords = signature::keywords(operation);
+    let keywords = super::keywords(operation);
     let star = (!keywords.is_empty()).then(|| "*".to_owned());
     star.into_iter().chain(keywords.iter().map(keyword)).collect()
 }

@@ -143,7 +143,7 @@ fn parameters(own: &[Parameter], keywords: &[Keyword]) -> (String, String) {
 
 fn function(file: &mut String, operation: &Operation, doc: &str) -> Result<()> {
     let name = operation.name;
-    let keywords = signature::keywords(operation);
+    let keywords = super::keywords(operation);
     let own = own(operation);
     let (declarations, shown) = parameters(&own, &keywords);
     let result = match signature::result(operation) {
@@ -165,6 +165,8 @@ fn function(file: &mut String, operation: &Operation, doc: &str) -> Result<()> {
     if has_options(operation) {
         arguments.push("&options".to_owned());
     }
+    let mode = keywords.iter().filter(|keyword| keyword.name == signature::BLOCKING);
+    arguments.extend(mode.map(|keyword| keyword.name.to_owned()));
     writeln!(file, "{}\n}}", body(operation, &arguments.join(", ")))?;
     Ok(())
 }
@@ -211,7 +213,7 @@ fn constructor(file: &mut String, operation: &Operation, class: &str) -> Result<
             value: "&address.0".to_owned(),
         }];
     }
-    let (declarations, shown) = parameters(&own, &signature::keywords(operation));
+    let (declarations, shown) = parameters(&own, &super::keywords(operation));
     let values: Vec<String> = own.iter().map(|p| p.value.clone()).collect();
     writeln!(
         file,

@@ -12,7 +12,7 @@ use heck::{ToShoutySnakeCase, ToSnakeCase};
 use subflows::table::Operation;
 
 use crate::output::Output;
-use crate::signature::Default;
+use crate::signature::{self, Default, Keyword};
 use crate::words::{self, Word};
 
 const GEM: &str = "bindings/ruby";
@@ -102,4 +102,9 @@ fn default(default: Default) -> String {
         Default::Bool(on) => on.to_string(),
         Default::Duration(span) => format!("{:?}", span.as_secs_f64()),
     }
+}
+
+/// The keywords of an operation. Sockets are in non-blocking mode, as Ruby's own are.
+fn keywords(operation: &Operation) -> Vec<Keyword> {
+    signature::keywords_and_mode(operation, false)
 }

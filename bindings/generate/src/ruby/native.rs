@@ -76,7 +76,7 @@ fn parameters(operation: &Operation) -> Vec<String> {
         Some(format!("{}: {ty}", parameter.name))
     });
     required
-        .chain(signature::keywords(operation).into_iter().map(|it| rust::keyword(&it, &TYPES)))
+        .chain(super::keywords(operation).into_iter().map(|it| rust::keyword(&it, &TYPES)))
         .collect()
 }
 
@@ -110,6 +110,9 @@ fn arguments(operation: &Operation) -> String {
         }
     };
     let arguments = signature::parameters(operation).into_iter().filter_map(argument);
+    let keywords = super::keywords(operation).into_iter();
+    let mode = keywords.filter(|keyword| keyword.name == signature::BLOCKING);
+    let arguments = arguments.chain(mode.map(|keyword| keyword.name.to_owned()));
     arguments.collect::<Vec<_>>().join(", ")
 }
 

@@ -37,7 +37,7 @@ fn row(operation: &Operation) -> Result<String> {
             Taken::Switch | Taken::Options(_) => {}
         }
     }
-    let keywords = signature::keywords(operation).into_iter();
+    let keywords = super::keywords(operation).into_iter();
     let keywords: Vec<_> =
         keywords.map(|k| format!("{}: {}", k.name, default(k.default))).collect();
     let mut row = format!("  {}: {{\n", operation.name);

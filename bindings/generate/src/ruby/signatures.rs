@@ -99,7 +99,7 @@ fn parameters(operation: &Operation, address: &str) -> String {
             Taken::Switch | Taken::Options(_) => {}
         }
     }
-    for keyword in signature::keywords(operation) {
+    for keyword in super::keywords(operation) {
         let ty = optional(accepted(keyword.scalar), keyword.is_optional);
         parameters.push(format!("?{}: {ty}", keyword.name));
     }

@@ -37,7 +37,7 @@ pub(super) fn verbs() -> Result<String> {
 
 /// The constructor of a wait that the caller steps: the keywords of its verb.
 fn constructor(file: &mut String, operation: &Operation, wait: &Wait) -> Result<()> {
-    let keywords = signature::keywords(operation);
+    let keywords = super::keywords(operation);
     let socket = signature::makes_socket(operation);
     let names = if socket { vec!["remote".to_owned()] } else { passed(operation) };
     writeln!(file, "  class {}", wait.class)?;
@@ -56,7 +56,7 @@ fn constructor(file: &mut String, operation: &Operation, wait: &Wait) -> Result<
 
 fn verb(file: &mut String, operation: &Operation) -> Result<()> {
     let name = operation.name;
-    let keywords = signature::keywords(operation);
+    let keywords = super::keywords(operation);
     doc(file, operation);
     tags(file, operation, &keywords);
     let mut written = parameters(&accepted_names(operation), &keywords);

@@ -27,7 +27,10 @@ pub(super) fn token(token: jlong, operation: &'static str) -> Result<u32, Failur
 /// An option of a subflow, by its number.
 pub(super) fn option(option: jint, operation: &'static str) -> Result<SubflowOption, Failure> {
     SubflowOption::from_number(option).ok_or_else(|| {
-        let text = format!("{option} is not an option of a subflow");
+        let text = format!(
+            "{option} is not the number of an option: pass a constant of SubflowOption, or the level and the number \
+             of the option to setRawOption or getRawOption"
+        );
         Failure::BadArgument(operation, ErrorKind::InvalidArgument, None, text)
     })
 }

@@ -176,6 +176,18 @@ pub(crate) fn addresses<'local>(
         .to_java(env)
 }
 
+pub(crate) fn peer_addresses<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+) -> Result<JLongArray<'local>, Failure> {
+    Packed::all(&descriptor::read(env, &sock, fd, "peer_addresses", |sock| {
+        ::subflows::peer_addresses(sock)
+    })?)
+    .to_java(env)
+}
+
 pub(crate) fn connections<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
@@ -214,6 +226,7 @@ natives! { "org.subflows.NativeVerbs":
     set_raw_option = (set_raw_option(sock: JObject, fd: jint, id: jlong, level: jlong, number: jlong, value: JString));
     get_raw_option = (get_raw_option(sock: JObject, fd: jint, id: jlong, level: jlong, number: jlong, length: jlong) -> JString);
     addresses = (addresses(sock: JObject, fd: jint) -> jlong[]);
+    peer_addresses = (peer_addresses(sock: JObject, fd: jint) -> jlong[]);
     connections = (connections(options: jlong[]) -> jlong[]);
     connection = (connection(token: jlong) -> jlong[]);
     capabilities = (capabilities() -> jlong[]);

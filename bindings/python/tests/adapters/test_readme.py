@@ -39,16 +39,19 @@ def connected(address):
     [(snippet, "http" if '("server.example", 80)' in snippet else "https") for snippet in CLIENTS],
     indirect=["served"],
 )
-def test_a_client_runs(snippet, served, certificates):
+@pytest.mark.parametrize("path", ["", "short"])
+def test_a_client_runs(snippet, served, certificates, tmp_path, path):
+    """In an empty folder, with a large answer and a small one."""
     # Replaces the names of the server and of the interface.
     host, port = served.address
     local = snippet.replace('interface="wwan0"', 'local="127.0.0.2"')
-    local = local.replace("https://server.example/", served.url)
+    local = local.replace("https://server.example/", served.url + path).replace("GET / ", f"GET /{path} ")
     local = re.sub(r'\("server.example", \d+\)', repr((host, port)), local)
+    local = local.replace("Host: server.example", f"Host: {host}")
     assert "wwan0" not in local and "server.example" not in local
     trusted = dict.fromkeys(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"], certificates.authority)
     environment = {**os.environ, **trusted}
-    subprocess.run([sys.executable, "-c", local], check=True, timeout=60, env=environment)
+    subprocess.run([sys.executable, "-c", local], check=True, timeout=60, env=environment, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("snippet", SERVERS)

@@ -329,6 +329,24 @@ module Subflows
     alias announced? is_announced
   end
 
+  # An address that the peer of a connection has announced.
+  class PeerAddress
+    include Record
+
+    # @!attribute [r] id
+    #   The peer's address id (RFC 8684, section 3.4.1).
+    #   @return [Integer]
+    # @!attribute [r] remote
+    #   The address, with the port at which the peer accepts subflows: the one that it announced,
+    #   or that of the connection.
+    #   @return [Addrinfo]
+
+    # The names of the fields, in order.
+    MEMBERS = %i[
+      id remote
+    ].freeze
+  end
+
   # An event. A field that does not belong to its kind is absent.
   class Event
     include Record

@@ -104,11 +104,15 @@ module Subflows
   # @param backlog [Integer] The number of connections that may wait to be accepted, at most
   #   `net.core.somaxconn`.
   # @param only_v6 [Boolean] Whether an IPv6 listener accepts IPv6 connections only.
+  # @param blocking [Boolean] Whether `accept` waits, also in processes that inherit the listener.
+  #   If several processes wait for it by select, poll or epoll, it must not: another one may have
+  #   accepted the client.
   # @yieldparam socket [TCPServer] closed after the block
   # @return [TCPServer]
   # @raise [AddressNotAvailableError, NotPermittedError]
-  def self.listen(host, port, interface: nil, backlog: 4096, only_v6: false, &block)
-    lend(Native.listen(local_ends(host, port), interface, backlog, only_v6), &block)
+  def self.listen(host, port, interface: nil, backlog: 4096, only_v6: false, blocking: false,
+                  &block)
+    lend(Native.listen(local_ends(host, port), interface, backlog, only_v6, blocking), &block)
   end
 
   # Makes an unconnected, unbound TCP socket a Multipath TCP socket, under the same descriptor.
@@ -578,7 +582,7 @@ module Subflows
   #
   # The list has the addresses that live subflows use, and those that were announced or used
   # before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
-  # controlled connections. Addresses that the peer announced are reported by events only.
+  # controlled connections. For those of the peer, see {peer_addresses}.
   #
   # Requires no privilege; Linux 5.16 or newer, with the module `tcp_diag`.
   #
@@ -593,6 +597,29 @@ module Subflows
   # @raise [NotMptcpError, OtherNamespaceError, NotPermittedError, UnsupportedError]
   def self.addresses(sock)
     Native.addresses(sock)
+  end
+
+  # Lists the addresses that the peer has announced and not withdrawn, in the order of their ids.
+  #
+  # The kernel reports them by events and forgets them. The library remembers them from the
+  # process's first {connect} with control on: for that connection, and for those of the same
+  # network namespace that begin later. For other connections, follow {events}.
+  #
+  # Requires no privilege; Linux 5.19 or newer.
+  #
+  # Raises:
+  #
+  # - {InvalidStateError} if the process has not followed the connection from its beginning: the
+  #   connection began before the process's first {connect} with control, is in another network
+  #   namespace than the process's main thread, or has been forgotten, which happens when 4096
+  #   others have begun since. The process also needs the right to follow events.
+  # - {NotMptcpError} for plain TCP and after fallback.
+  #
+  # @param sock [IO, #to_io, Integer]
+  # @return [Array<PeerAddress>]
+  # @raise [InvalidStateError, NotMptcpError]
+  def self.peer_addresses(sock)
+    Native.peer_addresses(sock)
   end
 
   # Follows the events of one connection, from now on.

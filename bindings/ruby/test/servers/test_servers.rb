@@ -116,13 +116,16 @@ class ServersTest < SubflowsTest
 
   def play_all(make, first, &at_half)
     answered = Queue.new
+    begun = Queue.new
     threads = Array.new(CLIENTS) do |client|
       Thread.new do
         http = make.call
-        play(http, client, answered) { |number| first.call(http) if number.zero? }
+        play(http, client, answered) { |number| begun << first.call(http) if number.zero? }
       end.tap { |thread| thread.report_on_exception = false }
     end
-    Thread.pass until answered.size >= REQUESTS / 2 || threads.none?(&:alive?)
+    # Each has its second path by then.
+    is_half = -> { begun.size == CLIENTS && answered.size >= REQUESTS / 2 }
+    Thread.pass until is_half.call || threads.none?(&:alive?)
     at_half&.call
     threads.each(&:join)
     assert_equal REQUESTS, answered.size

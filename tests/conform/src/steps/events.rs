@@ -29,6 +29,7 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("{count} unrelated client(s) connect(s) to {handle}", unrelated_connect),
     ("no socket listens at {handle}", no_socket_listens),
     ("{actor} lists {count} address(es) of {sock}", lists_addresses),
+    ("{actor} knows that the peer of {sock} announced its address on path {number}", knows_address),
 ];
 
 fn follows(world: &mut World, arguments: &Arguments) -> Result {
@@ -214,4 +215,23 @@ fn lists_addresses(world: &mut World, arguments: &Arguments) -> Result {
     let request = Request::new("addresses").with("sock", arguments.get("sock"));
     let known = world.done(arguments.get("actor"), request)?.list()?;
     ensure(known.len() == arguments.value::<usize>("count")?, || format!("it lists {known:?}"))
+}
+
+/// The peer announces its addresses one after the other.
+fn knows_address(world: &mut World, arguments: &Arguments) -> Result {
+    let family = world.names.family(arguments.get("sock"));
+    let [v4, v6] = world.path(arguments.value("number")?)?.server_ips();
+    let expected = if family.adds_v4() { v4 } else { v6 };
+    let request = || Request::new("peer_addresses").with("sock", arguments.get("sock"));
+    let mut found = None;
+    soon(|| {
+        let known = world.done(arguments.get("actor"), request())?.list()?;
+        let is_it = |address: &&Fields| {
+            address.value("remote").is_ok_and(|remote: SocketAddr| remote.ip() == expected)
+        };
+        found = known.iter().find(is_it).cloned();
+        Ok(found.is_none().then(|| format!("it knows {known:?}")))
+    })?;
+    world.names.answers.extend(Some(arguments.new_name()?.to_owned()).zip(found));
+    Ok(())
 }

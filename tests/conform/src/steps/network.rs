@@ -16,6 +16,7 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("{actor} accepts at most {count} additional subflow(s)", limits_subflows),
     ("{actor} sets {setting} to {value...}", sets),
     ("the kernel's path manager opens a subflow on every path", kernel_opens),
+    ("the kernel announces the server's address on path {number}", kernel_announces),
     ("every path carries at most {rate} Mbit/s", limits_rate),
     ("path {number} is cut", cut),
     ("path {number} is repaired", repaired),
@@ -73,6 +74,16 @@ fn sets(world: &mut World, arguments: &Arguments) -> Result {
 
 fn kernel_opens(world: &mut World, _: &Arguments) -> Result {
     Ok(world.net()?.join_by_kernel()?)
+}
+
+/// To every client, as soon as a connection is established.
+fn kernel_announces(world: &mut World, arguments: &Arguments) -> Result {
+    let addresses = world.path(arguments.value("number")?)?.server_ips();
+    for address in addresses {
+        let words = ["mptcp", "endpoint", "add", &address.to_string(), "signal"];
+        world.namespace("server")?.ip(&words)?;
+    }
+    Ok(())
 }
 
 /// Limits the rate by the wire, or by a token bucket (tbf) on paths without one.

@@ -40,6 +40,7 @@ const VERBS: &[(&str, Perform)] = &[
     ("announced.turn_away", turn_away),
     ("announced.withdraw", withdraw),
     ("addresses", |call| list(&subflows::addresses(call.sock()?)?)),
+    ("peer_addresses", |call| list(&subflows::peer_addresses(call.sock()?)?)),
     ("events", events),
     ("events.next", next),
     ("events.close", close_events),

@@ -29,6 +29,8 @@ class NativeVerbs extends NativeLibrary {
 
     static native long[] addresses(Object sock, int fd) throws SubflowsException;
 
+    static native long[] peerAddresses(Object sock, int fd) throws SubflowsException;
+
     static native long[] connections(long[] options) throws SubflowsException;
 
     static native long[] connection(long token) throws SubflowsException;

@@ -1515,7 +1515,7 @@ public abstract class Verbs {
      *
      * <p>The list has the addresses that live subflows use, and those that were announced or used
      * before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
-     * controlled connections. Addresses that the peer announced are reported by events only.
+     * controlled connections. For those of the peer, see {@code peerAddresses}.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -1530,7 +1530,7 @@ public abstract class Verbs {
      *
      * <p>The list has the addresses that live subflows use, and those that were announced or used
      * before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
-     * controlled connections. Addresses that the peer announced are reported by events only.
+     * controlled connections. For those of the peer, see {@code peerAddresses}.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -1545,7 +1545,7 @@ public abstract class Verbs {
      *
      * <p>The list has the addresses that live subflows use, and those that were announced or used
      * before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
-     * controlled connections. Addresses that the peer announced are reported by events only.
+     * controlled connections. For those of the peer, see {@code peerAddresses}.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -1560,7 +1560,7 @@ public abstract class Verbs {
      *
      * <p>The list has the addresses that live subflows use, and those that were announced or used
      * before. Announced addresses that no subflow uses are listed on Linux 6.10 and newer, for
-     * controlled connections. Addresses that the peer announced are reported by events only.
+     * controlled connections. For those of the peer, see {@code peerAddresses}.
      *
      * <p>Requires no privilege; Linux 5.16 or newer, with the module {@code tcp_diag}.
      *
@@ -1568,6 +1568,70 @@ public abstract class Verbs {
      */
     public static List<Address> addresses(int sock) throws SubflowsException {
         return Address.all(Native.addresses(null, sock), 0);
+    }
+
+    /**
+     * Lists the addresses that the peer has announced and not withdrawn, in the order of their
+     * ids.
+     *
+     * <p>The kernel reports them by events and forgets them. The library remembers them from the
+     * process's first {@code connect} with control on: for that connection, and for those of the
+     * same network namespace that begin later. For other connections, follow {@code events}.
+     *
+     * <p>Requires no privilege; Linux 5.19 or newer.
+     *
+     * @throws SubflowsException INVALID_STATE, NOT_MPTCP
+     */
+    public static List<PeerAddress> peerAddresses(Socket sock) throws SubflowsException {
+        return PeerAddress.all(Native.peerAddresses(Objects.requireNonNull(sock, "sock"), -1), 0);
+    }
+
+    /**
+     * Lists the addresses that the peer has announced and not withdrawn, in the order of their
+     * ids.
+     *
+     * <p>The kernel reports them by events and forgets them. The library remembers them from the
+     * process's first {@code connect} with control on: for that connection, and for those of the
+     * same network namespace that begin later. For other connections, follow {@code events}.
+     *
+     * <p>Requires no privilege; Linux 5.19 or newer.
+     *
+     * @throws SubflowsException INVALID_STATE, NOT_MPTCP
+     */
+    public static List<PeerAddress> peerAddresses(ServerSocket sock) throws SubflowsException {
+        return PeerAddress.all(Native.peerAddresses(Objects.requireNonNull(sock, "sock"), -1), 0);
+    }
+
+    /**
+     * Lists the addresses that the peer has announced and not withdrawn, in the order of their
+     * ids.
+     *
+     * <p>The kernel reports them by events and forgets them. The library remembers them from the
+     * process's first {@code connect} with control on: for that connection, and for those of the
+     * same network namespace that begin later. For other connections, follow {@code events}.
+     *
+     * <p>Requires no privilege; Linux 5.19 or newer.
+     *
+     * @throws SubflowsException INVALID_STATE, NOT_MPTCP
+     */
+    public static List<PeerAddress> peerAddresses(NetworkChannel sock) throws SubflowsException {
+        return PeerAddress.all(Native.peerAddresses(Objects.requireNonNull(sock, "sock"), -1), 0);
+    }
+
+    /**
+     * Lists the addresses that the peer has announced and not withdrawn, in the order of their
+     * ids.
+     *
+     * <p>The kernel reports them by events and forgets them. The library remembers them from the
+     * process's first {@code connect} with control on: for that connection, and for those of the
+     * same network namespace that begin later. For other connections, follow {@code events}.
+     *
+     * <p>Requires no privilege; Linux 5.19 or newer.
+     *
+     * @throws SubflowsException INVALID_STATE, NOT_MPTCP
+     */
+    public static List<PeerAddress> peerAddresses(int sock) throws SubflowsException {
+        return PeerAddress.all(Native.peerAddresses(null, sock), 0);
     }
 
     /**

@@ -236,4 +236,21 @@ class ArgumentTest {
                 UnsupportedOperationException.class,
                 () -> Subflows.socketChannel(StandardProtocolFamily.UNIX));
     }
+
+    /** Refused before the kernel is asked, so that it needs no right. */
+    @Test
+    void anOptionThatGetsAWrongValueSaysWhichItAccepts() throws IOException {
+        try (Pair pair = Pair.controlled()) {
+            long id = Subflows.list(pair.client).get(0).id();
+            OptionValue[] values = {
+                OptionValue.of("many"), OptionValue.of(-1), OptionValue.of(true), OptionValue.of(1L << 32)
+            };
+            for (OptionValue value : values) {
+                Executable verb = () -> Subflows.setOption(pair.client, id, SubflowOption.MARK, value);
+                SubflowsException error = thrown(ErrorKind.INVALID_ARGUMENT, verb);
+                assertTrue(error.remedy().contains("a number from 0 to 4294967295"), error.remedy());
+            }
+            pair.movesData();
+        }
+    }
 }

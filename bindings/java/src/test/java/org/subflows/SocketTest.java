@@ -1,5 +1,6 @@
 package org.subflows;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -13,6 +14,8 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.AsynchronousSocketChannel;
 import java.nio.channels.NetworkChannel;
 import java.nio.channels.ServerSocketChannel;
@@ -44,6 +47,16 @@ class SocketTest {
 
         void setBackup(long id, boolean backup) throws IOException;
 
+        void setOption(long id, SubflowOption option, OptionValue value) throws IOException;
+
+        OptionValue getOption(long id, SubflowOption option) throws IOException;
+
+        void setRawOption(long id, long level, long number, OptionValue value) throws IOException;
+
+        OptionValue getRawOption(long id, long level, long number, long length) throws IOException;
+
+        OptionValues options(long id) throws IOException;
+
         List<Address> addresses() throws IOException;
 
         Announced announce(InetAddress address, AnnounceOptions options) throws IOException;
@@ -68,6 +81,7 @@ class SocketTest {
             assertTrue(verbs.details(extra.id()).isBackup());
             verbs.setBackup(extra.id(), false);
             assertFalse(verbs.details(extra.id()).isBackup());
+            playOptions(verbs, extra.id());
             assertTrue(verbs.addresses().stream().anyMatch(known -> known.ip().equals(second)));
             verbs.close(extra.id());
             assertEquals(1, verbs.list().size());
@@ -83,6 +97,28 @@ class SocketTest {
             assertNotEquals(0, announced.id());
             assertEquals(0, announced.turnAway());
         }
+    }
+
+    private static void playOptions(Verbs verbs, long id) throws IOException {
+        assertTrue(verbs.options(id).congestionControl().isPresent());
+        OptionValue congestionControl = verbs.getOption(id, SubflowOption.CONGESTION_CONTROL);
+        assertEquals(congestionControl.toString(), verbs.options(id).congestionControl().get());
+        boolean isAvailable =
+                Subflows.capabilities().stream()
+                        .anyMatch(row -> row.name().equals("options") && row.isAvailable());
+        if (!isAvailable) {
+            return;
+        }
+        verbs.setOption(id, SubflowOption.CONGESTION_CONTROL, congestionControl);
+        verbs.setOption(id, SubflowOption.MARK, OptionValue.of(42));
+        assertEquals(42, verbs.getOption(id, SubflowOption.MARK).number());
+        assertEquals(42, verbs.options(id).mark().getAsLong());
+        verbs.setOption(id, SubflowOption.KEEPALIVE, OptionValue.of(true));
+        assertTrue(verbs.getOption(id, SubflowOption.KEEPALIVE).isOn());
+        // SO_PRIORITY at SOL_SOCKET.
+        byte[] three = ByteBuffer.allocate(4).order(ByteOrder.nativeOrder()).putInt(3).array();
+        verbs.setRawOption(id, 1, 12, OptionValue.of(three));
+        assertArrayEquals(three, verbs.getRawOption(id, 1, 12, 4).bytes());
     }
 
     /** The overloads of {@link Subflows} for sockets of that type, called by their names. */

@@ -41,6 +41,7 @@ const PROCESS: &[libc::c_long] = &[
     libc::SYS_sched_setscheduler,
     libc::SYS_sched_yield,
     libc::SYS_set_robust_list,
+    libc::SYS_setpriority,
     libc::SYS_sigaltstack,
 ];
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
+use rustix::process::setpriority_process;
 use subflows::broker::{
     Act, Answer, Connection, Done, Malformed, Peer, Performer, Received, Request, ServerSession,
     SocketFamily, StreamNumber, connection_of, is_harmless, refusal, reply,
@@ -29,6 +30,8 @@ pub(crate) struct Worker<'a> {
     counts: &'a Counts,
     taker: Taker,
     performer: Performer,
+    /// Whether this thread has a low priority.
+    is_last: bool,
 }
 
 impl Worker<'_> {
@@ -41,8 +44,8 @@ impl Worker<'_> {
         counts: &'a Counts,
         taker: Taker,
     ) -> Worker<'a> {
-        let performer = Performer::default();
-        Worker { session, peer, client, policy, counted, counts, taker, performer }
+        let (performer, is_last) = (Performer::default(), false);
+        Worker { session, peer, client, policy, counted, counts, taker, performer, is_last }
     }
 
     /// Serves until the client ends the session, or does not read its answers.
@@ -59,11 +62,17 @@ impl Worker<'_> {
 
     /// Counts a request of the user. It waits if the user has made too many, and is refused if it would wait
     /// for too long: not at once, so that the user cannot make the broker refuse without end.
-    fn wait(&self) -> bool {
+    fn wait(&mut self) -> bool {
         const PAUSE: Duration = Duration::from_millis(10);
+        /// The workers of one user would take the processors from those of others.
+        const LAST: i32 = 10;
         let wait = self.counted.user().wait_of(1.0, self.policy.limits.requests);
         if wait != Some(Duration::ZERO) {
             self.counts.throttled.fetch_add(1, Ordering::Relaxed);
+            // This is for the thread, and for as long as the session lasts.
+            if !self.is_last {
+                self.is_last = setpriority_process(None, LAST).is_ok();
+            }
             thread::sleep(wait.unwrap_or(PAUSE));
         }
         wait.is_some()

@@ -92,12 +92,10 @@ fn a_broker_that_is_killed_with_its_group_leaves_nothing_behind() {
     let mut interrupted = 0;
     for round in 0..rounds() * 8 {
         group.add(served.process.id());
-        let sessions: Vec<_> = (0..4).map(|_| served.session()).collect();
+        let sessions: Vec<_> = (0..16).map(|_| served.session()).collect();
         let request = Request { number: 1, act: Act::TakeControl }.encode();
         for session in &sessions {
-            for _ in 0..4 {
-                session.send(&request, &[sock.as_fd()]).unwrap();
-            }
+            session.send(&request, &[sock.as_fd()]).unwrap();
         }
         for _ in 0..round % 16 {
             thread::yield_now();

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,10 +27,19 @@ pub(crate) const AT_ONCE: Duration = Duration::from_millis(100);
 pub(crate) const IDLE: usize = 3;
 pub(crate) const CHECK: Act = Act::Check { right: 2 };
 
+/// A flood takes the processors from other tests, so it runs alone.
+static ALONE: RwLock<()> = RwLock::new(());
+
+/// Waits until no other broker of these tests runs, and lets none run until the result is dropped.
+pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
+    ALONE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A broker that runs.
 pub(crate) struct Served {
     pub(crate) process: Child,
     folder: TempDir,
+    _shared: Option<RwLockReadGuard<'static, ()>>,
 }
 
 impl Served {
@@ -37,13 +47,32 @@ impl Served {
         Served::start_with(namespace, policy, false)
     }
 
+    /// In a test that runs [`alone`].
+    pub(crate) fn start_alone(
+        namespace: &Namespace,
+        policy: &str,
+        _alone: &RwLockWriteGuard<'static, ()>,
+    ) -> Served {
+        Served::begin(namespace, policy, false, None)
+    }
+
     /// With `--metrics`, at the path that [`metrics`](Self::metrics) returns.
     pub(crate) fn start_with(namespace: &Namespace, policy: &str, has_metrics: bool) -> Served {
+        let shared = ALONE.read().unwrap_or_else(PoisonError::into_inner);
+        Served::begin(namespace, policy, has_metrics, Some(shared))
+    }
+
+    fn begin(
+        namespace: &Namespace,
+        policy: &str,
+        has_metrics: bool,
+        _shared: Option<RwLockReadGuard<'static, ()>>,
+    ) -> Served {
         let folder = TempDir::new().unwrap();
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.path().join("policy.toml"), policy).unwrap();
         let process = Served::spawn(namespace, folder.path(), has_metrics);
-        let mut served = Served { process, folder };
+        let mut served = Served { process, folder, _shared };
         served.wait();
         served
     }
@@ -112,7 +141,14 @@ impl Served {
 
     /// Checks that root, who is another user than the hostile one, is served at once.
     #[track_caller]
-    pub(crate) fn serves_at_once(&self, net: &Net) -> Duration {
+    pub(crate) fn serves_at_once(&self, net: &Net) {
+        let elapsed = self.serve(net);
+        assert!(elapsed < AT_ONCE * slowness(), "{elapsed:?}");
+    }
+
+    /// Lets root begin a session and ask for two acts. Returns how long that took.
+    #[track_caller]
+    pub(crate) fn serve(&self, net: &Net) -> Duration {
         let start = Instant::now();
         let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
         let session = self.session();
@@ -120,9 +156,7 @@ impl Served {
         assert_eq!(answer.result, Ok(0), "{}", self.log());
         let answer = session.ask(Act::TakeControl, &[sock.as_fd()]).unwrap();
         assert_eq!(answer.result, Ok(0), "{}", self.log());
-        let elapsed = start.elapsed();
-        assert!(elapsed < AT_ONCE * slowness(), "{elapsed:?}");
-        elapsed
+        start.elapsed()
     }
 
     /// The memory of the broker, in KiB.

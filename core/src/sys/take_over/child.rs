@@ -253,8 +253,9 @@ extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
         unsafe { libc::sched_yield() };
     }
     task.run_locked();
-    // The end of a real-time process takes the kernel several times as long. The broker's is one from its start.
-    if task.is_realtime.get() || files::kept().is_some() {
+    // The end of a real-time process takes the kernel several times as long. The broker's is one from its start, and
+    // stays one: a flood would otherwise keep it from ending, and the next client waits for that.
+    if task.is_realtime.get() {
         set_scheduling(libc::SCHED_OTHER, 0);
     }
     0

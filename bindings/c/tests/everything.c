@@ -84,6 +84,10 @@ static void reads(int fd, uint32_t id) {
     struct subflows_address addresses[8];
     count = subflows_addresses(fd, addresses, 8, sizeof addresses[0]);
     CHECK(count >= 1 && addresses[0].ip.ss_family == remote.ss_family);
+    /* The peer announces none. Without control, nothing follows the connection. */
+    struct subflows_peer_address announced;
+    count = subflows_peer_addresses(fd, &announced, 1, sizeof announced);
+    CHECK(count == 0 || count == -SUBFLOWS_E_INVALID_STATE);
 
     struct subflows_connection connection;
     CHECK(subflows_connection(status.token, &connection, sizeof connection) == 0);

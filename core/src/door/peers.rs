@@ -7,7 +7,7 @@
 //! A netlink socket keeps its network namespace alive. So only one of the process's own namespace, which is
 //! that of its main thread, is kept. A connection from another one is followed until it is established.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -34,46 +34,45 @@ const MOST: usize = 4096;
 pub(crate) struct Peer {
     /// Whether it accepts no further subflow to its initial address (the C flag of RFC 8684, section 3.1).
     pub(crate) denies_initial_address: bool,
-    /// The addresses that it has announced and not withdrawn, by their ids.
-    pub(crate) addresses: BTreeMap<u8, SocketAddr>,
+    /// The addresses that it has announced and not withdrawn, in the order of their ids.
+    pub(crate) addresses: Vec<(u8, SocketAddr)>,
 }
 
 /// What is known, by the tokens of the connections.
 #[derive(Debug, Default)]
 struct Known {
-    /// With the number of the connection.
+    /// With the number of the connection: the oldest has the lowest.
     peers: HashMap<u32, (u64, Peer)>,
-    /// The tokens by these numbers: the oldest first.
-    tokens: BTreeMap<u64, u32>,
     connections: u64,
 }
 
 impl Known {
     fn record(&mut self, event: &KernelEvent) {
         let Some(token) = event.token else { return };
-        if let pm::EVENT_CREATED | pm::EVENT_CLOSED = event.kind {
-            // The token of a connection whose end the kernel did not report may be given away again.
-            if let Some((number, _)) = self.peers.remove(&token) {
-                self.tokens.remove(&number);
+        match event.kind {
+            pm::EVENT_CREATED => {
+                self.connections += 1;
+                // The token of a connection whose end the kernel did not report may be given away again.
+                self.peers.insert(token, (self.connections, Peer::default()));
+                if self.peers.len() > MOST {
+                    let age = |(token, (number, _)): (&u32, &(u64, Peer))| (*number, *token);
+                    let oldest = self.peers.iter().map(age).min();
+                    oldest.map(|(_, oldest)| self.peers.remove(&oldest));
+                }
             }
-        }
-        if event.kind == pm::EVENT_CREATED {
-            self.connections += 1;
-            self.peers.insert(token, (self.connections, Peer::default()));
-            self.tokens.insert(self.connections, token);
-            if self.tokens.len() > MOST {
-                self.tokens.pop_first().map(|(_, oldest)| self.peers.remove(&oldest));
-            }
+            pm::EVENT_CLOSED => drop(self.peers.remove(&token)),
+            _ => {}
         }
         let Some((_, peer)) = self.peers.get_mut(&token) else { return };
         peer.denies_initial_address |= event.denies_initial_address;
-        match (event.kind, event.remote_address_id, event.remote) {
-            (pm::EVENT_ANNOUNCED, Some(id), Some(address)) => {
-                peer.addresses.insert(id, address);
+        let Some(id) = event.remote_address_id else { return };
+        let place = peer.addresses.binary_search_by_key(&id, |(id, _)| *id);
+        match (event.kind, event.remote, place) {
+            (pm::EVENT_ANNOUNCED, Some(address), Ok(place)) => peer.addresses[place].1 = address,
+            (pm::EVENT_ANNOUNCED, Some(address), Err(place)) => {
+                peer.addresses.insert(place, (id, address));
             }
-            (pm::EVENT_REMOVED, Some(id), _) => {
-                peer.addresses.remove(&id);
-            }
+            (pm::EVENT_REMOVED, _, Ok(place)) => drop(peer.addresses.remove(place)),
             _ => {}
         }
     }
@@ -263,7 +262,9 @@ mod tests {
         ] {
             known.record(&event);
         }
-        let ids = |known: &Known| known.peers[&7].1.addresses.keys().copied().collect::<Vec<_>>();
+        let ids = |known: &Known| -> Vec<u8> {
+            known.peers[&7].1.addresses.iter().map(|(id, _)| *id).collect()
+        };
         assert_eq!(ids(&known), [1, 2]);
         assert!(known.peers[&7].1.denies_initial_address);
         known.record(&removed);
@@ -272,7 +273,7 @@ mod tests {
         known.record(&event(pm::EVENT_CREATED, 7));
         assert!(ids(&known).is_empty() && !known.peers[&7].1.denies_initial_address);
         known.record(&event(pm::EVENT_CLOSED, 7));
-        assert!(known.peers.is_empty() && known.tokens.is_empty());
+        assert!(known.peers.is_empty());
     }
 
     #[test]
@@ -287,7 +288,7 @@ mod tests {
         for token in 0..most + 10 {
             known.record(&event(pm::EVENT_CREATED, token));
         }
-        assert_eq!((known.peers.len(), known.tokens.len()), (MOST, MOST));
+        assert_eq!(known.peers.len(), MOST);
         assert!(!known.peers.contains_key(&9) && known.peers.contains_key(&10));
     }
 }

@@ -169,9 +169,7 @@ fn the_reverse_path_filter_of_this_host_is_named_with_the_command_that_helps() {
     }
     let mut net = open_handed(Net::two_subnets().unwrap());
     let name = "lte.7";
-    let before = std::mem::replace(&mut net.paths[1].client_interface, name.to_owned());
-    net.client.ip(&["link", "set", &before, "down"]).unwrap();
-    net.client.ip(&["link", "set", &before, "name", name, "up"]).unwrap();
+    net.paths[1].rename_client_interface(name).unwrap();
     let via = net.paths[1].server_v4.to_string();
     net.client
         .ip(&["route", "add", "default", "via", &via, "dev", name, "metric", "1000"])

@@ -40,6 +40,11 @@ pub fn has_one_processor() -> bool {
     std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1)
 }
 
+/// Whether qemu emulates the processors, which then run one at a time.
+pub fn is_emulated() -> bool {
+    std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("QEMU TCG"))
+}
+
 /// Raises the limits of both ends to the maximum number of subflows.
 pub fn open_handed(net: Net) -> Net {
     net.raise_limits().unwrap();

@@ -88,6 +88,20 @@ impl Path {
         Ok(SocketAddrV6::new(v6, port, 0, self.client_index()?).into())
     }
 
+    /// Gives the client's interface another name. Its routes vanish.
+    pub fn rename_client_interface(&mut self, name: &str) -> io::Result<()> {
+        let client = &self.parts.client;
+        client.ip(&["link", "set", &self.client_interface, "down"])?;
+        client.ip(&["link", "set", &self.client_interface, "name", name, "up"])?;
+        for sink in &mut self.parts.sinks {
+            if sink.name == self.client_interface {
+                name.clone_into(&mut sink.name);
+            }
+        }
+        name.clone_into(&mut self.client_interface);
+        Ok(())
+    }
+
     /// The index of the client's interface.
     pub fn client_index(&self) -> io::Result<u32> {
         let _entered = self.parts.client.enter()?;

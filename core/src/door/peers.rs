@@ -148,12 +148,16 @@ impl Kept {
         }
     }
 
-    /// Whether these are this process's own events, of the namespace of the socket.
-    fn is_about(&self, sock: BorrowedFd<'_>) -> bool {
+    /// Whether these are still the events of this process and of its own namespace.
+    fn is_current(&self) -> bool {
         self.generation == fork::generation()
             && self.is_still_open()
-            && self.namespace == namespace::cookie(sock)
             && namespace::inode_of_main_thread() == Some(self.home)
+    }
+
+    /// Whether the socket is in their namespace.
+    fn is_about(&self, sock: BorrowedFd<'_>) -> bool {
+        self.namespace == namespace::cookie(sock)
     }
 
     /// Whether the descriptor still is the socket that was opened: programs close what they do not know.
@@ -198,7 +202,8 @@ impl Follower {
         operation: &'static str,
     ) -> Option<Follower> {
         if let Some(mut kept) = Kept::lock() {
-            if !kept.as_ref().is_some_and(|kept| kept.is_about(sock)) {
+            // A socket of another namespace takes nothing away from those of the process's own.
+            if !kept.as_ref().is_some_and(Kept::is_current) {
                 if let Some(former) = kept.take() {
                     former.discard();
                 }
@@ -224,7 +229,8 @@ impl Follower {
 /// packet on.
 pub(crate) fn peer(sock: BorrowedFd<'_>, token: u32) -> Option<Peer> {
     let mut kept = Kept::lock()?;
-    kept.as_mut().filter(|kept| kept.is_about(sock))?.peers.peer(token)
+    let current = kept.as_mut().filter(|kept| kept.is_current() && kept.is_about(sock))?;
+    current.peers.peer(token)
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::os::fd::AsRawFd;
 
-use subflows::{Connect, ConnectionsOptions, ErrorKind, Open, Opening};
+use subflows::{Connect, ConnectionsOptions, ErrorKind, Listen, Open, Opening};
 use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 
+use super::common::child::{helper, only_as_child, plays};
 use super::common::{self, Pair, SOON, judge};
 use super::{controlled, open};
 
@@ -164,4 +165,30 @@ fn a_deleted_namespace_stayed() {
     wait_until(SOON, "the namespace to go", || !has_wire(&stays));
     end.send(()).unwrap();
     thread.join().unwrap();
+}
+
+/// A child, because only the events of a process's own namespace are kept.
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_with_peers() {
+    only_as_child!();
+    let connected = || {
+        let listener = subflows::listen("127.0.0.1:0", &Listen::new()).unwrap();
+        let address = listener.local_addr().unwrap();
+        (subflows::connect(address, &Connect::new().control(true)).unwrap(), listener)
+    };
+    let (own, _listener) = connected();
+    assert_eq!(subflows::peer_addresses(&own).unwrap(), []);
+    let elsewhere = Namespace::new().unwrap();
+    let (foreign, _listener) = elsewhere.run(connected);
+    let unknown = elsewhere.run(|| subflows::peer_addresses(&foreign)).unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::InvalidState);
+    assert_eq!(subflows::peer_addresses(&own).unwrap(), []);
+}
+
+#[test]
+fn a_connection_elsewhere_made_the_process_forget_its_peers() {
+    skip_unless_ready!();
+    let namespace = Namespace::new().unwrap();
+    namespace.run(|| plays(&mut helper("namespaces::helper_with_peers")));
 }

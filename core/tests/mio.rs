@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::judge;
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{SOON, networks, open_handed};
+use common::{SOON, networks, open_handed, without_listener};
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -158,7 +158,7 @@ fn a_refused_connect_wakes_its_loop() {
     let net = open_handed(Net::far().unwrap());
     let _entered = net.client.enter().unwrap();
     for (ip, to) in ways::ways(&net) {
-        let port = listen(&net, ip).local_addr().unwrap().port();
+        let port = without_listener(&net.server, ip).port();
         let mut edges = Loop::new();
         let address = SocketAddr::new(to, port);
         let mut connecting = Connecting::begin(&[address], &Connect::new().timeout(SOON)).unwrap();
@@ -188,7 +188,7 @@ fn an_opening_ends_by_edges_alone() {
             assert!(steps < 60, "{steps} steps");
             subflows::close(&sock, subflow.id).unwrap();
 
-            let closed = listen(&net, peer(&pair).ip()).local_addr().unwrap();
+            let closed = without_listener(&net.server, peer(&pair).ip());
             let refused = second(&net, &pair).remote(closed);
             let (refused, steps) = edges.open(Opening::begin(&sock, &refused).unwrap());
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::Refused);

@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use common::ways::{self, fails, peer, second};
-use common::{Pair, close_listener, expect_error, networks, open_handed, raw};
+use common::{Pair, close_listener, expect_error, networks, open_handed, raw, without_listener};
 use nix::sys::socket::{SockaddrStorage, connect};
 use subflows::{Connect, Connecting, ErrorKind, Listen, Open};
 use subflows_lab::{Net, skip_unless_ready};
@@ -168,9 +168,7 @@ fn more_subflows_are_refused_than_there_are_address_ids() {
     skip_unless_ready!();
     let net = two_subnets();
     for pair in ways::controlled(&net) {
-        let closed = net.server.run(|| TcpListener::bind((peer(&pair).ip(), 0))).unwrap();
-        // Nothing listens there any more.
-        let closed = closed.local_addr().unwrap();
+        let closed = without_listener(&net.server, peer(&pair).ip());
         let _entered = net.client.enter().unwrap();
         for _ in 0..300 {
             let error = subflows::open(&pair.client, &second(&net, &pair).remote(closed));

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use common::judge::{self, agree};
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{Pair, SOON, close_listener, expect_error, networks, open_handed, raw};
+use common::{
+    Pair, SOON, close_listener, expect_error, networks, open_handed, raw, without_listener,
+};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::{Connect, Connecting, Error, ErrorKind, Listen, Open, Opening, Result, Subflow};
 use subflows_lab::{Net, skip_unless_ready, wait_until};
@@ -307,9 +309,7 @@ fn an_event_loop_sees_it_end_without_spinning() {
     for pair in ways::controlled(&net) {
         let _entered = net.client.enter().unwrap();
         let sock = client_of(&pair);
-        let closed = net.server.run(|| TcpListener::bind((peer(&pair).ip(), 0)).unwrap());
-        let refusing = closed.local_addr().unwrap();
-        drop(closed);
+        let refusing = without_listener(&net.server, peer(&pair).ip());
         let refused = second(&net, &pair).remote(refusing);
         let mut opening = Opening::begin(&sock, &refused).unwrap();
         let (result, steps) = step(&mut opening);

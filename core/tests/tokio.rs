@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::judge;
 use common::ways::{self, AT_ONCE, initial, peer, second};
-use common::{Pair, SOON, child, expect_error, networks, open_handed, userspace};
+use common::{Pair, SOON, child, expect_error, networks, open_handed, userspace, without_listener};
 use subflows::tokio::{connect, listen, next_event, open};
 use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open};
 use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
@@ -147,7 +147,7 @@ fn failures_have_their_kind_and_their_time() {
         for runtime in runtimes(&net.client) {
             for pair in ways::controlled(&net) {
                 let address = peer(&pair);
-                let closed = serve(&net, &runtime, address.ip()).local_addr().unwrap();
+                let closed = without_listener(&net.server, address.ip());
                 let refused = runtime.block_on(connect(closed, &Connect::new())).unwrap_err();
                 assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
                 let refused = second(&net, &pair).remote(closed);

@@ -104,6 +104,15 @@ pub fn close_listener(namespace: &Namespace, listener: TcpListener) {
     wait_until(SOON, "the listener to be gone", || listening().is_empty());
 }
 
+/// An address with a port on which nothing listens. A dropped listener alone goes on for as long as
+/// another thread's child has a copy of its descriptor, between fork and exec.
+pub fn without_listener(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
+    let listener = namespace.run(|| TcpListener::bind((ip, 0)).unwrap());
+    let address = listener.local_addr().unwrap();
+    close_listener(namespace, listener);
+    address
+}
+
 pub fn connect_between(
     client: &Namespace,
     server: &Namespace,

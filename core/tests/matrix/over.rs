@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use subflows::{Connect, Family, Listen, Open, PathManager, State};
 use subflows_lab::{Namespace, Net, has_sysctl, skip, skip_unless_ready, wait_until};
 
-use crate::common::{self, Pair, SOON, close_listener, judge, open_handed, raw, userspace};
+use crate::common::{self, Pair, SOON, judge, open_handed, raw, userspace, without_listener};
 use crate::{Cell, Column, LOOPBACK};
 
 /// How a connection ends.
@@ -140,14 +140,6 @@ fn reuse(net: &Net, sock: OwnedFd, to: IpAddr, what: &str) {
     assert_eq!(shown.len(), 2, "{what}: {shown:?}");
 }
 
-/// A port without a listener.
-fn nobody(namespace: &Namespace, ip: IpAddr) -> SocketAddr {
-    let listener = namespace.run(|| std::net::TcpListener::bind((ip, 0)).unwrap());
-    let address = listener.local_addr().unwrap();
-    close_listener(namespace, listener);
-    address
-}
-
 #[test]
 fn refused() {
     skip_unless_ready!();
@@ -159,7 +151,7 @@ fn refused() {
             if !is_blocking {
                 raw::set_nonblocking(&sock);
             }
-            let address = nobody(&net.server, to);
+            let address = without_listener(&net.server, to);
             let error = net.client.run(|| raw::connect(&sock, address)).unwrap_err();
             let what = format!("refused, {to}, blocking {is_blocking}");
             if is_blocking {

@@ -22,7 +22,7 @@ pub unsafe extern "C" fn subflows_announce(
         // SAFETY: `options` has `size` bytes.
         let options: Announce = unsafe { read(options, size) }?;
         let ip = convert::ip(address, length, "address")?;
-        let ip = convert::required(ip, "address")?;
+        let ip = convert::required(ip, "address", convert::AN_ADDRESS)?;
         hand_out(announced, || {
             Ok(subflows_announced(subflows::announce(&socket(fd)?, ip, &options)?))
         })
@@ -43,7 +43,10 @@ pub unsafe extern "C" fn subflows_announced_address(
 ) -> c_int {
     guard("announce", || {
         if address.is_null() {
-            return Err(Failure::argument("`address` is NULL"));
+            return Err(Failure::argument(
+                "`address` is NULL",
+                "Pass a pointer to a struct sockaddr_storage.",
+            ));
         }
         let announced = handle::open(announced)?.0.address();
         // SAFETY: `address` has room for a struct sockaddr_storage, perhaps not aligned.
@@ -62,7 +65,10 @@ pub unsafe extern "C" fn subflows_announced_address(
 pub extern "C" fn subflows_announced_fd(announced: Option<&mut subflows_announced>) -> c_int {
     guard("announce", || {
         let fd = handle::open(announced)?.0.fd();
-        fd.map(|fd| fd.as_raw_fd()).ok_or(Failure::State("this announcement has no listener"))
+        fd.map(|fd| fd.as_raw_fd()).ok_or(Failure::State(
+            "this announcement has no listener",
+            "Set `port` in the options of subflows_announce().",
+        ))
     })
 }
 

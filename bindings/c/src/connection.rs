@@ -63,7 +63,10 @@ pub unsafe extern "C" fn subflows_connections_subflows(
         // SAFETY: `details` has `room` elements of `size` bytes.
         let out = unsafe { Out::array(details, room, size) }?;
         let current = handle::open(connections)?.current.as_ref();
-        let current = current.ok_or(Failure::State("no connection has been taken yet"))?;
+        let current = current.ok_or(Failure::State(
+            "no connection has been taken yet",
+            "Call subflows_connections_next() first.",
+        ))?;
         Ok(out.fill_all(&current.subflows))
     })
 }

@@ -178,11 +178,13 @@ pub(crate) fn text(given: *const c_char, name: &str) -> Result<Option<String>, F
     let length = unsafe { libc::strnlen(given, LONGEST) };
     if length == LONGEST {
         let text = format!("`{name}` has {LONGEST} bytes or more");
-        return Err(Failure::argument(text));
+        return Err(Failure::argument(text, "Pass a text that ends with a zero byte."));
     }
     // SAFETY: the zero was found.
     let text = unsafe { CStr::from_ptr(given) };
-    let text = text.to_str().map_err(|_| Failure::argument(format!("`{name}` is not UTF-8")))?;
+    let text = text.to_str().map_err(|_| {
+        Failure::argument(format!("`{name}` is not UTF-8"), "Pass the text in UTF-8.")
+    })?;
     Ok(Some(text.to_owned()))
 }
 
@@ -208,7 +210,12 @@ pub(crate) fn address(
         }),
         _ => None,
     };
-    let wrong = || Failure::argument(format!("`{name}` is not an IPv4 or IPv6 address"));
+    let wrong = || {
+        Failure::argument(
+            format!("`{name}` is not an IPv4 or IPv6 address"),
+            format!("Pass {AN_ADDRESS}."),
+        )
+    };
     address.map(Some).ok_or_else(wrong)
 }
 
@@ -228,9 +235,14 @@ pub(crate) fn ip(
     Ok(address(given, length, name)?.map(|address| address.ip()))
 }
 
-/// A value, or the failure for NULL.
-pub(crate) fn required<T>(value: Option<T>, name: &str) -> Result<T, Failure> {
-    value.ok_or_else(|| Failure::argument(format!("`{name}` is NULL")))
+/// What a pointer to an address must point to.
+pub(crate) const AN_ADDRESS: &str =
+    "a struct sockaddr_in or sockaddr_in6 with its family, and its size";
+
+/// A value, or the failure for NULL. `wanted` is what the caller should pass.
+pub(crate) fn required<T>(value: Option<T>, name: &str, wanted: &str) -> Result<T, Failure> {
+    let missing = || Failure::argument(format!("`{name}` is NULL"), format!("Pass {wanted}."));
+    value.ok_or_else(missing)
 }
 
 /// A duration in milliseconds; 0 means that none was given.

@@ -1,5 +1,6 @@
 //! Why a call fails.
 
+use std::borrow::Cow;
 use std::io;
 
 use subflows::Error;
@@ -9,26 +10,22 @@ use subflows::Error;
 pub(crate) enum Failure {
     /// Core reported an error.
     Core(Error),
-    /// An argument is invalid; perhaps with a remedy of its own.
-    Argument(String, Option<&'static str>),
+    /// An argument is invalid: what is wrong with it, and the remedy.
+    Argument(String, Cow<'static, str>),
     /// The system reported an error to this library itself.
     System(io::Error),
-    /// The handle is in the wrong state for this call.
-    State(&'static str),
+    /// The handle is in the wrong state for this call: how, and the remedy.
+    State(&'static str, &'static str),
     /// A bug in this library.
     Panic,
 }
 
 impl Failure {
-    pub(crate) fn argument(detail: impl Into<String>) -> Failure {
-        Failure::Argument(detail.into(), None)
-    }
-
-    pub(crate) fn with_remedy(self, remedy: &'static str) -> Failure {
-        match self {
-            Failure::Argument(detail, _) => Failure::Argument(detail, Some(remedy)),
-            other => other,
-        }
+    pub(crate) fn argument(
+        detail: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Failure {
+        Failure::Argument(detail.into(), remedy.into())
     }
 
     /// Rejects a reserved member that is not zero.
@@ -36,8 +33,10 @@ impl Failure {
         if bytes.iter().all(|byte| *byte == 0) {
             return Ok(());
         }
-        Err(Failure::argument(format!("`{name}` is not zero"))
-            .with_remedy("Start every options struct from zero: struct … options = {0};"))
+        Err(Failure::argument(
+            format!("`{name}` is not zero"),
+            "Start every options struct from zero: struct … options = {0};",
+        ))
     }
 }
 

@@ -15,14 +15,19 @@ pub(crate) fn hand_out<T>(
     out: Option<&mut MaybeUninit<Box<T>>>,
     make: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<c_int, Failure> {
-    let out = out.ok_or_else(|| Failure::argument("the pointer to the handle is NULL"))?;
+    let out = out.ok_or_else(|| {
+        Failure::argument(
+            "the pointer to the handle is NULL",
+            "Pass the address of a pointer, which receives the handle.",
+        )
+    })?;
     out.write(Box::new(make()?));
     Ok(0)
 }
 
 /// The handle, or the failure for NULL.
 pub(crate) fn open<H>(handle: Option<H>) -> Result<H, Failure> {
-    handle.ok_or_else(|| Failure::argument("the handle is NULL"))
+    handle.ok_or_else(|| Failure::argument("the handle is NULL", "Check the result of the call that makes the handle: it failed, or the handle was closed."))
 }
 
 /// Closes a handle. Does nothing if it is NULL.

@@ -39,8 +39,7 @@ pub(crate) fn remember(operation: &'static str, failure: Failure) -> c_int {
         Failure::Argument(detail, remedy) => {
             let kind = ErrorKind::InvalidArgument;
             let message = format!("{operation}: {detail}");
-            let remedy = remedy.unwrap_or(kind.remedy());
-            plain(kind.code(), operation, &message, Some(detail), remedy)
+            plain(kind.code(), operation, &message, Some(detail), &remedy)
         }
         Failure::System(error) => {
             let kind = ErrorKind::Os;
@@ -49,10 +48,10 @@ pub(crate) fn remember(operation: &'static str, failure: Failure) -> c_int {
             let number = error.raw_os_error().unwrap_or(0);
             LastError { number, ..plain(kind.code(), operation, &message, None, remedy) }
         }
-        Failure::State(detail) => {
+        Failure::State(detail, remedy) => {
             let kind = ErrorKind::InvalidState;
             let message = format!("{operation}: {detail}");
-            plain(kind.code(), operation, &message, Some(detail.to_owned()), kind.remedy())
+            plain(kind.code(), operation, &message, Some(detail.to_owned()), remedy)
         }
         Failure::Panic => plain(
             subflows_error_kind::SUBFLOWS_E_PANIC as c_int,

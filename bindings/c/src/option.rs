@@ -83,8 +83,10 @@ pub unsafe extern "C" fn subflows_get_raw_option(
 
 fn chosen(option: c_int) -> Result<SubflowOption, Failure> {
     SubflowOption::from_number(option).ok_or_else(|| {
-        Failure::argument(format!("{option} is not an option"))
-            .with_remedy("Pass a constant of enum subflows_subflow_option.")
+        Failure::argument(
+            format!("{option} is not an option"),
+            "Pass a constant of enum subflows_subflow_option.",
+        )
     })
 }
 
@@ -95,7 +97,10 @@ const LONGEST: usize = 256;
 /// `value` is NULL or has `size` bytes, which do not change during the call.
 unsafe fn bytes<'a>(value: *const c_void, size: usize) -> Result<&'a [u8], Failure> {
     if value.is_null() {
-        return Err(Failure::argument("`value` is NULL"));
+        return Err(Failure::argument(
+            "`value` is NULL",
+            "Pass a pointer to the value, and its size.",
+        ));
     }
     // SAFETY: as the caller promised.
     Ok(unsafe { std::slice::from_raw_parts(value.cast(), size.min(LONGEST)) })
@@ -105,7 +110,10 @@ unsafe fn bytes<'a>(value: *const c_void, size: usize) -> Result<&'a [u8], Failu
 /// `value` is NULL or has `size` bytes, which nothing else uses during the call.
 unsafe fn room<'a>(value: *mut c_void, size: usize) -> Result<&'a mut [MaybeUninit<u8>], Failure> {
     if value.is_null() {
-        return Err(Failure::argument("`value` is NULL"));
+        return Err(Failure::argument(
+            "`value` is NULL",
+            "Pass a pointer to room for the value, and its size.",
+        ));
     }
     // SAFETY: as the caller promised.
     Ok(unsafe { std::slice::from_raw_parts_mut(value.cast(), size.min(LONGEST)) })
@@ -121,7 +129,8 @@ fn number_in(bytes: &[u8]) -> Result<u64, Failure> {
 }
 
 fn wrong_size(size: usize) -> Failure {
-    Failure::argument(format!("{size} bytes do not fit the value of this option")).with_remedy(
+    Failure::argument(
+        format!("{size} bytes do not fit the value of this option"),
         "Pass a uint64_t or uint32_t for a number, a bool for a switch, char[16] for a name.",
     )
 }

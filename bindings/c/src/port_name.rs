@@ -9,7 +9,7 @@ use crate::failure::Failure;
 pub(crate) fn port(service: &str) -> Result<u16, Failure> {
     let unknown = || {
         let text = format!("{service:?} is not the name or the number of a port");
-        Failure::argument(text).with_remedy("Pass a number, such as \"443\".")
+        Failure::argument(text, "Pass a number, such as \"443\".")
     };
     // getaddrinfo takes any number, and cuts it to 16 bits: 65616 would be 80.
     let digits = service.trim_start().trim_start_matches(['+', '-']);

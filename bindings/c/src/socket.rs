@@ -15,8 +15,8 @@ pub extern "C" fn subflows_socket(family: c_int) -> c_int {
             libc::AF_INET => Family::V4,
             libc::AF_INET6 => Family::V6,
             other => {
-                let text = format!("{other} is not an address family; pass AF_INET or AF_INET6");
-                return Err(Failure::argument(text));
+                let text = format!("{other} is not an address family");
+                return Err(Failure::argument(text, "Pass AF_INET or AF_INET6."));
             }
         };
         Ok(subflows::socket(family)?.into_raw_fd())
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn subflows_connecting_begin(
         // SAFETY: `options` has `size` bytes.
         let options: Connect = unsafe { read(options, size) }?;
         let remote = convert::address(remote, length, "remote")?;
-        let remote = convert::required(remote, "remote")?;
+        let remote = convert::required(remote, "remote", convert::AN_ADDRESS)?;
         hand_out(connecting, || Ok(subflows_connecting(Connecting::begin(&[remote], &options)?)))
     })
 }

@@ -52,13 +52,17 @@ impl<M> Out<'_, M> {
     /// dropped.
     pub(crate) unsafe fn array(first: *mut M, room: usize, size: usize) -> Result<Self, Failure> {
         if room > 0 && first.is_null() {
-            return Err(Failure::argument("the pointer to the result is NULL")
-                .with_remedy("Pass a pointer to the struct that receives the result."));
+            return Err(Failure::argument(
+                "the pointer to the result is NULL",
+                "Pass a pointer to the struct that receives the result.",
+            ));
         }
         // The smallest struct that reports anything is the presence word.
         if room > 0 && (size < size_of::<u64>() || !is_size_of_struct::<M>(size)) {
-            return Err(Failure::argument(format!("{size} is not a size of this struct"))
-                .with_remedy(PASS_SIZEOF));
+            return Err(Failure::argument(
+                format!("{size} is not a size of this struct"),
+                PASS_SIZEOF,
+            ));
         }
         Ok(Out { first, room, size, during: PhantomData })
     }
@@ -135,15 +139,19 @@ pub(crate) unsafe fn read<O: Default, C: FromC<O>>(
         return Ok(O::default());
     }
     if !is_size_of_struct::<C>(size) {
-        return Err(Failure::argument(format!("{size} is not a size of an options struct"))
-            .with_remedy(PASS_SIZEOF));
+        return Err(Failure::argument(
+            format!("{size} is not a size of an options struct"),
+            PASS_SIZEOF,
+        ));
     }
     // SAFETY: that many bytes may be read, as the caller promised.
     let bytes = unsafe { slice::from_raw_parts(options.cast::<u8>(), size) };
     let (known, unknown) = bytes.split_at(size.min(size_of::<C>()));
     if unknown.iter().any(|byte| *byte != 0) {
-        return Err(Failure::argument("an option is set that this version does not know")
-            .with_remedy("Leave it zero, or use the library that the program was built with."));
+        return Err(Failure::argument(
+            "an option is set that this version does not know",
+            "Leave it zero, or use the library that the program was built with.",
+        ));
     }
     let mut copy = MaybeUninit::<C>::zeroed();
     // SAFETY: `known` is at most as long as the copy, which this function owns.

@@ -174,11 +174,19 @@ static inline void filled(struct world *w, bool is_filled, size_t size) {
     is_marked(w, is_filled ? size : 0);
 }
 
-/* Checks that an error is one that the header names, and not a bug in the library. */
+/*
+ * Checks that an error is one that the header names, and not a bug in the library. The remedy for an argument
+ * names what to pass: it is not the one of the kind, which serves when nothing more is known.
+ */
 static inline int told(struct world *w, int result) {
     (void)w;
     CHECK(result != -SUBFLOWS_E_PANIC);
     CHECK(result >= 0 || strcmp(subflows_error_name(result), "Unknown") != 0);
+    if (result == -SUBFLOWS_E_INVALID_ARGUMENT) {
+        struct subflows_error error;
+        CHECK(subflows_last_error(&error, sizeof error) == 0);
+        CHECK(strncmp(error.remedy, "See the documentation", 21) != 0);
+    }
     return result;
 }
 

@@ -131,7 +131,9 @@ fn filled(record: &RecordTable) -> Result<(String, String)> {
 /// yet does not compile.
 fn value(scalar: Scalar, name: &str) -> (String, String) {
     let number = |ty: &str| (format!("{name}: {ty}"), name.to_owned());
-    let required = |converter: &str| format!("convert::required({converter}, \"{name}\")?");
+    let required = |converter: &str, wanted: &str| {
+        format!("convert::required({converter}, \"{name}\", {wanted})?")
+    };
     match scalar {
         Scalar::U8 => number("u8"),
         Scalar::U16 => number("u16"),
@@ -144,11 +146,17 @@ fn value(scalar: Scalar, name: &str) -> (String, String) {
         }
         Scalar::Text | Scalar::Name => (
             format!("{name}: *const c_char"),
-            format!("&{}", required(&format!("convert::text({name}, \"{name}\")?"))),
+            format!(
+                "&{}",
+                required(
+                    &format!("convert::text({name}, \"{name}\")?"),
+                    "\"a text that ends with a zero byte\""
+                )
+            ),
         ),
         Scalar::Ip => (
             format!("{name}: *const sockaddr, length: socklen_t"),
-            required(&format!("convert::ip({name}, length, \"{name}\")?")),
+            required(&format!("convert::ip({name}, length, \"{name}\")?"), "convert::AN_ADDRESS"),
         ),
         Scalar::Address => (
             "host: *const c_char, service: *const c_char".to_owned(),

@@ -19,9 +19,9 @@ pub(crate) enum Failure {
     Closed(&'static str),
     /// The descriptor of the object cannot be found.
     NoSocket(String),
-    /// A number that core's type cannot hold. The error is the one that core reports for a number
+    /// An argument that core's type cannot hold. The error is the one that core reports for a number
     /// that does not exist.
-    BadArgument(&'static str, ErrorKind, Option<Errno>, String),
+    BadArgument(BadArgument),
     /// The packed words from Java are inconsistent: a bug in this library.
     Corrupt,
     /// The handle is closed: a `ClosedChannelException`.
@@ -30,6 +30,22 @@ pub(crate) enum Failure {
     Os(&'static str, i32),
     /// An exception that Java threw, or a bug in this library.
     Java(jni::errors::Error),
+}
+
+/// What is wrong with an argument, and what to pass instead.
+#[derive(Debug)]
+pub(crate) struct BadArgument {
+    pub(crate) operation: &'static str,
+    pub(crate) kind: ErrorKind,
+    pub(crate) errno: Option<Errno>,
+    pub(crate) what: String,
+    pub(crate) remedy: String,
+}
+
+impl From<BadArgument> for Failure {
+    fn from(bad: BadArgument) -> Self {
+        Failure::BadArgument(bad)
+    }
 }
 
 impl From<Error> for Failure {
@@ -116,9 +132,9 @@ fn throw(env: &mut Env<'_>, failure: &Failure) -> jni::errors::Result<()> {
         Failure::NoSocket(_) => {
             raise(env, (ErrorKind::InvalidArgument, None, ""), (&text, PASS_UNDERLYING, None))
         }
-        Failure::BadArgument(operation, kind, errno, _) => {
+        Failure::BadArgument(BadArgument { operation, kind, errno, remedy, .. }) => {
             let errno = errno.map(|errno| errno as i32);
-            raise(env, (*kind, errno, operation), (&text, kind.remedy(), None))
+            raise(env, (*kind, errno, operation), (&text, remedy, None))
         }
         Failure::Os(operation, number) => {
             let kind = ErrorKind::Os;
@@ -141,12 +157,12 @@ impl fmt::Display for Failure {
                 write!(f, "{operation}: the socket is closed. {}", ErrorKind::Closed.remedy())
             }
             Failure::NoSocket(what) => write!(f, "{what}. {PASS_UNDERLYING}"),
-            Failure::BadArgument(operation, kind, errno, what) => {
+            Failure::BadArgument(BadArgument { operation, errno, what, remedy, .. }) => {
                 write!(f, "{operation}: {what}")?;
                 if let Some(errno) = errno {
                     write!(f, " ({})", errno.desc())?;
                 }
-                write!(f, ". {}", kind.remedy())
+                write!(f, ". {remedy}")
             }
             Failure::Corrupt => f.write_str("inconsistent words from Java"),
             Failure::HandleClosed => f.write_str("the handle is closed"),

@@ -18,7 +18,6 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.channels.NetworkChannel;
 import java.util.List;
-import java.util.Objects;
 
 /**
  * The verbs for every type of socket, to be called as methods of {@link Subflows}. A socket is
@@ -33,9 +32,9 @@ public abstract class Verbs {
 
 /// The types that are accepted as a socket: type, the object or null, the descriptor or -1.
 const SOCKETS: &[(&str, &str, &str)] = &[
-    ("Socket", "Objects.requireNonNull(sock, \"sock\")", "-1"),
-    ("ServerSocket", "Objects.requireNonNull(sock, \"sock\")", "-1"),
-    ("NetworkChannel", "Objects.requireNonNull(sock, \"sock\")", "-1"),
+    ("Socket", "Given.socket(sock)", "-1"),
+    ("ServerSocket", "Given.socket(sock)", "-1"),
+    ("NetworkChannel", "Given.socket(sock)", "-1"),
     ("int", "null", "sock"),
 ];
 
@@ -93,7 +92,10 @@ fn method(
                 let class = text::options(table.name);
                 let value = match is_left_out {
                     true => format!("{class}.defaults().words()"),
-                    false => format!("{name}.words()"),
+                    false => {
+                        let value = not_null(&name, &format!("{class}.defaults()"));
+                        format!("{value}.words()")
+                    }
                 };
                 (class, value)
             }
@@ -149,12 +151,23 @@ fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
         Scalar::U32 | Scalar::U64 => ("long", name.to_owned()),
         Scalar::Bool => ("boolean", name.to_owned()),
         Scalar::Text | Scalar::Name => ("String", name.to_owned()),
-        Scalar::Ip => ("InetAddress", format!("Words.ip({name})")),
+        Scalar::Ip => ("InetAddress", format!("Words.ip({})", not_null(name, "an InetAddress"))),
         Scalar::Address => ("InetSocketAddress", format!("Words.addresses(List.of({name}))")),
         Scalar::Duration => ("Duration", format!("{name}.toMillis()")),
-        Scalar::Enum(enumeration) => (enumeration, format!("{name}.number()")),
-        Scalar::OptionValue => ("OptionValue", format!("{name}.toString()")),
+        Scalar::Enum(enumeration) => {
+            let value = not_null(name, &format!("a constant of {enumeration}"));
+            (enumeration, format!("{value}.number()"))
+        }
+        Scalar::OptionValue => {
+            let value = not_null(name, "OptionValue.of(...)");
+            ("OptionValue", format!("{value}.toString()"))
+        }
     }
+}
+
+/// An argument that must not be null, and what to pass instead of null.
+fn not_null(name: &str, instead: &str) -> String {
+    format!("Given.notNull({name}, \"{name}\", \"{instead}\")")
 }
 
 /// Its prose, one string per paragraph, its requirements, and the kinds of error.

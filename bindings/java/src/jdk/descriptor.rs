@@ -14,7 +14,7 @@ use subflows::ErrorKind;
 
 use super::fields::{JdkFields, SideFields, fields};
 use super::implementation::{Implementation, NioSocketImpl};
-use crate::error::Failure;
+use crate::error::{BadArgument, Failure};
 
 /// The object that closes the descriptor, and knows whether it has done so.
 enum Owner<'sock, 'local> {
@@ -60,8 +60,14 @@ impl Descriptor<'_, '_> {
 /// The error that core reports for a number that is not a socket's. A negative number cannot be
 /// passed to core.
 fn no_open_socket(operation: &'static str) -> Failure {
-    let text = "this descriptor is not an open socket".to_owned();
-    Failure::BadArgument(operation, ErrorKind::InvalidArgument, Some(Errno::EBADF), text)
+    BadArgument {
+        operation,
+        kind: ErrorKind::InvalidArgument,
+        errno: Some(Errno::EBADF),
+        what: "this descriptor is not an open socket".to_owned(),
+        remedy: "Pass the descriptor of a TCP or Multipath TCP socket that is open.".to_owned(),
+    }
+    .into()
 }
 
 /// Reads something from a socket: from an object, or from a number if the object is null.

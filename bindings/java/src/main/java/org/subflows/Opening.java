@@ -3,7 +3,6 @@ package org.subflows;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.channels.NetworkChannel;
-import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -23,17 +22,21 @@ public final class Opening implements AutoCloseable {
 
     /** Checks the options and sends the first segment. Never waits. */
     public static Opening begin(Socket sock, OpenOptions options) throws SubflowsException {
-        return new Opening(Objects.requireNonNull(sock, "sock"), -1, options.words());
+        return new Opening(Given.socket(sock), -1, words(options));
     }
 
     /** Checks the options and sends the first segment. Never waits. */
     public static Opening begin(NetworkChannel sock, OpenOptions options) throws SubflowsException {
-        return new Opening(Objects.requireNonNull(sock, "sock"), -1, options.words());
+        return new Opening(Given.socket(sock), -1, words(options));
     }
 
     /** Checks the options and sends the first segment. Never waits. */
     public static Opening begin(int sock, OpenOptions options) throws SubflowsException {
-        return new Opening(null, sock, options.words());
+        return new Opening(null, sock, words(options));
+    }
+
+    private static long[] words(OpenOptions options) {
+        return Given.notNull(options, "options", "OpenOptions.defaults()").words();
     }
 
     static Subflow open(Object sock, int fd, long[] options) throws IOException {

@@ -1,7 +1,5 @@
 package org.subflows;
 
-import java.util.Objects;
-
 /**
  * The value of an option of a subflow: a number, a switch or a name, as the option requires. Raw options
  * are bytes.
@@ -31,13 +29,13 @@ public final class OptionValue {
 
     /** A name. */
     public static OptionValue of(String name) {
-        return new OptionValue(Objects.requireNonNull(name, "name"));
+        return new OptionValue(Given.notNull(name, "name", "a name, such as \"bbr\""));
     }
 
     /** The bytes of a raw option. */
     public static OptionValue of(byte[] bytes) {
         StringBuilder text = new StringBuilder("0x");
-        for (byte each : bytes) {
+        for (byte each : Given.notNull(bytes, "bytes", "the bytes as setsockopt(2) takes them")) {
             text.append(String.format("%02x", each));
         }
         return new OptionValue(text.toString());
@@ -68,7 +66,7 @@ public final class OptionValue {
      */
     public byte[] bytes() {
         if (!text.startsWith("0x")) {
-            throw new IllegalArgumentException(text + " is not bytes");
+            throw new IllegalArgumentException(text + " is not bytes: use toString()");
         }
         byte[] bytes = new byte[text.length() / 2 - 1];
         for (int index = 0; index < bytes.length; index++) {

@@ -6,7 +6,6 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.Objects;
 
 /** Options by their index. A value of null is absent: the default applies. */
 abstract class Options {
@@ -20,7 +19,7 @@ abstract class Options {
 
     /** The values with one of them replaced. */
     final Object[] with(int index, Object value) {
-        Objects.requireNonNull(value, names[index]);
+        Given.notNull(value, names[index], "a value, or do not set the option");
         if (value instanceof InetSocketAddress && ((InetSocketAddress) value).isUnresolved()) {
             throw new IllegalArgumentException(names[index] + " is an unresolved address: " + value
                             + ". Resolve it: new InetSocketAddress(host, port)");
@@ -35,7 +34,8 @@ abstract class Options {
 
     static int inRange(int value, int greatest, String name) {
         if (value < 0 || value > greatest) {
-            throw new IllegalArgumentException(name + " is not in 0.." + greatest + ": " + value);
+            throw new IllegalArgumentException(
+                    name + " is " + value + ": pass a number from 0 to " + greatest);
         }
         return value;
     }

@@ -11,7 +11,6 @@ import java.nio.channels.SocketChannel;
 import java.nio.channels.spi.SelectorProvider;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 
 /**
  * See and steer the subflows of Multipath TCP connections.
@@ -67,7 +66,7 @@ public final class Subflows extends Verbs {
      * @throws UnsupportedOperationException if the family is neither INET nor INET6
      */
     public static SocketChannel socketChannel(ProtocolFamily family) throws IOException {
-        if (!Families.isIp(Objects.requireNonNull(family, "family"))) {
+        if (!Families.isIp(Given.notNull(family, "family", "INET or INET6"))) {
             throw new UnsupportedOperationException(
                     "Multipath TCP has no sockets of the family " + family + ": use INET or INET6");
         }
@@ -120,7 +119,9 @@ public final class Subflows extends Verbs {
     public static SocketChannel openChannel(InetSocketAddress address, ConnectOptions options)
             throws IOException {
         List<InetSocketAddress> remotes = resolved(address);
-        long begun = Native.connectingBegin(Words.addresses(remotes), options.words());
+        long begun = Native.connectingBegin(
+                Words.addresses(remotes),
+                Given.notNull(options, "options", "ConnectOptions.defaults()").words());
         try (Handle connecting = new Handle(remotes, begun)) {
             long[] connected = connecting.await(wait -> Native.connectingWait(begun, wait));
             // The equal one of the list, which knows the name of the host.
@@ -131,6 +132,7 @@ public final class Subflows extends Verbs {
     }
 
     private static List<InetSocketAddress> resolved(InetSocketAddress address) throws IOException {
+        Given.notNull(address, "address", "new InetSocketAddress(host, port)");
         if (!address.isUnresolved()) {
             return List.of(address);
         }
@@ -164,6 +166,7 @@ public final class Subflows extends Verbs {
         List<InetSocketAddress> locals = resolved(address);
         boolean isAny = locals.get(0).getAddress().isAnyLocalAddress() && !IS_IPV4_PREFERRED;
         SelectorProvider provider = SelectorProvider.provider();
-        return Native.listen(Words.addresses(locals), isAny, options.words(), provider).socket();
+        long[] words = Given.notNull(options, "options", "ListenOptions.defaults()").words();
+        return Native.listen(Words.addresses(locals), isAny, words, provider).socket();
     }
 }

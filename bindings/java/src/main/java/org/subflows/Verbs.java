@@ -7,7 +7,6 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.channels.NetworkChannel;
 import java.util.List;
-import java.util.Objects;
 
 /**
  * The verbs for every type of socket, to be called as methods of {@link Subflows}. A socket is
@@ -40,7 +39,7 @@ public abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
     public static void upgrade(Socket sock) throws SubflowsException {
-        Native.upgrade(Objects.requireNonNull(sock, "sock"), -1);
+        Native.upgrade(Given.socket(sock), -1);
     }
 
     /**
@@ -65,7 +64,7 @@ public abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
     public static void upgrade(ServerSocket sock) throws SubflowsException {
-        Native.upgrade(Objects.requireNonNull(sock, "sock"), -1);
+        Native.upgrade(Given.socket(sock), -1);
     }
 
     /**
@@ -90,7 +89,7 @@ public abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, UNSUPPORTED, OTHER_NAMESPACE
      */
     public static void upgrade(NetworkChannel sock) throws SubflowsException {
-        Native.upgrade(Objects.requireNonNull(sock, "sock"), -1);
+        Native.upgrade(Given.socket(sock), -1);
     }
 
     /**
@@ -155,7 +154,7 @@ public abstract class Verbs {
      * UNSUPPORTED
      */
     public static void takeControl(Socket sock) throws SubflowsException {
-        Native.takeControl(Objects.requireNonNull(sock, "sock"), -1);
+        Native.takeControl(Given.socket(sock), -1);
     }
 
     /**
@@ -195,7 +194,7 @@ public abstract class Verbs {
      * UNSUPPORTED
      */
     public static void takeControl(ServerSocket sock) throws SubflowsException {
-        Native.takeControl(Objects.requireNonNull(sock, "sock"), -1);
+        Native.takeControl(Given.socket(sock), -1);
     }
 
     /**
@@ -235,7 +234,7 @@ public abstract class Verbs {
      * UNSUPPORTED
      */
     public static void takeControl(NetworkChannel sock) throws SubflowsException {
-        Native.takeControl(Objects.requireNonNull(sock, "sock"), -1);
+        Native.takeControl(Given.socket(sock), -1);
     }
 
     /**
@@ -290,7 +289,7 @@ public abstract class Verbs {
      * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(Socket sock) throws SubflowsException {
-        return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
+        return Status.only(Native.status(Given.socket(sock), -1));
     }
 
     /**
@@ -305,7 +304,7 @@ public abstract class Verbs {
      * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(ServerSocket sock) throws SubflowsException {
-        return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
+        return Status.only(Native.status(Given.socket(sock), -1));
     }
 
     /**
@@ -320,7 +319,7 @@ public abstract class Verbs {
      * @throws SubflowsException UNSUPPORTED
      */
     public static Status status(NetworkChannel sock) throws SubflowsException {
-        return Status.only(Native.status(Objects.requireNonNull(sock, "sock"), -1));
+        return Status.only(Native.status(Given.socket(sock), -1));
     }
 
     /**
@@ -348,7 +347,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP
      */
     public static Info info(Socket sock) throws SubflowsException {
-        return Info.only(Native.info(Objects.requireNonNull(sock, "sock"), -1));
+        return Info.only(Native.info(Given.socket(sock), -1));
     }
 
     /**
@@ -361,7 +360,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP
      */
     public static Info info(ServerSocket sock) throws SubflowsException {
-        return Info.only(Native.info(Objects.requireNonNull(sock, "sock"), -1));
+        return Info.only(Native.info(Given.socket(sock), -1));
     }
 
     /**
@@ -374,7 +373,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP
      */
     public static Info info(NetworkChannel sock) throws SubflowsException {
-        return Info.only(Native.info(Objects.requireNonNull(sock, "sock"), -1));
+        return Info.only(Native.info(Given.socket(sock), -1));
     }
 
     /**
@@ -402,7 +401,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
     public static List<Subflow> list(Socket sock) throws SubflowsException {
-        return Subflow.all(Native.list(Objects.requireNonNull(sock, "sock"), -1), 0);
+        return Subflow.all(Native.list(Given.socket(sock), -1), 0);
     }
 
     /**
@@ -417,7 +416,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
     public static List<Subflow> list(ServerSocket sock) throws SubflowsException {
-        return Subflow.all(Native.list(Objects.requireNonNull(sock, "sock"), -1), 0);
+        return Subflow.all(Native.list(Given.socket(sock), -1), 0);
     }
 
     /**
@@ -432,7 +431,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE
      */
     public static List<Subflow> list(NetworkChannel sock) throws SubflowsException {
-        return Subflow.all(Native.list(Objects.requireNonNull(sock, "sock"), -1), 0);
+        return Subflow.all(Native.list(Given.socket(sock), -1), 0);
     }
 
     /**
@@ -461,7 +460,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, UNSUPPORTED
      */
     public static Details details(Socket sock, long id) throws SubflowsException {
-        return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
+        return Details.only(Native.details(Given.socket(sock), -1, id));
     }
 
     /**
@@ -475,7 +474,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, UNSUPPORTED
      */
     public static Details details(ServerSocket sock, long id) throws SubflowsException {
-        return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
+        return Details.only(Native.details(Given.socket(sock), -1, id));
     }
 
     /**
@@ -489,7 +488,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, UNSUPPORTED
      */
     public static Details details(NetworkChannel sock, long id) throws SubflowsException {
-        return Details.only(Native.details(Objects.requireNonNull(sock, "sock"), -1, id));
+        return Details.only(Native.details(Given.socket(sock), -1, id));
     }
 
     /**
@@ -538,7 +537,7 @@ public abstract class Verbs {
      * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(Socket sock) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
+        return Opening.open(Given.socket(sock), -1, OpenOptions.defaults().words());
     }
 
     /**
@@ -573,7 +572,7 @@ public abstract class Verbs {
      * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(Socket sock, OpenOptions options) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
+        return Opening.open(Given.socket(sock), -1, Given.notNull(options, "options", "OpenOptions.defaults()").words());
     }
 
     /**
@@ -608,7 +607,7 @@ public abstract class Verbs {
      * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(ServerSocket sock) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
+        return Opening.open(Given.socket(sock), -1, OpenOptions.defaults().words());
     }
 
     /**
@@ -643,7 +642,7 @@ public abstract class Verbs {
      * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(ServerSocket sock, OpenOptions options) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
+        return Opening.open(Given.socket(sock), -1, Given.notNull(options, "options", "OpenOptions.defaults()").words());
     }
 
     /**
@@ -678,7 +677,7 @@ public abstract class Verbs {
      * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(NetworkChannel sock) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, OpenOptions.defaults().words());
+        return Opening.open(Given.socket(sock), -1, OpenOptions.defaults().words());
     }
 
     /**
@@ -713,7 +712,7 @@ public abstract class Verbs {
      * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(NetworkChannel sock, OpenOptions options) throws IOException {
-        return Opening.open(Objects.requireNonNull(sock, "sock"), -1, options.words());
+        return Opening.open(Given.socket(sock), -1, Given.notNull(options, "options", "OpenOptions.defaults()").words());
     }
 
     /**
@@ -783,7 +782,7 @@ public abstract class Verbs {
      * PEER_LIMIT, NO_SUCH_SUBFLOW, UNSUPPORTED
      */
     public static Subflow open(int sock, OpenOptions options) throws IOException {
-        return Opening.open(null, sock, options.words());
+        return Opening.open(null, sock, Given.notNull(options, "options", "OpenOptions.defaults()").words());
     }
 
     /**
@@ -803,7 +802,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(Socket sock, long id) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, false);
+        Native.close(Given.socket(sock), -1, id, false);
     }
 
     /**
@@ -823,7 +822,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(Socket sock, long id, boolean force) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, force);
+        Native.close(Given.socket(sock), -1, id, force);
     }
 
     /**
@@ -843,7 +842,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(ServerSocket sock, long id) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, false);
+        Native.close(Given.socket(sock), -1, id, false);
     }
 
     /**
@@ -863,7 +862,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(ServerSocket sock, long id, boolean force) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, force);
+        Native.close(Given.socket(sock), -1, id, force);
     }
 
     /**
@@ -883,7 +882,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(NetworkChannel sock, long id) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, false);
+        Native.close(Given.socket(sock), -1, id, false);
     }
 
     /**
@@ -903,7 +902,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED
      */
     public static void close(NetworkChannel sock, long id, boolean force) throws SubflowsException {
-        Native.close(Objects.requireNonNull(sock, "sock"), -1, id, force);
+        Native.close(Given.socket(sock), -1, id, force);
     }
 
     /**
@@ -961,7 +960,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE
      */
     public static void setBackup(Socket sock, long id, boolean backup) throws SubflowsException {
-        Native.setBackup(Objects.requireNonNull(sock, "sock"), -1, id, backup);
+        Native.setBackup(Given.socket(sock), -1, id, backup);
     }
 
     /**
@@ -979,7 +978,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE
      */
     public static void setBackup(ServerSocket sock, long id, boolean backup) throws SubflowsException {
-        Native.setBackup(Objects.requireNonNull(sock, "sock"), -1, id, backup);
+        Native.setBackup(Given.socket(sock), -1, id, backup);
     }
 
     /**
@@ -997,7 +996,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE
      */
     public static void setBackup(NetworkChannel sock, long id, boolean backup) throws SubflowsException {
-        Native.setBackup(Objects.requireNonNull(sock, "sock"), -1, id, backup);
+        Native.setBackup(Given.socket(sock), -1, id, backup);
     }
 
     /**
@@ -1036,7 +1035,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static void setOption(Socket sock, long id, SubflowOption option, OptionValue value) throws SubflowsException {
-        Native.setOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number(), value.toString());
+        Native.setOption(Given.socket(sock), -1, id, Given.notNull(option, "option", "a constant of SubflowOption").number(), Given.notNull(value, "value", "OptionValue.of(...)").toString());
     }
 
     /**
@@ -1057,7 +1056,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static void setOption(ServerSocket sock, long id, SubflowOption option, OptionValue value) throws SubflowsException {
-        Native.setOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number(), value.toString());
+        Native.setOption(Given.socket(sock), -1, id, Given.notNull(option, "option", "a constant of SubflowOption").number(), Given.notNull(value, "value", "OptionValue.of(...)").toString());
     }
 
     /**
@@ -1078,7 +1077,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static void setOption(NetworkChannel sock, long id, SubflowOption option, OptionValue value) throws SubflowsException {
-        Native.setOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number(), value.toString());
+        Native.setOption(Given.socket(sock), -1, id, Given.notNull(option, "option", "a constant of SubflowOption").number(), Given.notNull(value, "value", "OptionValue.of(...)").toString());
     }
 
     /**
@@ -1099,7 +1098,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static void setOption(int sock, long id, SubflowOption option, OptionValue value) throws SubflowsException {
-        Native.setOption(null, sock, id, option.number(), value.toString());
+        Native.setOption(null, sock, id, Given.notNull(option, "option", "a constant of SubflowOption").number(), Given.notNull(value, "value", "OptionValue.of(...)").toString());
     }
 
     /**
@@ -1118,7 +1117,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static OptionValue getOption(Socket sock, long id, SubflowOption option) throws SubflowsException {
-        return OptionValue.parse(Native.getOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number()));
+        return OptionValue.parse(Native.getOption(Given.socket(sock), -1, id, Given.notNull(option, "option", "a constant of SubflowOption").number()));
     }
 
     /**
@@ -1137,7 +1136,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static OptionValue getOption(ServerSocket sock, long id, SubflowOption option) throws SubflowsException {
-        return OptionValue.parse(Native.getOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number()));
+        return OptionValue.parse(Native.getOption(Given.socket(sock), -1, id, Given.notNull(option, "option", "a constant of SubflowOption").number()));
     }
 
     /**
@@ -1156,7 +1155,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static OptionValue getOption(NetworkChannel sock, long id, SubflowOption option) throws SubflowsException {
-        return OptionValue.parse(Native.getOption(Objects.requireNonNull(sock, "sock"), -1, id, option.number()));
+        return OptionValue.parse(Native.getOption(Given.socket(sock), -1, id, Given.notNull(option, "option", "a constant of SubflowOption").number()));
     }
 
     /**
@@ -1175,7 +1174,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static OptionValue getOption(int sock, long id, SubflowOption option) throws SubflowsException {
-        return OptionValue.parse(Native.getOption(null, sock, id, option.number()));
+        return OptionValue.parse(Native.getOption(null, sock, id, Given.notNull(option, "option", "a constant of SubflowOption").number()));
     }
 
     /**
@@ -1192,7 +1191,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED, TIMED_OUT, BUSY
      */
     public static OptionValues options(Socket sock, long id) throws SubflowsException {
-        return OptionValues.only(Native.options(Objects.requireNonNull(sock, "sock"), -1, id));
+        return OptionValues.only(Native.options(Given.socket(sock), -1, id));
     }
 
     /**
@@ -1209,7 +1208,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED, TIMED_OUT, BUSY
      */
     public static OptionValues options(ServerSocket sock, long id) throws SubflowsException {
-        return OptionValues.only(Native.options(Objects.requireNonNull(sock, "sock"), -1, id));
+        return OptionValues.only(Native.options(Given.socket(sock), -1, id));
     }
 
     /**
@@ -1226,7 +1225,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, UNSUPPORTED, TIMED_OUT, BUSY
      */
     public static OptionValues options(NetworkChannel sock, long id) throws SubflowsException {
-        return OptionValues.only(Native.options(Objects.requireNonNull(sock, "sock"), -1, id));
+        return OptionValues.only(Native.options(Given.socket(sock), -1, id));
     }
 
     /**
@@ -1259,7 +1258,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static void setRawOption(Socket sock, long id, long level, long number, OptionValue value) throws SubflowsException {
-        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, value.toString());
+        Native.setRawOption(Given.socket(sock), -1, id, level, number, Given.notNull(value, "value", "OptionValue.of(...)").toString());
     }
 
     /**
@@ -1275,7 +1274,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static void setRawOption(ServerSocket sock, long id, long level, long number, OptionValue value) throws SubflowsException {
-        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, value.toString());
+        Native.setRawOption(Given.socket(sock), -1, id, level, number, Given.notNull(value, "value", "OptionValue.of(...)").toString());
     }
 
     /**
@@ -1291,7 +1290,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static void setRawOption(NetworkChannel sock, long id, long level, long number, OptionValue value) throws SubflowsException {
-        Native.setRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, value.toString());
+        Native.setRawOption(Given.socket(sock), -1, id, level, number, Given.notNull(value, "value", "OptionValue.of(...)").toString());
     }
 
     /**
@@ -1307,7 +1306,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static void setRawOption(int sock, long id, long level, long number, OptionValue value) throws SubflowsException {
-        Native.setRawOption(null, sock, id, level, number, value.toString());
+        Native.setRawOption(null, sock, id, level, number, Given.notNull(value, "value", "OptionValue.of(...)").toString());
     }
 
     /**
@@ -1323,7 +1322,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static OptionValue getRawOption(Socket sock, long id, long level, long number, long length) throws SubflowsException {
-        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, length));
+        return OptionValue.parse(Native.getRawOption(Given.socket(sock), -1, id, level, number, length));
     }
 
     /**
@@ -1339,7 +1338,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static OptionValue getRawOption(ServerSocket sock, long id, long level, long number, long length) throws SubflowsException {
-        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, length));
+        return OptionValue.parse(Native.getRawOption(Given.socket(sock), -1, id, level, number, length));
     }
 
     /**
@@ -1355,7 +1354,7 @@ public abstract class Verbs {
      * OTHER_NAMESPACE, TIMED_OUT, BUSY
      */
     public static OptionValue getRawOption(NetworkChannel sock, long id, long level, long number, long length) throws SubflowsException {
-        return OptionValue.parse(Native.getRawOption(Objects.requireNonNull(sock, "sock"), -1, id, level, number, length));
+        return OptionValue.parse(Native.getRawOption(Given.socket(sock), -1, id, level, number, length));
     }
 
     /**
@@ -1389,7 +1388,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(Socket sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), AnnounceOptions.defaults().words());
+        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -1407,7 +1406,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(Socket sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), options.words());
+        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
     }
 
     /**
@@ -1425,7 +1424,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(ServerSocket sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), AnnounceOptions.defaults().words());
+        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -1443,7 +1442,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(ServerSocket sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), options.words());
+        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
     }
 
     /**
@@ -1461,7 +1460,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(NetworkChannel sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), AnnounceOptions.defaults().words());
+        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -1479,7 +1478,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(NetworkChannel sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(Objects.requireNonNull(sock, "sock"), -1, Words.ip(address), options.words());
+        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
     }
 
     /**
@@ -1497,7 +1496,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(int sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(null, sock, Words.ip(address), AnnounceOptions.defaults().words());
+        return Announced.announce(null, sock, Words.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -1515,7 +1514,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(int sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(null, sock, Words.ip(address), options.words());
+        return Announced.announce(null, sock, Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
     }
 
     /**
@@ -1530,7 +1529,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
      */
     public static List<Address> addresses(Socket sock) throws SubflowsException {
-        return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
+        return Address.all(Native.addresses(Given.socket(sock), -1), 0);
     }
 
     /**
@@ -1545,7 +1544,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
      */
     public static List<Address> addresses(ServerSocket sock) throws SubflowsException {
-        return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
+        return Address.all(Native.addresses(Given.socket(sock), -1), 0);
     }
 
     /**
@@ -1560,7 +1559,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_MPTCP, OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
      */
     public static List<Address> addresses(NetworkChannel sock) throws SubflowsException {
-        return Address.all(Native.addresses(Objects.requireNonNull(sock, "sock"), -1), 0);
+        return Address.all(Native.addresses(Given.socket(sock), -1), 0);
     }
 
     /**
@@ -1591,7 +1590,7 @@ public abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, NOT_MPTCP
      */
     public static List<PeerAddress> peerAddresses(Socket sock) throws SubflowsException {
-        return PeerAddress.all(Native.peerAddresses(Objects.requireNonNull(sock, "sock"), -1), 0);
+        return PeerAddress.all(Native.peerAddresses(Given.socket(sock), -1), 0);
     }
 
     /**
@@ -1607,7 +1606,7 @@ public abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, NOT_MPTCP
      */
     public static List<PeerAddress> peerAddresses(ServerSocket sock) throws SubflowsException {
-        return PeerAddress.all(Native.peerAddresses(Objects.requireNonNull(sock, "sock"), -1), 0);
+        return PeerAddress.all(Native.peerAddresses(Given.socket(sock), -1), 0);
     }
 
     /**
@@ -1623,7 +1622,7 @@ public abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, NOT_MPTCP
      */
     public static List<PeerAddress> peerAddresses(NetworkChannel sock) throws SubflowsException {
-        return PeerAddress.all(Native.peerAddresses(Objects.requireNonNull(sock, "sock"), -1), 0);
+        return PeerAddress.all(Native.peerAddresses(Given.socket(sock), -1), 0);
     }
 
     /**
@@ -1657,7 +1656,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
     public static Events events(Socket sock) throws SubflowsException {
-        return Events.events(Objects.requireNonNull(sock, "sock"), -1);
+        return Events.events(Given.socket(sock), -1);
     }
 
     /**
@@ -1675,7 +1674,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
     public static Events events(ServerSocket sock) throws SubflowsException {
-        return Events.events(Objects.requireNonNull(sock, "sock"), -1);
+        return Events.events(Given.socket(sock), -1);
     }
 
     /**
@@ -1693,7 +1692,7 @@ public abstract class Verbs {
      * @throws SubflowsException NOT_CONNECTED, CLOSED, NOT_MPTCP, NOT_PERMITTED, OTHER_NAMESPACE
      */
     public static Events events(NetworkChannel sock) throws SubflowsException {
-        return Events.events(Objects.requireNonNull(sock, "sock"), -1);
+        return Events.events(Given.socket(sock), -1);
     }
 
     /**
@@ -1743,7 +1742,7 @@ public abstract class Verbs {
      * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED
      */
     public static List<Connection> connections(ConnectionsOptions options) throws SubflowsException {
-        return Connection.all(Native.connections(options.words()), 0);
+        return Connection.all(Native.connections(Given.notNull(options, "options", "ConnectionsOptions.defaults()").words()), 0);
     }
 
     /**

@@ -1,18 +1,30 @@
 package org.subflows;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ProtocolFamily;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
 import java.net.SocketImpl;
 import java.net.StandardProtocolFamily;
+import java.nio.channels.NetworkChannel;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -76,7 +88,120 @@ class ArgumentTest {
         SubflowsException error = assertThrows(SubflowsException.class, verb);
         assertEquals(kind, error.kind(), error.getMessage());
         assertTrue(error.getMessage().endsWith(error.remedy()), error.getMessage());
+        // The remedy of the kind names no value: it serves when nothing more is known.
+        assertFalse(error.remedy().startsWith("See the documentation"), error.getMessage());
         return error;
+    }
+
+    /** A right argument of a type. */
+    private static Object right(Class<?> type, Pair pair) throws IOException {
+        if (type == Socket.class) {
+            return pair.client;
+        }
+        if (type == ServerSocket.class) {
+            return pair.listener;
+        }
+        if (type == NetworkChannel.class) {
+            return pair.client.getChannel();
+        }
+        if (type == InetSocketAddress.class) {
+            return new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
+        }
+        Map<Class<?>, Object> others = Map.ofEntries(
+                Map.entry(int.class, -1),
+                Map.entry(long.class, 1L),
+                Map.entry(boolean.class, true),
+                Map.entry(String.class, "lo"),
+                Map.entry(Duration.class, Duration.ZERO),
+                Map.entry(InetAddress.class, InetAddress.getLoopbackAddress()),
+                Map.entry(ProtocolFamily.class, StandardProtocolFamily.INET),
+                Map.entry(SubflowOption.class, SubflowOption.MARK),
+                Map.entry(OptionValue.class, OptionValue.of(1)),
+                Map.entry(AnnounceOptions.class, AnnounceOptions.defaults()),
+                Map.entry(ConnectOptions.class, ConnectOptions.defaults()),
+                Map.entry(ConnectionsOptions.class, ConnectionsOptions.defaults()),
+                Map.entry(ListenOptions.class, ListenOptions.defaults()),
+                Map.entry(OpenOptions.class, OpenOptions.defaults()));
+        assertTrue(others.containsKey(type), type + " needs a right argument in this test");
+        return others.get(type);
+    }
+
+    /** Every public method, of this object or this class, that takes arguments. */
+    private static List<Method> taking(Class<?> owner, boolean isStatic) {
+        return Arrays.stream(owner.getMethods())
+                .filter(method -> method.getDeclaringClass() != Object.class
+                        && !method.getName().equals("equals")
+                        && method.getParameterCount() > 0
+                        && Modifier.isStatic(method.getModifiers()) == isStatic)
+                .collect(Collectors.toList());
+    }
+
+    private static String nullIn(Method method, Object owner, Object[] arguments) {
+        try {
+            method.invoke(owner, arguments);
+        } catch (InvocationTargetException thrown) {
+            return String.valueOf(thrown.getCause());
+        } catch (IllegalAccessException impossible) {
+            throw new AssertionError(impossible);
+        }
+        return "nothing";
+    }
+
+    /** Each says which argument it is, and what to pass. They once had the bare name, or none. */
+    @Test
+    void everyNullIsReportedByItsName() throws Exception {
+        int count = 0;
+        Options[] options = {
+            AnnounceOptions.defaults(), ConnectOptions.defaults(), ConnectionsOptions.defaults(),
+            ListenOptions.defaults(), OpenOptions.defaults()
+        };
+        try (Pair pair = Pair.controlled()) {
+            List<Object> owners = new ArrayList<>(List.of(options));
+            owners.addAll(List.of(Subflows.class, Opening.class, OptionValue.class, OpenOptions.class));
+            for (Object owner : owners) {
+                boolean isStatic = owner instanceof Class;
+                for (Method method : taking(isStatic ? (Class<?>) owner : owner.getClass(), isStatic)) {
+                    Class<?>[] types = method.getParameterTypes();
+                    for (int wrong = 0; wrong < types.length; wrong++) {
+                        if (types[wrong].isPrimitive()) {
+                            continue;
+                        }
+                        Object[] arguments = new Object[types.length];
+                        for (int index = 0; index < types.length; index++) {
+                            boolean isArray = types[index].isArray();
+                            arguments[index] = index == wrong || isArray ? null : right(types[index], pair);
+                        }
+                        String said = nullIn(method, isStatic ? null : owner, arguments);
+                        String form = "java.lang.NullPointerException: [a-zA-Z]+ is null: pass .+";
+                        assertTrue(said.matches(form), method + ": " + said);
+                        count++;
+                    }
+                }
+            }
+            pair.movesData();
+        }
+        assertTrue(count > 80, count + " arguments");
+    }
+
+    /** Numbers that no option has. */
+    @Test
+    void everyNumberOutOfRangeIsReportedWithTheRange() {
+        int count = 0;
+        Options[] options = {
+            AnnounceOptions.defaults(), ConnectOptions.defaults(), ListenOptions.defaults(),
+            OpenOptions.defaults()
+        };
+        for (Options owner : options) {
+            for (Method method : taking(owner.getClass(), false)) {
+                if (method.getParameterTypes()[0] == int.class) {
+                    String said = nullIn(method, owner, new Object[] {-1});
+                    String form = "java.lang.IllegalArgumentException: [a-zA-Z]+ is -1: pass a number from 0 to [0-9]+";
+                    assertTrue(said.matches(form), method + ": " + said);
+                    count++;
+                }
+            }
+        }
+        assertEquals(4, count);
     }
 
     /** They were once reported as a bug in this library. */
@@ -152,6 +277,12 @@ class ArgumentTest {
             () -> Subflows.open(fd, OpenOptions.defaults()),
             () -> Opening.begin(fd, OpenOptions.defaults()),
             () -> Subflows.announce(fd, InetAddress.getLoopbackAddress()),
+            () -> Subflows.setOption(fd, 1, SubflowOption.MARK, OptionValue.of(1)),
+            () -> Subflows.getOption(fd, 1, SubflowOption.MARK),
+            () -> Subflows.options(fd, 1),
+            () -> Subflows.setRawOption(fd, 1, 1, 36, OptionValue.of(new byte[4])),
+            () -> Subflows.getRawOption(fd, 1, 1, 36, 4),
+            () -> Subflows.peerAddresses(fd),
             () -> Subflows.takeControl(fd),
             () -> Subflows.upgrade(fd)
         };
@@ -175,7 +306,10 @@ class ArgumentTest {
                 () -> Subflows.details(pair.client, id),
                 () -> Subflows.close(pair.client, id),
                 () -> Subflows.close(pair.client, id, true),
-                () -> Subflows.setBackup(pair.client, id, true)
+                () -> Subflows.setBackup(pair.client, id, true),
+                () -> Subflows.setOption(pair.client, id, SubflowOption.MARK, OptionValue.of(1)),
+                () -> Subflows.getOption(pair.client, id, SubflowOption.MARK),
+                () -> Subflows.options(pair.client, id)
             };
             for (Executable verb : verbs) {
                 SubflowsException error = thrown(ErrorKind.NO_SUCH_SUBFLOW, verb);
@@ -185,6 +319,17 @@ class ArgumentTest {
             SubflowsException error =
                     thrown(ErrorKind.INVALID_ARGUMENT, () -> Subflows.connection(id));
             assertTrue(error.getMessage().contains("not " + id + ". "), error.getMessage());
+            Executable[] raw = {
+                () -> Subflows.getRawOption(pair.client, 1, id, 36, 4),
+                () -> Subflows.getRawOption(pair.client, 1, 1, id, 4),
+                () -> Subflows.getRawOption(pair.client, 1, 1, 36, id),
+                () -> Subflows.setRawOption(pair.client, 1, id, 36, OptionValue.of(new byte[4])),
+                () -> Subflows.setRawOption(pair.client, 1, 1, id, OptionValue.of(new byte[4]))
+            };
+            for (Executable verb : raw) {
+                error = thrown(ErrorKind.INVALID_ARGUMENT, verb);
+                assertTrue(error.getMessage().contains(" is " + id + ". Pass "), error.getMessage());
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use super::Door;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::not_controlled::is_accepted;
 use crate::shared::socket_state::{MptcpState, SocketState, state_of};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::socket;
@@ -39,6 +40,14 @@ fn require_unconnected(sock: BorrowedFd<'_>) -> Result<()> {
                 ));
         }
         SocketState::Mptcp(_, MptcpState::Connecting) => return wrong("the socket is connecting"),
+        SocketState::Mptcp(..) if is_accepted(sock) == Some(true) => {
+            return Err(Error::new(ErrorKind::InvalidState, OPERATION)
+                .detail("the connection was accepted")
+                .with_remedy(
+                    "Run sysctl net.mptcp.path_manager=userspace on this host before clients connect: the setting \
+                     at the time of the handshake decides.",
+                ));
+        }
         SocketState::Mptcp(..) => return wrong("the socket is connected"),
         SocketState::FellBack => return wrong("the connection fell back to plain TCP"),
         SocketState::Tcp if is_in_use(sock) => {

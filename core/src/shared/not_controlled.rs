@@ -19,7 +19,7 @@ pub(crate) fn not_controlled(sock: BorrowedFd<'_>, operation: &'static str) -> E
 }
 
 /// Reports whether the connection was accepted; `None` if its initial subflow is gone.
-fn is_accepted(sock: BorrowedFd<'_>) -> Option<bool> {
+pub(crate) fn is_accepted(sock: BorrowedFd<'_>) -> Option<bool> {
     let token = mptcp::info(sock).ok()?.raw.mptcpi_token;
     let subflows = list_fd(sock, "").ok()?;
     let mut flags = subflows.iter().filter_map(|subflow| {

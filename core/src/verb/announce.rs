@@ -170,7 +170,10 @@ fn send(
         match door.announce(sock, token, *local) {
             Ok(withdrawal) => return Ok(withdrawal),
             Err(refused) if refused.why == Why::Invalid => {
-                last = refused.during(OPERATION).with_kind(ErrorKind::InvalidArgument);
+                last = refused
+                    .during(OPERATION)
+                    .with_kind(ErrorKind::InvalidArgument)
+                    .with_remedy("Announce an address of this host: ip address.");
             }
             Err(refused) => return Err(refused.during(OPERATION)),
         }

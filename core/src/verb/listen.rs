@@ -46,7 +46,7 @@ operation! {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| Error::argument("listen", "the host name has no address")))
+        Err(last.unwrap_or_else(|| Error::argument("listen", "the list of addresses is empty").with_remedy("Pass at least one address.")))
     }
 }
 

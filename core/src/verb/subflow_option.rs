@@ -209,7 +209,10 @@ fn set_raw_option_fd(
             OPERATION,
             format!("the kernel does not accept {value} for this option"),
         )
-        .errno(libc::EINVAL)),
+        .errno(libc::EINVAL)
+        .with_remedy(
+            "Pass a value that setsockopt(2) accepts for this option: man 7 socket, man 7 ip, man 7 tcp.",
+        )),
         (Err(errno), _) => Err(raw_error(OPERATION, errno)),
     }
 }

@@ -5,9 +5,7 @@ use std::os::fd::BorrowedFd;
 use super::Door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::not_controlled::is_accepted;
-use crate::shared::socket_state::{MptcpState, SocketState, state_of};
-use crate::shared::subflow_state::SubflowState;
-use crate::sys::socket;
+use crate::shared::socket_state::{MptcpState, SocketState, is_tcp_in_use, plain_tcp, state_of};
 
 const OPERATION: &str = "take_control";
 
@@ -50,19 +48,10 @@ fn require_unconnected(sock: BorrowedFd<'_>) -> Result<()> {
         }
         SocketState::Mptcp(..) => return wrong("the socket is connected"),
         SocketState::FellBack => return wrong("the connection fell back to plain TCP"),
-        SocketState::Tcp if is_in_use(sock) => {
+        SocketState::Tcp if is_tcp_in_use(sock) => {
             return wrong("the socket is a plain TCP socket in use");
         }
-        SocketState::Tcp => {
-            return Err(Error::new(ErrorKind::NotMptcp, OPERATION)
-                .with_remedy("Create the socket with `socket`, or call `upgrade` first."));
-        }
+        SocketState::Tcp => return Err(plain_tcp(sock, OPERATION)),
     }
     Ok(())
-}
-
-/// Reports whether a TCP socket is in use, so that `upgrade` cannot change it any more.
-fn is_in_use(sock: BorrowedFd<'_>) -> bool {
-    socket::tcp_state(sock)
-        .is_ok_and(|state| SubflowState::from_kernel(state) != SubflowState::Closed)
 }

@@ -94,9 +94,28 @@ pub(crate) fn not_mptcp_error(
     match state_without_mptcp(sock, operation, error) {
         Ok(SocketState::FellBack) => Error::new(ErrorKind::NotMptcp, operation)
             .detail("the connection fell back to plain TCP"),
-        Ok(_) => Error::new(ErrorKind::NotMptcp, operation),
+        Ok(_) => plain_tcp(sock, operation),
         Err(error) => error,
     }
+}
+
+/// Returns the error for a TCP socket. One that is not in use can still become Multipath TCP.
+#[cold]
+#[inline(never)]
+pub(crate) fn plain_tcp(sock: BorrowedFd<'_>, operation: &'static str) -> Error {
+    let error = Error::new(ErrorKind::NotMptcp, operation);
+    if is_tcp_in_use(sock) {
+        return error;
+    }
+    error
+        .detail("the socket is a TCP socket that is not connected")
+        .with_remedy("Create the socket with `socket`, or call `upgrade` before connecting.")
+}
+
+/// Reports whether a TCP socket is in use, so that `upgrade` cannot change it any more.
+pub(crate) fn is_tcp_in_use(sock: BorrowedFd<'_>) -> bool {
+    socket::tcp_state(sock)
+        .is_ok_and(|state| SubflowState::from_kernel(state) != SubflowState::Closed)
 }
 
 fn mptcp_state(sock: BorrowedFd<'_>, info: &RawInfo) -> MptcpState {
@@ -145,7 +164,8 @@ fn was_shut(sock: BorrowedFd<'_>) -> bool {
 pub(crate) fn no_such_subflow(sock: BorrowedFd<'_>, operation: &'static str, id: u32) -> Error {
     match state_of(sock, operation) {
         Ok(SocketState::Mptcp(_, MptcpState::Closed)) => Error::new(ErrorKind::Closed, operation),
-        Ok(SocketState::Tcp | SocketState::FellBack) => Error::new(ErrorKind::NotMptcp, operation),
+        Ok(SocketState::Tcp) => plain_tcp(sock, operation),
+        Ok(SocketState::FellBack) => Error::new(ErrorKind::NotMptcp, operation),
         Err(error) => error,
         Ok(SocketState::Mptcp(..)) => Error::new(ErrorKind::NoSuchSubflow, operation)
             .detail(format!("this connection has no live subflow with id {id}")),
@@ -202,7 +222,7 @@ pub(crate) fn unsteerable_reason(sock: BorrowedFd<'_>, operation: &'static str) 
         Ok(SocketState::FellBack) => {
             error(ErrorKind::NotMptcp).detail("the connection fell back to plain TCP")
         }
-        Ok(SocketState::Tcp) => error(ErrorKind::NotMptcp),
+        Ok(SocketState::Tcp) => plain_tcp(sock, operation),
         Err(error) => error,
     })
 }

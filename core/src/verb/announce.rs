@@ -14,7 +14,7 @@ use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::route::{Destination, Owner};
-use crate::shared::socket_state::{MptcpState, SocketState, not_mptcp_error, state_of};
+use crate::shared::socket_state::{MptcpState, SocketState, not_mptcp_error, plain_tcp, state_of};
 use crate::sys::event::KernelEvents;
 use crate::sys::path_manager::PathManagerSocket;
 use crate::sys::{cache, fcntl, fork, mptcp, socket};
@@ -89,7 +89,8 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
             return Err(error(ErrorKind::NotConnected));
         }
         SocketState::Mptcp(..) => return Err(error(ErrorKind::Closed)),
-        SocketState::Tcp | SocketState::FellBack => return Err(error(ErrorKind::NotMptcp)),
+        SocketState::Tcp => return Err(plain_tcp(sock, OPERATION)),
+        SocketState::FellBack => return Err(error(ErrorKind::NotMptcp)),
     }
     let door = door::choose();
     if path_manager(door, sock, &info) == PathManager::Kernel {

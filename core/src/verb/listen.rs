@@ -46,7 +46,10 @@ operation! {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| Error::argument("listen", "the list of addresses is empty").with_remedy("Pass at least one address.")))
+        Err(last.unwrap_or_else(|| {
+            Error::argument("listen", "the list of addresses is empty")
+                .with_remedy("Pass at least one address.")
+        }))
     }
 }
 

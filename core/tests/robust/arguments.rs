@@ -1,15 +1,16 @@
 //! Every verb rejects a descriptor that is not a TCP socket as an invalid argument.
 
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
-use subflows::{Announce, ErrorKind, Open, Opening, Result, SubflowOption};
-use subflows_lab::skip_unless_ready;
+use subflows::{Announce, Connect, Error, ErrorKind, Listen, Open, Opening, Result, SubflowOption};
+use subflows_lab::{Net, skip, skip_unless_ready};
 
 use super::common::raw;
+use super::controlled;
 
 type Verb = (&'static str, fn(&BorrowedFd<'_>) -> Result<()>);
 
@@ -60,13 +61,99 @@ fn not_tcp() -> Vec<(&'static str, OwnedFd)> {
     ]
 }
 
+/// The remedy of the kind names no value: it serves when nothing more is known.
+#[track_caller]
+fn says_what_to_pass(error: &Error) {
+    assert!(!error.remedy().starts_with("See the documentation"), "{error}");
+}
+
+#[test]
+fn each_wrong_argument_has_a_remedy_of_its_own() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    let pair = controlled(&net, 0);
+    let _inside = net.client.enter().unwrap();
+    let (sock, none) = (&pair.client, &[][..] as &[SocketAddr]);
+    let to = pair.client.peer_addr().unwrap();
+    let id = subflows::list(sock).unwrap()[0].id;
+    let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+    let connect = |options: Connect| subflows::connect(to, &options).map(drop);
+    let open = |options: Open| subflows::open(sock, &options).map(drop);
+    let set_raw = |bytes: &[u8]| subflows::set_raw_option(sock, id, 6, 4, bytes);
+    let mut results = vec![
+        subflows::connect(none, &Connect::new()).map(drop),
+        subflows::connect("a name", &Connect::new()).map(drop),
+        subflows::connect("[::1", &Connect::new()).map(drop),
+        connect(Connect::new().interface("a name that is too long")),
+        connect(Connect::new().local(SocketAddr::new(ip("::1"), 0))),
+        subflows::listen(none, &Listen::new()).map(drop),
+        subflows::listen("a name", &Listen::new()).map(drop),
+        open(Open::new().interface("a name that is too long")),
+        open(Open::new().local(ip("::1"))),
+        open(Open::new().local(ip("0.0.0.0"))),
+        open(Open::new().remote(SocketAddr::new(ip("0.0.0.0"), 1))),
+        open(Open::new().remote(SocketAddr::new(ip("224.0.0.1"), 1))),
+        subflows::announce(sock, ip("0.0.0.0"), &Announce::new()).map(drop),
+        subflows::announce(sock, ip("224.0.0.1"), &Announce::new()).map(drop),
+        set_raw(&[]),
+        set_raw(&[0; 33]),
+        subflows::set_raw_option(sock, id, 6, 4, 5u32),
+        subflows::get_raw_option(sock, id, 6, 4, 0).map(drop),
+        subflows::get_raw_option(sock, id, 6, 4, 33).map(drop),
+    ];
+    for option in (1..).map_while(SubflowOption::from_number) {
+        // No option accepts these: a name has at most 15 bytes.
+        results.push(subflows::set_option(sock, id, option, "neither a name nor a number"));
+    }
+    assert!(results.len() > 25, "{}", results.len());
+    for (number, result) in results.iter().enumerate() {
+        match result {
+            Err(error) if error.kind() == ErrorKind::InvalidArgument => says_what_to_pass(error),
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+    // The kernel does not accept these values.
+    for value in [[0xff; 4], [0; 4]] {
+        match subflows::set_raw_option(sock, id, 6, 4, &value[..]) {
+            Err(error) if error.kind() == ErrorKind::InvalidArgument => says_what_to_pass(&error),
+            Err(error) => skip(&format!("options of a subflow cannot be set here: {error}")),
+            Ok(()) => panic!("{value:?} was set"),
+        }
+    }
+    assert!(pair.moves_data());
+}
+
+#[test]
+fn a_socket_that_cannot_be_controlled_has_a_remedy_for_its_own_case() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    let pair = controlled(&net, 0);
+    let _inside = net.server.enter().unwrap();
+    let error = subflows::take_control(&pair.server).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidState);
+    assert!(error.remedy().contains("sysctl net.mptcp.path_manager=userspace"), "{error}");
+    // As a program makes it that does not know this library yet.
+    let tcp = raw::socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
+    for (name, verb) in VERBS {
+        match verb(&tcp.as_fd()) {
+            Err(error) if error.kind() == ErrorKind::NotMptcp => {
+                assert!(error.remedy().contains("call `upgrade` before connecting"), "{error}");
+            }
+            Ok(()) if ["status", "upgrade"].contains(&name) => {}
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
 #[test]
 fn what_is_no_tcp_socket_is_no_argument() {
     skip_unless_ready!();
     let refuses = |what: &str, sock: BorrowedFd<'_>| {
         for (name, verb) in VERBS {
             match verb(&sock) {
-                Err(error) if error.kind() == ErrorKind::InvalidArgument => {}
+                Err(error) if error.kind() == ErrorKind::InvalidArgument => {
+                    says_what_to_pass(&error);
+                }
                 other => panic!("{name} of {what}: {other:?}"),
             }
         }

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "../helper"
-require "digest"
+require "digest/sha2"
 require "open3"
 require "rbconfig"
 require "subflows/http"

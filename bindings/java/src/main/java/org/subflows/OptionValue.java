@@ -51,7 +51,11 @@ public final class OptionValue {
      * @throws NumberFormatException the value is not a number
      */
     public long number() {
-        return Long.parseLong(text);
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException error) {
+            throw new NumberFormatException(text + " is not a number: use toString()");
+        }
     }
 
     /** Whether a switch is on. */

@@ -7,6 +7,7 @@ import java.net.InetSocketAddress;
 import java.net.ProtocolFamily;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.UnknownHostException;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.spi.SelectorProvider;
 import java.util.ArrayList;
@@ -137,8 +138,13 @@ public final class Subflows extends Verbs {
             return List.of(address);
         }
         List<InetSocketAddress> all = new ArrayList<>();
-        for (InetAddress ip : InetAddress.getAllByName(address.getHostString())) {
-            all.add(new InetSocketAddress(ip, address.getPort()));
+        try {
+            for (InetAddress ip : InetAddress.getAllByName(address.getHostString())) {
+                all.add(new InetSocketAddress(ip, address.getPort()));
+            }
+        } catch (UnknownHostException error) {
+            throw new UnknownHostException(error.getMessage()
+                    + ". Pass a host name that resolves, or an IP address, and the port apart.");
         }
         return all;
     }

@@ -27,7 +27,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** A wait ends at once if its thread is interrupted, or if what it waits for is closed. */
 class WaitTest {
     private static final Duration LONG = Duration.ofSeconds(60);
-    private static final long SOON = 100;
+    /** In milliseconds: far less than LONG, and enough for a busy machine. */
+    private static final long SOON = 2000;
 
     interface Wait {
         void run() throws Exception;

@@ -6,6 +6,7 @@ use std::io;
 use nix::errno::Errno;
 use nix::sys::socket::AddressFamily::{self, Inet, Inet6};
 
+use crate::kernels;
 use crate::measure::{Answers, Get, Set, measure};
 use crate::socket::Protocol;
 use crate::table::{IP_OPTIONS, IPV6_OPTIONS, SOCKET_OPTIONS, SocketOption, TCP_OPTIONS};
@@ -205,12 +206,37 @@ fn write_ways(page: &mut String, all: &[Row]) -> std::fmt::Result {
     Ok(())
 }
 
+/// What Multipath TCP sockets answer for one option.
+pub(crate) struct Answer {
+    pub(crate) section: &'static str,
+    pub(crate) option: &'static str,
+    /// What getting does, as the page has it.
+    pub(crate) get: String,
+    /// What setting does.
+    pub(crate) set: String,
+}
+
+fn answer(section: &'static str, row: &Row) -> Answer {
+    let Row { option, mptcp, .. } = row;
+    Answer { section, option: option.name, get: cell(&mptcp.get), set: cell(&mptcp.set) }
+}
+
+/// What Multipath TCP sockets of this kernel answer.
+pub(crate) fn answers() -> io::Result<Vec<Answer>> {
+    let mut all = Vec::new();
+    for (title, options, family) in SECTIONS {
+        all.extend(rows(options, family)?.iter().map(|row| answer(title, row)));
+    }
+    Ok(all)
+}
+
 /// Measures everything, in the network namespace of this thread, whose loopback interface is up.
 pub fn page() -> io::Result<String> {
     let mut page = format!("{HEAD}{}{INTRODUCTION}", release()?);
-    let mut all = Vec::new();
+    let (mut all, mut answers) = (Vec::new(), Vec::new());
     for (title, options, family) in SECTIONS {
         let rows = rows(options, family)?;
+        answers.extend(rows.iter().map(|row| answer(title, row)));
         write_section(&mut page, title, &rows).expect("a String takes everything");
         if options == IP_OPTIONS {
             let dual = self::rows(options, Inet6)?;
@@ -219,5 +245,6 @@ pub fn page() -> io::Result<String> {
         all.extend(rows);
     }
     write_ways(&mut page, &all).expect("a String takes everything");
+    page.push_str(&kernels::section(&kernels::folder(), &answers)?);
     Ok(page)
 }

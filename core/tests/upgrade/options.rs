@@ -7,7 +7,7 @@ use subflows::ErrorKind;
 use subflows_lab::{Namespace, skip, skip_unless_ready};
 
 use super::common::raw;
-use super::table::{CARRIED, Case, REFUSED};
+use super::table::{Case, carried, is_of, refused};
 use super::{LOOPBACK, MPTCP, family, listen, protocol, tcp, use_it};
 
 const FAMILIES: [i32; 2] = [libc::AF_INET, libc::AF_INET6];
@@ -67,7 +67,7 @@ fn what_was_set_is_carried() {
     skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for family in FAMILIES {
-        for case in CARRIED.iter().filter(|case| case.is_of(family)) {
+        for case in carried().iter().filter(|case| is_of(case, family)) {
             let (sock, shown) = (tcp(family), read_as(case));
             let default = read(&sock, &shown);
             if !set(&sock, case) {
@@ -102,7 +102,8 @@ fn all_at_once_are_carried() {
                 || subflows::upgrade(&sock).is_ok()
                 || is_offered(family, case)
         };
-        let cases = CARRIED.iter().filter(|case| case.is_of(family)).filter(is_carried);
+        let all = carried();
+        let cases = all.iter().filter(|case| is_of(case, family)).filter(is_carried);
         let cases: Vec<&Case> = cases.collect();
         let backwards: Vec<&Case> = cases.iter().rev().copied().collect();
         for order in [cases, backwards] {
@@ -125,7 +126,7 @@ fn what_cannot_be_carried_is_refused_by_name() {
     skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {
-        for case in REFUSED.iter().filter(|case| case.is_of(family(ip))) {
+        for case in refused().iter().filter(|case| is_of(case, family(ip))) {
             let sock = tcp(family(ip));
             let default = read(&sock, case);
             // On IPv6 sockets IP_MULTICAST_ALL is off from the start.

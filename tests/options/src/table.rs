@@ -45,8 +45,11 @@ const ON: [u8; 4] = int(1);
 const OFF: [u8; 4] = int(0);
 /// Not a descriptor: a kernel that has the option answers EBADF or EINVAL.
 const NONE: [u8; 4] = int(-1);
-/// Three seconds, as `struct timeval`.
-const SECONDS: [u8; 16] = ints([3, 0, 0, 0]);
+/// Seconds and microseconds, as `struct timeval`.
+const fn seconds(seconds: i32, microseconds: i32) -> [u8; 16] {
+    ints([seconds, 0, microseconds, 0])
+}
+
 /// An IPv6 extension header of eight bytes of padding (PadN).
 const PADDING: [u8; 8] = [0, 0, 1, 4, 0, 0, 0, 0];
 /// The group 224.0.0.77 on the loopback interface, as `struct ip_mreqn`.
@@ -75,10 +78,10 @@ pub const SOCKET_OPTIONS: &[SocketOption] = options! {
     SOCKET SO_REUSEPORT 15 = ON;
     SOCKET SO_PASSCRED 16 = ON;
     SOCKET SO_PEERCRED 17 = ON;
-    SOCKET SO_RCVLOWAT 18 = int(30_000);
+    SOCKET SO_RCVLOWAT 18 = int(300_000);
     SOCKET SO_SNDLOWAT 19 = int(30_000);
-    SOCKET SO_RCVTIMEO_OLD 20 = SECONDS;
-    SOCKET SO_SNDTIMEO_OLD 21 = SECONDS;
+    SOCKET SO_RCVTIMEO_OLD 20 = seconds(3, 40_000);
+    SOCKET SO_SNDTIMEO_OLD 21 = seconds(4, 80_000);
     SOCKET SO_BINDTODEVICE 25 = *b"lo\0";
     SOCKET SO_ATTACH_FILTER 26 = EMPTY;
     SOCKET SO_DETACH_FILTER 27 = OFF;
@@ -86,8 +89,8 @@ pub const SOCKET_OPTIONS: &[SocketOption] = options! {
     SOCKET SO_TIMESTAMP_OLD 29 = ON;
     SOCKET SO_ACCEPTCONN 30 = ON;
     SOCKET SO_PEERSEC 31 = ON;
-    SOCKET SO_SNDBUFFORCE 32 = int(8 << 20);
-    SOCKET SO_RCVBUFFORCE 33 = int(8 << 20);
+    SOCKET SO_SNDBUFFORCE 32 = int(64 << 20);
+    SOCKET SO_RCVBUFFORCE 33 = int(64 << 20);
     SOCKET SO_PASSSEC 34 = ON;
     SOCKET SO_TIMESTAMPNS_OLD 35 = ON;
     SOCKET SO_MARK 36 = int(77);
@@ -118,8 +121,8 @@ pub const SOCKET_OPTIONS: &[SocketOption] = options! {
     SOCKET SO_TIMESTAMP_NEW 63 = ON;
     SOCKET SO_TIMESTAMPNS_NEW 64 = ON;
     SOCKET SO_TIMESTAMPING_NEW 65 = int((1 << 4) | (1 << 3));
-    SOCKET SO_RCVTIMEO_NEW 66 = SECONDS;
-    SOCKET SO_SNDTIMEO_NEW 67 = SECONDS;
+    SOCKET SO_RCVTIMEO_NEW 66 = seconds(5, 40_000);
+    SOCKET SO_SNDTIMEO_NEW 67 = seconds(6, 40_000);
     SOCKET SO_DETACH_REUSEPORT_BPF 68 = OFF;
     SOCKET SO_PREFER_BUSY_POLL 69 = ON;
     SOCKET SO_BUSY_POLL_BUDGET 70 = int(9);

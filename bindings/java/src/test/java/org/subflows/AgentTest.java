@@ -8,6 +8,7 @@ import com.sun.tools.attach.AgentInitializationException;
 import com.sun.tools.attach.VirtualMachine;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -327,7 +328,11 @@ class AgentTest {
             List<String> words = new ArrayList<>(List.of("ip"));
             words.addAll(List.of(command.split(" ")));
             Process ip = new ProcessBuilder(words).inheritIO().start();
-            assertEquals(0, ip.onExit().join().exitValue(), command);
+            try {
+                assertEquals(0, ip.waitFor(), command);
+            } catch (InterruptedException error) {
+                throw new InterruptedIOException();
+            }
         }
 
         @Override

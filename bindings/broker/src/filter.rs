@@ -84,7 +84,7 @@ const ACTS: &[libc::c_long] = &[
     libc::SYS_sched_getscheduler,
     libc::SYS_sendmsg,
     libc::SYS_sendto,
-    libc::SYS_setsid,
+    libc::SYS_setpgid,
     libc::SYS_setsockopt,
     libc::SYS_wait4,
     libc::SYS_waitid,

@@ -138,7 +138,8 @@ pub(crate) trait Withdraw: Debug + Send + Sync {
 /// Returns the door for a new verb or wait: the broker's if this process may not act itself and a broker's
 /// socket exists.
 pub(crate) fn choose() -> &'static dyn Door {
-    match privilege::may_be_admin() || !broker::exists() {
+    // In this order, because the first question takes a tenth of the time of the second.
+    match !broker::exists() || privilege::may_be_admin() {
         true => &direct::Direct,
         false => &broker::Broker,
     }

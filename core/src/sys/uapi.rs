@@ -29,6 +29,7 @@ pub(crate) struct f_owner_ex {
 }
 
 /// In `include/uapi/linux/sockios.h`.
+pub(crate) const SIOCGSKNS: u32 = 0x894c;
 pub(crate) const SIOCGIFNAME: u32 = 0x8910;
 pub(crate) const SIOCGIFFLAGS: u32 = 0x8913;
 

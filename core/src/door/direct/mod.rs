@@ -260,7 +260,7 @@ fn take_control_error(operation: &'static str, failure: Failure) -> Error {
         Failure::Killed(Some(libc::SIGSYS)) => Error::os(operation, libc::ECHILD)
             .detail("a filter of system calls (seccomp) has killed the helper process")
             .with_remedy(
-                "Allow setsid, sched_yield, flock, nanosleep and connect in the filter, such as \
+                "Allow setpgid, sched_yield, flock, nanosleep and connect in the filter, such as \
                  SystemCallFilter= of a service.",
             ),
         Failure::Killed(_) => Error::os(operation, libc::ECHILD)

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::Failure;
 use super::record::Record;
 use super::switch::Switch;
+use crate::sys::namespace;
 
 /// What one taker uses. A lock on a file is one of the open file, so two takers must not share it.
 pub(super) struct Files {
@@ -32,7 +33,7 @@ impl Files {
                 _ => return Err(Failure::Switch(error)),
             },
         };
-        let lock = File::open("/proc/thread-self/ns/net").map_err(Failure::Os)?;
+        let lock = namespace::open(sock).map_err(Failure::Os)?;
         Ok(Files { switch, unwritable, lock, record: Record::open(sock) })
     }
 }

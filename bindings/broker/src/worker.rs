@@ -52,8 +52,12 @@ impl Worker<'_> {
     pub(crate) fn run(&mut self) {
         while let Ok(Some(received)) = self.session.receive() {
             let is_readable = !matches!(received.request, Err(Malformed::Version(_)));
-            let (answer, fd) = self.handle(received);
+            let (answer, fd, line) = self.handle(received);
             let sent = self.session.answer(&answer, fd.as_ref().map(OwnedFd::as_fd));
+            // The client does not wait for the journal.
+            if let Some(line) = line {
+                line.write();
+            }
             if sent.is_err() || !is_readable {
                 break;
             }
@@ -78,8 +82,8 @@ impl Worker<'_> {
         wait.is_some()
     }
 
-    /// Handles a message, and closes its descriptors.
-    fn handle(&mut self, received: Received) -> (Answer, Option<OwnedFd>) {
+    /// Handles a message, and closes its descriptors. Returns the answer, and the line of the act.
+    fn handle(&mut self, received: Received) -> (Answer, Option<OwnedFd>, Option<audit::Line>) {
         let Received { request, fds } = received;
         let may_ask = self.wait();
         let counts = self.counts;
@@ -91,22 +95,23 @@ impl Worker<'_> {
             Err(malformed) => {
                 let done = Err(explain(malformed));
                 count(None, &done);
-                return reply(0, done);
+                return without_line(reply(0, done));
             }
         };
         if !may_ask {
             let done = Err(throttled(self.policy.limits.requests));
             count(Some(act.verb()), &done);
-            return reply(number, done);
+            return without_line(reply(number, done));
         }
         let mut token = 0;
         let start = Instant::now();
         let done = self.perform(&act, &fds, &mut token);
         self.counted.user().charge(start.elapsed(), self.policy.limits.requests);
         count(Some(act.verb()), &done);
-        audit::write(&self.peer, &act, token, &done);
+        let line = audit::Line::new(&self.peer, &act, token, &done);
         drop(fds);
-        reply(number, done)
+        let (answer, fd) = reply(number, done);
+        (answer, fd, Some(line))
     }
 
     fn perform(&mut self, act: &Act, fds: &[OwnedFd], token: &mut u32) -> Result<Done> {
@@ -183,6 +188,12 @@ impl Worker<'_> {
             "Permit it in /etc/subflows/broker.toml; without that file, add the user to the group subflows.",
         )
     }
+}
+
+fn without_line(
+    (answer, fd): (Answer, Option<OwnedFd>),
+) -> (Answer, Option<OwnedFd>, Option<audit::Line>) {
+    (answer, fd, None)
 }
 
 /// Answers a client that gets no worker.

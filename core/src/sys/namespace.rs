@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::OnceLock;
 
 use nix::sys::stat::stat;
 
@@ -50,10 +51,23 @@ fn inode(path: &CStr) -> Option<Inode> {
     Some((found.st_dev.into(), found.st_ino.into()))
 }
 
+/// The namespace of a process that never leaves it.
+static HOME: OnceLock<u64> = OnceLock::new();
+
+/// Promises that no thread of this process leaves the socket's network namespace any more.
+pub(crate) fn stay_with(sock: BorrowedFd<'_>) {
+    if let Some(home) = cookie(sock) {
+        let _ = HOME.set(home);
+    }
+}
+
 /// Reports whether the calling thread is in the socket's network namespace, by making another
 /// socket and comparing the two. On kernels without namespace cookies the answer is yes.
 pub(crate) fn is_here(sock: BorrowedFd<'_>) -> io::Result<bool> {
     let Some(theirs) = cookie(sock) else { return Ok(true) };
+    if let Some(home) = HOME.get() {
+        return Ok(*home == theirs);
+    }
     let fresh = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_GENERIC)?;
     Ok(cookie(fresh.as_fd()).is_none_or(|ours| ours == theirs))
 }

@@ -13,7 +13,7 @@ use self::protocol::{Act, Answer as Reply, Local, Outcome, ROOM, Step};
 use self::session::Session;
 use crate::door::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw};
 use crate::error::{Error, ErrorKind};
-use crate::shared::carry;
+use crate::shared::carry::Replacement;
 use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
 use crate::sys::cache::{self, QueryError};
@@ -34,10 +34,17 @@ pub(super) fn exists() -> bool {
 impl Door for Broker {
     fn take_control(&self, sock: BorrowedFd<'_>) -> Answer {
         const OPERATION: &str = "take_control";
-        carry::refuse_watched(sock, OPERATION)?;
-        let (_, controlled) = ask(OPERATION, Act::TakeControl, sock)?;
-        let controlled = controlled.ok_or_else(|| no_descriptor(OPERATION))?;
-        Ok(carry::put_in_place(sock, controlled, OPERATION)?)
+        // The socket is read while the broker makes another one.
+        let mut read = None;
+        let mut meanwhile = || {
+            read.get_or_insert_with(|| Replacement::of(sock, OPERATION));
+        };
+        let asked = ask_meanwhile(OPERATION, Act::TakeControl, sock, &mut meanwhile);
+        let replacement = read.transpose()?;
+        let (_, controlled) = asked?;
+        let missing = || no_descriptor(OPERATION);
+        let (replacement, controlled) = replacement.zip(controlled).ok_or_else(missing)?;
+        Ok(replacement.put(controlled)?)
     }
 
     fn take_control_of_new(&self, sock: BorrowedFd<'_>) -> Answer {
@@ -164,6 +171,16 @@ fn ask(
     act: Act,
     sock: BorrowedFd<'_>,
 ) -> Answer<(Reply, Option<OwnedFd>)> {
+    ask_meanwhile(operation, act, sock, &mut || ())
+}
+
+/// As [`ask`], and does something while the broker acts: again if it asks again.
+fn ask_meanwhile(
+    operation: &'static str,
+    act: Act,
+    sock: BorrowedFd<'_>,
+    meanwhile: &mut dyn FnMut(),
+) -> Answer<(Reply, Option<OwnedFd>)> {
     let path = session::path().ok_or_else(|| Error::new(ErrorKind::NotPermitted, operation))?;
     let mut last = io::Error::from(io::ErrorKind::UnexpectedEof);
     for _ in 0..TRIES {
@@ -171,7 +188,7 @@ fn ask(
             if !session.is_with(&path) {
                 return Err(NetlinkError::malformed());
             }
-            session.ask(act.clone(), Some(sock)).map_err(|error| {
+            session.ask_meanwhile(act.clone(), Some(sock), meanwhile).map_err(|error| {
                 last = error;
                 NetlinkError::malformed()
             })

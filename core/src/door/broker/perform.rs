@@ -21,7 +21,7 @@ use crate::sys::cache;
 use crate::sys::event::KernelEvents;
 use crate::sys::sock_diag::SockDiag;
 pub use crate::sys::unix::Peer;
-use crate::sys::{mptcp, socket, take_over, unix};
+use crate::sys::{mptcp, namespace, socket, take_over, unix};
 
 /// The most announcements that one session keeps.
 const ANNOUNCEMENTS: usize = 16;
@@ -440,6 +440,7 @@ pub fn open_files() -> Result<()> {
     let sock = socket::new(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0)
         .map_err(|error| Error::from_io("broker", &error))?;
     take_over::keep(sock.as_fd()).map_err(|error| Error::from_io("broker", &error))?;
+    namespace::stay_with(sock.as_fd());
     // Without it, no client may choose another congestion control.
     if let Ok(file) = File::open("/proc/sys/net/ipv4/tcp_allowed_congestion_control") {
         let _ = ALLOWED_CONGESTION_CONTROL.set(file);

@@ -49,10 +49,21 @@ impl Session {
         act: Act,
         sock: Option<BorrowedFd<'_>>,
     ) -> io::Result<(Answer, Option<OwnedFd>)> {
+        self.ask_meanwhile(act, sock, &mut || ())
+    }
+
+    /// Sends a request, does something while the broker acts, and waits for the answer.
+    pub(super) fn ask_meanwhile(
+        &self,
+        act: Act,
+        sock: Option<BorrowedFd<'_>>,
+        meanwhile: &mut dyn FnMut(),
+    ) -> io::Result<(Answer, Option<OwnedFd>)> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let request = Request { number, act }.encode();
         let sent = unix::send(self.sock.as_fd(), &request, sock, 0);
+        meanwhile();
         let mut buffer = [0; LONGEST];
         // A broker that has no worker answers before it has read a request, and ends the session.
         let mut packet = match (unix::receive(self.sock.as_fd(), &mut buffer), sent) {

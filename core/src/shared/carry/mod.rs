@@ -4,6 +4,7 @@ mod options;
 mod watch;
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use self::options::{CARRIED, Opt, REFUSED, Set};
@@ -29,49 +30,79 @@ pub(crate) fn replace_tcp(
     replace(old, &new).map_err(|error| Error::from_io(operation, &error))
 }
 
-/// Puts the new socket in the place of an unconnected Multipath TCP socket of the same family, with its
-/// options, its address, its flags and its signals.
-pub(crate) fn put_in_place(
-    old: BorrowedFd<'_>,
-    new: OwnedFd,
+/// An unconnected Multipath TCP socket that is to be replaced, with what is set on it.
+pub(crate) struct Replacement<'a> {
+    old: BorrowedFd<'a>,
     operation: &'static str,
-) -> Result<()> {
-    let failed = |error: io::Error| Error::from_io(operation, &error);
-    let family = socket::get_i32(old, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
-    let applies = |opt: &&Opt| opt.level != libc::IPPROTO_IPV6 || family == libc::AF_INET6;
-    // Of a socket that has had a connection, the kernel has changed these itself.
-    let is_used = matches!(state_of(old, operation)?, SocketState::Mptcp(_, MptcpState::Closed));
-    let is_changed = |opt: &Opt| {
-        is_used
-            && matches!(
-                (opt.level, opt.number),
-                (libc::SOL_SOCKET, libc::SO_SNDBUF | libc::SO_RCVBUF)
-                    | (libc::IPPROTO_TCP, libc::TCP_MAXSEG)
-            )
-    };
-    let carried = CARRIED.iter().filter(applies).filter(|opt| !is_changed(opt));
-    let values: Vec<_> = carried.map(|opt| (opt, read(old, opt), read(new.as_fd(), opt))).collect();
-    let is_changed = copy(values.iter().copied(), new.as_fd());
-    let differs = |opt, wanted| is_changed && wanted != read(new.as_fd(), opt);
-    if let Some((opt, ..)) = values.iter().find(|(opt, wanted, _)| differs(opt, *wanted)) {
-        return Err(refusal(opt, operation));
+    wanted: Vec<(&'static Opt, Option<Value>)>,
+    /// The address to which it is bound.
+    local: Option<SocketAddr>,
+}
+
+impl Replacement<'_> {
+    /// Reads what is set on a socket. Fails if another descriptor or an epoll set of this process would keep it.
+    pub(crate) fn of<'a>(old: BorrowedFd<'a>, operation: &'static str) -> Result<Replacement<'a>> {
+        refuse_watched(old, operation)?;
+        let failed = |error: io::Error| Error::from_io(operation, &error);
+        let family = socket::get_i32(old, libc::SOL_SOCKET, libc::SO_DOMAIN).map_err(failed)?;
+        // Of a socket that has had a connection, the kernel has changed these itself.
+        let is_used =
+            matches!(state_of(old, operation)?, SocketState::Mptcp(_, MptcpState::Closed));
+        let is_changed = |opt: &Opt| {
+            is_used
+                && matches!(
+                    (opt.level, opt.number),
+                    (libc::SOL_SOCKET, libc::SO_SNDBUF | libc::SO_RCVBUF)
+                        | (libc::IPPROTO_TCP, libc::TCP_MAXSEG)
+                )
+        };
+        let applies = |opt: &&Opt| {
+            (opt.level != libc::IPPROTO_IPV6 || family == libc::AF_INET6) && !is_changed(opt)
+        };
+        let mut wanted: Vec<(&Opt, Option<Value>)> = Vec::with_capacity(CARRIED.len());
+        for opt in CARRIED.iter().filter(applies) {
+            // The option before it is the same by number.
+            let is_known = opt.number == libc::SO_BINDTODEVICE && opt.level == libc::SOL_SOCKET;
+            if !is_known || wanted.last().is_some_and(|(_, number)| number.is_none()) {
+                wanted.push((opt, read(old, opt)));
+            }
+        }
+        // The kernel may have chosen the address of one that has had a connection.
+        let local = match is_used {
+            true => None,
+            false => Some(socket::local_address(old).map_err(failed)?)
+                .filter(|local| local.port() != 0 || !local.ip().is_unspecified()),
+        };
+        Ok(Replacement { old, operation, wanted, local })
     }
-    // The kernel may have chosen the address of one that has had a connection.
-    if !is_used {
-        let local = socket::local_address(old).map_err(failed)?;
-        if local.port() != 0 || !local.ip().is_unspecified() {
+
+    /// Puts a new socket of the same family in the place of the old one, with its options, its address, its
+    /// flags and its signals.
+    pub(crate) fn put(self, new: OwnedFd) -> Result<()> {
+        let Replacement { old, operation, wanted, local } = self;
+        let failed = |error: io::Error| Error::from_io(operation, &error);
+        let is_off = |wanted: &Option<Value>| wanted.is_none_or(|(value, _)| value == [0; LONGEST]);
+        // To read an option takes as long as a tenth of what the kernel needs to make a socket.
+        let default = |opt: &Opt, wanted| match opt.is_off && is_off(&wanted) {
+            true => wanted,
+            false => read(new.as_fd(), opt),
+        };
+        let values = wanted.iter().map(|(opt, wanted)| (*opt, *wanted, default(opt, *wanted)));
+        if copy(values, new.as_fd()) {
+            let differs = |(opt, wanted): &&(&Opt, _)| *wanted != read(new.as_fd(), opt);
+            if let Some((opt, _)) = wanted.iter().find(differs) {
+                return Err(refusal(opt, operation));
+            }
+        }
+        if let Some(local) = local {
             bind_as_well(old, new.as_fd(), local).map_err(failed)?;
         }
+        replace(old, &new).map_err(failed)
     }
-    replace(old, &new).map_err(failed)
 }
 
 /// Binds the new socket to the address of the old one, which the kernel permits only if both may share it.
-fn bind_as_well(
-    old: BorrowedFd<'_>,
-    new: BorrowedFd<'_>,
-    local: std::net::SocketAddr,
-) -> io::Result<()> {
+fn bind_as_well(old: BorrowedFd<'_>, new: BorrowedFd<'_>, local: SocketAddr) -> io::Result<()> {
     let (level, option) = (libc::SOL_SOCKET, libc::SO_REUSEADDR);
     let before = socket::get_i32(old, level, option)?;
     socket::set_i32(old, level, option, 1)?;

@@ -23,6 +23,9 @@ pub(super) struct Opt {
     pub(super) level: i32,
     pub(super) number: i32,
     pub(super) set: Set,
+    /// Whether it is zero on every socket that has just been made, whatever the settings of the system and
+    /// the BPF programs of a control group are.
+    pub(super) is_off: bool,
 }
 
 const IP_RECVERR_RFC4884: i32 = 26;
@@ -37,63 +40,68 @@ const TCP_RTO_MIN_US: i32 = 45;
 const TCP_DELACK_MAX_US: i32 = 46;
 
 macro_rules! options {
-    ($($level:ident $name:ident = $number:expr $(, $set:ident)?;)*) => {
-        &[$(Opt { name: stringify!($name), level: $level, number: $number, set: options!(@ $($set)?) }),*]
+    ($($level:ident $name:ident = $number:expr $(, $word:ident)*;)*) => {
+        &[$(options!(@ Opt {
+            name: stringify!($name), level: $level, number: $number, set: Set::Same, is_off: false
+        } $(, $word)*)),*]
     };
-    (@) => { Set::Same };
-    (@ $set:ident) => { Set::$set };
+    (@ $opt:expr) => { $opt };
+    (@ $opt:expr, off) => { Opt { is_off: true, ..$opt } };
+    (@ $opt:expr, $set:ident) => { Opt { set: Set::$set, ..$opt } };
+    (@ $opt:expr, $set:ident, off) => { Opt { set: Set::$set, is_off: true, ..$opt } };
 }
 
-/// The options that are copied and read back, in this order, because some change others.
+/// The options that are copied and read back, in this order, because some change others. Those that are *off*
+/// at first are zero on a new socket.
 pub(super) const CARRIED: &[Opt] = options! {
-    SOCKET SO_DEBUG = libc::SO_DEBUG;
-    SOCKET SO_REUSEADDR = libc::SO_REUSEADDR;
-    SOCKET SO_REUSEPORT = libc::SO_REUSEPORT;
-    SOCKET SO_KEEPALIVE = libc::SO_KEEPALIVE;
-    SOCKET SO_LINGER = libc::SO_LINGER;
+    SOCKET SO_DEBUG = libc::SO_DEBUG, off;
+    SOCKET SO_REUSEADDR = libc::SO_REUSEADDR, off;
+    SOCKET SO_REUSEPORT = libc::SO_REUSEPORT, off;
+    SOCKET SO_KEEPALIVE = libc::SO_KEEPALIVE, off;
+    SOCKET SO_LINGER = libc::SO_LINGER, off;
     SOCKET SO_MARK = libc::SO_MARK;
-    SOCKET SO_RCVTIMEO = libc::SO_RCVTIMEO;
-    SOCKET SO_SNDTIMEO = libc::SO_SNDTIMEO;
+    SOCKET SO_RCVTIMEO = libc::SO_RCVTIMEO, off;
+    SOCKET SO_SNDTIMEO = libc::SO_SNDTIMEO, off;
     // Enlarges the buffer to that value, unless the buffer's size is set.
     SOCKET SO_RCVLOWAT = libc::SO_RCVLOWAT;
     SOCKET SO_SNDBUF = libc::SO_SNDBUF, Half;
     SOCKET SO_RCVBUF = libc::SO_RCVBUF, Half;
     // Which of the two sizes were set by the program.
-    SOCKET SO_BUF_LOCK = libc::SO_BUF_LOCK, Sizes;
+    SOCKET SO_BUF_LOCK = libc::SO_BUF_LOCK, Sizes, off;
     SOCKET SO_BINDTOIFINDEX = libc::SO_BINDTOIFINDEX;
     // The same by name, for kernels before 5.1.
     SOCKET SO_BINDTODEVICE = libc::SO_BINDTODEVICE;
     SOCKET SO_INCOMING_CPU = libc::SO_INCOMING_CPU;
     SOCKET SO_BUSY_POLL = libc::SO_BUSY_POLL;
-    SOCKET SO_PREFER_BUSY_POLL = libc::SO_PREFER_BUSY_POLL;
-    SOCKET SO_TIMESTAMP = libc::SO_TIMESTAMP;
-    SOCKET SO_TIMESTAMPNS = libc::SO_TIMESTAMPNS;
-    SOCKET SO_TIMESTAMP_NEW = libc::SO_TIMESTAMP_NEW;
-    SOCKET SO_TIMESTAMPNS_NEW = libc::SO_TIMESTAMPNS_NEW;
-    IP IP_FREEBIND = libc::IP_FREEBIND;
-    IP IP_TRANSPARENT = libc::IP_TRANSPARENT;
-    IP IP_BIND_ADDRESS_NO_PORT = libc::IP_BIND_ADDRESS_NO_PORT;
-    IP IP_LOCAL_PORT_RANGE = IP_LOCAL_PORT_RANGE;
+    SOCKET SO_PREFER_BUSY_POLL = libc::SO_PREFER_BUSY_POLL, off;
+    SOCKET SO_TIMESTAMP = libc::SO_TIMESTAMP, off;
+    SOCKET SO_TIMESTAMPNS = libc::SO_TIMESTAMPNS, off;
+    SOCKET SO_TIMESTAMP_NEW = libc::SO_TIMESTAMP_NEW, off;
+    SOCKET SO_TIMESTAMPNS_NEW = libc::SO_TIMESTAMPNS_NEW, off;
+    IP IP_FREEBIND = libc::IP_FREEBIND, off;
+    IP IP_TRANSPARENT = libc::IP_TRANSPARENT, off;
+    IP IP_BIND_ADDRESS_NO_PORT = libc::IP_BIND_ADDRESS_NO_PORT, off;
+    IP IP_LOCAL_PORT_RANGE = IP_LOCAL_PORT_RANGE, off;
     // Changes the priority.
-    IP IP_TOS = libc::IP_TOS;
+    IP IP_TOS = libc::IP_TOS, off;
     SOCKET SO_PRIORITY = libc::SO_PRIORITY;
     IPV6 IPV6_V6ONLY = libc::IPV6_V6ONLY;
-    IPV6 IPV6_TRANSPARENT = libc::IPV6_TRANSPARENT;
-    IPV6 IPV6_FREEBIND = libc::IPV6_FREEBIND;
+    IPV6 IPV6_TRANSPARENT = libc::IPV6_TRANSPARENT, off;
+    IPV6 IPV6_FREEBIND = libc::IPV6_FREEBIND, off;
     TCP TCP_CONGESTION = libc::TCP_CONGESTION;
-    TCP TCP_NODELAY = libc::TCP_NODELAY;
-    TCP TCP_CORK = libc::TCP_CORK;
+    TCP TCP_NODELAY = libc::TCP_NODELAY, off;
+    TCP TCP_CORK = libc::TCP_CORK, off;
     TCP TCP_KEEPIDLE = libc::TCP_KEEPIDLE;
     TCP TCP_KEEPINTVL = libc::TCP_KEEPINTVL;
     TCP TCP_KEEPCNT = libc::TCP_KEEPCNT;
     TCP TCP_NOTSENT_LOWAT = libc::TCP_NOTSENT_LOWAT;
-    TCP TCP_INQ = libc::TCP_INQ;
+    TCP TCP_INQ = libc::TCP_INQ, off;
     TCP TCP_MAXSEG = libc::TCP_MAXSEG;
-    TCP TCP_DEFER_ACCEPT = libc::TCP_DEFER_ACCEPT;
-    TCP TCP_FASTOPEN = libc::TCP_FASTOPEN;
+    TCP TCP_DEFER_ACCEPT = libc::TCP_DEFER_ACCEPT, off;
+    TCP TCP_FASTOPEN = libc::TCP_FASTOPEN, off;
     TCP TCP_FASTOPEN_KEY = libc::TCP_FASTOPEN_KEY;
-    TCP TCP_FASTOPEN_NO_COOKIE = libc::TCP_FASTOPEN_NO_COOKIE;
-    TCP TCP_FASTOPEN_CONNECT = libc::TCP_FASTOPEN_CONNECT;
+    TCP TCP_FASTOPEN_NO_COOKIE = libc::TCP_FASTOPEN_NO_COOKIE, off;
+    TCP TCP_FASTOPEN_CONNECT = libc::TCP_FASTOPEN_CONNECT, off;
 };
 
 /// The options that Multipath TCP does not have, or accepts and ignores. If one was set, `upgrade` fails.

@@ -1,19 +1,122 @@
 //! A broker that is killed, at whatever moment: connections go on, and the next call works.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use subflows::broker::{Act, Request};
+use subflows::Open;
+use subflows::broker::{Act, ROOM, Request, Step, Verb};
 use subflows_lab::{Net, skip, skip_unless_ready, wait_until};
 
 use crate::common::{Pair, SOON, has_nobody};
-use crate::served::{CHECK, Served};
-use crate::{EVERYONE, acts};
+use crate::served::{CHECK, Served, Session};
+use crate::{EVERYONE, acts, cookie_of, socket_of, token};
+
+/// What is asked in one round.
+struct Asked<'a> {
+    net: &'a Net,
+    own: &'a Pair,
+    /// Its further subflow is closed.
+    spare: &'a Pair,
+    unconnected: OwnedFd,
+}
+
+impl Asked<'_> {
+    /// Opens another subflow if the one before was closed. Returns its ends.
+    fn further_subflow(&self) -> (SocketAddr, SocketAddr) {
+        let Asked { net, spare, .. } = self;
+        net.client.run(|| {
+            let first = spare.client.local_addr().unwrap();
+            let mut further = None;
+            // The peer may not know yet that the one before has ended.
+            wait_until(SOON, "a further subflow", || {
+                let listed = subflows::list(&spare.client).unwrap();
+                let found = listed.iter().find(|subflow| subflow.local != first);
+                further = found.map(|subflow| (subflow.local, subflow.remote));
+                if further.is_none() {
+                    let second = Open::new().local(net.paths[1].client_v4);
+                    let _ = subflows::open(&spare.client, &second);
+                }
+                further.is_some()
+            });
+            further.expect("a further subflow")
+        })
+    }
+
+    /// Announces an address in that session. Returns its handle.
+    fn announce(&self, session: &Session, announce: &Act) -> u32 {
+        let fd = self.own.client.as_fd();
+        let Act::Announce { token, local } = *announce else { unreachable!() };
+        let mut handle = None;
+        // It may still be announced, and its withdrawal may not have been sent yet.
+        wait_until(SOON, "the address is announced", || {
+            let answer = session.ask(announce.clone(), &[fd]).expect("an answer");
+            handle = answer.result.ok();
+            if handle.is_none() {
+                session.ask(Act::Remove { token, id: local.id }, &[fd]).expect("an answer");
+            }
+            handle.is_some()
+        });
+        handle.expect("a handle")
+    }
+
+    /// Prepares a verb in that session: getting or setting an option, if it is `options`. Returns the act that is
+    /// interrupted, and its socket.
+    fn prepare(
+        &self,
+        verb: Verb,
+        is_set: bool,
+        session: &Session,
+    ) -> (Act, Option<BorrowedFd<'_>>) {
+        let (own, spare) = (self.own.client.as_fd(), self.spare.client.as_fd());
+        let all = acts(self.net, &self.own.client);
+        let same = |verb| all.iter().find(|act| act.verb() == verb).expect("an act").clone();
+        match verb {
+            Verb::TakeControl => (Act::TakeControl, Some(self.unconnected.as_fd())),
+            Verb::Destroy => {
+                let (local, remote) = self.further_subflow();
+                let token = token(self.net, &self.spare.client);
+                (Act::Destroy { token, local, remote }, Some(spare))
+            }
+            Verb::Abort => {
+                let (local, remote) = self.further_subflow();
+                let (cookie, interface) = socket_of(self.net, local, remote);
+                (Act::Abort { local, remote, interface, cookie }, Some(spare))
+            }
+            Verb::Withdraw => {
+                let handle = self.announce(session, &same(Verb::Announce));
+                (Act::Withdraw { handle }, None)
+            }
+            Verb::Remove => {
+                self.announce(session, &same(Verb::Announce));
+                (same(verb), Some(own))
+            }
+            Verb::Options => {
+                let client = &self.own.client;
+                let ends = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+                let cookie = cookie_of(self.net, ends.0, ends.1);
+                let (level, number) = (libc::IPPROTO_TCP, libc::TCP_NODELAY);
+                let mut value = [0; ROOM];
+                value[0] = u8::from(is_set);
+                let step = Step { is_set, level, number, length: 4, value };
+                (Act::Options { cookie, steps: vec![step] }, Some(own))
+            }
+            Verb::Events => (Act::Events, Some(own)),
+            Verb::Check => (CHECK, Some(own)),
+            Verb::Create | Verb::SetBackup | Verb::Announce | Verb::PathManager => {
+                (same(verb), Some(own))
+            }
+        }
+    }
+}
 
 #[test]
 fn a_killed_broker_leaves_nothing_behind() {
+    /// The last kills come so long after the request.
+    const LATEST: Duration = Duration::from_micros(400);
     skip_unless_ready!();
     if !has_nobody() {
         return;
@@ -21,24 +124,32 @@ fn a_killed_broker_leaves_nothing_behind() {
     let net = Net::two_subnets().unwrap();
     let mut served = Served::start(&net.client, EVERYONE);
     let to = net.paths[0].server_ips()[0];
-    let own = Pair::new(&net, to, true);
-    let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
+    let [own, spare] = [Pair::new(&net, to, true), Pair::new(&net, to, true)];
+    let unconnected = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
+    let asked = Asked { net: &net, own: &own, spare: &spare, unconnected };
     let rounds = rounds();
-    let mut all = acts(&net, &own.client);
-    all.retain(|act| !matches!(act, Act::Destroy { .. } | Act::Remove { .. }));
-    all.extend([Act::TakeControl, Act::Events, CHECK]);
-    for round in 0..rounds {
-        for act in &all {
+    let verbs = Verb::ALL.iter().map(|verb| (*verb, false)).chain([(Verb::Options, true)]);
+    for (verb, is_set) in verbs {
+        let mut unanswered = 0;
+        for round in 0..rounds {
             let session = served.session();
-            let fd = if *act == Act::TakeControl { sock.as_fd() } else { own.client.as_fd() };
-            session.send(&Request { number: 1, act: act.clone() }.encode(), &[fd]).unwrap();
-            if round % 2 == 1 {
-                thread::yield_now();
+            let (act, fd) = asked.prepare(verb, is_set, &session);
+            let request = Request { number: 1, act: act.clone() }.encode();
+            session.send(&request, fd.as_slice()).unwrap();
+            let start = Instant::now();
+            // At another moment of the act each time. A sleep would take longer than the act.
+            let after = LATEST * round as u32 / rounds as u32;
+            while start.elapsed() < after {
+                std::hint::spin_loop();
             }
             served.restart(&net.client);
+            unanswered += usize::from(session.receive().is_none());
             assert_eq!(net.client.sysctl("net.mptcp.pm_type").unwrap().trim(), "0", "{act:?}");
             own.move_data();
+            spare.move_data();
+            served.serve(&net);
         }
+        println!("{}, killed {rounds} times: {unanswered} were not answered", verb.name());
     }
     served.serves_at_once(&net);
 }

@@ -15,7 +15,7 @@ mod started;
 mod trap;
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -71,10 +71,7 @@ fn what_is_no_request_changes_nothing() {
     let (unix, _other) = UnixStream::pair().unwrap();
     let tcp = net.client.run(|| TcpListener::bind("127.0.0.1:0")).unwrap();
     let listener = net.client.run(|| {
-        subflows::listen(
-            "127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap(),
-            &Default::default(),
-        )
+        subflows::listen("127.0.0.1:0".parse::<SocketAddr>().unwrap(), &Default::default())
     });
     let listener = listener.unwrap();
     let remove = Act::Remove { token: 1, id: 1 };
@@ -160,17 +157,31 @@ fn a_client_reaches_its_own_connection_only() {
 }
 
 /// The kernel's number of the initial subflow's socket.
-pub(crate) fn cookie_of(
-    net: &Net,
-    local: std::net::SocketAddr,
-    remote: std::net::SocketAddr,
-) -> u64 {
+pub(crate) fn cookie_of(net: &Net, local: SocketAddr, remote: SocketAddr) -> u64 {
+    socket_of(net, local, remote).0
+}
+
+/// The kernel's number of a subflow's socket, and the index of the interface to which it is bound.
+pub(crate) fn socket_of(net: &Net, local: SocketAddr, remote: SocketAddr) -> (u64, u32) {
     let listed = net.client.output("ss", &["-tneH", "state", "established"]).unwrap();
-    let (local, remote) = (local.to_string(), remote.to_string());
-    let line = listed.lines().find(|line| line.contains(&local) && line.contains(&remote));
-    let words = line.expect("ss lists the subflow").split_whitespace();
-    let hex = words.filter_map(|word| word.strip_prefix("sk:")).next().unwrap();
-    u64::from_str_radix(hex, 16).unwrap()
+    let (ip, port, remote) = (local.ip().to_string(), local.port().to_string(), remote.to_string());
+    // `ADDRESS:PORT` or `ADDRESS%INTERFACE:PORT`.
+    let bound_to = |word: &str| {
+        let (place, number) = word.rsplit_once(':')?;
+        let (address, interface) = place.split_once('%').unwrap_or((place, ""));
+        (address == ip && number == port).then(|| interface.to_owned())
+    };
+    let (line, interface) = listed
+        .lines()
+        .filter(|line| line.contains(&remote))
+        .find_map(|line| Some((line, line.split_whitespace().find_map(bound_to)?)))
+        .expect("ss lists the subflow");
+    let hex = line.split_whitespace().find_map(|word| word.strip_prefix("sk:")).unwrap();
+    let index = match interface.as_str() {
+        "" => 0,
+        name => net.client.run(|| nix::net::if_::if_nametoindex(name)).unwrap(),
+    };
+    (u64::from_str_radix(hex, 16).unwrap(), index)
 }
 
 #[test]

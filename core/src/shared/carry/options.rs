@@ -195,3 +195,30 @@ pub(super) const REFUSED: &[Opt] = options! {
     TCP TCP_RTO_MIN_US = TCP_RTO_MIN_US;
     TCP TCP_DELACK_MAX_US = TCP_DELACK_MAX_US;
 };
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::CARRIED;
+    use crate::shared::carry::read;
+    use crate::sys::socket;
+
+    /// They are not read of a new socket: a kernel that starts with another value would lose what was set.
+    #[test]
+    fn what_is_off_at_first_is_zero_on_a_new_socket() {
+        let mut count = 0;
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let Ok(sock) = socket::new(family, libc::SOCK_STREAM, socket::MPTCP) else {
+                return eprintln!("skip: this kernel has no Multipath TCP");
+            };
+            for opt in CARRIED.iter().filter(|opt| opt.is_off) {
+                if let Some((value, _)) = read(sock.as_fd(), opt) {
+                    assert!(value.iter().all(|byte| *byte == 0), "{} is {value:?}", opt.name);
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 40, "{count} options were read");
+    }
+}

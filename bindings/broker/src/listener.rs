@@ -6,12 +6,17 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket,
 };
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Group, getegid, setegid};
+
+use subflows::broker::ServerSession;
 
 use crate::policy::{GROUP, Policy};
 use crate::{Failure, SOCKET};
@@ -34,8 +39,8 @@ pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
         return Ok(given);
     }
     let kind = SockType::SeqPacket;
-    let new = || socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None);
-    let sock = new().map_err(os("no socket can be made"))?;
+    let sock = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None)
+        .map_err(os("no socket can be made"))?;
     let address = UnixAddr::new(path).map_err(os("this is not the path of a socket"))?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io("its folder cannot be made"))?;
@@ -46,9 +51,7 @@ pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
         }
     }
     if let Ok(file) = fs::symlink_metadata(path) {
-        // A socket on which no process listens is left by a broker that was killed.
-        let probe = new().map_err(os("no socket can be made"))?;
-        if connect(probe.as_raw_fd(), &address).is_ok() {
+        if has_living_broker(&address).map_err(os("no socket can be made"))? {
             return Err(Failure::new(
                 format!("{}: another broker is listening there", path.display()),
                 "Stop it, or pass another path: --socket PATH.",
@@ -72,6 +75,26 @@ pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
     let backlog = Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN);
     listen(&sock, backlog).map_err(os("the socket cannot listen"))?;
     Ok(sock)
+}
+
+/// Reports whether a living process listens at an address.
+///
+/// A broker that was killed leaves the file, and for a moment the socket as well: the child process that it made for
+/// an act has all its descriptors.
+fn has_living_broker(address: &UnixAddr) -> nix::Result<bool> {
+    /// How long to try if too many clients wait to be accepted.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const PAUSE: Duration = Duration::from_millis(10);
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let probe = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+        match connect(probe.as_raw_fd(), address) {
+            Ok(()) => return Ok(ServerSession::new(probe).has_living_peer()),
+            Err(Errno::EAGAIN) if Instant::now() < deadline => thread::sleep(PAUSE),
+            Err(error) => return Ok(error == Errno::EAGAIN),
+        }
+    }
 }
 
 /// Makes the file of a socket with that group, and without execution and the permissions that are `denied`.

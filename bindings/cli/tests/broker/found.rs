@@ -9,9 +9,9 @@ use subflows::broker::{Act, Request};
 use subflows_lab::{Net, skip_unless_ready, wait_until};
 use tempfile::TempDir;
 
-use crate::common::{Pair, SOON, has_nobody, subflows};
-use crate::served::{CHECK, NOBODY, Served, Session, become_user, new_session};
-use crate::{EVERYONE, kind};
+use crate::common::{Pair, SOON, SUBFLOWS, has_nobody, subflows};
+use crate::served::{CHECK, NOBODY, Served, Session, become_user, is_served_by, new_session};
+use crate::{EVERYONE, acts, kind};
 
 /// The broker removed any file at the path of its socket.
 #[test]
@@ -89,4 +89,112 @@ fn the_control_group_is_that_of_the_process_that_connected() {
     signal(nix::sys::signal::Signal::SIGCONT);
     let answer = Session::from(session).ask(CHECK, &[sock.as_fd()]);
     assert_eq!(kind(answer), ErrorKind::NotPermitted, "{}", served.log());
+}
+
+/// A broker that was killed in the middle of an act leaves its listening socket to the child process of the act, for
+/// as long as that lives. The next broker found the socket open and did not start.
+#[test]
+fn the_child_of_a_killed_broker_does_not_keep_the_next_one_from_starting() {
+    use std::os::fd::AsRawFd;
+
+    use nix::sys::socket::{Backlog, UnixAddr, bind, listen};
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::{ForkResult, fork};
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("socket");
+    let left = new_session();
+    bind(left.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+    // The kernel notes who listens: here a process that has ended, whose descriptor another one has.
+    // SAFETY: the child makes system calls only, and ends without running destructors.
+    match unsafe { fork() }.unwrap() {
+        ForkResult::Child => {
+            let status = i32::from(listen(&left, Backlog::MAXCONN).is_err());
+            // SAFETY: takes a number.
+            unsafe { libc::_exit(status) }
+        }
+        ForkResult::Parent { child } => {
+            let status = waitpid(child, None).unwrap();
+            assert!(matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
+        }
+    }
+    let mut command = net.client.command(SUBFLOWS);
+    let mut process = command.args(["broker", "--socket"]).arg(&path).spawn().unwrap();
+    wait_until(SOON, "the broker listens", || {
+        let ended = process.try_wait().unwrap();
+        assert!(ended.is_none(), "the broker has ended: {ended:?}");
+        is_served_by(&process, &path)
+    });
+    // One that is alive keeps its socket.
+    let run = subflows(&net.client, &["broker", "--socket", path.to_str().unwrap()]);
+    assert!(run.code == Some(1) && run.stderr.contains("another broker"), "{run:?}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+/// A client passes its socket, and connects it to another peer between two requests: the token of the connection
+/// before counts no more, and the stream of its events stays silent.
+#[test]
+fn a_socket_that_is_connected_again_is_another_connection() {
+    use std::os::fd::AsRawFd;
+
+    use nix::poll::{PollFd, PollFlags, poll};
+    skip_unless_ready!();
+    if !has_nobody() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    // Otherwise the second connection would not be under control, and each act would fail for that reason.
+    net.client.set_sysctl("net.mptcp.path_manager", "userspace").unwrap();
+    let served = Served::start(&net.client, EVERYONE);
+    let own = Pair::new(&net, net.paths[0].server_ips()[0], true);
+    let before = acts(&net, &own.client);
+    let session = served.session_of(NOBODY);
+    let fds = [own.client.as_fd()];
+    let announce = before.iter().find(|act| matches!(act, Act::Announce { .. })).unwrap();
+    let handle = session.ask(announce.clone(), &fds).unwrap().result.expect("announced");
+    let (answer, stream) = session.ask_for_fd(Act::Events, &fds).unwrap();
+    assert_eq!(answer.result, Ok(0));
+    let stream = stream.expect("a stream");
+
+    let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as u16, sa_data: [0; 14] };
+    let length = std::mem::size_of_val(&nowhere) as u32;
+    // SAFETY: the pointer and the length describe `nowhere`.
+    let result = unsafe { libc::connect(own.client.as_raw_fd(), &nowhere, length) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    let address = own.listener.local_addr().unwrap();
+    let std::net::SocketAddr::V4(address) = address else { panic!("{address}") };
+    nix::sys::socket::connect(own.client.as_raw_fd(), &nix::sys::socket::SockaddrIn::from(address))
+        .unwrap();
+    let (server, _) = own.listener.accept().unwrap();
+    let again = Pair { server, ..own };
+    again.move_data();
+
+    // What the end of the connection before has told the stream is read first.
+    let has_event = || {
+        let mut polled = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
+        poll(&mut polled, 0u8).unwrap() == 1
+    };
+    let mut bytes = [0; 4096];
+    while has_event() {
+        nix::unistd::read(&stream, &mut bytes).unwrap();
+    }
+    let fds = [again.client.as_fd()];
+    for act in before {
+        let refusal = session.ask(act.clone(), &fds).unwrap().result.unwrap_err();
+        assert_eq!(refusal.errno, libc::EINVAL, "{act:?}");
+    }
+    let refusal = session.ask(Act::Withdraw { handle }, &[]).unwrap().result.unwrap_err();
+    assert_eq!(refusal.errno, libc::EINVAL);
+    // An act on the new connection makes events, of which the stream has none.
+    let after = acts(&net, &again.client);
+    let create = after.iter().find(|act| matches!(act, Act::Create { .. })).unwrap();
+    session.ask(create.clone(), &fds).unwrap().result.expect("of the new connection");
+    wait_until(SOON, "the subflow is established", || {
+        net.client.run(|| subflows::list(&again.client)).unwrap().len() == 2
+    });
+    again.move_data();
+    assert!(!has_event());
+    served.serves_at_once(&net);
 }

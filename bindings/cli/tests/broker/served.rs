@@ -11,7 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, sendmsg, socket,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, getsockopt,
+    sendmsg, socket, sockopt,
 };
 use subflows::broker::{Act, Answer, LONGEST, Request};
 use subflows_lab::{Namespace, Net, wait_until};
@@ -96,9 +97,9 @@ impl Served {
         });
     }
 
+    /// Whether this broker listens, and not the child process that the one before has left for a moment.
     fn connects(&self) -> bool {
-        let sock = new_session();
-        connect(sock.as_raw_fd(), &UnixAddr::new(&self.path()).unwrap()).is_ok()
+        is_served_by(&self.process, &self.path())
     }
 
     pub(crate) fn restart(&mut self, namespace: &Namespace) {
@@ -179,6 +180,16 @@ impl Served {
             self.count("task") == IDLE && self.count("fd") <= before + KEPT
         });
     }
+}
+
+/// Reports whether that process listens at the path.
+pub(crate) fn is_served_by(process: &Child, path: &Path) -> bool {
+    // A socket that no process accepts from makes others wait once its queue is full.
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let sock = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
+    let is_open = connect(sock.as_raw_fd(), &UnixAddr::new(path).unwrap()).is_ok();
+    let peer = getsockopt(&sock, sockopt::PeerCredentials);
+    is_open && peer.is_ok_and(|peer| peer.pid() as u32 == process.id())
 }
 
 impl Drop for Served {

@@ -1,6 +1,7 @@
 //! `subflows broker` and clients that mean harm: another client is served at once, nothing leaks, and no
 //! connection but the client's own changes.
 
+mod carried;
 #[path = "../common/mod.rs"]
 mod common;
 mod container;

@@ -68,6 +68,7 @@ suites: test      ## what takes longer: packages, and the languages' own tests o
 	tests/suite/python-cpython
 	tests/suite/python-servers
 	tests/suite/servers
+	tests/suite/systemd
 	tests/suite/unchanged
 	tests/suite/ruby-memory target/ruby-*/ready-made
 	tests/suite/ruby-sockets target/ruby-*/ready-made

@@ -120,7 +120,8 @@ fn the_child_of_a_killed_broker_does_not_keep_the_next_one_from_starting() {
         }
     }
     let mut command = net.client.command(SUBFLOWS);
-    let mut process = command.args(["broker", "--socket"]).arg(&path).spawn().unwrap();
+    command.args(["broker", "--socket"]).arg(&path).stderr(std::process::Stdio::null());
+    let mut process = command.spawn().unwrap();
     wait_until(SOON, "the broker listens", || {
         let ended = process.try_wait().unwrap();
         assert!(ended.is_none(), "the broker has ended: {ended:?}");

@@ -1862,7 +1862,8 @@ int subflows_set_raw_option(int fd,
 /**
  * Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
  *
- * The length is exactly that of the option, 1 to 32 bytes.
+ * The length is exactly that of the option, 1 to 32 bytes. `TCP_INFO` may be longer; the kernel's
+ * own may be shorter than `length`, and it requires neither a privilege nor BPF.
  *
  * `value` receives `length` bytes; `size` is the room there.
  *
@@ -2203,6 +2204,37 @@ int subflows_peer_addresses_e(int fd,
                               size_t size,
                               struct subflows_failure *failure,
                               size_t failure_size);
+
+/**
+ * socket(2) for programs of that time. A stream socket of IPv4 or IPv6 becomes one of Multipath TCP that the
+ * program controls, as far as it is permitted to: see subflows_take_control(). Without Multipath TCP in the
+ * kernel it is plain TCP. Sets errno.
+ */
+int subflows_enhanced_socket(int domain,
+                             int kind,
+                             int protocol);
+
+/**
+ * getsockopt(2) with the options 66 to 71 and 42 to 45 of the patched kernels, whose structures are in
+ * <subflows/enhanced.h>. Other options go to the kernel. Returns 0, or -1 and sets errno: EOPNOTSUPP if the
+ * socket is not, or no longer, Multipath TCP; EINVAL if the buffer is too short or no subflow has the id; EPERM
+ * if the program may not open a subflow; EFAULT for NULL.
+ */
+int subflows_enhanced_getsockopt(int fd,
+                                 int level,
+                                 int option,
+                                 void *value,
+                                 socklen_t *length);
+
+/**
+ * setsockopt(2) with the options 72 and 42 to 45 of the patched kernels. Other options go to the kernel. Returns
+ * 0, or -1 and sets errno, as subflows_enhanced_getsockopt() does.
+ */
+int subflows_enhanced_setsockopt(int fd,
+                                 int level,
+                                 int option,
+                                 const void *value,
+                                 socklen_t length);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -802,3 +802,16 @@ int subflows_peer_addresses_e(int fd,
                               size_t size,
                               struct subflows_failure *failure,
                               size_t failure_size);
+int subflows_enhanced_socket(int domain,
+                             int kind,
+                             int protocol);
+int subflows_enhanced_getsockopt(int fd,
+                                 int level,
+                                 int option,
+                                 void *value,
+                                 uint32_t *length);
+int subflows_enhanced_setsockopt(int fd,
+                                 int level,
+                                 int option,
+                                 const void *value,
+                                 uint32_t length);

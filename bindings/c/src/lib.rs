@@ -24,6 +24,7 @@ mod announce;
 mod capabilities;
 mod connection;
 mod converted;
+mod enhanced;
 mod error;
 mod events;
 mod open;

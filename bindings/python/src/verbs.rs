@@ -597,7 +597,8 @@ fn set_raw_option(
 
 /// Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
 ///
-/// The length is exactly that of the option, 1 to 32 bytes.
+/// The length is exactly that of the option, 1 to 32 bytes. `TCP_INFO` may be longer; the kernel's
+/// own may be shorter than `length`, and it requires neither a privilege nor BPF.
 ///
 /// Requires `CAP_BPF` and `CAP_PERFMON`; Linux 6.1 or newer, with `CONFIG_DEBUG_INFO_BTF` and the
 /// module `tcp_diag`.

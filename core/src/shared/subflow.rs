@@ -124,20 +124,8 @@ pub(crate) fn unanswered_ms(tcp: &tcp_info) -> Option<u32> {
 }
 
 pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
-    let mut subflows = if before_6_5::is_simulated() {
-        list_before_6_5(sock, operation)?
-    } else {
-        let push = |list: &mut Vec<Subflow>, raw: RawSubflow<'_>| {
-            list.push(from_raw(raw.id, raw.local, raw.remote, raw.tcp));
-        };
-        match mptcp::full_info(sock, Vec::with_capacity, push) {
-            Ok(subflows) => subflows,
-            // Before Linux 6.5 the option is unknown, which is the same error as for a socket that is
-            // not Multipath TCP. Only the older way distinguishes the two.
-            Err(error) if is_not_mptcp(&error) => list_before_6_5(sock, operation)?,
-            Err(error) => return Err(not_mptcp_error(sock, operation, &error)),
-        }
-    };
+    let mut subflows =
+        gather(sock, operation, |raw| Some(from_raw(raw.id, raw.local, raw.remote, raw.tcp)))?;
     // While the connection is being set up, its initial subflow is not listed.
     if let [only] = &subflows[..] {
         if only.state == SubflowState::SynSent && only.bytes_sent == 0 && is_initial(sock) {
@@ -148,6 +136,35 @@ pub(crate) fn list_fd(sock: BorrowedFd<'_>, operation: &'static str) -> Result<V
         add_scope(sock, subflow);
     }
     Ok(subflows)
+}
+
+/// Returns what the kernel reports of a live subflow, as `TCP_INFO` would.
+pub(crate) fn tcp_info_of(
+    sock: BorrowedFd<'_>,
+    id: u32,
+    operation: &'static str,
+) -> Result<tcp_info> {
+    let found = gather(sock, operation, |raw| (raw.id == id).then_some(*raw.tcp))?;
+    found.first().copied().ok_or_else(|| no_such_subflow(sock, operation, id))
+}
+
+/// Collects what `pick` makes of each live subflow.
+fn gather<T>(
+    sock: BorrowedFd<'_>,
+    operation: &'static str,
+    mut pick: impl FnMut(RawSubflow<'_>) -> Option<T>,
+) -> Result<Vec<T>> {
+    if before_6_5::is_simulated() {
+        return gather_before_6_5(sock, operation, pick);
+    }
+    let push = |list: &mut Vec<T>, raw: RawSubflow<'_>| list.extend(pick(raw));
+    match mptcp::full_info(sock, Vec::with_capacity, push) {
+        Ok(gathered) => Ok(gathered),
+        // Before Linux 6.5 the option is unknown, which is the same error as for a socket that is
+        // not Multipath TCP. Only the older way distinguishes the two.
+        Err(error) if is_not_mptcp(&error) => gather_before_6_5(sock, operation, pick),
+        Err(error) => Err(not_mptcp_error(sock, operation, &error)),
+    }
 }
 
 /// Adds the scope to link-local addresses, which the kernel lists without one.
@@ -170,17 +187,20 @@ fn is_initial(sock: BorrowedFd<'_>) -> bool {
     mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_rcv_nxt == 0)
 }
 
-fn list_before_6_5(sock: BorrowedFd<'_>, operation: &'static str) -> Result<Vec<Subflow>> {
+fn gather_before_6_5<T>(
+    sock: BorrowedFd<'_>,
+    operation: &'static str,
+    mut pick: impl FnMut(RawSubflow<'_>) -> Option<T>,
+) -> Result<Vec<T>> {
     let find = |token, ends| diag_subflow::find_head(sock, token, ends);
-    let mut subflows = Vec::new();
-    before_6_5::subflows(sock, find, |raw| {
-        subflows.push(from_raw(raw.id, raw.local, raw.remote, raw.tcp));
-    })
-    .map_err(|failure| match failure {
-        before_6_5::Failure::Option(error) => not_mptcp_error(sock, operation, &error),
-        before_6_5::Failure::SockDiag(error) => query_error(operation, error),
+    let mut gathered = Vec::new();
+    before_6_5::subflows(sock, find, |raw| gathered.extend(pick(raw))).map_err(|failure| {
+        match failure {
+            before_6_5::Failure::Option(error) => not_mptcp_error(sock, operation, &error),
+            before_6_5::Failure::SockDiag(error) => query_error(operation, error),
+        }
     })?;
-    Ok(subflows)
+    Ok(gathered)
 }
 
 /// Lists the live subflows from the socket alone, without their ids. Nothing else is needed for that: no

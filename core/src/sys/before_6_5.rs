@@ -2,7 +2,7 @@
 //! its counters and its id are read by three interfaces, and matched.
 //!
 //! To drop support for these kernels, delete this file, and with it:
-//! - in `shared/subflow.rs`, `list_before_6_5` and the branches of `list_fd` that call it;
+//! - in `shared/subflow.rs`, `gather_before_6_5` and the branches of `gather` that call it;
 //! - in `verb/info.rs`, the condition on [`is_simulated`];
 //! - in `verb/capabilities.rs`, the check `full_info`;
 //! - `full_info` in `SUBFLOWS_WITHOUT`: `tests/run`, and where programs run under valgrind, which does

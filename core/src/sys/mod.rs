@@ -17,7 +17,7 @@ pub(crate) mod mptcp;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
 pub(crate) mod path_manager;
-mod plain;
+pub(crate) mod plain;
 pub(crate) mod poll;
 pub(crate) mod processor_load;
 pub(crate) mod random;

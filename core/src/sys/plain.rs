@@ -34,6 +34,13 @@ pub(crate) fn read_prefix<T: Plain>(bytes: &[u8], value: &mut T) {
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), pointer.cast::<u8>(), length) };
 }
 
+/// Returns the bytes of a value.
+pub(crate) fn bytes_of<T: Plain>(value: &T) -> &[u8] {
+    let pointer: *const T = value;
+    // SAFETY: a `Plain` value may be read byte by byte, and it is borrowed for as long as the bytes.
+    unsafe { std::slice::from_raw_parts(pointer.cast(), size_of::<T>()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

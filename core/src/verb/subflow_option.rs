@@ -11,7 +11,7 @@ use crate::shared::option_values::OptionValues;
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow;
 use crate::shared::subflow_option::{OptionValue, SubflowOption};
-use crate::sys::mptcp;
+use crate::sys::{mptcp, plain};
 use crate::table::{Type, Typed, operation};
 
 operation! {
@@ -154,7 +154,8 @@ operation! {
 operation! {
     /// Gets an option of one subflow that `SubflowOption` does not contain, by its numbers, as bytes.
     ///
-    /// The length is exactly that of the option, 1 to 32 bytes.
+    /// The length is exactly that of the option, 1 to 32 bytes. `TCP_INFO` may be longer; the kernel's own
+    /// may be shorter than `length`, and it requires neither a privilege nor BPF.
     ///
     /// # Errors
     /// As `set_option`: `InvalidArgument`, `NotPermitted`, `Unsupported`, `NoSuchSubflow`, `Closed`, `NotMptcp`,
@@ -224,6 +225,11 @@ fn get_raw_option_fd(
     length: usize,
 ) -> Result<OptionValue> {
     const OPERATION: &str = "get_raw_option";
+    if (level, number) == (libc::IPPROTO_TCP, libc::TCP_INFO) && length > 0 {
+        let reported = subflow::tcp_info_of(sock, id, OPERATION)?;
+        let bytes = plain::bytes_of(&reported);
+        return Ok(OptionValue::from(&bytes[..length.min(bytes.len())]));
+    }
     require_room(length, OPERATION)?;
     let target = Target::find(sock, id, OPERATION)?;
     let mut step = [OptionStep::get(level, number, length)];

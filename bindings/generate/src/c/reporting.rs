@@ -51,8 +51,10 @@ pub(super) fn macros(entries: &[Entry]) -> String {
 
 /// Whether a function returns a negative error of its own.
 fn can_fail(Entry { name, text, .. }: &Entry) -> bool {
-    // The first reports the failure of another call; -1 of the others is a timeout.
-    let is_other = name == "last_error" || name.ends_with("_timeout_ms");
+    // The first reports the failure of another call; -1 of the second is a timeout, and that of the third has its
+    // error in errno.
+    let is_other =
+        name == "last_error" || name.ends_with("_timeout_ms") || name.starts_with("enhanced_");
     text.contains(") -> c_int {") && !is_other
 }
 

@@ -1313,7 +1313,9 @@ public abstract class Verbs {
      * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
      * as bytes.
      *
-     * <p>The length is exactly that of the option, 1 to 32 bytes.
+     * <p>The length is exactly that of the option, 1 to 32 bytes. {@code TCP_INFO} may be longer;
+     * the kernel's own may be shorter than {@code length}, and it requires neither a privilege nor
+     * BPF.
      *
      * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
      * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
@@ -1329,7 +1331,9 @@ public abstract class Verbs {
      * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
      * as bytes.
      *
-     * <p>The length is exactly that of the option, 1 to 32 bytes.
+     * <p>The length is exactly that of the option, 1 to 32 bytes. {@code TCP_INFO} may be longer;
+     * the kernel's own may be shorter than {@code length}, and it requires neither a privilege nor
+     * BPF.
      *
      * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
      * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
@@ -1345,7 +1349,9 @@ public abstract class Verbs {
      * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
      * as bytes.
      *
-     * <p>The length is exactly that of the option, 1 to 32 bytes.
+     * <p>The length is exactly that of the option, 1 to 32 bytes. {@code TCP_INFO} may be longer;
+     * the kernel's own may be shorter than {@code length}, and it requires neither a privilege nor
+     * BPF.
      *
      * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
      * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.
@@ -1361,7 +1367,9 @@ public abstract class Verbs {
      * Gets an option of one subflow that {@code SubflowOption} does not contain, by its numbers,
      * as bytes.
      *
-     * <p>The length is exactly that of the option, 1 to 32 bytes.
+     * <p>The length is exactly that of the option, 1 to 32 bytes. {@code TCP_INFO} may be longer;
+     * the kernel's own may be shorter than {@code length}, and it requires neither a privilege nor
+     * BPF.
      *
      * <p>Requires {@code CAP_BPF} and {@code CAP_PERFMON}; Linux 6.1 or newer, with {@code
      * CONFIG_DEBUG_INFO_BTF} and the module {@code tcp_diag}.

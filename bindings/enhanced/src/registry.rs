@@ -1,0 +1,117 @@
+//! What this process knows of its connections between two requests: their path indexes, and the subflows that
+//! are still to be opened.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::process;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::net::sockopt::socket_cookie;
+
+use crate::connection::Connection;
+use crate::errno::{Errno, NOT_MPTCP};
+use crate::pending::Pending;
+
+/// How many connections are kept before those are forgotten that the program has closed.
+const FORGET_FROM: usize = 64;
+
+/// A socket of the program, which may close it at any time: its descriptor, and what identifies it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    fd: RawFd,
+    pub(crate) cookie: u64,
+}
+
+impl Held {
+    pub(crate) fn new(sock: BorrowedFd<'_>) -> Result<Held, Errno> {
+        let cookie = socket_cookie(sock).map_err(|_| NOT_MPTCP)?;
+        Ok(Held { fd: sock.as_raw_fd(), cookie })
+    }
+
+    /// Reports whether the descriptor still is that of the socket.
+    pub(crate) fn is_open(&self) -> bool {
+        socket_cookie(self).is_ok_and(|cookie| cookie == self.cookie)
+    }
+}
+
+impl AsFd for Held {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the number is not -1. The program may have closed the descriptor: `is_open` is asked before
+        // each use, and a command for another socket fails, because it names this connection by its token.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
+    }
+}
+
+/// The connections of this process, and the requests that are not carried out yet.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    connections: HashMap<u64, Connection>,
+    forget_from: usize,
+    pub(crate) pending: Vec<Pending>,
+    pub(crate) has_worker: bool,
+    /// The number of the last request.
+    pub(crate) last: u64,
+}
+
+/// A registry, and the process to which it belongs.
+struct Owned {
+    process: u32,
+    registry: Mutex<Registry>,
+}
+
+impl Registry {
+    /// The registry of this process. A child of fork(2) has the path indexes of its parent, and opens nothing
+    /// for it. It does not wait for a lock that a thread of the parent held.
+    pub(crate) fn lock() -> MutexGuard<'static, Registry> {
+        static CURRENT: AtomicPtr<Owned> = AtomicPtr::new(ptr::null_mut());
+        let process = process::id();
+        let mut current = CURRENT.load(Ordering::Acquire);
+        loop {
+            // SAFETY: it is null, or a box that was leaked.
+            let known = unsafe { current.as_ref() };
+            if let Some(known) = known.filter(|known| known.process == process) {
+                return known.registry.lock().unwrap_or_else(PoisonError::into_inner);
+            }
+            let inherited = known.and_then(|parent| parent.registry.try_lock().ok());
+            let connections = inherited.map(|parent| parent.connections.clone());
+            let registry = Registry {
+                connections: connections.unwrap_or_default(),
+                forget_from: FORGET_FROM,
+                ..Registry::default()
+            };
+            let new = Box::into_raw(Box::new(Owned { process, registry: registry.into() }));
+            match CURRENT.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => current = new,
+                Err(other) => {
+                    // SAFETY: nothing else has this pointer.
+                    drop(unsafe { Box::from_raw(new) });
+                    current = other;
+                }
+            }
+        }
+    }
+
+    /// What is known of a connection.
+    pub(crate) fn connection(&mut self, held: Held) -> &mut Connection {
+        if self.connections.len() >= self.forget_from {
+            self.connections.retain(|_, connection| connection.held.is_open());
+            self.forget_from = FORGET_FROM.max(2 * self.connections.len());
+        }
+        let connection =
+            self.connections.entry(held.cookie).or_insert_with(|| Connection::new(held));
+        connection.held = held;
+        connection
+    }
+
+    /// The request with that number.
+    pub(crate) fn request(&self, held: Held, number: u64) -> Option<&Pending> {
+        self.pending.iter().find(|pending| pending.held == held && pending.number == number)
+    }
+
+    /// What is known of the connection with that cookie.
+    pub(crate) fn known(&mut self, cookie: u64) -> Option<&mut Connection> {
+        self.connections.get_mut(&cookie)
+    }
+}

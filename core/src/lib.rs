@@ -46,6 +46,11 @@ pub mod broker {
     pub use crate::door::broker::perform::*;
     pub use crate::door::broker::protocol::*;
 }
+/// Readings without allocation, for the library that `subflows run` loads. Not a stable interface.
+#[doc(hidden)]
+pub mod bare {
+    pub use crate::shared::bare::*;
+}
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

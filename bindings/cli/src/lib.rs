@@ -24,6 +24,7 @@ mod demo;
 mod failure;
 pub mod json;
 mod output;
+mod reach;
 mod row;
 mod table;
 mod token;

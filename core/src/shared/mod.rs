@@ -1,5 +1,6 @@
 //! What more than one verb needs: what is read from the kernel, its records, and small steps.
 
+pub(crate) mod bare;
 pub(crate) mod carry;
 pub(crate) mod deny_join_id0;
 pub(crate) mod details;

@@ -121,6 +121,19 @@ fn read_full_info<'a>(
     infos: &'a mut [MaybeUninit<mptcp_subflow_info>],
     tcps: &'a mut [MaybeUninit<tcp_info>],
 ) -> io::Result<FullInfo<'a>> {
+    let (first, tcps, total) = read_first(sock, infos, tcps)?;
+    if total > first.len() {
+        return Ok(FullInfo::More(total));
+    }
+    Ok(FullInfo::All(first, tcps))
+}
+
+/// Reads the first entries of the kernel's list, as far as there is room, and how many it has.
+fn read_first<'a>(
+    sock: BorrowedFd<'_>,
+    infos: &'a mut [MaybeUninit<mptcp_subflow_info>],
+    tcps: &'a mut [MaybeUninit<tcp_info>],
+) -> io::Result<(&'a [mptcp_subflow_info], &'a [tcp_info], usize)> {
     // Without the structure's last member, which is not needed here.
     let length = offset_of!(mptcp_full_info, mptcp_info);
     let (full, _) = full_info_call(sock, infos, tcps, length)?;
@@ -132,15 +145,26 @@ fn read_full_info<'a>(
         return Err(io::Error::from_raw_os_error(libc::EBADMSG));
     }
     let total = full.num_subflows as usize;
-    if total > infos.len() || total > tcps.len() {
-        return Ok(FullInfo::More(total));
-    }
-    // SAFETY: the kernel reported that many subflows, there was room for them, and it wrote each in
+    let read = total.min(infos.len()).min(tcps.len());
+    // SAFETY: the kernel reported that many subflows, there was room for these, and it wrote each in
     // full: the sizes that it returned are the ones passed.
-    let infos = unsafe { std::slice::from_raw_parts(infos.as_ptr().cast(), total) };
+    let infos = unsafe { std::slice::from_raw_parts(infos.as_ptr().cast(), read) };
     // SAFETY: as above.
-    let tcps = unsafe { std::slice::from_raw_parts(tcps.as_ptr().cast(), total) };
-    Ok(FullInfo::All(infos, tcps))
+    let tcps = unsafe { std::slice::from_raw_parts(tcps.as_ptr().cast(), read) };
+    Ok((infos, tcps, total))
+}
+
+/// Calls `each` with each of the first live subflows, by the stack alone, and returns how many subflows the
+/// kernel's list has.
+pub(crate) fn first_subflows(
+    sock: BorrowedFd<'_>,
+    mut each: impl FnMut(RawSubflow<'_>),
+) -> io::Result<usize> {
+    let mut infos = [const { MaybeUninit::<mptcp_subflow_info>::uninit() }; USUAL_SUBFLOWS];
+    let mut tcps = [const { MaybeUninit::<tcp_info>::uninit() }; USUAL_SUBFLOWS];
+    let (infos, tcps, total) = read_first(sock, &mut infos, &mut tcps)?;
+    gather(infos, tcps, (), |(), raw| each(raw));
+    Ok(total)
 }
 
 /// Calls `MPTCP_FULL_INFO` with room for as many subflows as both arrays have. Returns the answer

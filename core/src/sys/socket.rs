@@ -229,9 +229,14 @@ pub(crate) fn cookie(sock: BorrowedFd<'_>) -> Option<u64> {
 
 /// Returns the TCP state of a socket, or of its initial subflow, as a number of the kernel's.
 pub(crate) fn tcp_state(sock: BorrowedFd<'_>) -> io::Result<u8> {
+    tcp_info(sock).map(|tcp| tcp.tcpi_state)
+}
+
+/// Returns what the kernel reports of a TCP socket, or of the initial subflow.
+pub(crate) fn tcp_info(sock: BorrowedFd<'_>) -> io::Result<uapi::tcp_info> {
     let mut tcp = uapi::tcp_info::default();
     get(sock, libc::IPPROTO_TCP, libc::TCP_INFO, &mut tcp)?;
-    Ok(tcp.tcpi_state)
+    Ok(tcp)
 }
 
 /// Returns the socket's inode, which `sock_diag` reports for each of its subflows.

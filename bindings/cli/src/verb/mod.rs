@@ -41,6 +41,7 @@ verbs! {
     set_backup::SetBackup,
     #[command(name = "option")]
     option::SetOption,
+    run::Run,
     broker::Broker,
     lab::Lab,
     demo::Demo,

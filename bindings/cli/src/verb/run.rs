@@ -1,0 +1,134 @@
+//! `subflows run`
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use subflows::ErrorKind;
+
+use crate::failure::Failure;
+use crate::output::{Output, note};
+use crate::reach::{self, Unreached};
+
+/// As of env(1) and timeout(1): COMMAND cannot be run this way, cannot be executed, does not exist.
+const FAILED: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+const LIBRARY: &str = "libsubflows_preload.so";
+
+const MORE_HELP: &str = "\
+Every TCP socket that the program makes, to connect or to listen, becomes a Multipath TCP socket. If the peer or
+the kernel does not have Multipath TCP, the connection is plain TCP. Options that only TCP sockets have, and that
+the program can do without, succeed and have no effect (TCP_USER_TIMEOUT, TCP_QUICKACK and others); those that protect
+data or the program fail, as they do on every Multipath TCP socket. The paths are those that the kernel's path
+manager opens: see `ip mptcp endpoint`.
+
+The children of the program are run the same way. Out of reach are static programs (Go programs are told by
+GODEBUG=multipathtcp=1), programs that change their user when they are started (set-user-ID), and system calls that
+bypass libc.
+
+Each line of the report is an object:
+  process        the process id
+  connection     the kernel's number of the socket (its cookie): a socket that several descriptors or processes
+                 have gets a line from each
+  local, remote  the ends, as getsockname(2) and getpeername(2) report them
+  state          Mptcp or FellBack
+  paths          the first eight live subflows: local, remote, bytes_sent, bytes_received
+  subflows       how many subflows there are
+
+Examples:
+  subflows run -- curl -O https://www.example.org/file
+  subflows run --report lines.json -- git clone https://git.example.org/project
+
+Exit status: that of COMMAND; 125 if it is out of reach, 126 if it cannot be executed, 127 if it does not exist,
+2 for a usage error.";
+
+/// Run an unchanged program whose TCP connections use Multipath TCP
+///
+/// Loads a library before the program. Requires no privilege.
+#[derive(Args, Debug)]
+#[command(after_help = MORE_HELP)]
+pub(crate) struct Run {
+    /// Append a line of JSON for each connection to FILE: its ends, its paths, and the bytes on each
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// What to run
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl Run {
+    pub(super) fn run(&self, _: &mut Output) -> Result<u8, Failure> {
+        let (name, arguments) = self.command.split_first().expect("clap requires one");
+        let Some(program) = reach::find(name) else {
+            note(format_args!("cannot run `{}`: no such program in PATH", name.to_string_lossy()));
+            return Ok(NOT_FOUND);
+        };
+        if let Err(unreached) = reach::check(&program) {
+            let Unreached { why, remedy } = unreached;
+            note(format_args!("cannot reach `{}`: {why}\n{remedy}", name.to_string_lossy()));
+            return Ok(FAILED);
+        }
+        let mut command = Command::new(&program);
+        command.arg0(name).args(arguments);
+        command.env("LD_PRELOAD", appended("LD_PRELOAD", library()?.as_os_str(), ":"));
+        command.env("GODEBUG", appended("GODEBUG", OsStr::new("multipathtcp=1"), ","));
+        command.env_remove("SUBFLOWS_RUN_REPORT");
+        if let Some(file) = &self.report {
+            command.env("SUBFLOWS_RUN_REPORT", made(file)?);
+        }
+        let error = command.exec();
+        note(format_args!("cannot run `{}`: {error}", name.to_string_lossy()));
+        Ok(match error.kind() {
+            io::ErrorKind::NotFound => NOT_FOUND,
+            _ => NOT_EXECUTABLE,
+        })
+    }
+}
+
+/// The value of a variable, with one more word in front.
+fn appended(variable: &str, word: &OsStr, separator: &str) -> OsString {
+    let mut value = word.to_owned();
+    if let Some(before) = env::var_os(variable).filter(|before| !before.is_empty()) {
+        value.push(separator);
+        value.push(before);
+    }
+    value
+}
+
+/// The file of the report, which every process of the program finds, whatever its working directory is.
+fn made(file: &Path) -> Result<PathBuf, Failure> {
+    let failed = |error| Failure::system(format_args!("cannot write {}", file.display()), &error);
+    OpenOptions::new().append(true).create(true).open(file).map_err(failed)?;
+    fs::canonicalize(file).map_err(failed)
+}
+
+/// The library: that of `SUBFLOWS_PRELOAD`, beside the command as cargo builds it, or where `make install` puts it.
+fn library() -> Result<PathBuf, Failure> {
+    let command = env::current_exe().and_then(fs::canonicalize);
+    let command = command.map_err(|error| Failure::system("cannot find the command", &error))?;
+    let folder = command.parent().unwrap_or(Path::new("/"));
+    let given = env::var_os("SUBFLOWS_PRELOAD").map(PathBuf::from);
+    let near = [folder.join(LIBRARY), folder.join("../lib/subflows").join(LIBRARY)];
+    let places: Vec<PathBuf> = given.map_or_else(|| near.to_vec(), |path| vec![path]);
+    let found = places.iter().find(|place| place.is_file());
+    let Some(found) = found.and_then(|place| fs::canonicalize(place).ok()) else {
+        let text = format!("there is no {LIBRARY} at {}", places[places.len() - 1].display());
+        return Err(Failure::new(ErrorKind::Unsupported, text).remedy(
+            "Install it together with the command (make install), or name it: SUBFLOWS_PRELOAD=PATH.",
+        ));
+    };
+    // The dynamic linker separates the libraries by these.
+    if found.to_string_lossy().contains([' ', ':']) {
+        let text = format!("the path of the library contains a space or a colon: {}", found.display());
+        return Err(Failure::new(ErrorKind::InvalidArgument, text)
+            .remedy("Put it elsewhere, and name it: SUBFLOWS_PRELOAD=PATH."));
+    }
+    Ok(found)
+}

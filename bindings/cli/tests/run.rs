@@ -1,0 +1,267 @@
+//! `subflows run`: unchanged programs use Multipath TCP, and work as without it.
+
+mod common;
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use common::*;
+use serde_json::Value;
+use subflows_lab::oracle::nstat;
+use subflows_lab::{Namespace, Net, skip_unless_ready};
+use tempfile::TempDir;
+
+/// The library, built beside the command.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let cargo = ["build", "--locked", "--quiet", "--package", "subflows-preload"];
+        assert!(Command::new(env!("CARGO")).args(cargo).status().unwrap().success());
+        Path::new(SUBFLOWS).with_file_name("libsubflows_preload.so")
+    })
+}
+
+/// `subflows run ARGUMENTS` in a namespace.
+fn run(namespace: &Namespace, arguments: &[&str]) -> Command {
+    let mut command = namespace.command(SUBFLOWS);
+    command.env("SUBFLOWS_PRELOAD", library()).arg("run").args(arguments);
+    command
+}
+
+/// A program that ends with the value.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Python's web server, unchanged, with a file of a megabyte. Returns its address.
+fn web_server(net: &Net, ip: IpAddr, folder: &TempDir) -> (Server, String) {
+    let body: Vec<u8> = (0..1 << 20).map(|place: usize| (place % 251) as u8).collect();
+    fs::write(folder.path().join("file"), body).unwrap();
+    let script = "import http.server, socket, sys\n\
+                  class Server(http.server.ThreadingHTTPServer):\n    \
+                      address_family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET\n\
+                  server = Server((sys.argv[1], 0), http.server.SimpleHTTPRequestHandler)\n\
+                  print(server.server_address[1], flush=True)\n\
+                  server.serve_forever()";
+    let mut command = run(&net.server, &["--", "python3", "-c", script, &ip.to_string()]);
+    command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Server(command.spawn().unwrap());
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(server.0.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    let port: u16 = line.trim().parse().unwrap();
+    (server, std::net::SocketAddr::new(ip, port).to_string())
+}
+
+const FETCH: &str = "import hashlib, sys, urllib.request\n\
+                     body = urllib.request.urlopen(sys.argv[1]).read()\n\
+                     print(len(body), hashlib.sha256(body).hexdigest())";
+
+#[test]
+fn both_ends_use_multipath_tcp_and_the_report_has_the_paths() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    net.join_by_kernel().unwrap();
+    for ip in net.paths[0].server_ips() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_server, address) = web_server(&net, ip, &folder);
+        let report = folder.path().join("report.json");
+        let before = nstat(&net.server, "MPTcpExtMPCapableACKRX");
+        let url = format!("http://{address}/file");
+        let words = ["--report", report.to_str().unwrap(), "--", "python3", "-c", FETCH, &url];
+        let fetched = Run::of(&mut run(&net.client, &words)).ok();
+        assert!(fetched.starts_with("1048576 "), "{fetched}");
+        assert_eq!(nstat(&net.server, "MPTcpExtMPCapableACKRX"), before + 1);
+
+        let lines = fs::read_to_string(&report).unwrap();
+        let line: Value = serde_json::from_str(lines.trim()).expect(&lines);
+        assert_eq!((&line["state"], &line["remote"]), (&"Mptcp".into(), &address.into()), "{line}");
+        let paths = line["paths"].as_array().unwrap();
+        let received: u64 = paths.iter().map(|path| path["bytes_received"].as_u64().unwrap()).sum();
+        assert!(received >= 1 << 20, "{line}");
+    }
+}
+
+#[test]
+fn a_peer_without_multipath_tcp_is_reached_by_tcp() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    let listener = net.server.run(|| std::net::TcpListener::bind((net.paths[0].server_v4, 0)));
+    let listener = listener.unwrap();
+    let address = listener.local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let script = "import socket, sys\n\
+                  sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n\
+                  print(sock.recv(5).decode())";
+    let (ip, port) = (address.ip().to_string(), address.port().to_string());
+    let words = ["--report", report.to_str().unwrap(), "--", "python3", "-c", script, &ip, &port];
+    let mut client = run(&net.client, &words).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    std::io::Write::write_all(&mut accepted, b"hello").unwrap();
+    assert!(client.wait().unwrap().success());
+    let line: Value = serde_json::from_str(fs::read_to_string(&report).unwrap().trim()).unwrap();
+    assert_eq!(line["state"], "FellBack", "{line}");
+    assert_eq!(line["paths"][0]["bytes_received"], 5, "{line}");
+}
+
+/// As the program sees them: an option that was set has that value, and the next socket of the same number has not.
+#[test]
+fn options_without_consequence_succeed_and_others_fail() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    let script = "
+import errno, socket
+def fails(number, *option):
+    try:
+        sock.setsockopt(*option)
+    except OSError as error:
+        assert error.errno == number, (option, error)
+    else:
+        raise AssertionError(option)
+for family in socket.AF_INET, socket.AF_INET6:
+    sock = socket.socket(family)
+    number = sock.fileno()
+    assert sock.getsockopt(socket.SOL_SOCKET, 38) == 262  # SO_PROTOCOL
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0
+    for option, default, value in (18, 0, 5000), (12, 1, 0), (7, 6, 3), (8, 60, 5), (16, 0, 1):
+        assert sock.getsockopt(socket.IPPROTO_TCP, option) == default, option
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        assert sock.getsockopt(socket.IPPROTO_TCP, option) == value, option
+    sock.setsockopt(socket.SOL_SOCKET, 47, 125000)  # SO_MAX_PACING_RATE
+    assert sock.getsockopt(socket.SOL_SOCKET, 47) == 125000
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0x20)
+        assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS) == 0x20
+    # TCP does not accept these values, and what protects is never softened.
+    fails(errno.EINVAL, socket.IPPROTO_TCP, 18, -1)
+    fails(errno.EINVAL, socket.IPPROTO_TCP, 7, 128)
+    fails(errno.EOPNOTSUPP, socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    fails(errno.EOPNOTSUPP, socket.SOL_SOCKET, 60, 1)  # SO_ZEROCOPY
+    fails(errno.ENOPROTOOPT, socket.IPPROTO_TCP, 31, b'tls')  # TCP_ULP
+    fails(errno.EOPNOTSUPP, socket.IPPROTO_IP, socket.IP_TTL, 5)
+    sock.close()
+    sock = socket.socket(family)
+    assert sock.fileno() == number
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0
+    sock.close()
+for kind in (socket.AF_UNIX, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM):
+    sock = socket.socket(*kind)
+    assert sock.getsockopt(socket.SOL_SOCKET, 38) != 262
+    sock.close()
+";
+    Run::of(&mut run(&net.client, &["--", "python3", "-c", script])).ok();
+}
+
+#[test]
+fn without_multipath_tcp_in_the_kernel_nothing_changes() {
+    skip_unless_ready!();
+    let namespace = Namespace::new().unwrap();
+    namespace.run(|| fs::write("/proc/sys/net/mptcp/enabled", "0")).unwrap();
+    let script = "import socket; print(socket.socket().getsockopt(socket.SOL_SOCKET, 38))";
+    assert_eq!(Run::of(&mut run(&namespace, &["--", "python3", "-c", script])).ok(), "6\n");
+}
+
+#[test]
+fn children_are_run_the_same_way_and_nothing_is_printed() {
+    skip_unless_ready!();
+    let namespace = Namespace::new().unwrap();
+    let script = "import socket; print(socket.socket().getsockopt(socket.SOL_SOCKET, 38))";
+    let child = format!("python3 -c '{script}'; exit 7");
+    let ended = Run::of(&mut run(&namespace, &["--", "sh", "-c", &child]));
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(7), "262\n", ""));
+    // Both variables keep what was there.
+    let mut command = run(&namespace, &["--", "sh", "-c", "echo $GODEBUG; echo $LD_PRELOAD"]);
+    let printed = Run::of(command.env("GODEBUG", "madvdontneed=1")).ok();
+    let expected = format!("multipathtcp=1,madvdontneed=1\n{}\n", library().display());
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn what_is_out_of_reach_is_named() {
+    skip_unless_ready!();
+    let namespace = Namespace::new().unwrap();
+    let folder = Folder::new();
+    let source = folder.file("static.c");
+    fs::write(&source, "int main(void) { return 0; }").unwrap();
+    let program = folder.file("static");
+    let compiled = Command::new("gcc").args(["-static", "-o", &program, &source]).status();
+    assert!(compiled.unwrap().success());
+    let told = Run::of(&mut run(&namespace, &["--", &program])).fails(125);
+    assert!(told.contains("static program") && told.contains("dynamically linked"), "{told}");
+    // By its interpreter.
+    let script = folder.file("script");
+    fs::write(&script, format!("#!{program} word\n")).unwrap();
+    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let told = Run::of(&mut run(&namespace, &["--", &script])).fails(125);
+    assert!(told.contains(&program), "{told}");
+
+    assert!(Run::of(&mut run(&namespace, &["--", "no-such-program"])).fails(127).contains("PATH"));
+    assert!(Run::of(&mut run(&namespace, &["--", "/"])).fails(126).contains("cannot run `/`"));
+    Run::of(&mut run(&namespace, &[])).fails(2);
+    let nowhere = ["--report", "/no/such/folder/file", "--", "true"];
+    assert!(Run::of(&mut run(&namespace, &nowhere)).fails(1).contains("cannot write"));
+    let mut without = run(&namespace, &["--", "true"]);
+    let told = Run::of(without.env("SUBFLOWS_PRELOAD", folder.file("nothing"))).fails(1);
+    assert!(told.contains("make install"), "{told}");
+
+    if has_nobody() {
+        let mut as_other = namespace.command("setpriv");
+        as_nobody(&mut as_other, folder.command());
+        let copy = folder.file("preload.so");
+        fs::copy(library(), &copy).unwrap();
+        let su = "/usr/bin/su";
+        as_other.env("SUBFLOWS_PRELOAD", copy).args(["run", "--", su, "--version"]);
+        let told = Run::of(&mut as_other).fails(125);
+        assert!(told.contains("set-user-ID") && told.contains("sudo"), "{told}");
+    }
+}
+
+/// The hooks are in libc's place when a program ends a process by a signal, forks in threads, or runs out of
+/// descriptors.
+#[test]
+fn programs_that_use_all_of_the_system_work() {
+    skip_unless_ready!();
+    let namespace = Namespace::new().unwrap();
+    let script = "
+import concurrent.futures, os, resource, socket, subprocess
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+def work(number):
+    for _ in range(20):
+        a, b = socket.socketpair()
+        sock = socket.socket()
+        copy = os.dup(sock.fileno())
+        os.close(copy)
+        assert subprocess.run(['true']).returncode == 0
+        child = os.fork()
+        if child == 0:
+            sock.close()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        sock.close(); a.close(); b.close()
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    list(pool.map(work, range(4)))
+kept = []
+try:
+    while True:
+        kept.append(socket.socket())
+except OSError as error:
+    assert error.errno == 24, error
+print(len(kept))
+";
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let words = ["--report", report.to_str().unwrap(), "--", "python3", "-c", script];
+    let printed = Run::of(&mut run(&namespace, &words)).ok();
+    assert!(printed.trim().parse::<u32>().unwrap() > 40, "{printed}");
+    // No connection was made.
+    assert_eq!(fs::read_to_string(&report).unwrap(), "");
+}

@@ -1,0 +1,25 @@
+//! libsubflows-preload: `subflows run` loads it before an unchanged program, whose TCP sockets become sockets of
+//! Multipath TCP.
+//!
+//! The program does not know of it. A program calls the functions below from signal handlers, between vfork(2) and
+//! exec(3), and while another thread forks. So a hook makes system calls and uses its stack, and nothing else:
+//! it does not allocate, lock, start threads, use stdio, or print. It leaves errno as the system's function would.
+//! What it keeps is in tables of fixed size, of atomic numbers.
+//!
+//! | file | what |
+//! |---|---|
+//! | `hooks` | the functions that take the place of libc's |
+//! | `next` | libc's own, or those of the next library that was loaded before the program |
+//! | `settings` | what `subflows run` asked for, read from the environment once |
+//! | `soften` | options that Multipath TCP sockets lack, and TCP sockets have |
+//! | `report` | a line for each connection |
+//! | `text` | text in a buffer of fixed size |
+#![allow(unreachable_pub)]
+
+mod errno;
+mod hooks;
+mod next;
+mod report;
+mod settings;
+mod soften;
+mod text;

@@ -1,0 +1,109 @@
+//! A line of JSON for each connection, appended to a file when the program closes it, or at the program's end.
+
+use std::ffi::{CStr, c_int};
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use subflows::bare::{self, Kind};
+
+use crate::soften::{cookie, is_mptcp};
+use crate::text::Text;
+
+/// Enough for the eight paths that are listed, with addresses of IPv6. A line is written at once, so that lines of
+/// several processes do not mix.
+const LINE_MAX: usize = 4096;
+
+/// Appends the line of a connection. Does nothing for other descriptors.
+pub(crate) fn connection(fd: c_int, file: &CStr) {
+    if fd < 0 || !is_mptcp(fd) {
+        return;
+    }
+    // SAFETY: it is open: the kernel has just answered for it.
+    let sock = unsafe { BorrowedFd::borrow_raw(fd) };
+    let Some(ends) = bare::ends(sock) else { return };
+    let mut line = Text::<LINE_MAX>::new();
+    // Writing to the text does not fail.
+    let _ = describe(&mut line, sock, ends);
+    if !line.is_full() {
+        append(file, line.bytes());
+    }
+}
+
+fn describe(
+    line: &mut Text<LINE_MAX>,
+    sock: BorrowedFd<'_>,
+    (local, remote): (SocketAddr, SocketAddr),
+) -> std::fmt::Result {
+    // SAFETY: no pointer is passed.
+    let process = unsafe { libc::getpid() };
+    let cookie = cookie(sock.as_raw_fd()).unwrap_or(0);
+    write!(line, "{{\"process\":{process},\"connection\":{cookie}")?;
+    write!(line, ",\"local\":\"{local}\",\"remote\":\"{remote}\"")?;
+    let kind = bare::kind(sock);
+    let name = match kind {
+        Kind::Mptcp => "Mptcp",
+        Kind::FellBack => "FellBack",
+    };
+    write!(line, ",\"state\":\"{name}\",\"paths\":[")?;
+    let mut is_first = true;
+    let count = bare::each_subflow(sock, &mut |path| {
+        let comma = if is_first { "" } else { "," };
+        is_first = false;
+        let _ = write!(
+            line,
+            "{comma}{{\"local\":\"{}\",\"remote\":\"{}\",\"bytes_sent\":{},\"bytes_received\":{}}}",
+            path.local, path.remote, path.bytes_sent, path.bytes_received
+        );
+    });
+    writeln!(line, "],\"subflows\":{count}}}")
+}
+
+/// Appends the lines of all connections that are open, at the end of the process.
+pub(crate) fn all(file: &CStr) {
+    let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: the path ends with a zero.
+    let folder = unsafe { libc::open(c"/proc/self/fd".as_ptr(), flags) };
+    if folder < 0 {
+        return;
+    }
+    let mut entries = [0u8; 2048];
+    loop {
+        let (place, room) = (entries.as_mut_ptr(), entries.len());
+        // SAFETY: the pointer has as many bytes.
+        let length = unsafe { libc::syscall(libc::SYS_getdents64, folder, place, room) };
+        let Ok(length @ 1..) = usize::try_from(length) else { break };
+        each_number(&entries[..length.min(room)], |fd| connection(fd, file));
+    }
+    // SAFETY: the descriptor is this function's.
+    unsafe { crate::next::close(folder) };
+}
+
+/// Calls `each` with the names in an answer of getdents64(2) that are numbers.
+fn each_number(mut entries: &[u8], mut each: impl FnMut(c_int)) {
+    /// `struct linux_dirent64`: the length of the entry, and its name.
+    const LENGTH: usize = 16;
+    const NAME: usize = 19;
+    while let Some(&[low, high]) = entries.get(LENGTH..LENGTH + 2) {
+        let length = usize::from(u16::from_ne_bytes([low, high]));
+        let Some(entry) = entries.get(..length).filter(|entry| entry.len() > NAME) else { return };
+        let name = entry[NAME..].split(|byte| *byte == 0).next().unwrap_or(&[]);
+        if let Some(number) = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok()) {
+            each(number);
+        }
+        entries = &entries[length..];
+    }
+}
+
+fn append(file: &CStr, line: &[u8]) {
+    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CLOEXEC | libc::O_NOCTTY;
+    // SAFETY: the path ends with a zero.
+    let fd = unsafe { libc::open(file.as_ptr(), flags) };
+    if fd < 0 {
+        return;
+    }
+    // SAFETY: the pointer has as many bytes. There is nobody to tell of an error.
+    unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) };
+    // SAFETY: the descriptor is this function's.
+    unsafe { crate::next::close(fd) };
+}

@@ -1,0 +1,63 @@
+//! What a Multipath TCP socket tells by itself: no allocation, no lock, and nothing but its own options. A program may
+//! be in a signal handler, or between vfork(2) and exec(3).
+
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+
+use crate::sys::{mptcp, socket};
+
+/// What a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Multipath TCP.
+    Mptcp,
+    /// It fell back to plain TCP.
+    FellBack,
+}
+
+/// One path of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Path {
+    /// The local end.
+    pub local: SocketAddr,
+    /// The remote end.
+    pub remote: SocketAddr,
+    /// Data sent, including retransmissions.
+    pub bytes_sent: u64,
+    /// Data received.
+    pub bytes_received: u64,
+}
+
+/// Returns the ends of a connection, as getsockname(2) and getpeername(2) report them. `None` if the socket is not
+/// connected.
+pub fn ends(sock: BorrowedFd<'_>) -> Option<(SocketAddr, SocketAddr)> {
+    Some((socket::local_address(sock).ok()?, socket::peer_address(sock).ok()?))
+}
+
+/// Reports whether the connection of a Multipath TCP socket fell back.
+pub fn kind(sock: BorrowedFd<'_>) -> Kind {
+    match mptcp::info(sock) {
+        Ok(info) if info.raw.mptcpi_flags & super::info::FLAG_FALLBACK == 0 => Kind::Mptcp,
+        _ => Kind::FellBack,
+    }
+}
+
+/// Calls `each` with each of the first eight live subflows, or after a fallback with the one path that is left.
+/// Returns how many subflows there are. Requires Linux 6.5 for a connection that did not fall back.
+pub fn each_subflow(sock: BorrowedFd<'_>, each: &mut dyn FnMut(Path)) -> usize {
+    let listed = mptcp::first_subflows(sock, |raw| {
+        each(Path {
+            local: raw.local,
+            remote: raw.remote,
+            bytes_sent: raw.tcp.tcpi_bytes_sent,
+            bytes_received: raw.tcp.tcpi_bytes_received,
+        });
+    });
+    if let Ok(count) = listed {
+        return count;
+    }
+    let (Some((local, remote)), Ok(tcp)) = (ends(sock), socket::tcp_info(sock)) else { return 0 };
+    let (bytes_sent, bytes_received) = (tcp.tcpi_bytes_sent, tcp.tcpi_bytes_received);
+    each(Path { local, remote, bytes_sent, bytes_received });
+    1
+}

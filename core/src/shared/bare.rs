@@ -42,8 +42,9 @@ pub fn kind(sock: BorrowedFd<'_>) -> Kind {
     }
 }
 
-/// Calls `each` with each of the first eight live subflows, or after a fallback with the one path that is left.
-/// Returns how many subflows there are. Requires Linux 6.5 for a connection that did not fall back.
+/// Calls `each` with each of the first eight subflows, or after a fallback with the one path that is left. Returns
+/// how many subflows there are. That includes those that have just ended, so that a connection of which both
+/// directions are closed still shows its paths. Requires Linux 6.5 for a connection that did not fall back.
 pub fn each_subflow(sock: BorrowedFd<'_>, each: &mut dyn FnMut(Path)) -> usize {
     let listed = mptcp::first_subflows(sock, |raw| {
         each(Path {

@@ -154,8 +154,8 @@ fn read_first<'a>(
     Ok((infos, tcps, total))
 }
 
-/// Calls `each` with each of the first live subflows, by the stack alone, and returns how many subflows the
-/// kernel's list has.
+/// Calls `each` with each of the first subflows, by the stack alone, and returns how many subflows the kernel's list
+/// has. That includes those that have ended, as long as the kernel has not removed them.
 pub(crate) fn first_subflows(
     sock: BorrowedFd<'_>,
     mut each: impl FnMut(RawSubflow<'_>),
@@ -163,7 +163,12 @@ pub(crate) fn first_subflows(
     let mut infos = [const { MaybeUninit::<mptcp_subflow_info>::uninit() }; USUAL_SUBFLOWS];
     let mut tcps = [const { MaybeUninit::<tcp_info>::uninit() }; USUAL_SUBFLOWS];
     let (infos, tcps, total) = read_first(sock, &mut infos, &mut tcps)?;
-    gather(infos, tcps, (), |(), raw| each(raw));
+    for (info, tcp) in infos.iter().zip(tcps) {
+        let ends = [&info.addrs.local, &info.addrs.remote].map(|end| address::parse(&end.0));
+        if let [Some(local), Some(remote)] = ends {
+            each(RawSubflow { id: info.id, local, remote, tcp });
+        }
+    }
     Ok(total)
 }
 

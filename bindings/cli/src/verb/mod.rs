@@ -41,6 +41,7 @@ verbs! {
     set_backup::SetBackup,
     #[command(name = "option")]
     option::SetOption,
+    connect::Connect,
     run::Run,
     broker::Broker,
     lab::Lab,

@@ -39,7 +39,7 @@ Each line of the report is an object:
                  have gets a line from each
   local, remote  the ends, as getsockname(2) and getpeername(2) report them
   state          Mptcp or FellBack
-  paths          the first eight live subflows: local, remote, bytes_sent, bytes_received
+  paths          the first eight subflows: local, remote, bytes_sent, bytes_received
   subflows       how many subflows there are
 
 Examples:

@@ -34,6 +34,7 @@ complete -c subflows -n "__fish_subflows_needs_command" -f -a "open" -d 'Open on
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "close" -d 'Close one subflow and leave the connection open'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "set-backup" -d 'Mark a subflow as backup, or as regular again'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "option" -d 'Show or set the options of one subflow'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "connect" -d 'Connect, and join standard input and output to the connection, as netcat does'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "run" -d 'Run an unchanged program whose TCP connections use Multipath TCP'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "broker" -d 'Steer the connections of programs without privileges'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "lab" -d 'Run a command on a network of its own, with paths of given delay, rate and loss'
@@ -60,6 +61,13 @@ complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -l json -d
 complete -c subflows -n "__fish_subflows_using_subcommand set-backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand option" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand option" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand connect" -l via -d 'Open one more path by this interface, or from this local address; may be repeated' -r
+complete -c subflows -n "__fish_subflows_using_subcommand connect" -l backup -d 'As --via, as a backup: it is used only while no other path works' -r
+complete -c subflows -n "__fish_subflows_using_subcommand connect" -l fdpass -d 'Pass the connected socket to the process at standard output, and exit: for ssh with ProxyUseFdpass'
+complete -c subflows -n "__fish_subflows_using_subcommand connect" -l report -d 'Print the paths and their bytes on standard error at the end'
+complete -c subflows -n "__fish_subflows_using_subcommand connect" -l open-only -d 'The connection is standard input: open the paths, and exit'
+complete -c subflows -n "__fish_subflows_using_subcommand connect" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l report -d 'Append a line of JSON for each connection to FILE: its ends, its paths, and the bytes on each' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

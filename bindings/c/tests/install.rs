@@ -66,7 +66,13 @@ fn into_an_empty_folder_and_out_of_it() {
         assert!(prefix.join("share/man").join(page).is_file(), "{page}");
     }
     assert!(prefix.join("share/bash-completion/completions/subflows").is_file());
-    assert!(prefix.join("include/subflows_ffi.h").is_file());
+    for header in ["subflows_ffi.h", "subflows/enhanced.h"] {
+        assert!(prefix.join("include").join(header).is_file(), "{header}");
+    }
+    let words = ["run", "--", "sh", "-c", "echo $LD_PRELOAD"];
+    let output = run(Command::new(prefix.join("bin/subflows")).args(words));
+    let library = prefix.join("lib/subflows/libsubflows_preload.so").canonicalize().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), library.to_str().unwrap());
     has_the_broker(&prefix);
 
     is_usable_elsewhere(&prefix, &folder.path().join("moved"), &source, &expected);

@@ -100,6 +100,25 @@
 #define SUBFLOWS_CONNECTION_HAS_INFO_LAST_ACKNOWLEDGEMENT_MS (UINT64_C(1) << 8)
 #define SUBFLOWS_CONNECTION_HAS_INFO_SUBFLOWS_MAX (UINT64_C(1) << 9)
 
+#define SUBFLOWS_ENDPOINT_HAS_INTERFACE_INDEX (UINT64_C(1) << 0)
+#define SUBFLOWS_ENDPOINT_HAS_PORT (UINT64_C(1) << 1)
+#define SUBFLOWS_ENDPOINT_HAS_INTERFACE (UINT64_C(1) << 2)
+
+#define SUBFLOWS_SETTINGS_HAS_AVAILABLE_PATH_MANAGERS (UINT64_C(1) << 0)
+#define SUBFLOWS_SETTINGS_HAS_AVAILABLE_SCHEDULERS (UINT64_C(1) << 1)
+#define SUBFLOWS_SETTINGS_HAS_ADD_ADDR_TIMEOUT (UINT64_C(1) << 2)
+#define SUBFLOWS_SETTINGS_HAS_STALE_LOSS_CNT (UINT64_C(1) << 3)
+#define SUBFLOWS_SETTINGS_HAS_CLOSE_TIMEOUT (UINT64_C(1) << 4)
+#define SUBFLOWS_SETTINGS_HAS_BLACKHOLE_TIMEOUT (UINT64_C(1) << 5)
+#define SUBFLOWS_SETTINGS_HAS_SYN_RETRANS_BEFORE_TCP_FALLBACK (UINT64_C(1) << 6)
+#define SUBFLOWS_SETTINGS_HAS_ENABLED (UINT64_C(1) << 7)
+#define SUBFLOWS_SETTINGS_HAS_CHECKSUM_ENABLED (UINT64_C(1) << 8)
+#define SUBFLOWS_SETTINGS_HAS_ALLOW_JOIN_INITIAL_ADDR_PORT (UINT64_C(1) << 9)
+#define SUBFLOWS_SETTINGS_HAS_PM_TYPE (UINT64_C(1) << 10)
+#define SUBFLOWS_SETTINGS_HAS_PATH_MANAGER (UINT64_C(1) << 11)
+#define SUBFLOWS_SETTINGS_HAS_SCHEDULER (UINT64_C(1) << 12)
+#define SUBFLOWS_SETTINGS_HAS_ADD_ADDR_V6_PORT_DROP_TS (UINT64_C(1) << 13)
+
 #define SUBFLOWS_CAPABILITY_HAS_CAUSE (UINT64_C(1) << 0)
 #define SUBFLOWS_CAPABILITY_HAS_REMEDY (UINT64_C(1) << 1)
 
@@ -361,6 +380,11 @@ enum subflows_error_kind {
    * namespace (setns, or nsenter --net).
    */
   SUBFLOWS_E_OTHER_NAMESPACE = 18,
+  /**
+   * No endpoint has this id. Call subflows_endpoints() for the ids, or run ip mptcp endpoint
+   * show.
+   */
+  SUBFLOWS_E_NO_SUCH_ENDPOINT = 19,
   /** A bug in this library stopped the call. */
   SUBFLOWS_E_PANIC = 255,
 };
@@ -843,6 +867,14 @@ struct subflows_connections_options {
   bool subflows;
   /** Zero. */
   uint8_t reserved_1[7];
+  /**
+   * Whether to find out which processes hold each connection's socket, in /proc. This takes
+   * longer the more descriptors the processes of this host have. Without root, only processes of
+   * the same user are found.
+   */
+  bool processes;
+  /** Zero. */
+  uint8_t reserved_2[7];
 };
 
 /** A Multipath TCP connection of the network namespace, of any process. */
@@ -1100,6 +1132,207 @@ struct subflows_peer_address {
   uint8_t id;
   /** Zero. */
   uint8_t reserved_1[7];
+};
+
+/** A process that holds the socket of a connection. */
+struct subflows_process_info {
+  /** Bit mask of the optional members that are set. There are none yet. */
+  uint64_t present;
+  /** Its process id, in the PID namespace that /proc shows. */
+  uint32_t pid;
+  /** Its name, as in /proc/PID/comm: the first 15 bytes. */
+  char name[16];
+  /** Zero. */
+  uint8_t reserved_1[4];
+};
+
+/** One of the kernel's counters of Multipath TCP. */
+struct subflows_counter {
+  /** Bit mask of the optional members that are set. There are none yet. */
+  uint64_t present;
+  /** The kernel's name, which `nstat` shows with the prefix `MPTcpExt`. */
+  const char *name;
+  /** How many times it has happened since the network namespace exists. */
+  uint64_t value;
+};
+
+/**
+ * The settings of Multipath TCP in a network namespace, under the kernel's names (`net.mptcp.*`).
+ * A setting that this kernel lacks is absent.
+ */
+struct subflows_settings {
+  /** Bit mask of the optional members that are set: SUBFLOWS_SETTINGS_HAS_*. */
+  uint64_t present;
+  /**
+   * The path managers that this kernel has, with a space between them. Cannot be set. Since
+   * Linux 6.15. Present if SUBFLOWS_SETTINGS_HAS_AVAILABLE_PATH_MANAGERS is set.
+   */
+  const char *available_path_managers;
+  /**
+   * The packet schedulers that this kernel has, with a space between them. Cannot be set. Since
+   * Linux 6.10. Present if SUBFLOWS_SETTINGS_HAS_AVAILABLE_SCHEDULERS is set.
+   */
+  const char *available_schedulers;
+  /**
+   * How long a peer has to acknowledge an announced address before it is announced again, in
+   * seconds. Since Linux 5.10. Present if SUBFLOWS_SETTINGS_HAS_ADD_ADDR_TIMEOUT is set.
+   */
+  uint32_t add_addr_timeout;
+  /**
+   * After how many retransmissions of a segment a subflow counts as stale; 0 for never. Since
+   * Linux 5.15. Present if SUBFLOWS_SETTINGS_HAS_STALE_LOSS_CNT is set.
+   */
+  uint32_t stale_loss_cnt;
+  /**
+   * How long a connection without subflows lives on, in seconds. Since Linux 6.7. Present if
+   * SUBFLOWS_SETTINGS_HAS_CLOSE_TIMEOUT is set.
+   */
+  uint32_t close_timeout;
+  /**
+   * For how long connections are plain TCP after a black hole was found, in seconds, doubled
+   * with each further one; 0 for never. Setting it ends that time. Since Linux 6.12. Present if
+   * SUBFLOWS_SETTINGS_HAS_BLACKHOLE_TIMEOUT is set.
+   */
+  uint32_t blackhole_timeout;
+  /**
+   * How many SYNs with the Multipath TCP option are sent before one without. Since Linux 6.15.
+   * Present if SUBFLOWS_SETTINGS_HAS_SYN_RETRANS_BEFORE_TCP_FALLBACK is set.
+   */
+  uint32_t syn_retrans_before_tcp_fallback;
+  /**
+   * Whether sockets may be Multipath TCP ones. Since Linux 5.6. Present if
+   * SUBFLOWS_SETTINGS_HAS_ENABLED is set.
+   */
+  bool enabled;
+  /**
+   * Whether connections ask the peer for checksums of the data (RFC 8684, section 3.3.1). Since
+   * Linux 5.14. Present if SUBFLOWS_SETTINGS_HAS_CHECKSUM_ENABLED is set.
+   */
+  bool checksum_enabled;
+  /**
+   * Whether peers may open further subflows to the address and port of the initial one. Since
+   * Linux 5.14. Present if SUBFLOWS_SETTINGS_HAS_ALLOW_JOIN_INITIAL_ADDR_PORT is set.
+   */
+  bool allow_join_initial_addr_port;
+  /**
+   * The path manager of new sockets, as a number: 0 for the kernel, 1 for userspace.
+   * `path_manager` replaces it. Since Linux 5.19. Present if SUBFLOWS_SETTINGS_HAS_PM_TYPE is
+   * set.
+   */
+  uint8_t pm_type;
+  /**
+   * The path manager of new sockets: `kernel`, `userspace`, or another that is available. Since
+   * Linux 6.15. Present if SUBFLOWS_SETTINGS_HAS_PATH_MANAGER is set.
+   */
+  char path_manager[16];
+  /**
+   * The packet scheduler of new sockets. Since Linux 6.6. Present if
+   * SUBFLOWS_SETTINGS_HAS_SCHEDULER is set.
+   */
+  char scheduler[16];
+  /**
+   * Whether segments that announce an IPv6 address with a port go without TCP timestamps, to
+   * have room for it. Since Linux 7.2. Present if SUBFLOWS_SETTINGS_HAS_ADD_ADDR_V6_PORT_DROP_TS
+   * is set.
+   */
+  bool add_addr_v6_port_drop_ts;
+  /** Zero. */
+  uint8_t reserved_1[7];
+};
+
+/**
+ * An endpoint of the kernel's path manager: a local address, and what the kernel does with it on
+ * every connection that it manages.
+ */
+struct subflows_endpoint {
+  /** Bit mask of the optional members that are set: SUBFLOWS_ENDPOINT_HAS_*. */
+  uint64_t present;
+  /** The address. */
+  struct sockaddr_storage address;
+  /**
+   * The index of the interface by which subflows from this address leave; absent if the routing
+   * table decides. Present if SUBFLOWS_ENDPOINT_HAS_INTERFACE_INDEX is set.
+   */
+  uint32_t interface_index;
+  /**
+   * The port that is announced with the address; absent if that of the connection is. Present if
+   * SUBFLOWS_ENDPOINT_HAS_PORT is set.
+   */
+  uint16_t port;
+  /** The address id by which peers know it (RFC 8684, section 3.2): 1 to 255. */
+  uint8_t id;
+  /**
+   * The name of that interface; absent if it has gone, too. Present if
+   * SUBFLOWS_ENDPOINT_HAS_INTERFACE is set.
+   */
+  char interface[16];
+  /** Whether the kernel announces the address to peers (ADD_ADDR). */
+  bool is_signal;
+  /** Whether the kernel opens a subflow from this address on connections of clients. */
+  bool is_subflow;
+  /** Whether subflows of this address are backups. */
+  bool is_backup;
+  /** Whether the kernel opens a subflow from this address to each address of the peer. */
+  bool is_fullmesh;
+  /**
+   * Whether the kernel opens a subflow from this address when a peer announces one. Since Linux
+   * 6.18.
+   */
+  bool is_laminar;
+  /**
+   * Whether the kernel created the endpoint itself, for a subflow from an address that has none.
+   */
+  bool is_implicit;
+  /** Zero. */
+  uint8_t reserved_1[3];
+};
+
+/** Options of subflows_add_endpoint(). The flags are those of `ip mptcp endpoint`. */
+struct subflows_add_endpoint_options {
+  /**
+   * The interface by which subflows from this address leave, by name. Without it, the routing
+   * table decides. NULL if not given.
+   */
+  const char *interface;
+  /**
+   * The port to announce with the address, at which the kernel then listens: for `signal`
+   * without `subflow` only.
+   */
+  uint16_t port;
+  /** Whether `port` is given. */
+  bool has_port;
+  /** The address id, 1 to 255. Without it, the kernel chooses a free one. */
+  uint8_t id;
+  /** Whether `id` is given. */
+  bool has_id;
+  /** Announce the address to peers, which may open subflows to it. Excludes `fullmesh`. */
+  bool signal;
+  /** Open a subflow from this address on connections of clients. */
+  bool subflow;
+  /** Open the subflows of this address as backups. */
+  bool backup;
+  /**
+   * With `subflow`: open a subflow to each address of the peer, and not to one only. Excludes
+   * `signal`.
+   */
+  bool fullmesh;
+  /** Open a subflow from this address when a peer announces one (Linux 6.18). */
+  bool laminar;
+  /** Zero. */
+  uint8_t reserved_1[6];
+};
+
+/** What the kernel's path manager allows for each connection that it manages. */
+struct subflows_limits {
+  /** Bit mask of the optional members that are set. There are none yet. */
+  uint64_t present;
+  /**
+   * How many subflows a connection may have in addition to the initial one, whichever end opens
+   * them.
+   */
+  uint32_t subflows;
+  /** How many addresses that the peer announces the kernel opens subflows to (ADD_ADDR). */
+  uint32_t add_addr_accepted;
 };
 
 #ifdef __cplusplus
@@ -1682,7 +1915,7 @@ const char *subflows_event_kind_name(int kind);
 
 /**
  * Lists every Multipath TCP connection of the calling thread's network namespace, on request with
- * its subflows.
+ * its subflows and the processes that hold it.
  *
  * The connections are in the kernel's order. The list is not a snapshot: a connection that opens or
  * closes during the call may be in it or not.
@@ -2235,6 +2468,277 @@ int subflows_enhanced_setsockopt(int fd,
                                  int option,
                                  const void *value,
                                  socklen_t length);
+
+/**
+ * Reports the processes that hold the connection that was taken last, if the options asked for processes.
+ *
+ * Fills at most `room` elements of `size` bytes at `processes`, and returns how many processes there
+ * are, or a negative error: SUBFLOWS_E_INVALID_STATE before the first connection was taken.
+ */
+int subflows_connections_processes(struct subflows_connections *connections,
+                                   struct subflows_process_info *processes,
+                                   size_t room,
+                                   size_t size);
+
+/**
+ * Reads the kernel's counters of Multipath TCP (MIB) in the calling thread's network namespace, in
+ * the kernel's order.
+ *
+ * Kernels differ in the counters that they have. The value of `MPCurrEstab` is the number of
+ * connections at the moment.
+ *
+ * Fills at most `room` elements of `size` bytes at `counters`, and returns how many counters there
+ * are, or a negative error. The names stay valid until the next call in the same thread.
+ *
+ * With a `room` of 0, `counters` may be NULL, and the call only counts. Fills at most `room`
+ * elements of `size` bytes at `counters`, and returns how many there are, which may be more than
+ * `room`, or a negative error: SUBFLOWS_E_UNSUPPORTED if the kernel has no such counters.
+ *
+ * Requires no privilege; Linux 5.6 or newer.
+ */
+int subflows_counters(struct subflows_counter *counters, size_t room, size_t size);
+
+/**
+ * Reads the settings of Multipath TCP in the calling thread's network namespace.
+ *
+ * The texts stay valid until the next call in the same thread. Settings that this kernel lacks have
+ * no bit in `present`.
+ *
+ * Fills `settings`, of `size` bytes, and returns 0, or a negative error: SUBFLOWS_E_UNSUPPORTED if
+ * the kernel has no Multipath TCP; SUBFLOWS_E_NOT_PERMITTED if /proc/sys is hidden.
+ *
+ * Requires no privilege; Linux 5.6 or newer.
+ */
+int subflows_settings(struct subflows_settings *settings, size_t size);
+
+/**
+ * Sets one setting of Multipath TCP in the calling thread's network namespace, by its name in
+ * subflows_settings().
+ *
+ * The value is true or false, a number, or a name, as the field has it. Most settings apply to
+ * sockets that are made from now on.
+ *
+ * `setting` is the name of a member of struct subflows_settings. `value` is written as for
+ * sysctl(8), or as "true", "false", "yes" or "no".
+ *
+ * Returns 0, or a negative error:
+ * - SUBFLOWS_E_UNSUPPORTED if this kernel lacks the setting.
+ * - SUBFLOWS_E_NOT_PERMITTED without the privilege, or if /proc/sys is read-only, as in most
+ *   containers.
+ * - SUBFLOWS_E_BUSY if another process has changed the setting again.
+ *
+ * Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.6 or
+ * newer.
+ */
+int subflows_set_setting(const char *setting, const char *value);
+
+/**
+ * Lists the endpoints of the kernel's path manager, in the order of their ids.
+ *
+ * Endpoints belong to the calling thread's network namespace, and apply to all of its connections
+ * that the kernel's path manager manages.
+ *
+ * With a `room` of 0, `endpoints` may be NULL, and the call only counts. Fills at most `room`
+ * elements of `size` bytes at `endpoints`, and returns how many there are, which may be more than
+ * `room`, or a negative error: SUBFLOWS_E_UNSUPPORTED if the kernel has no path manager.
+ *
+ * Requires no privilege; Linux 5.7 or newer.
+ */
+int subflows_endpoints(struct subflows_endpoint *endpoints, size_t room, size_t size);
+
+/**
+ * Adds an endpoint to the kernel's path manager, and returns it as the kernel has it.
+ *
+ * The kernel acts on every connection of the network namespace that it manages: with `subflow` it
+ * opens a subflow from the address at once, as far as the subflows_limits() allow, and with
+ * `signal` it announces the address. It does not check that the address belongs to this host. An
+ * implicit endpoint of the same address is replaced, and keeps its id.
+ *
+ * If this kernel ignores something that was asked for, the endpoint is removed again, and the call
+ * fails with SUBFLOWS_E_UNSUPPORTED.
+ *
+ * The port of `address` does not count; the port of the options does.
+ *
+ * Fills `endpoint`, of `endpoint_size` bytes, and returns 0, or a negative error:
+ * - SUBFLOWS_E_INVALID_STATE if there are as many endpoints as the kernel allows (8 on most).
+ * - SUBFLOWS_E_ADDRESS_NOT_AVAILABLE if the interface does not exist, or if the kernel cannot
+ *   listen at the port.
+ * - SUBFLOWS_E_NOT_PERMITTED without the privilege; SUBFLOWS_E_UNSUPPORTED if this kernel does not
+ *   know a flag.
+ *
+ * Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+ * newer.
+ */
+int subflows_add_endpoint(const struct sockaddr *address,
+                          socklen_t length,
+                          const struct subflows_add_endpoint_options *options,
+                          size_t size,
+                          struct subflows_endpoint *endpoint,
+                          size_t endpoint_size);
+
+/**
+ * Makes the subflows of an endpoint backups, or regular ones again.
+ *
+ * The kernel asks the peer of each connection that it manages to do the same (MP_PRIO).
+ *
+ * `backup` is 1 for backups, and 0 for regular subflows.
+ *
+ * Returns 0, or a negative error: SUBFLOWS_E_NO_SUCH_ENDPOINT if no endpoint has the id;
+ * SUBFLOWS_E_NOT_PERMITTED without the privilege; SUBFLOWS_E_UNSUPPORTED if the kernel cannot
+ * change endpoints.
+ *
+ * Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.18 or
+ * newer.
+ */
+int subflows_set_endpoint_backup(uint8_t endpoint_id, int backup);
+
+/**
+ * Makes the kernel open subflows from an endpoint to every address of the peer, or to one only.
+ *
+ * The kernel closes the subflows of the endpoint on each connection that it manages, and opens them
+ * again.
+ *
+ * `fullmesh` is 1 for a full mesh, and 0 for one subflow.
+ *
+ * Returns 0, or a negative error: SUBFLOWS_E_NO_SUCH_ENDPOINT if no endpoint has the id;
+ * SUBFLOWS_E_NOT_PERMITTED without the privilege; SUBFLOWS_E_UNSUPPORTED if the kernel cannot
+ * change endpoints.
+ *
+ * Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.18 or
+ * newer.
+ */
+int subflows_set_endpoint_fullmesh(uint8_t endpoint_id, int fullmesh);
+
+/**
+ * Removes an endpoint from the kernel's path manager.
+ *
+ * On each connection that it manages, the kernel closes the subflows from that address and
+ * withdraws the address if it was announced (RM_ADDR).
+ *
+ * Returns 0, or a negative error: SUBFLOWS_E_NO_SUCH_ENDPOINT if no endpoint has the id;
+ * SUBFLOWS_E_NOT_PERMITTED without the privilege; SUBFLOWS_E_UNSUPPORTED if the kernel has no path
+ * manager.
+ *
+ * Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+ * newer.
+ */
+int subflows_remove_endpoint(uint8_t endpoint_id);
+
+/**
+ * Removes every endpoint from the kernel's path manager, with the effects of
+ * subflows_remove_endpoint().
+ *
+ * Returns 0, or a negative error: SUBFLOWS_E_NOT_PERMITTED without the privilege;
+ * SUBFLOWS_E_UNSUPPORTED if the kernel has no path manager.
+ *
+ * Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+ * newer.
+ */
+int subflows_flush_endpoints(void);
+
+/**
+ * Reads the limits of the kernel's path manager.
+ *
+ * They belong to the calling thread's network namespace. The kernel's defaults are 2 subflows and 0
+ * accepted addresses. Connections that an application controls have no limits.
+ *
+ * Fills `limits`, of `size` bytes, and returns 0, or a negative error: SUBFLOWS_E_UNSUPPORTED if
+ * the kernel has no path manager.
+ *
+ * Requires no privilege; Linux 5.7 or newer.
+ */
+int subflows_limits(struct subflows_limits *limits, size_t size);
+
+/**
+ * Sets both limits of the kernel's path manager, for connections that begin from now on.
+ *
+ * Every kernel accepts 0 to 8 (Linux 7.2: 0 to 64). To change one limit, pass what
+ * subflows_limits() returns for the other.
+ *
+ * Returns 0, or a negative error: SUBFLOWS_E_INVALID_ARGUMENT for a number that this kernel does
+ * not accept: neither limit is changed then. SUBFLOWS_E_NOT_PERMITTED without the privilege;
+ * SUBFLOWS_E_UNSUPPORTED if the kernel has no path manager.
+ *
+ * Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+ * newer.
+ */
+int subflows_set_limits(uint32_t subflows, uint32_t add_addr_accepted);
+
+/** As subflows_connections_processes(). Copies a failure to `failure`. */
+int subflows_connections_processes_e(struct subflows_connections *connections,
+                                     struct subflows_process_info *processes,
+                                     size_t room,
+                                     size_t size,
+                                     struct subflows_failure *failure,
+                                     size_t failure_size);
+
+/** As subflows_counters(). Copies a failure to `failure`. */
+int subflows_counters_e(struct subflows_counter *counters,
+                        size_t room,
+                        size_t size,
+                        struct subflows_failure *failure,
+                        size_t failure_size);
+
+/** As subflows_settings(). Copies a failure to `failure`. */
+int subflows_settings_e(struct subflows_settings *settings,
+                        size_t size,
+                        struct subflows_failure *failure,
+                        size_t failure_size);
+
+/** As subflows_set_setting(). Copies a failure to `failure`. */
+int subflows_set_setting_e(const char *setting,
+                           const char *value,
+                           struct subflows_failure *failure,
+                           size_t failure_size);
+
+/** As subflows_endpoints(). Copies a failure to `failure`. */
+int subflows_endpoints_e(struct subflows_endpoint *endpoints,
+                         size_t room,
+                         size_t size,
+                         struct subflows_failure *failure,
+                         size_t failure_size);
+
+/** As subflows_add_endpoint(). Copies a failure to `failure`. */
+int subflows_add_endpoint_e(const struct sockaddr *address,
+                            socklen_t length,
+                            const struct subflows_add_endpoint_options *options,
+                            size_t size,
+                            struct subflows_endpoint *endpoint,
+                            size_t endpoint_size,
+                            struct subflows_failure *failure,
+                            size_t failure_size);
+
+/** As subflows_set_endpoint_backup(). Copies a failure to `failure`. */
+int subflows_set_endpoint_backup_e(uint8_t endpoint_id,
+                                   int backup,
+                                   struct subflows_failure *failure,
+                                   size_t failure_size);
+
+/** As subflows_set_endpoint_fullmesh(). Copies a failure to `failure`. */
+int subflows_set_endpoint_fullmesh_e(uint8_t endpoint_id,
+                                     int fullmesh,
+                                     struct subflows_failure *failure,
+                                     size_t failure_size);
+
+/** As subflows_remove_endpoint(). Copies a failure to `failure`. */
+int subflows_remove_endpoint_e(uint8_t endpoint_id,
+                               struct subflows_failure *failure,
+                               size_t failure_size);
+
+/** As subflows_flush_endpoints(). Copies a failure to `failure`. */
+int subflows_flush_endpoints_e(struct subflows_failure *failure, size_t failure_size);
+
+/** As subflows_limits(). Copies a failure to `failure`. */
+int subflows_limits_e(struct subflows_limits *limits,
+                      size_t size,
+                      struct subflows_failure *failure,
+                      size_t failure_size);
+
+/** As subflows_set_limits(). Copies a failure to `failure`. */
+int subflows_set_limits_e(uint32_t subflows,
+                          uint32_t add_addr_accepted,
+                          struct subflows_failure *failure,
+                          size_t failure_size);
 
 #ifdef __cplusplus
 }  // extern "C"

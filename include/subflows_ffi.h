@@ -114,6 +114,29 @@ enum {
 };
 
 enum {
+  SUBFLOWS_ENDPOINT_HAS_INTERFACE_INDEX = 1,
+  SUBFLOWS_ENDPOINT_HAS_PORT = 2,
+  SUBFLOWS_ENDPOINT_HAS_INTERFACE = 4
+};
+
+enum {
+  SUBFLOWS_SETTINGS_HAS_AVAILABLE_PATH_MANAGERS = 1,
+  SUBFLOWS_SETTINGS_HAS_AVAILABLE_SCHEDULERS = 2,
+  SUBFLOWS_SETTINGS_HAS_ADD_ADDR_TIMEOUT = 4,
+  SUBFLOWS_SETTINGS_HAS_STALE_LOSS_CNT = 8,
+  SUBFLOWS_SETTINGS_HAS_CLOSE_TIMEOUT = 16,
+  SUBFLOWS_SETTINGS_HAS_BLACKHOLE_TIMEOUT = 32,
+  SUBFLOWS_SETTINGS_HAS_SYN_RETRANS_BEFORE_TCP_FALLBACK = 64,
+  SUBFLOWS_SETTINGS_HAS_ENABLED = 128,
+  SUBFLOWS_SETTINGS_HAS_CHECKSUM_ENABLED = 256,
+  SUBFLOWS_SETTINGS_HAS_ALLOW_JOIN_INITIAL_ADDR_PORT = 512,
+  SUBFLOWS_SETTINGS_HAS_PM_TYPE = 1024,
+  SUBFLOWS_SETTINGS_HAS_PATH_MANAGER = 2048,
+  SUBFLOWS_SETTINGS_HAS_SCHEDULER = 4096,
+  SUBFLOWS_SETTINGS_HAS_ADD_ADDR_V6_PORT_DROP_TS = 8192
+};
+
+enum {
   SUBFLOWS_SUBFLOW_STATE_CLOSE = 7
 };
 
@@ -212,6 +235,7 @@ enum subflows_error_kind {
   SUBFLOWS_E_BUSY = 16,
   SUBFLOWS_E_OS = 17,
   SUBFLOWS_E_OTHER_NAMESPACE = 18,
+  SUBFLOWS_E_NO_SUCH_ENDPOINT = 19,
   SUBFLOWS_E_PANIC = 255
 };
 
@@ -391,6 +415,8 @@ struct subflows_event {
 struct subflows_connections_options {
   bool subflows;
   uint8_t reserved_1[7];
+  bool processes;
+  uint8_t reserved_2[7];
 };
 
 struct subflows_connection {
@@ -474,6 +500,74 @@ struct subflows_peer_address {
   struct subflows_sockaddr_storage remote;
   uint8_t id;
   uint8_t reserved_1[7];
+};
+
+struct subflows_process_info {
+  uint64_t present;
+  uint32_t pid;
+  char name[16];
+  uint8_t reserved_1[4];
+};
+
+struct subflows_counter {
+  uint64_t present;
+  const char *name;
+  uint64_t value;
+};
+
+struct subflows_settings {
+  uint64_t present;
+  const char *available_path_managers;
+  const char *available_schedulers;
+  uint32_t add_addr_timeout;
+  uint32_t stale_loss_cnt;
+  uint32_t close_timeout;
+  uint32_t blackhole_timeout;
+  uint32_t syn_retrans_before_tcp_fallback;
+  bool enabled;
+  bool checksum_enabled;
+  bool allow_join_initial_addr_port;
+  uint8_t pm_type;
+  char path_manager[16];
+  char scheduler[16];
+  bool add_addr_v6_port_drop_ts;
+  uint8_t reserved_1[7];
+};
+
+struct subflows_endpoint {
+  uint64_t present;
+  struct subflows_sockaddr_storage address;
+  uint32_t interface_index;
+  uint16_t port;
+  uint8_t id;
+  char interface[16];
+  bool is_signal;
+  bool is_subflow;
+  bool is_backup;
+  bool is_fullmesh;
+  bool is_laminar;
+  bool is_implicit;
+  uint8_t reserved_1[3];
+};
+
+struct subflows_add_endpoint_options {
+  const char *interface;
+  uint16_t port;
+  bool has_port;
+  uint8_t id;
+  bool has_id;
+  bool signal;
+  bool subflow;
+  bool backup;
+  bool fullmesh;
+  bool laminar;
+  uint8_t reserved_1[6];
+};
+
+struct subflows_limits {
+  uint64_t present;
+  uint32_t subflows;
+  uint32_t add_addr_accepted;
 };
 
 int subflows_last_error(struct subflows_error *error, size_t size);
@@ -815,3 +909,80 @@ int subflows_enhanced_setsockopt(int fd,
                                  int option,
                                  const void *value,
                                  uint32_t length);
+int subflows_connections_processes(struct subflows_connections *connections,
+                                   struct subflows_process_info *processes,
+                                   size_t room,
+                                   size_t size);
+int subflows_counters(struct subflows_counter *counters, size_t room, size_t size);
+int subflows_settings(struct subflows_settings *settings, size_t size);
+int subflows_set_setting(const char *setting, const char *value);
+int subflows_endpoints(struct subflows_endpoint *endpoints, size_t room, size_t size);
+int subflows_add_endpoint(const struct subflows_sockaddr *address,
+                          uint32_t length,
+                          const struct subflows_add_endpoint_options *options,
+                          size_t size,
+                          struct subflows_endpoint *endpoint,
+                          size_t endpoint_size);
+
+int subflows_set_endpoint_backup(uint8_t endpoint_id, int backup);
+
+int subflows_set_endpoint_fullmesh(uint8_t endpoint_id, int fullmesh);
+
+int subflows_remove_endpoint(uint8_t endpoint_id);
+
+int subflows_flush_endpoints(void);
+int subflows_limits(struct subflows_limits *limits, size_t size);
+
+int subflows_set_limits(uint32_t subflows, uint32_t add_addr_accepted);
+int subflows_connections_processes_e(struct subflows_connections *connections,
+                                     struct subflows_process_info *processes,
+                                     size_t room,
+                                     size_t size,
+                                     struct subflows_failure *failure,
+                                     size_t failure_size);
+int subflows_counters_e(struct subflows_counter *counters,
+                        size_t room,
+                        size_t size,
+                        struct subflows_failure *failure,
+                        size_t failure_size);
+int subflows_settings_e(struct subflows_settings *settings,
+                        size_t size,
+                        struct subflows_failure *failure,
+                        size_t failure_size);
+int subflows_set_setting_e(const char *setting,
+                           const char *value,
+                           struct subflows_failure *failure,
+                           size_t failure_size);
+int subflows_endpoints_e(struct subflows_endpoint *endpoints,
+                         size_t room,
+                         size_t size,
+                         struct subflows_failure *failure,
+                         size_t failure_size);
+int subflows_add_endpoint_e(const struct subflows_sockaddr *address,
+                            uint32_t length,
+                            const struct subflows_add_endpoint_options *options,
+                            size_t size,
+                            struct subflows_endpoint *endpoint,
+                            size_t endpoint_size,
+                            struct subflows_failure *failure,
+                            size_t failure_size);
+int subflows_set_endpoint_backup_e(uint8_t endpoint_id,
+                                   int backup,
+                                   struct subflows_failure *failure,
+                                   size_t failure_size);
+int subflows_set_endpoint_fullmesh_e(uint8_t endpoint_id,
+                                     int fullmesh,
+                                     struct subflows_failure *failure,
+                                     size_t failure_size);
+int subflows_remove_endpoint_e(uint8_t endpoint_id,
+                               struct subflows_failure *failure,
+                               size_t failure_size);
+int subflows_flush_endpoints_e(struct subflows_failure *failure, size_t failure_size);
+int subflows_limits_e(struct subflows_limits *limits,
+                      size_t size,
+                      struct subflows_failure *failure,
+                      size_t failure_size);
+int subflows_set_limits_e(uint32_t subflows,
+                          uint32_t add_addr_accepted,
+                          struct subflows_failure *failure,
+                          size_t failure_size);

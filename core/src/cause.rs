@@ -60,6 +60,9 @@ causes! {
         "Use Linux 6.5 or newer.";
     SIMULATED = Unsupported, "switched off by the variable SUBFLOWS_WITHOUT",
         "Unset SUBFLOWS_WITHOUT.";
+    /// No test: only a kernel that is built without Multipath TCP answers so.
+    NO_COUNTERS = Unsupported, "this kernel has no counters of Multipath TCP",
+        "Use Linux 5.6 or newer, with CONFIG_MPTCP.";
     NO_MPTCP_DIAG = Unsupported, "this kernel does not list Multipath TCP connections",
         "Load the module on the host: modprobe mptcp_diag.";
     NO_TCP_DIAG = Unsupported, "this kernel does not look up TCP sockets, so no subflow can be found",
@@ -147,8 +150,17 @@ causes! {
         "Run sysctl net.mptcp.path_manager=userspace on this host before clients connect: the setting \
          at the time of the handshake decides.";
 
+    /// No test: only kernels before Linux 5.18 answer so.
+    NO_ENDPOINT_CHANGE = Unsupported, "this kernel does not change the flags of an endpoint by its id",
+        "Remove the endpoint and add it again with the flags that you want.";
+
     // Rights.
 
+    /// For what belongs to the whole network namespace, which the broker leaves alone.
+    NO_CAPABILITY_OF_OWN = NotPermitted,
+        "this process lacks CAP_NET_ADMIN over its network namespace, which the broker does not replace here",
+        "Run the program with CAP_NET_ADMIN: as root, in a service with AmbientCapabilities=CAP_NET_ADMIN, or \
+         by setpriv --inh-caps +net_admin --ambient-caps +net_admin.";
     NO_CAPABILITY = NotPermitted, "this process lacks CAP_NET_ADMIN over its network namespace",
         "Start the broker as root (subflows broker), or run the program with CAP_NET_ADMIN: as root, in \
          a service with AmbientCapabilities=CAP_NET_ADMIN, or by \
@@ -171,6 +183,12 @@ causes! {
         "Start a container with --sysctl net.mptcp.path_manager=userspace, or run a broker for its network \
          namespace (subflows broker --netns); set ProtectKernelTunables=no in a systemd service.";
     HIDDEN_SETTINGS = NotPermitted, "net.mptcp.path_manager cannot be read: /proc/sys is hidden",
+        "Mount /proc completely: without ProcSubset=pid in a systemd service, without subset=pid in a \
+         mount.";
+    READ_ONLY_SYSCTLS = NotPermitted, "/proc/sys is read-only",
+        "Start the container with --sysctl net.mptcp.NAME=VALUE; set ProtectKernelTunables=no in a systemd \
+         service.";
+    HIDDEN_SYSCTLS = NotPermitted, "the settings net.mptcp cannot be read: /proc/sys is hidden",
         "Mount /proc completely: without ProcSubset=pid in a systemd service, without subset=pid in a \
          mount.";
     UNWRITABLE_SETTINGS = NotPermitted, "net.mptcp.path_manager cannot be written",

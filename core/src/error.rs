@@ -102,6 +102,9 @@ kinds! {
     /// The socket belongs to another network namespace than the calling thread.
     OtherNamespace = 18, "the socket belongs to another network namespace",
         "Call from a thread in the socket's namespace (setns, or nsenter --net).";
+    /// No endpoint of the kernel's path manager has this id.
+    NoSuchEndpoint = 19, "no endpoint has this id",
+        "Call `endpoints` for the ids, or run ip mptcp endpoint show.";
 }
 
 /// An error: the call that failed, what happened, why, and what to do about it.
@@ -290,7 +293,7 @@ impl From<Error> for io::Error {
             ErrorKind::NotConnected | ErrorKind::NotReady => io::ErrorKind::NotConnected,
             ErrorKind::NotPermitted => io::ErrorKind::PermissionDenied,
             ErrorKind::InvalidArgument | ErrorKind::InvalidState => io::ErrorKind::InvalidInput,
-            ErrorKind::NoSuchSubflow => io::ErrorKind::NotFound,
+            ErrorKind::NoSuchSubflow | ErrorKind::NoSuchEndpoint => io::ErrorKind::NotFound,
             ErrorKind::Refused | ErrorKind::PeerLimit => io::ErrorKind::ConnectionRefused,
             ErrorKind::Unreachable => io::ErrorKind::NetworkUnreachable,
             ErrorKind::AddressNotAvailable => io::ErrorKind::AddrNotAvailable,

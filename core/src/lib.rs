@@ -71,15 +71,22 @@ pub use verb::announce::{Announce, Announced, announce};
 pub use verb::capabilities::{Capability, capabilities};
 pub use verb::close::{close, force_close};
 pub use verb::connect::connect;
-pub use verb::connections::{Connection, ConnectionsOptions, connection, connections};
+pub use verb::connections::{Connection, ConnectionsOptions, ProcessInfo, connection, connections};
+pub use verb::counters::{Counter, counters};
 pub use verb::details::details;
+pub use verb::endpoints::{
+    AddEndpoint, Endpoint, add_endpoint, endpoints, flush_endpoints, remove_endpoint,
+    set_endpoint_backup, set_endpoint_fullmesh,
+};
 pub use verb::events::events;
 pub use verb::info::info;
+pub use verb::limits::{Limits, limits, set_limits};
 pub use verb::list::list;
 pub use verb::listen::{listen, listen_any};
 pub use verb::open::open;
 pub use verb::peer_addresses::{PeerAddress, peer_addresses};
 pub use verb::set_backup::set_backup;
+pub use verb::settings::{Settings, set_setting, settings};
 pub use verb::socket::socket;
 pub use verb::status::{State, Status, status};
 pub use verb::subflow_option::{get_option, get_raw_option, options, set_option, set_raw_option};

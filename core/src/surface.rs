@@ -2,9 +2,9 @@
 
 use crate::table::{EnumerationTable, Operation, OptionsTable, RecordTable};
 use crate::verb::{
-    addresses, announce, capabilities, close, connect, connections, details, events, info, list,
-    listen, open, peer_addresses, set_backup, socket, status, subflow_option, take_control,
-    upgrade,
+    addresses, announce, capabilities, close, connect, connections, counters, details, endpoints,
+    events, info, limits, list, listen, open, peer_addresses, set_backup, settings, socket, status,
+    subflow_option, take_control, upgrade,
 };
 
 /// Every operation, in the order in which a program usually needs them. Every language has all.
@@ -32,6 +32,17 @@ pub const OPERATIONS: &[Operation] = &[
     events::EVENTS,
     connections::CONNECTIONS,
     connections::CONNECTION,
+    endpoints::ENDPOINTS,
+    endpoints::ADD_ENDPOINT,
+    endpoints::SET_ENDPOINT_BACKUP,
+    endpoints::SET_ENDPOINT_FULLMESH,
+    endpoints::REMOVE_ENDPOINT,
+    endpoints::FLUSH_ENDPOINTS,
+    limits::LIMITS,
+    limits::SET_LIMITS,
+    settings::SETTINGS,
+    settings::SET_SETTING,
+    counters::COUNTERS,
     capabilities::CAPABILITIES,
 ];
 
@@ -45,6 +56,11 @@ pub const RECORDS: &[RecordTable] = &[
     crate::PeerAddress::TABLE,
     crate::Event::TABLE,
     crate::Connection::TABLE,
+    crate::Endpoint::TABLE,
+    crate::Limits::TABLE,
+    crate::Settings::TABLE,
+    crate::Counter::TABLE,
+    crate::ProcessInfo::TABLE,
     crate::Capability::TABLE,
     crate::OptionValues::TABLE,
 ];
@@ -56,6 +72,7 @@ pub const OPTIONS: &[OptionsTable] = &[
     crate::Open::TABLE,
     crate::Announce::TABLE,
     crate::ConnectionsOptions::TABLE,
+    crate::AddEndpoint::TABLE,
 ];
 
 /// Every enumeration.

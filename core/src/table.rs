@@ -178,6 +178,8 @@ pub enum Privilege {
     Nothing,
     /// `CAP_NET_ADMIN` over the network namespace, or a broker that has it.
     NetAdmin,
+    /// `CAP_NET_ADMIN` over the network namespace, of this process: a broker does not help.
+    OwnNetAdmin,
     /// None, unless the option `control` is set.
     NetAdminForControl,
     /// `CAP_BPF` and `CAP_PERFMON`, outside of user namespaces.

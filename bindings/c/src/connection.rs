@@ -71,6 +71,29 @@ pub unsafe extern "C" fn subflows_connections_subflows(
     })
 }
 
+/// Reports the processes that hold the connection that was taken last, if the options asked for processes.
+///
+/// Fills at most `room` elements of `size` bytes at `processes`, and returns how many processes there
+/// are, or a negative error: SUBFLOWS_E_INVALID_STATE before the first connection was taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_connections_processes(
+    connections: Option<&mut subflows_connections>,
+    processes: *mut subflows_process_info,
+    room: usize,
+    size: usize,
+) -> c_int {
+    guard("connections", || {
+        // SAFETY: `processes` has `room` elements of `size` bytes.
+        let out = unsafe { Out::array(processes, room, size) }?;
+        let current = handle::open(connections)?.current.as_ref();
+        let current = current.ok_or(Failure::State(
+            "no connection has been taken yet",
+            "Call subflows_connections_next() first.",
+        ))?;
+        Ok(out.fill_all(&current.processes))
+    })
+}
+
 /// Closes the handle. Does nothing if it is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_connections_close(connections: Option<Box<subflows_connections>>) {

@@ -140,6 +140,83 @@ pub unsafe extern "C" fn subflows_connection(
     })
 }
 
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_endpoints(
+    endpoints: *mut subflows_endpoint,
+    room: usize,
+    size: usize,
+) -> c_int {
+    guard("endpoints", || {
+        // SAFETY: `endpoints` has `room` elements of `size` bytes.
+        let out = unsafe { Out::array(endpoints, room, size) }?;
+        Ok(out.fill_all(&::subflows::endpoints()?))
+    })
+}
+
+/// The port of `address` does not count; the port of the options does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_add_endpoint(
+    address: *const sockaddr,
+    length: socklen_t,
+    options: *const subflows_add_endpoint_options,
+    size: usize,
+    endpoint: *mut subflows_endpoint,
+    endpoint_size: usize,
+) -> c_int {
+    guard("add_endpoint", || {
+        // SAFETY: `endpoint` has `endpoint_size` bytes.
+        let out = unsafe { Out::new(endpoint, endpoint_size) }?;
+        // SAFETY: `options` has `size` bytes.
+        let options: ::subflows::AddEndpoint = unsafe { read(options, size) }?;
+        Ok(out.fill(&::subflows::add_endpoint(
+            convert::required(
+                convert::ip(address, length, "address")?,
+                "address",
+                convert::AN_ADDRESS,
+            )?,
+            &options,
+        )?))
+    })
+}
+
+/// `backup` is 1 for backups, and 0 for regular subflows.
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_set_endpoint_backup(endpoint_id: u8, backup: c_int) -> c_int {
+    guard("set_endpoint_backup", || Ok(::subflows::set_endpoint_backup(endpoint_id, backup != 0)?))
+}
+
+/// `fullmesh` is 1 for a full mesh, and 0 for one subflow.
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_set_endpoint_fullmesh(endpoint_id: u8, fullmesh: c_int) -> c_int {
+    guard("set_endpoint_fullmesh", || {
+        Ok(::subflows::set_endpoint_fullmesh(endpoint_id, fullmesh != 0)?)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_remove_endpoint(endpoint_id: u8) -> c_int {
+    guard("remove_endpoint", || Ok(::subflows::remove_endpoint(endpoint_id)?))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_flush_endpoints() -> c_int {
+    guard("flush_endpoints", || Ok(::subflows::flush_endpoints()?))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_limits(limits: *mut subflows_limits, size: usize) -> c_int {
+    guard("limits", || {
+        // SAFETY: `limits` has `size` bytes.
+        let out = unsafe { Out::new(limits, size) }?;
+        Ok(out.fill(&::subflows::limits()?))
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_set_limits(subflows: u32, add_addr_accepted: u32) -> c_int {
+    guard("set_limits", || Ok(::subflows::set_limits(subflows, add_addr_accepted)?))
+}
+
 /// Returns the name of an enum subflows_state: "Mptcp". Never NULL; "Unknown" for other numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn subflows_state_name(state: c_int) -> *const c_char {

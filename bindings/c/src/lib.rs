@@ -24,12 +24,14 @@ mod announce;
 mod capabilities;
 mod connection;
 mod converted;
+mod counters;
 mod enhanced;
 mod error;
 mod events;
 mod open;
 mod option;
 mod reporting;
+mod settings;
 mod socket;
 mod version;
 

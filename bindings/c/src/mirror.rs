@@ -64,6 +64,9 @@ pub enum subflows_error_kind {
     /// The socket belongs to another network namespace. Call from a thread in the socket's
     /// namespace (setns, or nsenter --net).
     SUBFLOWS_E_OTHER_NAMESPACE = 18,
+    /// No endpoint has this id. Call subflows_endpoints() for the ids, or run ip mptcp endpoint
+    /// show.
+    SUBFLOWS_E_NO_SUCH_ENDPOINT = 19,
     /// A bug in this library stopped the call.
     SUBFLOWS_E_PANIC = 255,
 }
@@ -1006,6 +1009,306 @@ const _: () = {
     assert!(size_of::<subflows_connection>() == 384);
 };
 
+pub const SUBFLOWS_ENDPOINT_HAS_INTERFACE_INDEX: u64 = 1;
+pub const SUBFLOWS_ENDPOINT_HAS_PORT: u64 = 2;
+pub const SUBFLOWS_ENDPOINT_HAS_INTERFACE: u64 = 4;
+/// An endpoint of the kernel's path manager: a local address, and what the kernel does with it on
+/// every connection that it manages.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_endpoint {
+    /// Bit mask of the optional members that are set: SUBFLOWS_ENDPOINT_HAS_*.
+    pub present: u64,
+    /// The address.
+    pub address: sockaddr_storage,
+    /// The index of the interface by which subflows from this address leave; absent if the routing
+    /// table decides. Present if SUBFLOWS_ENDPOINT_HAS_INTERFACE_INDEX is set.
+    pub interface_index: u32,
+    /// The port that is announced with the address; absent if that of the connection is. Present if
+    /// SUBFLOWS_ENDPOINT_HAS_PORT is set.
+    pub port: u16,
+    /// The address id by which peers know it (RFC 8684, section 3.2): 1 to 255.
+    pub id: u8,
+    /// The name of that interface; absent if it has gone, too. Present if
+    /// SUBFLOWS_ENDPOINT_HAS_INTERFACE is set.
+    pub interface: [c_char; 16],
+    /// Whether the kernel announces the address to peers (ADD_ADDR).
+    pub is_signal: Flag,
+    /// Whether the kernel opens a subflow from this address on connections of clients.
+    pub is_subflow: Flag,
+    /// Whether subflows of this address are backups.
+    pub is_backup: Flag,
+    /// Whether the kernel opens a subflow from this address to each address of the peer.
+    pub is_fullmesh: Flag,
+    /// Whether the kernel opens a subflow from this address when a peer announces one. Since Linux
+    /// 6.18.
+    pub is_laminar: Flag,
+    /// Whether the kernel created the endpoint itself, for a subflow from an address that has none.
+    pub is_implicit: Flag,
+    /// Zero.
+    pub reserved_1: [u8; 3],
+}
+
+impl CStruct<subflows::Endpoint> for subflows_endpoint {
+    fn from_record(record: &subflows::Endpoint, strings: &mut StringArena) -> Self {
+        let mut present = Presence::default();
+        subflows_endpoint {
+            address: record.address.to_c(strings),
+            interface_index: present.of(0, &record.interface_index, strings),
+            port: present.of(1, &record.port, strings),
+            id: record.id.to_c(strings),
+            interface: present.of(2, &record.interface, strings),
+            is_signal: record.is_signal.to_c(strings),
+            is_subflow: record.is_subflow.to_c(strings),
+            is_backup: record.is_backup.to_c(strings),
+            is_fullmesh: record.is_fullmesh.to_c(strings),
+            is_laminar: record.is_laminar.to_c(strings),
+            is_implicit: record.is_implicit.to_c(strings),
+            reserved_1: [0; 3],
+            present: present.0,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_endpoint, present) == 0);
+    assert!(offset_of!(subflows_endpoint, address) == 8);
+    assert!(offset_of!(subflows_endpoint, interface_index) == 136);
+    assert!(offset_of!(subflows_endpoint, port) == 140);
+    assert!(offset_of!(subflows_endpoint, id) == 142);
+    assert!(offset_of!(subflows_endpoint, interface) == 143);
+    assert!(offset_of!(subflows_endpoint, is_signal) == 159);
+    assert!(offset_of!(subflows_endpoint, is_subflow) == 160);
+    assert!(offset_of!(subflows_endpoint, is_backup) == 161);
+    assert!(offset_of!(subflows_endpoint, is_fullmesh) == 162);
+    assert!(offset_of!(subflows_endpoint, is_laminar) == 163);
+    assert!(offset_of!(subflows_endpoint, is_implicit) == 164);
+    assert!(offset_of!(subflows_endpoint, reserved_1) == 165);
+    assert!(size_of::<subflows_endpoint>() == 168);
+};
+
+/// What the kernel's path manager allows for each connection that it manages.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_limits {
+    /// Bit mask of the optional members that are set. There are none yet.
+    pub present: u64,
+    /// How many subflows a connection may have in addition to the initial one, whichever end opens
+    /// them.
+    pub subflows: u32,
+    /// How many addresses that the peer announces the kernel opens subflows to (ADD_ADDR).
+    pub add_addr_accepted: u32,
+}
+
+impl CStruct<subflows::Limits> for subflows_limits {
+    fn from_record(record: &subflows::Limits, strings: &mut StringArena) -> Self {
+        let present = Presence::default();
+        subflows_limits {
+            subflows: record.subflows.to_c(strings),
+            add_addr_accepted: record.add_addr_accepted.to_c(strings),
+            present: present.0,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_limits, present) == 0);
+    assert!(offset_of!(subflows_limits, subflows) == 8);
+    assert!(offset_of!(subflows_limits, add_addr_accepted) == 12);
+    assert!(size_of::<subflows_limits>() == 16);
+};
+
+pub const SUBFLOWS_SETTINGS_HAS_AVAILABLE_PATH_MANAGERS: u64 = 1;
+pub const SUBFLOWS_SETTINGS_HAS_AVAILABLE_SCHEDULERS: u64 = 2;
+pub const SUBFLOWS_SETTINGS_HAS_ADD_ADDR_TIMEOUT: u64 = 4;
+pub const SUBFLOWS_SETTINGS_HAS_STALE_LOSS_CNT: u64 = 8;
+pub const SUBFLOWS_SETTINGS_HAS_CLOSE_TIMEOUT: u64 = 16;
+pub const SUBFLOWS_SETTINGS_HAS_BLACKHOLE_TIMEOUT: u64 = 32;
+pub const SUBFLOWS_SETTINGS_HAS_SYN_RETRANS_BEFORE_TCP_FALLBACK: u64 = 64;
+pub const SUBFLOWS_SETTINGS_HAS_ENABLED: u64 = 128;
+pub const SUBFLOWS_SETTINGS_HAS_CHECKSUM_ENABLED: u64 = 256;
+pub const SUBFLOWS_SETTINGS_HAS_ALLOW_JOIN_INITIAL_ADDR_PORT: u64 = 512;
+pub const SUBFLOWS_SETTINGS_HAS_PM_TYPE: u64 = 1024;
+pub const SUBFLOWS_SETTINGS_HAS_PATH_MANAGER: u64 = 2048;
+pub const SUBFLOWS_SETTINGS_HAS_SCHEDULER: u64 = 4096;
+pub const SUBFLOWS_SETTINGS_HAS_ADD_ADDR_V6_PORT_DROP_TS: u64 = 8192;
+/// The settings of Multipath TCP in a network namespace, under the kernel's names (`net.mptcp.*`).
+/// A setting that this kernel lacks is absent.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_settings {
+    /// Bit mask of the optional members that are set: SUBFLOWS_SETTINGS_HAS_*.
+    pub present: u64,
+    /// The path managers that this kernel has, with a space between them. Cannot be set. Since
+    /// Linux 6.15. Present if SUBFLOWS_SETTINGS_HAS_AVAILABLE_PATH_MANAGERS is set.
+    pub available_path_managers: *const c_char,
+    /// The packet schedulers that this kernel has, with a space between them. Cannot be set. Since
+    /// Linux 6.10. Present if SUBFLOWS_SETTINGS_HAS_AVAILABLE_SCHEDULERS is set.
+    pub available_schedulers: *const c_char,
+    /// How long a peer has to acknowledge an announced address before it is announced again, in
+    /// seconds. Since Linux 5.10. Present if SUBFLOWS_SETTINGS_HAS_ADD_ADDR_TIMEOUT is set.
+    pub add_addr_timeout: u32,
+    /// After how many retransmissions of a segment a subflow counts as stale; 0 for never. Since
+    /// Linux 5.15. Present if SUBFLOWS_SETTINGS_HAS_STALE_LOSS_CNT is set.
+    pub stale_loss_cnt: u32,
+    /// How long a connection without subflows lives on, in seconds. Since Linux 6.7. Present if
+    /// SUBFLOWS_SETTINGS_HAS_CLOSE_TIMEOUT is set.
+    pub close_timeout: u32,
+    /// For how long connections are plain TCP after a black hole was found, in seconds, doubled
+    /// with each further one; 0 for never. Setting it ends that time. Since Linux 6.12. Present if
+    /// SUBFLOWS_SETTINGS_HAS_BLACKHOLE_TIMEOUT is set.
+    pub blackhole_timeout: u32,
+    /// How many SYNs with the Multipath TCP option are sent before one without. Since Linux 6.15.
+    /// Present if SUBFLOWS_SETTINGS_HAS_SYN_RETRANS_BEFORE_TCP_FALLBACK is set.
+    pub syn_retrans_before_tcp_fallback: u32,
+    /// Whether sockets may be Multipath TCP ones. Since Linux 5.6. Present if
+    /// SUBFLOWS_SETTINGS_HAS_ENABLED is set.
+    pub enabled: Flag,
+    /// Whether connections ask the peer for checksums of the data (RFC 8684, section 3.3.1). Since
+    /// Linux 5.14. Present if SUBFLOWS_SETTINGS_HAS_CHECKSUM_ENABLED is set.
+    pub checksum_enabled: Flag,
+    /// Whether peers may open further subflows to the address and port of the initial one. Since
+    /// Linux 5.14. Present if SUBFLOWS_SETTINGS_HAS_ALLOW_JOIN_INITIAL_ADDR_PORT is set.
+    pub allow_join_initial_addr_port: Flag,
+    /// The path manager of new sockets, as a number: 0 for the kernel, 1 for userspace.
+    /// `path_manager` replaces it. Since Linux 5.19. Present if SUBFLOWS_SETTINGS_HAS_PM_TYPE is
+    /// set.
+    pub pm_type: u8,
+    /// The path manager of new sockets: `kernel`, `userspace`, or another that is available. Since
+    /// Linux 6.15. Present if SUBFLOWS_SETTINGS_HAS_PATH_MANAGER is set.
+    pub path_manager: [c_char; 16],
+    /// The packet scheduler of new sockets. Since Linux 6.6. Present if
+    /// SUBFLOWS_SETTINGS_HAS_SCHEDULER is set.
+    pub scheduler: [c_char; 16],
+    /// Whether segments that announce an IPv6 address with a port go without TCP timestamps, to
+    /// have room for it. Since Linux 7.2. Present if SUBFLOWS_SETTINGS_HAS_ADD_ADDR_V6_PORT_DROP_TS
+    /// is set.
+    pub add_addr_v6_port_drop_ts: Flag,
+    /// Zero.
+    pub reserved_1: [u8; 7],
+}
+
+impl CStruct<subflows::Settings> for subflows_settings {
+    fn from_record(record: &subflows::Settings, strings: &mut StringArena) -> Self {
+        let mut present = Presence::default();
+        subflows_settings {
+            available_path_managers: present.of(0, &record.available_path_managers, strings),
+            available_schedulers: present.of(1, &record.available_schedulers, strings),
+            add_addr_timeout: present.of(2, &record.add_addr_timeout, strings),
+            stale_loss_cnt: present.of(3, &record.stale_loss_cnt, strings),
+            close_timeout: present.of(4, &record.close_timeout, strings),
+            blackhole_timeout: present.of(5, &record.blackhole_timeout, strings),
+            syn_retrans_before_tcp_fallback: present.of(
+                6,
+                &record.syn_retrans_before_tcp_fallback,
+                strings,
+            ),
+            enabled: present.of(7, &record.enabled, strings),
+            checksum_enabled: present.of(8, &record.checksum_enabled, strings),
+            allow_join_initial_addr_port: present.of(
+                9,
+                &record.allow_join_initial_addr_port,
+                strings,
+            ),
+            pm_type: present.of(10, &record.pm_type, strings),
+            path_manager: present.of(11, &record.path_manager, strings),
+            scheduler: present.of(12, &record.scheduler, strings),
+            add_addr_v6_port_drop_ts: present.of(13, &record.add_addr_v6_port_drop_ts, strings),
+            reserved_1: [0; 7],
+            present: present.0,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_settings, present) == 0);
+    assert!(offset_of!(subflows_settings, available_path_managers) == 8);
+    assert!(offset_of!(subflows_settings, available_schedulers) == 16);
+    assert!(offset_of!(subflows_settings, add_addr_timeout) == 24);
+    assert!(offset_of!(subflows_settings, stale_loss_cnt) == 28);
+    assert!(offset_of!(subflows_settings, close_timeout) == 32);
+    assert!(offset_of!(subflows_settings, blackhole_timeout) == 36);
+    assert!(offset_of!(subflows_settings, syn_retrans_before_tcp_fallback) == 40);
+    assert!(offset_of!(subflows_settings, enabled) == 44);
+    assert!(offset_of!(subflows_settings, checksum_enabled) == 45);
+    assert!(offset_of!(subflows_settings, allow_join_initial_addr_port) == 46);
+    assert!(offset_of!(subflows_settings, pm_type) == 47);
+    assert!(offset_of!(subflows_settings, path_manager) == 48);
+    assert!(offset_of!(subflows_settings, scheduler) == 64);
+    assert!(offset_of!(subflows_settings, add_addr_v6_port_drop_ts) == 80);
+    assert!(offset_of!(subflows_settings, reserved_1) == 81);
+    assert!(size_of::<subflows_settings>() == 88);
+};
+
+/// One of the kernel's counters of Multipath TCP.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_counter {
+    /// Bit mask of the optional members that are set. There are none yet.
+    pub present: u64,
+    /// The kernel's name, which `nstat` shows with the prefix `MPTcpExt`.
+    pub name: *const c_char,
+    /// How many times it has happened since the network namespace exists.
+    pub value: u64,
+}
+
+impl CStruct<subflows::Counter> for subflows_counter {
+    fn from_record(record: &subflows::Counter, strings: &mut StringArena) -> Self {
+        let present = Presence::default();
+        subflows_counter {
+            name: record.name.to_c(strings),
+            value: record.value.to_c(strings),
+            present: present.0,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_counter, present) == 0);
+    assert!(offset_of!(subflows_counter, name) == 8);
+    assert!(offset_of!(subflows_counter, value) == 16);
+    assert!(size_of::<subflows_counter>() == 24);
+};
+
+/// A process that holds the socket of a connection.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_process_info {
+    /// Bit mask of the optional members that are set. There are none yet.
+    pub present: u64,
+    /// Its process id, in the PID namespace that /proc shows.
+    pub pid: u32,
+    /// Its name, as in /proc/PID/comm: the first 15 bytes.
+    pub name: [c_char; 16],
+    /// Zero.
+    pub reserved_1: [u8; 4],
+}
+
+impl CStruct<subflows::ProcessInfo> for subflows_process_info {
+    fn from_record(record: &subflows::ProcessInfo, strings: &mut StringArena) -> Self {
+        let present = Presence::default();
+        subflows_process_info {
+            pid: record.pid.to_c(strings),
+            name: record.name.to_c(strings),
+            reserved_1: [0; 4],
+            present: present.0,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_process_info, present) == 0);
+    assert!(offset_of!(subflows_process_info, pid) == 8);
+    assert!(offset_of!(subflows_process_info, name) == 12);
+    assert!(offset_of!(subflows_process_info, reserved_1) == 28);
+    assert!(size_of::<subflows_process_info>() == 32);
+};
+
 pub const SUBFLOWS_CAPABILITY_HAS_CAUSE: u64 = 1;
 pub const SUBFLOWS_CAPABILITY_HAS_REMEDY: u64 = 2;
 /// A capability of this kernel and this process.
@@ -1383,13 +1686,21 @@ pub struct subflows_connections_options {
     pub subflows: Flag,
     /// Zero.
     pub reserved_1: [u8; 7],
+    /// Whether to find out which processes hold each connection's socket, in /proc. This takes
+    /// longer the more descriptors the processes of this host have. Without root, only processes of
+    /// the same user are found.
+    pub processes: Flag,
+    /// Zero.
+    pub reserved_2: [u8; 7],
 }
 
 impl FromC<subflows::ConnectionsOptions> for subflows_connections_options {
     fn read(&self) -> Result<subflows::ConnectionsOptions, Failure> {
         let mut options = subflows::ConnectionsOptions::new();
         options.subflows = self.subflows.is_set();
+        options.processes = self.processes.is_set();
         Failure::unless_zero(&self.reserved_1, "reserved_1")?;
+        Failure::unless_zero(&self.reserved_2, "reserved_2")?;
         Ok(options)
     }
 }
@@ -1398,7 +1709,72 @@ impl FromC<subflows::ConnectionsOptions> for subflows_connections_options {
 const _: () = {
     assert!(offset_of!(subflows_connections_options, subflows) == 0);
     assert!(offset_of!(subflows_connections_options, reserved_1) == 1);
-    assert!(size_of::<subflows_connections_options>() == 8);
+    assert!(offset_of!(subflows_connections_options, processes) == 8);
+    assert!(offset_of!(subflows_connections_options, reserved_2) == 9);
+    assert!(size_of::<subflows_connections_options>() == 16);
+};
+
+/// Options of subflows_add_endpoint(). The flags are those of `ip mptcp endpoint`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_add_endpoint_options {
+    /// The interface by which subflows from this address leave, by name. Without it, the routing
+    /// table decides. NULL if not given.
+    pub interface: *const c_char,
+    /// The port to announce with the address, at which the kernel then listens: for `signal`
+    /// without `subflow` only.
+    pub port: u16,
+    /// Whether `port` is given.
+    pub has_port: Flag,
+    /// The address id, 1 to 255. Without it, the kernel chooses a free one.
+    pub id: u8,
+    /// Whether `id` is given.
+    pub has_id: Flag,
+    /// Announce the address to peers, which may open subflows to it. Excludes `fullmesh`.
+    pub signal: Flag,
+    /// Open a subflow from this address on connections of clients.
+    pub subflow: Flag,
+    /// Open the subflows of this address as backups.
+    pub backup: Flag,
+    /// With `subflow`: open a subflow to each address of the peer, and not to one only. Excludes
+    /// `signal`.
+    pub fullmesh: Flag,
+    /// Open a subflow from this address when a peer announces one (Linux 6.18).
+    pub laminar: Flag,
+    /// Zero.
+    pub reserved_1: [u8; 6],
+}
+
+impl FromC<subflows::AddEndpoint> for subflows_add_endpoint_options {
+    fn read(&self) -> Result<subflows::AddEndpoint, Failure> {
+        let mut options = subflows::AddEndpoint::new();
+        options.interface = text(self.interface, "interface")?;
+        options.port = self.has_port.is_set().then_some(self.port);
+        options.id = self.has_id.is_set().then_some(self.id);
+        options.signal = self.signal.is_set();
+        options.subflow = self.subflow.is_set();
+        options.backup = self.backup.is_set();
+        options.fullmesh = self.fullmesh.is_set();
+        options.laminar = self.laminar.is_set();
+        Failure::unless_zero(&self.reserved_1, "reserved_1")?;
+        Ok(options)
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_add_endpoint_options, interface) == 0);
+    assert!(offset_of!(subflows_add_endpoint_options, port) == 8);
+    assert!(offset_of!(subflows_add_endpoint_options, has_port) == 10);
+    assert!(offset_of!(subflows_add_endpoint_options, id) == 11);
+    assert!(offset_of!(subflows_add_endpoint_options, has_id) == 12);
+    assert!(offset_of!(subflows_add_endpoint_options, signal) == 13);
+    assert!(offset_of!(subflows_add_endpoint_options, subflow) == 14);
+    assert!(offset_of!(subflows_add_endpoint_options, backup) == 15);
+    assert!(offset_of!(subflows_add_endpoint_options, fullmesh) == 16);
+    assert!(offset_of!(subflows_add_endpoint_options, laminar) == 17);
+    assert!(offset_of!(subflows_add_endpoint_options, reserved_1) == 18);
+    assert!(size_of::<subflows_add_endpoint_options>() == 24);
 };
 
 /// What failed last in this thread. The texts stay valid until the next failure in it.

@@ -6,11 +6,13 @@ use crate::announce::*;
 use crate::capabilities::*;
 use crate::connection::*;
 use crate::converted::*;
+use crate::counters::*;
 use crate::events::*;
 use crate::open::*;
 use crate::option::*;
 use crate::prelude::*;
 use crate::report::{reported, sink};
+use crate::settings::*;
 use crate::socket::*;
 
 /// As subflows_socket(). Copies a failure to `failure`.
@@ -912,5 +914,246 @@ pub unsafe extern "C" fn subflows_peer_addresses_e(
     };
     // SAFETY: the caller promises the same.
     let result = unsafe { subflows_peer_addresses(fd, peer_addresses, room, size) };
+    reported(sink, result)
+}
+
+/// As subflows_connections_processes(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_connections_processes_e(
+    connections: Option<&mut subflows_connections>,
+    processes: *mut subflows_process_info,
+    room: usize,
+    size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("connections", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_connections_processes(connections, processes, room, size) };
+    reported(sink, result)
+}
+
+/// As subflows_counters(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_counters_e(
+    counters: *mut subflows_counter,
+    room: usize,
+    size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("counters", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_counters(counters, room, size) };
+    reported(sink, result)
+}
+
+/// As subflows_settings(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_settings_e(
+    settings: *mut subflows_settings,
+    size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("settings", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_settings(settings, size) };
+    reported(sink, result)
+}
+
+/// As subflows_set_setting(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_set_setting_e(
+    setting: *const c_char,
+    value: *const c_char,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("set_setting", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_set_setting(setting, value) };
+    reported(sink, result)
+}
+
+/// As subflows_endpoints(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_endpoints_e(
+    endpoints: *mut subflows_endpoint,
+    room: usize,
+    size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("endpoints", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_endpoints(endpoints, room, size) };
+    reported(sink, result)
+}
+
+/// As subflows_add_endpoint(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_add_endpoint_e(
+    address: *const sockaddr,
+    length: socklen_t,
+    options: *const subflows_add_endpoint_options,
+    size: usize,
+    endpoint: *mut subflows_endpoint,
+    endpoint_size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("add_endpoint", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result =
+        unsafe { subflows_add_endpoint(address, length, options, size, endpoint, endpoint_size) };
+    reported(sink, result)
+}
+
+/// As subflows_set_endpoint_backup(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_set_endpoint_backup_e(
+    endpoint_id: u8,
+    backup: c_int,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("set_endpoint_backup", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    let result = subflows_set_endpoint_backup(endpoint_id, backup);
+    reported(sink, result)
+}
+
+/// As subflows_set_endpoint_fullmesh(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_set_endpoint_fullmesh_e(
+    endpoint_id: u8,
+    fullmesh: c_int,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("set_endpoint_fullmesh", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    let result = subflows_set_endpoint_fullmesh(endpoint_id, fullmesh);
+    reported(sink, result)
+}
+
+/// As subflows_remove_endpoint(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_remove_endpoint_e(
+    endpoint_id: u8,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("remove_endpoint", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    let result = subflows_remove_endpoint(endpoint_id);
+    reported(sink, result)
+}
+
+/// As subflows_flush_endpoints(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_flush_endpoints_e(
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("flush_endpoints", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    let result = subflows_flush_endpoints();
+    reported(sink, result)
+}
+
+/// As subflows_limits(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_limits_e(
+    limits: *mut subflows_limits,
+    size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("limits", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_limits(limits, size) };
+    reported(sink, result)
+}
+
+/// As subflows_set_limits(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_set_limits_e(
+    subflows: u32,
+    add_addr_accepted: u32,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("set_limits", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    let result = subflows_set_limits(subflows, add_addr_accepted);
     reported(sink, result)
 }

@@ -96,6 +96,22 @@ impl<M> Out<'_, M> {
         c_int::try_from(records.len()).unwrap_or(c_int::MAX)
     }
 
+    /// As [`Out::fill_all`], for records with texts, which are kept in `strings`.
+    pub(crate) fn fill_all_with_strings<R>(
+        mut self,
+        records: &[R],
+        strings: &mut StringArena,
+    ) -> c_int
+    where
+        M: CStruct<R>,
+    {
+        strings.clear();
+        for (index, record) in records.iter().take(self.room).enumerate() {
+            self.put(index, &M::from_record(record, strings));
+        }
+        c_int::try_from(records.len()).unwrap_or(c_int::MAX)
+    }
+
     fn put(&mut self, index: usize, value: &M) {
         assert!(index < self.room);
         let element = self.first.cast::<MaybeUninit<u8>>().wrapping_add(index * self.size);

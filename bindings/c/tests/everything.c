@@ -95,19 +95,26 @@ static void reads(int fd, uint32_t id) {
 }
 
 static void lists(void) {
-    struct subflows_connections_options options = {.subflows = true};
+    struct subflows_connections_options options = {.subflows = true, .processes = true};
     struct subflows_connections *connections;
     struct subflows_connection connection;
     struct subflows_details details[4];
+    struct subflows_process_info processes[4];
     CHECK(subflows_connections(&options, sizeof options, &connections) == 0);
     CHECK(subflows_connections_subflows(connections, details, 4, sizeof details[0]) ==
           -SUBFLOWS_E_INVALID_STATE);
-    int count = 0, more;
+    CHECK(subflows_connections_processes(connections, processes, 4, sizeof processes[0]) ==
+          -SUBFLOWS_E_INVALID_STATE);
+    int count = 0, held = 0, more;
     while ((more = subflows_connections_next(connections, &connection, sizeof connection)) == 1) {
         CHECK(subflows_connections_subflows(connections, details, 4, sizeof details[0]) >= 0);
+        int holders =
+            subflows_connections_processes(connections, processes, 4, sizeof processes[0]);
+        for (int i = 0; i < holders && i < 4; i++)
+            held += processes[i].pid == (uint32_t)getpid() && strlen(processes[i].name) > 0;
         count++;
     }
-    CHECK(more == 0 && count > 0);
+    CHECK(more == 0 && count > 0 && held > 0);
     CHECK(subflows_connections_next(connections, &connection, sizeof connection) == 0);
     subflows_connections_close(connections);
     subflows_connections_close(NULL);
@@ -124,6 +131,46 @@ static void lists(void) {
     subflows_capabilities_close(capabilities);
     subflows_capabilities_close(NULL);
     CHECK(strlen(subflows_version()) > 0);
+}
+
+/* What belongs to the whole network namespace. */
+static void namespace_wide(void) {
+    struct subflows_add_endpoint_options options = {.id = 9, .has_id = true, .backup = true};
+    struct sockaddr_in nowhere = {.sin_family = AF_INET};
+    struct subflows_endpoint endpoint, endpoints[8];
+    inet_pton(AF_INET, "192.0.2.9", &nowhere.sin_addr);
+    CHECK(subflows_add_endpoint((struct sockaddr *)&nowhere, sizeof nowhere, &options,
+                                sizeof options, &endpoint, sizeof endpoint) == 0);
+    CHECK(endpoint.id == 9 && endpoint.is_backup && endpoint.present == 0);
+    CHECK(subflows_set_endpoint_backup(9, 0) == 0);
+    CHECK(subflows_set_endpoint_fullmesh(9, 1) == 0);
+    CHECK(subflows_endpoints(endpoints, 8, sizeof endpoints[0]) == 1);
+    CHECK(endpoints[0].is_fullmesh && !endpoints[0].is_backup);
+    CHECK(memcmp(&endpoints[0].address, &endpoint.address, sizeof endpoint.address) == 0);
+    CHECK(subflows_remove_endpoint(9) == 0);
+    CHECK(subflows_remove_endpoint(9) == -SUBFLOWS_E_NO_SUCH_ENDPOINT);
+    CHECK(subflows_flush_endpoints() == 0);
+
+    struct subflows_limits limits;
+    CHECK(subflows_limits(&limits, sizeof limits) == 0);
+    CHECK(subflows_set_limits(limits.subflows, limits.add_addr_accepted) == 0);
+    CHECK(subflows_set_limits(65, 0) == -SUBFLOWS_E_INVALID_ARGUMENT);
+
+    struct subflows_settings settings;
+    CHECK(subflows_settings(&settings, sizeof settings) == 0);
+    CHECK(settings.present & SUBFLOWS_SETTINGS_HAS_ENABLED && settings.enabled);
+    if (settings.present & SUBFLOWS_SETTINGS_HAS_AVAILABLE_SCHEDULERS)
+        CHECK(strstr(settings.available_schedulers, "default") != NULL);
+    CHECK(subflows_set_setting("enabled", "1") == 0);
+    CHECK(subflows_set_setting("enabled", "perhaps") == -SUBFLOWS_E_INVALID_ARGUMENT);
+    CHECK(subflows_set_setting(NULL, "1") == -SUBFLOWS_E_INVALID_ARGUMENT);
+
+    struct subflows_counter counters[256];
+    int count = subflows_counters(counters, 256, sizeof counters[0]), found = 0;
+    CHECK(count > 10 && count <= 256);
+    for (int i = 0; i < count; i++)
+        found += strcmp(counters[i].name, "MPCapableSYNTX") == 0 && counters[i].value > 0;
+    CHECK(found == 1);
 }
 
 static uint32_t opens(int fd) {
@@ -275,6 +322,7 @@ int main(int argc, char **argv) {
     subflows_events_close(NULL);
     reads(fd, id);
     lists();
+    namespace_wide();
     fails();
     moves_data(fd);
 

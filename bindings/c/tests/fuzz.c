@@ -293,8 +293,26 @@ static void takes(struct world *w) {
     filled(w, told(w, subflows_connections_next(w->connections, out, size)) == 1, size);
     out = an_array(w, sizeof(struct subflows_details), &size, &room);
     filled_array(w, subflows_connections_subflows(w->connections, out, room, size), room, size);
+    out = an_array(w, sizeof(struct subflows_process_info), &size, &room);
+    filled_array(w, subflows_connections_processes(w->connections, out, room, size), room, size);
     out = an_out(w, sizeof(struct subflows_capability), &size);
     filled(w, told(w, subflows_capabilities_next(w->capabilities, out, size)) == 1, size);
+}
+
+/* Changes of the namespace would also concern the other threads, so only those that fail are tried. */
+static void namespace_wide(struct world *w) {
+    size_t size, room;
+    void *out = an_array(w, sizeof(struct subflows_endpoint), &size, &room);
+    filled_array(w, subflows_endpoints(out, room, size), room, size);
+    out = an_out(w, sizeof(struct subflows_limits), &size);
+    filled(w, told(w, subflows_limits(out, size)) == 0, size);
+    out = an_out(w, sizeof(struct subflows_settings), &size);
+    filled(w, told(w, subflows_settings(out, size)) == 0, size);
+    out = an_array(w, sizeof(struct subflows_counter), &size, &room);
+    filled_array(w, subflows_counters(out, room, size), room, size);
+    CHECK(told(w, subflows_remove_endpoint(0)) < 0);
+    CHECK(told(w, subflows_set_setting(below(w, 2) ? NULL : "", below(w, 2) ? NULL : "1")) < 0);
+    CHECK(told(w, subflows_set_limits(65 + (uint32_t)below(w, 9), (uint32_t)next(w))) < 0);
 }
 
 /* The longest value of an option. */
@@ -393,7 +411,7 @@ static void *calls(void *given) {
     static void (*const acts[])(struct world *) = {makes_sockets, connects, reads,     reads, lists,
                                                    opens,         opening,  steers,    names, takes,
                                                    announces,     follows,  announces, opening, fails,
-                                                   sets};
+                                                   sets,          namespace_wide};
     struct world *w = given;
     make_room(w);
     for (w->rounds = 0; !is_over(w); w->rounds++) {

@@ -117,5 +117,29 @@ static inline int second_form(int result, const char *call) {
     SECOND_FORM(subflows_get_raw_option_e(__VA_ARGS__, &second_failure, sizeof second_failure))
 #define subflows_peer_addresses(...) \
     SECOND_FORM(subflows_peer_addresses_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_connections_processes(...) \
+    SECOND_FORM(subflows_connections_processes_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_counters(...) \
+    SECOND_FORM(subflows_counters_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_settings(...) \
+    SECOND_FORM(subflows_settings_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_set_setting(...) \
+    SECOND_FORM(subflows_set_setting_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_endpoints(...) \
+    SECOND_FORM(subflows_endpoints_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_add_endpoint(...) \
+    SECOND_FORM(subflows_add_endpoint_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_set_endpoint_backup(...) \
+    SECOND_FORM(subflows_set_endpoint_backup_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_set_endpoint_fullmesh(...) \
+    SECOND_FORM(subflows_set_endpoint_fullmesh_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_remove_endpoint(...) \
+    SECOND_FORM(subflows_remove_endpoint_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_flush_endpoints() \
+    SECOND_FORM(subflows_flush_endpoints_e(&second_failure, sizeof second_failure))
+#define subflows_limits(...) \
+    SECOND_FORM(subflows_limits_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_set_limits(...) \
+    SECOND_FORM(subflows_set_limits_e(__VA_ARGS__, &second_failure, sizeof second_failure))
 
 #endif

@@ -167,6 +167,10 @@ fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -
     for Parameter { name, taken } in signature::parameters(operation) {
         match taken {
             Taken::Socket => wanted.push("int fd".to_owned()),
+            // Without a type of its own, the value of a setting is written as for sysctl(8).
+            Taken::Value(Scalar::OptionValue) if operation.name == "set_setting" => {
+                wanted.push(format!("const char *{name}"));
+            }
             Taken::Value(scalar) => wanted.extend(argument(scalar, name)),
             // Two functions are easier to read than a 0 or a 1.
             Taken::Switch => {

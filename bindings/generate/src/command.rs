@@ -9,7 +9,7 @@ use crate::output::Output;
 const SHARE: &str = "bindings/cli/share";
 const NAME: &str = "subflows";
 
-/// `subflows(1)`, a page per verb, and completions for three shells.
+/// `subflows(1)`, a page for each verb and each of its own verbs, and completions for three shells.
 pub fn all() -> Result<Vec<Output>> {
     let mut command = subflows_cli::command();
     command.build();
@@ -23,13 +23,19 @@ pub fn all() -> Result<Vec<Output>> {
         generate(shell, &mut command, NAME, &mut text);
         outputs.push(output(format!("completions/{file}"), text)?);
     }
-    let verbs: Vec<clap::Command> = command.get_subcommands().cloned().collect();
-    outputs.push(page(command, NAME.to_owned())?);
-    for verb in verbs {
-        let name = format!("{NAME}-{}", verb.get_name());
-        outputs.push(page(verb, name)?);
-    }
+    pages(command, NAME.to_owned(), &mut outputs)?;
     Ok(outputs)
+}
+
+/// The page of a command, and those of its verbs, to which it refers.
+fn pages(command: clap::Command, name: String, outputs: &mut Vec<Output>) -> Result<()> {
+    let verbs: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+    outputs.push(page(command, name.clone())?);
+    for verb in verbs {
+        let name = format!("{name}-{}", verb.get_name());
+        pages(verb, name, outputs)?;
+    }
+    Ok(())
 }
 
 fn page(command: clap::Command, name: String) -> Result<Output> {

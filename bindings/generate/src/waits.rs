@@ -58,6 +58,9 @@ const BRIEF: &[&str] = &[
     "peer_addresses",
     "events",
     "connection",
+    "endpoints",
+    "limits",
+    "set_limits",
 ];
 
 /// Whether an interpreter keeps its lock during the call.

@@ -179,6 +179,7 @@ pub fn requirements(operation: &Operation) -> (String, String) {
     let right = match operation.privilege {
         Privilege::Nothing => "no privilege",
         Privilege::NetAdmin => "`CAP_NET_ADMIN`",
+        Privilege::OwnNetAdmin => "`CAP_NET_ADMIN`, without a broker",
         Privilege::NetAdminForControl => "no privilege; `CAP_NET_ADMIN` with `control`",
         Privilege::Bpf => "`CAP_BPF` and `CAP_PERFMON`",
         Privilege::BpfForMost => "`CAP_BPF` and `CAP_PERFMON`, except for some options",

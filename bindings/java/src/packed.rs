@@ -240,7 +240,7 @@ macro_rules! decode_numbers {
         }
     )* };
 }
-decode_numbers!(u16, u32);
+decode_numbers!(u8, u16, u32);
 
 impl Decode for bool {
     fn decode(given: &PackedOptions, at: usize) -> Option<Self> {

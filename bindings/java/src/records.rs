@@ -136,7 +136,7 @@ impl Row for subflows::Event {
 }
 
 impl Row for subflows::Connection {
-    const WIDTH: usize = 34;
+    const WIDTH: usize = 35;
     fn write(&self, words: &mut Packed, at: usize) {
         words.put(at + 1, &self.token);
         words.put(at + 2, &self.state);
@@ -149,6 +149,68 @@ impl Row for subflows::Connection {
         words.put(at + 13, &self.info);
         words.put(at + 32, &self.subflows);
         words.put(at + 33, &self.is_fallen_back);
+        words.put(at + 34, &self.processes);
+    }
+}
+
+impl Row for subflows::Endpoint {
+    const WIDTH: usize = 14;
+    fn write(&self, words: &mut Packed, at: usize) {
+        words.put(at + 1, &self.id);
+        words.put(at + 2, &self.address);
+        words.maybe(at, 0, at + 5, &self.port);
+        words.maybe(at, 1, at + 6, &self.interface_index);
+        words.maybe(at, 2, at + 7, &self.interface);
+        words.put(at + 8, &self.is_signal);
+        words.put(at + 9, &self.is_subflow);
+        words.put(at + 10, &self.is_backup);
+        words.put(at + 11, &self.is_fullmesh);
+        words.put(at + 12, &self.is_laminar);
+        words.put(at + 13, &self.is_implicit);
+    }
+}
+
+impl Row for subflows::Limits {
+    const WIDTH: usize = 3;
+    fn write(&self, words: &mut Packed, at: usize) {
+        words.put(at + 1, &self.subflows);
+        words.put(at + 2, &self.add_addr_accepted);
+    }
+}
+
+impl Row for subflows::Settings {
+    const WIDTH: usize = 15;
+    fn write(&self, words: &mut Packed, at: usize) {
+        words.maybe(at, 0, at + 1, &self.enabled);
+        words.maybe(at, 1, at + 2, &self.add_addr_timeout);
+        words.maybe(at, 2, at + 3, &self.checksum_enabled);
+        words.maybe(at, 3, at + 4, &self.allow_join_initial_addr_port);
+        words.maybe(at, 4, at + 5, &self.stale_loss_cnt);
+        words.maybe(at, 5, at + 6, &self.pm_type);
+        words.maybe(at, 6, at + 7, &self.path_manager);
+        words.maybe(at, 7, at + 8, &self.available_path_managers);
+        words.maybe(at, 8, at + 9, &self.scheduler);
+        words.maybe(at, 9, at + 10, &self.available_schedulers);
+        words.maybe(at, 10, at + 11, &self.close_timeout);
+        words.maybe(at, 11, at + 12, &self.blackhole_timeout);
+        words.maybe(at, 12, at + 13, &self.syn_retrans_before_tcp_fallback);
+        words.maybe(at, 13, at + 14, &self.add_addr_v6_port_drop_ts);
+    }
+}
+
+impl Row for subflows::Counter {
+    const WIDTH: usize = 3;
+    fn write(&self, words: &mut Packed, at: usize) {
+        words.put(at + 1, &self.name);
+        words.put(at + 2, &self.value);
+    }
+}
+
+impl Row for subflows::ProcessInfo {
+    const WIDTH: usize = 3;
+    fn write(&self, words: &mut Packed, at: usize) {
+        words.put(at + 1, &self.pid);
+        words.put(at + 2, &self.name);
     }
 }
 
@@ -239,6 +301,23 @@ impl TryFrom<&PackedOptions> for subflows::ConnectionsOptions {
     fn try_from(given: &PackedOptions) -> Result<Self, Self::Error> {
         let mut options = subflows::ConnectionsOptions::new();
         options.subflows = given.take(0)?;
+        options.processes = given.take(1)?;
+        Ok(options)
+    }
+}
+
+impl TryFrom<&PackedOptions> for subflows::AddEndpoint {
+    type Error = crate::error::Failure;
+    fn try_from(given: &PackedOptions) -> Result<Self, Self::Error> {
+        let mut options = subflows::AddEndpoint::new();
+        options.interface = given.maybe(0)?;
+        options.port = given.maybe(1)?;
+        options.id = given.maybe(2)?;
+        options.signal = given.take(3)?;
+        options.subflow = given.take(4)?;
+        options.backup = given.take(5)?;
+        options.fullmesh = given.take(6)?;
+        options.laminar = given.take(7)?;
         Ok(options)
     }
 }

@@ -932,6 +932,13 @@ impl Connection {
         self.0.field(py, "is_fallen_back", |record| record.is_fallen_back.to_py(py))
     }
 
+    /// The processes that hold its socket, as far as this process may inspect them; empty
+    /// unless `processes` of `connections` is set.
+    #[getter]
+    fn processes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "processes", |record| record.processes.to_py(py))
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         represent(slf.as_any(), &subflows::Connection::TABLE)
     }
@@ -956,6 +963,411 @@ impl Connection {
 impl ToPy for subflows::Connection {
     fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(Bound::new(py, Connection::from(self.clone()))?.into_any())
+    }
+}
+
+/// An endpoint of the kernel's path manager: a local address, and what the kernel does with it
+/// on every connection that it manages.
+#[pyclass(frozen, module = "subflows")]
+pub struct Endpoint(Kept<subflows::Endpoint>);
+
+impl From<subflows::Endpoint> for Endpoint {
+    fn from(record: subflows::Endpoint) -> Endpoint {
+        Endpoint(Kept::Core(record))
+    }
+}
+
+#[pymethods]
+impl Endpoint {
+    /// The address id by which peers know it (RFC 8684, section 3.2): 1 to 255.
+    #[getter]
+    fn id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "id", |record| record.id.to_py(py))
+    }
+
+    /// The address.
+    #[getter]
+    fn address<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "address", |record| record.address.to_py(py))
+    }
+
+    /// The port that is announced with the address; absent if that of the connection is.
+    #[getter]
+    fn port<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "port", |record| record.port.to_py(py))
+    }
+
+    /// The index of the interface by which subflows from this address leave; absent if the
+    /// routing table decides.
+    #[getter]
+    fn interface_index<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "interface_index", |record| record.interface_index.to_py(py))
+    }
+
+    /// The name of that interface; absent if it has gone, too.
+    #[getter]
+    fn interface<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "interface", |record| record.interface.to_py(py))
+    }
+
+    /// Whether the kernel announces the address to peers (ADD_ADDR).
+    #[getter]
+    fn is_signal<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "is_signal", |record| record.is_signal.to_py(py))
+    }
+
+    /// Whether the kernel opens a subflow from this address on connections of clients.
+    #[getter]
+    fn is_subflow<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "is_subflow", |record| record.is_subflow.to_py(py))
+    }
+
+    /// Whether subflows of this address are backups.
+    #[getter]
+    fn is_backup<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "is_backup", |record| record.is_backup.to_py(py))
+    }
+
+    /// Whether the kernel opens a subflow from this address to each address of the peer.
+    #[getter]
+    fn is_fullmesh<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "is_fullmesh", |record| record.is_fullmesh.to_py(py))
+    }
+
+    /// Whether the kernel opens a subflow from this address when a peer announces one. None
+    /// before Linux 6.18.
+    #[getter]
+    fn is_laminar<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "is_laminar", |record| record.is_laminar.to_py(py))
+    }
+
+    /// Whether the kernel created the endpoint itself, for a subflow from an address that has
+    /// none.
+    #[getter]
+    fn is_implicit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "is_implicit", |record| record.is_implicit.to_py(py))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent(slf.as_any(), &subflows::Endpoint::TABLE)
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<bool> {
+        match (&slf.get().0, &other.get().0) {
+            (Kept::Core(first), Kept::Core(second)) => Ok(first == second),
+            _ => equal(slf.as_any(), other.as_any(), &subflows::Endpoint::TABLE),
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf.as_any(), &subflows::Endpoint::TABLE)
+    }
+
+    /// The fields as a dictionary; records in it become dictionaries as well.
+    fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        asdict(slf.as_any(), &subflows::Endpoint::TABLE)
+    }
+}
+
+impl ToPy for subflows::Endpoint {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(Bound::new(py, Endpoint::from(self.clone()))?.into_any())
+    }
+}
+
+/// What the kernel's path manager allows for each connection that it manages.
+#[pyclass(frozen, module = "subflows")]
+pub struct Limits(Kept<subflows::Limits>);
+
+impl From<subflows::Limits> for Limits {
+    fn from(record: subflows::Limits) -> Limits {
+        Limits(Kept::Core(record))
+    }
+}
+
+#[pymethods]
+impl Limits {
+    /// How many subflows a connection may have in addition to the initial one, whichever end
+    /// opens them.
+    #[getter]
+    fn subflows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "subflows", |record| record.subflows.to_py(py))
+    }
+
+    /// How many addresses that the peer announces the kernel opens subflows to (ADD_ADDR).
+    #[getter]
+    fn add_addr_accepted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "add_addr_accepted", |record| record.add_addr_accepted.to_py(py))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent(slf.as_any(), &subflows::Limits::TABLE)
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<bool> {
+        match (&slf.get().0, &other.get().0) {
+            (Kept::Core(first), Kept::Core(second)) => Ok(first == second),
+            _ => equal(slf.as_any(), other.as_any(), &subflows::Limits::TABLE),
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf.as_any(), &subflows::Limits::TABLE)
+    }
+
+    /// The fields as a dictionary; records in it become dictionaries as well.
+    fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        asdict(slf.as_any(), &subflows::Limits::TABLE)
+    }
+}
+
+impl ToPy for subflows::Limits {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(Bound::new(py, Limits::from(self.clone()))?.into_any())
+    }
+}
+
+/// The settings of Multipath TCP in a network namespace, under the kernel's names
+/// (`net.mptcp.*`). A setting that this kernel lacks is absent.
+#[pyclass(frozen, module = "subflows")]
+pub struct Settings(Kept<subflows::Settings>);
+
+impl From<subflows::Settings> for Settings {
+    fn from(record: subflows::Settings) -> Settings {
+        Settings(Kept::Core(record))
+    }
+}
+
+#[pymethods]
+impl Settings {
+    /// Whether sockets may be Multipath TCP ones. None before Linux 5.6.
+    #[getter]
+    fn enabled<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "enabled", |record| record.enabled.to_py(py))
+    }
+
+    /// How long a peer has to acknowledge an announced address before it is announced again, in
+    /// seconds. None before Linux 5.10.
+    #[getter]
+    fn add_addr_timeout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "add_addr_timeout", |record| record.add_addr_timeout.to_py(py))
+    }
+
+    /// Whether connections ask the peer for checksums of the data (RFC 8684, section 3.3.1).
+    /// None before Linux 5.14.
+    #[getter]
+    fn checksum_enabled<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "checksum_enabled", |record| record.checksum_enabled.to_py(py))
+    }
+
+    /// Whether peers may open further subflows to the address and port of the initial one. None
+    /// before Linux 5.14.
+    #[getter]
+    fn allow_join_initial_addr_port<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "allow_join_initial_addr_port", |record| {
+            record.allow_join_initial_addr_port.to_py(py)
+        })
+    }
+
+    /// After how many retransmissions of a segment a subflow counts as stale; 0 for never. None
+    /// before Linux 5.15.
+    #[getter]
+    fn stale_loss_cnt<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "stale_loss_cnt", |record| record.stale_loss_cnt.to_py(py))
+    }
+
+    /// The path manager of new sockets, as a number: 0 for the kernel, 1 for userspace.
+    /// `path_manager` replaces it. None before Linux 5.19.
+    #[getter]
+    fn pm_type<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "pm_type", |record| record.pm_type.to_py(py))
+    }
+
+    /// The path manager of new sockets: `kernel`, `userspace`, or another that is available.
+    /// None before Linux 6.15.
+    #[getter]
+    fn path_manager<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "path_manager", |record| record.path_manager.to_py(py))
+    }
+
+    /// The path managers that this kernel has, with a space between them. Cannot be set. None
+    /// before Linux 6.15.
+    #[getter]
+    fn available_path_managers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0
+            .field(py, "available_path_managers", |record| record.available_path_managers.to_py(py))
+    }
+
+    /// The packet scheduler of new sockets. None before Linux 6.6.
+    #[getter]
+    fn scheduler<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "scheduler", |record| record.scheduler.to_py(py))
+    }
+
+    /// The packet schedulers that this kernel has, with a space between them. Cannot be set.
+    /// None before Linux 6.10.
+    #[getter]
+    fn available_schedulers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "available_schedulers", |record| record.available_schedulers.to_py(py))
+    }
+
+    /// How long a connection without subflows lives on, in seconds. None before Linux 6.7.
+    #[getter]
+    fn close_timeout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "close_timeout", |record| record.close_timeout.to_py(py))
+    }
+
+    /// For how long connections are plain TCP after a black hole was found, in seconds, doubled
+    /// with each further one; 0 for never. Setting it ends that time. None before Linux 6.12.
+    #[getter]
+    fn blackhole_timeout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "blackhole_timeout", |record| record.blackhole_timeout.to_py(py))
+    }
+
+    /// How many SYNs with the Multipath TCP option are sent before one without. None before
+    /// Linux 6.15.
+    #[getter]
+    fn syn_retrans_before_tcp_fallback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "syn_retrans_before_tcp_fallback", |record| {
+            record.syn_retrans_before_tcp_fallback.to_py(py)
+        })
+    }
+
+    /// Whether segments that announce an IPv6 address with a port go without TCP timestamps, to
+    /// have room for it. None before Linux 7.2.
+    #[getter]
+    fn add_addr_v6_port_drop_ts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "add_addr_v6_port_drop_ts", |record| {
+            record.add_addr_v6_port_drop_ts.to_py(py)
+        })
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent(slf.as_any(), &subflows::Settings::TABLE)
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<bool> {
+        match (&slf.get().0, &other.get().0) {
+            (Kept::Core(first), Kept::Core(second)) => Ok(first == second),
+            _ => equal(slf.as_any(), other.as_any(), &subflows::Settings::TABLE),
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf.as_any(), &subflows::Settings::TABLE)
+    }
+
+    /// The fields as a dictionary; records in it become dictionaries as well.
+    fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        asdict(slf.as_any(), &subflows::Settings::TABLE)
+    }
+}
+
+impl ToPy for subflows::Settings {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(Bound::new(py, Settings::from(self.clone()))?.into_any())
+    }
+}
+
+/// One of the kernel's counters of Multipath TCP.
+#[pyclass(frozen, module = "subflows")]
+pub struct Counter(Kept<subflows::Counter>);
+
+impl From<subflows::Counter> for Counter {
+    fn from(record: subflows::Counter) -> Counter {
+        Counter(Kept::Core(record))
+    }
+}
+
+#[pymethods]
+impl Counter {
+    /// The kernel's name, which `nstat` shows with the prefix `MPTcpExt`.
+    #[getter]
+    fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "name", |record| record.name.to_py(py))
+    }
+
+    /// How many times it has happened since the network namespace exists.
+    #[getter]
+    fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "value", |record| record.value.to_py(py))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent(slf.as_any(), &subflows::Counter::TABLE)
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<bool> {
+        match (&slf.get().0, &other.get().0) {
+            (Kept::Core(first), Kept::Core(second)) => Ok(first == second),
+            _ => equal(slf.as_any(), other.as_any(), &subflows::Counter::TABLE),
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf.as_any(), &subflows::Counter::TABLE)
+    }
+
+    /// The fields as a dictionary; records in it become dictionaries as well.
+    fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        asdict(slf.as_any(), &subflows::Counter::TABLE)
+    }
+}
+
+impl ToPy for subflows::Counter {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(Bound::new(py, Counter::from(self.clone()))?.into_any())
+    }
+}
+
+/// A process that holds the socket of a connection.
+#[pyclass(frozen, module = "subflows")]
+pub struct ProcessInfo(Kept<subflows::ProcessInfo>);
+
+impl From<subflows::ProcessInfo> for ProcessInfo {
+    fn from(record: subflows::ProcessInfo) -> ProcessInfo {
+        ProcessInfo(Kept::Core(record))
+    }
+}
+
+#[pymethods]
+impl ProcessInfo {
+    /// Its process id, in the PID namespace that /proc shows.
+    #[getter]
+    fn pid<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "pid", |record| record.pid.to_py(py))
+    }
+
+    /// Its name, as in /proc/PID/comm: the first 15 bytes.
+    #[getter]
+    fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "name", |record| record.name.to_py(py))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent(slf.as_any(), &subflows::ProcessInfo::TABLE)
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<bool> {
+        match (&slf.get().0, &other.get().0) {
+            (Kept::Core(first), Kept::Core(second)) => Ok(first == second),
+            _ => equal(slf.as_any(), other.as_any(), &subflows::ProcessInfo::TABLE),
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf.as_any(), &subflows::ProcessInfo::TABLE)
+    }
+
+    /// The fields as a dictionary; records in it become dictionaries as well.
+    fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        asdict(slf.as_any(), &subflows::ProcessInfo::TABLE)
+    }
+}
+
+impl ToPy for subflows::ProcessInfo {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(Bound::new(py, ProcessInfo::from(self.clone()))?.into_any())
     }
 }
 
@@ -1179,6 +1591,11 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PeerAddress>()?;
     module.add_class::<Event>()?;
     module.add_class::<Connection>()?;
+    module.add_class::<Endpoint>()?;
+    module.add_class::<Limits>()?;
+    module.add_class::<Settings>()?;
+    module.add_class::<Counter>()?;
+    module.add_class::<ProcessInfo>()?;
     module.add_class::<Capability>()?;
     module.add_class::<OptionValues>()?;
     Ok(())
@@ -1201,6 +1618,11 @@ pub(crate) fn restore<'py>(
         "PeerAddress" => Bound::new(py, PeerAddress(Kept::Fields(fields)))?.into_any(),
         "Event" => Bound::new(py, Event(Kept::Fields(fields)))?.into_any(),
         "Connection" => Bound::new(py, Connection(Kept::Fields(fields)))?.into_any(),
+        "Endpoint" => Bound::new(py, Endpoint(Kept::Fields(fields)))?.into_any(),
+        "Limits" => Bound::new(py, Limits(Kept::Fields(fields)))?.into_any(),
+        "Settings" => Bound::new(py, Settings(Kept::Fields(fields)))?.into_any(),
+        "Counter" => Bound::new(py, Counter(Kept::Fields(fields)))?.into_any(),
+        "ProcessInfo" => Bound::new(py, ProcessInfo(Kept::Fields(fields)))?.into_any(),
         "Capability" => Bound::new(py, Capability(Kept::Fields(fields)))?.into_any(),
         "OptionValues" => Bound::new(py, OptionValues(Kept::Fields(fields)))?.into_any(),
         other => {

@@ -761,7 +761,7 @@ fn events(py: Python<'_>, sock: Sock) -> PyResult<Events> {
 }
 
 /// Lists every Multipath TCP connection of the calling thread's network namespace, on request with
-/// its subflows.
+/// its subflows and the processes that hold it.
 ///
 /// The connections are in the kernel's order. The list is not a snapshot: a connection that opens
 /// or closes during the call may be in it or not.
@@ -777,15 +777,23 @@ fn events(py: Python<'_>, sock: Sock) -> PyResult<Events> {
 ///
 /// - `subflows`: Whether to list the subflows of each connection as well. This takes several times
 ///   as long, because the kernel then lists every TCP socket of the namespace.
+/// - `processes`: Whether to find out which processes hold each connection's socket, in /proc. This
+///   takes longer the more descriptors the processes of this host have. Without root, only
+///   processes of the same user are found.
 ///
 /// >>> token = subflows.info(sock).token
 /// >>> token in [connection.token for connection in subflows.connections()]
 /// True
 #[pyfunction]
-#[pyo3(signature = (*, subflows = false))]
-fn connections(py: Python<'_>, subflows: bool) -> PyResult<Vec<records::Connection>> {
+#[pyo3(signature = (*, subflows = false, processes = false))]
+fn connections(
+    py: Python<'_>,
+    subflows: bool,
+    processes: bool,
+) -> PyResult<Vec<records::Connection>> {
     let mut options = ::subflows::ConnectionsOptions::new();
     options.subflows = subflows;
+    options.processes = processes;
     Ok(py
         .detach(|| ::subflows::connections(&options))
         .or_raise(py)?
@@ -816,6 +824,308 @@ fn connections(py: Python<'_>, subflows: bool) -> PyResult<Vec<records::Connecti
 #[pyo3(signature = (token))]
 fn connection(py: Python<'_>, token: Token) -> PyResult<records::Connection> {
     ::subflows::connection(token.0).or_raise(py).map(records::Connection::from)
+}
+
+/// Lists the endpoints of the kernel's path manager, in the order of their ids.
+///
+/// Endpoints belong to the calling thread's network namespace, and apply to all of its connections
+/// that the kernel's path manager manages.
+///
+/// Requires no privilege; Linux 5.7 or newer.
+///
+/// Raises:
+///
+/// `UnsupportedError` if the kernel has no path manager.
+///
+/// >>> [endpoint.address for endpoint in subflows.endpoints()]
+/// []
+#[pyfunction]
+#[pyo3(signature = ())]
+fn endpoints(py: Python<'_>) -> PyResult<Vec<records::Endpoint>> {
+    Ok(::subflows::endpoints().or_raise(py)?.into_iter().map(records::Endpoint::from).collect())
+}
+
+/// Adds an endpoint to the kernel's path manager, and returns it as the kernel has it.
+///
+/// The kernel acts on every connection of the network namespace that it manages: with `subflow` it
+/// opens a subflow from the address at once, as far as the `limits` allow, and with `signal` it
+/// announces the address. It does not check that the address belongs to this host. An implicit
+/// endpoint of the same address is replaced, and keeps its id.
+///
+/// If this kernel ignores something that was asked for, the endpoint is removed again, and the call
+/// fails with `UnsupportedError`.
+///
+/// Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+/// newer.
+///
+/// Raises:
+///
+/// - `InvalidStateError` if there are as many endpoints as the kernel allows (8 on most).
+/// - `AddressNotAvailableError` if the interface does not exist, or if the kernel cannot listen at
+///   the port.
+/// - `NotPermittedError` without the privilege; `UnsupportedError` if this kernel does not know a
+///   flag.
+///
+/// - `address`: an address of this host: text, or an address of the module `ipaddress`.
+/// - `interface`: The interface by which subflows from this address leave, by name. Without it, the
+///   routing table decides.
+/// - `port`: The port to announce with the address, at which the kernel then listens: for `signal`
+///   without `subflow` only.
+/// - `id`: The address id, 1 to 255. Without it, the kernel chooses a free one.
+/// - `signal`: Announce the address to peers, which may open subflows to it. Excludes `fullmesh`.
+/// - `subflow`: Open a subflow from this address on connections of clients.
+/// - `backup`: Open the subflows of this address as backups.
+/// - `fullmesh`: With `subflow`: open a subflow to each address of the peer, and not to one only.
+///   Excludes `signal`.
+/// - `laminar`: Open a subflow from this address when a peer announces one (Linux 6.18).
+///
+/// >>> endpoint = subflows.add_endpoint("127.0.0.9", backup=True)
+/// >>> endpoint.is_backup, endpoint.is_signal
+/// (True, False)
+/// >>> subflows.remove_endpoint(endpoint.id)
+#[pyfunction]
+#[pyo3(signature = (address, *, interface = None, port = None, id = None, signal = false, subflow = false, backup = false, fullmesh = false, laminar = false))]
+fn add_endpoint(
+    py: Python<'_>,
+    address: Ip,
+    interface: Option<Name>,
+    port: Option<i64>,
+    id: Option<i64>,
+    signal: bool,
+    subflow: bool,
+    backup: bool,
+    fullmesh: bool,
+    laminar: bool,
+) -> PyResult<records::Endpoint> {
+    let mut options = ::subflows::AddEndpoint::new();
+    options.interface = interface.map(|interface| interface.0);
+    options.port = port.map(|port| number::number(port, "port")).transpose()?;
+    options.id = id.map(|id| number::number(id, "id")).transpose()?;
+    options.signal = signal;
+    options.subflow = subflow;
+    options.backup = backup;
+    options.fullmesh = fullmesh;
+    options.laminar = laminar;
+    py.detach(|| ::subflows::add_endpoint(address.0, &options))
+        .or_raise(py)
+        .map(records::Endpoint::from)
+}
+
+/// Makes the subflows of an endpoint backups, or regular ones again.
+///
+/// The kernel asks the peer of each connection that it manages to do the same (MP_PRIO).
+///
+/// Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.18 or
+/// newer.
+///
+/// Raises:
+///
+/// `NoSuchEndpointError` if no endpoint has the id; `NotPermittedError` without the privilege;
+/// `UnsupportedError` if the kernel cannot change endpoints.
+///
+/// - `endpoint_id`: the id of the endpoint in `endpoints`.
+/// - `backup`: True for backups, False for regular subflows.
+///
+/// >>> endpoint = subflows.add_endpoint("127.0.0.9")
+/// >>> subflows.set_endpoint_backup(endpoint.id, True)
+/// >>> subflows.endpoints()[0].is_backup
+/// True
+/// >>> subflows.flush_endpoints()
+#[pyfunction]
+#[pyo3(signature = (endpoint_id, backup))]
+fn set_endpoint_backup(py: Python<'_>, endpoint_id: i64, backup: bool) -> PyResult<()> {
+    let endpoint_id = number::number(endpoint_id, "endpoint_id")?;
+    py.detach(|| ::subflows::set_endpoint_backup(endpoint_id, backup)).or_raise(py)
+}
+
+/// Makes the kernel open subflows from an endpoint to every address of the peer, or to one only.
+///
+/// The kernel closes the subflows of the endpoint on each connection that it manages, and opens
+/// them again.
+///
+/// Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.18 or
+/// newer.
+///
+/// Raises:
+///
+/// `NoSuchEndpointError` if no endpoint has the id; `NotPermittedError` without the privilege;
+/// `UnsupportedError` if the kernel cannot change endpoints.
+///
+/// - `endpoint_id`: the id of the endpoint in `endpoints`.
+/// - `fullmesh`: True for a subflow to each address of the peer, False for one subflow.
+///
+/// >>> endpoint = subflows.add_endpoint("127.0.0.9")
+/// >>> subflows.set_endpoint_fullmesh(endpoint.id, True)
+/// >>> subflows.endpoints()[0].is_fullmesh
+/// True
+/// >>> subflows.flush_endpoints()
+#[pyfunction]
+#[pyo3(signature = (endpoint_id, fullmesh))]
+fn set_endpoint_fullmesh(py: Python<'_>, endpoint_id: i64, fullmesh: bool) -> PyResult<()> {
+    let endpoint_id = number::number(endpoint_id, "endpoint_id")?;
+    py.detach(|| ::subflows::set_endpoint_fullmesh(endpoint_id, fullmesh)).or_raise(py)
+}
+
+/// Removes an endpoint from the kernel's path manager.
+///
+/// On each connection that it manages, the kernel closes the subflows from that address and
+/// withdraws the address if it was announced (RM_ADDR).
+///
+/// Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+/// newer.
+///
+/// Raises:
+///
+/// `NoSuchEndpointError` if no endpoint has the id; `NotPermittedError` without the privilege;
+/// `UnsupportedError` if the kernel has no path manager.
+///
+/// - `endpoint_id`: the id of the endpoint in `endpoints`.
+///
+/// >>> endpoint = subflows.add_endpoint("127.0.0.9")
+/// >>> subflows.remove_endpoint(endpoint.id)
+#[pyfunction]
+#[pyo3(signature = (endpoint_id))]
+fn remove_endpoint(py: Python<'_>, endpoint_id: i64) -> PyResult<()> {
+    let endpoint_id = number::number(endpoint_id, "endpoint_id")?;
+    py.detach(|| ::subflows::remove_endpoint(endpoint_id)).or_raise(py)
+}
+
+/// Removes every endpoint from the kernel's path manager, with the effects of `remove_endpoint`.
+///
+/// Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+/// newer.
+///
+/// Raises:
+///
+/// `NotPermittedError` without the privilege; `UnsupportedError` if the kernel has no path manager.
+///
+/// >>> subflows.flush_endpoints()
+#[pyfunction]
+#[pyo3(signature = ())]
+fn flush_endpoints(py: Python<'_>) -> PyResult<()> {
+    py.detach(::subflows::flush_endpoints).or_raise(py)
+}
+
+/// Reads the limits of the kernel's path manager.
+///
+/// They belong to the calling thread's network namespace. The kernel's defaults are 2 subflows and
+/// 0 accepted addresses. Connections that an application controls have no limits.
+///
+/// Requires no privilege; Linux 5.7 or newer.
+///
+/// Raises:
+///
+/// `UnsupportedError` if the kernel has no path manager.
+///
+/// >>> limits = subflows.limits()
+/// >>> 0 <= limits.subflows <= 64
+/// True
+#[pyfunction]
+#[pyo3(signature = ())]
+fn limits(py: Python<'_>) -> PyResult<records::Limits> {
+    ::subflows::limits().or_raise(py).map(records::Limits::from)
+}
+
+/// Sets both limits of the kernel's path manager, for connections that begin from now on.
+///
+/// Every kernel accepts 0 to 8 (Linux 7.2: 0 to 64). To change one limit, pass what `limits`
+/// returns for the other.
+///
+/// Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+/// newer.
+///
+/// Raises:
+///
+/// `InvalidArgumentError` for a number that this kernel does not accept: neither limit is changed
+/// then. `NotPermittedError` without the privilege; `UnsupportedError` if the kernel has no path
+/// manager.
+///
+/// - `subflows`: how many subflows a connection may have in addition to the initial one.
+/// - `add_addr_accepted`: how many addresses of the peer the kernel opens subflows to.
+///
+/// >>> before = subflows.limits()
+/// >>> subflows.set_limits(8, 4)
+/// >>> subflows.limits().add_addr_accepted
+/// 4
+/// >>> subflows.set_limits(before.subflows, before.add_addr_accepted)
+#[pyfunction]
+#[pyo3(signature = (subflows, add_addr_accepted))]
+fn set_limits(py: Python<'_>, subflows: i64, add_addr_accepted: i64) -> PyResult<()> {
+    let subflows = number::number(subflows, "subflows")?;
+    let add_addr_accepted = number::number(add_addr_accepted, "add_addr_accepted")?;
+    ::subflows::set_limits(subflows, add_addr_accepted).or_raise(py)
+}
+
+/// Reads the settings of Multipath TCP in the calling thread's network namespace.
+///
+/// Requires no privilege; Linux 5.6 or newer.
+///
+/// Raises:
+///
+/// `UnsupportedError` if the kernel has no Multipath TCP; `NotPermittedError` if /proc/sys is
+/// hidden.
+///
+/// >>> subflows.settings().enabled
+/// True
+#[pyfunction]
+#[pyo3(signature = ())]
+fn settings(py: Python<'_>) -> PyResult<records::Settings> {
+    py.detach(::subflows::settings).or_raise(py).map(records::Settings::from)
+}
+
+/// Sets one setting of Multipath TCP in the calling thread's network namespace, by its name in
+/// `settings`.
+///
+/// The value is true or false, a number, or a name, as the field has it. Most settings apply to
+/// sockets that are made from now on.
+///
+/// Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.6 or
+/// newer.
+///
+/// Raises:
+///
+/// - `UnsupportedError` if this kernel lacks the setting.
+/// - `NotPermittedError` without the privilege, or if /proc/sys is read-only, as in most
+///   containers.
+/// - `BusyError` if another process has changed the setting again.
+///
+/// - `setting`: the name of a field of `settings`.
+/// - `value`: a bool, a number or a name, as the field has it.
+///
+/// >>> subflows.set_setting("stale_loss_cnt", 5)
+/// >>> subflows.settings().stale_loss_cnt
+/// 5
+/// >>> subflows.set_setting("stale_loss_cnt", 4)
+#[pyfunction]
+#[pyo3(signature = (setting, value))]
+fn set_setting(py: Python<'_>, setting: Name, value: GivenValue) -> PyResult<()> {
+    py.detach(|| ::subflows::set_setting(setting.0, value.0)).or_raise(py)
+}
+
+/// Reads the kernel's counters of Multipath TCP (MIB) in the calling thread's network namespace, in
+/// the kernel's order.
+///
+/// Kernels differ in the counters that they have. The value of `MPCurrEstab` is the number of
+/// connections at the moment.
+///
+/// Requires no privilege; Linux 5.6 or newer.
+///
+/// Raises:
+///
+/// `UnsupportedError` if the kernel has no such counters.
+///
+/// >>> counters = {counter.name: counter.value for counter in subflows.counters()}
+/// >>> counters["MPCapableSYNRX"] > 0
+/// True
+#[pyfunction]
+#[pyo3(signature = ())]
+fn counters(py: Python<'_>) -> PyResult<Vec<records::Counter>> {
+    Ok(py
+        .detach(::subflows::counters)
+        .or_raise(py)?
+        .into_iter()
+        .map(records::Counter::from)
+        .collect())
 }
 
 /// Reports what this kernel and this process can do. A capability that is not available has a cause
@@ -916,6 +1226,17 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(events, module)?)?;
     module.add_function(wrap_pyfunction!(connections, module)?)?;
     module.add_function(wrap_pyfunction!(connection, module)?)?;
+    module.add_function(wrap_pyfunction!(endpoints, module)?)?;
+    module.add_function(wrap_pyfunction!(add_endpoint, module)?)?;
+    module.add_function(wrap_pyfunction!(set_endpoint_backup, module)?)?;
+    module.add_function(wrap_pyfunction!(set_endpoint_fullmesh, module)?)?;
+    module.add_function(wrap_pyfunction!(remove_endpoint, module)?)?;
+    module.add_function(wrap_pyfunction!(flush_endpoints, module)?)?;
+    module.add_function(wrap_pyfunction!(limits, module)?)?;
+    module.add_function(wrap_pyfunction!(set_limits, module)?)?;
+    module.add_function(wrap_pyfunction!(settings, module)?)?;
+    module.add_function(wrap_pyfunction!(set_setting, module)?)?;
+    module.add_function(wrap_pyfunction!(counters, module)?)?;
     module.add_function(wrap_pyfunction!(capabilities, module)?)?;
     Ok(())
 }

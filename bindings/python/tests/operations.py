@@ -129,8 +129,8 @@ OPERATIONS = {
     },
     "connections": {
         "positional": [],
-        "keywords": {"subflows": False},
-        "sentence": "Lists every Multipath TCP connection of the calling thread's network namespace, on request with its subflows.",
+        "keywords": {"subflows": False, "processes": False},
+        "sentence": "Lists every Multipath TCP connection of the calling thread's network namespace, on request with its subflows and the processes that hold it.",
         "requirements": "Requires no privilege; Linux 5.9 or newer, with the module `mptcp_diag`, and `tcp_diag` if subflows are asked for.",
     },
     "connection": {
@@ -138,6 +138,72 @@ OPERATIONS = {
         "keywords": {},
         "sentence": "Looks up one connection of the calling thread's network namespace by its local token, in constant time, without its subflows.",
         "requirements": "Requires no privilege; Linux 5.9 or newer, with the module `mptcp_diag`.",
+    },
+    "endpoints": {
+        "positional": [],
+        "keywords": {},
+        "sentence": "Lists the endpoints of the kernel's path manager, in the order of their ids.",
+        "requirements": "Requires no privilege; Linux 5.7 or newer.",
+    },
+    "add_endpoint": {
+        "positional": ["address"],
+        "keywords": {"interface": None, "port": None, "id": None, "signal": False, "subflow": False, "backup": False, "fullmesh": False, "laminar": False},
+        "sentence": "Adds an endpoint to the kernel's path manager, and returns it as the kernel has it.",
+        "requirements": "Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or newer.",
+    },
+    "set_endpoint_backup": {
+        "positional": ["endpoint_id", "backup"],
+        "keywords": {},
+        "sentence": "Makes the subflows of an endpoint backups, or regular ones again.",
+        "requirements": "Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.18 or newer.",
+    },
+    "set_endpoint_fullmesh": {
+        "positional": ["endpoint_id", "fullmesh"],
+        "keywords": {},
+        "sentence": "Makes the kernel open subflows from an endpoint to every address of the peer, or to one only.",
+        "requirements": "Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.18 or newer.",
+    },
+    "remove_endpoint": {
+        "positional": ["endpoint_id"],
+        "keywords": {},
+        "sentence": "Removes an endpoint from the kernel's path manager.",
+        "requirements": "Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or newer.",
+    },
+    "flush_endpoints": {
+        "positional": [],
+        "keywords": {},
+        "sentence": "Removes every endpoint from the kernel's path manager, with the effects of `remove_endpoint`.",
+        "requirements": "Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or newer.",
+    },
+    "limits": {
+        "positional": [],
+        "keywords": {},
+        "sentence": "Reads the limits of the kernel's path manager.",
+        "requirements": "Requires no privilege; Linux 5.7 or newer.",
+    },
+    "set_limits": {
+        "positional": ["subflows", "add_addr_accepted"],
+        "keywords": {},
+        "sentence": "Sets both limits of the kernel's path manager, for connections that begin from now on.",
+        "requirements": "Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or newer.",
+    },
+    "settings": {
+        "positional": [],
+        "keywords": {},
+        "sentence": "Reads the settings of Multipath TCP in the calling thread's network namespace.",
+        "requirements": "Requires no privilege; Linux 5.6 or newer.",
+    },
+    "set_setting": {
+        "positional": ["setting", "value"],
+        "keywords": {},
+        "sentence": "Sets one setting of Multipath TCP in the calling thread's network namespace, by its name in `settings`.",
+        "requirements": "Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.6 or newer.",
+    },
+    "counters": {
+        "positional": [],
+        "keywords": {},
+        "sentence": "Reads the kernel's counters of Multipath TCP (MIB) in the calling thread's network namespace, in the kernel's order.",
+        "requirements": "Requires no privilege; Linux 5.6 or newer.",
     },
     "capabilities": {
         "positional": [],

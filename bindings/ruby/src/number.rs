@@ -41,7 +41,7 @@ macro_rules! bounded {
         }
     )* };
 }
-bounded!(u16, u32);
+bounded!(u8, u16, u32);
 
 /// The id of a subflow.
 pub(crate) struct Id(pub(crate) u32);

@@ -120,6 +120,48 @@ records! {
         info,
         subflows,
         is_fallen_back,
+        processes,
+    }
+    Endpoint = "Subflows::Endpoint" {
+        id,
+        address,
+        port,
+        interface_index,
+        interface,
+        is_signal,
+        is_subflow,
+        is_backup,
+        is_fullmesh,
+        is_laminar,
+        is_implicit,
+    }
+    Limits = "Subflows::Limits" {
+        subflows,
+        add_addr_accepted,
+    }
+    Settings = "Subflows::Settings" {
+        enabled,
+        add_addr_timeout,
+        checksum_enabled,
+        allow_join_initial_addr_port,
+        stale_loss_cnt,
+        pm_type,
+        path_manager,
+        available_path_managers,
+        scheduler,
+        available_schedulers,
+        close_timeout,
+        blackhole_timeout,
+        syn_retrans_before_tcp_fallback,
+        add_addr_v6_port_drop_ts,
+    }
+    Counter = "Subflows::Counter" {
+        name,
+        value,
+    }
+    ProcessInfo = "Subflows::ProcessInfo" {
+        pid,
+        name,
     }
     Capability = "Subflows::Capability" {
         name,

@@ -177,14 +177,87 @@ fn events(ruby: &Ruby, sock: Sock) -> Result<Events, Error> {
     ::subflows::events(&sock).or_raise(ruby).map(Events::from)
 }
 
-fn connections(ruby: &Ruby, subflows: bool) -> Result<Value, Error> {
+fn connections(ruby: &Ruby, subflows: bool, processes: bool) -> Result<Value, Error> {
     let mut options = ::subflows::ConnectionsOptions::new();
     options.subflows = subflows;
+    options.processes = processes;
     without_gvl(|| ::subflows::connections(&options))?.or_raise(ruby)?.give(ruby)
 }
 
 fn connection(ruby: &Ruby, token: Token) -> Result<Value, Error> {
     ::subflows::connection(token.0).or_raise(ruby)?.give(ruby)
+}
+
+fn endpoints(ruby: &Ruby) -> Result<Value, Error> {
+    ::subflows::endpoints().or_raise(ruby)?.give(ruby)
+}
+
+fn add_endpoint(
+    ruby: &Ruby,
+    address: Ip,
+    interface: Option<Name>,
+    port: Option<Number<u16>>,
+    id: Option<Number<u8>>,
+    signal: bool,
+    subflow: bool,
+    backup: bool,
+    fullmesh: bool,
+    laminar: bool,
+) -> Result<Value, Error> {
+    let mut options = ::subflows::AddEndpoint::new();
+    options.interface = interface.map(|interface| interface.0);
+    options.port = port.map(|port| port.0);
+    options.id = id.map(|id| id.0);
+    options.signal = signal;
+    options.subflow = subflow;
+    options.backup = backup;
+    options.fullmesh = fullmesh;
+    options.laminar = laminar;
+    without_gvl(|| ::subflows::add_endpoint(address.0, &options))?.or_raise(ruby)?.give(ruby)
+}
+
+fn set_endpoint_backup(ruby: &Ruby, endpoint_id: Number<u8>, backup: bool) -> Result<(), Error> {
+    without_gvl(|| ::subflows::set_endpoint_backup(endpoint_id.0, backup))?.or_raise(ruby)
+}
+
+fn set_endpoint_fullmesh(
+    ruby: &Ruby,
+    endpoint_id: Number<u8>,
+    fullmesh: bool,
+) -> Result<(), Error> {
+    without_gvl(|| ::subflows::set_endpoint_fullmesh(endpoint_id.0, fullmesh))?.or_raise(ruby)
+}
+
+fn remove_endpoint(ruby: &Ruby, endpoint_id: Number<u8>) -> Result<(), Error> {
+    without_gvl(|| ::subflows::remove_endpoint(endpoint_id.0))?.or_raise(ruby)
+}
+
+fn flush_endpoints(ruby: &Ruby) -> Result<(), Error> {
+    without_gvl(::subflows::flush_endpoints)?.or_raise(ruby)
+}
+
+fn limits(ruby: &Ruby) -> Result<Value, Error> {
+    ::subflows::limits().or_raise(ruby)?.give(ruby)
+}
+
+fn set_limits(
+    ruby: &Ruby,
+    subflows: Number<u32>,
+    add_addr_accepted: Number<u32>,
+) -> Result<(), Error> {
+    ::subflows::set_limits(subflows.0, add_addr_accepted.0).or_raise(ruby)
+}
+
+fn settings(ruby: &Ruby) -> Result<Value, Error> {
+    without_gvl(::subflows::settings)?.or_raise(ruby)?.give(ruby)
+}
+
+fn set_setting(ruby: &Ruby, setting: Name, value: GivenValue) -> Result<(), Error> {
+    without_gvl(|| ::subflows::set_setting(setting.0, value.0))?.or_raise(ruby)
+}
+
+fn counters(ruby: &Ruby) -> Result<Value, Error> {
+    without_gvl(::subflows::counters)?.or_raise(ruby)?.give(ruby)
 }
 
 fn capabilities(ruby: &Ruby) -> Result<Value, Error> {
@@ -218,8 +291,19 @@ pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<()
     native.define_singleton_method("addresses", function!(addresses, 1))?;
     native.define_singleton_method("peer_addresses", function!(peer_addresses, 1))?;
     native.define_singleton_method("events", function!(events, 1))?;
-    native.define_singleton_method("connections", function!(connections, 1))?;
+    native.define_singleton_method("connections", function!(connections, 2))?;
     native.define_singleton_method("connection", function!(connection, 1))?;
+    native.define_singleton_method("endpoints", function!(endpoints, 0))?;
+    native.define_singleton_method("add_endpoint", function!(add_endpoint, 9))?;
+    native.define_singleton_method("set_endpoint_backup", function!(set_endpoint_backup, 2))?;
+    native.define_singleton_method("set_endpoint_fullmesh", function!(set_endpoint_fullmesh, 2))?;
+    native.define_singleton_method("remove_endpoint", function!(remove_endpoint, 1))?;
+    native.define_singleton_method("flush_endpoints", function!(flush_endpoints, 0))?;
+    native.define_singleton_method("limits", function!(limits, 0))?;
+    native.define_singleton_method("set_limits", function!(set_limits, 2))?;
+    native.define_singleton_method("settings", function!(settings, 0))?;
+    native.define_singleton_method("set_setting", function!(set_setting, 2))?;
+    native.define_singleton_method("counters", function!(counters, 0))?;
     native.define_singleton_method("capabilities", function!(capabilities, 0))?;
     Ok(())
 }

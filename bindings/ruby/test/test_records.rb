@@ -19,8 +19,11 @@ class RecordsTest < SubflowsTest
       Subflows.status(connection.client), Subflows.info(connection.client), subflow,
       Subflows.details(connection.client, 1), Subflows.addresses(connection.client).first,
       Subflows.peer_addresses(connection.server).first, Subflows.options(connection.client, 1),
-      events.next(5), Subflows.connections(subflows: true).first, Subflows.capabilities.first
+      events.next(5), Subflows.connections(subflows: true).first, Subflows.capabilities.first,
+      Subflows.add_endpoint("127.0.0.9", id: 9), Subflows.limits, Subflows.settings,
+      Subflows.counters.first, Subflows.connections(processes: true).first.processes.first
     ]
+    Subflows.remove_endpoint(9)
     assert_equal RECORDS.to_set, records.to_set(&:class)
     records.each do |record|
       assert_equal record.members, record.to_h.keys

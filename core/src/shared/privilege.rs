@@ -16,6 +16,20 @@ pub(crate) fn cause(errno: i32) -> Option<Cause> {
     }
 }
 
+/// As [`cause`], for what belongs to the whole network namespace: no broker does that.
+pub(crate) fn cause_without_broker(errno: i32) -> Option<Cause> {
+    cause(errno).map(without_broker)
+}
+
+/// As [`missing`], for what belongs to the whole network namespace.
+pub(crate) fn missing_without_broker() -> Cause {
+    without_broker(missing())
+}
+
+fn without_broker(cause: Cause) -> Cause {
+    if cause == cause::NO_CAPABILITY { cause::NO_CAPABILITY_OF_OWN } else { cause }
+}
+
 fn denied() -> Option<Cause> {
     let made = socket::new(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_GENERIC);
     match made.map_err(|error| error.raw_os_error()) {

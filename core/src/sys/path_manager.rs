@@ -43,7 +43,7 @@ impl LocalAddress {
 /// userspace path manager (Linux 5.19). Tokens are the local ones, as `ss -M` prints them.
 #[derive(Debug)]
 pub struct PathManagerSocket {
-    netlink: Netlink,
+    pub(super) netlink: Netlink,
     family: &'static Family,
 }
 
@@ -211,18 +211,7 @@ impl PathManagerSocket {
     /// `GET_LIMITS`: returns how many extra subflows the kernel's path manager allows per
     /// connection. Requires no privilege.
     pub fn subflows_max(&mut self) -> Result<u32, NetlinkError> {
-        let message = self.message(pm::CMD_GET_LIMITS, 0);
-        let mut limit = 0;
-        self.netlink.request(message, |received| {
-            for attribute in Attributes(genl::payload(received)?) {
-                let (kind, value) = attribute?;
-                if kind == pm::ATTR_SUBFLOWS {
-                    limit = u32::from_ne_bytes(number(value)?);
-                }
-            }
-            Ok(())
-        })?;
-        Ok(limit)
+        Ok(self.limits()?.subflows)
     }
 
     /// Reports whether this process may change subflows in this namespace, by a command for no
@@ -237,11 +226,11 @@ impl PathManagerSocket {
         }
     }
 
-    fn message(&self, command: u8, flags: i32) -> Message {
+    pub(super) fn message(&self, command: u8, flags: i32) -> Message {
         genl::message(self.family.id, flags, command, pm::VERSION)
     }
 
-    fn command(
+    pub(super) fn command(
         &mut self,
         command: u8,
         fill: impl FnOnce(Message) -> Message,
@@ -269,7 +258,7 @@ fn family(netlink: &mut Netlink) -> Result<&'static Family, NetlinkError> {
 
 /// Ports are in host order in commands. Older specifications state network order, which is wrong
 /// (measured).
-fn put_address(message: Message, address: SocketAddr) -> Message {
+pub(super) fn put_address(message: Message, address: SocketAddr) -> Message {
     let message = match address.ip() {
         IpAddr::V4(ip) => message
             .attribute(pm::ADDR_FAMILY, &(libc::AF_INET as u16).to_ne_bytes())

@@ -235,7 +235,11 @@ pub(crate) mod pm {
     pub(crate) const EVENTS_GROUP: &str = "mptcp_pm_events";
     pub(crate) const VERSION: u8 = 1;
 
+    pub(crate) const CMD_ADD_ADDR: u8 = 1;
+    pub(crate) const CMD_DEL_ADDR: u8 = 2;
     pub(crate) const CMD_GET_ADDR: u8 = 3;
+    pub(crate) const CMD_FLUSH_ADDRS: u8 = 4;
+    pub(crate) const CMD_SET_LIMITS: u8 = 5;
     pub(crate) const CMD_GET_LIMITS: u8 = 6;
     pub(crate) const CMD_SET_FLAGS: u8 = 7;
     pub(crate) const CMD_ANNOUNCE: u8 = 8;
@@ -244,6 +248,7 @@ pub(crate) mod pm {
     pub(crate) const CMD_SUBFLOW_DESTROY: u8 = 11;
 
     pub(crate) const ATTR_ADDR: u16 = 1;
+    pub(crate) const ATTR_RCV_ADD_ADDRS: u16 = 2;
     pub(crate) const ATTR_SUBFLOWS: u16 = 3;
     pub(crate) const ATTR_TOKEN: u16 = 4;
     pub(crate) const ATTR_LOC_ID: u16 = 5;
@@ -258,7 +263,11 @@ pub(crate) mod pm {
     pub(crate) const ADDR_IF_IDX: u16 = 7;
 
     pub(crate) const FLAG_SIGNAL: u32 = 1;
+    pub(crate) const FLAG_SUBFLOW: u32 = 2;
     pub(crate) const FLAG_BACKUP: u32 = 4;
+    pub(crate) const FLAG_FULLMESH: u32 = 8;
+    pub(crate) const FLAG_IMPLICIT: u32 = 16;
+    pub(crate) const FLAG_LAMINAR: u32 = 32;
 
     pub(crate) const EVENT_CREATED: u8 = 1;
     pub(crate) const EVENT_ESTABLISHED: u8 = 2;

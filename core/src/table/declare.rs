@@ -221,6 +221,7 @@ macro_rules! requirements {
     };
     (@ Nothing) => { "no privilege" };
     (@ NetAdmin) => { "`CAP_NET_ADMIN`" };
+    (@ OwnNetAdmin) => { "`CAP_NET_ADMIN` of the process itself, which a broker does not replace" };
     (@ NetAdminForControl) => {
         "no privilege, or what `take_control` requires if `Connect::control` is set"
     };

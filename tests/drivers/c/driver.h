@@ -60,8 +60,8 @@ int number(struct driver *driver, const char *key, uint64_t max, uint64_t *value
 int maybe_number(struct driver *driver, const char *key, uint64_t max, uint64_t *value);
 int milliseconds(struct driver *driver, const char *key, uint32_t *value);
 int flag(struct driver *driver, const char *key, bool *value);
-int address(struct driver *driver, const char *key, struct sockaddr_storage *value,
-            socklen_t *length);
+int find_address(struct driver *driver, const char *key, struct sockaddr_storage *value,
+                 socklen_t *length);
 int maybe_address(struct driver *driver, const char *key, struct sockaddr_storage *room,
                   const struct sockaddr **value, socklen_t *length);
 

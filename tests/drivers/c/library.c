@@ -67,7 +67,7 @@ static int announce(struct driver *driver, FILE *out)
     struct subflows_announced *announced;
     int fd = find_socket(driver);
     const char *name = fd < 0 ? NULL : text(driver, "name");
-    if (name == NULL || address(driver, "address", &ip, &length) < 0 ||
+    if (name == NULL || find_address(driver, "address", &ip, &length) < 0 ||
         read_announce(driver, &words) < 0 ||
         check(driver, subflows_announce(fd, (struct sockaddr *)&ip, length, &words.options,
                                         sizeof words.options, &announced)) < 0 ||
@@ -279,6 +279,23 @@ static int print_subflows(struct driver *driver, FILE *out, const char *prefix,
     return 0;
 }
 
+/* Prints the processes that hold the connection that was taken last. */
+static int print_processes(struct driver *driver, FILE *out, const char *prefix,
+                           struct subflows_connections *connections)
+{
+    struct subflows_process_info processes[ITEMS_MAX];
+    char list[PREFIX_SIZE], item[PREFIX_SIZE];
+    int count =
+        subflows_connections_processes(connections, processes, ITEMS_MAX, sizeof processes[0]);
+    if (check(driver, count) < 0)
+        return -1;
+    snprintf(list, sizeof list, "%sprocesses.", prefix);
+    print_number(out, list, "count", (uint64_t)count);
+    for (int i = 0; i < count && i < ITEMS_MAX; i++)
+        print_process_info(out, item_prefix(item, list, i), &processes[i]);
+    return 0;
+}
+
 static int connections(struct driver *driver, FILE *out)
 {
     struct connections_words words;
@@ -292,14 +309,38 @@ static int connections(struct driver *driver, FILE *out)
     while ((result = subflows_connections_next(connections, &connection, sizeof connection)) > 0) {
         snprintf(prefix, sizeof prefix, "%d.", count++);
         print_connection(out, prefix, &connection);
-        if (print_subflows(driver, out, prefix, connections) < 0)
+        if (print_subflows(driver, out, prefix, connections) < 0 ||
+            print_processes(driver, out, prefix, connections) < 0)
             break;
     }
     print_number(out, "", "count", (uint64_t)count);
-    /* Positive: the subflows could not be read, and the fault is recorded. */
+    /* Positive: what belongs to a connection could not be read, and the fault is recorded. */
     result = result > 0 ? -1 : check(driver, result);
     subflows_connections_close(connections);
     return result;
+}
+
+static int set_setting(struct driver *driver, FILE *out)
+{
+    (void)out;
+    const char *name = text(driver, "setting");
+    const char *value = text(driver, "value");
+    if (name == NULL || value == NULL)
+        return -1;
+    return check(driver, subflows_set_setting(name, value));
+}
+
+static int counters(struct driver *driver, FILE *out)
+{
+    static struct subflows_counter all[ITEMS_MAX];
+    char prefix[PREFIX_SIZE];
+    int count = subflows_counters(all, ITEMS_MAX, sizeof all[0]);
+    if (check(driver, count) < 0)
+        return -1;
+    for (int i = 0; i < count && i < ITEMS_MAX; i++)
+        print_counter(out, item_prefix(prefix, "", i), &all[i]);
+    print_number(out, "", "count", (uint64_t)count);
+    return 0;
 }
 
 static int capabilities(struct driver *driver, FILE *out)
@@ -333,6 +374,8 @@ const struct verb library_verbs[] = {
     { "events.next", events_next },
     { "events.close", events_close },
     { "connections", connections },
+    { "set_setting", set_setting },
+    { "counters", counters },
     { "capabilities", capabilities },
     { NULL, NULL },
 };

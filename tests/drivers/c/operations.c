@@ -189,6 +189,74 @@ void print_connection(FILE *out, const char *prefix, const struct subflows_conne
     print_text(out, prefix, "is_fallen_back", record->is_fallen_back ? "true" : "false");
 }
 
+void print_endpoint(FILE *out, const char *prefix, const struct subflows_endpoint *record)
+{
+    print_number(out, prefix, "id", record->id);
+    print_ip(out, prefix, "address", &record->address);
+    if (record->present & SUBFLOWS_ENDPOINT_HAS_PORT)
+        print_number(out, prefix, "port", record->port);
+    if (record->present & SUBFLOWS_ENDPOINT_HAS_INTERFACE_INDEX)
+        print_number(out, prefix, "interface_index", record->interface_index);
+    if (record->present & SUBFLOWS_ENDPOINT_HAS_INTERFACE)
+        print_text(out, prefix, "interface", record->interface);
+    print_text(out, prefix, "is_signal", record->is_signal ? "true" : "false");
+    print_text(out, prefix, "is_subflow", record->is_subflow ? "true" : "false");
+    print_text(out, prefix, "is_backup", record->is_backup ? "true" : "false");
+    print_text(out, prefix, "is_fullmesh", record->is_fullmesh ? "true" : "false");
+    print_text(out, prefix, "is_laminar", record->is_laminar ? "true" : "false");
+    print_text(out, prefix, "is_implicit", record->is_implicit ? "true" : "false");
+}
+
+void print_limits(FILE *out, const char *prefix, const struct subflows_limits *record)
+{
+    print_number(out, prefix, "subflows", record->subflows);
+    print_number(out, prefix, "add_addr_accepted", record->add_addr_accepted);
+}
+
+void print_settings(FILE *out, const char *prefix, const struct subflows_settings *record)
+{
+    if (record->present & SUBFLOWS_SETTINGS_HAS_ENABLED)
+        print_text(out, prefix, "enabled", record->enabled ? "true" : "false");
+    if (record->present & SUBFLOWS_SETTINGS_HAS_ADD_ADDR_TIMEOUT)
+        print_number(out, prefix, "add_addr_timeout", record->add_addr_timeout);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_CHECKSUM_ENABLED)
+        print_text(out, prefix, "checksum_enabled", record->checksum_enabled ? "true" : "false");
+    if (record->present & SUBFLOWS_SETTINGS_HAS_ALLOW_JOIN_INITIAL_ADDR_PORT)
+        print_text(out, prefix, "allow_join_initial_addr_port", record->allow_join_initial_addr_port ? "true" : "false");
+    if (record->present & SUBFLOWS_SETTINGS_HAS_STALE_LOSS_CNT)
+        print_number(out, prefix, "stale_loss_cnt", record->stale_loss_cnt);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_PM_TYPE)
+        print_number(out, prefix, "pm_type", record->pm_type);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_PATH_MANAGER)
+        print_text(out, prefix, "path_manager", record->path_manager);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_AVAILABLE_PATH_MANAGERS)
+        print_text(out, prefix, "available_path_managers", record->available_path_managers);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_SCHEDULER)
+        print_text(out, prefix, "scheduler", record->scheduler);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_AVAILABLE_SCHEDULERS)
+        print_text(out, prefix, "available_schedulers", record->available_schedulers);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_CLOSE_TIMEOUT)
+        print_number(out, prefix, "close_timeout", record->close_timeout);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_BLACKHOLE_TIMEOUT)
+        print_number(out, prefix, "blackhole_timeout", record->blackhole_timeout);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_SYN_RETRANS_BEFORE_TCP_FALLBACK)
+        print_number(out, prefix, "syn_retrans_before_tcp_fallback", record->syn_retrans_before_tcp_fallback);
+    if (record->present & SUBFLOWS_SETTINGS_HAS_ADD_ADDR_V6_PORT_DROP_TS)
+        print_text(out, prefix, "add_addr_v6_port_drop_ts", record->add_addr_v6_port_drop_ts ? "true" : "false");
+}
+
+void print_counter(FILE *out, const char *prefix, const struct subflows_counter *record)
+{
+    print_text(out, prefix, "name", record->name);
+    print_number(out, prefix, "value", record->value);
+}
+
+void print_process_info(FILE *out, const char *prefix, const struct subflows_process_info *record)
+{
+    print_number(out, prefix, "pid", record->pid);
+    print_text(out, prefix, "name", record->name);
+}
+
 void print_capability(FILE *out, const char *prefix, const struct subflows_capability *record)
 {
     print_text(out, prefix, "name", record->name);
@@ -302,8 +370,31 @@ int read_connections(struct driver *driver, struct connections_words *words)
 {
     struct subflows_connections_options *options = &words->options;
     memset(words, 0, sizeof *words);
-    if (flag(driver, "subflows", &options->subflows) < 0)
+    if (flag(driver, "subflows", &options->subflows) < 0 ||
+        flag(driver, "processes", &options->processes) < 0)
         return -1;
+    return 0;
+}
+
+int read_add_endpoint(struct driver *driver, struct add_endpoint_words *words)
+{
+    struct subflows_add_endpoint_options *options = &words->options;
+    uint64_t port;
+    uint64_t id;
+    memset(words, 0, sizeof *words);
+    if (maybe_number(driver, "port", UINT16_MAX, &port) < 0 ||
+        maybe_number(driver, "id", UINT8_MAX, &id) < 0 ||
+        flag(driver, "signal", &options->signal) < 0 ||
+        flag(driver, "subflow", &options->subflow) < 0 ||
+        flag(driver, "backup", &options->backup) < 0 ||
+        flag(driver, "fullmesh", &options->fullmesh) < 0 ||
+        flag(driver, "laminar", &options->laminar) < 0)
+        return -1;
+    options->interface = maybe_text(driver, "interface");
+    options->port = (uint16_t)port;
+    options->has_port = maybe_text(driver, "port") != NULL;
+    options->id = (uint8_t)id;
+    options->has_id = maybe_text(driver, "id") != NULL;
     return 0;
 }
 
@@ -472,6 +563,105 @@ static int call_connection(struct driver *driver, FILE *out)
     return 0;
 }
 
+static int call_endpoints(struct driver *driver, FILE *out)
+{
+    struct subflows_endpoint items[ITEMS_MAX];
+    int count;
+    char prefix[PREFIX_SIZE];
+    if (check(driver, count = subflows_endpoints(items, ITEMS_MAX, sizeof items[0])) < 0)
+        return -1;
+    print_number(out, "", "count", (uint64_t)count);
+    for (int i = 0; i < count && i < ITEMS_MAX; i++)
+        print_endpoint(out, item_prefix(prefix, "", i), &items[i]);
+    return 0;
+}
+
+static int call_add_endpoint(struct driver *driver, FILE *out)
+{
+    struct sockaddr_storage address;
+    socklen_t address_length;
+    struct add_endpoint_words words;
+    struct subflows_endpoint result;
+    if (find_address(driver, "address", &address, &address_length) < 0 ||
+        read_add_endpoint(driver, &words) < 0 ||
+        check(driver, subflows_add_endpoint((struct sockaddr *)&address, address_length, &words.options, sizeof words.options, &result, sizeof result)) < 0)
+        return -1;
+    print_endpoint(out, "", &result);
+    return 0;
+}
+
+static int call_set_endpoint_backup(struct driver *driver, FILE *out)
+{
+    uint64_t endpoint_id;
+    bool backup;
+    if (number(driver, "endpoint_id", UINT8_MAX, &endpoint_id) < 0 ||
+        flag(driver, "backup", &backup) < 0 ||
+        check(driver, subflows_set_endpoint_backup((uint8_t)endpoint_id, backup)) < 0)
+        return -1;
+    (void)out;
+    return 0;
+}
+
+static int call_set_endpoint_fullmesh(struct driver *driver, FILE *out)
+{
+    uint64_t endpoint_id;
+    bool fullmesh;
+    if (number(driver, "endpoint_id", UINT8_MAX, &endpoint_id) < 0 ||
+        flag(driver, "fullmesh", &fullmesh) < 0 ||
+        check(driver, subflows_set_endpoint_fullmesh((uint8_t)endpoint_id, fullmesh)) < 0)
+        return -1;
+    (void)out;
+    return 0;
+}
+
+static int call_remove_endpoint(struct driver *driver, FILE *out)
+{
+    uint64_t endpoint_id;
+    if (number(driver, "endpoint_id", UINT8_MAX, &endpoint_id) < 0 ||
+        check(driver, subflows_remove_endpoint((uint8_t)endpoint_id)) < 0)
+        return -1;
+    (void)out;
+    return 0;
+}
+
+static int call_flush_endpoints(struct driver *driver, FILE *out)
+{
+    if (check(driver, subflows_flush_endpoints()) < 0)
+        return -1;
+    (void)out;
+    return 0;
+}
+
+static int call_limits(struct driver *driver, FILE *out)
+{
+    struct subflows_limits result;
+    if (check(driver, subflows_limits(&result, sizeof result)) < 0)
+        return -1;
+    print_limits(out, "", &result);
+    return 0;
+}
+
+static int call_set_limits(struct driver *driver, FILE *out)
+{
+    uint64_t subflows;
+    uint64_t add_addr_accepted;
+    if (number(driver, "subflows", UINT32_MAX, &subflows) < 0 ||
+        number(driver, "add_addr_accepted", UINT32_MAX, &add_addr_accepted) < 0 ||
+        check(driver, subflows_set_limits((uint32_t)subflows, (uint32_t)add_addr_accepted)) < 0)
+        return -1;
+    (void)out;
+    return 0;
+}
+
+static int call_settings(struct driver *driver, FILE *out)
+{
+    struct subflows_settings result;
+    if (check(driver, subflows_settings(&result, sizeof result)) < 0)
+        return -1;
+    print_settings(out, "", &result);
+    return 0;
+}
+
 const struct verb operations[] = {
     { "upgrade", call_upgrade },
     { "take_control", call_take_control },
@@ -486,5 +676,14 @@ const struct verb operations[] = {
     { "addresses", call_addresses },
     { "peer_addresses", call_peer_addresses },
     { "connection", call_connection },
+    { "endpoints", call_endpoints },
+    { "add_endpoint", call_add_endpoint },
+    { "set_endpoint_backup", call_set_endpoint_backup },
+    { "set_endpoint_fullmesh", call_set_endpoint_fullmesh },
+    { "remove_endpoint", call_remove_endpoint },
+    { "flush_endpoints", call_flush_endpoints },
+    { "limits", call_limits },
+    { "set_limits", call_set_limits },
+    { "settings", call_settings },
     { NULL, NULL },
 };

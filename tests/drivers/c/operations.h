@@ -13,6 +13,11 @@ void print_address(FILE *out, const char *prefix, const struct subflows_address 
 void print_peer_address(FILE *out, const char *prefix, const struct subflows_peer_address *record);
 void print_event(FILE *out, const char *prefix, const struct subflows_event *record);
 void print_connection(FILE *out, const char *prefix, const struct subflows_connection *record);
+void print_endpoint(FILE *out, const char *prefix, const struct subflows_endpoint *record);
+void print_limits(FILE *out, const char *prefix, const struct subflows_limits *record);
+void print_settings(FILE *out, const char *prefix, const struct subflows_settings *record);
+void print_counter(FILE *out, const char *prefix, const struct subflows_counter *record);
+void print_process_info(FILE *out, const char *prefix, const struct subflows_process_info *record);
 void print_capability(FILE *out, const char *prefix, const struct subflows_capability *record);
 void print_option_values(FILE *out, const char *prefix, const struct subflows_option_values *record);
 
@@ -40,5 +45,9 @@ struct connections_words {
     struct subflows_connections_options options;
 };
 int read_connections(struct driver *driver, struct connections_words *words);
+struct add_endpoint_words {
+    struct subflows_add_endpoint_options options;
+};
+int read_add_endpoint(struct driver *driver, struct add_endpoint_words *words);
 
 #endif

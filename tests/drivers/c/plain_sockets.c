@@ -36,7 +36,7 @@ static int plain_bind(struct driver *driver, FILE *out)
     struct sockaddr_storage to;
     socklen_t length;
     int fd = find_socket(driver);
-    if (fd < 0 || address(driver, "to", &to, &length) < 0)
+    if (fd < 0 || find_address(driver, "to", &to, &length) < 0)
         return -1;
     if (bind(fd, (struct sockaddr *)&to, length) < 0)
         return fault_errno(driver);
@@ -49,7 +49,7 @@ static int plain_connect(struct driver *driver, FILE *out)
     socklen_t length;
     bool is_waiting = true;
     int fd = find_socket(driver);
-    if (fd < 0 || address(driver, "to", &to, &length) < 0)
+    if (fd < 0 || find_address(driver, "to", &to, &length) < 0)
         return -1;
     if (maybe_text(driver, "wait") != NULL && flag(driver, "wait", &is_waiting) < 0)
         return -1;

@@ -106,8 +106,8 @@ int flag(struct driver *driver, const char *key, bool *value)
 }
 
 /* Reads 10.0.0.1, 10.0.0.1:80, 2001:db8::1 or [2001:db8::1]:80. */
-int address(struct driver *driver, const char *key, struct sockaddr_storage *value,
-            socklen_t *length)
+int find_address(struct driver *driver, const char *key, struct sockaddr_storage *value,
+                 socklen_t *length)
 {
     const char *word = text(driver, key);
     if (word == NULL)
@@ -155,5 +155,5 @@ int maybe_address(struct driver *driver, const char *key, struct sockaddr_storag
     if (maybe_text(driver, key) == NULL)
         return 0;
     *value = (const struct sockaddr *)room;
-    return address(driver, key, room, length);
+    return find_address(driver, key, room, length);
 }

@@ -14,12 +14,16 @@ from request import Request, address, flag, option_value, seconds
 # How the value of each key is read. Every key but `timeout_ms` is the name of an argument.
 _READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("id", "token", "local_port", "port", "backlog"), int),
-    **dict.fromkeys(("level", "number", "length"), int),
-    **dict.fromkeys(("backup", "control", "force", "only_v6", "subflows", "unbound"), flag),
+    **dict.fromkeys(("level", "number", "length", "endpoint_id", "add_addr_accepted"), int),
+    **dict.fromkeys(("backup", "control", "force", "only_v6", "unbound"), flag),
+    **dict.fromkeys(("signal", "subflow", "fullmesh", "laminar", "processes"), flag),
+    # A flag of `connections`, a number of `set_limits`.
+    "subflows": lambda text: flag(text) if text in ("true", "false") else int(text),
     **dict.fromkeys(("address", "local", "remote"), address),
     "family": family,
     "interface": str,
     "option": str,
+    "setting": str,
     "value": option_value,
     "timeout_ms": seconds,
 }

@@ -5,6 +5,10 @@ class Library
   OPERATIONS = Subflows.singleton_methods(false).map(&:to_s).freeze
   METHODS = %w[announced.turn_away announced.withdraw events.next events.close].freeze
   VERBS = (OPERATIONS + METHODS).freeze
+  FLAGS = %i[backup control force only_v6 unbound signal subflow fullmesh laminar processes].freeze
+  NUMBERS = %i[
+    id token local_port port backlog level number length endpoint_id add_addr_accepted
+  ].freeze
 
   def initialize(sockets)
     @sockets = sockets
@@ -49,9 +53,10 @@ class Library
     when :timeout_ms then [:timeout, Integer(text) / 1000.0]
     when :sock then [key, @sockets[text]]
     when :family then [key, PlainSockets::FAMILIES.fetch(text)]
-    when :backup, :control, :force, :only_v6, :subflows, :unbound then [key, text == "true"]
-    when :id, :token, :local_port, :port, :backlog, :level, :number, :length then [key, Integer(text)]
-    when :value then [key, option_value(text)]
+    when *FLAGS then [key, text == "true"]
+    when *NUMBERS then [key, Integer(text)]
+    # `subflows` is a flag of `connections`, and a number of `set_limits`.
+    when :value, :subflows then [key, option_value(text)]
     when :option then [key, text.to_sym]
     when :address, :local, :remote then [key, Request.maybe_address(text)]
     else [key, text]

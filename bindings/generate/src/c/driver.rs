@@ -300,7 +300,7 @@ fn value(name: &str, scalar: Scalar) -> (String, String) {
         ),
         Scalar::Ip | Scalar::Address => (
             format!("    struct sockaddr_storage {name};\n    socklen_t {name}_length;\n"),
-            format!("address(driver, \"{name}\", &{name}, &{name}_length) < 0"),
+            format!("find_address(driver, \"{name}\", &{name}, &{name}_length) < 0"),
         ),
         Scalar::OptionValue => signature::no_place_for_values(),
     }

@@ -40,9 +40,11 @@ pub(super) fn rust(entries: &[Entry]) -> Result<String> {
 /// A header with which a test program calls the second forms instead of the first ones.
 pub(super) fn macros(entries: &[Entry]) -> String {
     let mut text = CHECK_HEAD.to_owned();
-    for Entry { name, .. } in entries.iter().filter(|entry| can_fail(entry)) {
+    for Entry { name, text: function, .. } in entries.iter().filter(|entry| can_fail(entry)) {
+        let has_none = function.contains(&format!("fn subflows_{name}() "));
+        let (taken, passed) = if has_none { ("", "") } else { ("...", "__VA_ARGS__, ") };
         text += &format!(
-            "#define subflows_{name}(...) \\\n    SECOND_FORM(subflows_{name}{SUFFIX}(__VA_ARGS__, \
+            "#define subflows_{name}({taken}) \\\n    SECOND_FORM(subflows_{name}{SUFFIX}({passed}\
              &second_failure, sizeof second_failure))\n"
         );
     }

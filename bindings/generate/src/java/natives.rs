@@ -112,9 +112,12 @@ fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Res
     let lifetime = result(operation, "'_", "'local", "'local");
     let returned = result(operation, "()", "JString<'local>", "JLongArray<'local>");
     let parameters = declared(natives, |native| &native.rust);
+    let is_used = |native: &Native| native.core == "sock" || native.conversion.contains("env");
+    let has_result = !matches!(signature::result(operation), Given::Nothing);
+    let env = if has_result || natives.iter().any(is_used) { "env" } else { "_env" };
     writeln!(
         file,
-        "pub(crate) fn {name}{generics}(env: &mut Env<{lifetime}>, _: JClass<'_>, {parameters}) \
+        "pub(crate) fn {name}{generics}({env}: &mut Env<{lifetime}>, _: JClass<'_>, {parameters}) \
          -> Result<{returned}, Failure> {{"
     )?;
     for native in natives.iter().filter(|native| !native.conversion.is_empty()) {
@@ -168,7 +171,10 @@ fn native(operation: &Operation, parameter: &Parameter) -> Native {
             Scalar::Bool => ("boolean", "jboolean", "bool", String::new()),
             Scalar::U8 | Scalar::U16 | Scalar::Enum(_) => ("int", "jint", "jint", by_name),
             Scalar::U32 | Scalar::U64 | Scalar::Duration => ("long", "jlong", "jlong", by_name),
-            Scalar::Text | Scalar::Name => ("String", "JString", "JString<'_>", by_name),
+            Scalar::Text | Scalar::Name => {
+                let value = format!("argument::text(env, &{name})?");
+                ("String", "JString", "JString<'_>", value)
+            }
             Scalar::OptionValue => {
                 let value = format!("argument::value(env, &{name})?");
                 ("String", "JString", "JString<'_>", value)

@@ -49,6 +49,30 @@ pub(super) fn value(env: &Env<'_>, value: &JString<'_>) -> Result<OptionValue, F
     Ok(OptionValue::parse(&value.try_to_string(env)?))
 }
 
+/// The id of an endpoint.
+pub(super) fn endpoint_id(id: jint, operation: &'static str) -> Result<u8, Failure> {
+    u8::try_from(id).map_err(|_| {
+        let what = format!("no endpoint has the id {id}");
+        let kind = ErrorKind::NoSuchEndpoint;
+        BadArgument { operation, kind, errno: None, what, remedy: kind.remedy().into() }.into()
+    })
+}
+
+/// The limit of additional subflows.
+pub(super) fn subflows(number: jlong, operation: &'static str) -> Result<u32, Failure> {
+    word(number, "subflows", operation)
+}
+
+/// The limit of addresses of the peer.
+pub(super) fn add_addr_accepted(number: jlong, operation: &'static str) -> Result<u32, Failure> {
+    word(number, "addAddrAccepted", operation)
+}
+
+/// A text, such as the name of a setting.
+pub(super) fn text(env: &Env<'_>, text: &JString<'_>) -> Result<String, Failure> {
+    Ok(text.try_to_string(env)?)
+}
+
 /// The level of a raw option.
 pub(super) fn level(level: jlong, operation: &'static str) -> Result<u32, Failure> {
     word(level, "level", operation)

@@ -206,6 +206,100 @@ pub(crate) fn connection<'local>(
     Packed::only(&::subflows::connection(token)?).to_java(env)
 }
 
+pub(crate) fn endpoints<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+) -> Result<JLongArray<'local>, Failure> {
+    Packed::all(&::subflows::endpoints()?).to_java(env)
+}
+
+pub(crate) fn add_endpoint<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    address: JLongArray<'_>,
+    options: JLongArray<'_>,
+) -> Result<JLongArray<'local>, Failure> {
+    let address = PackedOptions::value(env, &address)?;
+    let options = &PackedOptions::options::<subflows::AddEndpoint>(env, &options)?;
+    Packed::only(&::subflows::add_endpoint(address, options)?).to_java(env)
+}
+
+pub(crate) fn set_endpoint_backup(
+    _env: &mut Env<'_>,
+    _: JClass<'_>,
+    endpoint_id: jint,
+    backup: bool,
+) -> Result<(), Failure> {
+    let endpoint_id = argument::endpoint_id(endpoint_id, "set_endpoint_backup")?;
+    Ok(::subflows::set_endpoint_backup(endpoint_id, backup)?)
+}
+
+pub(crate) fn set_endpoint_fullmesh(
+    _env: &mut Env<'_>,
+    _: JClass<'_>,
+    endpoint_id: jint,
+    fullmesh: bool,
+) -> Result<(), Failure> {
+    let endpoint_id = argument::endpoint_id(endpoint_id, "set_endpoint_fullmesh")?;
+    Ok(::subflows::set_endpoint_fullmesh(endpoint_id, fullmesh)?)
+}
+
+pub(crate) fn remove_endpoint(
+    _env: &mut Env<'_>,
+    _: JClass<'_>,
+    endpoint_id: jint,
+) -> Result<(), Failure> {
+    let endpoint_id = argument::endpoint_id(endpoint_id, "remove_endpoint")?;
+    Ok(::subflows::remove_endpoint(endpoint_id)?)
+}
+
+pub(crate) fn flush_endpoints(_env: &mut Env<'_>, _: JClass<'_>) -> Result<(), Failure> {
+    Ok(::subflows::flush_endpoints()?)
+}
+
+pub(crate) fn limits<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+) -> Result<JLongArray<'local>, Failure> {
+    Packed::only(&::subflows::limits()?).to_java(env)
+}
+
+pub(crate) fn set_limits(
+    _env: &mut Env<'_>,
+    _: JClass<'_>,
+    subflows: jlong,
+    add_addr_accepted: jlong,
+) -> Result<(), Failure> {
+    let subflows = argument::subflows(subflows, "set_limits")?;
+    let add_addr_accepted = argument::add_addr_accepted(add_addr_accepted, "set_limits")?;
+    Ok(::subflows::set_limits(subflows, add_addr_accepted)?)
+}
+
+pub(crate) fn settings<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+) -> Result<JLongArray<'local>, Failure> {
+    Packed::only(&::subflows::settings()?).to_java(env)
+}
+
+pub(crate) fn set_setting(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
+    setting: JString<'_>,
+    value: JString<'_>,
+) -> Result<(), Failure> {
+    let setting = argument::text(env, &setting)?;
+    let value = argument::value(env, &value)?;
+    Ok(::subflows::set_setting(setting, value)?)
+}
+
+pub(crate) fn counters<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+) -> Result<JLongArray<'local>, Failure> {
+    Packed::all(&::subflows::counters()?).to_java(env)
+}
+
 pub(crate) fn capabilities<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
@@ -229,5 +323,16 @@ natives! { "org.subflows.NativeVerbs":
     peer_addresses = (peer_addresses(sock: JObject, fd: jint) -> jlong[]);
     connections = (connections(options: jlong[]) -> jlong[]);
     connection = (connection(token: jlong) -> jlong[]);
+    endpoints = (endpoints() -> jlong[]);
+    add_endpoint = (add_endpoint(address: jlong[], options: jlong[]) -> jlong[]);
+    set_endpoint_backup = (set_endpoint_backup(endpoint_id: jint, backup: jboolean));
+    set_endpoint_fullmesh = (set_endpoint_fullmesh(endpoint_id: jint, fullmesh: jboolean));
+    remove_endpoint = (remove_endpoint(endpoint_id: jint));
+    flush_endpoints = (flush_endpoints());
+    limits = (limits() -> jlong[]);
+    set_limits = (set_limits(subflows: jlong, add_addr_accepted: jlong));
+    settings = (settings() -> jlong[]);
+    set_setting = (set_setting(setting: JString, value: JString));
+    counters = (counters() -> jlong[]);
     capabilities = (capabilities() -> jlong[]);
 }

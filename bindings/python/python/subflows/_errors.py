@@ -186,6 +186,15 @@ class OtherNamespaceError(SubflowsError):
     kind = "OtherNamespace"
 
 
+class NoSuchEndpointError(SubflowsError):
+    """No endpoint has this id.
+
+    Call `endpoints` for the ids, or run ip mptcp endpoint show.
+    """
+
+    kind = "NoSuchEndpoint"
+
+
 KINDS: dict[str, type[SubflowsError]] = {
     "NotMptcp": NotMptcpError,
     "NotConnected": NotConnectedError,
@@ -205,6 +214,7 @@ KINDS: dict[str, type[SubflowsError]] = {
     "Busy": BusyError,
     "Os": OsError,
     "OtherNamespace": OtherNamespaceError,
+    "NoSuchEndpoint": NoSuchEndpointError,
 }
 """Every kind of error by its name."""
 
@@ -228,4 +238,5 @@ __all__ = [
     "BusyError",
     "OsError",
     "OtherNamespaceError",
+    "NoSuchEndpointError",
 ]

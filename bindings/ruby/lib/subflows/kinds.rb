@@ -102,6 +102,11 @@ module Subflows
     KIND = :other_namespace
   end
 
+  # No endpoint has this id. Call {endpoints} for the ids, or run ip mptcp endpoint show.
+  class NoSuchEndpointError < Error
+    KIND = :no_such_endpoint
+  end
+
   class Error
     # Every kind of error, by its name.
     KINDS = {
@@ -122,7 +127,8 @@ module Subflows
       unsupported: UnsupportedError,
       busy: BusyError,
       os: OsError,
-      other_namespace: OtherNamespaceError
+      other_namespace: OtherNamespaceError,
+      no_such_endpoint: NoSuchEndpointError
     }.freeze
   end
 end

@@ -439,13 +439,193 @@ module Subflows
     #   Whether the connection fell back to plain TCP: it has one path, and no further one can be
     #   opened.
     #   @return [Boolean]
+    # @!attribute [r] processes
+    #   The processes that hold its socket, as far as this process may inspect them; empty unless
+    #   +processes+ of {connections} is set.
+    #   @return [Array<ProcessInfo>]
 
     # The names of the fields, in order.
     MEMBERS = %i[
       token state local remote inode uid receive_queue send_queue info subflows is_fallen_back
+      processes
     ].freeze
 
     alias fallen_back? is_fallen_back
+  end
+
+  # An endpoint of the kernel's path manager: a local address, and what the kernel does with it on
+  # every connection that it manages.
+  class Endpoint
+    include Record
+
+    # @!attribute [r] id
+    #   The address id by which peers know it (RFC 8684, section 3.2): 1 to 255.
+    #   @return [Integer]
+    # @!attribute [r] address
+    #   The address.
+    #   @return [Addrinfo]
+    # @!attribute [r] port
+    #   The port that is announced with the address; absent if that of the connection is.
+    #   @return [Integer, nil]
+    # @!attribute [r] interface_index
+    #   The index of the interface by which subflows from this address leave; absent if the
+    #   routing table decides.
+    #   @return [Integer, nil]
+    # @!attribute [r] interface
+    #   The name of that interface; absent if it has gone, too.
+    #   @return [String, nil]
+    # @!attribute [r] is_signal
+    #   Whether the kernel announces the address to peers (ADD_ADDR).
+    #   @return [Boolean]
+    # @!attribute [r] is_subflow
+    #   Whether the kernel opens a subflow from this address on connections of clients.
+    #   @return [Boolean]
+    # @!attribute [r] is_backup
+    #   Whether subflows of this address are backups.
+    #   @return [Boolean]
+    # @!attribute [r] is_fullmesh
+    #   Whether the kernel opens a subflow from this address to each address of the peer.
+    #   @return [Boolean]
+    # @!attribute [r] is_laminar
+    #   Whether the kernel opens a subflow from this address when a peer announces one. nil before
+    #   Linux 6.18.
+    #   @return [Boolean]
+    # @!attribute [r] is_implicit
+    #   Whether the kernel created the endpoint itself, for a subflow from an address that has
+    #   none.
+    #   @return [Boolean]
+
+    # The names of the fields, in order.
+    MEMBERS = %i[
+      id address port interface_index interface is_signal is_subflow is_backup is_fullmesh
+      is_laminar is_implicit
+    ].freeze
+
+    alias signal? is_signal
+    alias subflow? is_subflow
+    alias backup? is_backup
+    alias fullmesh? is_fullmesh
+    alias laminar? is_laminar
+    alias implicit? is_implicit
+  end
+
+  # What the kernel's path manager allows for each connection that it manages.
+  class Limits
+    include Record
+
+    # @!attribute [r] subflows
+    #   How many subflows a connection may have in addition to the initial one, whichever end
+    #   opens them.
+    #   @return [Integer]
+    # @!attribute [r] add_addr_accepted
+    #   How many addresses that the peer announces the kernel opens subflows to (ADD_ADDR).
+    #   @return [Integer]
+
+    # The names of the fields, in order.
+    MEMBERS = %i[
+      subflows add_addr_accepted
+    ].freeze
+  end
+
+  # The settings of Multipath TCP in a network namespace, under the kernel's names
+  # (`net.mptcp.*`). A setting that this kernel lacks is absent.
+  class Settings
+    include Record
+
+    # @!attribute [r] enabled
+    #   Whether sockets may be Multipath TCP ones. nil before Linux 5.6.
+    #   @return [Boolean, nil]
+    # @!attribute [r] add_addr_timeout
+    #   How long a peer has to acknowledge an announced address before it is announced again, in
+    #   seconds. nil before Linux 5.10.
+    #   @return [Integer, nil]
+    # @!attribute [r] checksum_enabled
+    #   Whether connections ask the peer for checksums of the data (RFC 8684, section 3.3.1). nil
+    #   before Linux 5.14.
+    #   @return [Boolean, nil]
+    # @!attribute [r] allow_join_initial_addr_port
+    #   Whether peers may open further subflows to the address and port of the initial one. nil
+    #   before Linux 5.14.
+    #   @return [Boolean, nil]
+    # @!attribute [r] stale_loss_cnt
+    #   After how many retransmissions of a segment a subflow counts as stale; 0 for never. nil
+    #   before Linux 5.15.
+    #   @return [Integer, nil]
+    # @!attribute [r] pm_type
+    #   The path manager of new sockets, as a number: 0 for the kernel, 1 for userspace.
+    #   +path_manager+ replaces it. nil before Linux 5.19.
+    #   @return [Integer, nil]
+    # @!attribute [r] path_manager
+    #   The path manager of new sockets: `kernel`, `userspace`, or another that is available. nil
+    #   before Linux 6.15.
+    #   @return [String, nil]
+    # @!attribute [r] available_path_managers
+    #   The path managers that this kernel has, with a space between them. Cannot be set. nil
+    #   before Linux 6.15.
+    #   @return [String, nil]
+    # @!attribute [r] scheduler
+    #   The packet scheduler of new sockets. nil before Linux 6.6.
+    #   @return [String, nil]
+    # @!attribute [r] available_schedulers
+    #   The packet schedulers that this kernel has, with a space between them. Cannot be set. nil
+    #   before Linux 6.10.
+    #   @return [String, nil]
+    # @!attribute [r] close_timeout
+    #   How long a connection without subflows lives on, in seconds. nil before Linux 6.7.
+    #   @return [Integer, nil]
+    # @!attribute [r] blackhole_timeout
+    #   For how long connections are plain TCP after a black hole was found, in seconds, doubled
+    #   with each further one; 0 for never. Setting it ends that time. nil before Linux 6.12.
+    #   @return [Integer, nil]
+    # @!attribute [r] syn_retrans_before_tcp_fallback
+    #   How many SYNs with the Multipath TCP option are sent before one without. nil before Linux
+    #   6.15.
+    #   @return [Integer, nil]
+    # @!attribute [r] add_addr_v6_port_drop_ts
+    #   Whether segments that announce an IPv6 address with a port go without TCP timestamps, to
+    #   have room for it. nil before Linux 7.2.
+    #   @return [Boolean, nil]
+
+    # The names of the fields, in order.
+    MEMBERS = %i[
+      enabled add_addr_timeout checksum_enabled allow_join_initial_addr_port stale_loss_cnt
+      pm_type path_manager available_path_managers scheduler available_schedulers close_timeout
+      blackhole_timeout syn_retrans_before_tcp_fallback add_addr_v6_port_drop_ts
+    ].freeze
+  end
+
+  # One of the kernel's counters of Multipath TCP.
+  class Counter
+    include Record
+
+    # @!attribute [r] name
+    #   The kernel's name, which `nstat` shows with the prefix `MPTcpExt`.
+    #   @return [String]
+    # @!attribute [r] value
+    #   How many times it has happened since the network namespace exists.
+    #   @return [Integer]
+
+    # The names of the fields, in order.
+    MEMBERS = %i[
+      name value
+    ].freeze
+  end
+
+  # A process that holds the socket of a connection.
+  class ProcessInfo
+    include Record
+
+    # @!attribute [r] pid
+    #   Its process id, in the PID namespace that /proc shows.
+    #   @return [Integer]
+    # @!attribute [r] name
+    #   Its name, as in /proc/PID/comm: the first 15 bytes.
+    #   @return [String]
+
+    # The names of the fields, in order.
+    MEMBERS = %i[
+      pid name
+    ].freeze
   end
 
   # A capability of this kernel and this process.

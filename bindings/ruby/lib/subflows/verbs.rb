@@ -652,7 +652,7 @@ module Subflows
   end
 
   # Lists every Multipath TCP connection of the calling thread's network namespace, on request
-  # with its subflows.
+  # with its subflows and the processes that hold it.
   #
   # The connections are in the kernel's order. The list is not a snapshot: a connection that opens
   # or closes during the call may be in it or not.
@@ -668,10 +668,13 @@ module Subflows
   #
   # @param subflows [Boolean] Whether to list the subflows of each connection as well. This takes
   #   several times as long, because the kernel then lists every TCP socket of the namespace.
+  # @param processes [Boolean] Whether to find out which processes hold each connection's socket,
+  #   in /proc. This takes longer the more descriptors the processes of this host have. Without
+  #   root, only processes of the same user are found.
   # @return [Array<Connection>]
   # @raise [UnsupportedError, NotPermittedError]
-  def self.connections(subflows: false)
-    Native.connections(subflows)
+  def self.connections(subflows: false, processes: false)
+    Native.connections(subflows, processes)
   end
 
   # Looks up one connection of the calling thread's network namespace by its local token, in
@@ -692,6 +695,238 @@ module Subflows
   # @raise [ClosedError, UnsupportedError]
   def self.connection(token)
     Native.connection(token)
+  end
+
+  # Lists the endpoints of the kernel's path manager, in the order of their ids.
+  #
+  # Endpoints belong to the calling thread's network namespace, and apply to all of its
+  # connections that the kernel's path manager manages.
+  #
+  # Requires no privilege; Linux 5.7 or newer.
+  #
+  # Raises:
+  #
+  # {UnsupportedError} if the kernel has no path manager.
+  #
+  # @return [Array<Endpoint>]
+  # @raise [UnsupportedError]
+  def self.endpoints
+    Native.endpoints
+  end
+
+  # Adds an endpoint to the kernel's path manager, and returns it as the kernel has it.
+  #
+  # The kernel acts on every connection of the network namespace that it manages: with +subflow+
+  # it opens a subflow from the address at once, as far as the {limits} allow, and with +signal+
+  # it announces the address. It does not check that the address belongs to this host. An implicit
+  # endpoint of the same address is replaced, and keeps its id.
+  #
+  # If this kernel ignores something that was asked for, the endpoint is removed again, and the
+  # call fails with {UnsupportedError}.
+  #
+  # Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+  # newer.
+  #
+  # Raises:
+  #
+  # - {InvalidStateError} if there are as many endpoints as the kernel allows (8 on most).
+  # - {AddressNotAvailableError} if the interface does not exist, or if the kernel cannot listen
+  #   at the port.
+  # - {NotPermittedError} without the privilege; {UnsupportedError} if this kernel does not know a
+  #   flag.
+  #
+  # @param address [String, IPAddr, Addrinfo]
+  # @param interface [String, nil] The interface by which subflows from this address leave, by
+  #   name. Without it, the routing table decides.
+  # @param port [Integer, nil] The port to announce with the address, at which the kernel then
+  #   listens: for +signal+ without +subflow+ only.
+  # @param id [Integer, nil] The address id, 1 to 255. Without it, the kernel chooses a free one.
+  # @param signal [Boolean] Announce the address to peers, which may open subflows to it. Excludes
+  #   +fullmesh+.
+  # @param subflow [Boolean] Open a subflow from this address on connections of clients.
+  # @param backup [Boolean] Open the subflows of this address as backups.
+  # @param fullmesh [Boolean] With +subflow+: open a subflow to each address of the peer, and not
+  #   to one only. Excludes +signal+.
+  # @param laminar [Boolean] Open a subflow from this address when a peer announces one (Linux
+  #   6.18).
+  # @return [Endpoint]
+  # @raise [InvalidStateError, AddressNotAvailableError, NotPermittedError, UnsupportedError]
+  def self.add_endpoint(address, interface: nil, port: nil, id: nil, signal: false, subflow: false,
+                        backup: false, fullmesh: false, laminar: false)
+    Native.add_endpoint(address, interface, port, id, signal, subflow, backup, fullmesh, laminar)
+  end
+
+  # Makes the subflows of an endpoint backups, or regular ones again.
+  #
+  # The kernel asks the peer of each connection that it manages to do the same (MP_PRIO).
+  #
+  # Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.18 or
+  # newer.
+  #
+  # Raises:
+  #
+  # {NoSuchEndpointError} if no endpoint has the id; {NotPermittedError} without the privilege;
+  # {UnsupportedError} if the kernel cannot change endpoints.
+  #
+  # @param endpoint_id [Integer]
+  # @param backup [Boolean]
+  # @return [nil]
+  # @raise [NoSuchEndpointError, NotPermittedError, UnsupportedError]
+  def self.set_endpoint_backup(endpoint_id, backup)
+    Native.set_endpoint_backup(endpoint_id, backup)
+  end
+
+  # Makes the kernel open subflows from an endpoint to every address of the peer, or to one only.
+  #
+  # The kernel closes the subflows of the endpoint on each connection that it manages, and opens
+  # them again.
+  #
+  # Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.18 or
+  # newer.
+  #
+  # Raises:
+  #
+  # {NoSuchEndpointError} if no endpoint has the id; {NotPermittedError} without the privilege;
+  # {UnsupportedError} if the kernel cannot change endpoints.
+  #
+  # @param endpoint_id [Integer]
+  # @param fullmesh [Boolean]
+  # @return [nil]
+  # @raise [NoSuchEndpointError, NotPermittedError, UnsupportedError]
+  def self.set_endpoint_fullmesh(endpoint_id, fullmesh)
+    Native.set_endpoint_fullmesh(endpoint_id, fullmesh)
+  end
+
+  # Removes an endpoint from the kernel's path manager.
+  #
+  # On each connection that it manages, the kernel closes the subflows from that address and
+  # withdraws the address if it was announced (RM_ADDR).
+  #
+  # Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+  # newer.
+  #
+  # Raises:
+  #
+  # {NoSuchEndpointError} if no endpoint has the id; {NotPermittedError} without the privilege;
+  # {UnsupportedError} if the kernel has no path manager.
+  #
+  # @param endpoint_id [Integer]
+  # @return [nil]
+  # @raise [NoSuchEndpointError, NotPermittedError, UnsupportedError]
+  def self.remove_endpoint(endpoint_id)
+    Native.remove_endpoint(endpoint_id)
+  end
+
+  # Removes every endpoint from the kernel's path manager, with the effects of {remove_endpoint}.
+  #
+  # Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+  # newer.
+  #
+  # Raises:
+  #
+  # {NotPermittedError} without the privilege; {UnsupportedError} if the kernel has no path
+  # manager.
+  #
+  # @return [nil]
+  # @raise [NotPermittedError, UnsupportedError]
+  def self.flush_endpoints
+    Native.flush_endpoints
+  end
+
+  # Reads the limits of the kernel's path manager.
+  #
+  # They belong to the calling thread's network namespace. The kernel's defaults are 2 subflows
+  # and 0 accepted addresses. Connections that an application controls have no limits.
+  #
+  # Requires no privilege; Linux 5.7 or newer.
+  #
+  # Raises:
+  #
+  # {UnsupportedError} if the kernel has no path manager.
+  #
+  # @return [Limits]
+  # @raise [UnsupportedError]
+  def self.limits
+    Native.limits
+  end
+
+  # Sets both limits of the kernel's path manager, for connections that begin from now on.
+  #
+  # Every kernel accepts 0 to 8 (Linux 7.2: 0 to 64). To change one limit, pass what {limits}
+  # returns for the other.
+  #
+  # Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.7 or
+  # newer.
+  #
+  # Raises:
+  #
+  # {InvalidArgumentError} for a number that this kernel does not accept: neither limit is changed
+  # then. {NotPermittedError} without the privilege; {UnsupportedError} if the kernel has no path
+  # manager.
+  #
+  # @param subflows [Integer]
+  # @param add_addr_accepted [Integer]
+  # @return [nil]
+  # @raise [NotPermittedError, UnsupportedError]
+  def self.set_limits(subflows, add_addr_accepted)
+    Native.set_limits(subflows, add_addr_accepted)
+  end
+
+  # Reads the settings of Multipath TCP in the calling thread's network namespace.
+  #
+  # Requires no privilege; Linux 5.6 or newer.
+  #
+  # Raises:
+  #
+  # {UnsupportedError} if the kernel has no Multipath TCP; {NotPermittedError} if /proc/sys is
+  # hidden.
+  #
+  # @return [Settings]
+  # @raise [UnsupportedError, NotPermittedError]
+  def self.settings
+    Native.settings
+  end
+
+  # Sets one setting of Multipath TCP in the calling thread's network namespace, by its name in
+  # {settings}.
+  #
+  # The value is true or false, a number, or a name, as the field has it. Most settings apply to
+  # sockets that are made from now on.
+  #
+  # Requires `CAP_NET_ADMIN` of the process itself, which a broker does not replace; Linux 5.6 or
+  # newer.
+  #
+  # Raises:
+  #
+  # - {UnsupportedError} if this kernel lacks the setting.
+  # - {NotPermittedError} without the privilege, or if /proc/sys is read-only, as in most
+  #   containers.
+  # - {BusyError} if another process has changed the setting again.
+  #
+  # @param setting [String]
+  # @param value [Integer, Boolean, String]
+  # @return [nil]
+  # @raise [UnsupportedError, NotPermittedError, BusyError]
+  def self.set_setting(setting, value)
+    Native.set_setting(setting, value)
+  end
+
+  # Reads the kernel's counters of Multipath TCP (MIB) in the calling thread's network namespace,
+  # in the kernel's order.
+  #
+  # Kernels differ in the counters that they have. The value of `MPCurrEstab` is the number of
+  # connections at the moment.
+  #
+  # Requires no privilege; Linux 5.6 or newer.
+  #
+  # Raises:
+  #
+  # {UnsupportedError} if the kernel has no such counters.
+  #
+  # @return [Array<Counter>]
+  # @raise [UnsupportedError]
+  def self.counters
+    Native.counters
   end
 
   # Reports what this kernel and this process can do. A capability that is not available has a

@@ -45,15 +45,30 @@ const COMMANDS: &[(&str, &str)] = &[
     ("get_option", "option"),
     ("options", "option"),
     ("connections", "connections"),
+    ("endpoints", "endpoints"),
+    ("add_endpoint", "endpoints add"),
+    ("set_endpoint_backup", "endpoints change"),
+    ("set_endpoint_fullmesh", "endpoints change"),
+    ("remove_endpoint", "endpoints remove"),
+    ("flush_endpoints", "endpoints flush"),
+    ("limits", "limits"),
+    ("set_limits", "limits set"),
+    ("settings", "settings"),
+    ("set_setting", "settings"),
+    ("counters", "counters"),
     ("capabilities", "capabilities"),
 ];
+
+/// Those that are no options of the command: they follow its name in this order.
+const POSITIONAL: [&str; 6] = ["id", "endpoint_id", "address", "option", "setting", "value"];
 
 /// The arguments of the command. None if it does not have the operation, or if the socket has no
 /// token by which the command could find it.
 fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<String>>, Fault> {
     let known = COMMANDS.iter().find(|(operation, _)| *operation == request.verb());
     let Some((_, verb)) = known else { return Ok(None) };
-    let mut arguments = vec![(*verb).to_owned()];
+    let mut arguments: Vec<_> = verb.split(' ').map(str::to_owned).collect();
+    let is_added = request.verb() == "add_endpoint";
     if request.maybe_text("sock").is_some() {
         let token = subflows::status(sockets.of(request)?)?.token;
         // The command cannot find a connection of another network namespace.
@@ -62,11 +77,13 @@ fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<Str
         };
         arguments.push(format!("{token:08x}"));
     }
-    arguments.extend(request.maybe_text("id").map(str::to_owned));
-    for word in ["option", "value"] {
-        arguments.extend(request.maybe_text(word).map(str::to_owned));
-    }
-    for option in ["local", "interface", "remote", "local_port"] {
+    let positional = POSITIONAL.iter().filter(|word| !(is_added && **word == "id"));
+    arguments.extend(positional.filter_map(|word| request.maybe_text(word).map(str::to_owned)));
+    let mut options =
+        vec!["local", "interface", "remote", "local_port", "port", "add_addr_accepted"];
+    options.extend(is_added.then_some("id"));
+    options.extend((request.verb() == "set_limits").then_some("subflows"));
+    for option in options {
         if let Some(value) = request.maybe_text(option) {
             arguments.extend([format!("--{}", option.replace('_', "-")), value.to_owned()]);
         }
@@ -74,13 +91,18 @@ fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<Str
     if let Some(milliseconds) = request.maybe_text("timeout_ms") {
         arguments.extend(["--timeout".to_owned(), format!("{milliseconds}ms")]);
     }
-    if *verb == "set-backup" {
-        arguments.push(if request.is("backup")? { "yes" } else { "no" }.to_owned());
-        return Ok(Some(arguments));
-    }
-    for switch in ["backup", "unbound", "force"] {
-        if request.is(switch)? {
-            arguments.push(format!("--{switch}"));
+    let word = |flag: &str| Ok::<_, Fault>(if request.is(flag)? { "yes" } else { "no" }.to_owned());
+    match request.verb() {
+        "set_backup" => arguments.push(word("backup")?),
+        "set_endpoint_backup" => arguments.extend(["--backup".to_owned(), word("backup")?]),
+        "set_endpoint_fullmesh" => arguments.extend(["--fullmesh".to_owned(), word("fullmesh")?]),
+        _ => {
+            let flags = ["backup", "unbound", "force", "processes"];
+            for flag in flags.into_iter().chain(["signal", "subflow", "fullmesh", "laminar"]) {
+                if request.is(flag)? {
+                    arguments.push(format!("--{flag}"));
+                }
+            }
         }
     }
     Ok(Some(arguments))

@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use subflows::{
-    Announce, Announced, Connect, ConnectionsOptions, Events, Family, Listen, Open, OptionValue,
-    SubflowOption,
+    AddEndpoint, Announce, Announced, Connect, ConnectionsOptions, Events, Family, Listen, Open,
+    OptionValue, SubflowOption,
 };
 
 use crate::Verbs;
@@ -46,6 +46,29 @@ const VERBS: &[(&str, Perform)] = &[
     ("events.close", close_events),
     ("connections", |call| list(&subflows::connections(&connections(call.request)?)?)),
     ("connection", |call| record(&subflows::connection(call.request.value("token")?)?)),
+    ("endpoints", |_| list(&subflows::endpoints()?)),
+    ("add_endpoint", add_endpoint),
+    ("set_endpoint_backup", |call| {
+        let (id, backup) = (call.request.value("endpoint_id")?, call.request.value("backup")?);
+        done(subflows::set_endpoint_backup(id, backup))
+    }),
+    ("set_endpoint_fullmesh", |call| {
+        let (id, fullmesh) = (call.request.value("endpoint_id")?, call.request.value("fullmesh")?);
+        done(subflows::set_endpoint_fullmesh(id, fullmesh))
+    }),
+    ("remove_endpoint", |call| done(subflows::remove_endpoint(call.request.value("endpoint_id")?))),
+    ("flush_endpoints", |_| done(subflows::flush_endpoints())),
+    ("limits", |_| record(&subflows::limits()?)),
+    ("set_limits", |call| {
+        let accepted = call.request.value("add_addr_accepted")?;
+        done(subflows::set_limits(call.request.value("subflows")?, accepted))
+    }),
+    ("settings", |_| record(&subflows::settings()?)),
+    ("set_setting", |call| {
+        let value = OptionValue::parse(call.request.text("value")?);
+        done(subflows::set_setting(call.request.text("setting")?, value))
+    }),
+    ("counters", |_| list(&subflows::counters()?)),
     ("capabilities", |_| list(&subflows::capabilities()?)),
 ];
 
@@ -213,6 +236,21 @@ fn open(request: &Request) -> Result<Open, Fault> {
     Ok(options)
 }
 
+fn add_endpoint(call: &mut Call<'_>) -> Answer {
+    let request = call.request;
+    let mut options = AddEndpoint::new()
+        .signal(request.is("signal")?)
+        .subflow(request.is("subflow")?)
+        .backup(request.is("backup")?)
+        .fullmesh(request.is("fullmesh")?)
+        .laminar(request.is("laminar")?);
+    options.interface = request.maybe("interface")?;
+    options.port = request.maybe("port")?;
+    options.id = request.maybe("id")?;
+    record(&subflows::add_endpoint(request.value("address")?, &options)?)
+}
+
 fn connections(request: &Request) -> Result<ConnectionsOptions, Fault> {
-    Ok(ConnectionsOptions::new().subflows(request.is("subflows")?))
+    let options = ConnectionsOptions::new().subflows(request.is("subflows")?);
+    Ok(options.processes(request.is("processes")?))
 }

@@ -9,7 +9,7 @@ import java.util.Map;
  * A Multipath TCP connection of the network namespace, of any process.
  */
 public final class Connection extends Row {
-    private static final int WIDTH = 34;
+    private static final int WIDTH = 35;
 
     Connection(long[] words, int at) {
         super(words, at);
@@ -101,6 +101,14 @@ public final class Connection extends Row {
         return word(33) != 0;
     }
 
+    /**
+     * The processes that hold its socket, as far as this process may inspect them; empty unless
+     * {@code ConnectionsOptions.processes} is set.
+     */
+    public List<ProcessInfo> processes() {
+        return ProcessInfo.all(words(), at(34));
+    }
+
     @Override
     void fields(Map<String, Object> fields) {
         fields.put("token", token());
@@ -114,5 +122,6 @@ public final class Connection extends Row {
         fields.put("info", info());
         fields.put("subflows", subflows());
         fields.put("isFallenBack", isFallenBack());
+        fields.put("processes", processes());
     }
 }

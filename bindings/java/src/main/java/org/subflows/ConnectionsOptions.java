@@ -8,8 +8,8 @@ package org.subflows;
  * <p>Immutable: each method returns a new object.
  */
 public final class ConnectionsOptions extends Options {
-    private static final String[] NAMES = {"subflows"};
-    private static final ConnectionsOptions DEFAULTS = new ConnectionsOptions(new Object[] {false});
+    private static final String[] NAMES = {"subflows", "processes"};
+    private static final ConnectionsOptions DEFAULTS = new ConnectionsOptions(new Object[] {false, false});
 
     private ConnectionsOptions(Object[] values) {
         super(NAMES, values);
@@ -44,5 +44,23 @@ public final class ConnectionsOptions extends Options {
      */
     public ConnectionsOptions subflows(boolean subflows) {
         return new ConnectionsOptions(with(0, subflows));
+    }
+
+    /**
+     * Whether to find out which processes hold each connection's socket, in /proc. This takes
+     * longer the more descriptors the processes of this host have. Without root, only processes of
+     * the same user are found.
+     */
+    public ConnectionsOptions processes() {
+        return processes(true);
+    }
+
+    /**
+     * Whether to find out which processes hold each connection's socket, in /proc. This takes
+     * longer the more descriptors the processes of this host have. Without root, only processes of
+     * the same user are found.
+     */
+    public ConnectionsOptions processes(boolean processes) {
+        return new ConnectionsOptions(with(1, processes));
     }
 }

@@ -89,6 +89,10 @@ public enum ErrorKind {
      */
     OTHER_NAMESPACE(18),
     /**
+     * No endpoint has this id. Call {@code endpoints} for the ids, or run ip mptcp endpoint show.
+     */
+    NO_SUCH_ENDPOINT(19),
+    /**
      * A kind that this version does not know.
      */
     UNKNOWN(-1);

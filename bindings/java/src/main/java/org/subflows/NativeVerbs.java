@@ -35,5 +35,27 @@ class NativeVerbs extends NativeLibrary {
 
     static native long[] connection(long token) throws SubflowsException;
 
+    static native long[] endpoints() throws SubflowsException;
+
+    static native long[] addEndpoint(long[] address, long[] options) throws SubflowsException;
+
+    static native void setEndpointBackup(int endpointId, boolean backup) throws SubflowsException;
+
+    static native void setEndpointFullmesh(int endpointId, boolean fullmesh) throws SubflowsException;
+
+    static native void removeEndpoint(int endpointId) throws SubflowsException;
+
+    static native void flushEndpoints() throws SubflowsException;
+
+    static native long[] limits() throws SubflowsException;
+
+    static native void setLimits(long subflows, long addAddrAccepted) throws SubflowsException;
+
+    static native long[] settings() throws SubflowsException;
+
+    static native void setSetting(String setting, String value) throws SubflowsException;
+
+    static native long[] counters() throws SubflowsException;
+
     static native long[] capabilities() throws SubflowsException;
 }

@@ -1723,7 +1723,7 @@ public abstract class Verbs {
 
     /**
      * Lists every Multipath TCP connection of the calling thread's network namespace, on request
-     * with its subflows.
+     * with its subflows and the processes that hold it.
      *
      * <p>The connections are in the kernel's order. The list is not a snapshot: a connection that
      * opens or closes during the call may be in it or not.
@@ -1739,7 +1739,7 @@ public abstract class Verbs {
 
     /**
      * Lists every Multipath TCP connection of the calling thread's network namespace, on request
-     * with its subflows.
+     * with its subflows and the processes that hold it.
      *
      * <p>The connections are in the kernel's order. The list is not a snapshot: a connection that
      * opens or closes during the call may be in it or not.
@@ -1766,6 +1766,189 @@ public abstract class Verbs {
      */
     public static Connection connection(long token) throws SubflowsException {
         return Connection.only(Native.connection(token));
+    }
+
+    /**
+     * Lists the endpoints of the kernel's path manager, in the order of their ids.
+     *
+     * <p>Endpoints belong to the calling thread's network namespace, and apply to all of its
+     * connections that the kernel's path manager manages.
+     *
+     * <p>Requires no privilege; Linux 5.7 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
+     */
+    public static List<Endpoint> endpoints() throws SubflowsException {
+        return Endpoint.all(Native.endpoints(), 0);
+    }
+
+    /**
+     * Adds an endpoint to the kernel's path manager, and returns it as the kernel has it.
+     *
+     * <p>The kernel acts on every connection of the network namespace that it manages: with {@code
+     * subflow} it opens a subflow from the address at once, as far as the {@code limits} allow,
+     * and with {@code signal} it announces the address. It does not check that the address belongs
+     * to this host. An implicit endpoint of the same address is replaced, and keeps its id.
+     *
+     * <p>If this kernel ignores something that was asked for, the endpoint is removed again, and
+     * the call fails with {@code UNSUPPORTED}.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} of the process itself, which a broker does not replace;
+     * Linux 5.7 or newer.
+     *
+     * @throws SubflowsException INVALID_STATE, ADDRESS_NOT_AVAILABLE, NOT_PERMITTED, UNSUPPORTED
+     */
+    public static Endpoint addEndpoint(InetAddress address) throws SubflowsException {
+        return Endpoint.only(Native.addEndpoint(Words.ip(Given.notNull(address, "address", "an InetAddress")), AddEndpointOptions.defaults().words()));
+    }
+
+    /**
+     * Adds an endpoint to the kernel's path manager, and returns it as the kernel has it.
+     *
+     * <p>The kernel acts on every connection of the network namespace that it manages: with {@code
+     * subflow} it opens a subflow from the address at once, as far as the {@code limits} allow,
+     * and with {@code signal} it announces the address. It does not check that the address belongs
+     * to this host. An implicit endpoint of the same address is replaced, and keeps its id.
+     *
+     * <p>If this kernel ignores something that was asked for, the endpoint is removed again, and
+     * the call fails with {@code UNSUPPORTED}.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} of the process itself, which a broker does not replace;
+     * Linux 5.7 or newer.
+     *
+     * @throws SubflowsException INVALID_STATE, ADDRESS_NOT_AVAILABLE, NOT_PERMITTED, UNSUPPORTED
+     */
+    public static Endpoint addEndpoint(InetAddress address, AddEndpointOptions options) throws SubflowsException {
+        return Endpoint.only(Native.addEndpoint(Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AddEndpointOptions.defaults()").words()));
+    }
+
+    /**
+     * Makes the subflows of an endpoint backups, or regular ones again.
+     *
+     * <p>The kernel asks the peer of each connection that it manages to do the same (MP_PRIO).
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} of the process itself, which a broker does not replace;
+     * Linux 5.18 or newer.
+     *
+     * @throws SubflowsException NO_SUCH_ENDPOINT, NOT_PERMITTED, UNSUPPORTED
+     */
+    public static void setEndpointBackup(int endpointId, boolean backup) throws SubflowsException {
+        Native.setEndpointBackup(endpointId, backup);
+    }
+
+    /**
+     * Makes the kernel open subflows from an endpoint to every address of the peer, or to one
+     * only.
+     *
+     * <p>The kernel closes the subflows of the endpoint on each connection that it manages, and
+     * opens them again.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} of the process itself, which a broker does not replace;
+     * Linux 5.18 or newer.
+     *
+     * @throws SubflowsException NO_SUCH_ENDPOINT, NOT_PERMITTED, UNSUPPORTED
+     */
+    public static void setEndpointFullmesh(int endpointId, boolean fullmesh) throws SubflowsException {
+        Native.setEndpointFullmesh(endpointId, fullmesh);
+    }
+
+    /**
+     * Removes an endpoint from the kernel's path manager.
+     *
+     * <p>On each connection that it manages, the kernel closes the subflows from that address and
+     * withdraws the address if it was announced (RM_ADDR).
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} of the process itself, which a broker does not replace;
+     * Linux 5.7 or newer.
+     *
+     * @throws SubflowsException NO_SUCH_ENDPOINT, NOT_PERMITTED, UNSUPPORTED
+     */
+    public static void removeEndpoint(int endpointId) throws SubflowsException {
+        Native.removeEndpoint(endpointId);
+    }
+
+    /**
+     * Removes every endpoint from the kernel's path manager, with the effects of {@code
+     * removeEndpoint}.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} of the process itself, which a broker does not replace;
+     * Linux 5.7 or newer.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED
+     */
+    public static void flushEndpoints() throws SubflowsException {
+        Native.flushEndpoints();
+    }
+
+    /**
+     * Reads the limits of the kernel's path manager.
+     *
+     * <p>They belong to the calling thread's network namespace. The kernel's defaults are 2
+     * subflows and 0 accepted addresses. Connections that an application controls have no limits.
+     *
+     * <p>Requires no privilege; Linux 5.7 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
+     */
+    public static Limits limits() throws SubflowsException {
+        return Limits.only(Native.limits());
+    }
+
+    /**
+     * Sets both limits of the kernel's path manager, for connections that begin from now on.
+     *
+     * <p>Every kernel accepts 0 to 8 (Linux 7.2: 0 to 64). To change one limit, pass what {@code
+     * limits} returns for the other.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} of the process itself, which a broker does not replace;
+     * Linux 5.7 or newer.
+     *
+     * @throws SubflowsException NOT_PERMITTED, UNSUPPORTED
+     */
+    public static void setLimits(long subflows, long addAddrAccepted) throws SubflowsException {
+        Native.setLimits(subflows, addAddrAccepted);
+    }
+
+    /**
+     * Reads the settings of Multipath TCP in the calling thread's network namespace.
+     *
+     * <p>Requires no privilege; Linux 5.6 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED
+     */
+    public static Settings settings() throws SubflowsException {
+        return Settings.only(Native.settings());
+    }
+
+    /**
+     * Sets one setting of Multipath TCP in the calling thread's network namespace, by its name in
+     * {@code settings}.
+     *
+     * <p>The value is true or false, a number, or a name, as the field has it. Most settings apply
+     * to sockets that are made from now on.
+     *
+     * <p>Requires {@code CAP_NET_ADMIN} of the process itself, which a broker does not replace;
+     * Linux 5.6 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED, BUSY
+     */
+    public static void setSetting(String setting, OptionValue value) throws SubflowsException {
+        Native.setSetting(setting, Given.notNull(value, "value", "OptionValue.of(...)").toString());
+    }
+
+    /**
+     * Reads the kernel's counters of Multipath TCP (MIB) in the calling thread's network
+     * namespace, in the kernel's order.
+     *
+     * <p>Kernels differ in the counters that they have. The value of {@code MPCurrEstab} is the
+     * number of connections at the moment.
+     *
+     * <p>Requires no privilege; Linux 5.6 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED
+     */
+    public static List<Counter> counters() throws SubflowsException {
+        return Counter.all(Native.counters(), 0);
     }
 
     /**

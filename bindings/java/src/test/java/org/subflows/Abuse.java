@@ -152,7 +152,10 @@ final class Abuse {
                             OpenOptions.from(InetAddress.getLoopbackAddress())
                                     .timeout(Duration.ofMillis(2)),
                     AnnounceOptions.class, AnnounceOptions.defaults(),
-                    ConnectionsOptions.class, ConnectionsOptions.defaults());
+                    ConnectionsOptions.class, ConnectionsOptions.defaults(),
+                    AddEndpointOptions.class, AddEndpointOptions.defaults(),
+                    // A setting whose every value is harmless here.
+                    String.class, "stale_loss_cnt");
 
     /** All but those that wait as long as they usually do. */
     private static final List<Method> VERBS =

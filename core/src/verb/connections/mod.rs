@@ -18,6 +18,10 @@ use crate::sys::sock_diag::{RawConnection, SockDiag};
 use crate::sys::{cache, interface};
 use crate::table::{Type, Typed, operation, options, record};
 
+mod processes;
+
+pub use processes::ProcessInfo;
+
 record! {
     /// A Multipath TCP connection of the network namespace, of any process.
     pub struct Connection {
@@ -44,6 +48,9 @@ record! {
         /// Whether the connection fell back to plain TCP: it has one path, and no further one can be
         /// opened.
         is_fallen_back: bool,
+        /// The processes that hold its socket, as far as this process may inspect them; empty unless
+        /// `ConnectionsOptions::processes` is set.
+        processes: Vec<ProcessInfo>,
     }
 }
 
@@ -60,6 +67,7 @@ fn from_raw(raw: &RawConnection) -> Connection {
         info: info::from_raw(&raw.info, info::subflows_total(&raw.info)),
         subflows: Vec::new(),
         is_fallen_back: raw.info.raw.mptcpi_flags & info::FLAG_FALLBACK != 0,
+        processes: Vec::new(),
     }
 }
 
@@ -71,13 +79,17 @@ options! {
             /// Whether to list the subflows of each connection as well. This takes several times as
             /// long, because the kernel then lists every TCP socket of the namespace.
             subflows: bool = false,
+            /// Whether to find out which processes hold each connection's socket, in /proc. This takes
+            /// longer the more descriptors the processes of this host have. Without root, only processes of the
+            /// same user are found.
+            processes: bool = false,
         }
     }
 }
 
 operation! {
     /// Lists every Multipath TCP connection of the calling thread's network namespace, on request
-    /// with its subflows.
+    /// with its subflows and the processes that hold it.
     ///
     /// The connections are in the kernel's order. The list is not a snapshot: a connection that opens
     /// or closes during the call may be in it or not.
@@ -111,20 +123,29 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
     if options.subflows {
         let places: HashMap<u32, usize> =
             connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
-        let ends: HashSet<_> =
-            connections.iter().map(|found| (found.local, found.remote)).collect();
+        let mut ends = None;
         let (mut is_shown, mut hidden) = (false, None);
         diag.tcp_sockets(|found| match found {
             Found::Subflow(entry) => {
                 is_shown = true;
                 if let Some(place) = places.get(&entry.token) {
-                    connections[*place].subflows.push(details::from_raw(entry));
+                    let subflows = &mut connections[*place].subflows;
+                    // Most connections have one, and the list would begin with room for four.
+                    if subflows.is_empty() {
+                        subflows.reserve_exact(1);
+                    }
+                    subflows.push(details::from_raw(entry));
                 }
             }
             // A live socket with the ends of a connection is its initial subflow.
             Found::Other { ref head, .. } => {
-                if diag_subflow::is_hidden(&found) && ends.contains(&(head.local, head.remote)) {
-                    hidden = Some(head.clone());
+                if diag_subflow::is_hidden(&found) {
+                    let ends: &HashSet<_> = ends.get_or_insert_with(|| {
+                        connections.iter().map(|found| (found.local, found.remote)).collect()
+                    });
+                    if ends.contains(&(head.local, head.remote)) {
+                        hidden = Some(head.clone());
+                    }
                 }
             }
         })?;
@@ -149,6 +170,18 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
                 *carriers.entry(index).or_insert_with(|| interface::has_carrier(sock, index))
             });
         }
+    }
+    if options.processes {
+        // A connection without a socket has the inode 0.
+        let inodes = connections.iter().enumerate().map(|(place, found)| (found.inode, place));
+        let inodes = inodes.filter(|(inode, _)| *inode != 0).collect();
+        processes::holders(&inodes, |place, process| {
+            let held_by = &mut connections[place].processes;
+            // One process may have several descriptors of the socket.
+            if held_by.last() != Some(process) {
+                held_by.push(process.clone());
+            }
+        });
     }
     Ok(connections)
 }

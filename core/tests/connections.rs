@@ -3,14 +3,15 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
 
+use common::child::{Guarded, helper, helper_without_rights, only_as_child, plays};
 use common::judge::{self, Ends, agree, by_ss, canonical, listed, number};
 use common::{Pair, SOON, expect_error, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, Connection, ConnectionsOptions, ErrorKind, Events, Open, SubflowState};
-use subflows_lab::{Namespace, Net, is_before, oracle, skip_unless_ready, wait_until};
+use subflows_lab::{Namespace, Net, is_before, oracle, skip, skip_unless_ready, wait_until};
 
 fn all(namespace: &Namespace) -> Vec<Connection> {
     namespace.run(|| subflows::connections(&ConnectionsOptions::new().subflows(true))).unwrap()
@@ -284,4 +285,89 @@ fn when_all_address_ids_are_used_open_fails() {
     subflows::close(&pair.client, first.id).unwrap();
     open().unwrap();
     both_count(&namespace, &pair, 256);
+}
+
+/// A process may give itself any bytes as its name.
+const CHOSEN: &[u8] = b"a\xff\x1b[2J";
+
+/// Another process that holds the connection of standard input.
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_holds() {
+    only_as_child!();
+    std::fs::write("/proc/self/comm", CHOSEN).unwrap();
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+#[test]
+fn every_process_that_holds_a_connection_is_found() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    let pair = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new());
+    let other = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new());
+    pair.make_ready();
+    let of = |namespace: &Namespace, token| {
+        let options = ConnectionsOptions::new().processes(true);
+        let all = namespace.run(|| subflows::connections(&options)).unwrap();
+        let found = all.into_iter().find(|found| found.token == token).unwrap();
+        found.processes.into_iter().map(|process| (process.pid, process.name)).collect::<Vec<_>>()
+    };
+    let token = judge::token(&pair.client);
+    let name = std::fs::read_to_string("/proc/self/comm").unwrap();
+    let me = (std::process::id(), name.trim_end().into());
+    assert_eq!(of(&net.client, token), [me]);
+    // Once for each process, however many descriptors it has.
+    let again = pair.client.try_clone().unwrap();
+    assert_eq!(of(&net.client, token), [me]);
+
+    let stdin = std::os::fd::OwnedFd::from(again);
+    let mut child = Guarded(helper("helper_holds").stdin(stdin).spawn().unwrap());
+    let pid = child.0.id();
+    let name = || std::fs::read(format!("/proc/{pid}/comm")).unwrap();
+    wait_until(SOON, "the child's name", || name().starts_with(CHOSEN));
+    let mut expected = vec![me, (pid, "a\u{fffd}\u{1b}[2J".into())];
+    expected.sort_unstable_by_key(|(pid, _)| *pid);
+    assert_eq!(of(&net.client, token), expected);
+    assert_eq!(of(&net.client, judge::token(&other.client)), [me]);
+    // ss finds the same two.
+    let shown = net.client.output("ss", &["-MOHnp", "state", "established"]).unwrap();
+    for (pid, _) in expected {
+        assert!(shown.contains(&format!("pid={pid},")), "{pid}: {shown}");
+    }
+    drop(pair.client);
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    let all = net.client.run(|| subflows::connections(&ConnectionsOptions::new().processes(true)));
+    let left = all.unwrap().into_iter().find(|found| found.token == token);
+    assert!(left.is_none_or(|found| found.processes.is_empty()));
+    // Not asked for, none is looked for.
+    let all = net.client.run(|| subflows::connections(&ConnectionsOptions::new())).unwrap();
+    assert!(all.iter().all(|found| found.processes.is_empty()));
+}
+
+/// Of another user's processes, nobody sees none, and that is not an error.
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_sees_itself_only() {
+    only_as_child!();
+    let options = ConnectionsOptions::new().processes(true);
+    let all = subflows::connections(&options).unwrap();
+    let held: Vec<_> = all.iter().flat_map(|found| &found.processes).collect();
+    let [process] = &held[..] else { panic!("{held:?}") };
+    assert_eq!((all.len(), process.pid), (2, std::process::id()));
+}
+
+#[test]
+fn nobody_sees_its_own_processes() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    let pair = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new());
+    let _other = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new());
+    let _entered = net.client.enter().unwrap();
+    let stdin = || std::os::fd::OwnedFd::from(pair.client.try_clone().unwrap());
+    let mut helper = helper_without_rights("helper_sees_itself_only");
+    match helper.stdin(stdin()).output() {
+        Ok(_) => plays(helper.stdin(stdin())),
+        Err(_) => skip("there is no other user here"),
+    }
 }

@@ -6,7 +6,7 @@ mod common;
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::io::{self, Read};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 
@@ -14,8 +14,8 @@ use common::child::{helper, helper_without_rights, is_child};
 use common::raw::hides_subflows;
 use common::{Pair, open_handed, raw, ways};
 use subflows::{
-    Announce, Connect, ConnectionsOptions, ErrorKind, Family, Listen, OPERATIONS, Open,
-    OptionValue, SubflowOption,
+    AddEndpoint, Announce, Connect, ConnectionsOptions, ErrorKind, Family, Listen, OPERATIONS,
+    Open, OptionValue, SubflowOption,
 };
 use subflows_lab::{Net, ready, skip};
 
@@ -104,10 +104,33 @@ fn call_all(who: &'static str) {
     let tcp = raw::socket(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP).unwrap();
     outcomes.of("upgrade", None, subflows::upgrade(&tcp));
 
+    of_the_namespace(&mut outcomes, privileged);
+
     for operation in OPERATIONS {
         assert!(outcomes.tried.contains(operation.name), "{} was not tried", operation.name);
     }
     println!("all verbs tried");
+}
+
+/// What belongs to the whole network namespace: everyone may read it.
+fn of_the_namespace(outcomes: &mut Outcomes, privileged: Option<ErrorKind>) {
+    outcomes.of("endpoints", None, subflows::endpoints()).unwrap();
+    let limits = outcomes.of("limits", None, subflows::limits()).unwrap();
+    outcomes.of("settings", None, subflows::settings()).unwrap();
+    outcomes.of("counters", None, subflows::counters()).unwrap();
+    let nowhere = IpAddr::from([192, 0, 2, 9]);
+    let added = subflows::add_endpoint(nowhere, &AddEndpoint::new());
+    let id = outcomes.of("add_endpoint", privileged, added).map_or(1, |added| added.id);
+    let set = subflows::set_endpoint_backup(id, true);
+    let unprivileged = privileged.map(|_| ErrorKind::NoSuchEndpoint);
+    outcomes.of("set_endpoint_backup", unprivileged, set);
+    let set = subflows::set_endpoint_fullmesh(id, true);
+    outcomes.of("set_endpoint_fullmesh", unprivileged, set);
+    outcomes.of("remove_endpoint", privileged, subflows::remove_endpoint(id));
+    outcomes.of("flush_endpoints", privileged, subflows::flush_endpoints());
+    let set = subflows::set_limits(limits.subflows, limits.add_addr_accepted);
+    outcomes.of("set_limits", privileged, set);
+    outcomes.of("set_setting", privileged, subflows::set_setting("enabled", true));
 }
 
 /// Those that the kernel reports to all need no privilege, unless it hides the subflows. Some kernels let no

@@ -61,6 +61,9 @@ fn helper_without_proc_sys() {
     let (text, remedy) = ("/proc/sys is hidden", "ProcSubset=pid");
     no_control(ErrorKind::NotPermitted, text, remedy);
     lacks("take_control", text, remedy);
+    told(subflows::settings(), ErrorKind::NotPermitted, text, remedy);
+    told(subflows::set_setting("enabled", true), ErrorKind::NotPermitted, text, remedy);
+    subflows::counters().unwrap();
 }
 
 /// Such a service was once told that its kernel is older than Linux 5.19.
@@ -79,6 +82,16 @@ fn helper_with_read_only_settings() {
     no_control(ErrorKind::NotPermitted, "read-only", "ProtectKernelTunables=no");
     no_control(ErrorKind::NotPermitted, "read-only", "--sysctl net.mptcp.path_manager=userspace");
     lacks("take_control", "read-only", "ProtectKernelTunables=no");
+    for remedy in ["ProtectKernelTunables=no", "--sysctl net.mptcp.checksum_enabled=1"] {
+        let set = subflows::set_setting("checksum_enabled", true);
+        told(
+            set,
+            ErrorKind::NotPermitted,
+            "net.mptcp.checksum_enabled: /proc/sys is read-only",
+            remedy,
+        );
+    }
+    assert_eq!(subflows::settings().unwrap().checksum_enabled, Some(false));
 }
 
 /// A service was once told to start its container in another way.
@@ -99,6 +112,8 @@ fn settings_that_a_sandbox_protects_are_named() {
         if !deny::landlock([1 << 1, 0]) {
             return subflows_lab::skip("this kernel has no Landlock");
         }
+        let set = subflows::set_setting("checksum_enabled", true);
+        told(set, ErrorKind::NotPermitted, "a security policy denies", "Allow it in the policy");
         let (text, remedy) = ("cannot be written", "sysctl net.mptcp.path_manager=userspace");
         no_control(ErrorKind::NotPermitted, text, remedy);
         lacks("take_control", text, remedy);
@@ -147,6 +162,8 @@ fn helper_without_netlink() {
                 deny::deny(libc::SYS_socket, (0, libc::AF_NETLINK), errno);
                 let (kind, text, remedy) =
                     (ErrorKind::NotPermitted, "denies netlink", "RestrictAddressFamilies");
+                told(subflows::endpoints(), kind, text, remedy);
+                told(subflows::set_limits(1, 1), kind, text, remedy);
                 for pair in &pairs {
                     let status = subflows::status(&pair.client).unwrap();
                     assert_eq!((status.state, status.is_ready), (State::Mptcp, true));

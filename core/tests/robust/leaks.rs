@@ -4,7 +4,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use subflows::{Announce, Connect, ConnectionsOptions, ErrorKind, Listen, Open, Opening, State};
+use subflows::{
+    AddEndpoint, Announce, Connect, ConnectionsOptions, ErrorKind, Listen, Open, Opening, State,
+};
 use subflows_lab::{Net, skip_unless_ready};
 
 use super::common::{Pair, child, judge, open_handed, raw};
@@ -73,6 +75,7 @@ impl Worker<'_> {
                 5 => self.follows(pair),
                 8 => self.connects(pair),
                 12 => self.looks_around(pair),
+                20 => self.administers(),
                 _ => {}
             }
         }
@@ -161,5 +164,25 @@ impl Worker<'_> {
         let token = judge::token(&pair.client);
         assert!(all.iter().any(|found| found.token == token && !found.subflows.is_empty()));
         self.call(subflows::capabilities());
+    }
+
+    fn administers(&mut self) {
+        let nowhere = [192, 0, 2, 9].into();
+        let added = self.call(subflows::add_endpoint(nowhere, &AddEndpoint::new()));
+        self.refused(ErrorKind::InvalidArgument, {
+            subflows::add_endpoint(nowhere, &AddEndpoint::new())
+        });
+        self.call(subflows::set_endpoint_backup(added.id, true));
+        assert!(self.call(subflows::endpoints())[0].is_backup);
+        self.call(subflows::remove_endpoint(added.id));
+        self.refused(ErrorKind::NoSuchEndpoint, subflows::remove_endpoint(added.id));
+        let limits = self.call(subflows::limits());
+        self.call(subflows::set_limits(limits.subflows, limits.add_addr_accepted));
+        self.refused(ErrorKind::InvalidArgument, subflows::set_limits(65, 0));
+        assert_eq!(self.call(subflows::settings()).enabled, Some(true));
+        self.call(subflows::set_setting("enabled", true));
+        self.refused(ErrorKind::InvalidArgument, subflows::set_setting("none", true));
+        assert!(!self.call(subflows::counters()).is_empty());
+        self.call(subflows::connections(&ConnectionsOptions::new().processes(true)));
     }
 }

@@ -223,7 +223,7 @@ fn descriptor(folder: &Path, target: &str) -> io::Result<Option<RawFd>> {
 }
 
 /// Replaces control characters: a process chooses its name, and a terminal obeys them.
-fn harmless(name: &str) -> String {
+pub(crate) fn harmless(name: &str) -> String {
     name.replace(char::is_control, "?")
 }
 

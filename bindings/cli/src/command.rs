@@ -19,12 +19,14 @@ Examples:
   subflows set-backup 4f2a9c01 2 no
   subflows option 4f2a9c01 2 max_pacing_rate 125000
   subflows close 4f2a9c01 1
+  subflows endpoints add 192.0.2.7 --subflow        for connections that the kernel manages
   subflows demo                                     a demonstration on a network of its own
 
 TOKEN is the local token of a connection, in hexadecimal as `subflows connections` and `ss -Mi`
 print it. ID is the number in the first column of `subflows list`.
 
-Privileges: `capabilities` and `connections` require none. The verbs that take a TOKEN borrow the
+Privileges: `capabilities`, `connections`, `counters`, and `endpoints`, `limits` and `settings` as
+long as they only show something, require none; changing these three requires CAP_NET_ADMIN. The verbs that take a TOKEN borrow the
 socket from the process that holds it. Most systems allow that for your own processes, and require
 root for others. `open`, `close` and `set-backup` also require CAP_NET_ADMIN, and `option` CAP_BPF
 and CAP_PERFMON, which root has.
@@ -34,7 +36,7 @@ Exit status:
   1  failure
   2  usage error
   3  not permitted
-  4  the connection or the subflow does not exist
+  4  the connection, the subflow or the endpoint does not exist
   `lab` returns the exit status of its COMMAND; see `subflows lab --help`.";
 
 /// The command line.
@@ -112,7 +114,8 @@ mod tests {
     fn help_fits_a_hundred_columns() {
         let mut command = Cli::command();
         command.build();
-        for verb in std::iter::once(&command).chain(command.get_subcommands()) {
+        let inner = command.get_subcommands().flat_map(clap::Command::get_subcommands);
+        for verb in std::iter::once(&command).chain(command.get_subcommands()).chain(inner) {
             let help = verb.clone().term_width(100).render_long_help().to_string();
             let longest = help.lines().map(|line| line.chars().count()).max();
             assert!(longest <= Some(100), "{}: {longest:?}", verb.get_name());

@@ -17,7 +17,7 @@ pub enum Exit {
     Usage = 2,
     /// Not permitted.
     NotPermitted = 3,
-    /// The connection or the subflow does not exist.
+    /// The connection, the subflow or the endpoint does not exist.
     NotFound = 4,
 }
 
@@ -26,7 +26,9 @@ impl Exit {
         match kind {
             ErrorKind::NotPermitted => Exit::NotPermitted,
             ErrorKind::InvalidArgument => Exit::Usage,
-            ErrorKind::NoSuchSubflow | ErrorKind::Closed => Exit::NotFound,
+            ErrorKind::NoSuchSubflow | ErrorKind::NoSuchEndpoint | ErrorKind::Closed => {
+                Exit::NotFound
+            }
             _ => Exit::Failed,
         }
     }

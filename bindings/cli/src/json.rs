@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use subflows::address_text;
 use subflows::table::{self, Record, Reflect, ReflectList};
@@ -23,14 +24,57 @@ use crate::token::Token;
 /// The field that is a token, in every record that has one.
 const TOKEN: &str = "token";
 
+/// A record that is written as an object, its fields in the table's order, without a copy in memory.
+pub struct Object<'a>(pub &'a dyn Reflect);
+
+/// A list of records that is written as an array, without a copy in memory.
+pub struct Array<'a>(pub &'a dyn ReflectList);
+
+/// A field: its name, which decides how a token is written, and its value.
+struct Member<'a>(&'static str, table::Value<'a>);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.0.fields().iter().enumerate();
+        serializer.collect_map(
+            fields.map(|(index, field)| (field.name, Member(field.name, self.0.get(index)))),
+        )
+    }
+}
+
+impl Serialize for Array<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let records = (0..self.0.len()).filter_map(|index| self.0.at(index));
+        serializer.collect_seq(records.map(Object))
+    }
+}
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.1 {
+            table::Value::UInt(token) if self.0 == TOKEN => match u32::try_from(token) {
+                Ok(token) => serializer.collect_str(&Token(token)),
+                Err(_) => serializer.serialize_u64(token),
+            },
+            table::Value::UInt(number) => serializer.serialize_u64(number),
+            table::Value::Bool(fact) => serializer.serialize_bool(fact),
+            table::Value::Text(text) => serializer.serialize_str(text),
+            table::Value::Ip(ip) => serializer.collect_str(&ip),
+            table::Value::Address(address) => {
+                serializer.serialize_str(&address_text::written(address))
+            }
+            table::Value::Duration(duration) => serializer.serialize_f64(duration.as_secs_f64()),
+            table::Value::Enum(name, _) => serializer.serialize_str(name),
+            table::Value::Record(inner) => Object(inner).serialize(serializer),
+            table::Value::List(inner) => Array(inner).serialize(serializer),
+            table::Value::Absent => serializer.serialize_none(),
+        }
+    }
+}
+
 /// A record as an object, its fields in the table's order.
 pub fn record(record: &dyn Reflect) -> Value {
     Value::Object(fields(record))
-}
-
-/// A list of records as an array.
-pub fn list(list: &dyn ReflectList) -> Value {
-    (0..list.len()).filter_map(|index| list.at(index)).map(record).collect()
 }
 
 /// A record of type `T` with the values that `other` has: all fields of `T`, and `null` for those
@@ -44,28 +88,10 @@ pub fn as_far_as<T: Record>(other: &dyn Reflect) -> Map<String, Value> {
 /// The fields of a record, for callers that add fields.
 pub fn fields(record: &dyn Reflect) -> Map<String, Value> {
     let field = |(index, field): (usize, &table::Field)| {
-        (field.name.to_owned(), value(field.name, record.get(index)))
+        let value = serde_json::to_value(Member(field.name, record.get(index)));
+        (field.name.to_owned(), value.unwrap_or_default())
     };
     record.fields().iter().enumerate().map(field).collect()
-}
-
-fn value(name: &str, value: table::Value<'_>) -> Value {
-    match value {
-        table::Value::UInt(token) if name == TOKEN => match u32::try_from(token) {
-            Ok(token) => Token(token).to_string().into(),
-            Err(_) => token.into(),
-        },
-        table::Value::UInt(number) => number.into(),
-        table::Value::Bool(fact) => fact.into(),
-        table::Value::Text(text) => text.into(),
-        table::Value::Ip(ip) => ip.to_string().into(),
-        table::Value::Address(address) => address_text::written(address).into(),
-        table::Value::Duration(duration) => duration.as_secs_f64().into(),
-        table::Value::Enum(name, _) => name.into(),
-        table::Value::Record(inner) => record(inner),
-        table::Value::List(inner) => list(inner),
-        table::Value::Absent => Value::Null,
-    }
 }
 
 #[cfg(test)]
@@ -120,7 +146,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_value_has_its_json() {
-        let text = record(&Sample).to_string();
+        let text = serde_json::to_string(&Object(&Sample)).unwrap();
+        assert_eq!(record(&Sample).to_string(), text);
         assert_eq!(
             text,
             "{\"bytes_sent\":18446744073709551615,\"is_backup\":true,\"interface\":\"wwan0\",\

@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -26,8 +27,17 @@ impl Output {
 
     /// Prints a table.
     pub(crate) fn table(&mut self, table: &Table) -> io::Result<()> {
-        table.print(&mut self.stdout)?;
-        self.stdout.flush()
+        // At once: a stream that removes colours is slow in small pieces, and one without has none to remove.
+        let mut text = Vec::new();
+        table.print(&mut text, self.stdout.current_choice() != ColorChoice::Never)?;
+        self.write(&text)
+    }
+
+    /// Prints text without colours, or with those that standard output takes.
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        let stdout = self.stdout.as_inner();
+        stdout.lock().write_all(text)?;
+        stdout.lock().flush()
     }
 
     /// Prints a line for people.
@@ -46,12 +56,13 @@ impl Output {
     }
 
     /// Prints a JSON document: indented on a terminal, else on one line, for tools that read lines.
-    pub(crate) fn json(&mut self, json: &Value) -> io::Result<()> {
-        match io::stdout().is_terminal() {
-            true => writeln!(self.stdout, "{json:#}")?,
-            false => writeln!(self.stdout, "{json}")?,
-        }
-        self.stdout.flush()
+    pub(crate) fn json(&mut self, json: &impl Serialize) -> io::Result<()> {
+        let mut text = match io::stdout().is_terminal() {
+            true => serde_json::to_vec_pretty(json)?,
+            false => serde_json::to_vec(json)?,
+        };
+        text.push(b'\n');
+        self.write(&text)
     }
 }
 

@@ -76,7 +76,8 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
+    /// Prints the table, with or without colours.
+    pub(crate) fn print(&self, out: &mut impl Write, is_coloured: bool) -> io::Result<()> {
         let width = |index: usize, title: &str| {
             let cells = self.rows.iter().filter_map(|row| row.get(index));
             cells.map(|cell| columns(&cell.text)).max().unwrap_or(0).max(columns(title))
@@ -89,11 +90,17 @@ impl Table {
             .collect();
         let header: Vec<_> =
             self.columns.iter().map(|(title, _)| Cell::styled(*title, HEADER)).collect();
-        self.print_row(out, &header, &widths)?;
-        self.rows.iter().try_for_each(|row| self.print_row(out, row, &widths))
+        self.print_row(out, &header, &widths, is_coloured)?;
+        self.rows.iter().try_for_each(|row| self.print_row(out, row, &widths, is_coloured))
     }
 
-    fn print_row(&self, out: &mut impl Write, row: &[Cell], widths: &[usize]) -> io::Result<()> {
+    fn print_row(
+        &self,
+        out: &mut impl Write,
+        row: &[Cell],
+        widths: &[usize],
+        is_coloured: bool,
+    ) -> io::Result<()> {
         let mut pending = 0;
         for (index, cell) in row.iter().enumerate() {
             let space = widths[index].saturating_sub(columns(&cell.text));
@@ -104,7 +111,11 @@ impl Table {
             // Spaces are printed only if a cell follows, so that no line ends in spaces.
             if !cell.text.is_empty() {
                 let Cell { text, style } = cell;
-                write!(out, "{:1$}{style}{text}{style:#}", "", pending + before)?;
+                write!(out, "{:1$}", "", pending + before)?;
+                match is_coloured {
+                    true => write!(out, "{style}{text}{style:#}")?,
+                    false => out.write_all(text.as_bytes())?,
+                }
                 pending = 0;
             } else {
                 pending += before;
@@ -131,9 +142,9 @@ mod tests {
         table.row(["1".into(), "wifi".into(), "".into()]);
         table.row(["12".into(), "µ".into(), "backup".into()]);
         table.row(["3".into()]);
-        let mut text = anstream::StripStream::new(Vec::new());
-        table.print(&mut text).unwrap();
-        let text = String::from_utf8(text.into_inner()).unwrap();
+        let mut text = Vec::new();
+        table.print(&mut text, false).unwrap();
+        let text = String::from_utf8(text).unwrap();
         assert_eq!(text, "ID  NAME\n 1  wifi\n12  µ     backup\n 3\n");
     }
 }

@@ -18,7 +18,7 @@ impl Capabilities {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let capabilities = subflows::capabilities()?;
         if out.is_json() {
-            return Ok(out.json(&json::list(&capabilities))?);
+            return Ok(out.json(&json::Array(&capabilities))?);
         }
         Ok(out.table(&table(&capabilities))?)
     }

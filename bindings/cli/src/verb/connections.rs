@@ -3,6 +3,7 @@
 use clap::Args;
 use subflows::{Connection, Details, ErrorKind, address_text};
 
+use crate::borrow_socket::harmless;
 use crate::failure::Failure;
 use crate::json;
 use crate::output::{Output, note};
@@ -18,11 +19,15 @@ use crate::units;
 /// byte counts are those of its programs. The byte counts of its subflows include retransmitted
 /// data, so that their sum may be larger.
 #[derive(Args, Debug)]
-pub(crate) struct Connections {}
+pub(crate) struct Connections {
+    /// Find out which processes hold each connection, in /proc: without root, only your own
+    #[arg(long)]
+    processes: bool,
+}
 
 impl Connections {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let options = subflows::ConnectionsOptions::new();
+        let options = subflows::ConnectionsOptions::new().processes(self.processes);
         let connections = match subflows::connections(&options.clone().subflows(true)) {
             // A program that reads JSON could not tell this from connections without subflows.
             Err(error) if error.kind() == ErrorKind::NotPermitted && !out.is_json() => {
@@ -32,21 +37,24 @@ impl Connections {
             listed => listed?,
         };
         if out.is_json() {
-            return Ok(out.json(&json::list(&connections))?);
+            return Ok(out.json(&json::Array(&connections))?);
         }
         if connections.is_empty() {
             note("no Multipath TCP connections in this network namespace");
             return Ok(());
         }
-        Ok(out.table(&table(&connections))?)
+        Ok(out.table(&table(&connections, self.processes))?)
     }
 }
 
-fn table(connections: &[Connection]) -> Table {
+fn table(connections: &[Connection], has_processes: bool) -> Table {
     let token = ("TOKEN", Align::Left);
-    let mut table = Table::new([token, LOCAL, REMOTE, RTT, SENT, RECEIVED, STATE]);
+    let columns = [token, LOCAL, REMOTE, RTT, SENT, RECEIVED, STATE];
+    let process = has_processes.then_some(("PROCESS", Align::Left));
+    let mut table = Table::new(columns.into_iter().chain(process));
     for connection in connections {
-        table.row(connection_row(connection));
+        let process = has_processes.then(|| processes(connection).into());
+        table.row(connection_row(connection).into_iter().chain(process));
         connection.subflows.iter().for_each(|details| table.row(subflow_row(details)));
     }
     table
@@ -67,6 +75,15 @@ fn connection_row(connection: &Connection) -> [Cell; 7] {
             connection.state.name().into()
         },
     ]
+}
+
+/// The processes that hold it: `nginx[812] nginx[813]`.
+fn processes(connection: &Connection) -> String {
+    let words = connection
+        .processes
+        .iter()
+        .map(|process| format!("{}[{}]", harmless(&process.name), process.pid));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn subflow_row(details: &Details) -> [Cell; 7] {

@@ -3,6 +3,7 @@
 //! A verb is a struct of its arguments, whose documentation is its help, and a function `run`,
 //! which prints the result. To add one: a file here, and a line in the list below.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use crate::failure::{Exit, Failure};
@@ -43,6 +44,10 @@ verbs! {
     option::SetOption,
     connect::Connect,
     run::Run,
+    endpoints::Endpoints,
+    limits::Limits,
+    settings::Settings,
+    counters::Counters,
     broker::Broker,
     lab::Lab,
     demo::Demo,
@@ -90,6 +95,17 @@ struct OfSubflow {
     /// The subflow, by its number in `subflows list`
     #[arg(value_parser = id)]
     id: u32,
+}
+
+/// Clap's own switch for `yes` and `no`, whose error names what is accepted.
+fn yes_or_no() -> impl TypedValueParser<Value = bool> {
+    const NO: [&str; 5] = ["n", "false", "f", "off", "0"];
+    let yes = PossibleValue::new("yes").aliases(["y", "true", "t", "on", "1"]);
+    let parser = PossibleValuesParser::new([yes, PossibleValue::new("no").aliases(NO)]);
+    parser.map(|text| {
+        let text = text.to_lowercase();
+        text != "no" && !NO.contains(&text.as_str())
+    })
 }
 
 fn id(text: &str) -> Result<u32, &'static str> {

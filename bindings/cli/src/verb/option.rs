@@ -54,7 +54,7 @@ impl SetOption {
             (None, _) => {
                 let values = subflows::options(&sock, id)?;
                 match out.is_json() {
-                    true => Ok(out.json(&json::record(&values))?),
+                    true => Ok(out.json(&json::Object(&values))?),
                     false => Ok(out.table(&table(&values))?),
                 }
             }

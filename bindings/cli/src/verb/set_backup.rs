@@ -1,9 +1,8 @@
 //! `subflows set-backup TOKEN ID yes|no`
 
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::OfSubflow;
+use super::{OfSubflow, yes_or_no};
 use crate::borrow_socket::borrow;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -20,18 +19,6 @@ pub(crate) struct SetBackup {
     #[arg(value_name = "yes|no", action = clap::ArgAction::Set)]
     #[arg(value_parser = yes_or_no(), ignore_case = true, hide_possible_values = true)]
     backup: bool,
-}
-
-const NO: [&str; 5] = ["n", "false", "f", "off", "0"];
-
-/// As clap's own switches, but an error names what is accepted.
-fn yes_or_no() -> impl TypedValueParser<Value = bool> {
-    let yes = PossibleValue::new("yes").aliases(["y", "true", "t", "on", "1"]);
-    let parser = PossibleValuesParser::new([yes, PossibleValue::new("no").aliases(NO)]);
-    parser.map(|text| {
-        let text = text.to_lowercase();
-        text != "no" && !NO.contains(&text.as_str())
-    })
 }
 
 impl SetBackup {

@@ -36,11 +36,16 @@ complete -c subflows -n "__fish_subflows_needs_command" -f -a "set-backup" -d 'M
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "option" -d 'Show or set the options of one subflow'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "connect" -d 'Connect, and join standard input and output to the connection, as netcat does'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "run" -d 'Run an unchanged program whose TCP connections use Multipath TCP'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "endpoints" -d 'Show or change the endpoints of the kernel\'s path manager'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "limits" -d 'Show or set the limits of the kernel\'s path manager'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "settings" -d 'Show or set the settings of Multipath TCP: net.mptcp.*'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "counters" -d 'Show the kernel\'s counters of Multipath TCP'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "broker" -d 'Steer the connections of programs without privileges'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "lab" -d 'Run a command on a network of its own, with paths of given delay, rate and loss'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "demo" -d 'Show a transfer over two paths, which are opened, made backup, cut and closed during it'
 complete -c subflows -n "__fish_subflows_using_subcommand capabilities" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand capabilities" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand connections" -l processes -d 'Find out which processes hold each connection, in /proc: without root, only your own'
 complete -c subflows -n "__fish_subflows_using_subcommand connections" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand connections" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand list" -l json -d 'Print JSON instead of text'
@@ -71,6 +76,50 @@ complete -c subflows -n "__fish_subflows_using_subcommand connect" -s h -l help 
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l report -d 'Append a line of JSON for each connection to FILE: its ends, its paths, and the bytes on each' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -f -a "show" -d 'Show the endpoints, in the order of their ids'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -f -a "add" -d 'Add an endpoint, and print it as the kernel has it'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -f -a "change" -d 'Change the flags of an endpoint that can change: backup and fullmesh'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -f -a "remove" -d 'Remove an endpoint; the kernel closes the subflows of its address'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -f -a "flush" -d 'Remove every endpoint'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l interface -d 'The interface by which its subflows leave [default: as the routing table says]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l port -d 'The port to announce with the address; the kernel listens on it' -r
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l id -d 'The address id, 1 to 255 [default: a free one]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l signal -d 'Announce the address to peers'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l subflow -d 'Open a subflow from the address on connections of clients'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l backup -d 'Make its subflows backups'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l fullmesh -d 'Open a subflow to each address of the peer; not together with --signal'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l laminar -d 'Open a subflow when a peer announces an address (Linux 6.18)'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from change" -l backup -d 'Whether its subflows are backups' -r -f -a "yes\t''
+no\t''"
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from change" -l fullmesh -d 'Whether the kernel opens a subflow to each address of the peer' -r -f -a "yes\t''
+no\t''"
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from change" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from change" -s h -l help -d 'Print help'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from flush" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from flush" -s h -l help -d 'Print help'
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and not __fish_seen_subcommand_from show set" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and not __fish_seen_subcommand_from show set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and not __fish_seen_subcommand_from show set" -f -a "show" -d 'Show the limits'
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and not __fish_seen_subcommand_from show set" -f -a "set" -d 'Set one limit or both, for connections that begin from now on'
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and __fish_seen_subcommand_from set" -l subflows -d 'How many subflows a connection may have in addition to the initial one: 0 to 8' -r
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and __fish_seen_subcommand_from set" -l add-addr-accepted -d 'How many addresses of the peer the kernel opens subflows to: 0 to 8' -r
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and __fish_seen_subcommand_from set" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand limits; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c subflows -n "__fish_subflows_using_subcommand settings" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand settings" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand counters" -l all -d 'Show the counters that are 0 as well'
+complete -c subflows -n "__fish_subflows_using_subcommand counters" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand counters" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l policy -d 'The policy [default: /etc/subflows/broker.toml, if it exists]' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l socket -d 'The socket to listen on [default: /run/subflows/broker.sock]' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l netns -d 'Serve another network namespace: a name of `ip netns`, or a file such as /proc/PID/ns/net' -r -F

@@ -5,6 +5,7 @@
 //! name for the result.
 
 mod events;
+mod namespace;
 mod network;
 mod shown;
 mod socket;
@@ -32,6 +33,7 @@ pub const SENTENCES: &[&[Sentence]] = &[
     transfer::SENTENCES,
     events::SENTENCES,
     state::SENTENCES,
+    namespace::SENTENCES,
 ];
 
 /// Performs a step. `client's child` is a child process of the client's driver.

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 pub mod borrow_socket;
 mod child_process;
 mod command;

@@ -5,9 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-use subflows::{Error, ErrorKind, Open, Opening, Result, address_text};
-
-use crate::output::note;
+use subflows::{Error, ErrorKind, Open, Opening, Result, State, address_text};
 
 /// A path to open: by an interface or from a local address.
 #[derive(Clone, Debug)]
@@ -59,14 +57,14 @@ impl Paths {
         self.pending.is_empty()
     }
 
-    /// Goes on with each path, without waiting. A path that cannot be opened is reported, and the connection goes
-    /// on without it.
-    pub(crate) fn advance(&mut self) {
+    /// Goes on with each path, without waiting. Calls `report` for one that cannot be opened: the connection goes on
+    /// without it.
+    pub(crate) fn advance(&mut self, report: impl Fn(&Via, &Error)) {
         let sock = &self.sock;
         self.pending.retain_mut(|(via, opening)| match step(sock, via, opening) {
             Ok(is_done) => !is_done,
             Err(error) => {
-                note(format_args!("no path by {}: {error}", via.name));
+                report(via, &error);
                 false
             }
         });
@@ -100,13 +98,19 @@ fn step(
         Some(begun) => begun,
         None => match Opening::begin(sock.clone(), &via.options) {
             Ok(begun) => opening.insert(begun),
-            Err(error) if is_early(&error) => return Ok(false),
+            Err(error) if is_early(sock, &error) => return Ok(false),
             Err(error) => return Err(error),
         },
     };
     Ok(begun.advance()?.is_some())
 }
 
-fn is_early(error: &Error) -> bool {
-    error.kind() == ErrorKind::NotReady
+/// Whether the connection may be ready later. One that is still being made has no token.
+fn is_early(sock: &TcpStream, error: &Error) -> bool {
+    let is_connecting = || subflows::status(sock).is_ok_and(|now| now.state == State::Connecting);
+    match error.kind() {
+        ErrorKind::NotReady => true,
+        ErrorKind::NotConnected | ErrorKind::InvalidState => is_connecting(),
+        _ => false,
+    }
 }

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::paths::Paths;
+use subflows::Error;
+
+use crate::output::note;
+use crate::paths::{Paths, Via};
 
 /// How much is read at once, and how much waits to be written.
 const ROOM: usize = 64 << 10;
@@ -77,7 +80,7 @@ pub(crate) fn run(sock: &Arc<TcpStream>, paths: &mut Paths) -> io::Result<()> {
     let (mut up, mut down) = (Way::default(), Way::default());
     let mut is_half_closed = false;
     loop {
-        paths.advance();
+        paths.advance(report);
         if up.is_over && up.is_empty() && !is_half_closed {
             is_half_closed = true;
             // If the peer has closed meanwhile, its reset or end is read below.
@@ -117,12 +120,16 @@ pub(crate) fn run(sock: &Arc<TcpStream>, paths: &mut Paths) -> io::Result<()> {
 pub(crate) fn open_all(paths: &mut Paths, limit: Duration) -> io::Result<()> {
     let end = Instant::now() + limit;
     loop {
-        paths.advance();
+        paths.advance(report);
         if paths.is_done() || Instant::now() >= end {
             return Ok(());
         }
         wait([], paths)?;
     }
+}
+
+fn report(via: &Via, error: &Error) {
+    note(format_args!("no path by {}: {error}", via.name()));
 }
 
 /// Waits until one of these is ready or a path can go on. Returns what is ready.

@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 
 use common::*;
 use serde_json::Value;
-use subflows_lab::oracle::nstat;
-use subflows_lab::{Namespace, Net, skip_unless_ready};
+use subflows_lab::oracle::{nstat, ss_subflows};
+use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 use tempfile::TempDir;
 
 /// The library, built beside the command.
@@ -264,4 +264,85 @@ print(len(kept))
     assert!(printed.trim().parse::<u32>().unwrap() > 40, "{printed}");
     // No connection was made.
     assert_eq!(fs::read_to_string(&report).unwrap(), "");
+}
+
+/// Over the second path too, when the first cable is pulled in the middle.
+#[test]
+fn further_paths_carry_on_when_the_first_cable_is_pulled() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    net.raise_limits().unwrap();
+    let interface = &net.paths[1].client_interface;
+    for (ip, option) in net.paths[0].server_ips().into_iter().zip(["--via", "--backup"]) {
+        let listener = net.server.run(|| subflows::listen((ip, 0), &subflows::Listen::new()));
+        let listener = listener.unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let script = "import hashlib, socket, sys\n\
+                      sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n\
+                      sock.sendall(b'?')\n\
+                      total = 0\n\
+                      while data := sock.recv(65536):\n    total += len(data)\n\
+                      print(total)";
+        let words = [option, interface, "--", "python3", "-c", script, &ip.to_string(), &port];
+        let client = run(&net.client, &words).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut accepted, _) = listener.accept().unwrap();
+        std::io::Read::read_exact(&mut accepted, &mut [0]).unwrap();
+        let block = vec![7; 1 << 20];
+        std::io::Write::write_all(&mut accepted, &block).unwrap();
+        wait_until(SOON, "the second path", || ss_subflows(&net.client).len() == 2);
+        net.paths[0].pull_cable().unwrap();
+        std::io::Write::write_all(&mut accepted, &block).unwrap();
+        drop(accepted);
+        let output = client.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "2097152\n");
+        net.paths[0].plug_in().unwrap();
+    }
+}
+
+/// The program of the C library's tests, as it was written for the patched kernels, unchanged and unlinked.
+#[test]
+fn a_program_of_2016_runs() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    net.raise_limits().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let program = folder.path().join("enhanced");
+    let mut cc = Command::new("gcc");
+    cc.args(["-std=gnu11", "-DWITHOUT_COUNTERS", "-include", "subflows/enhanced.h", "-I"]);
+    cc.arg(root.join("include")).arg(root.join("bindings/c/tests/enhanced.c"));
+    assert!(cc.arg("-o").arg(&program).status().unwrap().success());
+    for ip in net.paths[0].server_ips() {
+        let listener = net.server.run(|| subflows::listen((ip, 0), &subflows::Listen::new()));
+        let listener = listener.unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        std::thread::spawn(move || {
+            let (mut accepted, _) = listener.accept().unwrap();
+            let mut byte = [0];
+            while std::io::Read::read(&mut accepted, &mut byte).is_ok_and(|length| length == 1) {
+                std::io::Write::write_all(&mut accepted, &byte).unwrap();
+            }
+        });
+        let program = program.to_str().unwrap();
+        let local = net.paths[1].client_ip(ip).to_string();
+        let words = ["--enhanced", "--", program, &ip.to_string(), &port, &local];
+        Run::of(&mut run(&net.client, &words)).ok();
+    }
+}
+
+#[test]
+fn without_the_right_the_remedy_names_the_broker() {
+    skip_unless_ready!();
+    if !has_nobody() {
+        return;
+    }
+    let folder = Folder::new();
+    let copy = folder.file("preload.so");
+    fs::copy(library(), &copy).unwrap();
+    let namespace = Namespace::new().unwrap();
+    let mut command = namespace.command("setpriv");
+    as_nobody(&mut command, folder.command());
+    command.env("SUBFLOWS_PRELOAD", copy).env("SUBFLOWS_BROKER", "none");
+    let told = Run::of(command.args(["run", "--via", "lo", "--", "true"])).fails(3);
+    assert!(told.contains("subflows broker"), "{told}");
 }

@@ -6,7 +6,7 @@
 //! `subflows_enhanced_getsockopt()` and `subflows_enhanced_setsockopt()`.
 //!
 //! # What is as it was
-//! - Ids are 1 to 31, the initial subflow's is 1, and an id is used again only after all others ([`ids`]).
+//! - Ids are 1 to 31, the initial subflow's is 1, and an id is used again only after all others ([`mod@ids`]).
 //! - The list begins with the newest subflow.
 //! - Opening returns at once. A subflow that is asked for before the connection can have one is opened when it
 //!   can ([`pending`]).

@@ -4,10 +4,10 @@ use std::ffi::{c_int, c_void};
 
 use libc::{
     AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM,
-    socklen_t,
+    sockaddr, socklen_t,
 };
 
-use crate::{errno, next, report, settings, soften};
+use crate::{enhanced, errno, next, report, settings, soften, steer};
 
 /// Makes a socket of Multipath TCP, or of TCP if that is not possible.
 ///
@@ -18,6 +18,10 @@ pub unsafe extern "C-unwind" fn socket(domain: c_int, kind: c_int, protocol: c_i
     let is_stream = kind & !(SOCK_NONBLOCK | SOCK_CLOEXEC) == SOCK_STREAM;
     let is_tcp = [AF_INET, AF_INET6].contains(&domain) && [0, IPPROTO_TCP].contains(&protocol);
     if is_stream && is_tcp {
+        if let Some(made) = errno::kept(|| steer::socket(domain, kind)) {
+            soften::forget(made);
+            return made;
+        }
         // SAFETY: no pointer is passed.
         let made = errno::kept(|| unsafe { next::socket(domain, kind, IPPROTO_MPTCP) });
         if made >= 0 {
@@ -42,6 +46,10 @@ pub unsafe extern "C-unwind" fn setsockopt(
     length: socklen_t,
 ) -> c_int {
     let before = errno::get();
+    // SAFETY: `value` has `length` bytes, as the caller promises.
+    if let Some(answer) = unsafe { enhanced::set(fd, level, option, value, length) } {
+        return given(answer, before);
+    }
     // SAFETY: the caller promises the same.
     let result = unsafe { next::setsockopt(fd, level, option, value, length) };
     if result == 0 || value.is_null() || (length as usize) < size_of::<c_int>() {
@@ -76,6 +84,10 @@ pub unsafe extern "C-unwind" fn getsockopt(
     length: *mut socklen_t,
 ) -> c_int {
     let before = errno::get();
+    // SAFETY: the pointers are those of the value and its length, as the caller promises.
+    if let Some(answer) = unsafe { enhanced::get(fd, level, option, value, length) } {
+        return given(answer, before);
+    }
     // SAFETY: the caller promises the same.
     let result = unsafe { next::getsockopt(fd, level, option, value, length) };
     if value.is_null() || length.is_null() {
@@ -94,15 +106,50 @@ pub unsafe extern "C-unwind" fn getsockopt(
     0
 }
 
+/// Connects. Further paths of the connection are opened as soon as that is possible.
+///
+/// # Safety
+/// As connect(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn connect(
+    fd: c_int,
+    address: *const sockaddr,
+    length: socklen_t,
+) -> c_int {
+    // SAFETY: the caller promises the same.
+    let result = unsafe { next::connect(fd, address, length) };
+    if result == 0 || errno::get() == libc::EINPROGRESS {
+        errno::kept(|| steer::connected(fd));
+    }
+    result
+}
+
 /// Reports a connection, and closes the descriptor.
 ///
 /// # Safety
 /// As close(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn close(fd: c_int) -> c_int {
-    if let Some(file) = settings::report_file() {
-        errno::kept(|| report::connection(fd, file));
-    }
+    errno::kept(|| {
+        if let Some(file) = settings::report_file() {
+            report::connection(fd, file);
+        }
+        steer::closing(fd);
+    });
     // SAFETY: the caller promises the same.
     unsafe { next::close(fd) }
+}
+
+/// What an option of the enhanced socket API returns.
+fn given(answer: Result<(), c_int>, before: c_int) -> c_int {
+    match answer {
+        Ok(()) => {
+            errno::set(before);
+            0
+        }
+        Err(error) => {
+            errno::set(error);
+            -1
+        }
+    }
 }

@@ -12,14 +12,20 @@
 //! | `next` | libc's own, or those of the next library that was loaded before the program |
 //! | `settings` | what `subflows run` asked for, read from the environment once |
 //! | `soften` | options that Multipath TCP sockets lack, and TCP sockets have |
+//! | `steer` | controlled sockets, and further paths |
+//! | `enhanced` | the options of the enhanced socket API |
+//! | `agent` | asks `subflows run` for both |
 //! | `report` | a line for each connection |
 //! | `text` | text in a buffer of fixed size |
 #![allow(unreachable_pub)]
 
+mod agent;
+mod enhanced;
 mod errno;
 mod hooks;
 mod next;
 mod report;
 mod settings;
 mod soften;
+mod steer;
 mod text;

@@ -11,8 +11,11 @@ use std::process::Command;
 use clap::Args;
 use subflows::ErrorKind;
 
+use crate::agent::{self, Agent};
+use crate::child_process;
 use crate::failure::Failure;
 use crate::output::{Output, note};
+use crate::paths::Via;
 use crate::reach::{self, Unreached};
 
 /// As of env(1) and timeout(1): COMMAND cannot be run this way, cannot be executed, does not exist.
@@ -26,8 +29,12 @@ const MORE_HELP: &str = "\
 Every TCP socket that the program makes, to connect or to listen, becomes a Multipath TCP socket. If the peer or
 the kernel does not have Multipath TCP, the connection is plain TCP. Options that only TCP sockets have, and that
 the program can do without, succeed and have no effect (TCP_USER_TIMEOUT, TCP_QUICKACK and others); those that protect
-data or the program fail, as they do on every Multipath TCP socket. The paths are those that the kernel's path
-manager opens: see `ip mptcp endpoint`.
+data or the program fail, as they do on every Multipath TCP socket.
+
+Without --via, --backup and --enhanced, the paths are those that the kernel's path manager opens: see
+`ip mptcp endpoint`. With them, the program's connections are controlled, which requires CAP_NET_ADMIN or a broker
+(`subflows broker`). This process then acts for the program until it ends: it opens each path as soon as a connection
+that the program makes can have it, and leaves out a path that cannot be opened.
 
 The children of the program are run the same way. Out of reach are static programs (Go programs are told by
 GODEBUG=multipathtcp=1), programs that change their user when they are started (set-user-ID), and system calls that
@@ -45,19 +52,29 @@ Each line of the report is an object:
 Examples:
   subflows run -- curl -O https://www.example.org/file
   subflows run --report lines.json -- git clone https://git.example.org/project
+  subflows run --via wlan0 --backup wwan0 -- ssh server.example.org
 
 Exit status: that of COMMAND; 125 if it is out of reach, 126 if it cannot be executed, 127 if it does not exist,
 2 for a usage error.";
 
 /// Run an unchanged program whose TCP connections use Multipath TCP
 ///
-/// Loads a library before the program. Requires no privilege.
+/// Loads a library before the program. Requires no privilege, unless further paths are asked for.
 #[derive(Args, Debug)]
 #[command(after_help = MORE_HELP)]
 pub(crate) struct Run {
     /// Append a line of JSON for each connection to FILE: its ends, its paths, and the bytes on each
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Open one more path of each connection by this interface, or from this local address; may be repeated
+    #[arg(long, value_name = "IF|ADDR", value_parser = Via::parse)]
+    via: Vec<Via>,
+    /// As --via, as a backup: it is used only while no other path works
+    #[arg(long, value_name = "IF|ADDR", value_parser = Via::parse)]
+    backup: Vec<Via>,
+    /// Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72)
+    #[arg(long)]
+    enhanced: bool,
     /// What to run
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -83,7 +100,24 @@ impl Run {
         if let Some(file) = &self.report {
             command.env("SUBFLOWS_RUN_REPORT", made(file)?);
         }
-        let error = command.exec();
+        let wanted = self.via.iter().cloned();
+        let wanted: Vec<Via> =
+            wanted.chain(self.backup.iter().cloned().map(Via::into_backup)).collect();
+        command.env_remove(subflows_run::VARIABLE).env_remove(subflows_run::ENHANCED);
+        let error = if wanted.is_empty() && !self.enhanced {
+            command.exec()
+        } else {
+            agent::require_control()?;
+            let agent = Agent::start(wanted)?;
+            command.env(subflows_run::VARIABLE, agent.path());
+            if self.enhanced {
+                command.env(subflows_run::ENHANCED, "1");
+            }
+            match child_process::run(&mut command) {
+                Ok(status) => return Ok(child_process::exit_code(status)),
+                Err(error) => error,
+            }
+        };
         note(format_args!("cannot run `{}`: {error}", name.to_string_lossy()));
         Ok(match error.kind() {
             io::ErrorKind::NotFound => NOT_FOUND,

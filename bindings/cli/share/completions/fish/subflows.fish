@@ -74,6 +74,9 @@ complete -c subflows -n "__fish_subflows_using_subcommand connect" -l open-only 
 complete -c subflows -n "__fish_subflows_using_subcommand connect" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l report -d 'Append a line of JSON for each connection to FILE: its ends, its paths, and the bytes on each' -r -F
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l via -d 'Open one more path of each connection by this interface, or from this local address; may be repeated' -r
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l backup -d 'As --via, as a backup: it is used only while no other path works' -r
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l enhanced -d 'Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72)'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -l json -d 'Print JSON instead of text'

@@ -1,0 +1,300 @@
+//! What `subflows run` does for the program: it makes controlled sockets, opens further paths of their connections, and
+//! answers the options of the enhanced socket API.
+//!
+//! The program asks by a Unix socket in a folder of this user's. What it asks for is what it could do itself, with the
+//! same rights. A descriptor that it passes is kept only while its paths are being opened, and while the program has it.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::{set_socket_timeout, socket_cookie, socket_peercred};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
+    listen, recvmsg, sendmsg, socket_with,
+};
+use rustix::process::{PidfdFlags, pidfd_open};
+use subflows::{Error, ErrorKind, Family};
+use subflows_enhanced::layout;
+use subflows_run::{Answer, REQUEST, Request, Value};
+use tempfile::TempDir;
+
+use crate::failure::Failure;
+use crate::paths::{Paths, Via};
+
+/// The longest wait for a request from a program that has connected.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection may take until it can have further paths.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+/// The longest pause while a path waits for its connection to be ready.
+const EARLY: Duration = Duration::from_millis(10);
+const QUEUE: i32 = 128;
+
+/// The socket of the agent. Its thread runs as long as the process.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    folder: TempDir,
+}
+
+/// A connection of the program.
+struct Client {
+    cookie: u64,
+    work: Work,
+    /// Readable once the process has ended that passed the descriptor.
+    program: Option<OwnedFd>,
+}
+
+enum Work {
+    /// Its paths are being opened, at most until then.
+    Paths(Paths, Instant),
+    /// The program uses the enhanced socket API, which refers to the descriptor between the calls.
+    Enhanced(OwnedFd),
+}
+
+impl Agent {
+    /// Starts to act for programs: opens these paths of each connection, and lets the program open others.
+    pub(crate) fn start(wanted: Vec<Via>) -> Result<Agent, Failure> {
+        let failed =
+            |error: io::Error| Failure::system("cannot make the socket for the program", &error);
+        let folder = tempfile::Builder::new().prefix("subflows-run-").tempdir().map_err(failed)?;
+        let agent = Agent { folder };
+        let listener = listener(&agent.path()).map_err(failed)?;
+        let serve = move || serve(&listener, &wanted);
+        thread::Builder::new().name("agent".into()).spawn(serve).map_err(failed)?;
+        Ok(agent)
+    }
+
+    /// The path of the socket.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+}
+
+/// Checks that this process could act: makes a controlled socket, and closes it.
+pub(crate) fn require_control() -> Result<(), Failure> {
+    controlled(Family::V4).map(drop).map_err(Failure::from)
+}
+
+fn controlled(family: Family) -> subflows::Result<OwnedFd> {
+    let sock = subflows::socket(family)?;
+    subflows::take_control(&sock)?;
+    Ok(sock)
+}
+
+fn listener(path: &Path) -> io::Result<OwnedFd> {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
+    let listener = socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    bind(&listener, &SocketAddrUnix::new(path)?)?;
+    listen(&listener, QUEUE)?;
+    Ok(listener)
+}
+
+fn serve(listener: &OwnedFd, wanted: &[Via]) {
+    let mut clients: Vec<Client> = Vec::new();
+    loop {
+        while let Ok(session) = accept_with(listener, SocketFlags::CLOEXEC) {
+            // A program that ends meanwhile has no use for the answer.
+            let _ = handle(&session, &mut clients, wanted);
+        }
+        // A path that cannot be opened is left out: the program goes on without it, and nothing is printed.
+        clients.retain_mut(|client| {
+            let has_more = match &mut client.work {
+                Work::Paths(paths, until) => {
+                    paths.advance(|_, _| ());
+                    !paths.is_done() && Instant::now() < *until
+                }
+                Work::Enhanced(_) => true,
+            };
+            has_more && !client.has_ended()
+        });
+        wait(listener, &mut clients);
+    }
+}
+
+impl Client {
+    fn has_ended(&self) -> bool {
+        let Some(program) = &self.program else { return false };
+        let mut entry = [PollFd::new(program, PollFlags::IN)];
+        poll(&mut entry, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+}
+
+fn wait(listener: &OwnedFd, clients: &mut [Client]) {
+    let mut deadlines = Vec::new();
+    let mut entries = vec![PollFd::new(listener, PollFlags::IN)];
+    for client in clients {
+        entries.extend(client.program.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        let Work::Paths(paths, until) = &mut client.work else { continue };
+        deadlines.extend(paths.deadline());
+        deadlines.push(*until);
+        deadlines.extend(paths.is_early().then(|| Instant::now() + EARLY));
+        let opened = paths.fds();
+        entries.extend(opened.into_iter().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+    }
+    let deadline = deadlines.into_iter().min();
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let left = left.and_then(|left| Timespec::try_from(left).ok());
+    // An interrupted wait is a short one.
+    let _ = poll(&mut entries, left.as_ref());
+}
+
+/// Reads a request, and answers it.
+fn handle(session: &OwnedFd, clients: &mut Vec<Client>, wanted: &[Via]) -> io::Result<()> {
+    use rustix::net::sockopt::Timeout;
+    set_socket_timeout(session, Timeout::Recv, Some(PATIENCE))?;
+    let mut message = [0; REQUEST];
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut room);
+    let mut parts = [IoSliceMut::new(&mut message)];
+    let received = recvmsg(session, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let mut fds = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    let passed: Option<OwnedFd> = fds.by_ref().flatten().next();
+    let request = message.get(..received.bytes).and_then(Request::parse);
+    let request = request.filter(|request| request.has_socket() == passed.is_some());
+    let Some(request) = request else { return Err(io::ErrorKind::InvalidData.into()) };
+    let (answer, made) = match perform(request, passed, session, clients, wanted) {
+        Ok((value, made)) => (Answer { error: 0, value: Value::of(&value) }, made),
+        Err(error) => (Answer { error, value: Value::of(&[]) }, None),
+    };
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut room);
+    let fds: Vec<BorrowedFd<'_>> = made.iter().map(AsFd::as_fd).collect();
+    if !fds.is_empty() {
+        ancillary.push(SendAncillaryMessage::ScmRights(&fds));
+    }
+    sendmsg(session, &[IoSlice::new(&answer.encode())], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// The value and the descriptor of an answer, or the number of an error.
+type Performed = Result<(Vec<u8>, Option<OwnedFd>), i32>;
+
+fn perform(
+    request: Request,
+    passed: Option<OwnedFd>,
+    session: &OwnedFd,
+    clients: &mut Vec<Client>,
+    wanted: &[Via],
+) -> Performed {
+    let nothing = Ok((Vec::new(), None));
+    match (request, passed) {
+        (Request::Socket { domain }, _) => {
+            let family = if domain == i32::from(AddressFamily::INET6.as_raw()) {
+                Family::V6
+            } else {
+                Family::V4
+            };
+            let made = controlled(family).map_err(|error| errno(&error))?;
+            Ok((Vec::new(), Some(made)))
+        }
+        (Request::Closing { cookie }, _) => {
+            clients.retain(|client| client.cookie != cookie);
+            nothing
+        }
+        (Request::Connected, Some(sock)) => {
+            if !wanted.is_empty() {
+                let cookie = socket_cookie(&sock).map_err(rustix::io::Errno::raw_os_error)?;
+                let paths = Paths::new(Arc::new(TcpStream::from(sock)), wanted.iter().cloned());
+                let work = Work::Paths(paths, Instant::now() + READY_LIMIT);
+                clients.push(Client { cookie, work, program: program_of(session) });
+            }
+            nothing
+        }
+        (request, Some(sock)) => {
+            let cookie = socket_cookie(&sock).map_err(rustix::io::Errno::raw_os_error)?;
+            let is_it = |client: &&Client| {
+                client.cookie == cookie && matches!(client.work, Work::Enhanced(_))
+            };
+            if clients.iter().find(is_it).is_none() {
+                let work = Work::Enhanced(sock);
+                clients.push(Client { cookie, work, program: program_of(session) });
+            }
+            match clients.iter().find(is_it).map(|client| &client.work) {
+                Some(Work::Enhanced(sock)) => Ok((enhanced(request, sock)?, None)),
+                _ => nothing,
+            }
+        }
+        _ => nothing,
+    }
+}
+
+/// The process that is connected.
+fn program_of(session: &OwnedFd) -> Option<OwnedFd> {
+    let peer = socket_peercred(session).ok()?;
+    pidfd_open(peer.pid, PidfdFlags::empty()).ok()
+}
+
+/// Answers an option of the enhanced socket API, with the value that getsockopt(2) would write.
+fn enhanced(request: Request, sock: &OwnedFd) -> Result<Vec<u8>, i32> {
+    let sock = sock.as_fd();
+    let invalid = rustix::io::Errno::INVAL.raw_os_error();
+    match request {
+        Request::Get { option: layout::GET_SUB_IDS, room, .. } => {
+            let mut value = vec![0; room.min(512) as usize];
+            let length = layout::write_ids(&subflows_enhanced::ids(sock)?, &mut value);
+            value.truncate(length.ok_or(invalid)?);
+            Ok(value)
+        }
+        Request::Get { option: layout::CLOSE_SUB_ID, value, .. } => {
+            subflows_enhanced::require_mptcp(sock)?;
+            subflows_enhanced::close(sock, *value.bytes().first().ok_or(invalid)?)?;
+            Ok(value.bytes().to_vec())
+        }
+        Request::Get { option: layout::GET_SUB_TUPLE, value, room } => {
+            subflows_enhanced::require_mptcp(sock)?;
+            let id = *value.bytes().first().ok_or(invalid)?;
+            let (local, remote) = subflows_enhanced::tuple(sock, id)?;
+            let mut tuple = vec![0; (room as usize).min(layout::TUPLE_V6)];
+            let length = layout::write_tuple(id, local, remote, &mut tuple);
+            tuple.truncate(length.ok_or(invalid)?);
+            Ok(tuple)
+        }
+        Request::Get { option: layout::OPEN_SUB_TUPLE, value, room } => {
+            subflows_enhanced::require_mptcp(sock)?;
+            let is_whole = room as usize == value.bytes().len();
+            let ends = layout::read_tuple(value.bytes()).filter(|_| is_whole);
+            let (local, remote) = ends.ok_or(invalid)?;
+            let mut tuple = value.bytes().to_vec();
+            tuple[0] = subflows_enhanced::open(sock, local, remote)?;
+            Ok(tuple)
+        }
+        Request::Get { option, room, .. } => {
+            let mut value = vec![0; (room as usize).min(layout::NAME_MAX)];
+            let length = subflows_enhanced::get_legacy(sock, option, &mut value)?;
+            value.truncate(length);
+            Ok(value)
+        }
+        Request::Set { option, value } => {
+            subflows_enhanced::set_legacy(sock, option, value.bytes()).map(|()| Vec::new())
+        }
+        Request::GetOfSubflow { id, level, option, room } => {
+            let mut value = vec![0; (room as usize).min(subflows_run::LONG_VALUE)];
+            let length = subflows_enhanced::get_option(sock, id, level, option, &mut value)?;
+            value.truncate(length);
+            Ok(value)
+        }
+        Request::SetOfSubflow { id, level, option, value } => {
+            let set = subflows_enhanced::set_option(sock, id, level, option, value.bytes());
+            set.map(|()| Vec::new())
+        }
+        _ => Err(invalid),
+    }
+}
+
+fn errno(error: &Error) -> i32 {
+    let number = match error.kind() {
+        ErrorKind::NotPermitted => rustix::io::Errno::PERM,
+        _ => rustix::io::Errno::IO,
+    };
+    error.raw_os_error().unwrap_or(number.raw_os_error())
+}

@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{mem, ptr};
 
 use libc::{EBADF, EFAULT, EINVAL, EIO, IPPROTO_MPTCP, IPPROTO_TCP};
-use subflows_enhanced::{Errno, layout};
+use subflows_enhanced::Errno;
+use subflows_enhanced::layout::{self, SubGetsockopt, SubSetsockopt};
 
 use crate::cancel::uncancelled;
 use crate::prelude::*;
@@ -53,7 +54,7 @@ pub unsafe extern "C" fn subflows_enhanced_getsockopt(
     value: *mut c_void,
     length: *mut socklen_t,
 ) -> c_int {
-    if level != IPPROTO_TCP || !is_ours(option) {
+    if level != IPPROTO_TCP || !layout::is_option(option) {
         // SAFETY: the caller promises what getsockopt(2) requires.
         return unsafe { libc::getsockopt(fd, level, option, value, length) };
     }
@@ -71,32 +72,12 @@ pub unsafe extern "C" fn subflows_enhanced_setsockopt(
     value: *const c_void,
     length: socklen_t,
 ) -> c_int {
-    if level != IPPROTO_TCP || !is_ours(option) {
+    if level != IPPROTO_TCP || !layout::is_option(option) {
         // SAFETY: the caller promises what setsockopt(2) requires.
         return unsafe { libc::setsockopt(fd, level, option, value, length) };
     }
     // SAFETY: `value` has `length` bytes, as the caller promises.
     answer(|| unsafe { set(fd, option, value.cast(), length as usize) })
-}
-
-/// `struct mptcp_sub_getsockopt`.
-#[repr(C)]
-struct SubGetsockopt {
-    id: u8,
-    level: c_int,
-    option: c_int,
-    value: *mut u8,
-    length: *mut c_uint,
-}
-
-/// `struct mptcp_sub_setsockopt`.
-#[repr(C)]
-struct SubSetsockopt {
-    id: u8,
-    level: c_int,
-    option: c_int,
-    value: *const u8,
-    length: c_uint,
 }
 
 /// `struct mptcp_info` of the patched kernels.
@@ -111,11 +92,6 @@ struct LegacyInfo {
     initial: *mut u8,
     subflows: *mut u8,
     subflow_info: *mut u8,
-}
-
-fn is_ours(option: c_int) -> bool {
-    (layout::GET_SUB_IDS..=layout::SUB_SETSOCKOPT).contains(&option)
-        || (layout::ENABLED..=layout::INFO).contains(&option)
 }
 
 /// Runs a call that no panic and no cancellation leaves. Returns 0, or -1 and sets errno.

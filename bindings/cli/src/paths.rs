@@ -102,7 +102,15 @@ fn step(
             Err(error) => return Err(error),
         },
     };
-    Ok(begun.advance()?.is_some())
+    match begun.advance() {
+        Ok(subflow) => Ok(subflow.is_some()),
+        // It began while the connection was still being made, and no data has been sent since.
+        Err(error) if is_early(sock, &error) => {
+            *opening = None;
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the connection may be ready later. One that is still being made has no token.

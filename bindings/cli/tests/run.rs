@@ -299,6 +299,43 @@ fn further_paths_carry_on_when_the_first_cable_is_pulled() {
     }
 }
 
+/// A program that sends nothing for a while after a connect(2) that did not wait: the connection is not ready yet.
+#[test]
+fn a_path_waits_for_a_program_that_connects_without_waiting() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    net.raise_limits().unwrap();
+    let ip = IpAddr::from(net.paths[0].server_v4);
+    let listener = net.server.run(|| subflows::listen((ip, 0), &subflows::Listen::new()));
+    let listener = listener.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let script = "import select, socket, sys\n\
+                  sock = socket.socket()\n\
+                  sock.setblocking(False)\n\
+                  assert sock.connect_ex((sys.argv[1], int(sys.argv[2]))) == 115\n\
+                  select.select([], [sock], [])\n\
+                  sys.stdin.read(1)\n\
+                  sock.sendall(b'?')\n\
+                  select.select([sock], [], [])\n\
+                  print(len(sock.recv(1)))";
+    let interface = &net.paths[1].client_interface;
+    let words = ["--via", interface, "--", "python3", "-c", script, &ip.to_string(), &port];
+    let mut command = run(&net.client, &words);
+    let mut client = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    // The agent looks every 10 ms, and must find for a while that there is nothing to do yet.
+    let start = std::time::Instant::now();
+    wait_until(SOON, "a while", || {
+        assert_eq!(ss_subflows(&net.client).len(), 1);
+        start.elapsed().as_millis() > 200
+    });
+    std::io::Write::write_all(client.stdin.as_mut().unwrap(), b"\n").unwrap();
+    std::io::Read::read_exact(&mut accepted, &mut [0]).unwrap();
+    wait_until(SOON, "the second path", || ss_subflows(&net.client).len() == 2);
+    std::io::Write::write_all(&mut accepted, b"!").unwrap();
+    assert_eq!(client.wait_with_output().unwrap().stdout, b"1\n");
+}
+
 /// The program of the C library's tests, as it was written for the patched kernels, unchanged and unlinked.
 #[test]
 fn a_program_of_2016_runs() {

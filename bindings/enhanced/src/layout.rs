@@ -3,6 +3,7 @@
 //! The structures of the drafts never ran: `mptcp_sub_status` has 2 bytes, and the addresses of
 //! `mptcp_sub_tuple` begin at offset 1, unaligned.
 
+use std::ffi::{c_int, c_uint};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 /// Lists the subflows: `struct mptcp_sub_ids`.
@@ -72,6 +73,43 @@ impl SubStatus {
         let bits = flags.iter().enumerate().map(|(bit, on)| u8::from(*on) << bit);
         [self.id, bits.sum()]
     }
+}
+
+/// `struct mptcp_sub_getsockopt`: the request for an option of one subflow, in the memory of the program.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct SubGetsockopt {
+    /// The path index.
+    pub id: u8,
+    /// The level of the option.
+    pub level: c_int,
+    /// The number of the option.
+    pub option: c_int,
+    /// Where the value goes.
+    pub value: *mut u8,
+    /// The room there, and then the length of the value.
+    pub length: *mut c_uint,
+}
+
+/// `struct mptcp_sub_setsockopt`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct SubSetsockopt {
+    /// The path index.
+    pub id: u8,
+    /// The level of the option.
+    pub level: c_int,
+    /// The number of the option.
+    pub option: c_int,
+    /// The value.
+    pub value: *const u8,
+    /// Its length.
+    pub length: c_uint,
+}
+
+/// Reports whether an option at level `IPPROTO_TCP` is one of the patched kernels.
+pub fn is_option(option: c_int) -> bool {
+    (GET_SUB_IDS..=SUB_SETSOCKOPT).contains(&option) || (ENABLED..=INFO).contains(&option)
 }
 
 /// Writes a `struct mptcp_sub_ids`. Returns its length, or `None` if there is not enough room.

@@ -79,9 +79,14 @@ impl Pending {
                 Err(error) => return Some(Err(error)),
             }
         }
-        match &mut self.stage {
-            Stage::Opening(opening) => opening.advance().transpose(),
-            Stage::Kept(_) => None,
+        let Stage::Opening(opening) = &mut self.stage else { return None };
+        match opening.advance() {
+            // It began while data was on its way, which did not make the connection ready.
+            Err(error) if error.kind() == ErrorKind::NotReady => {
+                self.stage = Stage::Kept(subflows::events(&self.held).ok().map(Box::new));
+                None
+            }
+            result => result.transpose(),
         }
     }
 }

@@ -1,39 +1,14 @@
 //! The options of the enhanced socket API of 2016, which `subflows run --enhanced` answers.
 
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem;
 
 use libc::{EBADF, EFAULT, EINVAL, ENOPROTOOPT, EOPNOTSUPP, IPPROTO_TCP, socklen_t};
+use subflows_enhanced::layout::{self, SubGetsockopt, SubSetsockopt};
 use subflows_run::{Answer, Request, Value};
 
 use crate::agent::ask;
 use crate::{settings, soften, steer};
-
-/// The numbers of `subflows_enhanced::layout`.
-const CLOSE_SUB_ID: c_int = 67;
-const SUB_GETSOCKOPT: c_int = 71;
-const SUB_SETSOCKOPT: c_int = 72;
-const INFO: c_int = 45;
-
-/// `struct mptcp_sub_getsockopt`.
-#[repr(C)]
-struct SubGetsockopt {
-    id: u8,
-    level: c_int,
-    option: c_int,
-    value: *mut u8,
-    length: *mut c_uint,
-}
-
-/// `struct mptcp_sub_setsockopt`.
-#[repr(C)]
-struct SubSetsockopt {
-    id: u8,
-    level: c_int,
-    option: c_int,
-    value: *const u8,
-    length: c_uint,
-}
 
 /// Answers getsockopt(2). `None` for other options.
 ///
@@ -55,7 +30,7 @@ pub(crate) unsafe fn get(
     if !soften::is_mptcp(fd) {
         return Some(Err(other(fd)));
     }
-    if option == SUB_GETSOCKOPT {
+    if option == layout::SUB_GETSOCKOPT {
         if room as usize != mem::size_of::<SubGetsockopt>() {
             return Some(Err(EINVAL));
         }
@@ -79,7 +54,7 @@ pub(crate) unsafe fn get(
     let answer = asked(agent, fd, Request::Get { option, value: Value::of(&bytes[..given]), room });
     Some(answer.map(|answer| {
         // The kernel left the length alone.
-        if option != CLOSE_SUB_ID {
+        if option != layout::CLOSE_SUB_ID {
             // SAFETY: as the caller promised.
             unsafe { give(&answer, value.cast(), room, length) };
         }
@@ -104,7 +79,7 @@ pub(crate) unsafe fn set(
     if !soften::is_mptcp(fd) {
         return Some(Err(other(fd)));
     }
-    if option != SUB_SETSOCKOPT {
+    if option != layout::SUB_SETSOCKOPT {
         // SAFETY: as the caller promised.
         let bytes = unsafe { std::slice::from_raw_parts(value.cast::<u8>(), length as usize) };
         let request = Request::Set { option, value: Value::of(bytes) };
@@ -127,8 +102,8 @@ pub(crate) unsafe fn set(
 
 /// The agent that answers this option. The counters of option 45 refer to memory of the program, which the agent
 /// cannot fill.
-fn of(level: c_int, option: c_int) -> Option<&'static std::ffi::CStr> {
-    let is_ours = (66..=SUB_SETSOCKOPT).contains(&option) || (42..INFO).contains(&option);
+fn of(level: c_int, option: c_int) -> Option<&'static CStr> {
+    let is_ours = option != layout::INFO && layout::is_option(option);
     settings::enhanced().filter(|_| level == IPPROTO_TCP && is_ours)
 }
 
@@ -138,7 +113,7 @@ fn other(fd: c_int) -> c_int {
     if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 { EBADF } else { EOPNOTSUPP }
 }
 
-fn asked(agent: &std::ffi::CStr, fd: c_int, request: Request) -> Result<Answer, c_int> {
+fn asked(agent: &CStr, fd: c_int, request: Request) -> Result<Answer, c_int> {
     steer::tell(fd);
     match ask(agent, request, Some(fd)) {
         Some((answer, _)) if answer.error == 0 => Ok(answer),

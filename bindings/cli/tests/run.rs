@@ -266,36 +266,77 @@ print(len(kept))
     assert_eq!(fs::read_to_string(&report).unwrap(), "");
 }
 
-/// Over the second path too, when the first cable is pulled in the middle.
+/// Receives two megabytes; when the second path is there, the cable of the first is pulled. `command` makes the command
+/// line for the program, with its arguments to come.
+fn survives_the_first_cable(net: &Net, ip: IpAddr, command: impl Fn(&[&str]) -> Command) {
+    let listener = net.server.run(|| subflows::listen((ip, 0), &subflows::Listen::new()));
+    let listener = listener.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let script = "import socket, sys\n\
+                  sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n\
+                  sock.sendall(b'?')\n\
+                  total = 0\n\
+                  while data := sock.recv(65536):\n    total += len(data)\n\
+                  print(total)";
+    let mut command = command(&["--", "python3", "-c", script, &ip.to_string(), &port]);
+    let client = command.stdout(Stdio::piped()).spawn().unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    std::io::Read::read_exact(&mut accepted, &mut [0]).unwrap();
+    let block = vec![7; 1 << 20];
+    std::io::Write::write_all(&mut accepted, &block).unwrap();
+    wait_until(SOON, "the second path", || ss_subflows(&net.client).len() == 2);
+    net.paths[0].pull_cable().unwrap();
+    std::io::Write::write_all(&mut accepted, &block).unwrap();
+    drop(accepted);
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "2097152\n");
+    net.paths[0].plug_in().unwrap();
+}
+
 #[test]
 fn further_paths_carry_on_when_the_first_cable_is_pulled() {
     skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     net.raise_limits().unwrap();
-    let interface = &net.paths[1].client_interface;
+    let interface = net.paths[1].client_interface.as_str();
     for (ip, option) in net.paths[0].server_ips().into_iter().zip(["--via", "--backup"]) {
-        let listener = net.server.run(|| subflows::listen((ip, 0), &subflows::Listen::new()));
-        let listener = listener.unwrap();
-        let port = listener.local_addr().unwrap().port().to_string();
-        let script = "import hashlib, socket, sys\n\
-                      sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n\
-                      sock.sendall(b'?')\n\
-                      total = 0\n\
-                      while data := sock.recv(65536):\n    total += len(data)\n\
-                      print(total)";
-        let words = [option, interface, "--", "python3", "-c", script, &ip.to_string(), &port];
-        let client = run(&net.client, &words).stdout(Stdio::piped()).spawn().unwrap();
-        let (mut accepted, _) = listener.accept().unwrap();
-        std::io::Read::read_exact(&mut accepted, &mut [0]).unwrap();
-        let block = vec![7; 1 << 20];
-        std::io::Write::write_all(&mut accepted, &block).unwrap();
-        wait_until(SOON, "the second path", || ss_subflows(&net.client).len() == 2);
-        net.paths[0].pull_cable().unwrap();
-        std::io::Write::write_all(&mut accepted, &block).unwrap();
-        drop(accepted);
-        let output = client.wait_with_output().unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), "2097152\n");
-        net.paths[0].plug_in().unwrap();
+        survives_the_first_cable(&net, ip, |words| {
+            run(&net.client, &[&[option, interface], words].concat())
+        });
+    }
+}
+
+#[test]
+fn nobody_gets_further_paths_by_a_broker() {
+    skip_unless_ready!();
+    if !has_nobody() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    net.raise_limits().unwrap();
+    let interface = net.paths[1].client_interface.as_str();
+    let folder = Folder::new();
+    let (command, preload) = (folder.command(), folder.file("preload.so"));
+    fs::copy(library(), &preload).unwrap();
+    let (policy, socket) = (folder.file("policy.toml"), folder.file("socket"));
+    fs::write(&policy, "[[allow]]\n").unwrap();
+    let mut broker = net.client.command(SUBFLOWS);
+    broker.args(["broker", "--policy", &policy, "--socket", &socket]).stderr(Stdio::null());
+    let _broker = Server(broker.spawn().unwrap());
+    wait_until(SOON, "the broker", || {
+        std::os::unix::net::UnixStream::connect(&socket).is_err_and(
+            // It takes sockets of another kind, once it listens.
+            |error| error.raw_os_error() == Some(91),
+        )
+    });
+    for ip in net.paths[0].server_ips() {
+        survives_the_first_cable(&net, ip, |words| {
+            let mut nobody = net.client.command("setpriv");
+            as_nobody(&mut nobody, &command);
+            nobody.env("SUBFLOWS_PRELOAD", &preload).env("SUBFLOWS_BROKER", &socket);
+            nobody.args(["run", "--via", interface]).args(words);
+            nobody
+        });
     }
 }
 

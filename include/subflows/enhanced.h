@@ -35,6 +35,7 @@ extern "C" {
 #define MPTCP_CLOSE_SUB_ID 67   /* struct mptcp_close_sub_id */
 #define MPTCP_GET_SUB_TUPLE 68  /* struct mptcp_sub_tuple: the addresses of the subflow `id` */
 #define MPTCP_OPEN_SUB_TUPLE 69 /* struct mptcp_sub_tuple: local and remote; writes `id` */
+#define MPTCP_GET_SUB_INFO 70   /* in a header of that time only: ENOPROTOOPT */
 #define MPTCP_SUB_GETSOCKOPT 71 /* struct mptcp_sub_getsockopt */
 #define MPTCP_SUB_SETSOCKOPT 72 /* struct mptcp_sub_setsockopt, by setsockopt() */
 #endif
@@ -89,7 +90,8 @@ int subflows_enhanced_socket(int domain, int kind, int protocol);
 int subflows_enhanced_getsockopt(int fd, int level, int option, void *value, socklen_t *length);
 int subflows_enhanced_setsockopt(int fd, int level, int option, const void *value, socklen_t length);
 
-#ifdef SUBFLOWS_ENHANCED_REPLACE
+/* Programs in C only: in C++, members of classes have such names. */
+#if defined(SUBFLOWS_ENHANCED_REPLACE) && !defined(__cplusplus)
 #define socket(domain, kind, protocol) subflows_enhanced_socket(domain, kind, protocol)
 #define getsockopt(fd, level, option, value, length) \
 	subflows_enhanced_getsockopt(fd, level, option, value, length)

@@ -45,7 +45,20 @@ static void options(int fd, uint32_t id) {
     CHECK(subflows_get_raw_option(fd, id, 1, 36, 4, &mark, 2) == -SUBFLOWS_E_INVALID_ARGUMENT);
 }
 
+/* The calls for programs of 2016; enhanced.c has the rest. */
+static void enhanced(int fd) {
+    unsigned char ids[66];
+    socklen_t length = sizeof ids;
+    CHECK(subflows_enhanced_getsockopt(fd, IPPROTO_TCP, 66, ids, &length) == 0 && ids[0] >= 1);
+    int sock = subflows_enhanced_socket(AF_INET, SOCK_STREAM, 0), on = 1;
+    CHECK(sock >= 0);
+    CHECK(subflows_enhanced_setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0);
+    CHECK(subflows_enhanced_setsockopt(sock, IPPROTO_TCP, 72, NULL, 32) == -1 && errno == EFAULT);
+    close(sock);
+}
+
 static void reads(int fd, uint32_t id) {
+    enhanced(fd);
     struct subflows_status status;
     CHECK(subflows_status(fd, &status, sizeof status) == 0);
     CHECK(status.state == SUBFLOWS_STATE_MPTCP && status.is_ready);

@@ -20,21 +20,24 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
     listen, recvmsg, sendmsg, socket_with,
 };
-use rustix::process::{PidfdFlags, pidfd_open};
 use subflows::{Error, ErrorKind, Family};
 use subflows_enhanced::layout;
 use subflows_run::{Answer, REQUEST, Request, Value};
 use tempfile::TempDir;
 
 use crate::failure::Failure;
+use crate::holders::Holders;
 use crate::paths::{Paths, Via};
 
 /// The longest wait for a request from a program that has connected.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a connection may take until it can have further paths.
-const READY_LIMIT: Duration = Duration::from_secs(60);
-/// The longest pause while a path waits for its connection to be ready.
+/// The pause while a path waits for its connection to be ready, at first and at most.
 const EARLY: Duration = Duration::from_millis(10);
+const EARLY_MAX: Duration = Duration::from_millis(160);
+/// How often to look whether the program still has a descriptor.
+const LOOK: Duration = Duration::from_millis(100);
+/// The pause after an error of accept(2), such as too many open descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
 const QUEUE: i32 = 128;
 
 /// The socket of the agent. Its thread runs as long as the process.
@@ -47,13 +50,14 @@ pub(crate) struct Agent {
 struct Client {
     cookie: u64,
     work: Work,
-    /// Readable once the process has ended that passed the descriptor.
-    program: Option<OwnedFd>,
+    holders: Holders,
+    /// When to look again whether the program still has it.
+    look_at: Instant,
 }
 
 enum Work {
-    /// Its paths are being opened, at most until then.
-    Paths(Paths, Instant),
+    /// Its paths are being opened.
+    Paths(Paths),
     /// The program uses the enhanced socket API, which refers to the descriptor between the calls.
     Enhanced(OwnedFd),
 }
@@ -98,43 +102,56 @@ fn listener(path: &Path) -> io::Result<OwnedFd> {
 
 fn serve(listener: &OwnedFd, wanted: &[Via]) {
     let mut clients: Vec<Client> = Vec::new();
+    let mut early = EARLY;
     loop {
-        while let Ok(session) = accept_with(listener, SocketFlags::CLOEXEC) {
-            // A program that ends meanwhile has no use for the answer.
-            let _ = handle(&session, &mut clients, wanted);
+        let count = clients.len();
+        loop {
+            match accept_with(listener, SocketFlags::CLOEXEC) {
+                // A program that ends meanwhile has no use for the answer.
+                Ok(session) => drop(handle(&session, &mut clients, wanted)),
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(_) => {
+                    thread::sleep(PAUSE);
+                    break;
+                }
+            }
         }
+        early = if clients.len() > count { EARLY } else { EARLY_MAX.min(early * 2) };
+        let now = Instant::now();
         // A path that cannot be opened is left out: the program goes on without it, and nothing is printed.
         clients.retain_mut(|client| {
             let has_more = match &mut client.work {
-                Work::Paths(paths, until) => {
+                Work::Paths(paths) => {
                     paths.advance(|_, _| ());
-                    !paths.is_done() && Instant::now() < *until
+                    !paths.is_done()
                 }
                 Work::Enhanced(_) => true,
             };
-            has_more && !client.has_ended()
+            has_more && client.is_held(now)
         });
-        wait(listener, &mut clients);
+        wait(listener, &mut clients, early);
     }
 }
 
 impl Client {
-    fn has_ended(&self) -> bool {
-        let Some(program) = &self.program else { return false };
-        let mut entry = [PollFd::new(program, PollFlags::IN)];
-        poll(&mut entry, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    /// Whether the program has the descriptor. Looks only now and then.
+    fn is_held(&mut self, now: Instant) -> bool {
+        if now < self.look_at {
+            return true;
+        }
+        self.look_at = now + LOOK;
+        self.holders.has_any()
     }
 }
 
-fn wait(listener: &OwnedFd, clients: &mut [Client]) {
+fn wait(listener: &OwnedFd, clients: &mut [Client], early: Duration) {
     let mut deadlines = Vec::new();
     let mut entries = vec![PollFd::new(listener, PollFlags::IN)];
     for client in clients {
-        entries.extend(client.program.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
-        let Work::Paths(paths, until) = &mut client.work else { continue };
+        deadlines.push(client.look_at);
+        let Work::Paths(paths) = &mut client.work else { continue };
         deadlines.extend(paths.deadline());
-        deadlines.push(*until);
-        deadlines.extend(paths.is_early().then(|| Instant::now() + EARLY));
+        deadlines.extend(paths.is_early().then(|| Instant::now() + early));
         let opened = paths.fds();
         entries.extend(opened.into_iter().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
     }
@@ -188,36 +205,36 @@ fn perform(
 ) -> Performed {
     let nothing = Ok((Vec::new(), None));
     match (request, passed) {
-        (Request::Socket { domain }, _) => {
-            let family = if domain == i32::from(AddressFamily::INET6.as_raw()) {
-                Family::V6
-            } else {
-                Family::V4
-            };
-            let made = controlled(family).map_err(|error| errno(&error))?;
-            Ok((Vec::new(), Some(made)))
+        (Request::Control, Some(sock)) => {
+            let before = cookie_of(&sock)?;
+            subflows::take_control(&sock).map_err(|error| errno(&error))?;
+            // A broker has put another socket in its place.
+            let other = (cookie_of(&sock)? != before).then_some(sock);
+            Ok((Vec::new(), other))
         }
-        (Request::Closing { cookie }, _) => {
-            clients.retain(|client| client.cookie != cookie);
+        (Request::Closed { cookie }, _) => {
+            clients.retain_mut(|client| client.cookie != cookie || client.holders.has_any());
             nothing
         }
         (Request::Connected, Some(sock)) => {
             if !wanted.is_empty() {
-                let cookie = socket_cookie(&sock).map_err(rustix::io::Errno::raw_os_error)?;
+                let (cookie, holders) =
+                    (cookie_of(&sock)?, Holders::of(&sock, program_of(session)));
                 let paths = Paths::new(Arc::new(TcpStream::from(sock)), wanted.iter().cloned());
-                let work = Work::Paths(paths, Instant::now() + READY_LIMIT);
-                clients.push(Client { cookie, work, program: program_of(session) });
+                let (work, look_at) = (Work::Paths(paths), Instant::now() + LOOK);
+                clients.push(Client { cookie, work, holders, look_at });
             }
             nothing
         }
         (request, Some(sock)) => {
-            let cookie = socket_cookie(&sock).map_err(rustix::io::Errno::raw_os_error)?;
+            let cookie = cookie_of(&sock)?;
             let is_it = |client: &&Client| {
                 client.cookie == cookie && matches!(client.work, Work::Enhanced(_))
             };
             if clients.iter().find(is_it).is_none() {
-                let work = Work::Enhanced(sock);
-                clients.push(Client { cookie, work, program: program_of(session) });
+                let holders = Holders::of(&sock, program_of(session));
+                let (work, look_at) = (Work::Enhanced(sock), Instant::now() + LOOK);
+                clients.push(Client { cookie, work, holders, look_at });
             }
             match clients.iter().find(is_it).map(|client| &client.work) {
                 Some(Work::Enhanced(sock)) => Ok((enhanced(request, sock)?, None)),
@@ -229,9 +246,12 @@ fn perform(
 }
 
 /// The process that is connected.
-fn program_of(session: &OwnedFd) -> Option<OwnedFd> {
-    let peer = socket_peercred(session).ok()?;
-    pidfd_open(peer.pid, PidfdFlags::empty()).ok()
+fn program_of(session: &OwnedFd) -> Option<i32> {
+    socket_peercred(session).ok().map(|peer| peer.pid.as_raw_nonzero().get())
+}
+
+fn cookie_of(sock: &OwnedFd) -> Result<u64, i32> {
+    socket_cookie(sock).map_err(rustix::io::Errno::raw_os_error)
 }
 
 /// Answers an option of the enhanced socket API, with the value that getsockopt(2) would write.

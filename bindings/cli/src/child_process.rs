@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{
+    SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
+};
 use signal_hook::iterator::Signals;
 
 /// How long a server may take to end when it is asked to.
@@ -22,7 +24,9 @@ const END_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) fn run(command: &mut Command) -> io::Result<ExitStatus> {
     // Before the child starts, so that its end cannot be missed. The program that the child
     // executes does not inherit handlers; it would inherit ignored signals.
-    let mut signals = Signals::new([SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+    let mut signals = Signals::new([
+        SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT,
+    ])?;
     let mut child = command.spawn()?;
     loop {
         if let Some(status) = child.try_wait()? {
@@ -32,6 +36,10 @@ pub(crate) fn run(command: &mut Command) -> io::Result<ExitStatus> {
             let forwarded = match signal {
                 SIGHUP => Signal::HUP,
                 SIGTERM => Signal::TERM,
+                SIGUSR1 => Signal::USR1,
+                SIGUSR2 => Signal::USR2,
+                SIGWINCH => Signal::WINCH,
+                SIGCONT => Signal::CONT,
                 _ => continue,
             };
             // The child is not reaped yet, so its process id is still its own.

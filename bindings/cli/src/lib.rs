@@ -23,6 +23,7 @@ mod child_process;
 mod command;
 mod demo;
 mod failure;
+mod holders;
 pub mod json;
 mod output;
 mod paths;

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use subflows::Error;
 
+use crate::holders::Holders;
 use crate::output::note;
 use crate::paths::{Paths, Via};
 
@@ -19,6 +20,8 @@ const ROOM: usize = 64 << 10;
 const AT_ONCE: usize = 4096;
 /// The longest wait while a path waits for the connection to be ready.
 const EARLY: Duration = Duration::from_millis(20);
+/// How often to look whether the connection is still in use, and the longest wait.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Bytes on their way in one direction.
 #[derive(Default)]
@@ -72,13 +75,14 @@ fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
-/// Copies standard input to the connection and the connection to standard output, until the peer has ended its
-/// direction. The end of standard input ends this end's direction. Opens the paths meanwhile.
+/// Copies standard input to the connection and the connection to standard output, until both have ended. The end of
+/// each is passed on: that of standard input to the peer, and that of the peer to standard output. Opens the paths
+/// meanwhile.
 pub(crate) fn run(sock: &Arc<TcpStream>, paths: &mut Paths) -> io::Result<()> {
     sock.set_nonblocking(true)?;
     let (stdin, stdout) = (io::stdin(), io::stdout());
     let (mut up, mut down) = (Way::default(), Way::default());
-    let mut is_half_closed = false;
+    let (mut is_half_closed, mut is_output_closed) = (false, false);
     loop {
         paths.advance(report);
         if up.is_over && up.is_empty() && !is_half_closed {
@@ -87,7 +91,14 @@ pub(crate) fn run(sock: &Arc<TcpStream>, paths: &mut Paths) -> io::Result<()> {
             let _ = sock.shutdown(Shutdown::Write);
         }
         if down.is_over && down.is_empty() {
-            return Ok(());
+            if up.is_over && up.is_empty() {
+                return Ok(());
+            }
+            if !is_output_closed {
+                // The reader sees the end, and may end standard input in turn.
+                is_output_closed = true;
+                rustix::stdio::dup2_stdout(std::fs::File::open("/dev/null")?)?;
+            }
         }
         let sends = if up.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
         let receives = if down.wants() { PollFlags::IN } else { PollFlags::empty() };
@@ -116,12 +127,18 @@ pub(crate) fn run(sock: &Arc<TcpStream>, paths: &mut Paths) -> io::Result<()> {
     }
 }
 
-/// Opens the paths, for at most that time.
-pub(crate) fn open_all(paths: &mut Paths, limit: Duration) -> io::Result<()> {
-    let end = Instant::now() + limit;
+/// Opens the paths, as long as another process has the connection.
+pub(crate) fn open_all(paths: &mut Paths, holders: &mut Holders) -> io::Result<()> {
+    let mut look_at = Instant::now() + LOOK;
     loop {
         paths.advance(report);
-        if paths.is_done() || Instant::now() >= end {
+        if Instant::now() >= look_at {
+            look_at = Instant::now() + LOOK;
+            if !holders.has_any() {
+                return Ok(());
+            }
+        }
+        if paths.is_done() {
             return Ok(());
         }
         wait([], paths)?;
@@ -138,7 +155,9 @@ fn wait<const N: usize>(
     paths: &mut Paths,
 ) -> io::Result<[PollFlags; N]> {
     let early = paths.is_early().then(|| Instant::now() + EARLY);
-    let deadline = [early, paths.deadline()].into_iter().flatten().min();
+    // Without anything to copy, the connection is another process's.
+    let look = (N == 0).then(|| Instant::now() + LOOK);
+    let deadline = [early, look, paths.deadline()].into_iter().flatten().min();
     let opened = paths.fds();
     let mut entries: Vec<_> = asked
         .into_iter()

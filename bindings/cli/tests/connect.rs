@@ -66,6 +66,28 @@ fn both_directions_end_by_themselves() {
     }
 }
 
+/// The peer ends its direction first, and reads on: nothing of standard input is lost.
+#[test]
+fn the_upload_goes_on_after_the_end_of_the_peer() {
+    skip_unless_ready!();
+    let net = network();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    let sent: Vec<u8> = (0..5 << 20).map(|place: usize| (place % 251) as u8).collect();
+    fs::write(&file, &sent).unwrap();
+    let (listener, place) = listen(&net, net.paths[0].server_v4.into());
+    let mut command = connect(&net, &[], &place);
+    let mut child = command.stdin(fs::File::open(&file).unwrap()).spawn().unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    accepted.shutdown(Shutdown::Write).unwrap();
+    // The end is passed on at once.
+    child.stdout.as_mut().unwrap().read_to_end(&mut Vec::new()).unwrap();
+    let mut received = Vec::new();
+    accepted.read_to_end(&mut received).unwrap();
+    assert!(received == sent, "{} of {} bytes", received.len(), sent.len());
+    ends(child);
+}
+
 #[test]
 fn the_other_paths_carry_on_when_the_first_cable_is_pulled() {
     skip_unless_ready!();

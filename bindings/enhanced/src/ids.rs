@@ -56,6 +56,11 @@ impl Ids {
         self.entries.retain(|entry| entry.1 != Named::Request(number));
     }
 
+    /// Forgets the indexes of all requests.
+    pub fn release_requests(&mut self) {
+        self.entries.retain(|entry| matches!(entry.1, Named::Subflow(_)));
+    }
+
     /// A request has become this subflow, which keeps the index of the request.
     pub fn becomes(&mut self, number: u64, subflow: u32) {
         let is_known = self.entries.iter().any(|entry| entry.1 == Named::Subflow(subflow));

@@ -75,12 +75,13 @@ impl Registry {
                 return known.registry.lock().unwrap_or_else(PoisonError::into_inner);
             }
             let inherited = known.and_then(|parent| parent.registry.try_lock().ok());
-            let connections = inherited.map(|parent| parent.connections.clone());
-            let registry = Registry {
-                connections: connections.unwrap_or_default(),
-                forget_from: FORGET_FROM,
-                ..Registry::default()
-            };
+            let mut registry = Registry { forget_from: FORGET_FROM, ..Registry::default() };
+            if let Some(parent) = inherited {
+                registry.connections = parent.connections.clone();
+                registry.last = parent.last;
+                // The parent carries its requests out. A subflow that comes of one is new to the child.
+                registry.connections.values_mut().for_each(|known| known.ids.release_requests());
+            }
             let new = Box::into_raw(Box::new(Owned { process, registry: registry.into() }));
             match CURRENT.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => current = new,

@@ -1,4 +1,5 @@
-//! Asking `subflows run`, which acts for the program: one Unix socket for each request, by system calls alone.
+//! Asking `subflows run`, which acts for the program: one Unix socket for each request, by system calls alone: unlike
+//! libc's functions, they are no cancellation points, so that a cancelled thread leaves no descriptor behind.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem;
@@ -6,7 +7,7 @@ use std::mem;
 use libc::{c_uint, socklen_t};
 use subflows_run::{ANSWER, Answer, Request};
 
-use crate::{next, soften};
+use crate::next;
 
 /// How long an answer may take, in seconds. Then the program goes on without it.
 const PATIENCE: libc::time_t = 10;
@@ -22,15 +23,16 @@ pub(crate) fn ask(
     let session = connect(path)?;
     let answer = send(session, &request, sock).and_then(|()| receive(session));
     // SAFETY: the descriptor is this function's.
-    unsafe { next::close(session) };
+    unsafe { libc::syscall(libc::SYS_close, session) };
     answer
 }
 
-/// The number by which the agent knows a socket.
-pub(crate) fn closing(path: &CStr, fd: c_int) {
-    if let Some(cookie) = soften::cookie(fd) {
-        let _ = ask(path, Request::Closing { cookie }, None);
-    }
+/// Sends a request without a descriptor, and waits for nothing: close(2) in a signal handler has little stack.
+pub(crate) fn tell(path: &CStr, request: Request) {
+    let Some(session) = connect(path) else { return };
+    let _ = send(session, &request, None);
+    // SAFETY: the descriptor is this function's.
+    unsafe { libc::syscall(libc::SYS_close, session) };
 }
 
 fn connect(path: &CStr) -> Option<c_int> {
@@ -60,7 +62,7 @@ fn connect(path: &CStr) -> Option<c_int> {
         return Some(session);
     }
     // SAFETY: the descriptor is this function's.
-    unsafe { next::close(session) };
+    unsafe { libc::syscall(libc::SYS_close, session) };
     None
 }
 
@@ -91,8 +93,10 @@ fn send(session: c_int, request: &Request, sock: Option<c_int>) -> Option<()> {
         unsafe { data.cast::<c_int>().write_unaligned(sock) };
     }
     loop {
+        let pointer: *const libc::msghdr = &message;
         // SAFETY: the message and what it points to are on this stack.
-        let sent = unsafe { libc::sendmsg(session, &message, libc::MSG_NOSIGNAL) };
+        let sent =
+            unsafe { libc::syscall(libc::SYS_sendmsg, session, pointer, libc::MSG_NOSIGNAL) };
         if sent >= 0 {
             return Some(());
         }
@@ -113,8 +117,10 @@ fn receive(session: c_int) -> Option<(Answer, Option<c_int>)> {
     message.msg_control = control.0.as_mut_ptr().cast::<c_void>();
     message.msg_controllen = CONTROL as _;
     let length = loop {
+        let pointer: *mut libc::msghdr = &mut message;
+        let flags = libc::MSG_CMSG_CLOEXEC;
         // SAFETY: the message and what it points to are on this stack.
-        let received = unsafe { libc::recvmsg(session, &mut message, libc::MSG_CMSG_CLOEXEC) };
+        let received = unsafe { libc::syscall(libc::SYS_recvmsg, session, pointer, flags) };
         if let Ok(length) = usize::try_from(received) {
             break length;
         }
@@ -137,7 +143,7 @@ fn receive(session: c_int) -> Option<(Answer, Option<c_int>)> {
     let answer = bytes.get(..length).and_then(Answer::parse);
     if answer.is_none() {
         // SAFETY: the kernel has made this descriptor for this function.
-        fd.map(|fd| unsafe { next::close(fd) });
+        fd.map(|fd| unsafe { libc::syscall(libc::SYS_close, fd) });
     }
     Some((answer?, fd))
 }

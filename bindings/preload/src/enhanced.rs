@@ -1,20 +1,17 @@
 //! The options of the enhanced socket API of 2016, which `subflows run --enhanced` answers.
 
 use std::ffi::{CStr, c_int, c_void};
-use std::mem;
 
-use libc::{EBADF, EFAULT, EINVAL, ENOPROTOOPT, EOPNOTSUPP, IPPROTO_TCP, socklen_t};
+use libc::{EBADF, EFAULT, EINVAL, ENOPROTOOPT, EOPNOTSUPP, IPPROTO_TCP, c_uint, socklen_t};
 use subflows_enhanced::layout::{self, SubGetsockopt, SubSetsockopt};
-use subflows_run::{Answer, Request, Value};
+use subflows_run::{Answer, Request, VALUE, Value};
 
 use crate::agent::ask;
-use crate::{settings, soften, steer};
+use crate::hooks::give;
+use crate::{memory, settings, soften, steer};
 
 /// Answers getsockopt(2). `None` for other options.
-///
-/// # Safety
-/// `length` is NULL, or points to the number of bytes at `value`.
-pub(crate) unsafe fn get(
+pub(crate) fn get(
     fd: c_int,
     level: c_int,
     option: c_int,
@@ -22,50 +19,57 @@ pub(crate) unsafe fn get(
     length: *mut socklen_t,
 ) -> Option<Result<(), c_int>> {
     let agent = of(level, option)?;
-    if value.is_null() || length.is_null() {
-        return Some(Err(EFAULT));
-    }
-    // SAFETY: as the caller promised.
-    let room = unsafe { length.read_unaligned() };
-    if !soften::is_mptcp(fd) {
-        return Some(Err(other(fd)));
-    }
+    Some(get_by(agent, fd, option, value, length))
+}
+
+fn get_by(
+    agent: &CStr,
+    fd: c_int,
+    option: c_int,
+    value: *mut c_void,
+    length: *mut socklen_t,
+) -> Result<(), c_int> {
+    require_mptcp(fd)?;
+    let room = memory::number(length.cast()).ok_or(EFAULT)?;
+    let size = usize::try_from(room).map_err(|_| EINVAL)?;
+    let mut bytes = [0u8; VALUE];
     if option == layout::SUB_GETSOCKOPT {
-        if room as usize != mem::size_of::<SubGetsockopt>() {
-            return Some(Err(EINVAL));
+        const SIZE: usize = size_of::<SubGetsockopt>();
+        let bytes = &mut bytes[..SIZE];
+        if size != SIZE {
+            return Err(EINVAL);
         }
-        // SAFETY: there are as many bytes.
-        let request = unsafe { value.cast::<SubGetsockopt>().read_unaligned() };
+        if !memory::read(value, bytes) {
+            return Err(EFAULT);
+        }
+        // SAFETY: there are as many bytes, and any are a valid value.
+        let request = unsafe { bytes.as_ptr().cast::<SubGetsockopt>().read_unaligned() };
         let SubGetsockopt { id, level, option, value, length } = request;
-        if value.is_null() || length.is_null() {
-            return Some(Err(EFAULT));
-        }
-        // SAFETY: as the caller promised.
-        let room = unsafe { length.read_unaligned() };
-        let answer = asked(agent, fd, Request::GetOfSubflow { id, level, option, room });
-        // SAFETY: as the caller promised.
-        return Some(answer.map(|answer| unsafe { give(&answer, value, room, length) }));
+        let room = memory::number(length.cast()).ok_or(EFAULT)?;
+        let room = u32::try_from(room).map_err(|_| EINVAL)?;
+        let answer = asked(agent, fd, Request::GetOfSubflow { id, level, option, room })?;
+        return give(value.cast(), length, answer.value.bytes());
     }
-    // As much as a request has: the values that are read are shorter.
-    let mut bytes = [0u8; subflows_run::VALUE];
-    let given = (room as usize).min(bytes.len());
-    // SAFETY: `value` has as many bytes.
-    unsafe { std::ptr::copy_nonoverlapping(value.cast::<u8>(), bytes.as_mut_ptr(), given) };
-    let answer = asked(agent, fd, Request::Get { option, value: Value::of(&bytes[..given]), room });
-    Some(answer.map(|answer| {
-        // The kernel left the length alone.
-        if option != layout::CLOSE_SUB_ID {
-            // SAFETY: as the caller promised.
-            unsafe { give(&answer, value.cast(), room, length) };
-        }
-    }))
+    // What the program passes: nothing, an id, or the addresses.
+    let passed = match option {
+        layout::CLOSE_SUB_ID | layout::GET_SUB_TUPLE => size.min(1),
+        layout::OPEN_SUB_TUPLE => size.min(VALUE),
+        _ => 0,
+    };
+    if !memory::read(value, &mut bytes[..passed]) {
+        return Err(EFAULT);
+    }
+    let request = Request::Get { option, value: Value::of(&bytes[..passed]), room: room as u32 };
+    let answer = asked(agent, fd, request)?;
+    // The patched kernel left the buffer alone there.
+    if option == layout::CLOSE_SUB_ID {
+        return Ok(());
+    }
+    give(value, length, answer.value.bytes())
 }
 
 /// Answers setsockopt(2). `None` for other options.
-///
-/// # Safety
-/// `value` is NULL or has `length` bytes.
-pub(crate) unsafe fn set(
+pub(crate) fn set(
     fd: c_int,
     level: c_int,
     option: c_int,
@@ -73,31 +77,42 @@ pub(crate) unsafe fn set(
     length: socklen_t,
 ) -> Option<Result<(), c_int>> {
     let agent = of(level, option)?;
-    if value.is_null() {
-        return Some(Err(EFAULT));
-    }
-    if !soften::is_mptcp(fd) {
-        return Some(Err(other(fd)));
-    }
+    Some(set_by(agent, fd, option, value, length))
+}
+
+fn set_by(
+    agent: &CStr,
+    fd: c_int,
+    option: c_int,
+    value: *const c_void,
+    length: socklen_t,
+) -> Result<(), c_int> {
+    require_mptcp(fd)?;
+    let mut bytes = [0u8; VALUE];
+    let size = length as usize;
     if option != layout::SUB_SETSOCKOPT {
-        // SAFETY: as the caller promised.
-        let bytes = unsafe { std::slice::from_raw_parts(value.cast::<u8>(), length as usize) };
-        let request = Request::Set { option, value: Value::of(bytes) };
-        return Some(asked(agent, fd, request).map(|_| ()));
+        let bytes = &mut bytes[..size.min(layout::NAME_MAX)];
+        if !memory::read(value, bytes) {
+            return Err(EFAULT);
+        }
+        return asked(agent, fd, Request::Set { option, value: Value::of(bytes) }).map(|_| ());
     }
-    if length as usize != mem::size_of::<SubSetsockopt>() {
-        return Some(Err(EINVAL));
+    const SIZE: usize = size_of::<SubSetsockopt>();
+    if size != SIZE {
+        return Err(EINVAL);
     }
-    // SAFETY: there are as many bytes.
-    let request = unsafe { value.cast::<SubSetsockopt>().read_unaligned() };
+    if !memory::read(value, &mut bytes[..SIZE]) {
+        return Err(EFAULT);
+    }
+    // SAFETY: there are as many bytes, and any are a valid value.
+    let request = unsafe { bytes.as_ptr().cast::<SubSetsockopt>().read_unaligned() };
     let SubSetsockopt { id, level, option, value, length } = request;
-    if value.is_null() {
-        return Some(Err(EFAULT));
+    let passed = &mut bytes[..(length as usize).min(VALUE)];
+    if !memory::read(value.cast(), passed) {
+        return Err(EFAULT);
     }
-    // SAFETY: as the caller promised.
-    let bytes = unsafe { std::slice::from_raw_parts(value, length as usize) };
-    let request = Request::SetOfSubflow { id, level, option, value: Value::of(bytes) };
-    Some(asked(agent, fd, request).map(|_| ()))
+    let value = Value::of(passed);
+    asked(agent, fd, Request::SetOfSubflow { id, level, option, value }).map(|_| ())
 }
 
 /// The agent that answers this option. The counters of option 45 refer to memory of the program, which the agent
@@ -107,10 +122,12 @@ fn of(level: c_int, option: c_int) -> Option<&'static CStr> {
     settings::enhanced().filter(|_| level == IPPROTO_TCP && is_ours)
 }
 
-/// The error for a descriptor that is not a Multipath TCP socket.
-fn other(fd: c_int) -> c_int {
+fn require_mptcp(fd: c_int) -> Result<(), c_int> {
+    if soften::is_mptcp(fd) {
+        return Ok(());
+    }
     // SAFETY: no pointer is passed.
-    if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 { EBADF } else { EOPNOTSUPP }
+    Err(if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 { EBADF } else { EOPNOTSUPP })
 }
 
 fn asked(agent: &CStr, fd: c_int, request: Request) -> Result<Answer, c_int> {
@@ -123,15 +140,4 @@ fn asked(agent: &CStr, fd: c_int, request: Request) -> Result<Answer, c_int> {
     }
 }
 
-/// Writes a value and its length.
-///
-/// # Safety
-/// `value` has `room` bytes, and `length` is a pointer to write to.
-unsafe fn give(answer: &Answer, value: *mut u8, room: u32, length: *mut u32) {
-    let bytes = answer.value.bytes();
-    let written = bytes.len().min(room as usize);
-    // SAFETY: as the caller promised.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), value, written) };
-    // SAFETY: as the caller promised.
-    unsafe { length.write_unaligned(written as u32) };
-}
+const _: () = assert!(size_of::<c_uint>() == size_of::<socklen_t>());

@@ -3,11 +3,11 @@
 use std::ffi::{c_int, c_void};
 
 use libc::{
-    AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM,
-    sockaddr, socklen_t,
+    AF_INET, AF_INET6, EFAULT, EINVAL, IPPROTO_MPTCP, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK,
+    SOCK_STREAM, sockaddr, socklen_t,
 };
 
-use crate::{enhanced, errno, next, report, settings, soften, steer};
+use crate::{enhanced, errno, jail, memory, next, report, settings, soften, steer};
 
 /// Makes a socket of Multipath TCP, or of TCP if that is not possible.
 ///
@@ -16,15 +16,12 @@ use crate::{enhanced, errno, next, report, settings, soften, steer};
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int {
     let is_stream = kind & !(SOCK_NONBLOCK | SOCK_CLOEXEC) == SOCK_STREAM;
-    let is_tcp = [AF_INET, AF_INET6].contains(&domain) && [0, IPPROTO_TCP].contains(&protocol);
-    if is_stream && is_tcp {
-        if let Some(made) = errno::kept(|| steer::socket(domain, kind)) {
-            soften::forget(made);
-            return made;
-        }
+    let is_internet = [AF_INET, AF_INET6].contains(&domain);
+    if is_stream && is_internet && [0, IPPROTO_TCP, IPPROTO_MPTCP].contains(&protocol) {
         // SAFETY: no pointer is passed.
         let made = errno::kept(|| unsafe { next::socket(domain, kind, IPPROTO_MPTCP) });
         if made >= 0 {
+            errno::kept(|| steer::made(made));
             soften::forget(made);
             return made;
         }
@@ -46,28 +43,19 @@ pub unsafe extern "C-unwind" fn setsockopt(
     length: socklen_t,
 ) -> c_int {
     let before = errno::get();
-    // SAFETY: `value` has `length` bytes, as the caller promises.
-    if let Some(answer) = unsafe { enhanced::set(fd, level, option, value, length) } {
+    if let Some(answer) = enhanced::set(fd, level, option, value, length) {
         return given(answer, before);
     }
     // SAFETY: the caller promises the same.
     let result = unsafe { next::setsockopt(fd, level, option, value, length) };
-    if result == 0 || value.is_null() || (length as usize) < size_of::<c_int>() {
+    if result == 0 || !soften::may_soften(fd, level, option, errno::get()) {
         return result;
     }
-    // SAFETY: there are as many bytes.
-    let number = unsafe { value.cast::<c_int>().read_unaligned() };
-    match soften::set(fd, level, option, number, errno::get()) {
-        soften::Answer::Failed => result,
-        soften::Answer::Done => {
-            errno::set(before);
-            0
-        }
-        soften::Answer::Refused(error) => {
-            errno::set(error);
-            -1
-        }
+    if (length as usize) < size_of::<c_int>() || length > c_int::MAX as socklen_t {
+        return given(Err(EINVAL), before);
     }
+    let Some(number) = memory::number(value) else { return given(Err(EFAULT), before) };
+    given(soften::set(fd, level, option, number), before)
 }
 
 /// Gets an option. Of those that [`setsockopt`] remembers, the value that was set, or the one that a new TCP
@@ -84,26 +72,27 @@ pub unsafe extern "C-unwind" fn getsockopt(
     length: *mut socklen_t,
 ) -> c_int {
     let before = errno::get();
-    // SAFETY: the pointers are those of the value and its length, as the caller promises.
-    if let Some(answer) = unsafe { enhanced::get(fd, level, option, value, length) } {
+    if let Some(answer) = enhanced::get(fd, level, option, value, length) {
         return given(answer, before);
     }
     // SAFETY: the caller promises the same.
     let result = unsafe { next::getsockopt(fd, level, option, value, length) };
-    if value.is_null() || length.is_null() {
+    let is_known = result == 0;
+    if !is_known && !soften::is_lack(errno::get()) {
         return result;
     }
-    let Some(number) = soften::get(fd, level, option, result == 0) else { return result };
-    // SAFETY: the pointer is not null, and the caller promises that it is that of the length.
-    let room = unsafe { length.read_unaligned() } as usize;
-    let bytes = number.to_ne_bytes();
+    let Some(number) = soften::get(fd, level, option, is_known) else { return result };
+    given(give(value, length, &number.to_ne_bytes()), before)
+}
+
+/// Writes a value and its length, as getsockopt(2) does.
+pub(crate) fn give(value: *mut c_void, length: *mut socklen_t, bytes: &[u8]) -> Result<(), c_int> {
+    let room = memory::number(length.cast()).ok_or(EFAULT)?;
+    let room = usize::try_from(room).map_err(|_| EINVAL)?;
     let written = room.min(bytes.len());
-    // SAFETY: `value` has as many bytes.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), value.cast(), written) };
-    // SAFETY: as above.
-    unsafe { length.write_unaligned(written as socklen_t) };
-    errno::set(before);
-    0
+    let is_done = memory::write(value, &bytes[..written])
+        && memory::write(length.cast(), &(written as socklen_t).to_ne_bytes());
+    is_done.then_some(()).ok_or(EFAULT)
 }
 
 /// Connects. Further paths of the connection are opened as soon as that is possible.
@@ -116,6 +105,10 @@ pub unsafe extern "C-unwind" fn connect(
     address: *const sockaddr,
     length: socklen_t,
 ) -> c_int {
+    if let Some(error) = errno::kept(|| jail::refusal(fd, address, length)) {
+        errno::set(error);
+        return -1;
+    }
     // SAFETY: the caller promises the same.
     let result = unsafe { next::connect(fd, address, length) };
     if result == 0 || errno::get() == libc::EINPROGRESS {
@@ -130,17 +123,21 @@ pub unsafe extern "C-unwind" fn connect(
 /// As close(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn close(fd: c_int) -> c_int {
-    errno::kept(|| {
+    let told = errno::kept(|| {
         if let Some(file) = settings::report_file() {
             report::connection(fd, file);
         }
-        steer::closing(fd);
+        steer::told(fd)
     });
     // SAFETY: the caller promises the same.
-    unsafe { next::close(fd) }
+    let result = unsafe { next::close(fd) };
+    if let Some(cookie) = told {
+        errno::kept(|| steer::closed(cookie));
+    }
+    result
 }
 
-/// What an option of the enhanced socket API returns.
+/// What a call returns that the kernel did not answer.
 fn given(answer: Result<(), c_int>, before: c_int) -> c_int {
     match answer {
         Ok(()) => {

@@ -14,15 +14,19 @@
 //! | `soften` | options that Multipath TCP sockets lack, and TCP sockets have |
 //! | `steer` | controlled sockets, and further paths |
 //! | `enhanced` | the options of the enhanced socket API |
+//! | `jail` | what the program may not reach by TCP, it does not reach by Multipath TCP |
+//! | `memory` | the program's memory, behind pointers that may be wrong |
 //! | `agent` | asks `subflows run` for both |
 //! | `report` | a line for each connection |
-//! | `text` | text in a buffer of fixed size |
+//! | `text` | memory for a report |
 #![allow(unreachable_pub)]
 
 mod agent;
 mod enhanced;
 mod errno;
 mod hooks;
+mod jail;
+mod memory;
 mod next;
 mod report;
 mod settings;

@@ -5,14 +5,10 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use subflows::bare::{self, Kind};
+use subflows::bare::{self, Kind, Scratch};
 
 use crate::soften::{cookie, is_mptcp};
-use crate::text::Text;
-
-/// Enough for the eight paths that are listed, with addresses of IPv6. A line is written at once, so that lines of
-/// several processes do not mix.
-const LINE_MAX: usize = 4096;
+use crate::text::{Memory, Pages, Text};
 
 /// Appends the line of a connection. Does nothing for other descriptors.
 pub(crate) fn connection(fd: c_int, file: &CStr) {
@@ -21,17 +17,19 @@ pub(crate) fn connection(fd: c_int, file: &CStr) {
     }
     // SAFETY: it is open: the kernel has just answered for it.
     let sock = unsafe { BorrowedFd::borrow_raw(fd) };
-    let Some(ends) = bare::ends(sock) else { return };
-    let mut line = Text::<LINE_MAX>::new();
-    // Writing to the text does not fail.
-    let _ = describe(&mut line, sock, ends);
-    if !line.is_full() {
-        append(file, line.bytes());
+    let Some(mut pages) = Pages::new() else { return };
+    let Memory { text, scratch } = pages.memory();
+    let Some(ends) = bare::ends(sock, scratch) else { return };
+    // Writing to the text does not fail. It is written at once, so that lines of several processes do not mix.
+    let _ = describe(text, scratch, sock, ends);
+    if !text.is_full() {
+        append(file, text.bytes());
     }
 }
 
 fn describe(
-    line: &mut Text<LINE_MAX>,
+    line: &mut Text,
+    scratch: &mut Scratch,
     sock: BorrowedFd<'_>,
     (local, remote): (SocketAddr, SocketAddr),
 ) -> std::fmt::Result {
@@ -47,7 +45,7 @@ fn describe(
     };
     write!(line, ",\"state\":\"{name}\",\"paths\":[")?;
     let mut is_first = true;
-    let count = bare::each_subflow(sock, &mut |path| {
+    let count = bare::each_subflow(sock, scratch, &mut |path| {
         let comma = if is_first { "" } else { "," };
         is_first = false;
         let _ = write!(
@@ -96,14 +94,16 @@ fn each_number(mut entries: &[u8], mut each: impl FnMut(c_int)) {
 }
 
 fn append(file: &CStr, line: &[u8]) {
-    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CLOEXEC | libc::O_NOCTTY;
+    // None of these calls waits, and none is a cancellation point.
+    let flags =
+        libc::O_WRONLY | libc::O_APPEND | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
     // SAFETY: the path ends with a zero.
-    let fd = unsafe { libc::open(file.as_ptr(), flags) };
+    let fd = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, file.as_ptr(), flags, 0) };
     if fd < 0 {
         return;
     }
-    // SAFETY: the pointer has as many bytes. There is nobody to tell of an error.
-    unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) };
+    // SAFETY: the pointer has as many bytes. The program is not to learn of an error.
+    unsafe { libc::syscall(libc::SYS_write, fd, line.as_ptr(), line.len()) };
     // SAFETY: the descriptor is this function's.
-    unsafe { crate::next::close(fd) };
+    unsafe { libc::syscall(libc::SYS_close, fd) };
 }

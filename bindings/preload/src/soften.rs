@@ -76,16 +76,6 @@ static REMEMBERED: [Remembered; DESCRIPTORS] = [const {
     }
 }; DESCRIPTORS];
 
-/// What becomes of an option that the kernel did not set.
-pub(crate) enum Answer {
-    /// It is not softened.
-    Failed,
-    /// It is remembered.
-    Done,
-    /// TCP would not accept the value, and fails with this number.
-    Refused(c_int),
-}
-
 /// A new socket has this descriptor.
 pub(crate) fn forget(fd: c_int) {
     if let Some(remembered) = of(fd) {
@@ -93,17 +83,24 @@ pub(crate) fn forget(fd: c_int) {
     }
 }
 
-/// Answers for an option that failed with `error`.
-pub(crate) fn set(fd: c_int, level: c_int, option: c_int, value: c_int, error: c_int) -> Answer {
-    let Some(index) = find(level, option) else { return Answer::Failed };
+/// Whether the kernel's error says that Multipath TCP sockets lack an option.
+pub(crate) fn is_lack(error: c_int) -> bool {
+    [EOPNOTSUPP, ENOPROTOOPT].contains(&error)
+}
+
+/// Reports whether an option that could not be set, by this error, is one to soften.
+pub(crate) fn may_soften(fd: c_int, level: c_int, option: c_int, error: c_int) -> bool {
     // Sockets that are connected do not accept the two that decide about binding, which matter no more.
     let is_late = level == SOL_SOCKET && error == EINVAL;
-    if ![EOPNOTSUPP, ENOPROTOOPT].contains(&error) && !is_late || !is_mptcp(fd) {
-        return Answer::Failed;
-    }
+    find(level, option).is_some() && (is_lack(error) || is_late) && is_mptcp(fd)
+}
+
+/// Remembers the value of an option that is to be softened. Fails as TCP would for a value that it does not accept.
+pub(crate) fn set(fd: c_int, level: c_int, option: c_int, value: c_int) -> Result<(), c_int> {
+    let Some(index) = find(level, option) else { return Err(ENOPROTOOPT) };
     let (least, most) = SOFT[index].range;
     if !(least..=most).contains(&value) {
-        return Answer::Refused(EINVAL);
+        return Err(EINVAL);
     }
     if let (Some(remembered), Some(cookie)) = (of(fd), cookie(fd)) {
         if remembered.cookie.swap(cookie, Ordering::Relaxed) != cookie {
@@ -112,7 +109,7 @@ pub(crate) fn set(fd: c_int, level: c_int, option: c_int, value: c_int, error: c
         remembered.values[index].store(value, Ordering::Relaxed);
         remembered.set.fetch_or(1 << index, Ordering::Relaxed);
     }
-    Answer::Done
+    Ok(())
 }
 
 /// The value of an option that was softened. `is_known`: the kernel has answered. `None`: its answer stands.

@@ -1,4 +1,5 @@
-//! What `subflows run --via` adds: a program's sockets are controlled, and `subflows run` opens further paths.
+//! What `subflows run --via` and `--enhanced` add: a program's sockets are controlled, and `subflows run` opens further
+//! paths.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,58 +7,80 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use subflows_run::Request;
 
 use crate::agent::{self, ask};
-use crate::{next, settings, soften};
+use crate::{settings, soften};
 
-/// A bit for each descriptor of which the agent was told. Those beyond are never closed at the agent by the program:
-/// it notices the end of the process.
-static TOLD: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
+/// A bit for each descriptor.
+type Bits = [AtomicU64; 1024];
 
-/// A controlled socket of the agent's. `None` if it makes none: the program then has one that the kernel controls.
-pub(crate) fn socket(domain: c_int, kind: c_int) -> Option<c_int> {
-    let (answer, fd) = ask(settings::agent()?, Request::Socket { domain }, None)?;
-    let fd = fd?;
-    if answer.error != 0 {
+/// Of which the agent was told. It finds out about those beyond by itself.
+static TOLD: Bits = [const { AtomicU64::new(0) }; 1024];
+/// Which were connected.
+static CONNECTED: Bits = [const { AtomicU64::new(0) }; 1024];
+
+/// A socket was made: the program is to control it. If that is not possible, as in another network namespace than the
+/// agent's, the kernel does.
+pub(crate) fn made(fd: c_int) {
+    let Some(agent) = settings::agent() else { return };
+    // A broker makes another socket, which gets the same number. Nothing else refers to the old one yet.
+    if let Some((answer, Some(other))) = ask(agent, Request::Control, Some(fd)) {
+        if answer.error == 0 {
+            // SAFETY: no pointer is passed.
+            let descriptor = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+            // SAFETY: no pointer is passed.
+            let status = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+            // SAFETY: no pointer is passed.
+            unsafe { libc::fcntl(other, libc::F_SETFL, status) };
+            let flags = if descriptor & libc::FD_CLOEXEC != 0 { libc::O_CLOEXEC } else { 0 };
+            // SAFETY: no pointer is passed. The program does not know its descriptor yet.
+            unsafe { libc::syscall(libc::SYS_dup3, other, fd, flags) };
+        }
         // SAFETY: the kernel has made this descriptor for this function.
-        unsafe { next::close(fd) };
-        return None;
+        unsafe { libc::syscall(libc::SYS_close, other) };
     }
-    if kind & libc::SOCK_CLOEXEC == 0 {
-        // SAFETY: no pointer is passed.
-        unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
-    }
-    if kind & libc::SOCK_NONBLOCK != 0 {
-        // SAFETY: no pointer is passed.
-        unsafe { libc::fcntl(fd, libc::F_SETFL, libc::O_RDWR | libc::O_NONBLOCK) };
-    }
-    Some(fd)
 }
 
-/// A socket of the program is connected, or will be.
+/// A socket of the program is connected, or will be. Calling connect(2) again for the result changes nothing.
 pub(crate) fn connected(fd: c_int) {
     let Some(agent) = settings::agent() else { return };
-    if soften::is_mptcp(fd) {
+    if soften::is_mptcp(fd) && set(&CONNECTED, fd) {
         tell(fd);
         let _ = ask(agent, Request::Connected, Some(fd));
     }
 }
 
-/// The agent gets this descriptor.
+/// The agent is told of this descriptor.
 pub(crate) fn tell(fd: c_int) {
-    if let Some((word, bit)) = place(fd) {
-        word.fetch_or(bit, Ordering::Relaxed);
+    set(&TOLD, fd);
+}
+
+/// The program closes a descriptor. Returns the number by which the agent knows its socket, if it does.
+pub(crate) fn told(fd: c_int) -> Option<u64> {
+    settings::agent()?;
+    clear(&CONNECTED, fd);
+    if clear(&TOLD, fd) { soften::cookie(fd) } else { None }
+}
+
+/// The descriptor is closed.
+pub(crate) fn closed(cookie: u64) {
+    if let Some(path) = settings::agent() {
+        agent::tell(path, Request::Closed { cookie });
     }
 }
 
-/// The program closes a descriptor.
-pub(crate) fn closing(fd: c_int) {
-    let (Some(agent), Some((word, bit))) = (settings::agent(), place(fd)) else { return };
-    if word.load(Ordering::Relaxed) & bit != 0 {
-        word.fetch_and(!bit, Ordering::Relaxed);
-        agent::closing(agent, fd);
-    }
+/// Returns whether the bit was clear.
+fn set(bits: &'static Bits, fd: c_int) -> bool {
+    place(bits, fd).is_none_or(|(word, bit)| word.fetch_or(bit, Ordering::Relaxed) & bit == 0)
 }
 
-fn place(fd: c_int) -> Option<(&'static AtomicU64, u64)> {
+/// Returns whether the bit was set.
+fn clear(bits: &'static Bits, fd: c_int) -> bool {
+    place(bits, fd).is_some_and(|(word, bit)| {
+        word.load(Ordering::Relaxed) & bit != 0
+            && word.fetch_and(!bit, Ordering::Relaxed) & bit != 0
+    })
+}
+
+fn place(bits: &'static Bits, fd: c_int) -> Option<(&'static AtomicU64, u64)> {
     let fd = usize::try_from(fd).ok()?;
-    Some((TOLD.get(fd / 64)?, 1 << (fd % 64)))
+    Some((bits.get(fd / 64)?, 1 << (fd % 64)))
 }

@@ -7,9 +7,9 @@
 //!
 //! | request | with | answer |
 //! |---|---|---|
-//! | [`Request::Socket`] | | a controlled Multipath TCP socket |
+//! | [`Request::Control`] | a new socket | that the program controls it; a descriptor if another one takes its place |
 //! | [`Request::Connected`] | the socket | nothing: its paths are opened as soon as that is possible |
-//! | [`Request::Closing`] | | nothing: no descriptor of that socket is kept any more |
+//! | [`Request::Closed`] | | nothing: no descriptor of that socket is kept, unless the program has another one |
 //! | [`Request::Get`] | the socket | the value of an option of the enhanced socket API |
 //! | [`Request::Set`] | the socket | nothing |
 //! | [`Request::GetOfSubflow`] | the socket | the value of an option of one subflow |
@@ -58,9 +58,9 @@ impl<const N: usize> Value<N> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Request {
-    Socket { domain: i32 },
+    Control,
     Connected,
-    Closing { cookie: u64 },
+    Closed { cookie: u64 },
     Get { option: i32, value: Value<VALUE>, room: u32 },
     Set { option: i32, value: Value<VALUE> },
     GetOfSubflow { id: u8, level: i32, option: i32, room: u32 },
@@ -70,16 +70,16 @@ pub enum Request {
 impl Request {
     /// Whether a descriptor comes with the request.
     pub fn has_socket(&self) -> bool {
-        !matches!(self, Request::Socket { .. } | Request::Closing { .. })
+        !matches!(self, Request::Closed { .. })
     }
 
     /// The message.
     pub fn encode(&self) -> [u8; REQUEST] {
         let none = Value::of(&[]);
         let (kind, numbers, value): (u32, [u32; 3], Value<VALUE>) = match *self {
-            Request::Socket { domain } => (1, [domain as u32, 0, 0], none),
+            Request::Control => (1, [0; 3], none),
             Request::Connected => (2, [0; 3], none),
-            Request::Closing { cookie } => (3, [0; 3], Value::of(&cookie.to_ne_bytes())),
+            Request::Closed { cookie } => (3, [0; 3], Value::of(&cookie.to_ne_bytes())),
             Request::Get { option, value, room } => (4, [option as u32, room, 0], value),
             Request::Set { option, value } => (5, [option as u32, 0, 0], value),
             Request::GetOfSubflow { id, level, option, room } => {
@@ -112,9 +112,9 @@ impl Request {
             return None;
         }
         Some(match number(1) {
-            1 => Request::Socket { domain: signed(2) },
+            1 => Request::Control,
             2 => Request::Connected,
-            3 => Request::Closing { cookie: u64::from_ne_bytes(value.bytes().try_into().ok()?) },
+            3 => Request::Closed { cookie: u64::from_ne_bytes(value.bytes().try_into().ok()?) },
             4 => Request::Get { option: signed(2), value, room: number(3) },
             5 => Request::Set { option: signed(2), value },
             6 => {
@@ -168,9 +168,9 @@ mod tests {
     fn what_is_written_is_read() {
         let value = Value::of(&[1, 2, 3]);
         for request in [
-            Request::Socket { domain: 10 },
+            Request::Control,
             Request::Connected,
-            Request::Closing { cookie: u64::MAX - 1 },
+            Request::Closed { cookie: u64::MAX - 1 },
             Request::Get { option: 66, value, room: 70 },
             Request::Set { option: 44, value },
             Request::GetOfSubflow { id: 31, level: 6, option: 11, room: 280 },

@@ -154,15 +154,30 @@ fn read_first<'a>(
     Ok((infos, tcps, total))
 }
 
-/// Calls `each` with each of the first subflows, by the stack alone, and returns how many subflows the kernel's list
-/// has. That includes those that have ended, as long as the kernel has not removed them.
+/// Room for the subflows that [`first_subflows`] reads, which a small stack does not have.
+#[derive(Debug)]
+pub struct Scratch {
+    infos: [MaybeUninit<mptcp_subflow_info>; USUAL_SUBFLOWS],
+    tcps: [MaybeUninit<tcp_info>; USUAL_SUBFLOWS],
+}
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch {
+            infos: [const { MaybeUninit::uninit() }; USUAL_SUBFLOWS],
+            tcps: [const { MaybeUninit::uninit() }; USUAL_SUBFLOWS],
+        }
+    }
+}
+
+/// Calls `each` with each of the first subflows, and returns how many subflows the kernel's list has. That includes
+/// those that have ended, as long as the kernel has not removed them.
 pub(crate) fn first_subflows(
     sock: BorrowedFd<'_>,
+    scratch: &mut Scratch,
     mut each: impl FnMut(RawSubflow<'_>),
 ) -> io::Result<usize> {
-    let mut infos = [const { MaybeUninit::<mptcp_subflow_info>::uninit() }; USUAL_SUBFLOWS];
-    let mut tcps = [const { MaybeUninit::<tcp_info>::uninit() }; USUAL_SUBFLOWS];
-    let (infos, tcps, total) = read_first(sock, &mut infos, &mut tcps)?;
+    let (infos, tcps, total) = read_first(sock, &mut scratch.infos, &mut scratch.tcps)?;
     for (info, tcp) in infos.iter().zip(tcps) {
         let ends = [&info.addrs.local, &info.addrs.remote].map(|end| address::parse(&end.0));
         if let [Some(local), Some(remote)] = ends {

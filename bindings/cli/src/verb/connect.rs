@@ -1,26 +1,24 @@
 //! `subflows connect HOST PORT`
 
 use std::env;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IsTerminal};
 use std::mem::MaybeUninit;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use subflows::{ErrorKind, bare};
+use subflows::bare::{self, Scratch};
+use subflows::ErrorKind;
 
 use crate::failure::Failure;
+use crate::holders::Holders;
 use crate::output::{Output, note};
 use crate::paths::{Paths, Via};
 use crate::relay;
-
-/// How long the paths may wait for the first data of a connection that was passed on.
-const READY_LIMIT: Duration = Duration::from_secs(60);
 
 const MORE_HELP: &str = "\
 Without --via and --backup, the kernel's path manager opens the paths: see `ip mptcp endpoint`. With them, this
@@ -42,7 +40,8 @@ Exit status: 0 if both directions ended, 1 if the connection was reset or could 
 
 /// Connect, and join standard input and output to the connection, as netcat does
 ///
-/// The end of standard input ends this end's direction; the command ends when the peer has ended its own.
+/// The end of standard input ends this end's direction, and the end of the peer's direction ends standard output. The
+/// command ends when both have ended.
 #[derive(Args, Debug)]
 #[command(after_help = MORE_HELP)]
 pub(crate) struct Connect {
@@ -71,8 +70,9 @@ impl Connect {
     pub(super) fn run(&self, _: &mut Output) -> Result<(), Failure> {
         if self.open_only {
             let sock = io::stdin().as_fd().try_clone_to_owned().map(TcpStream::from)?;
+            let mut holders = Holders::of(&sock, None);
             let mut paths = Paths::new(Arc::new(sock), self.wanted());
-            return Ok(relay::open_all(&mut paths, READY_LIMIT)?);
+            return Ok(relay::open_all(&mut paths, &mut holders)?);
         }
         let sock = Arc::new(self.connect()?);
         if self.fdpass {
@@ -128,6 +128,9 @@ impl Connect {
         command.args([&self.host, &self.port.to_string()]);
         let sock = OwnedFd::from(sock.try_clone().map_err(failed)?);
         // Of its own group: a Ctrl-C in the terminal is meant for the receiver.
+        // Whoever reads this process's standard error waits for its end, unless it is a terminal.
+        let is_shown = io::stderr().is_terminal();
+        command.stderr(if is_shown { Stdio::inherit() } else { Stdio::null() });
         command.stdin(sock).stdout(Stdio::null()).process_group(0).spawn().map_err(failed)?;
         Ok(())
     }
@@ -135,7 +138,7 @@ impl Connect {
 
 /// Prints each path, also if both directions have ended.
 fn report(sock: &TcpStream) {
-    bare::each_subflow(sock.as_fd(), &mut |path| {
+    bare::each_subflow(sock.as_fd(), &mut Scratch::default(), &mut |path| {
         let (sent, received) = (path.bytes_sent, path.bytes_received);
         let (local, remote) = (path.local, path.remote);
         note(format_args!("{local} -> {remote}: {sent} bytes sent, {received} received"));

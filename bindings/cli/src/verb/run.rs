@@ -139,6 +139,12 @@ fn appended(variable: &str, word: &OsStr, separator: &str) -> OsString {
 /// The file of the report, which every process of the program finds, whatever its working directory is.
 fn made(file: &Path) -> Result<PathBuf, Failure> {
     let failed = |error| Failure::system(format_args!("cannot write {}", file.display()), &error);
+    // A pipe would make the program wait in close(2).
+    if fs::metadata(file).is_ok_and(|place| !place.is_file()) {
+        let text = format!("cannot write {}: it is not a regular file", file.display());
+        return Err(Failure::new(ErrorKind::InvalidArgument, text)
+            .remedy("Name a file, and read it when the program has ended."));
+    }
     OpenOptions::new().append(true).create(true).open(file).map_err(failed)?;
     fs::canonicalize(file).map_err(failed)
 }

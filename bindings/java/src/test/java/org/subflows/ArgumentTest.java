@@ -117,6 +117,7 @@ class ArgumentTest {
                 Map.entry(ProtocolFamily.class, StandardProtocolFamily.INET),
                 Map.entry(SubflowOption.class, SubflowOption.MARK),
                 Map.entry(OptionValue.class, OptionValue.of(1)),
+                Map.entry(AddEndpointOptions.class, AddEndpointOptions.defaults()),
                 Map.entry(AnnounceOptions.class, AnnounceOptions.defaults()),
                 Map.entry(ConnectOptions.class, ConnectOptions.defaults()),
                 Map.entry(ConnectionsOptions.class, ConnectionsOptions.defaults()),
@@ -152,7 +153,8 @@ class ArgumentTest {
     void everyNullIsReportedByItsName() throws Exception {
         int count = 0;
         Options[] options = {
-            AnnounceOptions.defaults(), ConnectOptions.defaults(), ConnectionsOptions.defaults(),
+            AddEndpointOptions.defaults(), AnnounceOptions.defaults(), ConnectOptions.defaults(),
+            ConnectionsOptions.defaults(),
             ListenOptions.defaults(), OpenOptions.defaults()
         };
         try (Pair pair = Pair.controlled()) {

@@ -1,0 +1,66 @@
+//! Programs that may not connect by TCP: Landlock's rules know TCP sockets only, and would let Multipath TCP through.
+
+use std::ffi::c_int;
+use std::mem;
+
+use libc::{AF_INET, AF_INET6, EACCES, SOCK_CLOEXEC, SOCK_STREAM, sockaddr, socklen_t};
+
+use crate::{memory, next, soften};
+
+/// The error with which a TCP socket could not connect there. `None`: nothing forbids it.
+///
+/// A TCP socket is connected to the same port of an address that no socket connects to, after the rules have been
+/// asked: broadcast, or multicast. No segment is sent.
+pub(crate) fn refusal(fd: c_int, address: *const sockaddr, length: socklen_t) -> Option<c_int> {
+    if !may_be_confined() || !soften::is_mptcp(fd) {
+        return None;
+    }
+    let mut head = [0u8; 4];
+    if (length as usize) < head.len() || !memory::read(address.cast(), &mut head) {
+        return None;
+    }
+    let family = c_int::from(u16::from_ne_bytes([head[0], head[1]]));
+    let port = u16::from_ne_bytes([head[2], head[3]]);
+    match family {
+        AF_INET => {
+            // SAFETY: all bytes may be zero.
+            let mut to: libc::sockaddr_in = unsafe { mem::zeroed() };
+            to.sin_family = family as libc::sa_family_t;
+            to.sin_port = port;
+            to.sin_addr.s_addr = u32::MAX;
+            is_refused(family, &to)
+        }
+        AF_INET6 => {
+            // SAFETY: all bytes may be zero.
+            let mut to: libc::sockaddr_in6 = unsafe { mem::zeroed() };
+            to.sin6_family = family as libc::sa_family_t;
+            to.sin6_port = port;
+            to.sin6_addr.s6_addr[0] = 0xff;
+            is_refused(family, &to)
+        }
+        _ => None,
+    }
+}
+
+/// Only such processes can have rules of Landlock.
+fn may_be_confined() -> bool {
+    // SAFETY: no pointer is passed.
+    let has_no_new_privileges = unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) } == 1;
+    // SAFETY: no pointer is passed.
+    has_no_new_privileges || unsafe { libc::geteuid() } == 0
+}
+
+fn is_refused<T>(family: c_int, to: &T) -> Option<c_int> {
+    // SAFETY: no pointer is passed.
+    let probe = unsafe { next::socket(family, SOCK_STREAM | SOCK_CLOEXEC, libc::IPPROTO_TCP) };
+    if probe < 0 {
+        return None;
+    }
+    let pointer: *const T = to;
+    // By the system call, which is no cancellation point. SAFETY: the pointer has as many bytes.
+    let result = unsafe { libc::syscall(libc::SYS_connect, probe, pointer, size_of::<T>()) };
+    let is_denied = result < 0 && crate::errno::get() == EACCES;
+    // SAFETY: the descriptor is this function's.
+    unsafe { libc::syscall(libc::SYS_close, probe) };
+    is_denied.then_some(EACCES)
+}

@@ -1,7 +1,7 @@
 //! What this process knows of its connections between two requests: their path indexes, and the subflows that
 //! are still to be opened.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::process;
 use std::ptr;
@@ -47,7 +47,7 @@ impl AsFd for Held {
 /// The connections of this process, and the requests that are not carried out yet.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    connections: HashMap<u64, Connection>,
+    connections: BTreeMap<u64, Connection>,
     forget_from: usize,
     pub(crate) pending: Vec<Pending>,
     pub(crate) has_worker: bool,

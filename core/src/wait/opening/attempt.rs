@@ -269,7 +269,10 @@ impl Attempt {
             return Err(error);
         }
         match state_of(sock, OPERATION) {
-            Ok(SocketState::Mptcp(_, MptcpState::Connecting)) => Ok(Stage::Waiting(None)),
+            // It may have been established since the plan was tried.
+            Ok(SocketState::Mptcp(_, MptcpState::Connecting | MptcpState::Connected)) => {
+                Ok(Stage::Waiting(None))
+            }
             _ => Err(unsteerable_reason(sock, OPERATION).unwrap_or(error)),
         }
     }

@@ -154,7 +154,7 @@ fn read_first<'a>(
     Ok((infos, tcps, total))
 }
 
-/// Room for the subflows that [`first_subflows`] reads, which a small stack does not have.
+/// Room for a list of subflows, which a small stack does not have.
 #[derive(Debug)]
 pub struct Scratch {
     infos: [MaybeUninit<mptcp_subflow_info>; USUAL_SUBFLOWS],

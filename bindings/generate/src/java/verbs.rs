@@ -150,7 +150,7 @@ fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
         Scalar::U8 | Scalar::U16 => ("int", name.to_owned()),
         Scalar::U32 | Scalar::U64 => ("long", name.to_owned()),
         Scalar::Bool => ("boolean", name.to_owned()),
-        Scalar::Text | Scalar::Name => ("String", name.to_owned()),
+        Scalar::Text | Scalar::Name => ("String", not_null(name, "a name")),
         Scalar::Ip => ("InetAddress", format!("Words.ip({})", not_null(name, "an InetAddress"))),
         Scalar::Address => ("InetSocketAddress", format!("Words.addresses(List.of({name}))")),
         Scalar::Duration => ("Duration", format!("{name}.toMillis()")),

@@ -1933,7 +1933,7 @@ public abstract class Verbs {
      * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED, BUSY
      */
     public static void setSetting(String setting, OptionValue value) throws SubflowsException {
-        Native.setSetting(setting, Given.notNull(value, "value", "OptionValue.of(...)").toString());
+        Native.setSetting(Given.notNull(setting, "setting", "a name"), Given.notNull(value, "value", "OptionValue.of(...)").toString());
     }
 
     /**

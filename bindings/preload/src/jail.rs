@@ -42,12 +42,10 @@ pub(crate) fn refusal(fd: c_int, address: *const sockaddr, length: socklen_t) ->
     }
 }
 
-/// Only such processes can have rules of Landlock.
+/// Landlock requires it, except of a process with `CAP_SYS_ADMIN`; the libraries that use Landlock set it always.
 fn may_be_confined() -> bool {
     // SAFETY: no pointer is passed.
-    let has_no_new_privileges = unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) } == 1;
-    // SAFETY: no pointer is passed.
-    has_no_new_privileges || unsafe { libc::geteuid() } == 0
+    unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 }
 }
 
 fn is_refused<T>(family: c_int, to: &T) -> Option<c_int> {

@@ -16,6 +16,20 @@ use signal_hook::iterator::Signals;
 /// How long a server may take to end when it is asked to.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// As of env(1) and timeout(1): the command failed, COMMAND cannot be executed, COMMAND does not exist.
+pub(crate) const FAILED: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+pub(crate) const NOT_FOUND: u8 = 127;
+
+/// The exit status if a program could not be started.
+pub(crate) fn not_started(error: &io::Error) -> u8 {
+    match error.kind() {
+        io::ErrorKind::NotFound => NOT_FOUND,
+        io::ErrorKind::PermissionDenied => NOT_EXECUTABLE,
+        _ => FAILED,
+    }
+}
+
 /// Runs a command to its end.
 ///
 /// In the meantime this process survives the signals that the terminal sends to both (Ctrl-C), and

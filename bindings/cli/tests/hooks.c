@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -157,11 +156,10 @@ static void pointers(void) {
 }
 
 static int allows(int port) {
-    struct landlock_ruleset_attr rules;
-    memset(&rules, 0, sizeof rules);
-    ((unsigned long long *)&rules)[1] = 2; /* LANDLOCK_ACCESS_NET_CONNECT_TCP, in headers since Linux 6.7 */
+    /* struct landlock_ruleset_attr of Linux 6.7, which older headers lack: files, and LANDLOCK_ACCESS_NET_CONNECT_TCP. */
+    unsigned long long rules[2] = {0, 2};
     struct { unsigned long long access, port; } __attribute__((packed)) rule = {2, port};
-    int set = syscall(SYS_landlock_create_ruleset, &rules, 16, 0);
+    int set = syscall(SYS_landlock_create_ruleset, rules, sizeof rules, 0);
     if (set < 0)
         return 0;
     CHECK(port == 0 || syscall(SYS_landlock_add_rule, set, 2, &rule, 0) == 0);

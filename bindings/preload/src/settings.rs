@@ -7,9 +7,21 @@ use crate::{next, report};
 
 /// The file that receives a line for each connection.
 const REPORT: &CStr = c"SUBFLOWS_RUN_REPORT";
-/// The names in `subflows_run`, as C has them.
 const SOCKET: &CStr = c"SUBFLOWS_RUN_SOCKET";
 const ENHANCED: &CStr = c"SUBFLOWS_RUN_ENHANCED";
+
+/// The names are those of `subflows_run`, as C has them.
+const fn is_same(here: &CStr, there: &str) -> bool {
+    let (here, there) = (here.to_bytes(), there.as_bytes());
+    let mut index = 0;
+    while index < here.len() && index < there.len() && here[index] == there[index] {
+        index += 1;
+    }
+    index == here.len() && index == there.len()
+}
+const _: () = assert!(is_same(REPORT, subflows_run::REPORT));
+const _: () = assert!(is_same(SOCKET, subflows_run::VARIABLE));
+const _: () = assert!(is_same(ENHANCED, subflows_run::ENHANCED));
 
 /// A value of the environment, which lives as long as the process. Null without one.
 type Setting = AtomicPtr<c_char>;

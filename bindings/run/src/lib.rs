@@ -19,6 +19,8 @@
 pub const VARIABLE: &str = "SUBFLOWS_RUN_SOCKET";
 /// The variable that is set if the options of the enhanced socket API are answered.
 pub const ENHANCED: &str = "SUBFLOWS_RUN_ENHANCED";
+/// The variable with the file that receives a line for each connection.
+pub const REPORT: &str = "SUBFLOWS_RUN_REPORT";
 
 /// The length of a request.
 pub const REQUEST: usize = 160;

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::{self, Command};
@@ -13,16 +12,11 @@ use serde_json::{Value, json};
 use subflows::{ErrorKind, address_text};
 use subflows_lab::{Net, PathSpec, Topology, WireOptions};
 
-use crate::child_process::{self, Server};
+use crate::child_process::{self, FAILED, Server};
 use crate::failure::Failure;
 use crate::output::{Output, note, print_error};
 use crate::units;
 use crate::user_namespace::{self, Privileges};
-
-/// As of env(1) and timeout(1): the lab failed, COMMAND cannot be executed, COMMAND does not exist.
-const FAILED: u8 = 125;
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
 
 /// How long a server may take to listen.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -119,13 +113,8 @@ impl Lab {
         match child_process::run(command.envs(variables)) {
             Ok(status) => Ok(child_process::exit_code(status)),
             Err(error) => {
-                let code = match error.kind() {
-                    io::ErrorKind::NotFound => NOT_FOUND,
-                    io::ErrorKind::PermissionDenied => NOT_EXECUTABLE,
-                    _ => FAILED,
-                };
                 note(format_args!("cannot run `{name}`: {error}"));
-                Ok(code)
+                Ok(child_process::not_started(&error))
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,16 +11,11 @@ use clap::Args;
 use subflows::ErrorKind;
 
 use crate::agent::{self, Agent};
-use crate::child_process;
+use crate::child_process::{self, FAILED, NOT_FOUND};
 use crate::failure::Failure;
 use crate::output::{Output, note};
 use crate::paths::Via;
 use crate::reach::{self, Unreached};
-
-/// As of env(1) and timeout(1): COMMAND cannot be run this way, cannot be executed, does not exist.
-const FAILED: u8 = 125;
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
 
 const LIBRARY: &str = "libsubflows_preload.so";
 
@@ -96,9 +90,9 @@ impl Run {
         command.arg0(name).args(arguments);
         command.env("LD_PRELOAD", appended("LD_PRELOAD", library()?.as_os_str(), ":"));
         command.env("GODEBUG", appended("GODEBUG", OsStr::new("multipathtcp=1"), ","));
-        command.env_remove("SUBFLOWS_RUN_REPORT");
+        command.env_remove(subflows_run::REPORT);
         if let Some(file) = &self.report {
-            command.env("SUBFLOWS_RUN_REPORT", made(file)?);
+            command.env(subflows_run::REPORT, made(file)?);
         }
         let wanted = self.via.iter().cloned();
         let wanted: Vec<Via> =
@@ -119,10 +113,7 @@ impl Run {
             }
         };
         note(format_args!("cannot run `{}`: {error}", name.to_string_lossy()));
-        Ok(match error.kind() {
-            io::ErrorKind::NotFound => NOT_FOUND,
-            _ => NOT_EXECUTABLE,
-        })
+        Ok(child_process::not_started(&error))
     }
 }
 

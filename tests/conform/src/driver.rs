@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::thread;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use subflows_lab::Namespace;
 
 use crate::judge;
+use crate::language::Language;
 use crate::protocol::{Answer, Request};
 use crate::step_error::{Result, StepError, failed};
 
@@ -28,6 +30,8 @@ pub struct Driver {
     requests: Option<ChildStdin>,
     answers: Receiver<String>,
     errors: File,
+    /// Where in that file the errors of this variant begin.
+    errors_start: u64,
     offered: HashSet<String>,
     /// The last request.
     last: String,
@@ -49,12 +53,38 @@ impl Driver {
             lines.map_while(std::result::Result::ok).try_for_each(|line| sender.send(line))
         });
         let (offered, last) = (HashSet::new(), String::new());
-        let mut driver = Driver { child, requests, answers, errors, offered, last };
+        let errors_start = 0;
+        let mut driver = Driver { child, requests, answers, errors, errors_start, offered, last };
         driver.send("hello")?;
         let answer = driver.receive()?.done()?;
         let verbs: String = answer.value("verbs")?;
         driver.offered = verbs.split(',').map(str::to_owned).collect();
         Ok(driver)
+    }
+
+    /// A driver of the language: one that has played another variant, or a new one.
+    pub fn of(language: &Language, namespace: &Namespace) -> Result<Driver> {
+        let idle = language.idle().pop();
+        let Some(mut driver) = idle else { return Driver::start(language.command(), namespace) };
+        let number = namespace.fd().as_raw_fd();
+        driver.enter(&format!("/proc/{}/fd/{number}", std::process::id()))?;
+        driver.errors_start = driver.errors.metadata()?.len();
+        Ok(driver)
+    }
+
+    /// Keeps the driver for another variant if it can move to another network namespace. Otherwise ends it.
+    pub fn release(mut self, language: &Language) -> Result {
+        if !self.offered.contains("enter") {
+            return self.finish();
+        }
+        // So that the namespace ends together with the network.
+        self.enter(&format!("/proc/{}/ns/net", std::process::id()))?;
+        language.idle().push(self);
+        Ok(())
+    }
+
+    fn enter(&mut self, path: &str) -> Result {
+        self.ask(&Request::new("enter").with("namespace", path))?.0.done().map(drop)
     }
 
     /// Sends a request. Returns the answer and the time that it took.
@@ -110,7 +140,7 @@ impl Driver {
     pub fn errors(&mut self) -> String {
         let mut text = String::new();
         // The driver appends after what is read here: both descriptors share one file offset.
-        let read = self.errors.rewind().and_then(|()| {
+        let read = self.errors.seek(SeekFrom::Start(self.errors_start)).and_then(|_| {
             let mut bytes = Vec::new();
             self.errors.read_to_end(&mut bytes)?;
             text = String::from_utf8_lossy(&bytes).into_owned();

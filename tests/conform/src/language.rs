@@ -6,10 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::driver::Driver;
 
 /// A language whose driver is built.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Language {
     _gathered: Option<Arc<TempDir>>,
     /// Whether it changes its user itself, because other users cannot execute its interpreter.
     changes_user: bool,
+    /// Drivers that have played a variant, and wait for another one.
+    idle: Arc<Mutex<Vec<Driver>>>,
     /// The command, if its verb `broker` acts for a client without privileges.
     pub(crate) broker: Option<PathBuf>,
 }
@@ -56,8 +60,18 @@ impl Language {
 
     fn new(name: &'static str, program: PathBuf) -> Language {
         let (arguments, helpers, libraries) = (Vec::new(), Vec::new(), Vec::new());
-        let (_gathered, changes_user, broker) = (None, false, None);
-        Language { name, program, arguments, helpers, libraries, _gathered, changes_user, broker }
+        let (_gathered, changes_user, idle, broker) = (None, false, Arc::default(), None);
+        Language {
+            name,
+            program,
+            arguments,
+            helpers,
+            libraries,
+            _gathered,
+            changes_user,
+            idle,
+            broker,
+        }
     }
 
     /// The same driver, whose client has no privileges and uses a broker of this command.
@@ -88,6 +102,11 @@ impl Language {
         command.args(&self.arguments);
         command.envs(self.helpers.iter().map(|(variable, path)| (variable, path)));
         command
+    }
+
+    /// The drivers that wait for another variant.
+    pub(crate) fn idle(&self) -> MutexGuard<'_, Vec<Driver>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The driver as another user, who can execute the files in this folder.
@@ -209,7 +228,8 @@ fn java(root: &Path) -> Result<Language, String> {
     let gather = || {
         fs::create_dir_all(&classes)?;
         copy_all(&driver.join("driver"), &program)?;
-        copy_all(&native, &library)
+        copy_all(&native, &library)?;
+        java_launcher(&driver, &folder.join("launcher")).map_err(std::io::Error::other)
     };
     gather().map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut compiler = Command::new("javac");
@@ -228,9 +248,20 @@ fn java(root: &Path) -> Result<Language, String> {
     let home = another.as_deref().and_then(|java| java.parent()?.parent());
     let unreadable = home.filter(|home| !home.ancestors().all(may_be_searched));
     let helpers = unreadable.map(|home| ("JVM", home.to_owned())).into_iter().collect();
-    let libraries = vec![classes, library];
+    let libraries = vec![classes, library, folder.join("launcher")];
     let _gathered = Some(Arc::new(gathered));
     Ok(Language { helpers, libraries, _gathered, ..Language::new("java", program) })
+}
+
+/// With the header of the JDK whose compiler is the first in `PATH`.
+fn java_launcher(driver: &Path, program: &Path) -> Result<(), String> {
+    let found = output(Command::new("sh").args(["-c", "readlink -f \"$(command -v javac)\""]))?;
+    let home = Path::new(found.trim_end()).ancestors().nth(2).unwrap_or(Path::new("/"));
+    let include = home.join("include");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-o"]).arg(program);
+    compiler.arg("-I").arg(&include).arg("-I").arg(include.join("linux"));
+    output(compiler.arg(driver.join("launcher.c")).arg("-ldl")).map(drop)
 }
 
 /// A new folder next to a built file. Every user can read it, and concurrent runs do not share it.

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use subflows_lab::can_make_namespaces;
 
+use crate::driver::Driver;
 use crate::language::{Language, root};
 use crate::report::{Outcome, Played, Report, Stop};
 use crate::scenario::{Scenario, Step, Variant};
@@ -85,6 +86,12 @@ fn play_all(scenarios: &[Scenario], languages: &[Language], report: &mut Report<
             }
         }
     });
+    for language in languages {
+        let idle = std::mem::take(&mut *language.idle());
+        if let Err(why) = idle.into_iter().try_for_each(Driver::finish) {
+            report.failed(&format!("{}: {why}", language.name));
+        }
+    }
 }
 
 /// The variants of all scenarios in all languages, those that take longest first: transfers, then

@@ -218,23 +218,30 @@ impl World {
             if !["client", "server"].contains(&actor) {
                 return failed(format!("{actor} must first receive a socket"));
             }
-            let command = match self.brokers.get(actor) {
+            let namespace = self.namespace(actor)?;
+            let driver = match self.brokers.get(actor) {
                 Some((broker, folder)) => {
                     let mut command = self.language.command_as(NOBODY, folder)?;
                     command.env("SUBFLOWS_BROKER", broker.socket());
-                    command
+                    Driver::start(command, namespace)?
                 }
-                None => self.language.command(),
+                None => Driver::of(&self.language, namespace)?,
             };
-            let driver = Driver::start(command, self.namespace(actor)?)?;
             self.drivers.insert(actor.to_owned(), driver);
         }
         Ok(self.drivers.get_mut(actor).expect("it was just inserted"))
     }
 
-    /// Ends every driver.
+    /// Ends every driver, or keeps it for another variant.
     pub fn finish(&mut self) -> Result {
-        std::mem::take(&mut self.drivers).into_values().try_for_each(Driver::finish)
+        for (actor, driver) in std::mem::take(&mut self.drivers) {
+            let is_usual = ["client", "server"].contains(&&*actor);
+            match is_usual && !self.brokers.contains_key(&*actor) {
+                true => driver.release(&self.language)?,
+                false => driver.finish()?,
+            }
+        }
+        Ok(())
     }
 
     /// Starts a driver that inherits the client's connection: as a user without privileges, or in

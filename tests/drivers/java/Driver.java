@@ -14,16 +14,31 @@ final class Driver {
     }
 
     private final Map<String, Verb> verbs = new LinkedHashMap<>();
+    private final PlainSockets sockets = new PlainSockets(verbs);
+    private final Library library = new Library(sockets, verbs);
     private String remedy = "";
 
     private Driver() {
-        PlainSockets sockets = new PlainSockets(verbs);
-        new Library(sockets, verbs);
+        verbs.put("enter", this::enter);
         verbs.put("remedy", request -> Map.of("remedy", remedy));
         verbs.put(
                 "hello",
                 request -> Map.of("language", "java", "verbs", String.join(",", verbs.keySet())));
     }
+
+    /** Forgets everything that has a name, and moves to another network namespace. */
+    private Map<String, Object> enter(Request request) throws IOException {
+        library.closeAll();
+        sockets.closeAll();
+        int error = enter(request.text("namespace"));
+        if (error != 0) {
+            throw Fault.protocol("setns: error " + error);
+        }
+        return Map.of();
+    }
+
+    /** Of the launcher: moves the calling thread, and returns an error number. */
+    private static native int enter(String namespace);
 
     private String answer(String line) {
         try {

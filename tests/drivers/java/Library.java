@@ -179,6 +179,15 @@ final class Library {
         return handle;
     }
 
+    void closeAll() throws IOException {
+        for (Events stream : events.values()) {
+            stream.close();
+        }
+        events.clear();
+        announced.values().forEach(Announced::close);
+        announced.clear();
+    }
+
     private Map<String, Object> withdraw(Request request) throws IOException {
         handle(announced, request).withdraw();
         return Map.of();

@@ -206,6 +206,17 @@ final class PlainSockets {
         return Map.of();
     }
 
+    void closeAll() throws IOException {
+        for (Sock sock : sockets.values()) {
+            if (sock.channel != null) {
+                sock.channel.close();
+            }
+        }
+        sockets.clear();
+        sending.clear();
+        receiving.clear();
+    }
+
     /** Null if Java has no name for the option. */
     private static SocketOption<?> option(Request request) {
         return OPTIONS.get(request.text("level") + "/" + request.text("option"));

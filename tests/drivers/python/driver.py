@@ -6,6 +6,7 @@ interpreter that is not the system's.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import traceback
@@ -17,12 +18,18 @@ from plain_sockets import PlainSockets
 from request import Request
 
 
+_CLONE_NEWNET = 0x4000_0000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
 class Driver:
     def __init__(self) -> None:
-        sockets = PlainSockets()
+        self._sockets = PlainSockets()
+        self._library = Library(self._sockets)
         self._verbs: dict[str, Callable[[Request], Fields]] = {
-            **sockets.verbs,
-            **Library(sockets).verbs,
+            **self._sockets.verbs,
+            **self._library.verbs,
+            "enter": self._enter,
             "remedy": lambda _: {"remedy": self._remedy},
             "hello": lambda _: {"language": "python", "verbs": ",".join(("fork", *self._verbs))},
         }
@@ -43,6 +50,17 @@ class Driver:
             found = fault(error)
             self._remedy = found.remedy
             return str(found)
+
+    def _enter(self, request: Request) -> Fields:
+        """Forgets everything that has a name, and moves to another network namespace."""
+        self._library.close_all()
+        self._sockets.close_all()
+        with open(request.text("namespace")) as namespace:
+            # Python has it since 3.12.
+            if _libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
+                error = ctypes.get_errno()
+                raise OSError(error, os.strerror(error))
+        return {}
 
     def _answer_of_child(self, line: str) -> str:
         read_end, write_end = os.pipe()

@@ -45,6 +45,16 @@ class Library:
             **dict.fromkeys(self._methods, self._call_method),
         }
 
+    def close_all(self) -> None:
+        for handle in self._handles.values():
+            if isinstance(handle, subflows.Events):
+                handle.close()
+            else:
+                # It ignores that the connection may be over.
+                with handle:
+                    pass
+        self._handles.clear()
+
     def _call(self, request: Request) -> Fields:
         arguments = {
             key.removesuffix("_ms"): _READ[key](value)

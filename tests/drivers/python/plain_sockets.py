@@ -60,6 +60,12 @@ class PlainSockets:
             raise protocol(f"no socket has the name {name}")
         return self._sockets[name]
 
+    def close_all(self) -> None:
+        for sock in self._sockets.values():
+            sock.close()
+        for names in (self._sockets, self._sending, self._receiving):
+            names.clear()
+
     def _make(self, request: Request) -> Fields:
         made = socket.socket(family(request.text("family")), socket.SOCK_STREAM)
         return self.keep(request, made)

@@ -4,6 +4,7 @@
 # The driver in Ruby: answers each line of the runner with one line. See tests/conform/PROTOCOL.md.
 
 $LOAD_PATH.unshift(File.join(__dir__, "lib"))
+require "fiddle"
 require "subflows"
 require_relative "answer"
 require_relative "library"
@@ -12,6 +13,10 @@ require_relative "request"
 
 # Answers line after line.
 class Driver
+  CLONE_NEWNET = 0x4000_0000
+  INT = Fiddle::TYPE_INT
+  SETNS = Fiddle::Function.new(Fiddle::Handle::DEFAULT["setns"], [INT, INT], INT)
+
   def initialize
     @sockets = PlainSockets.new
     @library = Library.new(@sockets)
@@ -38,13 +43,22 @@ class Driver
   def perform(verb, words)
     case verb
     when "hello"
-      verbs = [*PlainSockets::VERBS, *Library::VERBS, "remedy", "fork"]
+      verbs = [*PlainSockets::VERBS, *Library::VERBS, "enter", "remedy", "fork"]
       { language: "ruby", verbs: verbs.join(",") }
     when "remedy" then { remedy: @remedy }
+    when "enter" then enter(**words)
     when *PlainSockets::VERBS then @sockets.perform(verb, words)
     when *Library::VERBS then @library.perform(verb, words)
     else raise ArgumentError, "unknown verb #{verb}"
     end
+  end
+
+  # Forgets everything that has a name, and moves to another network namespace.
+  def enter(namespace:)
+    @library.close_all
+    @sockets.close_all
+    moved = File.open(namespace) { |file| SETNS.call(file.fileno, CLONE_NEWNET) }
+    raise SystemCallError.new("setns", Fiddle.last_error) unless moved.zero?
   end
 
   def fault(error, text)

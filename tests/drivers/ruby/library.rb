@@ -24,6 +24,16 @@ class Library
     keep(name, is_of_namespace ? Subflows::Events.of_namespace : call(verb, arguments))
   end
 
+  def close_all
+    @handles.each_value do |handle|
+      handle.is_a?(Subflows::Events) ? handle.close : handle.withdraw
+    rescue Subflows::Error
+      # The connection is over.
+      next
+    end
+    @handles.clear
+  end
+
   private
 
   def perform_on_handle(verb, handle:, timeout_ms: nil)

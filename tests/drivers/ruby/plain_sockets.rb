@@ -96,6 +96,11 @@ class PlainSockets
 
   def close(name:) = @sockets.delete(name).close
 
+  def close_all
+    @sockets.each_value(&:close)
+    [@sockets, @sending, @receiving].each(&:clear)
+  end
+
   def setsockopt(sock:, level:, option:, value:)
     self[sock].setsockopt(Integer(level), Integer(option), Integer(value))
     { value: Integer(value) }

@@ -424,9 +424,12 @@ fn a_connection_that_became_ready_during_a_loss_was_never_established() {
             .unwrap();
             lose_events(&net.client);
             pair.make_ready();
-            let told = soon(&mut events);
+            let token = judge::token(&pair.client);
+            // The connection before this one may still be closing.
+            let mut told = soon(&mut events);
+            told.retain(|event| event.token.is_none_or(|of| of == token));
             assert_eq!(kinds(&told), [(EventKind::Lost, false), (EventKind::Established, true)]);
-            assert_eq!(told[1].token, Some(judge::token(&pair.client)));
+            assert_eq!(told[1].token, Some(token));
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod borrow_socket;
 mod child_process;
 mod command;
 mod demo;
+mod destinations;
 mod failure;
 mod holders;
 pub mod json;

@@ -31,6 +31,12 @@ impl Via {
         Ok(Via { name: text.to_owned(), options })
     }
 
+    /// Reads a local address.
+    pub(crate) fn parse_address(text: &str) -> std::result::Result<Via, String> {
+        let is_address = address_text::ip(text).is_some();
+        if is_address { Via::parse(text) } else { Err("expected a local address".to_owned()) }
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

@@ -7,7 +7,7 @@ use libc::{
     SOCK_STREAM, sockaddr, socklen_t,
 };
 
-use crate::{enhanced, errno, jail, memory, next, report, settings, soften, steer};
+use crate::{choose, enhanced, errno, jail, memory, next, report, settings, soften, steer};
 
 /// Makes a socket of Multipath TCP, or of TCP if that is not possible.
 ///
@@ -105,7 +105,10 @@ pub unsafe extern "C-unwind" fn connect(
     address: *const sockaddr,
     length: socklen_t,
 ) -> c_int {
-    if let Some(error) = errno::kept(|| jail::refusal(fd, address, length)) {
+    let refusal = errno::kept(|| {
+        choose::connects(fd, address, length).err().or_else(|| jail::refusal(fd, address, length))
+    });
+    if let Some(error) = refusal {
         errno::set(error);
         return -1;
     }
@@ -115,6 +118,20 @@ pub unsafe extern "C-unwind" fn connect(
         errno::kept(|| steer::connected(fd));
     }
     result
+}
+
+/// Listens, by Multipath TCP unless the program uses it to some destinations only.
+///
+/// # Safety
+/// As listen(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn listen(fd: c_int, backlog: c_int) -> c_int {
+    if let Err(error) = errno::kept(|| choose::listens(fd)) {
+        errno::set(error);
+        return -1;
+    }
+    // SAFETY: no pointer is passed.
+    unsafe { next::listen(fd, backlog) }
 }
 
 /// Reports a connection, and closes the descriptor.

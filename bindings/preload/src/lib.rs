@@ -11,6 +11,7 @@
 //! | `hooks` | the functions that take the place of libc's |
 //! | `next` | libc's own, or those of the next library that was loaded before the program |
 //! | `settings` | what `subflows run` asked for, read from the environment once |
+//! | `choose` | which connections use Multipath TCP |
 //! | `soften` | options that Multipath TCP sockets lack, and TCP sockets have |
 //! | `steer` | controlled sockets, and further paths |
 //! | `enhanced` | the options of the enhanced socket API |
@@ -18,10 +19,12 @@
 //! | `memory` | the program's memory, behind pointers that may be wrong |
 //! | `agent` | asks `subflows run` for both |
 //! | `report` | a line for each connection |
+//! | `why` | why a connection is not Multipath TCP |
 //! | `text` | memory for a report |
 #![allow(unreachable_pub)]
 
 mod agent;
+mod choose;
 mod enhanced;
 mod errno;
 mod hooks;
@@ -33,3 +36,4 @@ mod settings;
 mod soften;
 mod steer;
 mod text;
+mod why;

@@ -1,6 +1,9 @@
 //! Memory of the program behind pointers that nothing has checked yet: a wrong one is `EFAULT`, as it is in the kernel.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use libc::{AF_INET, AF_INET6, sockaddr, socklen_t};
 
 /// Copies from the program's memory. Returns whether all of it could be read.
 pub(crate) fn read(from: *const c_void, to: &mut [u8]) -> bool {
@@ -33,4 +36,32 @@ fn copied(call: libc::c_long, local: &libc::iovec, remote: &libc::iovec) -> bool
 pub(crate) fn number(from: *const c_void) -> Option<i32> {
     let mut bytes = [0; 4];
     read(from, &mut bytes).then(|| i32::from_ne_bytes(bytes))
+}
+
+/// Reads an address of IPv4 or IPv6. A v4-mapped one is the IPv4 address that it maps.
+pub(crate) fn address(from: *const sockaddr, length: socklen_t) -> Option<SocketAddr> {
+    let mut bytes = [0u8; size_of::<libc::sockaddr_in6>()];
+    let length = (length as usize).min(bytes.len());
+    if !read(from.cast(), &mut bytes[..length]) {
+        return None;
+    }
+    let family = c_int::from(u16::from_ne_bytes([bytes[0], bytes[1]]));
+    let port = u16::from_be_bytes([bytes[2], bytes[3]]);
+    match family {
+        AF_INET if length >= size_of::<libc::sockaddr_in>() => {
+            let ip: [u8; 4] = bytes[4..8].try_into().ok()?;
+            Some((Ipv4Addr::from(ip), port).into())
+        }
+        // The scope was added later.
+        AF_INET6 if length >= 24 => {
+            let ip: [u8; 16] = bytes[8..24].try_into().ok()?;
+            let scope = u32::from_ne_bytes(bytes[24..28].try_into().ok()?);
+            let address = SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, scope);
+            Some(match address.ip().to_ipv4_mapped() {
+                Some(mapped) => (mapped, port).into(),
+                None => address.into(),
+            })
+        }
+        _ => None,
+    }
 }

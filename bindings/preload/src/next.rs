@@ -52,5 +52,6 @@ functions! {
     getsockopt: fn(fd: c_int, level: c_int, option: c_int, value: *mut c_void, length: *mut socklen_t) -> c_int;
     setsockopt: fn(fd: c_int, level: c_int, option: c_int, value: *const c_void, length: socklen_t) -> c_int;
     connect: fn(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int;
+    listen: fn(fd: c_int, backlog: c_int) -> c_int;
     close: fn(fd: c_int) -> c_int;
 }

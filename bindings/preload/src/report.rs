@@ -5,23 +5,31 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use libc::{IPPROTO_MPTCP, IPPROTO_TCP, SOL_SOCKET};
 use subflows::bare::{self, Kind, Scratch};
 
-use crate::soften::{cookie, is_mptcp};
+use crate::soften::{cookie, number};
 use crate::text::{Memory, Pages, Text};
+use crate::why;
 
 /// Appends the line of a connection. Does nothing for other descriptors.
 pub(crate) fn connection(fd: c_int, file: &CStr) {
-    if fd < 0 || !is_mptcp(fd) {
+    let protocol = number::<c_int>(fd, SOL_SOCKET, libc::SO_PROTOCOL);
+    if fd < 0 || ![Some(IPPROTO_MPTCP), Some(IPPROTO_TCP)].contains(&protocol) {
         return;
     }
     // SAFETY: it is open: the kernel has just answered for it.
     let sock = unsafe { BorrowedFd::borrow_raw(fd) };
     let Some(mut pages) = Pages::new() else { return };
-    let Memory { text, scratch } = pages.memory();
+    let Memory { text, scratch, answer } = pages.memory();
     let Some(ends) = bare::ends(sock, scratch) else { return };
+    let state = match (protocol, bare::kind(sock)) {
+        (Some(IPPROTO_TCP), _) => ("Tcp", Some(why::is_tcp(fd))),
+        (_, Kind::FellBack) => ("FellBack", Some(why::fell_back(fd, ends, answer))),
+        (_, Kind::Mptcp) => ("Mptcp", None),
+    };
     // Writing to the text does not fail. It is written at once, so that lines of several processes do not mix.
-    let _ = describe(text, scratch, sock, ends);
+    let _ = describe(text, scratch, sock, ends, state);
     if !text.is_full() {
         append(file, text.bytes());
     }
@@ -32,18 +40,18 @@ fn describe(
     scratch: &mut Scratch,
     sock: BorrowedFd<'_>,
     (local, remote): (SocketAddr, SocketAddr),
+    (state, why): (&str, Option<&str>),
 ) -> std::fmt::Result {
     // SAFETY: no pointer is passed.
     let process = unsafe { libc::getpid() };
     let cookie = cookie(sock.as_raw_fd()).unwrap_or(0);
     write!(line, "{{\"process\":{process},\"connection\":{cookie}")?;
     write!(line, ",\"local\":\"{local}\",\"remote\":\"{remote}\"")?;
-    let kind = bare::kind(sock);
-    let name = match kind {
-        Kind::Mptcp => "Mptcp",
-        Kind::FellBack => "FellBack",
-    };
-    write!(line, ",\"state\":\"{name}\",\"paths\":[")?;
+    write!(line, ",\"state\":\"{state}\"")?;
+    if let Some(why) = why {
+        write!(line, ",\"why\":\"{why}\"")?;
+    }
+    write!(line, ",\"paths\":[")?;
     let mut is_first = true;
     let count = bare::each_subflow(sock, scratch, &mut |path| {
         let comma = if is_first { "" } else { "," };

@@ -125,6 +125,23 @@ pub(crate) fn get(fd: c_int, level: c_int, option: c_int, is_known: bool) -> Opt
     }
 }
 
+/// Sets the options that are remembered of a socket on the TCP socket that takes its place.
+pub(crate) fn carry(from: c_int, to: c_int) {
+    let Some(remembered) = of(from) else { return };
+    if Some(remembered.cookie.load(Ordering::Relaxed)) != cookie(from) {
+        return;
+    }
+    let set = remembered.set.load(Ordering::Relaxed);
+    let is_set = |(index, _): &(usize, _)| set & (1 << index) != 0;
+    for (index, soft) in SOFT.iter().enumerate().filter(is_set) {
+        let value = remembered.values[index].load(Ordering::Relaxed);
+        let pointer: *const c_int = &value;
+        let size = size_of::<c_int>() as libc::socklen_t;
+        // SAFETY: the pointer has as many bytes.
+        unsafe { next::setsockopt(to, soft.level, soft.option, pointer.cast(), size) };
+    }
+}
+
 fn find(level: c_int, option: c_int) -> Option<usize> {
     SOFT.iter().position(|soft| (soft.level, soft.option) == (level, option))
 }
@@ -135,20 +152,20 @@ fn of(fd: c_int) -> Option<&'static Remembered> {
 
 /// Reports whether a descriptor is that of a Multipath TCP socket, also after a fallback.
 pub(crate) fn is_mptcp(fd: c_int) -> bool {
-    number::<c_int>(fd, libc::SO_PROTOCOL) == Some(IPPROTO_MPTCP)
+    number::<c_int>(fd, SOL_SOCKET, libc::SO_PROTOCOL) == Some(IPPROTO_MPTCP)
 }
 
 /// The number by which the kernel tells sockets apart.
 pub(crate) fn cookie(fd: c_int) -> Option<u64> {
-    number(fd, libc::SO_COOKIE)
+    number(fd, SOL_SOCKET, libc::SO_COOKIE)
 }
 
-/// An option of the socket itself.
-fn number<T: Default + Copy>(fd: c_int, option: c_int) -> Option<T> {
+/// The value of an option, or its first bytes. `None` if there is none.
+pub(crate) fn number<T: Default + Copy>(fd: c_int, level: c_int, option: c_int) -> Option<T> {
     let mut number = T::default();
     let mut length = size_of::<T>() as libc::socklen_t;
     let pointer: *mut T = &mut number;
     // SAFETY: the pointer has as many bytes as the length.
-    let result = unsafe { next::getsockopt(fd, SOL_SOCKET, option, pointer.cast(), &mut length) };
+    let result = unsafe { next::getsockopt(fd, level, option, pointer.cast(), &mut length) };
     (result == 0).then_some(number)
 }

@@ -5,6 +5,8 @@ use std::ptr::NonNull;
 
 use subflows::bare::Scratch;
 
+use crate::why::ANSWER;
+
 /// The room for a text. What does not fit is cut off: enough for eight paths with addresses of IPv6.
 const ROOM: usize = 4096;
 
@@ -13,6 +15,7 @@ const ROOM: usize = 4096;
 pub(crate) struct Memory {
     pub(crate) text: Text,
     pub(crate) scratch: Scratch,
+    pub(crate) answer: [u8; ANSWER],
 }
 
 /// A text of at most `ROOM` bytes.

@@ -15,12 +15,22 @@
 //! | [`Request::GetOfSubflow`] | the socket | the value of an option of one subflow |
 //! | [`Request::SetOfSubflow`] | the socket | nothing |
 
+mod destination;
+
+pub use destination::{Destination, List, is_wanted};
+
 /// The variable of the environment with the path of the socket.
 pub const VARIABLE: &str = "SUBFLOWS_RUN_SOCKET";
 /// The variable that is set if the options of the enhanced socket API are answered.
 pub const ENHANCED: &str = "SUBFLOWS_RUN_ENHANCED";
 /// The variable with the file that receives a line for each connection.
 pub const REPORT: &str = "SUBFLOWS_RUN_REPORT";
+/// The variable with the destinations that are connected to by Multipath TCP. Without it, all are.
+pub const ONLY: &str = "SUBFLOWS_RUN_ONLY";
+/// The variable with the destinations that are connected to by TCP.
+pub const NOT: &str = "SUBFLOWS_RUN_NOT";
+/// The variable that is set if listening sockets use Multipath TCP also with [`ONLY`].
+pub const SERVER: &str = "SUBFLOWS_RUN_SERVER";
 
 /// The length of a request.
 pub const REQUEST: usize = 160;

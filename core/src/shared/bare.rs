@@ -1,11 +1,14 @@
 //! What a Multipath TCP socket tells by itself: no allocation, no lock, and nothing but its own options. A program may
 //! be in a signal handler, or between vfork(2) and exec(3).
 
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
+use super::carry;
 pub use crate::sys::mptcp::Scratch;
-use crate::sys::{mptcp, socket};
+use crate::sys::uapi::diag;
+use crate::sys::{mptcp, sock_diag, socket};
 
 /// What a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,4 +80,46 @@ pub fn each_subflow(
     let (bytes_sent, bytes_received) = (tcp.tcpi_bytes_sent, tcp.tcpi_bytes_received);
     each(Path { local, remote, bytes_sent, bytes_received });
     1
+}
+
+/// Why a connection of a Multipath TCP socket is plain TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// This host's SYN did not ask for Multipath TCP, or no longer did when it was sent again.
+    NotRequested,
+    /// The peer's answer to the SYN had no Multipath TCP.
+    NotAnswered,
+    /// Both ends agreed on Multipath TCP, and what arrived afterwards was not.
+    AfterHandshake,
+}
+
+/// The message to a netlink socket of `NETLINK_SOCK_DIAG` that asks about the path between two ends. `interface` is
+/// the one that the socket is bound to, or 0.
+pub fn question(local: SocketAddr, remote: SocketAddr, interface: u32) -> impl AsRef<[u8]> {
+    sock_diag::question(local, remote, interface)
+}
+
+/// Reads the answer for a connection that fell back. `None` if the kernel does not show it: before Linux 6.15, it does
+/// only to a process with `CAP_NET_ADMIN`.
+pub fn fallback(answer: &[u8]) -> Option<Fallback> {
+    let flags = sock_diag::answered_flags(answer)?;
+    Some(match (flags & diag::FLAG_CAPABLE_REM, flags & diag::FLAG_CAPABLE_LOC) {
+        (0, 0) => Fallback::NotRequested,
+        (0, _) => Fallback::NotAnswered,
+        _ => Fallback::AfterHandshake,
+    })
+}
+
+/// Copies the options that Multipath TCP and TCP sockets have in common.
+pub fn copy_options(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
+    carry::copy_options(from, to);
+}
+
+/// Puts a socket under the descriptor of another one, with its flags and its signals. Another descriptor of the old
+/// one, and an epoll set, keep the old one.
+///
+/// # Errors
+/// Those of fcntl(2) and dup3(2).
+pub fn replace(old: BorrowedFd<'_>, new: &OwnedFd) -> io::Result<()> {
+    carry::replace(old, new)
 }

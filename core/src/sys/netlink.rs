@@ -12,7 +12,7 @@ use super::uapi;
 /// The most datagrams of one answer that are read: far more than a host with a million sockets
 /// sends.
 const MAX_REPLIES: usize = 16_000_000;
-const HEADER: usize = 16;
+pub(crate) const HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
 
 /// An error in the kernel's answer: its number, and its text if the kernel sent one.

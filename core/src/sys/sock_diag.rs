@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use super::mptcp::RawInfo;
 use super::mptcp::is_live;
 use super::netlink::{
-    Attributes, Message, Netlink, NetlinkError, Received, number, u16_at, u32_at,
+    Attributes, HEADER, Message, Messages, Netlink, NetlinkError, Received, number, u16_at, u32_at,
 };
 use super::uapi::{self, diag, tcp_info};
 use super::without::is_without;
@@ -334,6 +334,14 @@ impl Request {
     }
 
     fn message(&self, kind: u16, flags: i32) -> Message {
+        let message = Message::new(kind, flags).raw(&self.body());
+        match self.mptcp {
+            true => message.attribute(diag::REQ_PROTOCOL, &socket::MPTCP.to_ne_bytes()),
+            false => message,
+        }
+    }
+
+    fn body(&self) -> [u8; diag::REQUEST_LEN] {
         let mut body = [0u8; diag::REQUEST_LEN];
         // The number of MPTCP does not fit in 8 bits: it follows as an attribute.
         body[0] = self.family as u8;
@@ -350,12 +358,39 @@ impl Request {
         // Two words, the low one first, whatever the byte order.
         body[48..52].copy_from_slice(&(self.cookie as u32).to_ne_bytes());
         body[52..56].copy_from_slice(&((self.cookie >> 32) as u32).to_ne_bytes());
-        let message = Message::new(kind, flags).raw(&body);
-        match self.mptcp {
-            true => message.attribute(diag::REQ_PROTOCOL, &socket::MPTCP.to_ne_bytes()),
-            false => message,
-        }
+        body
     }
+}
+
+/// The message that looks up a TCP socket, for a caller that may not allocate.
+pub(crate) fn question(
+    local: SocketAddr,
+    remote: SocketAddr,
+    interface: u32,
+) -> [u8; HEADER + diag::REQUEST_LEN] {
+    let mut message = [0u8; HEADER + diag::REQUEST_LEN];
+    let length = message.len() as u32;
+    message[0..4].copy_from_slice(&length.to_ne_bytes());
+    message[4..6].copy_from_slice(&diag::SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    message[6..8].copy_from_slice(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
+    let ends = Some((local, remote));
+    let extensions = diag::EXT_INFO;
+    let request = Request { extensions, ends, interface, ..Request::tcp(family(local)) };
+    message[HEADER..].copy_from_slice(&request.body());
+    message
+}
+
+/// Reads the flags of a subflow out of the answer to [`question`], which may be any bytes. `None` if it has none.
+/// Nothing here allocates.
+pub(crate) fn answered_flags(answer: &[u8]) -> Option<u32> {
+    let received = Messages(answer).next()?.ok()?;
+    let inside = |bytes, wanted| {
+        let mut found = Attributes(bytes).map_while(Result::ok).filter(|(kind, _)| *kind == wanted);
+        found.next().map(|(_, value)| value)
+    };
+    let outer = received.payload.get(diag::MESSAGE_LEN..)?;
+    let subflow = inside(inside(outer, diag::ULP_INFO)?, diag::ULP_INFO_MPTCP)?;
+    number(inside(subflow, diag::SUBFLOW_FLAGS)?).ok().map(u32::from_ne_bytes)
 }
 
 fn put_ip(space: &mut [u8], address: SocketAddr) {
@@ -477,6 +512,7 @@ mod tests {
             let received = Received { kind: 20, flags: 0, sequence: 1, payload: &payload };
             let _ = parse_tcp_socket(&received);
             let _ = parse_connection(&received);
+            let _ = answered_flags(&payload);
         }
     }
 }

@@ -328,6 +328,7 @@ pub(crate) mod diag {
     pub(crate) const SUBFLOW_ID_REM: u16 = 9;
     pub(crate) const SUBFLOW_ID_LOC: u16 = 10;
 
+    pub(crate) const FLAG_CAPABLE_REM: u32 = 0x01;
     pub(crate) const FLAG_CAPABLE_LOC: u32 = 0x02;
     pub(crate) const FLAG_JOIN_REM: u32 = 0x04;
     pub(crate) const FLAG_JOIN_LOC: u32 = 0x08;

@@ -12,6 +12,7 @@ use subflows::ErrorKind;
 
 use crate::agent::{self, Agent};
 use crate::child_process::{self, FAILED, NOT_FOUND};
+use crate::destinations::{self, Named};
 use crate::failure::Failure;
 use crate::output::{Output, note};
 use crate::paths::Via;
@@ -25,7 +26,12 @@ the kernel does not have Multipath TCP, the connection is plain TCP. Options tha
 the program can do without, succeed and have no effect (TCP_USER_TIMEOUT, TCP_QUICKACK and others); those that protect
 data or the program fail, as they do on every Multipath TCP socket.
 
-Without --via, --backup and --enhanced, the paths are those that the kernel's path manager opens: see
+--only and --not choose by the address to which the program connects. A name means the addresses that it has when this
+command starts. To every other address the program connects by TCP: at connect(2), a TCP socket with the same options
+takes the place of the socket. A program that watches the socket by epoll before it connects no longer sees its events.
+Data sent by MSG_FASTOPEN without connect(2) is not covered. With --only, the program listens by TCP, unless --server.
+
+Without --via, --local, --backup and --enhanced, the paths are those that the kernel's path manager opens: see
 `ip mptcp endpoint`. With them, the program's connections are controlled, which requires CAP_NET_ADMIN or a broker
 (`subflows broker`). This process then acts for the program until it ends: it opens each path as soon as a connection
 that the program makes can have it, and leaves out a path that cannot be opened.
@@ -39,7 +45,13 @@ Each line of the report is an object:
   connection     the kernel's number of the socket (its cookie): a socket that several descriptors or processes
                  have gets a line from each
   local, remote  the ends, as getsockname(2) and getpeername(2) report them
-  state          Mptcp or FellBack
+  state          Mptcp, FellBack, or Tcp (it never was Multipath TCP)
+  why            of FellBack: NotAnswered (the peer's answer to the SYN had no Multipath TCP: the peer or a middlebox
+                 does without), NotRequested (the SYN had none: the socket has an option that excludes it, such as
+                 TCP_MD5SIG, or earlier SYNs with it were lost), AfterHandshake (a middlebox changed the connection),
+                 Unknown (before Linux 6.15 without CAP_NET_ADMIN, or the connection has ended);
+                 of Tcp: Excluded (--only, --not), NotAvailable (this host has no Multipath TCP for the program),
+                 NotRequestedByPeer (of a connection that the program accepted)
   paths          the first eight subflows: local, remote, bytes_sent, bytes_received
   subflows       how many subflows there are
 
@@ -47,6 +59,7 @@ Examples:
   subflows run -- curl -O https://www.example.org/file
   subflows run --report lines.json -- git clone https://git.example.org/project
   subflows run --via wlan0 --backup wwan0 -- ssh server.example.org
+  subflows run --not 192.0.2.0/24 --not legacy.example.org:443 -- wget -i list
 
 Exit status: that of COMMAND; 125 if it is out of reach, 126 if it cannot be executed, 127 if it does not exist,
 2 for a usage error.";
@@ -63,9 +76,21 @@ pub(crate) struct Run {
     /// Open one more path of each connection by this interface, or from this local address; may be repeated
     #[arg(long, value_name = "IF|ADDR", value_parser = Via::parse)]
     via: Vec<Via>,
+    /// Open one more path of each connection from this local address; may be repeated
+    #[arg(long, value_name = "ADDR", value_parser = Via::parse_address)]
+    local: Vec<Via>,
     /// As --via, as a backup: it is used only while no other path works
     #[arg(long, value_name = "IF|ADDR", value_parser = Via::parse)]
     backup: Vec<Via>,
+    /// Connect by Multipath TCP to this host or network only; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = Named::parse)]
+    only: Vec<Named>,
+    /// Connect by TCP to this host or network; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = Named::parse)]
+    not: Vec<Named>,
+    /// With --only: listen by Multipath TCP as well, as without --only
+    #[arg(long, requires = "only")]
+    server: bool,
     /// Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72)
     #[arg(long)]
     enhanced: bool,
@@ -94,7 +119,8 @@ impl Run {
         if let Some(file) = &self.report {
             command.env(subflows_run::REPORT, made(file)?);
         }
-        let wanted = self.via.iter().cloned();
+        self.choose(&mut command)?;
+        let wanted = self.via.iter().chain(&self.local).cloned();
         let wanted: Vec<Via> =
             wanted.chain(self.backup.iter().cloned().map(Via::into_backup)).collect();
         command.env_remove(subflows_run::VARIABLE).env_remove(subflows_run::ENHANCED);
@@ -114,6 +140,24 @@ impl Run {
         };
         note(format_args!("cannot run `{}`: {error}", name.to_string_lossy()));
         Ok(child_process::not_started(&error))
+    }
+}
+
+impl Run {
+    /// Names the destinations to the library.
+    fn choose(&self, command: &mut Command) -> Result<(), Failure> {
+        for (variable, named) in [(subflows_run::ONLY, &self.only), (subflows_run::NOT, &self.not)] {
+            command.env_remove(variable);
+            if !named.is_empty() {
+                let found = destinations::resolve(named)?;
+                command.env(variable, subflows_run::List(&found).to_string());
+            }
+        }
+        command.env_remove(subflows_run::SERVER);
+        if self.server {
+            command.env(subflows_run::SERVER, "1");
+        }
+        Ok(())
     }
 }
 

@@ -113,7 +113,22 @@ fn bind_as_well(old: BorrowedFd<'_>, new: BorrowedFd<'_>, local: SocketAddr) -> 
     bound
 }
 
-fn replace(old: BorrowedFd<'_>, new: &OwnedFd) -> io::Result<()> {
+/// Copies the options that Multipath TCP and TCP have, as far as `to` has them. Nothing here allocates.
+///
+/// The size of a buffer is copied only if the program has set it: a size that is set no longer grows by itself. Kernels
+/// before 5.17 do not report that, so there it is copied if it differs.
+pub(crate) fn copy_options(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
+    let set_sizes = socket::get_i32(from, libc::SOL_SOCKET, libc::SO_BUF_LOCK).unwrap_or(-1);
+    let is_set = |opt: &&Opt| match opt.number {
+        libc::SO_SNDBUF if opt.set == Set::Half => set_sizes & 1 != 0,
+        libc::SO_RCVBUF if opt.set == Set::Half => set_sizes & 2 != 0,
+        _ => true,
+    };
+    copy(CARRIED.iter().filter(is_set).map(|opt| (opt, read(from, opt), read(to, opt))), to);
+}
+
+/// Puts a socket under the descriptor of another one, with its flags and its signals.
+pub(crate) fn replace(old: BorrowedFd<'_>, new: &OwnedFd) -> io::Result<()> {
     fcntl::copy_status_flags(old, new.as_fd())?;
     let signals = fcntl::signals(old)?;
     fcntl::set_signals(new.as_fd(), &signals)?;

@@ -75,7 +75,11 @@ complete -c subflows -n "__fish_subflows_using_subcommand connect" -l json -d 'P
 complete -c subflows -n "__fish_subflows_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l report -d 'Append a line of JSON for each connection to FILE: its ends, its paths, and the bytes on each' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l via -d 'Open one more path of each connection by this interface, or from this local address; may be repeated' -r
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l local -d 'Open one more path of each connection from this local address; may be repeated' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l backup -d 'As --via, as a backup: it is used only while no other path works' -r
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l only -d 'Connect by Multipath TCP to this host or network only; may be repeated' -r
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l not -d 'Connect by TCP to this host or network; may be repeated' -r
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l server -d 'With --only: listen by Multipath TCP as well, as without --only'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l enhanced -d 'Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72)'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

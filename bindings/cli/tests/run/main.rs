@@ -1,6 +1,10 @@
 //! `subflows run`: unchanged programs use Multipath TCP, and work as without it.
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod choice;
+mod edges;
 
 use std::fs;
 use std::net::IpAddr;
@@ -425,113 +429,11 @@ fn without_the_right_the_remedy_names_the_broker() {
     assert!(told.contains("subflows broker"), "{told}");
 }
 
-/// The cases of `hooks.c`, compiled once.
-fn hooks() -> &'static Path {
-    static PROGRAM: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, program) = PROGRAM.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("hooks");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hooks.c");
-        let mut cc = Command::new("gcc");
-        cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]);
-        assert!(cc.arg(&program).arg(source).status().unwrap().success());
-        (folder, program)
-    });
-    program
-}
-
-/// A case of `hooks.c` in this network, with a listener of Multipath TCP.
-fn case(net: &Net, listener: &std::net::TcpListener, options: &[&str], name: &str) -> Command {
-    let address = listener.local_addr().unwrap();
-    let (ip, port) = (address.ip().to_string(), address.port().to_string());
-    let words = [options, &["--", hooks().to_str().unwrap(), name, &ip, &port]].concat();
-    run(&net.client, &words)
-}
-
-fn listening(net: &Net) -> std::net::TcpListener {
-    net.raise_limits().unwrap();
-    let ip = IpAddr::from(net.paths[0].server_v4);
-    net.server.run(|| subflows::listen((ip, 0), &subflows::Listen::new())).unwrap()
-}
-
-/// The agent once kept a descriptor until the process ended.
-#[test]
-fn the_peer_sees_the_end_however_the_program_closes() {
-    skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    let listener = listening(&net);
-    for name in ["by_fclose", "by_dup2", "by_close_range"] {
-        let mut program = case(&net, &listener, &["--enhanced"], name).spawn().unwrap();
-        let (mut first, _) = listener.accept().unwrap();
-        first.set_read_timeout(Some(SOON)).unwrap();
-        assert_eq!(std::io::Read::read(&mut first, &mut [0]).unwrap(), 0, "{name}");
-        assert!(program.try_wait().unwrap().is_none(), "{name}");
-        // The program lives until it is answered by another connection.
-        let (mut second, _) = listener.accept().unwrap();
-        std::io::Write::write_all(&mut second, b"!").unwrap();
-        assert!(program.wait().unwrap().success(), "{name}");
-    }
-}
-
-/// A copy that is closed once cancelled the paths of the connection; a second connect(2) once doubled them.
-#[test]
-fn each_connection_gets_each_path_once() {
-    skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    let listener = listening(&net);
-    let interface = net.paths[1].client_interface.as_str();
-    for name in ["a_copy", "a_child", "twice", "own"] {
-        let mut program = case(&net, &listener, &["--via", interface], name).spawn().unwrap();
-        let (mut accepted, _) = listener.accept().unwrap();
-        std::io::Read::read_exact(&mut accepted, &mut [0]).unwrap();
-        wait_until(SOON, name, || ss_subflows(&net.client).len() == 2);
-        let start = std::time::Instant::now();
-        wait_until(SOON, "a while", || {
-            assert_eq!(ss_subflows(&net.client).len(), 2, "{name}");
-            start.elapsed().as_millis() > 200
-        });
-        std::io::Write::write_all(&mut accepted, b"!").unwrap();
-        assert!(program.wait().unwrap().success(), "{name}");
-        drop(accepted);
-        wait_until(SOON, "the end", || ss_subflows(&net.client).is_empty());
-    }
-}
-
-/// With each set of options: what is as the system answers, and what a program is not to reach.
-#[test]
-fn the_edges_of_the_calls_are_those_of_the_system() {
-    skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    let listener = listening(&net);
-    let interface = net.paths[1].client_interface.as_str();
-    let folder = tempfile::tempdir().unwrap();
-    let report = folder.path().join("report.json");
-    let reported = ["--report", report.to_str().unwrap()];
-    let names = [
-        "lowest",
-        "other_namespace",
-        "pointers",
-        "jailed",
-        "permitted",
-        "small_stack",
-        "cancelled",
-    ];
-    for options in [&[][..], &reported, &["--via", interface], &["--enhanced"]] {
-        for name in names {
-            let ran = Run::of(&mut case(&net, &listener, options, name));
-            assert_eq!(ran.code, Some(0), "{name} {options:?}: {}", ran.stderr);
-            if ran.stdout == "no Landlock\n" {
-                subflows_lab::skip("the kernel has no Landlock for TCP");
-            }
-        }
-    }
-}
-
 #[test]
 fn a_report_has_connections_that_were_shut_down_and_goes_to_a_file_only() {
     skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
-    let listener = listening(&net);
+    let listener = edges::listening(&net);
     let address = listener.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.json");

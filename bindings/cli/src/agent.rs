@@ -1,14 +1,13 @@
 //! What `subflows run` does for the program: it makes controlled sockets, opens further paths of their connections, and
 //! answers the options of the enhanced socket API.
 //!
-//! The program asks by a Unix socket in a folder of this user's. What it asks for is what it could do itself, with the
-//! same rights. A descriptor that it passes is kept only while its paths are being opened, and while the program has it.
+//! The program asks by a Unix socket, whose path only it knows. A program that has changed its user gets the paths that
+//! the user of `subflows run` has asked for, and may not set options of a subflow with that user's rights. A descriptor that it passes is kept only while its paths are being opened, and while the program has it.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,14 +15,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::{set_socket_timeout, socket_cookie, socket_peercred};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
-    listen, recvmsg, sendmsg, socket_with,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, accept_with, recvmsg, sendmsg,
 };
 use subflows::{Error, ErrorKind, Family};
 use subflows_enhanced::layout;
 use subflows_run::{Answer, REQUEST, Request, Value};
-use tempfile::TempDir;
 
 use crate::failure::Failure;
 use crate::holders::Holders;
@@ -38,13 +35,6 @@ const EARLY_MAX: Duration = Duration::from_millis(160);
 const LOOK: Duration = Duration::from_millis(100);
 /// The pause after an error of accept(2), such as too many open descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
-const QUEUE: i32 = 128;
-
-/// The socket of the agent. Its thread runs as long as the process.
-#[derive(Debug)]
-pub(crate) struct Agent {
-    folder: TempDir,
-}
 
 /// A connection of the program.
 struct Client {
@@ -62,25 +52,6 @@ enum Work {
     Enhanced(OwnedFd),
 }
 
-impl Agent {
-    /// Starts to act for programs: opens these paths of each connection, and lets the program open others.
-    pub(crate) fn start(wanted: Vec<Via>) -> Result<Agent, Failure> {
-        let failed =
-            |error: io::Error| Failure::system("cannot make the socket for the program", &error);
-        let folder = tempfile::Builder::new().prefix("subflows-run-").tempdir().map_err(failed)?;
-        let agent = Agent { folder };
-        let listener = listener(&agent.path()).map_err(failed)?;
-        let serve = move || serve(&listener, &wanted);
-        thread::Builder::new().name("agent".into()).spawn(serve).map_err(failed)?;
-        Ok(agent)
-    }
-
-    /// The path of the socket.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("socket")
-    }
-}
-
 /// Checks that this process could act: makes a controlled socket, and closes it.
 pub(crate) fn require_control() -> Result<(), Failure> {
     controlled(Family::V4).map(drop).map_err(Failure::from)
@@ -92,15 +63,8 @@ fn controlled(family: Family) -> subflows::Result<OwnedFd> {
     Ok(sock)
 }
 
-fn listener(path: &Path) -> io::Result<OwnedFd> {
-    let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
-    let listener = socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
-    bind(&listener, &SocketAddrUnix::new(path)?)?;
-    listen(&listener, QUEUE)?;
-    Ok(listener)
-}
-
-fn serve(listener: &OwnedFd, wanted: &[Via]) {
+/// Acts for programs: opens these paths of each connection, and lets the program open others.
+pub(crate) fn serve(listener: &OwnedFd, wanted: &[Via]) -> ! {
     let mut clients: Vec<Client> = Vec::new();
     let mut early = EARLY;
     loop {
@@ -226,6 +190,9 @@ fn perform(
             }
             nothing
         }
+        (Request::SetOfSubflow { .. }, _) if !is_of_this_user(session) => {
+            Err(rustix::io::Errno::PERM.raw_os_error())
+        }
         (request, Some(sock)) => {
             let cookie = cookie_of(&sock)?;
             let is_it = |client: &&Client| {
@@ -248,6 +215,11 @@ fn perform(
 /// The process that is connected.
 fn program_of(session: &OwnedFd) -> Option<i32> {
     socket_peercred(session).ok().map(|peer| peer.pid.as_raw_nonzero().get())
+}
+
+/// Whether the process that is connected has not changed its user.
+fn is_of_this_user(session: &OwnedFd) -> bool {
+    socket_peercred(session).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
 }
 
 fn cookie_of(sock: &OwnedFd) -> Result<u64, i32> {

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod agent_process;
 pub mod borrow_socket;
 mod child_process;
 mod command;
@@ -31,6 +32,7 @@ mod paths;
 mod reach;
 mod relay;
 mod row;
+pub mod signals;
 mod table;
 mod token;
 mod units;

@@ -18,6 +18,7 @@
 //! | `jail` | what the program may not reach by TCP, it does not reach by Multipath TCP |
 //! | `memory` | the program's memory, behind pointers that may be wrong |
 //! | `agent` | asks `subflows run` for both |
+//! | `hold` | the agent lives as long as this process |
 //! | `report` | a line for each connection |
 //! | `why` | why a connection is not Multipath TCP |
 //! | `text` | memory for a report |
@@ -27,6 +28,7 @@ mod agent;
 mod choose;
 mod enhanced;
 mod errno;
+mod hold;
 mod hooks;
 mod jail;
 mod memory;

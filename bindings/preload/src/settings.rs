@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use crate::{next, report};
+use crate::{hold, next, report};
 
 /// The file that receives a line for each connection.
 const REPORT: &CStr = c"SUBFLOWS_RUN_REPORT";
@@ -91,6 +91,9 @@ extern "C" fn load(_: c_int, _: *const *const c_char, _: *const *const c_char) {
             // The program may change its environment. SAFETY: it is a text that ends with a zero.
             setting.store(unsafe { libc::strdup(value) }, Ordering::Relaxed);
         }
+    }
+    if let Some(path) = agent() {
+        hold::hold(path);
     }
     for (name, is_set) in [(ENHANCED, &IS_ENHANCED), (SERVER, &IS_SERVER)] {
         // SAFETY: as above.

@@ -32,6 +32,11 @@ pub const NOT: &str = "SUBFLOWS_RUN_NOT";
 /// The variable that is set if listening sockets use Multipath TCP also with [`ONLY`].
 pub const SERVER: &str = "SUBFLOWS_RUN_SERVER";
 
+/// The name of the socket, in a folder of its own.
+pub const SOCKET: &str = "socket";
+/// The name of the file in the same folder that each process locks, for as long as it uses the socket.
+pub const LOCK: &str = "lock";
+
 /// The length of a request.
 pub const REQUEST: usize = 160;
 /// The longest value of an option.

@@ -10,13 +10,15 @@ use std::process::Command;
 use clap::Args;
 use subflows::ErrorKind;
 
-use crate::agent::{self, Agent};
+use crate::agent;
+use crate::agent_process;
 use crate::child_process::{self, FAILED, NOT_FOUND};
 use crate::destinations::{self, Named};
 use crate::failure::Failure;
 use crate::output::{Output, note};
 use crate::paths::Via;
 use crate::reach::{self, Unreached};
+use crate::signals;
 
 const LIBRARY: &str = "libsubflows_preload.so";
 
@@ -33,8 +35,13 @@ Data sent by MSG_FASTOPEN without connect(2) is not covered. With --only, the pr
 
 Without --via, --local, --backup and --enhanced, the paths are those that the kernel's path manager opens: see
 `ip mptcp endpoint`. With them, the program's connections are controlled, which requires CAP_NET_ADMIN or a broker
-(`subflows broker`). This process then acts for the program until it ends: it opens each path as soon as a connection
-that the program makes can have it, and leaves out a path that cannot be opened.
+(`subflows broker`). A process in the background then acts for the program: it opens each path as soon as a connection
+that the program makes can have it, and leaves out a path that cannot be opened. It ends 5 s after the last process
+that runs the library, so it also acts for daemons that the program starts. Programs that change their user keep their
+paths; with --enhanced, they no longer set options of a subflow. Programs that change their root directory get no
+paths for the connections that follow.
+
+This command becomes the program, which has its process id, its terminal, and the signals as the caller set them.
 
 The children of the program are run the same way. Out of reach are static programs (Go programs are told by
 GODEBUG=multipathtcp=1), programs that change their user when they are started (set-user-ID), and system calls that
@@ -94,13 +101,22 @@ pub(crate) struct Run {
     /// Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72)
     #[arg(long)]
     enhanced: bool,
+    /// This process is the agent
+    #[arg(long, hide = true, value_name = "WORD", requires = "of")]
+    agent: Option<String>,
+    /// The process for which it acts
+    #[arg(long, hide = true, value_name = "PROCESS")]
+    of: Option<i32>,
     /// What to run
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = "agent", value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
 impl Run {
     pub(super) fn run(&self, _: &mut Output) -> Result<u8, Failure> {
+        if let (Some(word), Some(process)) = (&self.agent, self.of) {
+            return agent_process::run(word, process, self.wanted(), &self.options()).map(|()| 0);
+        }
         let (name, arguments) = self.command.split_first().expect("clap requires one");
         let Some(program) = reach::find(name) else {
             note(format_args!("cannot run `{}`: no such program in PATH", name.to_string_lossy()));
@@ -120,30 +136,35 @@ impl Run {
             command.env(subflows_run::REPORT, made(file)?);
         }
         self.choose(&mut command)?;
-        let wanted = self.via.iter().chain(&self.local).cloned();
-        let wanted: Vec<Via> =
-            wanted.chain(self.backup.iter().cloned().map(Via::into_backup)).collect();
         command.env_remove(subflows_run::VARIABLE).env_remove(subflows_run::ENHANCED);
-        let error = if wanted.is_empty() && !self.enhanced {
-            command.exec()
-        } else {
+        if !self.wanted().is_empty() || self.enhanced {
             agent::require_control()?;
-            let agent = Agent::start(wanted)?;
-            command.env(subflows_run::VARIABLE, agent.path());
+            command.env(subflows_run::VARIABLE, agent_process::start(&self.options())?);
             if self.enhanced {
                 command.env(subflows_run::ENHANCED, "1");
             }
-            match child_process::run(&mut command) {
-                Ok(status) => return Ok(child_process::exit_code(status)),
-                Err(error) => error,
-            }
-        };
+        }
+        signals::restore(&mut command);
+        let error = command.exec();
         note(format_args!("cannot run `{}`: {error}", name.to_string_lossy()));
         Ok(child_process::not_started(&error))
     }
 }
 
 impl Run {
+    /// The paths to open.
+    fn wanted(&self) -> Vec<Via> {
+        let backups = self.backup.iter().cloned().map(Via::into_backup);
+        self.via.iter().chain(&self.local).cloned().chain(backups).collect()
+    }
+
+    /// The same, as words of a command line.
+    fn options(&self) -> Vec<&str> {
+        let all = [("--via", &self.via), ("--local", &self.local), ("--backup", &self.backup)];
+        let words = all.iter().flat_map(|(option, paths)| paths.iter().map(|via| [*option, via.name()]));
+        words.flatten().collect()
+    }
+
     /// Names the destinations to the library.
     fn choose(&self, command: &mut Command) -> Result<(), Failure> {
         for (variable, named) in [(subflows_run::ONLY, &self.only), (subflows_run::NOT, &self.not)] {

@@ -91,31 +91,61 @@ fn interpreter(head: &[u8]) -> Option<PathBuf> {
     Some(interpreter)
 }
 
-/// Fails for a program without a dynamic linker, unless Go's own switch reaches it.
+/// Fails for a program whose dynamic linker cannot load the library, unless Go's own switch reaches it.
 fn is_linked(program: &Path) -> Result<(), Unreached> {
     let Ok(data) = fs::read(program) else { return Ok(()) };
-    let (is_dynamic, is_go) = match FileKind::parse(&*data) {
-        Ok(FileKind::Elf64) => describe(ElfFile64::<Endianness>::parse(&*data).ok().as_ref()),
-        Ok(FileKind::Elf32) => describe(ElfFile32::<Endianness>::parse(&*data).ok().as_ref()),
-        // exec(3) says what it is.
-        _ => return Ok(()),
+    let program_is = |why: &str, remedy| {
+        Err(Unreached { why: format!("{} is {why}", program.display()), remedy })
     };
-    if is_dynamic || is_go {
-        return Ok(());
+    let build = "Use a build for this system's C library and processor.";
+    match described(&data) {
+        Some(Described { is_go: true, .. }) => Ok(()),
+        Some(Described { linker: None, .. }) => program_is(
+            "a static program, which loads no libraries",
+            "Use a dynamically linked build of it.",
+        ),
+        Some(Described { linker: Some(linker), .. }) if linker.contains("ld-musl") => {
+            program_is("linked to musl, which cannot load a library for the GNU C library", build)
+        }
+        Some(_)
+            if head_of(Path::new("/proc/self/exe")).is_ok_and(|own| kind(&own) != kind(&data)) =>
+        {
+            program_is("for another kind of processor than the library", build)
+        }
+        // exec(3) says what it is.
+        _ => Ok(()),
     }
-    Err(Unreached {
-        why: format!("{} is a static program, which loads no libraries", program.display()),
-        remedy: "Use a dynamically linked build of it.",
-    })
 }
 
-/// Whether a program has a dynamic linker, and whether it is one of Go.
+/// What an executable file is.
+struct Described {
+    /// The dynamic linker, if it has one.
+    linker: Option<String>,
+    is_go: bool,
+}
+
+/// The class and the byte order, and the processor (`EI_CLASS`, `EI_DATA`, `e_machine`).
+fn kind(elf: &[u8]) -> [Option<&[u8]>; 2] {
+    [elf.get(4..6), elf.get(18..20)]
+}
+
+fn described(data: &[u8]) -> Option<Described> {
+    match FileKind::parse(data) {
+        Ok(FileKind::Elf64) => describe(&ElfFile64::<Endianness>::parse(data).ok()?),
+        Ok(FileKind::Elf32) => describe(&ElfFile32::<Endianness>::parse(data).ok()?),
+        _ => None,
+    }
+}
+
 fn describe<Elf: FileHeader<Endian = Endianness>>(
-    file: Option<&object::read::elf::ElfFile<'_, Elf>>,
-) -> (bool, bool) {
-    let Some(file) = file else { return (true, false) };
+    file: &object::read::elf::ElfFile<'_, Elf>,
+) -> Option<Described> {
     let endian = file.endian();
     let mut segments = file.elf_program_headers().iter();
-    let is_dynamic = segments.any(|segment| segment.p_type(endian) == elf::PT_INTERP);
-    (is_dynamic, file.section_by_name(".go.buildinfo").is_some())
+    let linker = segments.find(|segment| segment.p_type(endian) == elf::PT_INTERP);
+    let linker = linker.map(|segment| segment.data(endian, file.data()).unwrap_or(&[]));
+    Some(Described {
+        linker: linker.map(|path| String::from_utf8_lossy(path).into_owned()),
+        is_go: file.section_by_name(".go.buildinfo").is_some(),
+    })
 }

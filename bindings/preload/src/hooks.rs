@@ -17,7 +17,8 @@ use crate::{choose, enhanced, errno, jail, memory, next, report, settings, softe
 pub unsafe extern "C-unwind" fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int {
     let is_stream = kind & !(SOCK_NONBLOCK | SOCK_CLOEXEC) == SOCK_STREAM;
     let is_internet = [AF_INET, AF_INET6].contains(&domain);
-    if is_stream && is_internet && [0, IPPROTO_TCP, IPPROTO_MPTCP].contains(&protocol) {
+    let is_ours = is_stream && is_internet && [0, IPPROTO_TCP, IPPROTO_MPTCP].contains(&protocol);
+    if is_ours && (protocol == IPPROTO_MPTCP || errno::kept(|| jail::may_make_tcp(domain))) {
         // SAFETY: no pointer is passed.
         let made = errno::kept(|| unsafe { next::socket(domain, kind, IPPROTO_MPTCP) });
         if made >= 0 {

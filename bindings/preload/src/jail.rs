@@ -1,11 +1,33 @@
-//! Programs that may not connect by TCP: Landlock's rules know TCP sockets only, and would let Multipath TCP through.
+//! Programs that may not use TCP, by rules that know TCP sockets only, and would let Multipath TCP through: Landlock's,
+//! filters of socket(2) by seccomp, and BPF programs of the control group that watch sockets being made. Those that watch
+//! connect(2) and bind(2) see Multipath TCP as TCP, because the kernel calls them for the subflow.
 
 use std::ffi::c_int;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{AF_INET, AF_INET6, EACCES, SOCK_CLOEXEC, SOCK_STREAM, sockaddr, socklen_t};
 
 use crate::{memory, next, soften};
+
+/// Whether the program may make TCP sockets of this family. Asked once, and each time by a program that may confine itself
+/// meanwhile.
+pub(crate) fn may_make_tcp(family: c_int) -> bool {
+    static IS_KNOWN: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
+    let known = &IS_KNOWN[usize::from(family == AF_INET6)];
+    if known.load(Ordering::Relaxed) && !may_be_confined() {
+        return true;
+    }
+    // SAFETY: no pointer is passed.
+    let probe = unsafe { next::socket(family, SOCK_STREAM | SOCK_CLOEXEC, libc::IPPROTO_TCP) };
+    if probe < 0 {
+        return false;
+    }
+    // SAFETY: the descriptor is this function's.
+    unsafe { libc::syscall(libc::SYS_close, probe) };
+    known.store(true, Ordering::Relaxed);
+    true
+}
 
 /// The error with which a TCP socket could not connect there. `None`: nothing forbids it.
 ///
@@ -42,7 +64,7 @@ pub(crate) fn refusal(fd: c_int, address: *const sockaddr, length: socklen_t) ->
     }
 }
 
-/// Landlock requires it, except of a process with `CAP_SYS_ADMIN`; the libraries that use Landlock set it always.
+/// Landlock and seccomp require it, except of a process with `CAP_SYS_ADMIN`; the libraries that use Landlock set it always.
 fn may_be_confined() -> bool {
     // SAFETY: no pointer is passed.
     unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 }

@@ -44,8 +44,11 @@ paths for the connections that follow.
 This command becomes the program, which has its process id, its terminal, and the signals as the caller set them.
 
 The children of the program are run the same way. Out of reach are static programs (Go programs are told by
-GODEBUG=multipathtcp=1), programs that change their user when they are started (set-user-ID), and system calls that
-bypass libc.
+GODEBUG=multipathtcp=1), programs for musl or for another processor, programs that change their user when they are
+started (set-user-ID), and system calls that bypass libc.
+
+A program that may not use TCP does not get Multipath TCP: the rules of Landlock, of seccomp, and of the BPF programs of
+a control group hold as without this command.
 
 Each line of the report is an object:
   process        the process id

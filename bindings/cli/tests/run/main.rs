@@ -6,6 +6,7 @@ mod common;
 mod agent;
 mod choice;
 mod edges;
+mod jail;
 
 use std::fs;
 use std::net::IpAddr;
@@ -208,6 +209,22 @@ fn what_is_out_of_reach_is_named() {
     fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let told = Run::of(&mut run(&namespace, &["--", &script])).fails(125);
     assert!(told.contains(&program), "{told}");
+
+    // By the dynamic linker and the processor that its file names.
+    let linker = "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1";
+    let program = folder.file("musl");
+    assert!(
+        Command::new("gcc").args([linker, "-o", &program, &source]).status().unwrap().success()
+    );
+    let told = Run::of(&mut run(&namespace, &["--", &program])).fails(125);
+    assert!(told.contains("musl") && told.contains("C library"), "{told}");
+    let other = folder.file("other");
+    assert!(Command::new("gcc").args(["-o", &other, &source]).status().unwrap().success());
+    let mut elf = fs::read(&other).unwrap();
+    elf[18] ^= 0xff;
+    fs::write(&other, elf).unwrap();
+    let told = Run::of(&mut run(&namespace, &["--", &other])).fails(125);
+    assert!(told.contains("processor"), "{told}");
 
     assert!(Run::of(&mut run(&namespace, &["--", "no-such-program"])).fails(127).contains("PATH"));
     assert!(Run::of(&mut run(&namespace, &["--", "/"])).fails(126).contains("cannot run `/`"));

@@ -79,6 +79,8 @@ complete -c subflows -n "__fish_subflows_using_subcommand run" -l local -d 'Open
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l backup -d 'As --via, as a backup: it is used only while no other path works' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l only -d 'Connect by Multipath TCP to this host or network only; may be repeated' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l not -d 'Connect by TCP to this host or network; may be repeated' -r
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l agent -d 'This process is the agent' -r
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l of -d 'The process for which it acts' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l server -d 'With --only: listen by Multipath TCP as well, as without --only'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l enhanced -d 'Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72)'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l json -d 'Print JSON instead of text'

@@ -47,7 +47,17 @@ pub fn keep(folder: &Path, log: &str) -> io::Result<bool> {
 }
 
 /// The answers of a kernel: getting and setting, by section and option.
-type Answers = BTreeMap<(String, String), [String; 2]>;
+pub(crate) type Answers = BTreeMap<(String, String), [String; 2]>;
+
+fn parsed(line: &str) -> Option<((String, String), [String; 2])> {
+    let [section, option, get, set] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
+    Some(((section.to_owned(), option.to_owned()), [get.to_owned(), set.to_owned()]))
+}
+
+/// The answers in what the program printed.
+pub(crate) fn answers_in(text: &str) -> Answers {
+    text.lines().filter_map(|line| parsed(line.strip_prefix(MARK)?)).collect()
+}
 
 /// The kernels that were kept, the oldest first, with their releases.
 fn kept(folder: &Path) -> io::Result<Vec<(String, Answers)>> {
@@ -57,12 +67,7 @@ fn kept(folder: &Path) -> io::Result<Vec<(String, Answers)>> {
         let text = fs::read_to_string(entry?.path())?;
         let mut lines = text.lines();
         let release = lines.next().unwrap_or_default().to_owned();
-        let answers = lines.filter_map(|line| {
-            let [section, option, get, set] =
-                line.split('\t').collect::<Vec<_>>().try_into().ok()?;
-            Some(((section.to_owned(), option.to_owned()), [get.to_owned(), set.to_owned()]))
-        });
-        kernels.push((release, answers.collect()));
+        kernels.push((release, lines.filter_map(parsed).collect()));
     }
     let numbers = |release: &str| -> Vec<u32> {
         release.split('.').map_while(|number| number.parse().ok()).collect()

@@ -4,4 +4,5 @@ pub mod kernels;
 pub mod measure;
 pub mod page;
 pub mod socket;
+mod softened;
 pub mod table;

@@ -29,5 +29,5 @@ fn main() -> io::Result<()> {
         _ => return Err(io::Error::other("usage: subflows-options [rows | keep LOG...]")),
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../OPTIONS.md");
-    fs::write(path, page::page()?)
+    fs::write(path, page::page(&env::current_exe()?)?)
 }

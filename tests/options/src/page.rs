@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 use std::io;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::socket::AddressFamily::{self, Inet, Inet6};
@@ -9,6 +10,7 @@ use nix::sys::socket::AddressFamily::{self, Inet, Inet6};
 use crate::kernels;
 use crate::measure::{Answers, Get, Set, measure};
 use crate::socket::Protocol;
+use crate::softened::Softened;
 use crate::table::{IP_OPTIONS, IPV6_OPTIONS, SOCKET_OPTIONS, SocketOption, TCP_OPTIONS};
 
 const HEAD: &str = "\
@@ -29,6 +31,10 @@ invalid one, so that EBADF or EINVAL means that the kernel knows the option.
 
 The sections by level say what the Multipath TCP socket answers. Which of its subflows use the value is another
 question: `options` of this library reads the options of each subflow, and `set_option` sets them.
+
+The column *under run* has what a program under `subflows run` sees, getting and setting, if the kernel answers
+differently: the options that a program does as well without succeed, are remembered, and have no effect. Those that
+protect data or the program fail as they do without it. A cell without text: as without `subflows run`.
 
 ";
 
@@ -147,7 +153,12 @@ fn cell<T: Display + PartialEq>(states: &[T; 3]) -> String {
     }
 }
 
-fn write_section(page: &mut String, title: &str, rows: &[Row]) -> std::fmt::Result {
+fn write_section(
+    page: &mut String,
+    title: &'static str,
+    rows: &[Row],
+    softened: &Softened,
+) -> std::fmt::Result {
     writeln!(page, "## {title}\n")?;
     for (outcome, words) in OUTCOMES {
         let names: Vec<_> = rows
@@ -159,11 +170,16 @@ fn write_section(page: &mut String, title: &str, rows: &[Row]) -> std::fmt::Resu
             writeln!(page, "- {words}: {}.", names.join(", "))?;
         }
     }
-    page.push_str("\n| option | get | set | get on TCP | set on TCP |\n|---|---|---|---|---|\n");
-    for Row { option, tcp, mptcp } in rows {
-        let [get, set] = [cell(&mptcp.get), cell(&mptcp.set)];
-        let [tcp_get, tcp_set] = [cell(&tcp.get), cell(&tcp.set)];
-        writeln!(page, "| `{}` | {get} | {set} | {tcp_get} | {tcp_set} |", option.name)?;
+    page.push_str("\n| option | get | set | get on TCP | set on TCP | under run |\n");
+    page.push_str("|---|---|---|---|---|---|\n");
+    for row in rows {
+        let [tcp_get, tcp_set] = [cell(&row.tcp.get), cell(&row.tcp.set)];
+        let kernel = answer(title, row);
+        let run = softened
+            .differing(&kernel)
+            .map_or_else(|| "|".to_owned(), |cell| format!("| {cell} |"));
+        let Answer { option, get, set, .. } = kernel;
+        writeln!(page, "| `{option}` | {get} | {set} | {tcp_get} | {tcp_set} {run}")?;
     }
     page.push('\n');
     Ok(())
@@ -231,13 +247,16 @@ pub(crate) fn answers() -> io::Result<Vec<Answer>> {
 }
 
 /// Measures everything, in the network namespace of this thread, whose loopback interface is up.
-pub fn page() -> io::Result<String> {
+///
+/// `program` is the one of this package, which measures once more for programs under `subflows run`.
+pub fn page(program: &Path) -> io::Result<String> {
+    let softened = Softened::measure(program)?;
     let mut page = format!("{HEAD}{}{INTRODUCTION}", release()?);
     let (mut all, mut answers) = (Vec::new(), Vec::new());
     for (title, options, family) in SECTIONS {
         let rows = rows(options, family)?;
         answers.extend(rows.iter().map(|row| answer(title, row)));
-        write_section(&mut page, title, &rows).expect("a String takes everything");
+        write_section(&mut page, title, &rows, &softened).expect("a String takes everything");
         if options == IP_OPTIONS {
             let dual = self::rows(options, Inet6)?;
             write_dual(&mut page, &rows, &dual).expect("a String takes everything");

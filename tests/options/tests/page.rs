@@ -25,7 +25,7 @@ fn the_page_is_what_the_kernel_answers() {
         return skip("OPTIONS.md was measured as root of the whole system");
     }
     let _inside = Namespace::new().unwrap().enter().unwrap();
-    let measured = page::page().unwrap();
+    let measured = page::page(Path::new(env!("CARGO_BIN_EXE_subflows-options"))).unwrap();
     let differ = |(written, measured): (&str, &str)| {
         (written != measured).then(|| format!("written:  {written}\nmeasured: {measured}\n"))
     };

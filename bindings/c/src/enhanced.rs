@@ -7,7 +7,7 @@ use std::{mem, ptr};
 
 use libc::{EBADF, EFAULT, EINVAL, EIO, IPPROTO_MPTCP, IPPROTO_TCP};
 use subflows_enhanced::Errno;
-use subflows_enhanced::layout::{self, SubGetsockopt, SubSetsockopt};
+use subflows_enhanced::layout::{self, LegacyInfo, SubGetsockopt, SubSetsockopt};
 
 use crate::cancel::uncancelled;
 use crate::prelude::*;
@@ -78,20 +78,6 @@ pub unsafe extern "C" fn subflows_enhanced_setsockopt(
     }
     // SAFETY: `value` has `length` bytes, as the caller promises.
     answer(|| unsafe { set(fd, option, value.cast(), length as usize) })
-}
-
-/// `struct mptcp_info` of the patched kernels.
-#[repr(C)]
-struct LegacyInfo {
-    tcp_info_len: u32,
-    sub_len: u32,
-    meta_len: u32,
-    sub_info_len: u32,
-    total_sub_info_len: u32,
-    meta_info: *mut u8,
-    initial: *mut u8,
-    subflows: *mut u8,
-    subflow_info: *mut u8,
 }
 
 /// Runs a call that no panic and no cancellation leaves. Returns 0, or -1 and sets errno.

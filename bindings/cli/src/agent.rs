@@ -279,6 +279,14 @@ fn enhanced(request: Request, sock: &OwnedFd) -> Result<Vec<u8>, i32> {
             let set = subflows_enhanced::set_option(sock, id, level, option, value.bytes());
             set.map(|()| Vec::new())
         }
+        Request::Counters { part, length } => {
+            let most = subflows_run::LONG_VALUE - layout::SUB_INFO;
+            let info = subflows_enhanced::info(sock, most.min(length as usize))?;
+            let Some(place) = (part as usize).checked_sub(1) else { return Ok(info.meta.to_vec()) };
+            // Past the last one, nothing.
+            let counters = info.subflows.get(place).zip(info.addresses.get(place));
+            Ok(counters.map_or(Vec::new(), |(tcp, ends)| [&ends[..], tcp].concat()))
+        }
         _ => Err(invalid),
     }
 }

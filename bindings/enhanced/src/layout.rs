@@ -107,6 +107,30 @@ pub struct SubSetsockopt {
     pub length: c_uint,
 }
 
+/// `struct mptcp_info` of the patched kernels: where the counters go, and how much room there is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct LegacyInfo {
+    /// The room for one `struct tcp_info`, and then its length.
+    pub tcp_info_len: u32,
+    /// The room for those of all subflows.
+    pub sub_len: u32,
+    /// The room for `struct mptcp_meta_info`.
+    pub meta_len: u32,
+    /// The room for one `struct mptcp_sub_info`.
+    pub sub_info_len: u32,
+    /// The room for those of all subflows.
+    pub total_sub_info_len: u32,
+    /// The connection.
+    pub meta_info: *mut u8,
+    /// The initial subflow.
+    pub initial: *mut u8,
+    /// All subflows.
+    pub subflows: *mut u8,
+    /// The addresses of all subflows.
+    pub subflow_info: *mut u8,
+}
+
 /// Reports whether an option at level `IPPROTO_TCP` is one of the patched kernels.
 pub fn is_option(option: c_int) -> bool {
     (GET_SUB_IDS..=SUB_SETSOCKOPT).contains(&option) || (ENABLED..=INFO).contains(&option)

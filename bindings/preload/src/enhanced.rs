@@ -8,7 +8,7 @@ use subflows_run::{Answer, Request, VALUE, Value};
 
 use crate::agent::ask;
 use crate::hooks::give;
-use crate::{memory, settings, soften, steer};
+use crate::{counters, memory, settings, soften, steer};
 
 /// Answers getsockopt(2). `None` for other options.
 pub(crate) fn get(
@@ -33,6 +33,11 @@ fn get_by(
     let room = memory::number(length.cast()).ok_or(EFAULT)?;
     let size = usize::try_from(room).map_err(|_| EINVAL)?;
     let mut bytes = [0u8; VALUE];
+    if option == layout::INFO {
+        return counters::get(value, size, |part, length| {
+            Ok(asked(agent, fd, Request::Counters { part, length })?.value)
+        });
+    }
     if option == layout::SUB_GETSOCKOPT {
         const SIZE: usize = size_of::<SubGetsockopt>();
         let bytes = &mut bytes[..SIZE];
@@ -115,11 +120,9 @@ fn set_by(
     asked(agent, fd, Request::SetOfSubflow { id, level, option, value }).map(|_| ())
 }
 
-/// The agent that answers this option. The counters of option 45 refer to memory of the program, which the agent
-/// cannot fill.
+/// The agent that answers this option.
 fn of(level: c_int, option: c_int) -> Option<&'static CStr> {
-    let is_ours = option != layout::INFO && layout::is_option(option);
-    settings::enhanced().filter(|_| level == IPPROTO_TCP && is_ours)
+    settings::enhanced().filter(|_| level == IPPROTO_TCP && layout::is_option(option))
 }
 
 fn require_mptcp(fd: c_int) -> Result<(), c_int> {

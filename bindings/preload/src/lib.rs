@@ -15,6 +15,7 @@
 //! | `soften` | options that Multipath TCP sockets lack, and TCP sockets have |
 //! | `steer` | controlled sockets, and further paths |
 //! | `enhanced` | the options of the enhanced socket API |
+//! | `counters` | the one of these options whose value has pointers |
 //! | `jail` | what the program may not reach by TCP, it does not reach by Multipath TCP |
 //! | `memory` | the program's memory, behind pointers that may be wrong |
 //! | `agent` | asks `subflows run` for both |
@@ -26,6 +27,7 @@
 
 mod agent;
 mod choose;
+mod counters;
 mod enhanced;
 mod errno;
 mod hold;

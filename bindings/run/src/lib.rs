@@ -14,6 +14,7 @@
 //! | [`Request::Set`] | the socket | nothing |
 //! | [`Request::GetOfSubflow`] | the socket | the value of an option of one subflow |
 //! | [`Request::SetOfSubflow`] | the socket | nothing |
+//! | [`Request::Counters`] | the socket | part 0: those of the connection; then each subflow's, and its addresses |
 
 mod destination;
 
@@ -82,6 +83,7 @@ pub enum Request {
     Set { option: i32, value: Value<VALUE> },
     GetOfSubflow { id: u8, level: i32, option: i32, room: u32 },
     SetOfSubflow { id: u8, level: i32, option: i32, value: Value<VALUE> },
+    Counters { part: u32, length: u32 },
 }
 
 impl Request {
@@ -105,6 +107,7 @@ impl Request {
             Request::SetOfSubflow { id, level, option, value } => {
                 (7, [level as u32, option as u32, id.into()], value)
             }
+            Request::Counters { part, length } => (8, [part, length, 0], none),
         };
         let mut message = [0; REQUEST];
         let head = [VERSION, kind, numbers[0], numbers[1], numbers[2], value.length as u32];
@@ -143,6 +146,7 @@ impl Request {
                 let id = u8::try_from(number(4)).ok()?;
                 Request::SetOfSubflow { id, level, option, value }
             }
+            8 => Request::Counters { part: number(2), length: number(3) },
             _ => return None,
         })
     }
@@ -192,6 +196,7 @@ mod tests {
             Request::Set { option: 44, value },
             Request::GetOfSubflow { id: 31, level: 6, option: 11, room: 280 },
             Request::SetOfSubflow { id: 2, level: -1, option: 18, value },
+            Request::Counters { part: 3, length: 280 },
         ] {
             assert_eq!(Request::parse(&request.encode()), Some(request));
         }
@@ -203,7 +208,7 @@ mod tests {
     fn other_bytes_are_no_message() {
         let message = Request::Connected.encode();
         assert_eq!(Request::parse(&message[..REQUEST - 1]), None);
-        for (place, byte) in [(0, 9), (4, 8), (20, 255)] {
+        for (place, byte) in [(0, 9), (4, 9), (20, 255)] {
             let mut wrong = message;
             wrong[place] = byte;
             assert_eq!(Request::parse(&wrong), None, "{place}");

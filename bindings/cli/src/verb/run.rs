@@ -101,7 +101,7 @@ pub(crate) struct Run {
     /// With --only: listen by Multipath TCP as well, as without --only
     #[arg(long, requires = "only")]
     server: bool,
-    /// Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72)
+    /// Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72, and 42 to 45)
     #[arg(long)]
     enhanced: bool,
     /// This process is the agent

@@ -82,7 +82,7 @@ complete -c subflows -n "__fish_subflows_using_subcommand run" -l not -d 'Connec
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l agent -d 'This process is the agent' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l of -d 'The process for which it acts' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l server -d 'With --only: listen by Multipath TCP as well, as without --only'
-complete -c subflows -n "__fish_subflows_using_subcommand run" -l enhanced -d 'Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72)'
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l enhanced -d 'Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72, and 42 to 45)'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -l json -d 'Print JSON instead of text'

@@ -56,6 +56,7 @@ pub mod tokio;
 
 pub use error::{Error, ErrorKind, Result};
 pub use kernel_name::KernelName;
+pub use shared::counters::Counter;
 pub use shared::details::Details;
 pub use shared::info::Info;
 pub use shared::listener::Listen;
@@ -72,8 +73,9 @@ pub use verb::capabilities::{Capability, capabilities};
 pub use verb::close::{close, force_close};
 pub use verb::connect::connect;
 pub use verb::connections::{Connection, ConnectionsOptions, ProcessInfo, connection, connections};
-pub use verb::counters::{Counter, counters};
+pub use verb::counters::counters;
 pub use verb::details::details;
+pub use verb::doctor::{Doctor, Finding, FindingKind, Severity, diagnose, doctor};
 pub use verb::endpoints::{
     AddEndpoint, Endpoint, add_endpoint, endpoints, flush_endpoints, remove_endpoint,
     set_endpoint_backup, set_endpoint_fullmesh,

@@ -2,9 +2,9 @@
 
 use crate::table::{EnumerationTable, Operation, OptionsTable, RecordTable};
 use crate::verb::{
-    addresses, announce, capabilities, close, connect, connections, counters, details, endpoints,
-    events, info, limits, list, listen, open, peer_addresses, set_backup, settings, socket, status,
-    subflow_option, take_control, upgrade,
+    addresses, announce, capabilities, close, connect, connections, counters, details, doctor,
+    endpoints, events, info, limits, list, listen, open, peer_addresses, set_backup, settings,
+    socket, status, subflow_option, take_control, upgrade,
 };
 
 /// Every operation, in the order in which a program usually needs them. Every language has all.
@@ -44,6 +44,8 @@ pub const OPERATIONS: &[Operation] = &[
     settings::SET_SETTING,
     counters::COUNTERS,
     capabilities::CAPABILITIES,
+    doctor::DOCTOR,
+    doctor::DIAGNOSE,
 ];
 
 /// Every record.
@@ -62,6 +64,7 @@ pub const RECORDS: &[RecordTable] = &[
     crate::Counter::TABLE,
     crate::ProcessInfo::TABLE,
     crate::Capability::TABLE,
+    crate::Finding::TABLE,
     crate::OptionValues::TABLE,
 ];
 
@@ -73,6 +76,7 @@ pub const OPTIONS: &[OptionsTable] = &[
     crate::Announce::TABLE,
     crate::ConnectionsOptions::TABLE,
     crate::AddEndpoint::TABLE,
+    crate::Doctor::TABLE,
 ];
 
 /// Every enumeration.
@@ -83,4 +87,6 @@ pub const ENUMERATIONS: &[EnumerationTable] = &[
     crate::SubflowState::TABLE,
     crate::EventKind::TABLE,
     crate::SubflowOption::TABLE,
+    crate::Severity::TABLE,
+    crate::FindingKind::TABLE,
 ];

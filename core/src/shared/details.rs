@@ -83,7 +83,7 @@ impl Details {
 
 /// Reports whether the kernel still takes the address for one of this host, although no interface owns
 /// it: a local route may do that. If the thread is in another namespace, the answer is yes.
-fn can_bind(sock: BorrowedFd<'_>, mut local: SocketAddr) -> bool {
+pub(crate) fn can_bind(sock: BorrowedFd<'_>, mut local: SocketAddr) -> bool {
     local.set_port(0);
     let Ok(probe) = probe(sock, local) else { return true };
     let bound = socket::bind(probe.as_fd(), local);

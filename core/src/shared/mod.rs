@@ -2,6 +2,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod carry;
+pub(crate) mod counters;
 pub(crate) mod deny_join_id0;
 pub(crate) mod details;
 pub(crate) mod diag_subflow;
@@ -19,6 +20,7 @@ pub(crate) mod port;
 pub(crate) mod privilege;
 pub(crate) mod ready;
 pub(crate) mod route;
+pub(crate) mod settings;
 pub(crate) mod socket_state;
 pub(crate) mod subflow;
 pub(crate) mod subflow_option;

@@ -8,6 +8,7 @@ pub(crate) mod connect;
 pub(crate) mod connections;
 pub(crate) mod counters;
 pub(crate) mod details;
+pub(crate) mod doctor;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod info;

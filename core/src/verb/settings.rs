@@ -6,12 +6,10 @@ use std::io::{self, Write};
 use crate::cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel_name::KernelName;
+use crate::shared::settings::{FOLDER, number, read};
 use crate::shared::subflow_option::OptionValue;
 use crate::shared::{no_mptcp, privilege};
 use crate::table::{Field, Record, Type, Typed, operation, record};
-
-/// The files of the calling thread's network namespace.
-const FOLDER: &str = "/proc/sys/net/mptcp";
 
 record! {
     /// The settings of Multipath TCP in a network namespace, under the kernel's names (`net.mptcp.*`). A
@@ -68,7 +66,6 @@ operation! {
         if let Err(error) = fs::metadata(FOLDER) {
             return Err(no_folder("settings", &error));
         }
-        let number = |name| read(name)?.parse::<u32>().ok();
         let switch = |name| number(name).map(|number| number != 0);
         let name = |name| read(name).map(|text| KernelName::from(text.as_str()));
         Ok(Settings {
@@ -120,12 +117,6 @@ operation! {
 const OPERATION: &str = "set_setting";
 /// How many times a setting is read before it counts as changed by another process.
 const READS: usize = 64;
-
-/// The text of a setting; `None` if this kernel lacks it.
-fn read(name: &str) -> Option<String> {
-    let text = fs::read_to_string(format!("{FOLDER}/{name}")).ok()?;
-    Some(text.trim_ascii().to_owned())
-}
 
 fn set(name: &str, value: &OptionValue) -> Result<()> {
     let Some(field) = Settings::FIELDS.iter().find(|field| field.name == name) else {

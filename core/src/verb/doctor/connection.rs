@@ -1,0 +1,222 @@
+//! One connection: its state, its subflows, and what its path manager does for it.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+
+use super::finding::{FindingKind, Findings};
+use super::host::{self, counter};
+use super::path_manager::{self, End};
+use super::paths::Paths;
+use crate::door::path_manager::path_manager as manager_of;
+use crate::door::{self, peers};
+use crate::error::Result;
+use crate::shared::details::{self, Details};
+use crate::shared::diag_subflow::{self, Depth};
+use crate::shared::not_controlled::is_accepted;
+use crate::shared::path_manager::PathManager;
+use crate::shared::ready::is_ready;
+use crate::shared::socket_state::{MptcpState, SocketState, require_same_namespace, state_of};
+use crate::shared::subflow::list_fd;
+use crate::shared::subflow_state::SubflowState;
+use crate::shared::{counters, deny_join_id0};
+use crate::sys::mptcp::RawInfo;
+use crate::sys::path_manager::PathManagerSocket;
+use crate::sys::{interface, socket};
+
+const OPERATION: &str = "diagnose";
+
+/// Counters of the kernel that are not 0 if a connection fell back, and show why.
+const FALLBACKS: [&str; 13] = [
+    "MPCapableFallbackACK",
+    "MPCapableFallbackSYNACK",
+    "MPCapableSYNTXDrop",
+    "MPCapableSYNTXDisabled",
+    "MPFallbackTokenInit",
+    "MPCapableDataFallback",
+    "DSSCorruptionFallback",
+    "DSSNoMatchTCP",
+    "DataCsumErr",
+    "InfiniteMapRx",
+    "MPFailRx",
+    "MD5SigFallback",
+    "DssFallback",
+];
+
+/// Examines the connection of a socket.
+pub(super) fn examine(found: &mut Findings, sock: BorrowedFd<'_>) -> Result<()> {
+    let state = state_of(sock, OPERATION)?;
+    require_same_namespace(sock, OPERATION)?;
+    match state {
+        SocketState::Tcp => {
+            host::examine(found);
+            found.add(FindingKind::PlainSocket, &[]);
+        }
+        SocketState::FellBack => {
+            host::examine(found);
+            found.add(FindingKind::FellBack, &[("counters", &fallbacks())]);
+        }
+        SocketState::Mptcp(info, MptcpState::Connected) => connected(found, sock, &info)?,
+        SocketState::Mptcp(_, MptcpState::Listening) => listening(found, sock)?,
+        SocketState::Mptcp(_, MptcpState::Unconnected | MptcpState::Connecting) => {
+            host::examine(found);
+            found.add(FindingKind::NotConnected, &[]);
+        }
+        SocketState::Mptcp(_, MptcpState::HalfClosed) => found.add(FindingKind::HalfClosed, &[]),
+        SocketState::Mptcp(_, MptcpState::Closed) => found.add(FindingKind::Closed, &[]),
+    }
+    Ok(())
+}
+
+/// The counters that show why connections of this network namespace fell back.
+fn fallbacks() -> String {
+    let all = counters::read().ok().flatten().unwrap_or_default();
+    let counted = all.iter().filter(|one| one.value > 0 && FALLBACKS.contains(&one.name.as_str()));
+    let counted: Vec<_> = counted.map(|one| format!("{} {}", one.name, one.value)).collect();
+    if counted.is_empty() { "none".to_owned() } else { counted.join(", ") }
+}
+
+/// A listener: what its clients meet.
+fn listening(found: &mut Findings, sock: BorrowedFd<'_>) -> Result<()> {
+    let deferred = socket::get_i32(sock, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT);
+    if let Ok(seconds @ 1..) = deferred {
+        found.add(FindingKind::DeferAccept, &[("seconds", &seconds)]);
+    }
+    let limits = PathManagerSocket::open().and_then(|mut manager| manager.limits());
+    if limits.is_ok_and(|limits| limits.subflows == 0) {
+        found.add(FindingKind::LimitSubflows, &[]);
+    }
+    Ok(())
+}
+
+/// A subflow with its number.
+struct Leg {
+    id: u32,
+    details: Details,
+}
+
+fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Result<()> {
+    let token = info.raw.mptcpi_token;
+    let subflows = list_fd(sock, OPERATION)?;
+    let first = subflows.first();
+    let remote = socket::peer_address(sock).ok().or(first.map(|first| first.remote));
+    let initial = socket::local_address(sock).map(|local| local.ip()).ok();
+    let initial = initial.filter(|ip| !ip.is_unspecified()).or(first.map(|first| first.local.ip()));
+    let paths = Paths::find(sock, remote, initial)?;
+    let mut legs = Vec::new();
+    for subflow in &subflows {
+        let ends = (subflow.local, subflow.remote);
+        // It may have ended, or its details may be hidden, which the subflow's state alone then shows.
+        let Ok(entry) = diag_subflow::find(sock, token, ends, Depth::Shallow) else { continue };
+        let mut details = details::from_raw(entry);
+        let owners = paths.owners(details.local.ip());
+        details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
+        legs.push(Leg { id: subflow.id, details });
+    }
+    examine_legs(found, &paths, token, &legs);
+    let further = legs.iter().filter(|leg| leg.details.is_additional);
+    let joined: Vec<&Leg> = further.clone().filter(|leg| leg.details.is_joined).collect();
+    let has_pending = further.clone().count() > joined.len();
+    let manager = manager_of(door::choose(), sock, info);
+    if !joined.is_empty() {
+        let (max, count) = (usize::from(info.raw.mptcpi_subflows_max), joined.len());
+        if manager == PathManager::Kernel && max > 0 && count >= max {
+            found.add(FindingKind::LimitReached, &[("count", &count)]);
+        }
+        only_backup(found, token, &joined);
+        return Ok(());
+    }
+    if !is_ready(sock, token) {
+        found.add(FindingKind::NotReady, &[]);
+    }
+    let peer = peers::peer(sock, token);
+    if deny_join_id0::is_known(sock)
+        || peer.as_ref().is_some_and(|peer| peer.denies_initial_address)
+    {
+        found.add(FindingKind::PeerDeniesInitialAddress, &[]);
+    }
+    let is_server = is_accepted(sock) == Some(true);
+    match manager {
+        PathManager::Userspace => {
+            let (token, (_, interface)) = (format!("{token:08x}"), paths.second());
+            found.add(FindingKind::Controlled, &[("token", &token), ("interface", &interface)]);
+            host::rights(found);
+        }
+        PathManager::Kernel | PathManager::Unknown => {
+            let has_announced = match peer {
+                Some(peer) => !peer.addresses.is_empty(),
+                None => counter("AddAddr") > 0,
+            };
+            let end = if is_server { End::Server } else { End::Client };
+            path_manager::examine_kernels(found, &paths, end, has_announced);
+            // The kernel has used the address of an endpoint, and nothing came of it.
+            if !has_pending && !is_server && info.raw.mptcpi_local_addr_used > 0 {
+                found.add(FindingKind::JoinRefused, &[]);
+            }
+        }
+    }
+    if is_server {
+        found.add(FindingKind::Accepted, &[]);
+    } else {
+        paths.examine(found);
+    }
+    Ok(())
+}
+
+/// Examines each subflow.
+fn examine_legs(found: &mut Findings, paths: &Paths<'_>, token: u32, legs: &[Leg]) {
+    let token = format!("{token:08x}");
+    for Leg { id, details } in legs {
+        let (local, remote) = (details.local, details.remote);
+        let words: &[(&str, &dyn Display)] = &[("local", &local), ("id", id), ("token", &token)];
+        if details.is_address_gone {
+            found.add(FindingKind::SubflowAddressGone, words);
+        } else if details.is_carrier_gone {
+            found.add(FindingKind::SubflowCarrierGone, words);
+        }
+        if !details.is_additional {
+            continue;
+        }
+        if details.state == SubflowState::SynSent {
+            let (ip, peer) = (local.ip(), remote.ip());
+            let ends: &[(&str, &dyn Display)] =
+                &[("local", &local), ("remote", &remote), ("ip", &ip), ("peer", &peer)];
+            found.add(FindingKind::JoinUnanswered, ends);
+        } else if details.state == SubflowState::Established && !details.is_joined {
+            found.add(FindingKind::JoinUnconfirmed, &[]);
+        }
+        if details.interface_index.is_none() && !details.is_address_gone {
+            elsewhere(found, paths, *id, (local, remote));
+        }
+    }
+}
+
+/// Examines whether a subflow that is not bound to an interface leaves by the one that owns its address.
+fn elsewhere(
+    found: &mut Findings,
+    paths: &Paths<'_>,
+    id: u32,
+    (local, remote): (SocketAddr, SocketAddr),
+) {
+    let owners = paths.owners(local.ip());
+    let to = crate::shared::route::Destination::new(paths.sock, remote, OPERATION);
+    let (Some(owner), Ok(Some(route))) = (owners.first(), to.route(Some(local.ip()), 0)) else {
+        return;
+    };
+    if !route.is_local() && !owners.contains(&route.interface) {
+        let (interface, ip) = (paths.name(*owner), local.ip());
+        found.add(
+            FindingKind::SubflowElsewhere,
+            &[("id", &id), ("local", &local), ("ip", &ip), ("interface", &interface)],
+        );
+    }
+}
+
+/// Examines whether a further subflow carries data.
+fn only_backup(found: &mut Findings, token: u32, joined: &[&Leg]) {
+    let is_backup = |leg: &&&Leg| leg.details.is_backup || leg.details.is_remote_backup;
+    if let (Some(first), true) = (joined.first(), joined.iter().all(|leg| is_backup(&leg))) {
+        let token = format!("{token:08x}");
+        found.add(FindingKind::OnlyBackup, &[("token", &token), ("id", &first.id)]);
+    }
+}

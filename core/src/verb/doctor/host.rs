@@ -1,0 +1,82 @@
+//! What this kernel and this process have: Multipath TCP, netlink, the settings, the rights.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsFd;
+
+use super::finding::{FindingKind, Findings};
+use crate::cause;
+use crate::door::{self, Right};
+use crate::shared::new_socket::{Family, new_socket};
+use crate::shared::{counters, no_mptcp, privilege, settings};
+use crate::sys::{fcntl, socket};
+
+/// Examines what every connection of this process needs. Returns false if there is no Multipath TCP at all.
+pub(super) fn examine(found: &mut Findings) -> bool {
+    if let Some(cause) = no_mptcp::cause() {
+        let kind = match cause {
+            cause::SWITCHED_OFF => FindingKind::SwitchedOff,
+            cause::NO_MPTCP => FindingKind::NoMptcp,
+            _ => FindingKind::MptcpDenied,
+        };
+        found.add(kind, &[]);
+        return false;
+    }
+    if std::fs::metadata(settings::FOLDER).is_err() {
+        found.add(FindingKind::HiddenSettings, &[]);
+    }
+    black_hole(found);
+    if privilege::cause(libc::EINVAL) == Some(cause::NETLINK_DENIED) {
+        found.add(FindingKind::NetlinkDenied, &[]);
+    }
+    true
+}
+
+/// Examines what this process may do. Only a program that opens subflows itself needs it.
+pub(super) fn rights(found: &mut Findings) {
+    let door = door::choose();
+    if found.has(FindingKind::NetlinkDenied) {
+        return;
+    }
+    if let Err(missing) = door.check(Right::Steer) {
+        found.add(FindingKind::NoRight, &[("cause", &missing.cause), ("remedy", &missing.remedy)]);
+    } else if let Err(missing) = door.check(Right::TakeControl) {
+        // The door completes the text by the system's words.
+        let is = |cause: cause::Cause| missing.cause.starts_with(cause.what);
+        if is(cause::READ_ONLY_SETTINGS) {
+            found.add(FindingKind::ReadOnlySettings, &[]);
+        } else if !is(cause::HIDDEN_SETTINGS) {
+            let words: &[(&str, &dyn std::fmt::Display)] =
+                &[("cause", &missing.cause), ("remedy", &missing.remedy)];
+            found.add(FindingKind::NoRight, words);
+        }
+    }
+}
+
+/// The value of one of the kernel's counters; 0 if this kernel lacks it.
+pub(super) fn counter(name: &str) -> u64 {
+    let all = counters::read().ok().flatten().unwrap_or_default();
+    all.iter().find(|counter| counter.name == name).map_or(0, |counter| counter.value)
+}
+
+/// The kernel does not report whether connections are plain TCP because of a black hole. It counts each that
+/// is. So one is tried, if there was a black hole, over the loopback interface to a port of this process at
+/// which nothing listens.
+fn black_hole(found: &mut Findings) {
+    let seconds = settings::number("blackhole_timeout").unwrap_or(0);
+    if seconds == 0 || counter("Blackhole") == 0 {
+        return;
+    }
+    let before = counter("MPCapableSYNTXDisabled");
+    let attempt = || -> std::io::Result<()> {
+        let closed = socket::new(libc::AF_INET, libc::SOCK_STREAM, 0)?;
+        socket::bind(closed.as_fd(), (IpAddr::V4(Ipv4Addr::LOCALHOST), 0).into())?;
+        let Ok(sock) = new_socket(Family::V4, "doctor") else { return Ok(()) };
+        fcntl::set_nonblocking(sock.as_fd(), true)?;
+        // Whether it is refused does not matter.
+        let _ = socket::connect(sock.as_fd(), socket::local_address(closed.as_fd())?);
+        Ok(())
+    };
+    if attempt().is_ok() && counter("MPCapableSYNTXDisabled") > before {
+        found.add(FindingKind::BlackHole, &[("seconds", &seconds)]);
+    }
+}

@@ -1,0 +1,70 @@
+//! Sandboxes and rights.
+
+use std::process::Command;
+use std::thread;
+
+use subflows::{Doctor, Finding, FindingKind};
+use subflows_lab::{Namespace, ready, skip_unless_ready};
+
+use crate::common::child::{helper, inside, only_as_child, plays};
+use crate::common::deny;
+use crate::{checked, has, is_first};
+
+/// What the doctor finds in a thread of a new namespace that is restricted first. Without a second interface,
+/// there is always something else to find, so the remedies may ask for an address.
+fn restricted(restrict: impl FnOnce() + Send) -> Vec<Finding> {
+    let namespace = Namespace::new().unwrap();
+    let play = || {
+        namespace.enter_for_good().unwrap();
+        restrict();
+        subflows::doctor(&Doctor::new()).unwrap()
+    };
+    thread::scope(|scope| scope.spawn(play).join().unwrap())
+}
+
+#[test]
+fn sandboxes_are_found() {
+    skip_unless_ready!();
+    let (socket, mptcp, netlink) = (libc::SYS_socket, libc::IPPROTO_MPTCP, libc::AF_NETLINK);
+    let found = restricted(|| deny::deny(socket, (2, mptcp), libc::EPERM));
+    is_first(&checked(found), FindingKind::MptcpDenied, &["protocol 262"]);
+    let found = restricted(|| deny::deny(socket, (0, netlink), libc::EAFNOSUPPORT));
+    is_first(&checked(found), FindingKind::NetlinkDenied, &["RestrictAddressFamilies"]);
+    let found = restricted(deny::give_up_net_admin);
+    has(&found, FindingKind::NoRight, &["CAP_NET_ADMIN", "broker"]);
+}
+
+/// Runs a helper inside a command that sets up a sandbox.
+fn plays_inside(wrapper: &[&str], name: &str) {
+    let namespace = Namespace::new().unwrap();
+    let _entered = namespace.enter().unwrap();
+    plays(inside(Command::new("unshare").args(wrapper), helper(name)));
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_without_proc_sys() {
+    only_as_child!();
+    let found = subflows::doctor(&Doctor::new()).unwrap();
+    has(&found, FindingKind::HiddenSettings, &["ProcSubset=pid"]);
+}
+
+#[test]
+#[ignore = "a child of other tests"]
+fn helper_with_read_only_settings() {
+    only_as_child!();
+    let found = subflows::doctor(&Doctor::new()).unwrap();
+    has(&found, FindingKind::ReadOnlySettings, &["--sysctl net.mptcp.path_manager=userspace"]);
+}
+
+#[test]
+fn hidden_and_read_only_settings_are_found() {
+    if !ready() {
+        return;
+    }
+    let script = "mount -t proc -o subset=pid proc /proc && exec \"$0\" \"$@\"";
+    plays_inside(&["-mpf", "sh", "-c", script], "host::helper_without_proc_sys");
+    let script = "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && \
+                  exec \"$0\" \"$@\"";
+    plays_inside(&["-m", "sh", "-c", script], "host::helper_with_read_only_settings");
+}

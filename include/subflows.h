@@ -313,6 +313,119 @@ enum subflows_subflow_option {
   SUBFLOWS_SUBFLOW_OPTION_WINDOW_CLAMP = 17,
 };
 
+/** How much a finding matters. */
+enum subflows_severity {
+  /** By itself the reason for which there is no Multipath TCP, or no further subflow. */
+  SUBFLOWS_SEVERITY_BLOCKING = 0,
+  /** May be the reason. */
+  SUBFLOWS_SEVERITY_LIKELY = 1,
+  /** Not the reason by itself, but worth knowing. */
+  SUBFLOWS_SEVERITY_NOTICE = 2,
+};
+
+/** What the doctor can find. */
+enum subflows_finding_kind {
+  /** The kernel makes no Multipath TCP socket. */
+  SUBFLOWS_FINDING_KIND_NO_MPTCP = 1,
+  /** `net.mptcp.enabled` is 0. */
+  SUBFLOWS_FINDING_KIND_SWITCHED_OFF = 2,
+  /** A sandbox refuses Multipath TCP sockets. */
+  SUBFLOWS_FINDING_KIND_MPTCP_DENIED = 3,
+  /** The kernel counts a black hole, and connects without Multipath TCP. */
+  SUBFLOWS_FINDING_KIND_BLACK_HOLE = 4,
+  /** A sandbox refuses netlink sockets. */
+  SUBFLOWS_FINDING_KIND_NETLINK_DENIED = 5,
+  /** /proc/sys does not show `net.mptcp`. */
+  SUBFLOWS_FINDING_KIND_HIDDEN_SETTINGS = 6,
+  /** /proc/sys is read-only, so that this process cannot take control of a connection. */
+  SUBFLOWS_FINDING_KIND_READ_ONLY_SETTINGS = 7,
+  /** This process may not open subflows, neither itself nor by a broker. */
+  SUBFLOWS_FINDING_KIND_NO_RIGHT = 8,
+  /** `net.mptcp.path_manager` is not `kernel`. */
+  SUBFLOWS_FINDING_KIND_USERSPACE_PATH_MANAGER = 9,
+  /** The limit of additional subflows is 0. */
+  SUBFLOWS_FINDING_KIND_LIMIT_SUBFLOWS = 10,
+  /** The connection has as many additional subflows as the limit allows. */
+  SUBFLOWS_FINDING_KIND_LIMIT_REACHED = 11,
+  /** Peers have announced addresses, and `add_addr_accepted` is 0. */
+  SUBFLOWS_FINDING_KIND_LIMIT_ADD_ADDR_ACCEPTED = 12,
+  /** The kernel's path manager has no endpoints. */
+  SUBFLOWS_FINDING_KIND_NO_ENDPOINT = 13,
+  /** Every endpoint is `signal`, and this host connects. */
+  SUBFLOWS_FINDING_KIND_ONLY_SIGNAL_ENDPOINTS = 14,
+  /** The address of an endpoint does not belong to this host. */
+  SUBFLOWS_FINDING_KIND_ENDPOINT_ADDRESS_GONE = 15,
+  /** The interface of an endpoint, or the one that owns its address, is down. */
+  SUBFLOWS_FINDING_KIND_ENDPOINT_INTERFACE_DOWN = 16,
+  /** The interface of an endpoint does not exist. */
+  SUBFLOWS_FINDING_KIND_ENDPOINT_INTERFACE_MISSING = 17,
+  /** No route leads from the address of an endpoint to the remote address. */
+  SUBFLOWS_FINDING_KIND_ENDPOINT_NO_ROUTE = 18,
+  /** Packets from the address of an endpoint leave by an interface that does not own it. */
+  SUBFLOWS_FINDING_KIND_ENDPOINT_ROUTE_ELSEWHERE = 19,
+  /** The only usable endpoint has the address of the initial subflow. */
+  SUBFLOWS_FINDING_KIND_ENDPOINT_IS_INITIAL = 20,
+  /** The remote address is IPv4 and every endpoint IPv6, or the other way round. */
+  SUBFLOWS_FINDING_KIND_ENDPOINT_OTHER_FAMILY = 21,
+  /** An endpoint announces a private address, and the remote address is public. */
+  SUBFLOWS_FINDING_KIND_PRIVATE_ADDRESS_ANNOUNCED = 22,
+  /**
+   * Less than two interfaces have an address with which they lead to the remote address, or to
+   * any.
+   */
+  SUBFLOWS_FINDING_KIND_ONE_INTERFACE = 23,
+  /** An interface that does not have the route has a strict filter. */
+  SUBFLOWS_FINDING_KIND_REVERSE_PATH_FILTER = 24,
+  /** No usable route leads to the remote address. */
+  SUBFLOWS_FINDING_KIND_UNREACHABLE = 25,
+  /** A policy of this host denies the connection. */
+  SUBFLOWS_FINDING_KIND_CONNECT_DENIED = 26,
+  /** The remote host refuses the connection. */
+  SUBFLOWS_FINDING_KIND_REFUSED = 27,
+  /** The remote host answers neither to Multipath TCP nor to TCP. */
+  SUBFLOWS_FINDING_KIND_SILENT = 28,
+  /** A connection fails for another reason. */
+  SUBFLOWS_FINDING_KIND_CONNECT_FAILED = 29,
+  /** The remote host answers to TCP, and not to Multipath TCP. */
+  SUBFLOWS_FINDING_KIND_SYN_DROPPED = 30,
+  /** The connection is plain TCP from the answer on. */
+  SUBFLOWS_FINDING_KIND_PEER_WITHOUT_MPTCP = 31,
+  /** The peer has set the C flag (RFC 8684, section 3.1). */
+  SUBFLOWS_FINDING_KIND_PEER_DENIES_INITIAL_ADDRESS = 32,
+  /** The socket is TCP. */
+  SUBFLOWS_FINDING_KIND_PLAIN_SOCKET = 33,
+  /** The socket is Multipath TCP, and the connection plain TCP. */
+  SUBFLOWS_FINDING_KIND_FELL_BACK = 34,
+  /** The socket has no connection. */
+  SUBFLOWS_FINDING_KIND_NOT_CONNECTED = 35,
+  /** Neither end has acknowledged data. */
+  SUBFLOWS_FINDING_KIND_NOT_READY = 36,
+  /** One direction is closed. */
+  SUBFLOWS_FINDING_KIND_HALF_CLOSED = 37,
+  /** The connection has ended. */
+  SUBFLOWS_FINDING_KIND_CLOSED = 38,
+  /** The application controls the connection, and has opened nothing. */
+  SUBFLOWS_FINDING_KIND_CONTROLLED = 39,
+  /** This end accepted the connection. */
+  SUBFLOWS_FINDING_KIND_ACCEPTED = 40,
+  /** A further subflow waits for its first answer. */
+  SUBFLOWS_FINDING_KIND_JOIN_UNANSWERED = 41,
+  /** A further subflow was answered and not confirmed. */
+  SUBFLOWS_FINDING_KIND_JOIN_UNCONFIRMED = 42,
+  /** The kernel has tried to open a further subflow, and none came of it or is left. */
+  SUBFLOWS_FINDING_KIND_JOIN_REFUSED = 43,
+  /** The local address of a subflow does not belong to this host any more. */
+  SUBFLOWS_FINDING_KIND_SUBFLOW_ADDRESS_GONE = 44,
+  /** The interface of a subflow is down. */
+  SUBFLOWS_FINDING_KIND_SUBFLOW_CARRIER_GONE = 45,
+  /** Packets of a further subflow leave by an interface that does not own its address. */
+  SUBFLOWS_FINDING_KIND_SUBFLOW_ELSEWHERE = 46,
+  /** Every further subflow is a backup. */
+  SUBFLOWS_FINDING_KIND_ONLY_BACKUP = 47,
+  /** The socket listens with TCP_DEFER_ACCEPT. */
+  SUBFLOWS_FINDING_KIND_DEFER_ACCEPT = 48,
+};
+
 /** The kinds of error. A function that fails returns the negative number. */
 enum subflows_error_kind {
   /**
@@ -1333,6 +1446,36 @@ struct subflows_limits {
   uint32_t subflows;
   /** How many addresses that the peer announces the kernel opens subflows to (ADD_ADDR). */
   uint32_t add_addr_accepted;
+};
+
+/** Options of subflows_doctor(). */
+struct subflows_doctor_options {
+  /**
+   * The address to which a connection has no second subflow, or is TCP. The routes to it are
+   * examined, and one connection is made and closed again, without data. NULL if not given.
+   */
+  const struct sockaddr *remote;
+  /** The size of the address that `remote` points to. */
+  socklen_t remote_length;
+  /** How long the remote address has to answer. In milliseconds; 0 means 5000. */
+  uint32_t timeout_ms;
+};
+
+/** Something that the doctor found. */
+struct subflows_finding {
+  /** Bit mask of the optional members that are set. There are none yet. */
+  uint64_t present;
+  /** What it is, as a clause, with the names and numbers of this host. */
+  const char *explanation;
+  /** What helps, as a sentence; often a command to run. */
+  const char *remedy;
+  /**
+   * What was found. Its name is the same in every version. A value of enum
+   * subflows_finding_kind.
+   */
+  int32_t kind;
+  /** How much it matters. A value of enum subflows_severity. */
+  int32_t severity;
 };
 
 #ifdef __cplusplus
@@ -2739,6 +2882,85 @@ int subflows_set_limits_e(uint32_t subflows,
                           uint32_t add_addr_accepted,
                           struct subflows_failure *failure,
                           size_t failure_size);
+
+/**
+ * Finds out why connections of this host get no second subflow, or are plain TCP.
+ *
+ * It examines the kernel, this process, the kernel's path manager and the interfaces, in the
+ * calling thread's network namespace, and with `remote` the way to that address. The reason comes
+ * first: the findings are in the order of their severity, at most 64. If nothing is wrong, the list
+ * is empty.
+ *
+ * It changes nothing. To find out whether the kernel has switched Multipath TCP off after a black
+ * hole, it may send one segment over the loopback interface. The connection to `remote` ends before
+ * the kernel could take an address that does not answer for a black hole. The call takes at most
+ * `timeout`.
+ *
+ * Fills at most `room` elements of `size` bytes at `findings`, and returns how many findings there
+ * are, or a negative error. 64 elements are always enough. The texts stay valid until the next call
+ * of this function or of subflows_diagnose() in the same thread.
+ *
+ * With a `room` of 0, `findings` may be NULL, and the call only counts. Fills at most `room`
+ * elements of `size` bytes at `findings`, and returns how many there are, which may be more than
+ * `room`, or a negative error: SUBFLOWS_E_NOT_PERMITTED if the routes cannot be read.
+ *
+ * Requires no privilege.
+ */
+int subflows_doctor(const struct subflows_doctor_options *options,
+                    size_t options_size,
+                    struct subflows_finding *findings,
+                    size_t room,
+                    size_t size);
+
+/**
+ * Finds out why a connection has no second subflow, or is plain TCP.
+ *
+ * It examines the connection, and as far as they matter for it, the kernel's path manager, the
+ * interfaces and the routes. The findings are those of subflows_doctor(): the reason comes first,
+ * and the list is empty if the connection has further subflows and nothing is wrong with them. It
+ * changes nothing, and does not wait.
+ *
+ * Fills at most `room` elements of `size` bytes at `findings`, and returns how many findings there
+ * are, or a negative error. 64 elements are always enough. The texts stay valid until the next call
+ * of this function or of subflows_doctor() in the same thread.
+ *
+ * With a `room` of 0, `findings` may be NULL, and the call only counts. Fills at most `room`
+ * elements of `size` bytes at `findings`, and returns how many there are, which may be more than
+ * `room`, or a negative error: SUBFLOWS_E_OTHER_NAMESPACE from another network namespace;
+ * SUBFLOWS_E_NOT_PERMITTED if the kernel's tables cannot be read; SUBFLOWS_E_UNSUPPORTED before
+ * Linux 5.16.
+ *
+ * Requires no privilege; Linux 5.16 or newer.
+ */
+int subflows_diagnose(int fd, struct subflows_finding *findings, size_t room, size_t size);
+
+/**
+ * Returns the name of an enum subflows_severity: "Blocking". Never NULL; "Unknown" for other numbers.
+ */
+const char *subflows_severity_name(int severity);
+
+/**
+ * Returns the name of an enum subflows_finding_kind: "NoEndpoint". Never NULL; "Unknown" for other
+ * numbers.
+ */
+const char *subflows_finding_kind_name(int kind);
+
+/** As subflows_doctor(). Copies a failure to `failure`. */
+int subflows_doctor_e(const struct subflows_doctor_options *options,
+                      size_t options_size,
+                      struct subflows_finding *findings,
+                      size_t room,
+                      size_t size,
+                      struct subflows_failure *failure,
+                      size_t failure_size);
+
+/** As subflows_diagnose(). Copies a failure to `failure`. */
+int subflows_diagnose_e(int fd,
+                        struct subflows_finding *findings,
+                        size_t room,
+                        size_t size,
+                        struct subflows_failure *failure,
+                        size_t failure_size);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -216,6 +216,63 @@ enum subflows_subflow_option {
   SUBFLOWS_SUBFLOW_OPTION_WINDOW_CLAMP = 17
 };
 
+enum subflows_severity {
+  SUBFLOWS_SEVERITY_BLOCKING = 0,
+  SUBFLOWS_SEVERITY_LIKELY = 1,
+  SUBFLOWS_SEVERITY_NOTICE = 2
+};
+
+enum subflows_finding_kind {
+  SUBFLOWS_FINDING_KIND_NO_MPTCP = 1,
+  SUBFLOWS_FINDING_KIND_SWITCHED_OFF = 2,
+  SUBFLOWS_FINDING_KIND_MPTCP_DENIED = 3,
+  SUBFLOWS_FINDING_KIND_BLACK_HOLE = 4,
+  SUBFLOWS_FINDING_KIND_NETLINK_DENIED = 5,
+  SUBFLOWS_FINDING_KIND_HIDDEN_SETTINGS = 6,
+  SUBFLOWS_FINDING_KIND_READ_ONLY_SETTINGS = 7,
+  SUBFLOWS_FINDING_KIND_NO_RIGHT = 8,
+  SUBFLOWS_FINDING_KIND_USERSPACE_PATH_MANAGER = 9,
+  SUBFLOWS_FINDING_KIND_LIMIT_SUBFLOWS = 10,
+  SUBFLOWS_FINDING_KIND_LIMIT_REACHED = 11,
+  SUBFLOWS_FINDING_KIND_LIMIT_ADD_ADDR_ACCEPTED = 12,
+  SUBFLOWS_FINDING_KIND_NO_ENDPOINT = 13,
+  SUBFLOWS_FINDING_KIND_ONLY_SIGNAL_ENDPOINTS = 14,
+  SUBFLOWS_FINDING_KIND_ENDPOINT_ADDRESS_GONE = 15,
+  SUBFLOWS_FINDING_KIND_ENDPOINT_INTERFACE_DOWN = 16,
+  SUBFLOWS_FINDING_KIND_ENDPOINT_INTERFACE_MISSING = 17,
+  SUBFLOWS_FINDING_KIND_ENDPOINT_NO_ROUTE = 18,
+  SUBFLOWS_FINDING_KIND_ENDPOINT_ROUTE_ELSEWHERE = 19,
+  SUBFLOWS_FINDING_KIND_ENDPOINT_IS_INITIAL = 20,
+  SUBFLOWS_FINDING_KIND_ENDPOINT_OTHER_FAMILY = 21,
+  SUBFLOWS_FINDING_KIND_PRIVATE_ADDRESS_ANNOUNCED = 22,
+  SUBFLOWS_FINDING_KIND_ONE_INTERFACE = 23,
+  SUBFLOWS_FINDING_KIND_REVERSE_PATH_FILTER = 24,
+  SUBFLOWS_FINDING_KIND_UNREACHABLE = 25,
+  SUBFLOWS_FINDING_KIND_CONNECT_DENIED = 26,
+  SUBFLOWS_FINDING_KIND_REFUSED = 27,
+  SUBFLOWS_FINDING_KIND_SILENT = 28,
+  SUBFLOWS_FINDING_KIND_CONNECT_FAILED = 29,
+  SUBFLOWS_FINDING_KIND_SYN_DROPPED = 30,
+  SUBFLOWS_FINDING_KIND_PEER_WITHOUT_MPTCP = 31,
+  SUBFLOWS_FINDING_KIND_PEER_DENIES_INITIAL_ADDRESS = 32,
+  SUBFLOWS_FINDING_KIND_PLAIN_SOCKET = 33,
+  SUBFLOWS_FINDING_KIND_FELL_BACK = 34,
+  SUBFLOWS_FINDING_KIND_NOT_CONNECTED = 35,
+  SUBFLOWS_FINDING_KIND_NOT_READY = 36,
+  SUBFLOWS_FINDING_KIND_HALF_CLOSED = 37,
+  SUBFLOWS_FINDING_KIND_CLOSED = 38,
+  SUBFLOWS_FINDING_KIND_CONTROLLED = 39,
+  SUBFLOWS_FINDING_KIND_ACCEPTED = 40,
+  SUBFLOWS_FINDING_KIND_JOIN_UNANSWERED = 41,
+  SUBFLOWS_FINDING_KIND_JOIN_UNCONFIRMED = 42,
+  SUBFLOWS_FINDING_KIND_JOIN_REFUSED = 43,
+  SUBFLOWS_FINDING_KIND_SUBFLOW_ADDRESS_GONE = 44,
+  SUBFLOWS_FINDING_KIND_SUBFLOW_CARRIER_GONE = 45,
+  SUBFLOWS_FINDING_KIND_SUBFLOW_ELSEWHERE = 46,
+  SUBFLOWS_FINDING_KIND_ONLY_BACKUP = 47,
+  SUBFLOWS_FINDING_KIND_DEFER_ACCEPT = 48
+};
+
 enum subflows_error_kind {
   SUBFLOWS_E_NOT_MPTCP = 1,
   SUBFLOWS_E_NOT_CONNECTED = 2,
@@ -568,6 +625,20 @@ struct subflows_limits {
   uint64_t present;
   uint32_t subflows;
   uint32_t add_addr_accepted;
+};
+
+struct subflows_doctor_options {
+  const struct subflows_sockaddr *remote;
+  uint32_t remote_length;
+  uint32_t timeout_ms;
+};
+
+struct subflows_finding {
+  uint64_t present;
+  const char *explanation;
+  const char *remedy;
+  int32_t kind;
+  int32_t severity;
 };
 
 int subflows_last_error(struct subflows_error *error, size_t size);
@@ -986,3 +1057,25 @@ int subflows_set_limits_e(uint32_t subflows,
                           uint32_t add_addr_accepted,
                           struct subflows_failure *failure,
                           size_t failure_size);
+int subflows_doctor(const struct subflows_doctor_options *options,
+                    size_t options_size,
+                    struct subflows_finding *findings,
+                    size_t room,
+                    size_t size);
+
+int subflows_diagnose(int fd, struct subflows_finding *findings, size_t room, size_t size);
+const char *subflows_severity_name(int severity);
+const char *subflows_finding_kind_name(int kind);
+int subflows_doctor_e(const struct subflows_doctor_options *options,
+                      size_t options_size,
+                      struct subflows_finding *findings,
+                      size_t room,
+                      size_t size,
+                      struct subflows_failure *failure,
+                      size_t failure_size);
+int subflows_diagnose_e(int fd,
+                        struct subflows_finding *findings,
+                        size_t room,
+                        size_t size,
+                        struct subflows_failure *failure,
+                        size_t failure_size);

@@ -14,8 +14,8 @@ use common::child::{helper, helper_without_rights, is_child};
 use common::raw::hides_subflows;
 use common::{Pair, open_handed, raw, ways};
 use subflows::{
-    AddEndpoint, Announce, Connect, ConnectionsOptions, ErrorKind, Family, Listen, OPERATIONS,
-    Open, OptionValue, SubflowOption,
+    AddEndpoint, Announce, Connect, ConnectionsOptions, Doctor, ErrorKind, Family, Listen,
+    OPERATIONS, Open, OptionValue, SubflowOption,
 };
 use subflows_lab::{Net, ready, skip};
 
@@ -58,6 +58,7 @@ fn call_all(who: &'static str) {
     assert!(hidden.is_none() || !is_root);
 
     outcomes.of("capabilities", None, subflows::capabilities());
+    outcomes.of("diagnose", None, subflows::diagnose(&stream));
     let status = outcomes.of("status", None, subflows::status(&stream)).unwrap();
     assert!(status.is_ready);
     let info = outcomes.of("info", None, subflows::info(&stream)).unwrap();
@@ -103,6 +104,9 @@ fn call_all(who: &'static str) {
     outcomes.of("take_control", privileged, subflows::take_control(&sock));
     let tcp = raw::socket(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP).unwrap();
     outcomes.of("upgrade", None, subflows::upgrade(&tcp));
+
+    outcomes.of("doctor", None, subflows::doctor(&Doctor::new()));
+    outcomes.of("doctor of an address", None, subflows::doctor(&Doctor::new().remote(peer)));
 
     of_the_namespace(&mut outcomes, privileged);
 

@@ -78,7 +78,14 @@ macro_rules! number {
         }
     )* };
 }
-number!(subflows::State, subflows::PathManager, subflows::SubflowState, subflows::EventKind);
+number!(
+    subflows::State,
+    subflows::PathManager,
+    subflows::SubflowState,
+    subflows::EventKind,
+    subflows::Severity,
+    subflows::FindingKind
+);
 
 impl ToC for bool {
     type C = Flag;

@@ -313,3 +313,68 @@ pub extern "C" fn subflows_subflow_option_name(option: c_int) -> *const c_char {
         option,
     )
 }
+
+/// Returns the name of an enum subflows_severity: "Blocking". Never NULL; "Unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_severity_name(severity: c_int) -> *const c_char {
+    enum_name(&[(0, c"Blocking"), (1, c"Likely"), (2, c"Notice")], severity)
+}
+
+/// Returns the name of an enum subflows_finding_kind: "NoEndpoint". Never NULL; "Unknown" for other
+/// numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_finding_kind_name(kind: c_int) -> *const c_char {
+    enum_name(
+        &[
+            (1, c"NoMptcp"),
+            (2, c"SwitchedOff"),
+            (3, c"MptcpDenied"),
+            (4, c"BlackHole"),
+            (5, c"NetlinkDenied"),
+            (6, c"HiddenSettings"),
+            (7, c"ReadOnlySettings"),
+            (8, c"NoRight"),
+            (9, c"UserspacePathManager"),
+            (10, c"LimitSubflows"),
+            (11, c"LimitReached"),
+            (12, c"LimitAddAddrAccepted"),
+            (13, c"NoEndpoint"),
+            (14, c"OnlySignalEndpoints"),
+            (15, c"EndpointAddressGone"),
+            (16, c"EndpointInterfaceDown"),
+            (17, c"EndpointInterfaceMissing"),
+            (18, c"EndpointNoRoute"),
+            (19, c"EndpointRouteElsewhere"),
+            (20, c"EndpointIsInitial"),
+            (21, c"EndpointOtherFamily"),
+            (22, c"PrivateAddressAnnounced"),
+            (23, c"OneInterface"),
+            (24, c"ReversePathFilter"),
+            (25, c"Unreachable"),
+            (26, c"ConnectDenied"),
+            (27, c"Refused"),
+            (28, c"Silent"),
+            (29, c"ConnectFailed"),
+            (30, c"SynDropped"),
+            (31, c"PeerWithoutMptcp"),
+            (32, c"PeerDeniesInitialAddress"),
+            (33, c"PlainSocket"),
+            (34, c"FellBack"),
+            (35, c"NotConnected"),
+            (36, c"NotReady"),
+            (37, c"HalfClosed"),
+            (38, c"Closed"),
+            (39, c"Controlled"),
+            (40, c"Accepted"),
+            (41, c"JoinUnanswered"),
+            (42, c"JoinUnconfirmed"),
+            (43, c"JoinRefused"),
+            (44, c"SubflowAddressGone"),
+            (45, c"SubflowCarrierGone"),
+            (46, c"SubflowElsewhere"),
+            (47, c"OnlyBackup"),
+            (48, c"DeferAccept"),
+        ],
+        kind,
+    )
+}

@@ -25,6 +25,7 @@ mod capabilities;
 mod connection;
 mod converted;
 mod counters;
+mod doctor;
 mod enhanced;
 mod error;
 mod events;

@@ -220,6 +220,119 @@ pub enum subflows_subflow_option {
     SUBFLOWS_SUBFLOW_OPTION_WINDOW_CLAMP = 17,
 }
 
+/// How much a finding matters.
+#[repr(C)]
+pub enum subflows_severity {
+    /// By itself the reason for which there is no Multipath TCP, or no further subflow.
+    SUBFLOWS_SEVERITY_BLOCKING = 0,
+    /// May be the reason.
+    SUBFLOWS_SEVERITY_LIKELY = 1,
+    /// Not the reason by itself, but worth knowing.
+    SUBFLOWS_SEVERITY_NOTICE = 2,
+}
+
+/// What the doctor can find.
+#[repr(C)]
+pub enum subflows_finding_kind {
+    /// The kernel makes no Multipath TCP socket.
+    SUBFLOWS_FINDING_KIND_NO_MPTCP = 1,
+    /// `net.mptcp.enabled` is 0.
+    SUBFLOWS_FINDING_KIND_SWITCHED_OFF = 2,
+    /// A sandbox refuses Multipath TCP sockets.
+    SUBFLOWS_FINDING_KIND_MPTCP_DENIED = 3,
+    /// The kernel counts a black hole, and connects without Multipath TCP.
+    SUBFLOWS_FINDING_KIND_BLACK_HOLE = 4,
+    /// A sandbox refuses netlink sockets.
+    SUBFLOWS_FINDING_KIND_NETLINK_DENIED = 5,
+    /// /proc/sys does not show `net.mptcp`.
+    SUBFLOWS_FINDING_KIND_HIDDEN_SETTINGS = 6,
+    /// /proc/sys is read-only, so that this process cannot take control of a connection.
+    SUBFLOWS_FINDING_KIND_READ_ONLY_SETTINGS = 7,
+    /// This process may not open subflows, neither itself nor by a broker.
+    SUBFLOWS_FINDING_KIND_NO_RIGHT = 8,
+    /// `net.mptcp.path_manager` is not `kernel`.
+    SUBFLOWS_FINDING_KIND_USERSPACE_PATH_MANAGER = 9,
+    /// The limit of additional subflows is 0.
+    SUBFLOWS_FINDING_KIND_LIMIT_SUBFLOWS = 10,
+    /// The connection has as many additional subflows as the limit allows.
+    SUBFLOWS_FINDING_KIND_LIMIT_REACHED = 11,
+    /// Peers have announced addresses, and `add_addr_accepted` is 0.
+    SUBFLOWS_FINDING_KIND_LIMIT_ADD_ADDR_ACCEPTED = 12,
+    /// The kernel's path manager has no endpoints.
+    SUBFLOWS_FINDING_KIND_NO_ENDPOINT = 13,
+    /// Every endpoint is `signal`, and this host connects.
+    SUBFLOWS_FINDING_KIND_ONLY_SIGNAL_ENDPOINTS = 14,
+    /// The address of an endpoint does not belong to this host.
+    SUBFLOWS_FINDING_KIND_ENDPOINT_ADDRESS_GONE = 15,
+    /// The interface of an endpoint, or the one that owns its address, is down.
+    SUBFLOWS_FINDING_KIND_ENDPOINT_INTERFACE_DOWN = 16,
+    /// The interface of an endpoint does not exist.
+    SUBFLOWS_FINDING_KIND_ENDPOINT_INTERFACE_MISSING = 17,
+    /// No route leads from the address of an endpoint to the remote address.
+    SUBFLOWS_FINDING_KIND_ENDPOINT_NO_ROUTE = 18,
+    /// Packets from the address of an endpoint leave by an interface that does not own it.
+    SUBFLOWS_FINDING_KIND_ENDPOINT_ROUTE_ELSEWHERE = 19,
+    /// The only usable endpoint has the address of the initial subflow.
+    SUBFLOWS_FINDING_KIND_ENDPOINT_IS_INITIAL = 20,
+    /// The remote address is IPv4 and every endpoint IPv6, or the other way round.
+    SUBFLOWS_FINDING_KIND_ENDPOINT_OTHER_FAMILY = 21,
+    /// An endpoint announces a private address, and the remote address is public.
+    SUBFLOWS_FINDING_KIND_PRIVATE_ADDRESS_ANNOUNCED = 22,
+    /// Less than two interfaces have an address with which they lead to the remote address, or to
+    /// any.
+    SUBFLOWS_FINDING_KIND_ONE_INTERFACE = 23,
+    /// An interface that does not have the route has a strict filter.
+    SUBFLOWS_FINDING_KIND_REVERSE_PATH_FILTER = 24,
+    /// No usable route leads to the remote address.
+    SUBFLOWS_FINDING_KIND_UNREACHABLE = 25,
+    /// A policy of this host denies the connection.
+    SUBFLOWS_FINDING_KIND_CONNECT_DENIED = 26,
+    /// The remote host refuses the connection.
+    SUBFLOWS_FINDING_KIND_REFUSED = 27,
+    /// The remote host answers neither to Multipath TCP nor to TCP.
+    SUBFLOWS_FINDING_KIND_SILENT = 28,
+    /// A connection fails for another reason.
+    SUBFLOWS_FINDING_KIND_CONNECT_FAILED = 29,
+    /// The remote host answers to TCP, and not to Multipath TCP.
+    SUBFLOWS_FINDING_KIND_SYN_DROPPED = 30,
+    /// The connection is plain TCP from the answer on.
+    SUBFLOWS_FINDING_KIND_PEER_WITHOUT_MPTCP = 31,
+    /// The peer has set the C flag (RFC 8684, section 3.1).
+    SUBFLOWS_FINDING_KIND_PEER_DENIES_INITIAL_ADDRESS = 32,
+    /// The socket is TCP.
+    SUBFLOWS_FINDING_KIND_PLAIN_SOCKET = 33,
+    /// The socket is Multipath TCP, and the connection plain TCP.
+    SUBFLOWS_FINDING_KIND_FELL_BACK = 34,
+    /// The socket has no connection.
+    SUBFLOWS_FINDING_KIND_NOT_CONNECTED = 35,
+    /// Neither end has acknowledged data.
+    SUBFLOWS_FINDING_KIND_NOT_READY = 36,
+    /// One direction is closed.
+    SUBFLOWS_FINDING_KIND_HALF_CLOSED = 37,
+    /// The connection has ended.
+    SUBFLOWS_FINDING_KIND_CLOSED = 38,
+    /// The application controls the connection, and has opened nothing.
+    SUBFLOWS_FINDING_KIND_CONTROLLED = 39,
+    /// This end accepted the connection.
+    SUBFLOWS_FINDING_KIND_ACCEPTED = 40,
+    /// A further subflow waits for its first answer.
+    SUBFLOWS_FINDING_KIND_JOIN_UNANSWERED = 41,
+    /// A further subflow was answered and not confirmed.
+    SUBFLOWS_FINDING_KIND_JOIN_UNCONFIRMED = 42,
+    /// The kernel has tried to open a further subflow, and none came of it or is left.
+    SUBFLOWS_FINDING_KIND_JOIN_REFUSED = 43,
+    /// The local address of a subflow does not belong to this host any more.
+    SUBFLOWS_FINDING_KIND_SUBFLOW_ADDRESS_GONE = 44,
+    /// The interface of a subflow is down.
+    SUBFLOWS_FINDING_KIND_SUBFLOW_CARRIER_GONE = 45,
+    /// Packets of a further subflow leave by an interface that does not own its address.
+    SUBFLOWS_FINDING_KIND_SUBFLOW_ELSEWHERE = 46,
+    /// Every further subflow is a backup.
+    SUBFLOWS_FINDING_KIND_ONLY_BACKUP = 47,
+    /// The socket listens with TCP_DEFER_ACCEPT.
+    SUBFLOWS_FINDING_KIND_DEFER_ACCEPT = 48,
+}
+
 pub const SUBFLOWS_STATUS_HAS_TOKEN: u64 = 1;
 /// The state of a socket at the time of the call.
 #[repr(C)]
@@ -1359,6 +1472,46 @@ const _: () = {
     assert!(size_of::<subflows_capability>() == 48);
 };
 
+/// Something that the doctor found.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_finding {
+    /// Bit mask of the optional members that are set. There are none yet.
+    pub present: u64,
+    /// What it is, as a clause, with the names and numbers of this host.
+    pub explanation: *const c_char,
+    /// What helps, as a sentence; often a command to run.
+    pub remedy: *const c_char,
+    /// What was found. Its name is the same in every version. A value of enum
+    /// subflows_finding_kind.
+    pub kind: i32,
+    /// How much it matters. A value of enum subflows_severity.
+    pub severity: i32,
+}
+
+impl CStruct<subflows::Finding> for subflows_finding {
+    fn from_record(record: &subflows::Finding, strings: &mut StringArena) -> Self {
+        let present = Presence::default();
+        subflows_finding {
+            explanation: record.explanation.to_c(strings),
+            remedy: record.remedy.to_c(strings),
+            kind: record.kind.to_c(strings),
+            severity: record.severity.to_c(strings),
+            present: present.0,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_finding, present) == 0);
+    assert!(offset_of!(subflows_finding, explanation) == 8);
+    assert!(offset_of!(subflows_finding, remedy) == 16);
+    assert!(offset_of!(subflows_finding, kind) == 24);
+    assert!(offset_of!(subflows_finding, severity) == 28);
+    assert!(size_of::<subflows_finding>() == 32);
+};
+
 pub const SUBFLOWS_OPTION_VALUES_HAS_MAX_PACING_RATE: u64 = 1;
 pub const SUBFLOWS_OPTION_VALUES_HAS_MARK: u64 = 2;
 pub const SUBFLOWS_OPTION_VALUES_HAS_PRIORITY: u64 = 4;
@@ -1775,6 +1928,38 @@ const _: () = {
     assert!(offset_of!(subflows_add_endpoint_options, laminar) == 17);
     assert!(offset_of!(subflows_add_endpoint_options, reserved_1) == 18);
     assert!(size_of::<subflows_add_endpoint_options>() == 24);
+};
+
+/// Options of subflows_doctor().
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_doctor_options {
+    /// The address to which a connection has no second subflow, or is TCP. The routes to it are
+    /// examined, and one connection is made and closed again, without data. NULL if not given.
+    pub remote: *const sockaddr,
+    /// The size of the address that `remote` points to.
+    pub remote_length: socklen_t,
+    /// How long the remote address has to answer. In milliseconds; 0 means 5000.
+    pub timeout_ms: u32,
+}
+
+impl FromC<subflows::Doctor> for subflows_doctor_options {
+    fn read(&self) -> Result<subflows::Doctor, Failure> {
+        let mut options = subflows::Doctor::new();
+        options.remote = address(self.remote, self.remote_length, "remote")?;
+        if let Some(span) = duration(self.timeout_ms) {
+            options.timeout = span;
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_doctor_options, remote) == 0);
+    assert!(offset_of!(subflows_doctor_options, remote_length) == 8);
+    assert!(offset_of!(subflows_doctor_options, timeout_ms) == 12);
+    assert!(size_of::<subflows_doctor_options>() == 16);
 };
 
 /// What failed last in this thread. The texts stay valid until the next failure in it.

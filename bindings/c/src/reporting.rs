@@ -7,6 +7,7 @@ use crate::capabilities::*;
 use crate::connection::*;
 use crate::converted::*;
 use crate::counters::*;
+use crate::doctor::*;
 use crate::events::*;
 use crate::open::*;
 use crate::option::*;
@@ -1155,5 +1156,50 @@ pub unsafe extern "C" fn subflows_set_limits_e(
         }
     };
     let result = subflows_set_limits(subflows, add_addr_accepted);
+    reported(sink, result)
+}
+
+/// As subflows_doctor(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_doctor_e(
+    options: *const subflows_doctor_options,
+    options_size: usize,
+    findings: *mut subflows_finding,
+    room: usize,
+    size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("doctor", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_doctor(options, options_size, findings, room, size) };
+    reported(sink, result)
+}
+
+/// As subflows_diagnose(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_diagnose_e(
+    fd: c_int,
+    findings: *mut subflows_finding,
+    room: usize,
+    size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("diagnose", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_diagnose(fd, findings, room, size) };
     reported(sink, result)
 }

@@ -186,6 +186,25 @@ static void namespace_wide(void) {
     CHECK(found == 1);
 }
 
+/* What is found is read, and is named. */
+static void examines(int fd) {
+    struct subflows_doctor_options options = {.timeout_ms = 2000};
+    struct subflows_finding findings[64];
+    size_t letters = 0;
+    int counts[] = {subflows_doctor(&options, sizeof options, findings, 64, sizeof findings[0]),
+                    subflows_doctor(NULL, 0, findings, 64, sizeof findings[0]),
+                    subflows_diagnose(fd, findings, 64, sizeof findings[0])};
+    CHECK(counts[0] > 0 && counts[1] == counts[0] && counts[2] > 0);
+    for (int i = 0; i < counts[2]; i++) {
+        letters += strlen(findings[i].explanation) + strlen(findings[i].remedy);
+        CHECK(strcmp(subflows_finding_kind_name(findings[i].kind), "Unknown") != 0);
+        CHECK(strcmp(subflows_severity_name(findings[i].severity), "Unknown") != 0);
+    }
+    CHECK(letters > 0);
+    CHECK(subflows_diagnose(fd, NULL, 0, sizeof findings[0]) == counts[2]);
+    CHECK(subflows_diagnose(-1, findings, 64, sizeof findings[0]) == -SUBFLOWS_E_INVALID_ARGUMENT);
+}
+
 static uint32_t opens(int fd) {
     struct subflows_open_options options = {.local = (struct sockaddr *)&second,
                                             .local_length = second_length,
@@ -336,6 +355,7 @@ int main(int argc, char **argv) {
     reads(fd, id);
     lists();
     namespace_wide();
+    examines(fd);
     fails();
     moves_data(fd);
 

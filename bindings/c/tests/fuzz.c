@@ -310,6 +310,8 @@ static void namespace_wide(struct world *w) {
     filled(w, told(w, subflows_settings(out, size)) == 0, size);
     out = an_array(w, sizeof(struct subflows_counter), &size, &room);
     filled_array(w, subflows_counters(out, room, size), room, size);
+    out = an_array(w, sizeof(struct subflows_finding), &size, &room);
+    filled_array(w, subflows_diagnose(an_fd(w), out, room, size), room, size);
     CHECK(told(w, subflows_remove_endpoint(0)) < 0);
     CHECK(told(w, subflows_set_setting(below(w, 2) ? NULL : "", below(w, 2) ? NULL : "1")) < 0);
     CHECK(told(w, subflows_set_limits(65 + (uint32_t)below(w, 9), (uint32_t)next(w))) < 0);

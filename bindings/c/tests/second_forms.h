@@ -141,5 +141,9 @@ static inline int second_form(int result, const char *call) {
     SECOND_FORM(subflows_limits_e(__VA_ARGS__, &second_failure, sizeof second_failure))
 #define subflows_set_limits(...) \
     SECOND_FORM(subflows_set_limits_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_doctor(...) \
+    SECOND_FORM(subflows_doctor_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_diagnose(...) \
+    SECOND_FORM(subflows_diagnose_e(__VA_ARGS__, &second_failure, sizeof second_failure))
 
 #endif

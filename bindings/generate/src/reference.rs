@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use subflows::table::{Field, Type};
-use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, OPTIONS, RECORDS};
+use subflows::{ENUMERATIONS, ErrorKind, FindingKind, OPERATIONS, OPTIONS, RECORDS};
 
 use crate::output::Output;
 use crate::signature::{self, Default};
@@ -51,6 +51,7 @@ fn write(text: &mut String) -> std::fmt::Result {
         let (number, name) = (kind.code(), kind.name());
         writeln!(text, "| {number} | {name} | {} | {} |", kind.what(), kind.remedy())?;
     }
+    write_findings(text)?;
     writeln!(text, "\n## Records")?;
     for record in RECORDS {
         writeln!(text, "\n### {}\n\n{}\n", record.name, words::paragraph(record.doc))?;
@@ -81,6 +82,22 @@ fn write(text: &mut String) -> std::fmt::Result {
             let what = words::paragraph(variant.doc);
             writeln!(text, "| {} | {} | {what} |", variant.number, variant.name)?;
         }
+    }
+    Ok(())
+}
+
+/// What `doctor` and `diagnose` can find, the gravest first.
+fn write_findings(text: &mut String) -> std::fmt::Result {
+    writeln!(
+        text,
+        "\n## Findings\n\nWhat `doctor` and `diagnose` can find. The names and numbers of the host replace the \
+         words in braces.\n\n| finding | severity | what it is | what to do |\n|---|---|---|---|"
+    )?;
+    let mut kinds = FindingKind::ALL.to_vec();
+    kinds.sort_by_key(|kind| kind.severity() as i32);
+    for kind in kinds {
+        let (severity, what, remedy) = (kind.severity(), kind.explanation(), kind.remedy());
+        writeln!(text, "| {kind} | {severity} | {what} | {remedy} |")?;
     }
     Ok(())
 }

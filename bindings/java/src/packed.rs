@@ -132,7 +132,9 @@ encode_numbers!(
     subflows::PathManager,
     subflows::SubflowState,
     subflows::EventKind,
-    subflows::SubflowOption
+    subflows::SubflowOption,
+    subflows::Severity,
+    subflows::FindingKind
 );
 
 impl Encode for String {

@@ -225,6 +225,16 @@ impl Row for subflows::Capability {
     }
 }
 
+impl Row for subflows::Finding {
+    const WIDTH: usize = 5;
+    fn write(&self, words: &mut Packed, at: usize) {
+        words.put(at + 1, &self.kind);
+        words.put(at + 2, &self.severity);
+        words.put(at + 3, &self.explanation);
+        words.put(at + 4, &self.remedy);
+    }
+}
+
 impl Row for subflows::OptionValues {
     const WIDTH: usize = 18;
     fn write(&self, words: &mut Packed, at: usize) {
@@ -318,6 +328,16 @@ impl TryFrom<&PackedOptions> for subflows::AddEndpoint {
         options.backup = given.take(5)?;
         options.fullmesh = given.take(6)?;
         options.laminar = given.take(7)?;
+        Ok(options)
+    }
+}
+
+impl TryFrom<&PackedOptions> for subflows::Doctor {
+    type Error = crate::error::Failure;
+    fn try_from(given: &PackedOptions) -> Result<Self, Self::Error> {
+        let mut options = subflows::Doctor::new();
+        options.remote = given.maybe(0)?;
+        options.timeout = given.take(1)?;
         Ok(options)
     }
 }

@@ -100,7 +100,7 @@ macro_rules! enumerations {
         }
     )* };
 }
-enumerations!(State, PathManager, SubflowState, EventKind, SubflowOption);
+enumerations!(State, PathManager, SubflowState, EventKind, SubflowOption, Severity, FindingKind);
 
 /// Bytes of a raw option are bytes in Python.
 impl ToPy for OptionValue {

@@ -1440,6 +1440,69 @@ impl ToPy for subflows::Capability {
     }
 }
 
+/// Something that the doctor found.
+#[pyclass(frozen, module = "subflows")]
+pub struct Finding(Kept<subflows::Finding>);
+
+impl From<subflows::Finding> for Finding {
+    fn from(record: subflows::Finding) -> Finding {
+        Finding(Kept::Core(record))
+    }
+}
+
+#[pymethods]
+impl Finding {
+    /// What was found. Its name is the same in every version.
+    #[getter]
+    fn kind<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "kind", |record| record.kind.to_py(py))
+    }
+
+    /// How much it matters.
+    #[getter]
+    fn severity<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "severity", |record| record.severity.to_py(py))
+    }
+
+    /// What it is, as a clause, with the names and numbers of this host.
+    #[getter]
+    fn explanation<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "explanation", |record| record.explanation.to_py(py))
+    }
+
+    /// What helps, as a sentence; often a command to run.
+    #[getter]
+    fn remedy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "remedy", |record| record.remedy.to_py(py))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent(slf.as_any(), &subflows::Finding::TABLE)
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<bool> {
+        match (&slf.get().0, &other.get().0) {
+            (Kept::Core(first), Kept::Core(second)) => Ok(first == second),
+            _ => equal(slf.as_any(), other.as_any(), &subflows::Finding::TABLE),
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf.as_any(), &subflows::Finding::TABLE)
+    }
+
+    /// The fields as a dictionary; records in it become dictionaries as well.
+    fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        asdict(slf.as_any(), &subflows::Finding::TABLE)
+    }
+}
+
+impl ToPy for subflows::Finding {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(Bound::new(py, Finding::from(self.clone()))?.into_any())
+    }
+}
+
 /// The options of one subflow. An option is absent if this process cannot read it.
 #[pyclass(frozen, module = "subflows")]
 pub struct OptionValues(Kept<subflows::OptionValues>);
@@ -1597,6 +1660,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Counter>()?;
     module.add_class::<ProcessInfo>()?;
     module.add_class::<Capability>()?;
+    module.add_class::<Finding>()?;
     module.add_class::<OptionValues>()?;
     Ok(())
 }
@@ -1624,6 +1688,7 @@ pub(crate) fn restore<'py>(
         "Counter" => Bound::new(py, Counter(Kept::Fields(fields)))?.into_any(),
         "ProcessInfo" => Bound::new(py, ProcessInfo(Kept::Fields(fields)))?.into_any(),
         "Capability" => Bound::new(py, Capability(Kept::Fields(fields)))?.into_any(),
+        "Finding" => Bound::new(py, Finding(Kept::Fields(fields)))?.into_any(),
         "OptionValues" => Bound::new(py, OptionValues(Kept::Fields(fields)))?.into_any(),
         other => {
             return Err(PyValueError::new_err(format!(

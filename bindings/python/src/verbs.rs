@@ -1149,6 +1149,76 @@ fn capabilities(py: Python<'_>) -> PyResult<Vec<records::Capability>> {
         .collect())
 }
 
+/// Finds out why connections of this host get no second subflow, or are plain TCP.
+///
+/// It examines the kernel, this process, the kernel's path manager and the interfaces, in the
+/// calling thread's network namespace, and with `remote` the way to that address. The reason comes
+/// first: the findings are in the order of their severity, at most 64. If nothing is wrong, the
+/// list is empty.
+///
+/// It changes nothing. To find out whether the kernel has switched Multipath TCP off after a black
+/// hole, it may send one segment over the loopback interface. The connection to `remote` ends
+/// before the kernel could take an address that does not answer for a black hole. The call takes at
+/// most `timeout`.
+///
+/// Requires no privilege.
+///
+/// Raises:
+///
+/// `NotPermittedError` if the routes cannot be read.
+///
+/// - `remote`: The address to which a connection has no second subflow, or is TCP. The routes to it
+///   are examined, and one connection is made and closed again, without data.
+/// - `timeout`: How long the remote address has to answer. In seconds.
+///
+/// >>> {finding.severity for finding in subflows.doctor()} <= set(subflows.Severity)
+/// True
+#[pyfunction]
+#[pyo3(signature = (*, remote = None, timeout = 5.0))]
+fn doctor(
+    py: Python<'_>,
+    remote: Option<Address>,
+    timeout: f64,
+) -> PyResult<Vec<records::Finding>> {
+    let mut options = ::subflows::Doctor::new();
+    options.remote = remote.map(|remote| remote.0);
+    options.timeout = seconds(timeout)?;
+    Ok(py
+        .detach(|| ::subflows::doctor(&options))
+        .or_raise(py)?
+        .into_iter()
+        .map(records::Finding::from)
+        .collect())
+}
+
+/// Finds out why a connection has no second subflow, or is plain TCP.
+///
+/// It examines the connection, and as far as they matter for it, the kernel's path manager, the
+/// interfaces and the routes. The findings are those of `doctor`: the reason comes first, and the
+/// list is empty if the connection has further subflows and nothing is wrong with them. It changes
+/// nothing, and does not wait.
+///
+/// Requires no privilege; Linux 5.16 or newer.
+///
+/// Raises:
+///
+/// `OtherNamespaceError` from another network namespace; `NotPermittedError` if the kernel's tables
+/// cannot be read; `UnsupportedError` before Linux 5.16.
+///
+/// >>> with subflows.connect(server.getsockname()) as connected:
+/// ...     subflows.diagnose(connected)[0].kind
+/// <FindingKind.NOT_READY: 36>
+#[pyfunction]
+#[pyo3(signature = (sock))]
+fn diagnose(py: Python<'_>, sock: Sock) -> PyResult<Vec<records::Finding>> {
+    Ok(py
+        .detach(|| ::subflows::diagnose(&sock))
+        .or_raise(py)?
+        .into_iter()
+        .map(records::Finding::from)
+        .collect())
+}
+
 #[pymethods]
 impl Connecting {
     #[new]
@@ -1238,5 +1308,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_setting, module)?)?;
     module.add_function(wrap_pyfunction!(counters, module)?)?;
     module.add_function(wrap_pyfunction!(capabilities, module)?)?;
+    module.add_function(wrap_pyfunction!(doctor, module)?)?;
+    module.add_function(wrap_pyfunction!(diagnose, module)?)?;
     Ok(())
 }

@@ -211,4 +211,16 @@ OPERATIONS = {
         "sentence": "Reports what this kernel and this process can do.",
         "requirements": "Requires no privilege.",
     },
+    "doctor": {
+        "positional": [],
+        "keywords": {"remote": None, "timeout": 5.0},
+        "sentence": "Finds out why connections of this host get no second subflow, or are plain TCP.",
+        "requirements": "Requires no privilege.",
+    },
+    "diagnose": {
+        "positional": ["sock"],
+        "keywords": {},
+        "sentence": "Finds out why a connection has no second subflow, or is plain TCP.",
+        "requirements": "Requires no privilege; Linux 5.16 or newer.",
+    },
 }

@@ -54,7 +54,7 @@ macro_rules! enumerations {
         }
     )* };
 }
-enumerations!(State, PathManager, SubflowState, EventKind, SubflowOption);
+enumerations!(State, PathManager, SubflowState, EventKind, SubflowOption, Severity, FindingKind);
 
 /// Bytes of a raw option are a binary String.
 impl ToRuby for OptionValue {

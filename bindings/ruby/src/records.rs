@@ -170,6 +170,12 @@ records! {
         cause,
         remedy,
     }
+    Finding = "Subflows::Finding" {
+        kind,
+        severity,
+        explanation,
+        remedy,
+    }
     OptionValues = "Subflows::OptionValues" {
         congestion_control,
         mark,

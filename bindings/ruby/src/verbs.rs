@@ -264,6 +264,17 @@ fn capabilities(ruby: &Ruby) -> Result<Value, Error> {
     without_gvl(::subflows::capabilities)?.or_raise(ruby)?.give(ruby)
 }
 
+fn doctor(ruby: &Ruby, remote: Option<Address>, timeout: Seconds) -> Result<Value, Error> {
+    let mut options = ::subflows::Doctor::new();
+    options.remote = remote.map(|remote| remote.0);
+    options.timeout = timeout.0;
+    without_gvl(|| ::subflows::doctor(&options))?.or_raise(ruby)?.give(ruby)
+}
+
+fn diagnose(ruby: &Ruby, sock: Sock) -> Result<Value, Error> {
+    without_gvl(|| ::subflows::diagnose(&sock))?.or_raise(ruby)?.give(ruby)
+}
+
 /// Defines the classes of handles, and every native method.
 pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<(), Error> {
     Connecting::define(ruby, module)?;
@@ -305,5 +316,7 @@ pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<()
     native.define_singleton_method("set_setting", function!(set_setting, 2))?;
     native.define_singleton_method("counters", function!(counters, 0))?;
     native.define_singleton_method("capabilities", function!(capabilities, 0))?;
+    native.define_singleton_method("doctor", function!(doctor, 2))?;
+    native.define_singleton_method("diagnose", function!(diagnose, 1))?;
     Ok(())
 }

@@ -212,5 +212,17 @@ OPERATIONS = {
     keywords: {},
     sentence: "Reports what this kernel and this process can do.",
     requirements: "Requires no privilege."
+  },
+  doctor: {
+    positional: %i[],
+    keywords: { remote: nil, timeout: 5.0 },
+    sentence: "Finds out why connections of this host get no second subflow, or are plain TCP.",
+    requirements: "Requires no privilege."
+  },
+  diagnose: {
+    positional: %i[sock],
+    keywords: {},
+    sentence: "Finds out why a connection has no second subflow, or is plain TCP.",
+    requirements: "Requires no privilege; Linux 5.16 or newer."
   }
 }.freeze

@@ -21,7 +21,8 @@ class RecordsTest < SubflowsTest
       Subflows.peer_addresses(connection.server).first, Subflows.options(connection.client, 1),
       events.next(5), Subflows.connections(subflows: true).first, Subflows.capabilities.first,
       Subflows.add_endpoint("127.0.0.9", id: 9), Subflows.limits, Subflows.settings,
-      Subflows.counters.first, Subflows.connections(processes: true).flat_map(&:processes).first
+      Subflows.counters.first, Subflows.connections(processes: true).flat_map(&:processes).first,
+      Subflows.doctor.first
     ]
     Subflows.remove_endpoint(9)
     assert_equal RECORDS.to_set, records.to_set(&:class)

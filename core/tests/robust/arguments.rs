@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
-use subflows::{Announce, Connect, Error, ErrorKind, Listen, Open, Opening, Result, SubflowOption};
+use subflows::{
+    Announce, Connect, Doctor, Error, ErrorKind, Listen, Open, Opening, Result, SubflowOption,
+};
 use subflows_lab::{Net, skip, skip_unless_ready};
 
 use super::common::raw;
@@ -14,7 +16,7 @@ use super::controlled;
 
 type Verb = (&'static str, fn(&BorrowedFd<'_>) -> Result<()>);
 
-const VERBS: [Verb; 19] = [
+const VERBS: [Verb; 20] = [
     ("status", |sock| subflows::status(sock).map(drop)),
     ("info", |sock| subflows::info(sock).map(drop)),
     ("list", |sock| subflows::list(sock).map(drop)),
@@ -37,6 +39,7 @@ const VERBS: [Verb; 19] = [
     ("get_raw_option", |sock| subflows::get_raw_option(sock, 1, 1, 36, 4).map(drop)),
     ("take_control", |sock| subflows::take_control(sock)),
     ("upgrade", |sock| subflows::upgrade(sock)),
+    ("diagnose", |sock| subflows::diagnose(sock).map(drop)),
 ];
 
 fn not_tcp() -> Vec<(&'static str, OwnedFd)> {
@@ -100,6 +103,7 @@ fn each_wrong_argument_has_a_remedy_of_its_own() {
         subflows::set_raw_option(sock, id, 6, 4, 5u32),
         subflows::get_raw_option(sock, id, 6, 4, 0).map(drop),
         subflows::get_raw_option(sock, id, 6, 4, 33).map(drop),
+        subflows::doctor(&Doctor::new().remote(SocketAddr::new(ip("0.0.0.0"), 1))).map(drop),
     ];
     for option in (1..).map_while(SubflowOption::from_number) {
         // No option accepts these: a name has at most 15 bytes.
@@ -139,7 +143,7 @@ fn a_socket_that_cannot_be_controlled_has_a_remedy_for_its_own_case() {
             Err(error) if error.kind() == ErrorKind::NotMptcp => {
                 assert!(error.remedy().contains("call `upgrade` before connecting"), "{error}");
             }
-            Ok(()) if ["status", "upgrade"].contains(&name) => {}
+            Ok(()) if ["status", "upgrade", "diagnose"].contains(&name) => {}
             other => panic!("{name}: {other:?}"),
         }
     }

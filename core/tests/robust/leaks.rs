@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use subflows::{
-    AddEndpoint, Announce, Connect, ConnectionsOptions, ErrorKind, Listen, Open, Opening, State,
+    AddEndpoint, Announce, Connect, ConnectionsOptions, Doctor, ErrorKind, Listen, Open, Opening,
+    State,
 };
 use subflows_lab::{Net, skip_unless_ready};
 
@@ -164,6 +165,9 @@ impl Worker<'_> {
         let token = judge::token(&pair.client);
         assert!(all.iter().any(|found| found.token == token && !found.subflows.is_empty()));
         self.call(subflows::capabilities());
+        self.call(subflows::diagnose(&pair.client));
+        let remote = pair.client.peer_addr().unwrap();
+        self.call(subflows::doctor(&Doctor::new().remote(remote)));
     }
 
     fn administers(&mut self) {

@@ -268,6 +268,14 @@ void print_capability(FILE *out, const char *prefix, const struct subflows_capab
         print_text(out, prefix, "remedy", record->remedy);
 }
 
+void print_finding(FILE *out, const char *prefix, const struct subflows_finding *record)
+{
+    print_text(out, prefix, "kind", subflows_finding_kind_name(record->kind));
+    print_text(out, prefix, "severity", subflows_severity_name(record->severity));
+    print_text(out, prefix, "explanation", record->explanation);
+    print_text(out, prefix, "remedy", record->remedy);
+}
+
 void print_option_values(FILE *out, const char *prefix, const struct subflows_option_values *record)
 {
     if (record->present & SUBFLOWS_OPTION_VALUES_HAS_CONGESTION_CONTROL)
@@ -395,6 +403,17 @@ int read_add_endpoint(struct driver *driver, struct add_endpoint_words *words)
     options->has_port = maybe_text(driver, "port") != NULL;
     options->id = (uint8_t)id;
     options->has_id = maybe_text(driver, "id") != NULL;
+    return 0;
+}
+
+int read_doctor(struct driver *driver, struct doctor_words *words)
+{
+    struct subflows_doctor_options *options = &words->options;
+    memset(words, 0, sizeof *words);
+    if (maybe_address(driver, "remote", &words->remote, &options->remote,
+                      &options->remote_length) < 0 ||
+        milliseconds(driver, "timeout_ms", &options->timeout_ms) < 0)
+        return -1;
     return 0;
 }
 

@@ -19,6 +19,7 @@ void print_settings(FILE *out, const char *prefix, const struct subflows_setting
 void print_counter(FILE *out, const char *prefix, const struct subflows_counter *record);
 void print_process_info(FILE *out, const char *prefix, const struct subflows_process_info *record);
 void print_capability(FILE *out, const char *prefix, const struct subflows_capability *record);
+void print_finding(FILE *out, const char *prefix, const struct subflows_finding *record);
 void print_option_values(FILE *out, const char *prefix, const struct subflows_option_values *record);
 
 /* Options as a request gives them, and the room for their addresses. */
@@ -49,5 +50,10 @@ struct add_endpoint_words {
     struct subflows_add_endpoint_options options;
 };
 int read_add_endpoint(struct driver *driver, struct add_endpoint_words *words);
+struct doctor_words {
+    struct subflows_doctor_options options;
+    struct sockaddr_storage remote;
+};
+int read_doctor(struct driver *driver, struct doctor_words *words);
 
 #endif

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Optional, Protocol, TypedDict, Union, final
 
-from ._enums import EventKind, PathManager, State, SubflowOption, SubflowState
+from ._enums import EventKind, FindingKind, PathManager, Severity, State, SubflowOption, SubflowState
 
 class _HasFileno(Protocol):
     def fileno(self) -> int: ...

@@ -307,6 +307,25 @@ pub(crate) fn capabilities<'local>(
     Packed::all(&::subflows::capabilities()?).to_java(env)
 }
 
+pub(crate) fn doctor<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    options: JLongArray<'_>,
+) -> Result<JLongArray<'local>, Failure> {
+    let options = &PackedOptions::options::<subflows::Doctor>(env, &options)?;
+    Packed::all(&::subflows::doctor(options)?).to_java(env)
+}
+
+pub(crate) fn diagnose<'local>(
+    env: &mut Env<'local>,
+    _: JClass<'_>,
+    sock: JObject<'_>,
+    fd: jint,
+) -> Result<JLongArray<'local>, Failure> {
+    Packed::all(&descriptor::read(env, &sock, fd, "diagnose", |sock| ::subflows::diagnose(sock))?)
+        .to_java(env)
+}
+
 natives! { "org.subflows.NativeVerbs":
     status = (status(sock: JObject, fd: jint) -> jlong[]);
     info = (info(sock: JObject, fd: jint) -> jlong[]);
@@ -335,4 +354,6 @@ natives! { "org.subflows.NativeVerbs":
     set_setting = (set_setting(setting: JString, value: JString));
     counters = (counters() -> jlong[]);
     capabilities = (capabilities() -> jlong[]);
+    doctor = (doctor(options: jlong[]) -> jlong[]);
+    diagnose = (diagnose(sock: JObject, fd: jint) -> jlong[]);
 }

@@ -10,6 +10,8 @@ __all__ = [
     "SubflowState",
     "EventKind",
     "SubflowOption",
+    "Severity",
+    "FindingKind",
 ]
 
 
@@ -136,3 +138,115 @@ class SubflowOption(enum.IntEnum):
     """The amount of unsent data below which the subflow accepts more, in bytes (TCP_NOTSENT_LOWAT): 0 to 4294967295. 0 is the setting `net.ipv4.tcp_notsent_lowat`."""
     WINDOW_CLAMP = 17
     """The largest receive window to announce, in bytes (TCP_WINDOW_CLAMP): 1 to 2147483647. The kernel raises a small number to its minimum."""
+
+
+class Severity(enum.IntEnum):
+    """How much a finding matters."""
+
+    BLOCKING = 0
+    """By itself the reason for which there is no Multipath TCP, or no further subflow."""
+    LIKELY = 1
+    """May be the reason."""
+    NOTICE = 2
+    """Not the reason by itself, but worth knowing."""
+
+
+class FindingKind(enum.IntEnum):
+    """What the doctor can find."""
+
+    NO_MPTCP = 1
+    """The kernel makes no Multipath TCP socket."""
+    SWITCHED_OFF = 2
+    """`net.mptcp.enabled` is 0."""
+    MPTCP_DENIED = 3
+    """A sandbox refuses Multipath TCP sockets."""
+    BLACK_HOLE = 4
+    """The kernel counts a black hole, and connects without Multipath TCP."""
+    NETLINK_DENIED = 5
+    """A sandbox refuses netlink sockets."""
+    HIDDEN_SETTINGS = 6
+    """/proc/sys does not show `net.mptcp`."""
+    READ_ONLY_SETTINGS = 7
+    """/proc/sys is read-only, so that this process cannot take control of a connection."""
+    NO_RIGHT = 8
+    """This process may not open subflows, neither itself nor by a broker."""
+    USERSPACE_PATH_MANAGER = 9
+    """`net.mptcp.path_manager` is not `kernel`."""
+    LIMIT_SUBFLOWS = 10
+    """The limit of additional subflows is 0."""
+    LIMIT_REACHED = 11
+    """The connection has as many additional subflows as the limit allows."""
+    LIMIT_ADD_ADDR_ACCEPTED = 12
+    """Peers have announced addresses, and `add_addr_accepted` is 0."""
+    NO_ENDPOINT = 13
+    """The kernel's path manager has no endpoints."""
+    ONLY_SIGNAL_ENDPOINTS = 14
+    """Every endpoint is `signal`, and this host connects."""
+    ENDPOINT_ADDRESS_GONE = 15
+    """The address of an endpoint does not belong to this host."""
+    ENDPOINT_INTERFACE_DOWN = 16
+    """The interface of an endpoint, or the one that owns its address, is down."""
+    ENDPOINT_INTERFACE_MISSING = 17
+    """The interface of an endpoint does not exist."""
+    ENDPOINT_NO_ROUTE = 18
+    """No route leads from the address of an endpoint to the remote address."""
+    ENDPOINT_ROUTE_ELSEWHERE = 19
+    """Packets from the address of an endpoint leave by an interface that does not own it."""
+    ENDPOINT_IS_INITIAL = 20
+    """The only usable endpoint has the address of the initial subflow."""
+    ENDPOINT_OTHER_FAMILY = 21
+    """The remote address is IPv4 and every endpoint IPv6, or the other way round."""
+    PRIVATE_ADDRESS_ANNOUNCED = 22
+    """An endpoint announces a private address, and the remote address is public."""
+    ONE_INTERFACE = 23
+    """Less than two interfaces have an address with which they lead to the remote address, or to any."""
+    REVERSE_PATH_FILTER = 24
+    """An interface that does not have the route has a strict filter."""
+    UNREACHABLE = 25
+    """No usable route leads to the remote address."""
+    CONNECT_DENIED = 26
+    """A policy of this host denies the connection."""
+    REFUSED = 27
+    """The remote host refuses the connection."""
+    SILENT = 28
+    """The remote host answers neither to Multipath TCP nor to TCP."""
+    CONNECT_FAILED = 29
+    """A connection fails for another reason."""
+    SYN_DROPPED = 30
+    """The remote host answers to TCP, and not to Multipath TCP."""
+    PEER_WITHOUT_MPTCP = 31
+    """The connection is plain TCP from the answer on."""
+    PEER_DENIES_INITIAL_ADDRESS = 32
+    """The peer has set the C flag (RFC 8684, section 3.1)."""
+    PLAIN_SOCKET = 33
+    """The socket is TCP."""
+    FELL_BACK = 34
+    """The socket is Multipath TCP, and the connection plain TCP."""
+    NOT_CONNECTED = 35
+    """The socket has no connection."""
+    NOT_READY = 36
+    """Neither end has acknowledged data."""
+    HALF_CLOSED = 37
+    """One direction is closed."""
+    CLOSED = 38
+    """The connection has ended."""
+    CONTROLLED = 39
+    """The application controls the connection, and has opened nothing."""
+    ACCEPTED = 40
+    """This end accepted the connection."""
+    JOIN_UNANSWERED = 41
+    """A further subflow waits for its first answer."""
+    JOIN_UNCONFIRMED = 42
+    """A further subflow was answered and not confirmed."""
+    JOIN_REFUSED = 43
+    """The kernel has tried to open a further subflow, and none came of it or is left."""
+    SUBFLOW_ADDRESS_GONE = 44
+    """The local address of a subflow does not belong to this host any more."""
+    SUBFLOW_CARRIER_GONE = 45
+    """The interface of a subflow is down."""
+    SUBFLOW_ELSEWHERE = 46
+    """Packets of a further subflow leave by an interface that does not own its address."""
+    ONLY_BACKUP = 47
+    """Every further subflow is a backup."""
+    DEFER_ACCEPT = 48
+    """The socket listens with TCP_DEFER_ACCEPT."""

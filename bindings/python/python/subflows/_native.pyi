@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Optional, Protocol, TypedDict, Union, final
 
-from ._enums import EventKind, PathManager, State, SubflowOption, SubflowState
+from ._enums import EventKind, FindingKind, PathManager, Severity, State, SubflowOption, SubflowState
 
 class _HasFileno(Protocol):
     def fileno(self) -> int: ...
@@ -44,6 +44,7 @@ __all__ = [
     "Counter",
     "ProcessInfo",
     "Capability",
+    "Finding",
     "OptionValues",
     "Connecting",
     "Opening",
@@ -84,6 +85,8 @@ __all__ = [
     "set_setting",
     "counters",
     "capabilities",
+    "doctor",
+    "diagnose",
 ]
 
 class _ConnectKeywords(TypedDict, total=False):
@@ -127,6 +130,10 @@ class _AddEndpointKeywords(TypedDict, total=False):
     backup: bool
     fullmesh: bool
     laminar: bool
+
+class _DoctorKeywords(TypedDict, total=False):
+    remote: Optional[_Address]
+    timeout: float
 
 @final
 class Status:
@@ -491,6 +498,20 @@ class Capability:
     def __ne__(self, other: object, /) -> bool: ...
 
 @final
+class Finding:
+    @property
+    def kind(self) -> FindingKind: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def explanation(self) -> str: ...
+    @property
+    def remedy(self) -> str: ...
+    def asdict(self) -> dict[str, Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
 class OptionValues:
     @property
     def congestion_control(self) -> Optional[str]: ...
@@ -565,6 +586,8 @@ def settings() -> Settings: ...
 def set_setting(setting: str, value: _OptionValue) -> None: ...
 def counters() -> builtins.list[Counter]: ...
 def capabilities() -> builtins.list[Capability]: ...
+def doctor(*, remote: Optional[_Address] = None, timeout: float = 5.0) -> builtins.list[Finding]: ...
+def diagnose(sock: _SocketLike) -> builtins.list[Finding]: ...
 
 @final
 class Connecting:

@@ -108,4 +108,86 @@ module Subflows
     keepalive_idle keepalive_interval keepalive_count send_buffer receive_buffer no_delay
     max_segment syn_count not_sent_low_water window_clamp
   ].freeze
+
+  # How much a finding matters.
+  #
+  # - +:blocking+: By itself the reason for which there is no Multipath TCP, or no further
+  #   subflow.
+  # - +:likely+: May be the reason.
+  # - +:notice+: Not the reason by itself, but worth knowing.
+  SEVERITYS = %i[
+    blocking likely notice
+  ].freeze
+
+  # What the doctor can find.
+  #
+  # - +:no_mptcp+: The kernel makes no Multipath TCP socket.
+  # - +:switched_off+: `net.mptcp.enabled` is 0.
+  # - +:mptcp_denied+: A sandbox refuses Multipath TCP sockets.
+  # - +:black_hole+: The kernel counts a black hole, and connects without Multipath TCP.
+  # - +:netlink_denied+: A sandbox refuses netlink sockets.
+  # - +:hidden_settings+: /proc/sys does not show `net.mptcp`.
+  # - +:read_only_settings+: /proc/sys is read-only, so that this process cannot take control of a
+  #   connection.
+  # - +:no_right+: This process may not open subflows, neither itself nor by a broker.
+  # - +:userspace_path_manager+: `net.mptcp.path_manager` is not `kernel`.
+  # - +:limit_subflows+: The limit of additional subflows is 0.
+  # - +:limit_reached+: The connection has as many additional subflows as the limit allows.
+  # - +:limit_add_addr_accepted+: Peers have announced addresses, and +add_addr_accepted+ is 0.
+  # - +:no_endpoint+: The kernel's path manager has no endpoints.
+  # - +:only_signal_endpoints+: Every endpoint is +signal+, and this host connects.
+  # - +:endpoint_address_gone+: The address of an endpoint does not belong to this host.
+  # - +:endpoint_interface_down+: The interface of an endpoint, or the one that owns its address,
+  #   is down.
+  # - +:endpoint_interface_missing+: The interface of an endpoint does not exist.
+  # - +:endpoint_no_route+: No route leads from the address of an endpoint to the remote address.
+  # - +:endpoint_route_elsewhere+: Packets from the address of an endpoint leave by an interface
+  #   that does not own it.
+  # - +:endpoint_is_initial+: The only usable endpoint has the address of the initial subflow.
+  # - +:endpoint_other_family+: The remote address is IPv4 and every endpoint IPv6, or the other
+  #   way round.
+  # - +:private_address_announced+: An endpoint announces a private address, and the remote
+  #   address is public.
+  # - +:one_interface+: Less than two interfaces have an address with which they lead to the
+  #   remote address, or to any.
+  # - +:reverse_path_filter+: An interface that does not have the route has a strict filter.
+  # - +:unreachable+: No usable route leads to the remote address.
+  # - +:connect_denied+: A policy of this host denies the connection.
+  # - +:refused+: The remote host refuses the connection.
+  # - +:silent+: The remote host answers neither to Multipath TCP nor to TCP.
+  # - +:connect_failed+: A connection fails for another reason.
+  # - +:syn_dropped+: The remote host answers to TCP, and not to Multipath TCP.
+  # - +:peer_without_mptcp+: The connection is plain TCP from the answer on.
+  # - +:peer_denies_initial_address+: The peer has set the C flag (RFC 8684, section 3.1).
+  # - +:plain_socket+: The socket is TCP.
+  # - +:fell_back+: The socket is Multipath TCP, and the connection plain TCP.
+  # - +:not_connected+: The socket has no connection.
+  # - +:not_ready+: Neither end has acknowledged data.
+  # - +:half_closed+: One direction is closed.
+  # - +:closed+: The connection has ended.
+  # - +:controlled+: The application controls the connection, and has opened nothing.
+  # - +:accepted+: This end accepted the connection.
+  # - +:join_unanswered+: A further subflow waits for its first answer.
+  # - +:join_unconfirmed+: A further subflow was answered and not confirmed.
+  # - +:join_refused+: The kernel has tried to open a further subflow, and none came of it or is
+  #   left.
+  # - +:subflow_address_gone+: The local address of a subflow does not belong to this host any
+  #   more.
+  # - +:subflow_carrier_gone+: The interface of a subflow is down.
+  # - +:subflow_elsewhere+: Packets of a further subflow leave by an interface that does not own
+  #   its address.
+  # - +:only_backup+: Every further subflow is a backup.
+  # - +:defer_accept+: The socket listens with TCP_DEFER_ACCEPT.
+  FINDING_KINDS = %i[
+    no_mptcp switched_off mptcp_denied black_hole netlink_denied hidden_settings
+    read_only_settings no_right userspace_path_manager limit_subflows limit_reached
+    limit_add_addr_accepted no_endpoint only_signal_endpoints endpoint_address_gone
+    endpoint_interface_down endpoint_interface_missing endpoint_no_route
+    endpoint_route_elsewhere endpoint_is_initial endpoint_other_family private_address_announced
+    one_interface reverse_path_filter unreachable connect_denied refused silent connect_failed
+    syn_dropped peer_without_mptcp peer_denies_initial_address plain_socket fell_back
+    not_connected not_ready half_closed closed controlled accepted join_unanswered
+    join_unconfirmed join_refused subflow_address_gone subflow_carrier_gone subflow_elsewhere
+    only_backup defer_accept
+  ].freeze
 end

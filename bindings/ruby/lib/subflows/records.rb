@@ -656,6 +656,29 @@ module Subflows
     alias available? is_available
   end
 
+  # Something that the doctor found.
+  class Finding
+    include Record
+
+    # @!attribute [r] kind
+    #   What was found. Its name is the same in every version.
+    #   @return [Symbol] one of {FINDING_KINDS}
+    # @!attribute [r] severity
+    #   How much it matters.
+    #   @return [Symbol] one of {SEVERITYS}
+    # @!attribute [r] explanation
+    #   What it is, as a clause, with the names and numbers of this host.
+    #   @return [String]
+    # @!attribute [r] remedy
+    #   What helps, as a sentence; often a command to run.
+    #   @return [String]
+
+    # The names of the fields, in order.
+    MEMBERS = %i[
+      kind severity explanation remedy
+    ].freeze
+  end
+
   # The options of one subflow. An option is absent if this process cannot read it.
   class OptionValues
     include Record

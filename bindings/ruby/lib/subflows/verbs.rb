@@ -941,4 +941,53 @@ module Subflows
   def self.capabilities
     Native.capabilities
   end
+
+  # Finds out why connections of this host get no second subflow, or are plain TCP.
+  #
+  # It examines the kernel, this process, the kernel's path manager and the interfaces, in the
+  # calling thread's network namespace, and with +remote+ the way to that address. The reason
+  # comes first: the findings are in the order of their severity, at most 64. If nothing is wrong,
+  # the list is empty.
+  #
+  # It changes nothing. To find out whether the kernel has switched Multipath TCP off after a
+  # black hole, it may send one segment over the loopback interface. The connection to +remote+
+  # ends before the kernel could take an address that does not answer for a black hole. The call
+  # takes at most +timeout+.
+  #
+  # Requires no privilege.
+  #
+  # Raises:
+  #
+  # {NotPermittedError} if the routes cannot be read.
+  #
+  # @param remote [Addrinfo, Array(String, Integer), nil] The address to which a connection has no
+  #   second subflow, or is TCP. The routes to it are examined, and one connection is made and
+  #   closed again, without data.
+  # @param timeout [Numeric] How long the remote address has to answer. In seconds.
+  # @return [Array<Finding>]
+  # @raise [NotPermittedError]
+  def self.doctor(remote: nil, timeout: 5.0)
+    Native.doctor(remote, timeout)
+  end
+
+  # Finds out why a connection has no second subflow, or is plain TCP.
+  #
+  # It examines the connection, and as far as they matter for it, the kernel's path manager, the
+  # interfaces and the routes. The findings are those of {doctor}: the reason comes first, and the
+  # list is empty if the connection has further subflows and nothing is wrong with them. It
+  # changes nothing, and does not wait.
+  #
+  # Requires no privilege; Linux 5.16 or newer.
+  #
+  # Raises:
+  #
+  # {OtherNamespaceError} from another network namespace; {NotPermittedError} if the kernel's
+  # tables cannot be read; {UnsupportedError} before Linux 5.16.
+  #
+  # @param sock [IO, #to_io, Integer]
+  # @return [Array<Finding>]
+  # @raise [OtherNamespaceError, NotPermittedError, UnsupportedError]
+  def self.diagnose(sock)
+    Native.diagnose(sock)
+  end
 end

@@ -84,7 +84,7 @@ operation! {
     /// Finds out why a connection has no second subflow, or is plain TCP.
     ///
     /// It examines the connection, and as far as they matter for it, the kernel's path manager, the interfaces
-    /// and the routes. The findings are those of [`doctor`](crate::doctor()): the reason comes first, and the
+    /// and the routes. The findings are those of [`doctor`](crate::doctor): the reason comes first, and the
     /// list is empty if the connection has further subflows and nothing is wrong with them. It changes
     /// nothing, and does not wait.
     ///

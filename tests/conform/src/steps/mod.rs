@@ -4,6 +4,7 @@
 //! is what the step expects or names: a kind of error (`NotReady`), values (`is_ready=true`), or a
 //! name for the result.
 
+mod doctor;
 mod events;
 mod namespace;
 mod network;
@@ -34,6 +35,7 @@ pub const SENTENCES: &[&[Sentence]] = &[
     events::SENTENCES,
     state::SENTENCES,
     namespace::SENTENCES,
+    doctor::SENTENCES,
 ];
 
 /// Performs a step. `client's child` is a child process of the client's driver.

@@ -190,7 +190,7 @@ fn connect(world: &mut World, arguments: &Arguments, listener: &str) -> Result {
     }
 }
 
-fn find_listener(world: &World, name: &str) -> Result<Listener> {
+pub(super) fn find_listener(world: &World, name: &str) -> Result<Listener> {
     match world.names.listeners.get(name) {
         Some(listener) => Ok(listener.clone()),
         None if name == "closed-port" => {

@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use subflows::{
-    AddEndpoint, Announce, Announced, Connect, ConnectionsOptions, Events, Family, Listen, Open,
-    OptionValue, SubflowOption,
+    AddEndpoint, Announce, Announced, Connect, ConnectionsOptions, Doctor, Events, Family, Listen,
+    Open, OptionValue, SubflowOption,
 };
 
 use crate::Verbs;
@@ -70,6 +70,8 @@ const VERBS: &[(&str, Perform)] = &[
     }),
     ("counters", |_| list(&subflows::counters()?)),
     ("capabilities", |_| list(&subflows::capabilities()?)),
+    ("doctor", doctor),
+    ("diagnose", |call| list(&subflows::diagnose(call.sock()?)?)),
 ];
 
 /// The handles that core returned, by their names.
@@ -248,6 +250,15 @@ fn add_endpoint(call: &mut Call<'_>) -> Answer {
     options.port = request.maybe("port")?;
     options.id = request.maybe("id")?;
     record(&subflows::add_endpoint(request.value("address")?, &options)?)
+}
+
+fn doctor(call: &mut Call<'_>) -> Answer {
+    let mut options = Doctor::new();
+    options.remote = call.request.maybe("remote")?;
+    if let Some(timeout) = milliseconds(call.request)? {
+        options.timeout = timeout;
+    }
+    list(&subflows::doctor(&options)?)
 }
 
 fn connections(request: &Request) -> Result<ConnectionsOptions, Fault> {

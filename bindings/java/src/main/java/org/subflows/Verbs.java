@@ -1963,4 +1963,110 @@ public abstract class Verbs {
     public static List<Capability> capabilities() throws SubflowsException {
         return Capability.all(Native.capabilities(), 0);
     }
+
+    /**
+     * Finds out why connections of this host get no second subflow, or are plain TCP.
+     *
+     * <p>It examines the kernel, this process, the kernel's path manager and the interfaces, in
+     * the calling thread's network namespace, and with {@code remote} the way to that address. The
+     * reason comes first: the findings are in the order of their severity, at most 64. If nothing
+     * is wrong, the list is empty.
+     *
+     * <p>It changes nothing. To find out whether the kernel has switched Multipath TCP off after a
+     * black hole, it may send one segment over the loopback interface. The connection to {@code
+     * remote} ends before the kernel could take an address that does not answer for a black hole.
+     * The call takes at most {@code timeout}.
+     *
+     * <p>Requires no privilege.
+     *
+     * @throws SubflowsException NOT_PERMITTED
+     */
+    public static List<Finding> doctor() throws SubflowsException {
+        return Finding.all(Native.doctor(DoctorOptions.defaults().words()), 0);
+    }
+
+    /**
+     * Finds out why connections of this host get no second subflow, or are plain TCP.
+     *
+     * <p>It examines the kernel, this process, the kernel's path manager and the interfaces, in
+     * the calling thread's network namespace, and with {@code remote} the way to that address. The
+     * reason comes first: the findings are in the order of their severity, at most 64. If nothing
+     * is wrong, the list is empty.
+     *
+     * <p>It changes nothing. To find out whether the kernel has switched Multipath TCP off after a
+     * black hole, it may send one segment over the loopback interface. The connection to {@code
+     * remote} ends before the kernel could take an address that does not answer for a black hole.
+     * The call takes at most {@code timeout}.
+     *
+     * <p>Requires no privilege.
+     *
+     * @throws SubflowsException NOT_PERMITTED
+     */
+    public static List<Finding> doctor(DoctorOptions options) throws SubflowsException {
+        return Finding.all(Native.doctor(Given.notNull(options, "options", "DoctorOptions.defaults()").words()), 0);
+    }
+
+    /**
+     * Finds out why a connection has no second subflow, or is plain TCP.
+     *
+     * <p>It examines the connection, and as far as they matter for it, the kernel's path manager,
+     * the interfaces and the routes. The findings are those of {@code doctor}: the reason comes
+     * first, and the list is empty if the connection has further subflows and nothing is wrong
+     * with them. It changes nothing, and does not wait.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
+     */
+    public static List<Finding> diagnose(Socket sock) throws SubflowsException {
+        return Finding.all(Native.diagnose(Given.socket(sock), -1), 0);
+    }
+
+    /**
+     * Finds out why a connection has no second subflow, or is plain TCP.
+     *
+     * <p>It examines the connection, and as far as they matter for it, the kernel's path manager,
+     * the interfaces and the routes. The findings are those of {@code doctor}: the reason comes
+     * first, and the list is empty if the connection has further subflows and nothing is wrong
+     * with them. It changes nothing, and does not wait.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
+     */
+    public static List<Finding> diagnose(ServerSocket sock) throws SubflowsException {
+        return Finding.all(Native.diagnose(Given.socket(sock), -1), 0);
+    }
+
+    /**
+     * Finds out why a connection has no second subflow, or is plain TCP.
+     *
+     * <p>It examines the connection, and as far as they matter for it, the kernel's path manager,
+     * the interfaces and the routes. The findings are those of {@code doctor}: the reason comes
+     * first, and the list is empty if the connection has further subflows and nothing is wrong
+     * with them. It changes nothing, and does not wait.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
+     */
+    public static List<Finding> diagnose(NetworkChannel sock) throws SubflowsException {
+        return Finding.all(Native.diagnose(Given.socket(sock), -1), 0);
+    }
+
+    /**
+     * Finds out why a connection has no second subflow, or is plain TCP.
+     *
+     * <p>It examines the connection, and as far as they matter for it, the kernel's path manager,
+     * the interfaces and the routes. The findings are those of {@code doctor}: the reason comes
+     * first, and the list is empty if the connection has further subflows and nothing is wrong
+     * with them. It changes nothing, and does not wait.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException OTHER_NAMESPACE, NOT_PERMITTED, UNSUPPORTED
+     */
+    public static List<Finding> diagnose(int sock) throws SubflowsException {
+        return Finding.all(Native.diagnose(null, sock), 0);
+    }
 }

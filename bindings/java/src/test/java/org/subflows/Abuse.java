@@ -154,6 +154,7 @@ final class Abuse {
                     AnnounceOptions.class, AnnounceOptions.defaults(),
                     ConnectionsOptions.class, ConnectionsOptions.defaults(),
                     AddEndpointOptions.class, AddEndpointOptions.defaults(),
+                    DoctorOptions.class, DoctorOptions.defaults(),
                     // A setting whose every value is harmless here.
                     String.class, "stale_loss_cnt");
 

@@ -14,9 +14,10 @@
 //! ```
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -138,7 +139,7 @@ pub fn borrow(token: Token) -> Result<Borrowed, BorrowError> {
         let mut refused = None;
         for (process, fd) in found.holders {
             match duplicate(&process, fd) {
-                Ok(sock) if is(&sock, token) => return Ok(Borrowed { sock }),
+                Ok(sock) if is(&sock, connection.inode) => return Ok(Borrowed { sock }),
                 // The process has closed it, and its number may be that of another file by now.
                 Ok(_) | Err(Errno::SRCH | Errno::BADF) => {}
                 Err(Errno::PERM | Errno::ACCESS) => refused = Some(process),
@@ -235,8 +236,10 @@ fn duplicate(process: &Process, fd: RawFd) -> Result<OwnedFd, Errno> {
 
 /// Whether this is the socket of that connection: after the search, the number of a process or of a
 /// descriptor may have been reused.
-fn is(sock: &OwnedFd, token: Token) -> bool {
-    subflows::status(sock).is_ok_and(|status| status.token == Some(token.0))
+fn is(sock: &OwnedFd, inode: u32) -> bool {
+    // Not by its token, which a connection that fell back to TCP no longer reports.
+    let file = sock.try_clone().map(File::from).and_then(|file| file.metadata());
+    file.is_ok_and(|file| file.file_type().is_socket() && file.ino() == u64::from(inode))
 }
 
 #[cfg(test)]

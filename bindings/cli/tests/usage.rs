@@ -38,6 +38,9 @@ fn what_makes_no_sense_is_refused() {
         &["settings", "enabled", "yes", "no"],
         &["counters", "MPCapableSYNRX"],
         &["limits", "set"],
+        &["doctor", "example.org"],
+        &["doctor", "example.org:https"],
+        &["doctor", "example.org:443", "--timeout", "5"],
         &["limits", "set", "--subflows", "many"],
         &["lab"],
         &["lab", "--", "true"],
@@ -75,6 +78,7 @@ fn help_tells_the_codes_and_the_version_is_the_projects() {
         "limits",
         "settings",
         "counters",
+        "doctor",
         "lab",
         "demo",
     ] {

@@ -48,6 +48,7 @@ verbs! {
     limits::Limits,
     settings::Settings,
     counters::Counters,
+    doctor::Doctor,
     broker::Broker,
     lab::Lab,
     demo::Demo,

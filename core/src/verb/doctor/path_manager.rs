@@ -60,7 +60,9 @@ pub(super) fn examine_kernels(
     if limits.as_ref().is_ok_and(|limits| limits.subflows == 0) {
         found.add(FindingKind::LimitSubflows, &[]);
     }
-    if let Ok(mut endpoints) = manager.endpoints() {
+    // An endpoint is of no use there.
+    let endpoints = manager.endpoints().ok().filter(|_| !paths.is_within_host());
+    if let Some(mut endpoints) = endpoints {
         endpoints.retain(|endpoint| endpoint.flags & pm::FLAG_IMPLICIT == 0);
         examine_endpoints(found, paths, end, &endpoints);
     }
@@ -75,6 +77,8 @@ fn examine_endpoints(found: &mut Findings, paths: &Paths<'_>, end: End, endpoint
         [("address", &address), ("interface", &interface)];
     if endpoints.is_empty() {
         if end != End::Server {
+            // Without a second interface, an endpoint does not help.
+            paths.count(found);
             found.add(FindingKind::NoEndpoint, &second);
         }
         return;

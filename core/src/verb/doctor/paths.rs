@@ -101,20 +101,26 @@ impl<'a> Paths<'a> {
 
     /// Examines the interfaces.
     pub(super) fn examine(&self, found: &mut Findings) {
-        if self.usable.len() < 2 && !self.is_within_host() {
+        self.count(found);
+        for own in &self.usable {
+            self.filter(found, own);
+        }
+    }
+
+    /// Examines whether there are two interfaces, unless that was found out before.
+    pub(super) fn count(&self, found: &mut Findings) {
+        let is_known = found.has(FindingKind::OneInterface);
+        if self.usable.len() < 2 && !self.is_within_host() && !is_known {
             let interfaces = match &self.usable[..] {
                 [] => "this host has none".to_owned(),
                 [only, ..] => format!("this host has only {}", self.name(only.interface)),
             };
             found.add(FindingKind::OneInterface, &[("interfaces", &interfaces)]);
         }
-        for own in &self.usable {
-            self.filter(found, own);
-        }
     }
 
     /// Between two addresses of this host there is one path, which never fails.
-    fn is_within_host(&self) -> bool {
+    pub(super) fn is_within_host(&self) -> bool {
         self.remote.is_some_and(|remote| !self.owners(remote.ip()).is_empty())
     }
 

@@ -82,7 +82,7 @@ fn what_is_wrong_with_an_endpoint_is_found() {
         is_first(&found, FindingKind::EndpointRouteElsewhere, &["leave by eth0", &remedy]);
 
         flush(&net);
-        add(&net, &format!("{} subflow", net.paths[0].client_ip(to.unwrap().ip())));
+        add(&net, &format!("{} subflow", net.paths[0].client_ip(second)));
         let remedy = format!("ip mptcp endpoint add {second} dev eth1 subflow");
         is_first(&examined(&net.client, to), FindingKind::EndpointIsInitial, &[&remedy]);
 

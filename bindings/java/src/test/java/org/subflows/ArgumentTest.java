@@ -121,6 +121,7 @@ class ArgumentTest {
                 Map.entry(AnnounceOptions.class, AnnounceOptions.defaults()),
                 Map.entry(ConnectOptions.class, ConnectOptions.defaults()),
                 Map.entry(ConnectionsOptions.class, ConnectionsOptions.defaults()),
+                Map.entry(DoctorOptions.class, DoctorOptions.defaults()),
                 Map.entry(ListenOptions.class, ListenOptions.defaults()),
                 Map.entry(OpenOptions.class, OpenOptions.defaults()));
         assertTrue(others.containsKey(type), type + " needs a right argument in this test");
@@ -154,7 +155,7 @@ class ArgumentTest {
         int count = 0;
         Options[] options = {
             AddEndpointOptions.defaults(), AnnounceOptions.defaults(), ConnectOptions.defaults(),
-            ConnectionsOptions.defaults(),
+            ConnectionsOptions.defaults(), DoctorOptions.defaults(),
             ListenOptions.defaults(), OpenOptions.defaults()
         };
         try (Pair pair = Pair.controlled()) {

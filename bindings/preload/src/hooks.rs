@@ -47,10 +47,12 @@ pub unsafe extern "C-unwind" fn setsockopt(
     if let Some(answer) = enhanced::set(fd, level, option, value, length) {
         return given(answer, before);
     }
-    // SAFETY: the caller promises the same.
-    let result = unsafe { next::setsockopt(fd, level, option, value, length) };
-    if result == 0 || !soften::may_soften(fd, level, option, errno::get()) {
-        return result;
+    if !errno::kept(|| soften::is_withheld(fd, level, option)) {
+        // SAFETY: the caller promises the same.
+        let result = unsafe { next::setsockopt(fd, level, option, value, length) };
+        if result == 0 || !soften::may_soften(fd, level, option, errno::get()) {
+            return result;
+        }
     }
     if (length as usize) < size_of::<c_int>() || length > c_int::MAX as socklen_t {
         return given(Err(EINVAL), before);

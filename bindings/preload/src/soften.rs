@@ -1,5 +1,8 @@
 //! Options that TCP sockets have and Multipath TCP sockets lack, and without which a program works as well.
 //!
+//! And one that Multipath TCP sockets have, and that does harm: with `TCP_DEFER_ACCEPT`, a listener waits for data on each
+//! further subflow of a client as well. None comes until the subflow is there, which so takes as long as the option states.
+//!
 //! Not among them is what a program relies on for its security or its data: `TCP_ULP` (encryption in the kernel),
 //! `TCP_MD5SIG` and `TCP_AO` (authentication), filters and `IP_MINTTL` (what is let in), `IP_TTL` and
 //! `IPV6_UNICAST_HOPS` (how far it goes), `SO_ZEROCOPY` (the program then waits for notices that never come),
@@ -39,6 +42,7 @@ static SOFT: &[Soft] = soft! {
     SOL_SOCKET SO_REUSEPORT = 0, ANY;
     IPPROTO_TCP TCP_SYNCNT = 6, (1, 127);
     IPPROTO_TCP TCP_LINGER2 = 60, ANY;
+    IPPROTO_TCP TCP_DEFER_ACCEPT = 0, ANY;
     IPPROTO_TCP TCP_WINDOW_CLAMP = 0, (0, c_int::MAX);
     IPPROTO_TCP TCP_QUICKACK = 1, ANY;
     IPPROTO_TCP TCP_THIN_LINEAR_TIMEOUTS = 0, (0, 1);
@@ -56,7 +60,7 @@ static SOFT: &[Soft] = soft! {
     IPPROTO_IPV6 IPV6_RECVTCLASS = 0, ANY;
     IPPROTO_IPV6 IPV6_TCLASS = 0, (-1, 255);
 };
-const COUNT: usize = 21;
+const COUNT: usize = 22;
 const _: () = assert!(SOFT.len() == COUNT);
 
 /// What was set on one descriptor: the cookie of its socket, a bit for each option that was set, and the values.
@@ -86,6 +90,11 @@ pub(crate) fn forget(fd: c_int) {
 /// Whether the kernel's error says that Multipath TCP sockets lack an option.
 pub(crate) fn is_lack(error: c_int) -> bool {
     [EOPNOTSUPP, ENOPROTOOPT].contains(&error)
+}
+
+/// Reports whether the kernel is not to know that an option was set.
+pub(crate) fn is_withheld(fd: c_int, level: c_int, option: c_int) -> bool {
+    (level, option) == (IPPROTO_TCP, libc::TCP_DEFER_ACCEPT) && is_mptcp(fd)
 }
 
 /// Reports whether an option that could not be set, by this error, is one to soften.

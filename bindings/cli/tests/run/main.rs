@@ -138,7 +138,7 @@ for family in socket.AF_INET, socket.AF_INET6:
     number = sock.fileno()
     assert sock.getsockopt(socket.SOL_SOCKET, 38) == 262  # SO_PROTOCOL
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0
-    for option, default, value in (18, 0, 5000), (12, 1, 0), (7, 6, 3), (8, 60, 5), (16, 0, 1):
+    for option, default, value in (18, 0, 5000), (12, 1, 0), (7, 6, 3), (8, 60, 5), (16, 0, 1), (9, 0, 30):
         assert sock.getsockopt(socket.IPPROTO_TCP, option) == default, option
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
         assert sock.getsockopt(socket.IPPROTO_TCP, option) == value, option

@@ -17,13 +17,18 @@ fn hooks() -> &'static Path {
     static PROGRAM: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, program) = PROGRAM.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("hooks");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run/hooks.c");
-        let mut cc = Command::new("gcc");
-        cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]);
-        assert!(cc.arg(&program).arg(source).status().unwrap().success());
+        let program = compiled(&folder, &[]);
         (folder, program)
     });
+    program
+}
+
+fn compiled(folder: &TempDir, flags: &[&str]) -> PathBuf {
+    let program = folder.path().join("hooks");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run/hooks.c");
+    let mut cc = Command::new("gcc");
+    cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&program);
+    assert!(cc.args(flags).arg(source).status().unwrap().success());
     program
 }
 
@@ -102,14 +107,42 @@ fn the_edges_of_the_calls_are_those_of_the_system() {
         "permitted",
         "small_stack",
         "cancelled",
+        "everything",
     ];
-    for options in [&[][..], &reported, &["--via", interface], &["--enhanced"]] {
+    let tcp = ["--only", "203.0.113.9"];
+    for options in [&[][..], &reported, &["--via", interface], &["--enhanced"], &tcp] {
         for name in names {
             let ran = Run::of(&mut case(&net, &listener, options, name));
             assert_eq!(ran.code, Some(0), "{name} {options:?}: {}", ran.stderr);
             if ran.stdout == "no Landlock\n" {
                 subflows_lab::skip("the kernel has no Landlock for TCP");
             }
+        }
+    }
+}
+
+/// Without these, a hook that writes beyond the program's memory, or reads memory that was never written, goes unnoticed.
+#[test]
+fn tools_that_check_memory_find_nothing() {
+    skip_unless_ready!();
+    let net = Net::two_subnets().unwrap();
+    let listener = listening(&net);
+    let interface = net.paths[1].client_interface.as_str();
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let address = listener.local_addr().unwrap();
+    let (ip, port) = (address.ip().to_string(), address.port().to_string());
+    // Its functions come before the library's, so its runtime is part of the program.
+    let sanitized = compiled(&folder, &["-fsanitize=address,undefined", "-static-libasan"]);
+    let plain = hooks().to_str().unwrap();
+    // Valgrind does not see what MPTCP_FULL_INFO writes through pointers.
+    let valgrind = ["valgrind", "--quiet", "--error-exitcode=9", "--undef-value-errors=no", plain];
+    for program in [&[sanitized.to_str().unwrap()][..], &valgrind] {
+        for options in [&["--via", interface, "--enhanced"][..], &["--only", "203.0.113.9"]] {
+            let reported = ["--report", report.to_str().unwrap(), "--"];
+            let words = [options, &reported, program, &["everything", &ip, &port]].concat();
+            let ran = Run::of(&mut run(&net.client, &words));
+            assert!(ran.code == Some(0) && ran.stderr.is_empty(), "{options:?} {ran:?}");
         }
     }
 }

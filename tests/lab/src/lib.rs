@@ -35,7 +35,10 @@ mod wire;
 pub use kernel::{
     PathManagerSetting, has_sysctl, ignores_interfaces, is_before, path_manager_setting,
 };
-pub use middlebox::{DropSegments, Middlebox, StripMptcp, Verdict};
+pub use middlebox::{
+    BoxSpec, BoxSpecError, ChangePayload, DropSegments, EchoOptions, JoinSegments, Middlebox, Nat,
+    OnPort, RewriteIsn, SplitSegments, StripMptcp, Verdict, box_names,
+};
 pub use namespace::{Entered, Namespace};
 pub use pattern::{CHUNK, Random, pattern};
 pub use privilege::{become_root_in_user_namespace, can_make_namespaces};

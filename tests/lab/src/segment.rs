@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use crate::wire::Direction;
 
+pub(crate) mod edit;
+
 const ETHERNET_HEADER: usize = 14;
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
@@ -15,6 +17,7 @@ const TCP_HEADER_MIN: usize = 20;
 
 const OPTION_END: u8 = 0;
 const OPTION_NOP: u8 = 1;
+const OPTION_SACK: u8 = 5;
 const OPTION_MPTCP: u8 = 30;
 
 /// IPv6 headers that may precede TCP: hop-by-hop, routing, destination options.

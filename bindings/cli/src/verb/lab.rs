@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 use subflows::{ErrorKind, address_text};
-use subflows_lab::{Net, PathSpec, Topology, WireOptions};
+use subflows_lab::{BoxSpec, Net, PathSpec, Topology, WireOptions, box_names};
 
 use crate::child_process::{self, FAILED, Server};
 use crate::failure::Failure;
@@ -20,6 +20,12 @@ use crate::user_namespace::{self, Privileges};
 
 /// How long a server may take to listen.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The help after the options, with the list of middleboxes.
+fn more_help() -> String {
+    let boxes: String = box_names().map(|(name, what)| format!("  {name:<16} {what}\n")).collect();
+    MORE_HELP.replacen("BOXES\n", &boxes, 1)
+}
 
 const MORE_HELP: &str = "\
 PATH is NAME[:DELAY][:RATE][:LOSS]; the parts after the name may be in any order:
@@ -31,6 +37,9 @@ PATH is NAME[:DELAY][:RATE][:LOSS]; the parts after the name may be in any order
 NAME of a ready-made network: two-subnets, three-paths, far; laptop, strict-laptop (a client with two
 routers that drop wrong source addresses); addresses (a client with more addresses than the right one);
 link-local-only.
+
+BOX is a middlebox on a path, as in --box wifi=strip-syn:
+BOXES
 
 The environment of COMMAND and of the server's COMMAND contains:
   SUBFLOWS_LAB_SERVER     the server's IPv4 address on the first path
@@ -52,7 +61,7 @@ Exit status: that of COMMAND, or 128 + N if signal N ended it; 125 if the networ
 /// and removes the network when COMMAND ends. The network is not visible from outside. Requires
 /// iproute2, and root or permission to make user namespaces. The congestion control is reno.
 #[derive(Args, Debug)]
-#[command(after_help = MORE_HELP)]
+#[command(after_help = more_help())]
 pub(crate) struct Lab {
     /// The paths; the client prefers the first
     #[arg(value_name = "PATH", required_unless_present = "network")]
@@ -66,6 +75,9 @@ pub(crate) struct Lab {
     /// Let the kernel's path manager use all the paths, for every Multipath TCP connection
     #[arg(long)]
     join: bool,
+    /// Put a middlebox into a path, which changes or drops segments. May be repeated
+    #[arg(long = "box", value_name = "PATH=BOX", conflicts_with = "network")]
+    boxes: Vec<BoxSpec>,
     /// Do not describe the network on standard error
     #[arg(long, short)]
     quiet: bool,
@@ -83,6 +95,11 @@ impl Lab {
             None => Net::from_specs(&self.paths),
         };
         let net = net.map_err(failed)?;
+        for spec in &self.boxes {
+            let wire = net.path(&spec.path).and_then(subflows_lab::Path::wire);
+            let wire = wire.ok_or_else(|| self.no_such_path(spec))?;
+            wire.add_boxed(spec.middlebox());
+        }
         let first = &net.paths[0];
         let server_v6 = first.server_end(first.server_v6.into(), 0).map_err(failed)?;
         // The interface of its scope is one of the client.
@@ -117,6 +134,13 @@ impl Lab {
                 Ok(child_process::not_started(&error))
             }
         }
+    }
+
+    fn no_such_path(&self, spec: &BoxSpec) -> Failure {
+        let names: Vec<_> = self.paths.iter().map(|path| path.name.as_str()).collect();
+        let text = format!("`{}` of --box is not a path", spec.path);
+        Failure::new(ErrorKind::InvalidArgument, text)
+            .remedy(format!("Use one of: {}.", names.join(", ")))
     }
 
     /// The command that runs on the client, and its name.

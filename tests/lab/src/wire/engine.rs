@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::lane::{Lane, Loss};
 use super::{Direction, Shared, State, WireOptions};
-use crate::middlebox::{Middlebox, Verdict};
+use crate::middlebox::{self, Outcome};
 use crate::sys::packet::{BATCH, PacketSocket};
 use crate::sys::{process, wait};
 
@@ -145,49 +145,58 @@ impl Engine {
         }
     }
 
-    /// Schedules the frames of one batch, or drops them.
+    /// Schedules the frames of one batch, or what the middleboxes made of them, or drops them.
     fn admit(&mut self, direction: Direction, lengths: &[usize]) {
         let now = now(self.start);
-        let mut passed = [true; BATCH];
+        let mut outcomes = [const { Outcome::Passed }; BATCH];
         let mut chain = self.shared.middleboxes();
         if !chain.is_empty() {
             for (index, &bytes) in lengths.iter().enumerate() {
                 if let Some(frame) = self.incoming[index].get_mut(..bytes) {
-                    passed[index] = is_forwarded(&mut chain, direction, frame);
+                    outcomes[index] = middlebox::pass(&mut chain, direction, frame);
                 }
             }
         }
         drop(chain);
         let mut state = self.shared.lock();
-        let track = &mut self.tracks[direction as usize];
-        for (index, &bytes) in lengths.iter().enumerate() {
+        for ((index, &bytes), outcome) in lengths.iter().enumerate().zip(outcomes) {
             let buffer = &mut self.incoming[index];
-            let fits = bytes <= buffer.len();
-            if let Some(arrival) = track.arrival(now, bytes, fits, passed[index], &mut state) {
-                let fresh = || vec![0; buffer.len()].into_boxed_slice();
-                let empty = self.idle.pop().unwrap_or_else(fresh);
-                let buffer = mem::replace(buffer, empty);
-                track.flights.push_back(Flight { buffer, bytes, arrival });
+            let room = buffer.len();
+            let mut fresh = || {
+                let new = || vec![0; room].into_boxed_slice();
+                self.idle.pop().unwrap_or_else(new)
+            };
+            let track = &mut self.tracks[direction as usize];
+            match outcome {
+                Outcome::Passed => {
+                    if let Some(arrival) = track.arrival(now, bytes, room, &mut state) {
+                        let buffer = mem::replace(buffer, fresh());
+                        track.flights.push_back(Flight { buffer, bytes, arrival });
+                    }
+                }
+                Outcome::Dropped => state.counters[direction as usize].filtered += 1,
+                Outcome::Replaced(frames) => {
+                    for (way, frame) in frames {
+                        let (track, bytes) = (&mut self.tracks[way as usize], frame.len());
+                        if let Some(arrival) = track.arrival(now, bytes, room, &mut state) {
+                            let mut buffer = fresh();
+                            buffer[..bytes].copy_from_slice(&frame);
+                            track.flights.push_back(Flight { buffer, bytes, arrival });
+                        }
+                    }
+                }
             }
         }
     }
 }
 
 impl Track {
-    /// When a frame arrives, or `None` if it is dropped, which is counted.
-    fn arrival(
-        &mut self,
-        now: u64,
-        bytes: usize,
-        fits: bool,
-        passed: bool,
-        state: &mut State,
-    ) -> Option<u64> {
+    /// When a frame arrives, or `None` if it is dropped, which is counted: a frame that is larger than its
+    /// buffer, too.
+    fn arrival(&mut self, now: u64, bytes: usize, room: usize, state: &mut State) -> Option<u64> {
         let options = &state.options[self.direction as usize];
         let counters = &mut state.counters[self.direction as usize];
-        if !passed {
-            counters.filtered += 1;
-        } else if state.is_pulled || !fits {
+        if state.is_pulled || bytes > room {
             counters.vanished += 1;
         } else {
             match self.lane.admit(now, bytes, self.flights.len(), options) {
@@ -239,14 +248,4 @@ impl Track {
 
 fn now(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn is_forwarded(chain: &mut [Box<dyn Middlebox>], direction: Direction, frame: &mut [u8]) -> bool {
-    let mut passes = |middlebox: &mut Box<dyn Middlebox>| {
-        middlebox.inspect(direction, frame) == Verdict::Forward
-    };
-    match direction {
-        Direction::ToServer => chain.iter_mut().all(&mut passes),
-        Direction::ToClient => chain.iter_mut().rev().all(&mut passes),
-    }
 }

@@ -226,7 +226,12 @@ impl Wire {
     /// Adds a middlebox to the wire. Frames to the server pass middleboxes in the order in which
     /// they were added, frames to the client in reverse order; both before the delay.
     pub fn add(&self, middlebox: impl Middlebox + 'static) {
-        self.shared.middleboxes().push(Box::new(middlebox));
+        self.add_boxed(Box::new(middlebox));
+    }
+
+    /// As [`Wire::add`], for a middlebox that is chosen at run time ([`BoxSpec`](crate::BoxSpec)).
+    pub fn add_boxed(&self, middlebox: Box<dyn Middlebox>) {
+        self.shared.middleboxes().push(middlebox);
     }
 
     /// What has happened to the frames of one direction so far.

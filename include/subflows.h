@@ -119,6 +119,10 @@
 #define SUBFLOWS_SETTINGS_HAS_SCHEDULER (UINT64_C(1) << 12)
 #define SUBFLOWS_SETTINGS_HAS_ADD_ADDR_V6_PORT_DROP_TS (UINT64_C(1) << 13)
 
+#define SUBFLOWS_PROBE_REPORT_HAS_HANDSHAKE_US (UINT64_C(1) << 0)
+#define SUBFLOWS_PROBE_REPORT_HAS_IS_CHECKSUM_ENABLED (UINT64_C(1) << 1)
+#define SUBFLOWS_PROBE_REPORT_HAS_IS_JOIN_DENIED (UINT64_C(1) << 2)
+
 #define SUBFLOWS_CAPABILITY_HAS_CAUSE (UINT64_C(1) << 0)
 #define SUBFLOWS_CAPABILITY_HAS_REMEDY (UINT64_C(1) << 1)
 
@@ -426,6 +430,55 @@ enum subflows_finding_kind {
   SUBFLOWS_FINDING_KIND_DEFER_ACCEPT = 48,
 };
 
+/** What an address offers, and what happens to Multipath TCP on the way to it. */
+enum subflows_verdict {
+  /**
+   * Multipath TCP works: the peer acknowledged the end of the data (DATA_FIN) by it, which no
+   * other host can do.
+   */
+  SUBFLOWS_VERDICT_MPTCP = 0,
+  /**
+   * The peer offered Multipath TCP in its SYN/ACK, but did not acknowledge anything by it.
+   * Either the server defers accepting until data arrives (TCP_DEFER_ACCEPT), or a middlebox
+   * removes the options of later segments or drops these. The option `data` decides.
+   */
+  SUBFLOWS_VERDICT_UNCONFIRMED = 1,
+  /**
+   * Plain TCP: the SYN/ACK had no valid MP_CAPABLE option. The peer has no Multipath TCP, or a
+   * middlebox removed the option from the SYN or the SYN/ACK, or something echoed the option of
+   * the SYN.
+   */
+  SUBFLOWS_VERDICT_TCP = 2,
+  /**
+   * The peer offered Multipath TCP in its SYN/ACK, but later segments came without its options:
+   * a middlebox removes them, and the connection fell back to TCP.
+   */
+  SUBFLOWS_VERDICT_STRIPPED = 3,
+  /**
+   * Options of Multipath TCP came back, but none acknowledged what was sent: something on the
+   * path copies options into its answers.
+   */
+  SUBFLOWS_VERDICT_ECHOED = 4,
+  /**
+   * SYNs with MP_CAPABLE were not answered, a SYN without it was: something drops them. Every
+   * connection to this address by Multipath TCP begins with a delay of seconds.
+   */
+  SUBFLOWS_VERDICT_BLACK_HOLE = 5,
+  /** A SYN with MP_CAPABLE was answered by RST, a SYN without it was accepted. */
+  SUBFLOWS_VERDICT_BLOCKED = 6,
+  /**
+   * The connection was established and then reset before the peer acknowledged anything by
+   * Multipath TCP.
+   */
+  SUBFLOWS_VERDICT_RESET = 7,
+  /** No server listens there: SYNs with and without MP_CAPABLE were answered by RST. */
+  SUBFLOWS_VERDICT_REFUSED = 8,
+  /** No route leads there, or a router or the host reported that it cannot be reached (ICMP). */
+  SUBFLOWS_VERDICT_UNREACHABLE = 9,
+  /** Neither SYNs with MP_CAPABLE nor those without it were answered in time. */
+  SUBFLOWS_VERDICT_SILENT = 10,
+};
+
 /** The kinds of error. A function that fails returns the negative number. */
 enum subflows_error_kind {
   /**
@@ -522,6 +575,9 @@ struct subflows_events;
  * duplicate of the descriptor, so that the caller may close its own in the meantime.
  */
 struct subflows_opening;
+
+/** A probe that is under way, for programs that have a loop of their own. */
+struct subflows_probing;
 
 /** What failed last in this thread. The texts stay valid until the next failure in it. */
 struct subflows_error {
@@ -1476,6 +1532,50 @@ struct subflows_finding {
   int32_t kind;
   /** How much it matters. A value of enum subflows_severity. */
   int32_t severity;
+};
+
+/** Options of subflows_probe(). */
+struct subflows_probe_options {
+  /**
+   * Text to send once the connection is established, at most 4096 bytes. Without it, nothing of
+   * an application protocol is sent, and the verdict may be SUBFLOWS_VERDICT_UNCONFIRMED
+   * although the peer has Multipath TCP. NULL if not given.
+   */
+  const char *data;
+  /** The timeout of the whole probe. The default is 5 s. In milliseconds; 0 if not given. */
+  uint32_t timeout_ms;
+  /** Zero. */
+  uint8_t reserved_1[4];
+};
+
+/** What subflows_probe() found out about an address. */
+struct subflows_probe_report {
+  /** Bit mask of the optional members that are set: SUBFLOWS_PROBE_REPORT_HAS_*. */
+  uint64_t present;
+  /** The address. */
+  struct sockaddr_storage remote;
+  /**
+   * How long the SYN that was answered waited for the answer, with its repetitions. Absent if
+   * none was answered. In microseconds. Present if SUBFLOWS_PROBE_REPORT_HAS_HANDSHAKE_US is
+   * set.
+   */
+  uint64_t handshake_us;
+  /** What it offers. A value of enum subflows_verdict. */
+  int32_t verdict;
+  /**
+   * Whether data carries checksums, which either end may ask for (RFC 8684, section 3.3.1).
+   * Absent unless the peer offered Multipath TCP. Present if
+   * SUBFLOWS_PROBE_REPORT_HAS_IS_CHECKSUM_ENABLED is set.
+   */
+  bool is_checksum_enabled;
+  /**
+   * Whether the peer forbids further subflows to this address and port (the C flag of RFC 8684,
+   * section 3.1). Absent unless the peer offered Multipath TCP, and without `CAP_NET_ADMIN`.
+   * Present if SUBFLOWS_PROBE_REPORT_HAS_IS_JOIN_DENIED is set.
+   */
+  bool is_join_denied;
+  /** Zero. */
+  uint8_t reserved_1[2];
 };
 
 #ifdef __cplusplus
@@ -2961,6 +3061,109 @@ int subflows_diagnose_e(int fd,
                         size_t size,
                         struct subflows_failure *failure,
                         size_t failure_size);
+
+/**
+ * Finds out whether a server has Multipath TCP, and what happens to it on the way there.
+ *
+ * Connects and closes again. Nothing of an application protocol is sent unless `data` is set. A
+ * SYN/ACK with the right option is not enough for the verdict SUBFLOWS_STATE_MPTCP: the peer must
+ * acknowledge the end of the data (DATA_FIN). If the SYN is not answered, a connection by plain TCP
+ * is tried as well.
+ *
+ * The kernel stops to use Multipath TCP in a whole network namespace for an hour or more after a
+ * connection through a black hole (`net.mptcp.blackhole_timeout`). A probe ends before that, so
+ * other connections are not affected.
+ *
+ * Neither a signal nor pthread_cancel() ends the wait: use subflows_probing_begin() for that.
+ *
+ * Fills `report`, of `report_size` bytes, and returns 0, or a negative error:
+ * - SUBFLOWS_E_UNSUPPORTED before Linux 5.16, if Multipath TCP is switched off here, and if the
+ *   kernel has suspended it in this network namespace because of a black hole.
+ * - SUBFLOWS_E_NOT_PERMITTED if a security policy of this host denies the connection;
+ *   SUBFLOWS_E_ADDRESS_NOT_AVAILABLE if no local port is left.
+ *
+ * Requires no privilege; Linux 5.16 or newer.
+ */
+int subflows_probe(const struct sockaddr *address,
+                   socklen_t length,
+                   const struct subflows_probe_options *options,
+                   size_t size,
+                   struct subflows_probe_report *report,
+                   size_t report_size);
+
+/**
+ * Starts a probe, and returns without waiting.
+ *
+ * Poll subflows_probing_fd() for readability, for at most subflows_probing_timeout_ms(), and then
+ * call subflows_probing_advance(). Repeat until that returns 1 or an error, and close the handle with
+ * subflows_probing_cancel(). Do not call it later than that: about a second later, the kernel may stop
+ * to use Multipath TCP in the network namespace. Returns 0 and a handle in `probing`, or a negative
+ * error as subflows_probe().
+ */
+int subflows_probing_begin(const struct sockaddr *address,
+                           socklen_t length,
+                           const struct subflows_probe_options *options,
+                           size_t size,
+                           struct subflows_probing **probing);
+
+/**
+ * Returns the descriptor to poll for readability, which belongs to the handle and is the same each
+ * time.
+ */
+int subflows_probing_fd(struct subflows_probing *probing);
+
+/**
+ * Returns how long to poll at most, in milliseconds; 0 if the handle is NULL. It changes with each
+ * subflows_probing_advance().
+ */
+int subflows_probing_timeout_ms(const struct subflows_probing *probing);
+
+/**
+ * Continues without waiting: fills `report` and returns 1 if the probe has ended, or returns 0 if it
+ * has not, or a negative error as subflows_probe().
+ */
+int subflows_probing_advance(struct subflows_probing *probing,
+                             struct subflows_probe_report *report,
+                             size_t size);
+
+/** Closes the handle. Does nothing if it is NULL. The connections of the probe are closed. */
+void subflows_probing_cancel(struct subflows_probing *probing);
+
+/**
+ * Returns the name of an enum subflows_verdict: "BlackHole". Never NULL; "Unknown" for other numbers.
+ */
+const char *subflows_verdict_name(int verdict);
+
+/** As subflows_probe(). Copies a failure to `failure`. */
+int subflows_probe_e(const struct sockaddr *address,
+                     socklen_t length,
+                     const struct subflows_probe_options *options,
+                     size_t size,
+                     struct subflows_probe_report *report,
+                     size_t report_size,
+                     struct subflows_failure *failure,
+                     size_t failure_size);
+
+/** As subflows_probing_begin(). Copies a failure to `failure`. */
+int subflows_probing_begin_e(const struct sockaddr *address,
+                             socklen_t length,
+                             const struct subflows_probe_options *options,
+                             size_t size,
+                             struct subflows_probing **probing,
+                             struct subflows_failure *failure,
+                             size_t failure_size);
+
+/** As subflows_probing_fd(). Copies a failure to `failure`. */
+int subflows_probing_fd_e(struct subflows_probing *probing,
+                          struct subflows_failure *failure,
+                          size_t failure_size);
+
+/** As subflows_probing_advance(). Copies a failure to `failure`. */
+int subflows_probing_advance_e(struct subflows_probing *probing,
+                               struct subflows_probe_report *report,
+                               size_t size,
+                               struct subflows_failure *failure,
+                               size_t failure_size);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -137,6 +137,12 @@ enum {
 };
 
 enum {
+  SUBFLOWS_PROBE_REPORT_HAS_HANDSHAKE_US = 1,
+  SUBFLOWS_PROBE_REPORT_HAS_IS_CHECKSUM_ENABLED = 2,
+  SUBFLOWS_PROBE_REPORT_HAS_IS_JOIN_DENIED = 4
+};
+
+enum {
   SUBFLOWS_SUBFLOW_STATE_CLOSE = 7
 };
 
@@ -273,6 +279,20 @@ enum subflows_finding_kind {
   SUBFLOWS_FINDING_KIND_DEFER_ACCEPT = 48
 };
 
+enum subflows_verdict {
+  SUBFLOWS_VERDICT_MPTCP = 0,
+  SUBFLOWS_VERDICT_UNCONFIRMED = 1,
+  SUBFLOWS_VERDICT_TCP = 2,
+  SUBFLOWS_VERDICT_STRIPPED = 3,
+  SUBFLOWS_VERDICT_ECHOED = 4,
+  SUBFLOWS_VERDICT_BLACK_HOLE = 5,
+  SUBFLOWS_VERDICT_BLOCKED = 6,
+  SUBFLOWS_VERDICT_RESET = 7,
+  SUBFLOWS_VERDICT_REFUSED = 8,
+  SUBFLOWS_VERDICT_UNREACHABLE = 9,
+  SUBFLOWS_VERDICT_SILENT = 10
+};
+
 enum subflows_error_kind {
   SUBFLOWS_E_NOT_MPTCP = 1,
   SUBFLOWS_E_NOT_CONNECTED = 2,
@@ -302,6 +322,7 @@ struct subflows_connecting;
 struct subflows_connections;
 struct subflows_events;
 struct subflows_opening;
+struct subflows_probing;
 
 struct subflows_error {
   uint64_t present;
@@ -639,6 +660,22 @@ struct subflows_finding {
   const char *remedy;
   int32_t kind;
   int32_t severity;
+};
+
+struct subflows_probe_options {
+  const char *data;
+  uint32_t timeout_ms;
+  uint8_t reserved_1[4];
+};
+
+struct subflows_probe_report {
+  uint64_t present;
+  struct subflows_sockaddr_storage remote;
+  uint64_t handshake_us;
+  int32_t verdict;
+  bool is_checksum_enabled;
+  bool is_join_denied;
+  uint8_t reserved_1[2];
 };
 
 int subflows_last_error(struct subflows_error *error, size_t size);
@@ -1079,3 +1116,45 @@ int subflows_diagnose_e(int fd,
                         size_t size,
                         struct subflows_failure *failure,
                         size_t failure_size);
+
+int subflows_probe(const struct subflows_sockaddr *address,
+                   uint32_t length,
+                   const struct subflows_probe_options *options,
+                   size_t size,
+                   struct subflows_probe_report *report,
+                   size_t report_size);
+int subflows_probing_begin(const struct subflows_sockaddr *address,
+                           uint32_t length,
+                           const struct subflows_probe_options *options,
+                           size_t size,
+                           struct subflows_probing **probing);
+int subflows_probing_fd(struct subflows_probing *probing);
+int subflows_probing_timeout_ms(const struct subflows_probing *probing);
+int subflows_probing_advance(struct subflows_probing *probing,
+                             struct subflows_probe_report *report,
+                             size_t size);
+void subflows_probing_cancel(struct subflows_probing *probing);
+const char *subflows_verdict_name(int verdict);
+int subflows_probe_e(const struct subflows_sockaddr *address,
+                     uint32_t length,
+                     const struct subflows_probe_options *options,
+                     size_t size,
+                     struct subflows_probe_report *report,
+                     size_t report_size,
+                     struct subflows_failure *failure,
+                     size_t failure_size);
+int subflows_probing_begin_e(const struct subflows_sockaddr *address,
+                             uint32_t length,
+                             const struct subflows_probe_options *options,
+                             size_t size,
+                             struct subflows_probing **probing,
+                             struct subflows_failure *failure,
+                             size_t failure_size);
+int subflows_probing_fd_e(struct subflows_probing *probing,
+                          struct subflows_failure *failure,
+                          size_t failure_size);
+int subflows_probing_advance_e(struct subflows_probing *probing,
+                               struct subflows_probe_report *report,
+                               size_t size,
+                               struct subflows_failure *failure,
+                               size_t failure_size);

@@ -51,6 +51,12 @@ causes! {
     MPTCP_DENIED = Unsupported, "a security policy denies Multipath TCP to this process",
         "Allow socket(2) with protocol 262 in the seccomp filter or SELinux policy.";
 
+    /// The kernel's protection from black holes; see net/mptcp/ctrl.c.
+    BLACK_HOLE_BEFORE = Unsupported,
+        "this kernel has suspended Multipath TCP in this network namespace, because SYNs of an earlier \
+         connection were answered only without its option",
+        "Let it forget that: sysctl -w net.mptcp.blackhole_timeout=3600.";
+
     // What the kernel reports.
 
     NO_INFO = Unsupported, "this kernel does not report the state of Multipath TCP sockets",

@@ -87,6 +87,7 @@ pub use verb::list::list;
 pub use verb::listen::{listen, listen_any};
 pub use verb::open::open;
 pub use verb::peer_addresses::{PeerAddress, peer_addresses};
+pub use verb::probe::probe;
 pub use verb::set_backup::set_backup;
 pub use verb::settings::{Settings, set_setting, settings};
 pub use verb::socket::socket;
@@ -97,6 +98,7 @@ pub use verb::upgrade::upgrade;
 pub use wait::connecting::{Connect, Connecting};
 pub use wait::events::{Event, EventKind, Events};
 pub use wait::opening::{Open, Opening};
+pub use wait::probing::{Probe, ProbeReport, Probing, Verdict};
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

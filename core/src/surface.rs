@@ -3,8 +3,8 @@
 use crate::table::{EnumerationTable, Operation, OptionsTable, RecordTable};
 use crate::verb::{
     addresses, announce, capabilities, close, connect, connections, counters, details, doctor,
-    endpoints, events, info, limits, list, listen, open, peer_addresses, set_backup, settings,
-    socket, status, subflow_option, take_control, upgrade,
+    endpoints, events, info, limits, list, listen, open, peer_addresses, probe, set_backup,
+    settings, socket, status, subflow_option, take_control, upgrade,
 };
 
 /// Every operation, in the order in which a program usually needs them. Every language has all.
@@ -43,6 +43,7 @@ pub const OPERATIONS: &[Operation] = &[
     settings::SETTINGS,
     settings::SET_SETTING,
     counters::COUNTERS,
+    probe::PROBE,
     capabilities::CAPABILITIES,
     doctor::DOCTOR,
     doctor::DIAGNOSE,
@@ -63,6 +64,7 @@ pub const RECORDS: &[RecordTable] = &[
     crate::Settings::TABLE,
     crate::Counter::TABLE,
     crate::ProcessInfo::TABLE,
+    crate::ProbeReport::TABLE,
     crate::Capability::TABLE,
     crate::Finding::TABLE,
     crate::OptionValues::TABLE,
@@ -77,6 +79,7 @@ pub const OPTIONS: &[OptionsTable] = &[
     crate::ConnectionsOptions::TABLE,
     crate::AddEndpoint::TABLE,
     crate::Doctor::TABLE,
+    crate::Probe::TABLE,
 ];
 
 /// Every enumeration.
@@ -89,4 +92,5 @@ pub const ENUMERATIONS: &[EnumerationTable] = &[
     crate::SubflowOption::TABLE,
     crate::Severity::TABLE,
     crate::FindingKind::TABLE,
+    crate::Verdict::TABLE,
 ];

@@ -28,6 +28,7 @@ use crate::sys::reactor::watch;
 use crate::wait::connecting::{Connect, Connecting};
 use crate::wait::events::{Event, Events};
 use crate::wait::opening::{Open, Opening};
+use crate::wait::probing::{Probe, ProbeReport, Probing};
 
 /// Connects as [`crate::connect`] does, to one address.
 ///
@@ -80,6 +81,24 @@ pub async fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
         let watched = watch(opening.fd()?, Interest::READABLE)
             .map_err(|error| Error::from_io(OPERATION, &error))?;
         // At the deadline, `advance` fails.
+        drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
+    }
+}
+
+/// Finds out what an address offers, as [`crate::probe`] does. If the future is dropped before it ends, its
+/// connections are closed.
+///
+/// # Errors
+/// As [`crate::probe`].
+pub async fn probe(address: SocketAddr, options: &Probe) -> Result<ProbeReport> {
+    let mut probing = Probing::begin(address, options)?;
+    loop {
+        if let Some(report) = probing.advance()? {
+            return Ok(report);
+        }
+        let deadline = probing.deadline();
+        let watched = watch(probing.fd(), Interest::READABLE)
+            .map_err(|error| Error::from_io("probe", &error))?;
         drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
     }
 }

@@ -84,7 +84,8 @@ number!(
     subflows::SubflowState,
     subflows::EventKind,
     subflows::Severity,
-    subflows::FindingKind
+    subflows::FindingKind,
+    subflows::Verdict
 );
 
 impl ToC for bool {

@@ -378,3 +378,24 @@ pub extern "C" fn subflows_finding_kind_name(kind: c_int) -> *const c_char {
         kind,
     )
 }
+
+/// Returns the name of an enum subflows_verdict: "BlackHole". Never NULL; "Unknown" for other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn subflows_verdict_name(verdict: c_int) -> *const c_char {
+    enum_name(
+        &[
+            (0, c"Mptcp"),
+            (1, c"Unconfirmed"),
+            (2, c"Tcp"),
+            (3, c"Stripped"),
+            (4, c"Echoed"),
+            (5, c"BlackHole"),
+            (6, c"Blocked"),
+            (7, c"Reset"),
+            (8, c"Refused"),
+            (9, c"Unreachable"),
+            (10, c"Silent"),
+        ],
+        verdict,
+    )
+}

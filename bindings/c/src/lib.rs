@@ -31,6 +31,7 @@ mod error;
 mod events;
 mod open;
 mod option;
+mod probe;
 mod reporting;
 mod settings;
 mod socket;

@@ -333,6 +333,42 @@ pub enum subflows_finding_kind {
     SUBFLOWS_FINDING_KIND_DEFER_ACCEPT = 48,
 }
 
+/// What an address offers, and what happens to Multipath TCP on the way to it.
+#[repr(C)]
+pub enum subflows_verdict {
+    /// Multipath TCP works: the peer acknowledged the end of the data (DATA_FIN) by it, which no
+    /// other host can do.
+    SUBFLOWS_VERDICT_MPTCP = 0,
+    /// The peer offered Multipath TCP in its SYN/ACK, but did not acknowledge anything by it.
+    /// Either the server defers accepting until data arrives (TCP_DEFER_ACCEPT), or a middlebox
+    /// removes the options of later segments or drops these. The option `data` decides.
+    SUBFLOWS_VERDICT_UNCONFIRMED = 1,
+    /// Plain TCP: the SYN/ACK had no valid MP_CAPABLE option. The peer has no Multipath TCP, or a
+    /// middlebox removed the option from the SYN or the SYN/ACK, or something echoed the option of
+    /// the SYN.
+    SUBFLOWS_VERDICT_TCP = 2,
+    /// The peer offered Multipath TCP in its SYN/ACK, but later segments came without its options:
+    /// a middlebox removes them, and the connection fell back to TCP.
+    SUBFLOWS_VERDICT_STRIPPED = 3,
+    /// Options of Multipath TCP came back, but none acknowledged what was sent: something on the
+    /// path copies options into its answers.
+    SUBFLOWS_VERDICT_ECHOED = 4,
+    /// SYNs with MP_CAPABLE were not answered, a SYN without it was: something drops them. Every
+    /// connection to this address by Multipath TCP begins with a delay of seconds.
+    SUBFLOWS_VERDICT_BLACK_HOLE = 5,
+    /// A SYN with MP_CAPABLE was answered by RST, a SYN without it was accepted.
+    SUBFLOWS_VERDICT_BLOCKED = 6,
+    /// The connection was established and then reset before the peer acknowledged anything by
+    /// Multipath TCP.
+    SUBFLOWS_VERDICT_RESET = 7,
+    /// No server listens there: SYNs with and without MP_CAPABLE were answered by RST.
+    SUBFLOWS_VERDICT_REFUSED = 8,
+    /// No route leads there, or a router or the host reported that it cannot be reached (ICMP).
+    SUBFLOWS_VERDICT_UNREACHABLE = 9,
+    /// Neither SYNs with MP_CAPABLE nor those without it were answered in time.
+    SUBFLOWS_VERDICT_SILENT = 10,
+}
+
 pub const SUBFLOWS_STATUS_HAS_TOKEN: u64 = 1;
 /// The state of a socket at the time of the call.
 #[repr(C)]
@@ -1422,6 +1458,62 @@ const _: () = {
     assert!(size_of::<subflows_process_info>() == 32);
 };
 
+pub const SUBFLOWS_PROBE_REPORT_HAS_HANDSHAKE_US: u64 = 1;
+pub const SUBFLOWS_PROBE_REPORT_HAS_IS_CHECKSUM_ENABLED: u64 = 2;
+pub const SUBFLOWS_PROBE_REPORT_HAS_IS_JOIN_DENIED: u64 = 4;
+/// What subflows_probe() found out about an address.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_probe_report {
+    /// Bit mask of the optional members that are set: SUBFLOWS_PROBE_REPORT_HAS_*.
+    pub present: u64,
+    /// The address.
+    pub remote: sockaddr_storage,
+    /// How long the SYN that was answered waited for the answer, with its repetitions. Absent if
+    /// none was answered. In microseconds. Present if SUBFLOWS_PROBE_REPORT_HAS_HANDSHAKE_US is
+    /// set.
+    pub handshake_us: u64,
+    /// What it offers. A value of enum subflows_verdict.
+    pub verdict: i32,
+    /// Whether data carries checksums, which either end may ask for (RFC 8684, section 3.3.1).
+    /// Absent unless the peer offered Multipath TCP. Present if
+    /// SUBFLOWS_PROBE_REPORT_HAS_IS_CHECKSUM_ENABLED is set.
+    pub is_checksum_enabled: Flag,
+    /// Whether the peer forbids further subflows to this address and port (the C flag of RFC 8684,
+    /// section 3.1). Absent unless the peer offered Multipath TCP, and without `CAP_NET_ADMIN`.
+    /// Present if SUBFLOWS_PROBE_REPORT_HAS_IS_JOIN_DENIED is set.
+    pub is_join_denied: Flag,
+    /// Zero.
+    pub reserved_1: [u8; 2],
+}
+
+impl CStruct<subflows::ProbeReport> for subflows_probe_report {
+    fn from_record(record: &subflows::ProbeReport, strings: &mut StringArena) -> Self {
+        let mut present = Presence::default();
+        subflows_probe_report {
+            remote: record.remote.to_c(strings),
+            handshake_us: present.of(0, &record.handshake_us, strings),
+            verdict: record.verdict.to_c(strings),
+            is_checksum_enabled: present.of(1, &record.is_checksum_enabled, strings),
+            is_join_denied: present.of(2, &record.is_join_denied, strings),
+            reserved_1: [0; 2],
+            present: present.0,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_probe_report, present) == 0);
+    assert!(offset_of!(subflows_probe_report, remote) == 8);
+    assert!(offset_of!(subflows_probe_report, handshake_us) == 136);
+    assert!(offset_of!(subflows_probe_report, verdict) == 144);
+    assert!(offset_of!(subflows_probe_report, is_checksum_enabled) == 148);
+    assert!(offset_of!(subflows_probe_report, is_join_denied) == 149);
+    assert!(offset_of!(subflows_probe_report, reserved_1) == 150);
+    assert!(size_of::<subflows_probe_report>() == 152);
+};
+
 pub const SUBFLOWS_CAPABILITY_HAS_CAUSE: u64 = 1;
 pub const SUBFLOWS_CAPABILITY_HAS_REMEDY: u64 = 2;
 /// A capability of this kernel and this process.
@@ -1960,6 +2052,38 @@ const _: () = {
     assert!(offset_of!(subflows_doctor_options, remote_length) == 8);
     assert!(offset_of!(subflows_doctor_options, timeout_ms) == 12);
     assert!(size_of::<subflows_doctor_options>() == 16);
+};
+
+/// Options of subflows_probe().
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct subflows_probe_options {
+    /// Text to send once the connection is established, at most 4096 bytes. Without it, nothing of
+    /// an application protocol is sent, and the verdict may be SUBFLOWS_VERDICT_UNCONFIRMED
+    /// although the peer has Multipath TCP. NULL if not given.
+    pub data: *const c_char,
+    /// The timeout of the whole probe. The default is 5 s. In milliseconds; 0 if not given.
+    pub timeout_ms: u32,
+    /// Zero.
+    pub reserved_1: [u8; 4],
+}
+
+impl FromC<subflows::Probe> for subflows_probe_options {
+    fn read(&self) -> Result<subflows::Probe, Failure> {
+        let mut options = subflows::Probe::new();
+        options.timeout = duration(self.timeout_ms);
+        options.data = text(self.data, "data")?;
+        Failure::unless_zero(&self.reserved_1, "reserved_1")?;
+        Ok(options)
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(subflows_probe_options, data) == 0);
+    assert!(offset_of!(subflows_probe_options, timeout_ms) == 8);
+    assert!(offset_of!(subflows_probe_options, reserved_1) == 12);
+    assert!(size_of::<subflows_probe_options>() == 16);
 };
 
 /// What failed last in this thread. The texts stay valid until the next failure in it.

@@ -12,6 +12,7 @@ use crate::events::*;
 use crate::open::*;
 use crate::option::*;
 use crate::prelude::*;
+use crate::probe::*;
 use crate::report::{reported, sink};
 use crate::settings::*;
 use crate::socket::*;
@@ -1201,5 +1202,91 @@ pub unsafe extern "C" fn subflows_diagnose_e(
     };
     // SAFETY: the caller promises the same.
     let result = unsafe { subflows_diagnose(fd, findings, room, size) };
+    reported(sink, result)
+}
+
+/// As subflows_probe(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_probe_e(
+    address: *const sockaddr,
+    length: socklen_t,
+    options: *const subflows_probe_options,
+    size: usize,
+    report: *mut subflows_probe_report,
+    report_size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("probe", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_probe(address, length, options, size, report, report_size) };
+    reported(sink, result)
+}
+
+/// As subflows_probing_begin(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_probing_begin_e(
+    address: *const sockaddr,
+    length: socklen_t,
+    options: *const subflows_probe_options,
+    size: usize,
+    probing: Option<&mut MaybeUninit<Box<subflows_probing>>>,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("probe", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_probing_begin(address, length, options, size, probing) };
+    reported(sink, result)
+}
+
+/// As subflows_probing_fd(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_probing_fd_e(
+    probing: Option<&mut subflows_probing>,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("probe", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    let result = subflows_probing_fd(probing);
+    reported(sink, result)
+}
+
+/// As subflows_probing_advance(). Copies a failure to `failure`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subflows_probing_advance_e(
+    probing: Option<&mut subflows_probing>,
+    report: *mut subflows_probe_report,
+    size: usize,
+    failure: *mut subflows_failure,
+    failure_size: usize,
+) -> c_int {
+    // SAFETY: `failure` has `failure_size` bytes.
+    let sink = match unsafe { sink("probe", failure, failure_size) } {
+        Ok(sink) => sink,
+        Err(number) => {
+            return number;
+        }
+    };
+    // SAFETY: the caller promises the same.
+    let result = unsafe { subflows_probing_advance(probing, report, size) };
     reported(sink, result)
 }

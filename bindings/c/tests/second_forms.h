@@ -145,5 +145,13 @@ static inline int second_form(int result, const char *call) {
     SECOND_FORM(subflows_doctor_e(__VA_ARGS__, &second_failure, sizeof second_failure))
 #define subflows_diagnose(...) \
     SECOND_FORM(subflows_diagnose_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_probe(...) \
+    SECOND_FORM(subflows_probe_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_probing_begin(...) \
+    SECOND_FORM(subflows_probing_begin_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_probing_fd(...) \
+    SECOND_FORM(subflows_probing_fd_e(__VA_ARGS__, &second_failure, sizeof second_failure))
+#define subflows_probing_advance(...) \
+    SECOND_FORM(subflows_probing_advance_e(__VA_ARGS__, &second_failure, sizeof second_failure))
 
 #endif

@@ -27,6 +27,11 @@ pub const WAITS: &[Wait] = &[
         class: "Opening",
         constructor: "Sends the first segment of one more subflow; does not wait for the network.",
     },
+    Wait {
+        operation: "probe",
+        class: "Probing",
+        constructor: "Sends the first segment of a probe; does not wait for the network.",
+    },
 ];
 
 /// The wait of an operation, if it has one.

@@ -131,6 +131,7 @@ encode_numbers!(
     subflows::State,
     subflows::PathManager,
     subflows::SubflowState,
+    subflows::Verdict,
     subflows::EventKind,
     subflows::SubflowOption,
     subflows::Severity,

@@ -214,6 +214,17 @@ impl Row for subflows::ProcessInfo {
     }
 }
 
+impl Row for subflows::ProbeReport {
+    const WIDTH: usize = 8;
+    fn write(&self, words: &mut Packed, at: usize) {
+        words.put(at + 1, &self.remote);
+        words.put(at + 4, &self.verdict);
+        words.maybe(at, 0, at + 5, &self.handshake_us);
+        words.maybe(at, 1, at + 6, &self.is_checksum_enabled);
+        words.maybe(at, 2, at + 7, &self.is_join_denied);
+    }
+}
+
 impl Row for subflows::Capability {
     const WIDTH: usize = 6;
     fn write(&self, words: &mut Packed, at: usize) {
@@ -338,6 +349,16 @@ impl TryFrom<&PackedOptions> for subflows::Doctor {
         let mut options = subflows::Doctor::new();
         options.remote = given.maybe(0)?;
         options.timeout = given.take(1)?;
+        Ok(options)
+    }
+}
+
+impl TryFrom<&PackedOptions> for subflows::Probe {
+    type Error = crate::error::Failure;
+    fn try_from(given: &PackedOptions) -> Result<Self, Self::Error> {
+        let mut options = subflows::Probe::new();
+        options.timeout = given.maybe(0)?;
+        options.data = given.maybe(1)?;
         Ok(options)
     }
 }

@@ -100,7 +100,16 @@ macro_rules! enumerations {
         }
     )* };
 }
-enumerations!(State, PathManager, SubflowState, EventKind, SubflowOption, Severity, FindingKind);
+enumerations!(
+    State,
+    PathManager,
+    SubflowState,
+    EventKind,
+    SubflowOption,
+    Severity,
+    FindingKind,
+    Verdict
+);
 
 /// Bytes of a raw option are bytes in Python.
 impl ToPy for OptionValue {

@@ -1371,6 +1371,79 @@ impl ToPy for subflows::ProcessInfo {
     }
 }
 
+/// What `probe` found out about an address.
+#[pyclass(frozen, module = "subflows")]
+pub struct ProbeReport(Kept<subflows::ProbeReport>);
+
+impl From<subflows::ProbeReport> for ProbeReport {
+    fn from(record: subflows::ProbeReport) -> ProbeReport {
+        ProbeReport(Kept::Core(record))
+    }
+}
+
+#[pymethods]
+impl ProbeReport {
+    /// The address.
+    #[getter]
+    fn remote<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "remote", |record| record.remote.to_py(py))
+    }
+
+    /// What it offers.
+    #[getter]
+    fn verdict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "verdict", |record| record.verdict.to_py(py))
+    }
+
+    /// How long the SYN that was answered waited for the answer, with its repetitions. Absent
+    /// if none was answered. In microseconds.
+    #[getter]
+    fn handshake_us<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "handshake_us", |record| record.handshake_us.to_py(py))
+    }
+
+    /// Whether data carries checksums, which either end may ask for (RFC 8684, section 3.3.1).
+    /// Absent unless the peer offered Multipath TCP.
+    #[getter]
+    fn is_checksum_enabled<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "is_checksum_enabled", |record| record.is_checksum_enabled.to_py(py))
+    }
+
+    /// Whether the peer forbids further subflows to this address and port (the C flag of RFC
+    /// 8684, section 3.1). Absent unless the peer offered Multipath TCP, and without
+    /// `CAP_NET_ADMIN`.
+    #[getter]
+    fn is_join_denied<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "is_join_denied", |record| record.is_join_denied.to_py(py))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent(slf.as_any(), &subflows::ProbeReport::TABLE)
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<bool> {
+        match (&slf.get().0, &other.get().0) {
+            (Kept::Core(first), Kept::Core(second)) => Ok(first == second),
+            _ => equal(slf.as_any(), other.as_any(), &subflows::ProbeReport::TABLE),
+        }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf.as_any(), &subflows::ProbeReport::TABLE)
+    }
+
+    /// The fields as a dictionary; records in it become dictionaries as well.
+    fn asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        asdict(slf.as_any(), &subflows::ProbeReport::TABLE)
+    }
+}
+
+impl ToPy for subflows::ProbeReport {
+    fn to_py<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(Bound::new(py, ProbeReport::from(self.clone()))?.into_any())
+    }
+}
+
 /// A capability of this kernel and this process.
 #[pyclass(frozen, module = "subflows")]
 pub struct Capability(Kept<subflows::Capability>);
@@ -1659,6 +1732,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Settings>()?;
     module.add_class::<Counter>()?;
     module.add_class::<ProcessInfo>()?;
+    module.add_class::<ProbeReport>()?;
     module.add_class::<Capability>()?;
     module.add_class::<Finding>()?;
     module.add_class::<OptionValues>()?;
@@ -1687,6 +1761,7 @@ pub(crate) fn restore<'py>(
         "Settings" => Bound::new(py, Settings(Kept::Fields(fields)))?.into_any(),
         "Counter" => Bound::new(py, Counter(Kept::Fields(fields)))?.into_any(),
         "ProcessInfo" => Bound::new(py, ProcessInfo(Kept::Fields(fields)))?.into_any(),
+        "ProbeReport" => Bound::new(py, ProbeReport(Kept::Fields(fields)))?.into_any(),
         "Capability" => Bound::new(py, Capability(Kept::Fields(fields)))?.into_any(),
         "Finding" => Bound::new(py, Finding(Kept::Fields(fields)))?.into_any(),
         "OptionValues" => Bound::new(py, OptionValues(Kept::Fields(fields)))?.into_any(),

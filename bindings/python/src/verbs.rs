@@ -12,6 +12,7 @@ use crate::events::Events;
 use crate::number::{self, Id, Name, Token};
 use crate::open::Opening;
 use crate::option::{Chosen, GivenValue};
+use crate::probe::Probing;
 use crate::records;
 
 /// Creates a Multipath TCP socket, unconnected and unbound.
@@ -1128,6 +1129,48 @@ fn counters(py: Python<'_>) -> PyResult<Vec<records::Counter>> {
         .collect())
 }
 
+/// Finds out whether a server has Multipath TCP, and what happens to it on the way there.
+///
+/// Connects and closes again. Nothing of an application protocol is sent unless `data` is set. A
+/// SYN/ACK with the right option is not enough for the verdict `MPTCP`: the peer must acknowledge
+/// the end of the data (DATA_FIN). If the SYN is not answered, a connection by plain TCP is tried
+/// as well.
+///
+/// The kernel stops to use Multipath TCP in a whole network namespace for an hour or more after a
+/// connection through a black hole (`net.mptcp.blackhole_timeout`). A probe ends before that, so
+/// other connections are not affected.
+///
+/// Requires no privilege; Linux 5.16 or newer.
+///
+/// Raises:
+///
+/// - `UnsupportedError` before Linux 5.16, if Multipath TCP is switched off here, and if the kernel
+///   has suspended it in this network namespace because of a black hole.
+/// - `NotPermittedError` if a security policy of this host denies the connection;
+///   `AddressNotAvailableError` if no local port is left.
+///
+/// - `address`: (host, port) with an IP address as the host.
+/// - `timeout`: The timeout of the whole probe. The default is 5 s. In seconds.
+/// - `data`: Text to send once the connection is established, at most 4096 bytes. Without it,
+///   nothing of an application protocol is sent, and the verdict may be `UNCONFIRMED` although the
+///   peer has Multipath TCP.
+///
+/// >>> subflows.probe(server.getsockname()).verdict
+/// <Verdict.MPTCP: 0>
+#[pyfunction]
+#[pyo3(signature = (address, *, timeout = None, data = None))]
+fn probe(
+    py: Python<'_>,
+    address: Address,
+    timeout: Option<f64>,
+    data: Option<Name>,
+) -> PyResult<records::ProbeReport> {
+    let mut options = ::subflows::Probe::new();
+    options.timeout = timeout.map(seconds).transpose()?;
+    options.data = data.map(|data| data.0);
+    crate::probe::probe(py, address.0, &options)
+}
+
 /// Reports what this kernel and this process can do. A capability that is not available has a cause
 /// and a remedy.
 ///
@@ -1267,12 +1310,30 @@ impl Opening {
     }
 }
 
+#[pymethods]
+impl Probing {
+    #[new]
+    #[pyo3(signature = (address, *, timeout = None, data = None))]
+    fn new(
+        py: Python<'_>,
+        address: Address,
+        timeout: Option<f64>,
+        data: Option<Name>,
+    ) -> PyResult<Probing> {
+        let mut options = ::subflows::Probe::new();
+        options.timeout = timeout.map(seconds).transpose()?;
+        options.data = data.map(|data| data.0);
+        Probing::begin(py, address.0, &options)
+    }
+}
+
 /// Adds every function and every handle's class to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Connecting>()?;
     module.add_class::<Opening>()?;
     module.add_class::<Announced>()?;
     module.add_class::<Events>()?;
+    module.add_class::<Probing>()?;
     module.add_function(wrap_pyfunction!(socket, module)?)?;
     module.add_function(wrap_pyfunction!(connect, module)?)?;
     module.add_function(wrap_pyfunction!(listen, module)?)?;
@@ -1307,6 +1368,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(settings, module)?)?;
     module.add_function(wrap_pyfunction!(set_setting, module)?)?;
     module.add_function(wrap_pyfunction!(counters, module)?)?;
+    module.add_function(wrap_pyfunction!(probe, module)?)?;
     module.add_function(wrap_pyfunction!(capabilities, module)?)?;
     module.add_function(wrap_pyfunction!(doctor, module)?)?;
     module.add_function(wrap_pyfunction!(diagnose, module)?)?;

@@ -205,6 +205,12 @@ OPERATIONS = {
         "sentence": "Reads the kernel's counters of Multipath TCP (MIB) in the calling thread's network namespace, in the kernel's order.",
         "requirements": "Requires no privilege; Linux 5.6 or newer.",
     },
+    "probe": {
+        "positional": ["address"],
+        "keywords": {"timeout": None, "data": None},
+        "sentence": "Finds out whether a server has Multipath TCP, and what happens to it on the way there.",
+        "requirements": "Requires no privilege; Linux 5.16 or newer.",
+    },
     "capabilities": {
         "positional": [],
         "keywords": {},

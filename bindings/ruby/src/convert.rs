@@ -54,7 +54,16 @@ macro_rules! enumerations {
         }
     )* };
 }
-enumerations!(State, PathManager, SubflowState, EventKind, SubflowOption, Severity, FindingKind);
+enumerations!(
+    State,
+    PathManager,
+    SubflowState,
+    EventKind,
+    SubflowOption,
+    Severity,
+    FindingKind,
+    Verdict
+);
 
 /// Bytes of a raw option are a binary String.
 impl ToRuby for OptionValue {

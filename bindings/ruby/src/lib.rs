@@ -19,6 +19,7 @@ mod listen;
 mod number;
 mod open;
 mod option;
+mod probe;
 mod record;
 mod records;
 mod sock;

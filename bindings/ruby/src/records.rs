@@ -163,6 +163,13 @@ records! {
         pid,
         name,
     }
+    ProbeReport = "Subflows::ProbeReport" {
+        remote,
+        verdict,
+        handshake_us,
+        is_checksum_enabled,
+        is_join_denied,
+    }
     Capability = "Subflows::Capability" {
         name,
         purpose,

@@ -14,6 +14,7 @@ use crate::listen::Local;
 use crate::number::{Id, Name, Number, Seconds, Token};
 use crate::open::Opening;
 use crate::option::{Chosen, GivenValue};
+use crate::probe::Probing;
 use crate::record::Give;
 use crate::sock::Sock;
 
@@ -260,6 +261,18 @@ fn counters(ruby: &Ruby) -> Result<Value, Error> {
     without_gvl(::subflows::counters)?.or_raise(ruby)?.give(ruby)
 }
 
+fn probe(
+    ruby: &Ruby,
+    address: Address,
+    timeout: Option<Seconds>,
+    data: Option<Name>,
+) -> Result<Probing, Error> {
+    let mut options = ::subflows::Probe::new();
+    options.timeout = timeout.map(|timeout| timeout.0);
+    options.data = data.map(|data| data.0);
+    Probing::begin(ruby, address.0, &options)
+}
+
 fn capabilities(ruby: &Ruby) -> Result<Value, Error> {
     without_gvl(::subflows::capabilities)?.or_raise(ruby)?.give(ruby)
 }
@@ -281,6 +294,7 @@ pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<()
     Opening::define(ruby, module)?;
     Announced::define(ruby, module)?;
     Events::define(ruby, module)?;
+    Probing::define(ruby, module)?;
     native.define_singleton_method("socket", function!(socket, 1))?;
     native.define_singleton_method("connect", function!(connect, 5))?;
     native.define_singleton_method("listen", function!(listen, 5))?;
@@ -315,6 +329,7 @@ pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<()
     native.define_singleton_method("settings", function!(settings, 0))?;
     native.define_singleton_method("set_setting", function!(set_setting, 2))?;
     native.define_singleton_method("counters", function!(counters, 0))?;
+    native.define_singleton_method("probe", function!(probe, 3))?;
     native.define_singleton_method("capabilities", function!(capabilities, 0))?;
     native.define_singleton_method("doctor", function!(doctor, 2))?;
     native.define_singleton_method("diagnose", function!(diagnose, 1))?;

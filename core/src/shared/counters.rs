@@ -21,6 +21,12 @@ pub(crate) fn read() -> io::Result<Option<Vec<Counter>>> {
     Ok(parse(&fs::read_to_string("/proc/thread-self/net/netstat")?))
 }
 
+/// Reads one counter; `None` if this kernel lacks it.
+pub(crate) fn value(name: &str) -> Option<u64> {
+    let counters = read().ok()??;
+    counters.into_iter().find(|counter| counter.name == name).map(|counter| counter.value)
+}
+
 /// Reads the two lines of Multipath TCP: the names, and the values in the same order.
 fn parse(text: &str) -> Option<Vec<Counter>> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("MPTcpExt:"));

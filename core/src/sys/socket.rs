@@ -177,6 +177,12 @@ pub(crate) fn disconnect(sock: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { libc::connect(sock.as_raw_fd(), &raw, length) }).map(drop)
 }
 
+/// Closes the direction in which this end sends.
+pub(crate) fn shutdown_write(sock: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: shutdown takes numbers only.
+    check(unsafe { libc::shutdown(sock.as_raw_fd(), libc::SHUT_WR) }).map(drop)
+}
+
 pub(crate) fn listen(sock: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
     // SAFETY: listen takes numbers only.
     check(unsafe { libc::listen(sock.as_raw_fd(), backlog) }).map(drop)

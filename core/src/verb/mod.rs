@@ -17,6 +17,7 @@ pub(crate) mod list;
 pub(crate) mod listen;
 pub(crate) mod open;
 pub(crate) mod peer_addresses;
+pub(crate) mod probe;
 pub(crate) mod set_backup;
 pub(crate) mod settings;
 pub(crate) mod socket;

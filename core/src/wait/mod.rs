@@ -3,4 +3,5 @@
 pub(crate) mod connecting;
 pub(crate) mod events;
 pub(crate) mod opening;
+pub(crate) mod probing;
 mod wake_fd;

@@ -257,6 +257,18 @@ void print_process_info(FILE *out, const char *prefix, const struct subflows_pro
     print_text(out, prefix, "name", record->name);
 }
 
+void print_probe_report(FILE *out, const char *prefix, const struct subflows_probe_report *record)
+{
+    print_socket_address(out, prefix, "remote", &record->remote);
+    print_text(out, prefix, "verdict", subflows_verdict_name(record->verdict));
+    if (record->present & SUBFLOWS_PROBE_REPORT_HAS_HANDSHAKE_US)
+        print_number(out, prefix, "handshake_us", record->handshake_us);
+    if (record->present & SUBFLOWS_PROBE_REPORT_HAS_IS_CHECKSUM_ENABLED)
+        print_text(out, prefix, "is_checksum_enabled", record->is_checksum_enabled ? "true" : "false");
+    if (record->present & SUBFLOWS_PROBE_REPORT_HAS_IS_JOIN_DENIED)
+        print_text(out, prefix, "is_join_denied", record->is_join_denied ? "true" : "false");
+}
+
 void print_capability(FILE *out, const char *prefix, const struct subflows_capability *record)
 {
     print_text(out, prefix, "name", record->name);
@@ -414,6 +426,16 @@ int read_doctor(struct driver *driver, struct doctor_words *words)
                       &options->remote_length) < 0 ||
         milliseconds(driver, "timeout_ms", &options->timeout_ms) < 0)
         return -1;
+    return 0;
+}
+
+int read_probe(struct driver *driver, struct probe_words *words)
+{
+    struct subflows_probe_options *options = &words->options;
+    memset(words, 0, sizeof *words);
+    if (milliseconds(driver, "timeout_ms", &options->timeout_ms) < 0)
+        return -1;
+    options->data = maybe_text(driver, "data");
     return 0;
 }
 
@@ -681,6 +703,20 @@ static int call_settings(struct driver *driver, FILE *out)
     return 0;
 }
 
+static int call_probe(struct driver *driver, FILE *out)
+{
+    struct sockaddr_storage address;
+    socklen_t address_length;
+    struct probe_words words;
+    struct subflows_probe_report result;
+    if (find_address(driver, "address", &address, &address_length) < 0 ||
+        read_probe(driver, &words) < 0 ||
+        check(driver, subflows_probe((struct sockaddr *)&address, address_length, &words.options, sizeof words.options, &result, sizeof result)) < 0)
+        return -1;
+    print_probe_report(out, "", &result);
+    return 0;
+}
+
 const struct verb operations[] = {
     { "upgrade", call_upgrade },
     { "take_control", call_take_control },
@@ -704,5 +740,6 @@ const struct verb operations[] = {
     { "limits", call_limits },
     { "set_limits", call_set_limits },
     { "settings", call_settings },
+    { "probe", call_probe },
     { NULL, NULL },
 };

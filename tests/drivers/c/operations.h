@@ -18,6 +18,7 @@ void print_limits(FILE *out, const char *prefix, const struct subflows_limits *r
 void print_settings(FILE *out, const char *prefix, const struct subflows_settings *record);
 void print_counter(FILE *out, const char *prefix, const struct subflows_counter *record);
 void print_process_info(FILE *out, const char *prefix, const struct subflows_process_info *record);
+void print_probe_report(FILE *out, const char *prefix, const struct subflows_probe_report *record);
 void print_capability(FILE *out, const char *prefix, const struct subflows_capability *record);
 void print_finding(FILE *out, const char *prefix, const struct subflows_finding *record);
 void print_option_values(FILE *out, const char *prefix, const struct subflows_option_values *record);
@@ -55,5 +56,9 @@ struct doctor_words {
     struct sockaddr_storage remote;
 };
 int read_doctor(struct driver *driver, struct doctor_words *words);
+struct probe_words {
+    struct subflows_probe_options options;
+};
+int read_probe(struct driver *driver, struct probe_words *words);
 
 #endif

@@ -9,7 +9,7 @@ use subflows::table::Operation;
 
 use super::text::{self, HEAD, comment, sentence};
 use crate::signature::{self, Given, Parameter, Scalar, Taken};
-use crate::words;
+use crate::{waits, words};
 
 const IMPORTS: &str = "\
 import java.io.IOException;
@@ -113,27 +113,27 @@ fn method(
     }
     let name = operation.name;
     let native = format!("{}({})", name.to_lower_camel_case(), passed.join(", "));
-    let (result, body) = match signature::result(operation) {
-        Given::Nothing => ("void".to_owned(), format!("Native.{native};")),
-        // `open` waits.
-        Given::Record(record) if name == "open" => {
-            (record.name.to_owned(), format!("return Opening.{native};"))
+    let wait = waits::wait(operation);
+    let (result, body) = match (signature::result(operation), wait) {
+        (Given::Nothing, _) => ("void".to_owned(), format!("Native.{native};")),
+        (Given::Record(record), Some(wait)) => {
+            (record.name.to_owned(), format!("return {}.{native};", wait.class))
         }
-        Given::Record(record) => {
+        (Given::Record(record), None) => {
             (record.name.to_owned(), format!("return {}.only(Native.{native});", record.name))
         }
-        Given::List(record) => {
+        (Given::List(record), _) => {
             let list = format!("List<{}>", record.name);
             (list, format!("return {}.all(Native.{native}, 0);", record.name))
         }
-        Given::Handle(handle) => (handle.to_owned(), format!("return {handle}.{native};")),
-        Given::Value(_) => {
+        (Given::Handle(handle), _) => (handle.to_owned(), format!("return {handle}.{native};")),
+        (Given::Value(_), _) => {
             ("OptionValue".to_owned(), format!("return OptionValue.parse(Native.{native});"))
         }
         // Written by hand.
-        Given::Socket => return Ok(()),
+        (Given::Socket, _) => return Ok(()),
     };
-    let fails = if name == "open" { "IOException" } else { "SubflowsException" };
+    let fails = if wait.is_some() { "IOException" } else { "SubflowsException" };
     *file += &comment("    ", &doc(operation));
     let parameters = parameters.join(", ");
     writeln!(
@@ -152,7 +152,9 @@ fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
         Scalar::Bool => ("boolean", name.to_owned()),
         Scalar::Text | Scalar::Name => ("String", not_null(name, "a name")),
         Scalar::Ip => ("InetAddress", format!("Words.ip({})", not_null(name, "an InetAddress"))),
-        Scalar::Address => ("InetSocketAddress", format!("Words.addresses(List.of({name}))")),
+        Scalar::Address => {
+            ("InetSocketAddress", format!("Words.addresses(Given.resolved({name}, \"{name}\"))"))
+        }
         Scalar::Duration => ("Duration", format!("{name}.toMillis()")),
         Scalar::Enum(enumeration) => {
             let value = not_null(name, &format!("a constant of {enumeration}"));

@@ -60,11 +60,9 @@ fn parameters(operation: &Operation) -> Vec<String> {
     let required = signature::parameters(operation).into_iter().filter_map(|parameter| {
         let ty = match parameter.taken {
             Taken::Socket => "Sock".to_owned(),
-            Taken::Value(Scalar::Address) if waits::wait(operation).is_some() => {
-                "Remotes".to_owned()
-            }
             Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
-                "Local".to_owned()
+                let is_remote = waits::wait(operation).is_some();
+                if is_remote { "Remotes" } else { "Local" }.to_owned()
             }
             Taken::Value(Scalar::Enum("Family")) => "i32".to_owned(),
             // Records hold these numbers too, so they have errors of their own.

@@ -8,6 +8,7 @@ pub(crate) mod connect;
 pub(crate) mod events;
 pub(crate) mod listen;
 pub(crate) mod open;
+pub(crate) mod probe;
 pub(crate) mod take_control;
 pub(crate) mod upgrade;
 

@@ -21,6 +21,7 @@ use crate::error::Failure;
 pub(crate) enum Held {
     Connecting(subflows::Connecting),
     Opening(Opening<OwnedFd>),
+    Probing(subflows::Probing),
     Events(subflows::Events),
     Announced(subflows::Announced),
 }
@@ -31,6 +32,7 @@ impl Held {
         match self {
             Held::Connecting(_) => "connect",
             Held::Opening(_) => "open",
+            Held::Probing(_) => "probe",
             Held::Events(_) => "events",
             Held::Announced(_) => "announce",
         }
@@ -43,6 +45,7 @@ impl Held {
         let (watched, flags) = match self {
             Held::Connecting(connecting) => (connecting.fd(), PollFlags::POLLOUT),
             Held::Opening(opening) => (opening.fd()?, PollFlags::POLLIN),
+            Held::Probing(probing) => (probing.fd(), PollFlags::POLLIN),
             Held::Events(events) => (events.fd(), PollFlags::POLLIN),
             Held::Announced(_) => return Err(Failure::HandleClosed),
         };

@@ -12,6 +12,7 @@ __all__ = [
     "SubflowOption",
     "Severity",
     "FindingKind",
+    "Verdict",
 ]
 
 
@@ -250,3 +251,30 @@ class FindingKind(enum.IntEnum):
     """Every further subflow is a backup."""
     DEFER_ACCEPT = 48
     """The socket listens with TCP_DEFER_ACCEPT."""
+
+
+class Verdict(enum.IntEnum):
+    """What an address offers, and what happens to Multipath TCP on the way to it."""
+
+    MPTCP = 0
+    """Multipath TCP works: the peer acknowledged the end of the data (DATA_FIN) by it, which no other host can do."""
+    UNCONFIRMED = 1
+    """The peer offered Multipath TCP in its SYN/ACK, but did not acknowledge anything by it. Either the server defers accepting until data arrives (TCP_DEFER_ACCEPT), or a middlebox removes the options of later segments or drops these. The option `data` decides."""
+    TCP = 2
+    """Plain TCP: the SYN/ACK had no valid MP_CAPABLE option. The peer has no Multipath TCP, or a middlebox removed the option from the SYN or the SYN/ACK, or something echoed the option of the SYN."""
+    STRIPPED = 3
+    """The peer offered Multipath TCP in its SYN/ACK, but later segments came without its options: a middlebox removes them, and the connection fell back to TCP."""
+    ECHOED = 4
+    """Options of Multipath TCP came back, but none acknowledged what was sent: something on the path copies options into its answers."""
+    BLACK_HOLE = 5
+    """SYNs with MP_CAPABLE were not answered, a SYN without it was: something drops them. Every connection to this address by Multipath TCP begins with a delay of seconds."""
+    BLOCKED = 6
+    """A SYN with MP_CAPABLE was answered by RST, a SYN without it was accepted."""
+    RESET = 7
+    """The connection was established and then reset before the peer acknowledged anything by Multipath TCP."""
+    REFUSED = 8
+    """No server listens there: SYNs with and without MP_CAPABLE were answered by RST."""
+    UNREACHABLE = 9
+    """No route leads there, or a router or the host reported that it cannot be reached (ICMP)."""
+    SILENT = 10
+    """Neither SYNs with MP_CAPABLE nor those without it were answered in time."""

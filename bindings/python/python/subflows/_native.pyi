@@ -43,6 +43,7 @@ __all__ = [
     "Settings",
     "Counter",
     "ProcessInfo",
+    "ProbeReport",
     "Capability",
     "Finding",
     "OptionValues",
@@ -50,6 +51,7 @@ __all__ = [
     "Opening",
     "Announced",
     "Events",
+    "Probing",
     "socket",
     "connect",
     "listen",
@@ -84,6 +86,7 @@ __all__ = [
     "settings",
     "set_setting",
     "counters",
+    "probe",
     "capabilities",
     "doctor",
     "diagnose",
@@ -130,6 +133,10 @@ class _AddEndpointKeywords(TypedDict, total=False):
     backup: bool
     fullmesh: bool
     laminar: bool
+
+class _ProbeKeywords(TypedDict, total=False):
+    timeout: Optional[float]
+    data: Optional[str]
 
 class _DoctorKeywords(TypedDict, total=False):
     remote: Optional[_Address]
@@ -482,6 +489,22 @@ class ProcessInfo:
     def __ne__(self, other: object, /) -> bool: ...
 
 @final
+class ProbeReport:
+    @property
+    def remote(self) -> _Address: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def handshake_us(self) -> Optional[int]: ...
+    @property
+    def is_checksum_enabled(self) -> Optional[bool]: ...
+    @property
+    def is_join_denied(self) -> Optional[bool]: ...
+    def asdict(self) -> dict[str, Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
 class Capability:
     @property
     def name(self) -> str: ...
@@ -585,6 +608,7 @@ def set_limits(subflows: int, add_addr_accepted: int) -> None: ...
 def settings() -> Settings: ...
 def set_setting(setting: str, value: _OptionValue) -> None: ...
 def counters() -> builtins.list[Counter]: ...
+def probe(address: _Address, *, timeout: Optional[float] = None, data: Optional[str] = None) -> ProbeReport: ...
 def capabilities() -> builtins.list[Capability]: ...
 def doctor(*, remote: Optional[_Address] = None, timeout: float = 5.0) -> builtins.list[Finding]: ...
 def diagnose(sock: _SocketLike) -> builtins.list[Finding]: ...

@@ -26,18 +26,19 @@ import typing as _typing
 
 from . import _native
 from ._keywords import Keywords
-from ._native import Event, Subflow
+from ._native import Event, ProbeReport, Subflow
 
 if _typing.TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._native import _ConnectKeywords, _OpenKeywords
+    from ._native import _ConnectKeywords, _OpenKeywords, _ProbeKeywords
 
-__all__ = ["Events", "connect", "events", "open", "open_connection", "start_server"]
+__all__ = ["Events", "connect", "events", "open", "open_connection", "probe", "start_server"]
 
 _CONNECT = Keywords(_native.connect)
 _LISTEN = Keywords(_native.listen)
 _OPEN = Keywords(_native.open)
+_PROBE = Keywords(_native.probe)
 
 # Keywords of asyncio's that would have no effect, and what to do instead.
 _NOT_CONNECTED = {
@@ -285,6 +286,22 @@ async def open(sock: _typing.Any, **options: Unpack[_OpenKeywords]) -> Subflow:
     finally:
         # After success this leaves the subflow open.
         opening.cancel()
+
+
+@_PROBE.shown
+async def probe(address: _typing.Any, **options: Unpack[_ProbeKeywords]) -> ProbeReport:
+    """Finds out what an address offers, as `subflows.probe` does.
+
+    If the task is cancelled, the connections of the probe are closed.
+    """
+    probing = _native.Probing(address, **options)
+    try:
+        ready = _Ready(probing.fileno())
+        while (report := probing.advance()) is None:
+            await ready.wait(probing.time_left)
+        return report
+    finally:
+        probing.cancel()
 
 
 class Events:

@@ -190,4 +190,31 @@ module Subflows
     join_unconfirmed join_refused subflow_address_gone subflow_carrier_gone subflow_elsewhere
     only_backup defer_accept
   ].freeze
+
+  # What an address offers, and what happens to Multipath TCP on the way to it.
+  #
+  # - +:mptcp+: Multipath TCP works: the peer acknowledged the end of the data (DATA_FIN) by it,
+  #   which no other host can do.
+  # - +:unconfirmed+: The peer offered Multipath TCP in its SYN/ACK, but did not acknowledge
+  #   anything by it. Either the server defers accepting until data arrives (TCP_DEFER_ACCEPT), or
+  #   a middlebox removes the options of later segments or drops these. The option +data+ decides.
+  # - +:tcp+: Plain TCP: the SYN/ACK had no valid MP_CAPABLE option. The peer has no Multipath
+  #   TCP, or a middlebox removed the option from the SYN or the SYN/ACK, or something echoed the
+  #   option of the SYN.
+  # - +:stripped+: The peer offered Multipath TCP in its SYN/ACK, but later segments came without
+  #   its options: a middlebox removes them, and the connection fell back to TCP.
+  # - +:echoed+: Options of Multipath TCP came back, but none acknowledged what was sent:
+  #   something on the path copies options into its answers.
+  # - +:black_hole+: SYNs with MP_CAPABLE were not answered, a SYN without it was: something drops
+  #   them. Every connection to this address by Multipath TCP begins with a delay of seconds.
+  # - +:blocked+: A SYN with MP_CAPABLE was answered by RST, a SYN without it was accepted.
+  # - +:reset+: The connection was established and then reset before the peer acknowledged
+  #   anything by Multipath TCP.
+  # - +:refused+: No server listens there: SYNs with and without MP_CAPABLE were answered by RST.
+  # - +:unreachable+: No route leads there, or a router or the host reported that it cannot be
+  #   reached (ICMP).
+  # - +:silent+: Neither SYNs with MP_CAPABLE nor those without it were answered in time.
+  VERDICTS = %i[
+    mptcp unconfirmed tcp stripped echoed black_hole blocked reset refused unreachable silent
+  ].freeze
 end

@@ -628,6 +628,36 @@ module Subflows
     ].freeze
   end
 
+  # What {probe} found out about an address.
+  class ProbeReport
+    include Record
+
+    # @!attribute [r] remote
+    #   The address.
+    #   @return [Addrinfo]
+    # @!attribute [r] verdict
+    #   What it offers.
+    #   @return [Symbol] one of {VERDICTS}
+    # @!attribute [r] handshake_us
+    #   How long the SYN that was answered waited for the answer, with its repetitions. Absent if
+    #   none was answered. In microseconds.
+    #   @return [Integer, nil]
+    # @!attribute [r] is_checksum_enabled
+    #   Whether data carries checksums, which either end may ask for (RFC 8684, section 3.3.1).
+    #   Absent unless the peer offered Multipath TCP.
+    #   @return [Boolean, nil]
+    # @!attribute [r] is_join_denied
+    #   Whether the peer forbids further subflows to this address and port (the C flag of RFC
+    #   8684, section 3.1). Absent unless the peer offered Multipath TCP, and without
+    #   `CAP_NET_ADMIN`.
+    #   @return [Boolean, nil]
+
+    # The names of the fields, in order.
+    MEMBERS = %i[
+      remote verdict handshake_us is_checksum_enabled is_join_denied
+    ].freeze
+  end
+
   # A capability of this kernel and this process.
   class Capability
     include Record

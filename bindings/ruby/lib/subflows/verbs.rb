@@ -24,6 +24,15 @@ module Subflows
     end
   end
 
+  class Probing
+    # Sends the first segment of a probe; does not wait for the network.
+    #
+    # @param (see Subflows.probe)
+    def self.new(remote_ends(host, port), timeout: nil, data: nil)
+      Native.probe(remote_ends(host, port), timeout, data)
+    end
+  end
+
   # Creates a Multipath TCP socket, unconnected and unbound.
   #
   # If the kernel has no Multipath TCP, or if it is switched off or denied by a security policy,
@@ -927,6 +936,38 @@ module Subflows
   # @raise [UnsupportedError]
   def self.counters
     Native.counters
+  end
+
+  # Finds out whether a server has Multipath TCP, and what happens to it on the way there.
+  #
+  # Connects and closes again. Nothing of an application protocol is sent unless +data+ is set. A
+  # SYN/ACK with the right option is not enough for the verdict +:mptcp+: the peer must
+  # acknowledge the end of the data (DATA_FIN). If the SYN is not answered, a connection by plain
+  # TCP is tried as well.
+  #
+  # The kernel stops to use Multipath TCP in a whole network namespace for an hour or more after a
+  # connection through a black hole (`net.mptcp.blackhole_timeout`). A probe ends before that, so
+  # other connections are not affected.
+  #
+  # Requires no privilege; Linux 5.16 or newer.
+  #
+  # Raises:
+  #
+  # - {UnsupportedError} before Linux 5.16, if Multipath TCP is switched off here, and if the
+  #   kernel has suspended it in this network namespace because of a black hole.
+  # - {NotPermittedError} if a security policy of this host denies the connection;
+  #   {AddressNotAvailableError} if no local port is left.
+  #
+  # @param host [String, nil] an address or a name
+  # @param port [Integer, String]
+  # @param timeout [Numeric, nil] The timeout of the whole probe. The default is 5 s. In seconds.
+  # @param data [String, nil] Text to send once the connection is established, at most 4096 bytes.
+  #   Without it, nothing of an application protocol is sent, and the verdict may be
+  #   +:unconfirmed+ although the peer has Multipath TCP.
+  # @return [ProbeReport]
+  # @raise [UnsupportedError, NotPermittedError, AddressNotAvailableError]
+  def self.probe(host, port, timeout: nil, data: nil)
+    Native.probe(remote_ends(host, port), timeout, data).wait
   end
 
   # Reports what this kernel and this process can do. A capability that is not available has a

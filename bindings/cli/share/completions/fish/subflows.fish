@@ -143,6 +143,7 @@ complete -c subflows -n "__fish_subflows_using_subcommand broker" -l json -d 'Pr
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l network -d 'Use a network that is ready-made instead of PATHs, such as laptop or link-local-only' -r
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l server -d 'Run this on the server with sh(1), and end it afterwards. COMMAND starts when it listens' -r
+complete -c subflows -n "__fish_subflows_using_subcommand lab" -l box -d 'Put a middlebox into a path, which changes or drops segments. May be repeated' -r
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l join -d 'Let the kernel\'s path manager use all the paths, for every Multipath TCP connection'
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -s q -l quiet -d 'Do not describe the network on standard error'
 complete -c subflows -n "__fish_subflows_using_subcommand lab" -l json -d 'Print JSON instead of text'

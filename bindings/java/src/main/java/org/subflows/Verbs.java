@@ -1952,6 +1952,46 @@ public abstract class Verbs {
     }
 
     /**
+     * Finds out whether a server has Multipath TCP, and what happens to it on the way there.
+     *
+     * <p>Connects and closes again. Nothing of an application protocol is sent unless {@code data}
+     * is set. A SYN/ACK with the right option is not enough for the verdict {@code MPTCP}: the
+     * peer must acknowledge the end of the data (DATA_FIN). If the SYN is not answered, a
+     * connection by plain TCP is tried as well.
+     *
+     * <p>The kernel stops to use Multipath TCP in a whole network namespace for an hour or more
+     * after a connection through a black hole ({@code net.mptcp.blackhole_timeout}). A probe ends
+     * before that, so other connections are not affected.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED, ADDRESS_NOT_AVAILABLE
+     */
+    public static ProbeReport probe(InetSocketAddress address) throws IOException {
+        return Probing.probe(Words.addresses(Given.resolved(address, "address")), ProbeOptions.defaults().words());
+    }
+
+    /**
+     * Finds out whether a server has Multipath TCP, and what happens to it on the way there.
+     *
+     * <p>Connects and closes again. Nothing of an application protocol is sent unless {@code data}
+     * is set. A SYN/ACK with the right option is not enough for the verdict {@code MPTCP}: the
+     * peer must acknowledge the end of the data (DATA_FIN). If the SYN is not answered, a
+     * connection by plain TCP is tried as well.
+     *
+     * <p>The kernel stops to use Multipath TCP in a whole network namespace for an hour or more
+     * after a connection through a black hole ({@code net.mptcp.blackhole_timeout}). A probe ends
+     * before that, so other connections are not affected.
+     *
+     * <p>Requires no privilege; Linux 5.16 or newer.
+     *
+     * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED, ADDRESS_NOT_AVAILABLE
+     */
+    public static ProbeReport probe(InetSocketAddress address, ProbeOptions options) throws IOException {
+        return Probing.probe(Words.addresses(Given.resolved(address, "address")), Given.notNull(options, "options", "ProbeOptions.defaults()").words());
+    }
+
+    /**
      * Reports what this kernel and this process can do. A capability that is not available has a
      * cause and a remedy.
      *

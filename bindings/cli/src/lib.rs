@@ -29,6 +29,7 @@ mod holders;
 pub mod json;
 mod output;
 mod paths;
+mod probe;
 mod reach;
 mod relay;
 mod row;

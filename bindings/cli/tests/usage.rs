@@ -39,6 +39,10 @@ fn what_makes_no_sense_is_refused() {
         &["counters", "MPCapableSYNRX"],
         &["limits", "set"],
         &["doctor", "example.org"],
+        &["probe"],
+        &["probe", "example.org:https"],
+        &["probe", "example.org", "--parallel", "0"],
+        &["probe", "example.org", "--trace", "--send", "x"],
         &["doctor", "example.org:https"],
         &["doctor", "example.org:443", "--timeout", "5"],
         &["limits", "set", "--subflows", "many"],
@@ -79,6 +83,7 @@ fn help_tells_the_codes_and_the_version_is_the_projects() {
         "settings",
         "counters",
         "doctor",
+        "probe",
         "lab",
         "demo",
     ] {

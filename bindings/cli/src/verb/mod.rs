@@ -49,6 +49,7 @@ verbs! {
     settings::Settings,
     counters::Counters,
     doctor::Doctor,
+    probe::Probe,
     broker::Broker,
     lab::Lab,
     demo::Demo,

@@ -41,6 +41,7 @@ complete -c subflows -n "__fish_subflows_needs_command" -f -a "limits" -d 'Show 
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "settings" -d 'Show or set the settings of Multipath TCP: net.mptcp.*'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "counters" -d 'Show the kernel\'s counters of Multipath TCP'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "doctor" -d 'Find out why there is no second subflow, or why a connection is plain TCP'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "probe" -d 'Find out whether servers have Multipath TCP, and what happens to it on the way'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "broker" -d 'Steer the connections of programs without privileges'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "lab" -d 'Run a command on a network of its own, with paths of given delay, rate and loss'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "demo" -d 'Show a transfer over two paths, which are opened, made backup, cut and closed during it'
@@ -133,6 +134,13 @@ complete -c subflows -n "__fish_subflows_using_subcommand counters" -s h -l help
 complete -c subflows -n "__fish_subflows_using_subcommand doctor" -l timeout -d 'How long the server has to answer, such as 5s or 500ms' -r
 complete -c subflows -n "__fish_subflows_using_subcommand doctor" -l json -d 'Print JSON instead of text'
 complete -c subflows -n "__fish_subflows_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand probe" -l from -d 'Read more servers from this file, or from standard input if it is -' -r -F
+complete -c subflows -n "__fish_subflows_using_subcommand probe" -l parallel -d 'How many servers are probed at the same time, 1 to 1000' -r
+complete -c subflows -n "__fish_subflows_using_subcommand probe" -l timeout -d 'The timeout of each probe, such as 5s or 500ms' -r
+complete -c subflows -n "__fish_subflows_using_subcommand probe" -l send -d 'Send this text once connected, followed by two line breaks: it decides what is else Unconfirmed' -r
+complete -c subflows -n "__fish_subflows_using_subcommand probe" -l trace -d 'Find the hop at which the option of the SYN vanishes. Requires root, or CAP_NET_RAW'
+complete -c subflows -n "__fish_subflows_using_subcommand probe" -l json -d 'Print JSON instead of text'
+complete -c subflows -n "__fish_subflows_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l policy -d 'The policy [default: /etc/subflows/broker.toml, if it exists]' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l socket -d 'The socket to listen on [default: /run/subflows/broker.sock]' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l netns -d 'Serve another network namespace: a name of `ip netns`, or a file such as /proc/PID/ns/net' -r -F

@@ -71,6 +71,8 @@ suites: test      ## what takes longer: packages, and the languages' own tests o
 	tests/suite/servers
 	tests/suite/systemd
 	tests/suite/unchanged
+	tests/suite/run-programs
+	tests/suite/run-suites
 	tests/suite/ruby-memory target/ruby-*/ready-made
 	tests/suite/ruby-sockets target/ruby-*/ready-made
 	tests/suite/ruby-servers target/ruby-*/ready-made

@@ -182,6 +182,49 @@ static void options(void) {
     fails(setsockopt(fd, IPPROTO_TCP, MPTCP_SUB_SETSOCKOPT, request, 4), EINVAL);
 }
 
+/* With two subflows: the lengths that programs of that time passed, and those of the drafts' structures, which were never
+ * those of the kernels. */
+static void lengths(void) {
+    unsigned char room[256];
+    static const socklen_t wrong[] = {0, 1, 16, 32, 34, 35, 37, 49, 56, 58, 61, 64, 128};
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        socklen_t size = wrong[i];
+        fails(getsockopt(fd, IPPROTO_TCP, MPTCP_OPEN_SUB_TUPLE, room, &size), EINVAL);
+    }
+    /* A list is written if all of it fits, whatever else there is room for: 66 is Java's, 10 is Ruby's, which had
+     * four bytes for each subflow; Ruby's own getsockopt passes 256. */
+    for (socklen_t given = 0; given < sizeof room; given++) {
+        socklen_t size = given;
+        memset(room, 0xa5, sizeof room);
+        int result = getsockopt(fd, IPPROTO_TCP, MPTCP_GET_SUB_IDS, room, &size);
+        if (given < 6)
+            fails(result, EINVAL);
+        else
+            CHECK(result == 0 && size == 6 && room[0] == 2 && room[2] == 2 && room[4] == 1 && room[6] == 0xa5);
+    }
+    for (socklen_t given = 0; given < sizeof room; given++) {
+        socklen_t size = given;
+        memset(room, 0xa5, sizeof room);
+        room[0] = 2;
+        int result = getsockopt(fd, IPPROTO_TCP, MPTCP_GET_SUB_TUPLE, room, &size);
+        if (given < 1 + 2 * length)
+            fails(result, EINVAL);
+        else
+            CHECK(result == 0 && size == 1 + 2 * length && room[0] == 2 && room[size] == 0xa5);
+    }
+    for (socklen_t given = 0; given < 64; given++) {
+        socklen_t size = given;
+        memset(room, 0, sizeof room);
+        if (given != sizeof(struct mptcp_sub_getsockopt))
+            fails(getsockopt(fd, IPPROTO_TCP, MPTCP_SUB_GETSOCKOPT, room, &size), EINVAL);
+        if (given != sizeof(struct mptcp_sub_setsockopt))
+            fails(setsockopt(fd, IPPROTO_TCP, MPTCP_SUB_SETSOCKOPT, room, size), EINVAL);
+        /* An id that no subflow has. */
+        room[0] = 9;
+        fails(getsockopt(fd, IPPROTO_TCP, MPTCP_CLOSE_SUB_ID, room, &size), EINVAL);
+    }
+}
+
 /* The options whose numbers the kernel uses for other things today. */
 static void legacy(int is_connected) {
     int on = -1;
@@ -271,6 +314,7 @@ int main(int argc, char **argv) {
     socklen_t size = 2 * length;
     fails(getsockopt(fd, IPPROTO_TCP, MPTCP_GET_SUB_TUPLE, small, &size), EINVAL);
     fails(getsockopt(fd, IPPROTO_TCP, MPTCP_OPEN_SUB_TUPLE, small, &size), EINVAL);
+    lengths();
     size = 70;
     fails(getsockopt(fd, IPPROTO_TCP, 70, small, &size), ENOPROTOOPT);
     fails(getsockopt(fd, IPPROTO_TCP, MPTCP_GET_SUB_IDS, NULL, &size), EFAULT);

@@ -7,6 +7,7 @@ mod agent;
 mod choice;
 mod edges;
 mod jail;
+mod old;
 
 use std::fs;
 use std::net::IpAddr;
@@ -397,37 +398,6 @@ fn a_path_waits_for_a_program_that_connects_without_waiting() {
     wait_until(SOON, "the second path", || ss_subflows(&net.client).len() == 2);
     std::io::Write::write_all(&mut accepted, b"!").unwrap();
     assert_eq!(client.wait_with_output().unwrap().stdout, b"1\n");
-}
-
-/// The program of the C library's tests, as it was written for the patched kernels, unchanged and unlinked.
-#[test]
-fn a_program_of_2016_runs() {
-    skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    net.raise_limits().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let program = folder.path().join("enhanced");
-    let mut cc = Command::new("gcc");
-    cc.args(["-std=gnu11", "-include", "subflows/enhanced.h", "-I"]);
-    cc.arg(root.join("include")).arg(root.join("bindings/c/tests/enhanced.c"));
-    assert!(cc.arg("-o").arg(&program).status().unwrap().success());
-    for ip in net.paths[0].server_ips() {
-        let listener = net.server.run(|| subflows::listen((ip, 0), &subflows::Listen::new()));
-        let listener = listener.unwrap();
-        let port = listener.local_addr().unwrap().port().to_string();
-        std::thread::spawn(move || {
-            let (mut accepted, _) = listener.accept().unwrap();
-            let mut byte = [0];
-            while std::io::Read::read(&mut accepted, &mut byte).is_ok_and(|length| length == 1) {
-                std::io::Write::write_all(&mut accepted, &byte).unwrap();
-            }
-        });
-        let program = program.to_str().unwrap();
-        let local = net.paths[1].client_ip(ip).to_string();
-        let words = ["--enhanced", "--", program, &ip.to_string(), &port, &local];
-        Run::of(&mut run(&net.client, &words)).ok();
-    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 """Compares the results of CPython's own socket, TLS and asyncio tests on TCP and on Multipath TCP.
 
-    PYTHON compare.py
+    PYTHON compare.py [SUBFLOWS]
 
 runs each module twice, each time in a new network namespace: once unchanged, and once with every TCP socket
-made by `shim`. A test with different results is repeated; one that differs every time and is not in
-`differences.txt` is a failure.
+made by `shim`; or unchanged under `SUBFLOWS run`. A test with different results is repeated; one that differs
+every time and is not in `differences.txt` (`differences-run.txt`) is a failure.
 """
 
 import re
@@ -24,6 +24,13 @@ MODULES = [
     "test.test_asyncio.test_sock_lowlevel",
     "test.test_asyncio.test_server",
 ]
+# Whatever else a program does with sockets.
+MORE_MODULES = [
+    "test.test_socketserver",
+    "test.test_httplib",
+    "test.test_asyncio.test_events",
+]
+SUBFLOWS = sys.argv[1] if sys.argv[1:] else None
 # Classes of test_socket that do not test TCP. Some of them wait for ever in an empty namespace.
 OTHERS = re.compile("UDP|Unix|SCTP|VSOCK|CAN|RDS|QIPCRTR|Bluetooth|TIPC|ISOTP|J1939|Crypto|Hyper")
 AGAIN = 3
@@ -48,7 +55,9 @@ def names(module: str) -> list:
 def play(mode: str, chosen: list) -> tuple:
     """The verdict of each test, and the output of those that failed."""
     with tempfile.NamedTemporaryFile("r") as file:
-        command = [ALONE, sys.executable, HERE / "play.py", mode, file.name, *chosen]
+        run = [SUBFLOWS, "run", "--"] if mode == "run" else []
+        kind = "mptcp" if mode == "mptcp" else "tcp"
+        command = [ALONE, *run, sys.executable, HERE / "play.py", kind, file.name, *chosen]
         said = subprocess.run(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
         )
@@ -64,7 +73,7 @@ def play(mode: str, chosen: list) -> tuple:
 def both(chosen: list) -> list:
     """On TCP and on Multipath TCP at the same time, because most of these tests wait."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda mode: play(mode, chosen), ["tcp", "mptcp"]))
+        return list(pool.map(lambda mode: play(mode, chosen), ["tcp", "run" if SUBFLOWS else "mptcp"]))
 
 
 def main() -> None:
@@ -73,10 +82,10 @@ def main() -> None:
     except ImportError as error:
         print(f"skip: CPython's own tests are not installed with {sys.executable}: {error}")
         return
-    text = (HERE / "differences.txt").read_text().splitlines()
+    text = (HERE / ("differences-run.txt" if SUBFLOWS else "differences.txt")).read_text().splitlines()
     known = {line.split()[0] for line in text if line and not line.startswith("#")}
     passed, failed = 0, 0
-    for module in MODULES:
+    for module in MODULES + MORE_MODULES if SUBFLOWS else MODULES:
         (tcp, _, _), (ours, handshakes, said) = both(names(module))
         assert handshakes > 0, f"{module}: no connection used Multipath TCP at both ends"
         differing = {name for name in tcp.keys() | ours.keys() if tcp.get(name) != ours.get(name)}

@@ -26,7 +26,6 @@ MODULES = [
 ]
 # Whatever else a program does with sockets.
 MORE_MODULES = [
-    "test.test_socketserver",
     "test.test_httplib",
     "test.test_asyncio.test_events",
 ]

@@ -36,6 +36,7 @@ use crate::paths::Via;
 /// How long no process may run the library before the agent ends.
 const GRACE: Duration = Duration::from_secs(5);
 const QUEUE: i32 = 128;
+const PREFIX: &str = "subflows-run-";
 /// Random letters and digits in the name of the folder, which only the program knows.
 const NAME: usize = 24;
 
@@ -46,6 +47,15 @@ const START: &str = "start";
 pub(crate) fn start(options: &[&str]) -> Result<PathBuf, Failure> {
     let failed =
         |error| Failure::system("cannot start the process that acts for the program", &error);
+    let place = env::temp_dir().join(format!("{PREFIX}{:NAME$}", "")).join(SOCKET);
+    if SocketAddrUnix::new(&place).is_err() {
+        let text = format!(
+            "the path of the temporary folder is too long for a socket: {}",
+            env::temp_dir().display()
+        );
+        return Err(Failure::new(ErrorKind::InvalidArgument, text)
+            .remedy("Set TMPDIR to a folder with a shorter path."));
+    }
     let this = std::process::id().to_string();
     let mut child = itself(START, &this, options).map_err(failed)?;
     let mut child = child.stdout(Stdio::piped()).spawn().map_err(failed)?;
@@ -67,6 +77,8 @@ pub(crate) fn start(options: &[&str]) -> Result<PathBuf, Failure> {
 fn itself(word: &str, process: &str, options: &[&str]) -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.args(["run", "--agent", word, "--of", process]).args(options).stdin(Stdio::null());
+    // Of another `subflows run`, which has started this one: the agent's own sockets are not the program's.
+    command.env_remove("LD_PRELOAD");
     Ok(command)
 }
 
@@ -111,7 +123,7 @@ pub(crate) fn run(
 /// A program that has changed its user still reaches both: their names are the secret. The name by which the socket is
 /// bound, which every user may read in /proc/net/unix, is not that of the folder.
 fn made() -> io::Result<(TempDir, File, OwnedFd)> {
-    let folder = tempfile::Builder::new().prefix("subflows-run-").rand_bytes(NAME).tempdir()?;
+    let folder = tempfile::Builder::new().prefix(PREFIX).rand_bytes(NAME).tempdir()?;
     fs::set_permissions(folder.path(), Permissions::from_mode(0o711))?;
     env::set_current_dir(folder.path())?;
     let lock = File::create_new(LOCK)?;

@@ -50,7 +50,7 @@ started (set-user-ID), and system calls that bypass libc.
 A program that may not use TCP does not get Multipath TCP: the rules of Landlock, of seccomp, and of the BPF programs of
 a control group hold as without this command.
 
-Each line of the report is an object:
+Each line of the report is an object. A program that changes its user writes lines only if that user may write FILE.
   process        the process id
   connection     the kernel's number of the socket (its cookie): a socket that several descriptors or processes
                  have gets a line from each

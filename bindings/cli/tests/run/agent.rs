@@ -129,3 +129,15 @@ fn the_program_has_the_process_of_the_command() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{process}\n"));
 }
+
+#[test]
+fn a_temporary_folder_that_is_too_deep_is_named() {
+    skip_unless_ready!();
+    let namespace = Namespace::new().unwrap();
+    let mut command = run(&namespace, &["--via", "lo", "--", "true"]);
+    let told = Run::of(command.env("TMPDIR", format!("/{}", "x".repeat(100)))).fails(2);
+    assert!(told.contains("TMPDIR"), "{told}");
+    let mut command = run(&namespace, &["--via", "lo", "--", "true"]);
+    let told = Run::of(command.env("TMPDIR", "/no/such/folder")).fails(1);
+    assert!(told.contains("cannot make the socket") && told.contains("above"), "{told}");
+}

@@ -15,7 +15,7 @@ use common::raw::hides_subflows;
 use common::{Pair, open_handed, raw, ways};
 use subflows::{
     AddEndpoint, Announce, Connect, ConnectionsOptions, Doctor, ErrorKind, Family, Listen,
-    OPERATIONS, Open, OptionValue, SubflowOption,
+    OPERATIONS, Open, OptionValue, Probe, SubflowOption,
 };
 use subflows_lab::{Net, ready, skip};
 
@@ -105,6 +105,9 @@ fn call_all(who: &'static str) {
     let tcp = raw::socket(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP).unwrap();
     outcomes.of("upgrade", None, subflows::upgrade(&tcp));
 
+    let probe = Probe::new().data("?");
+    let report = outcomes.of("probe", None, subflows::probe(peer, &probe)).unwrap();
+    assert_eq!(report.is_join_denied.is_some(), is_root);
     outcomes.of("doctor", None, subflows::doctor(&Doctor::new()));
     outcomes.of("doctor of an address", None, subflows::doctor(&Doctor::new().remote(peer)));
 

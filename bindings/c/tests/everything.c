@@ -207,6 +207,31 @@ static void examines(int fd) {
     CHECK(subflows_diagnose(-1, findings, 64, sizeof findings[0]) == -SUBFLOWS_E_INVALID_ARGUMENT);
 }
 
+/* In one call, and in steps. */
+static void probes(void) {
+    struct subflows_probe_options options = {.timeout_ms = SOON_MS, .data = "?"};
+    struct subflows_probe_report report;
+    struct sockaddr *to = (struct sockaddr *)&remote;
+    CHECK(subflows_probe(to, remote_length, NULL, 0, &report, sizeof report) == 0);
+    CHECK(report.verdict == SUBFLOWS_VERDICT_MPTCP);
+    CHECK(strcmp(subflows_verdict_name(report.verdict), "Mptcp") == 0);
+    CHECK(report.present & SUBFLOWS_PROBE_REPORT_HAS_HANDSHAKE_US);
+    CHECK(subflows_probe(NULL, 0, NULL, 0, &report, sizeof report) == -SUBFLOWS_E_INVALID_ARGUMENT);
+
+    struct subflows_probing *probing;
+    int done = 0;
+    CHECK(subflows_probing_begin(to, remote_length, &options, sizeof options, &probing) == 0);
+    while (!done) {
+        struct pollfd poll_fd = {.fd = subflows_probing_fd(probing), .events = POLLIN};
+        poll(&poll_fd, 1, subflows_probing_timeout_ms(probing));
+        done = subflows_probing_advance(probing, &report, sizeof report);
+        CHECK(done >= 0);
+    }
+    CHECK(report.verdict == SUBFLOWS_VERDICT_MPTCP);
+    subflows_probing_cancel(probing);
+    subflows_probing_cancel(NULL);
+}
+
 static uint32_t opens(int fd) {
     struct subflows_open_options options = {.local = (struct sockaddr *)&second,
                                             .local_length = second_length,
@@ -356,6 +381,7 @@ int main(int argc, char **argv) {
     subflows_events_close(NULL);
     reads(fd, id);
     lists();
+    probes();
     namespace_wide();
     examines(fd);
     fails();

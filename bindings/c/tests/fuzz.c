@@ -311,6 +311,8 @@ static void namespace_wide(struct world *w) {
     out = an_array(w, sizeof(struct subflows_counter), &size, &room);
     filled_array(w, subflows_counters(out, room, size), room, size);
     out = an_array(w, sizeof(struct subflows_finding), &size, &room);
+    /* Of a name that is none: nothing is sent. */
+    CHECK(told(w, subflows_probe(NULL, 0, NULL, 0, out, size)) < 0);
     filled_array(w, subflows_diagnose(an_fd(w), out, room, size), room, size);
     CHECK(told(w, subflows_remove_endpoint(0)) < 0);
     CHECK(told(w, subflows_set_setting(below(w, 2) ? NULL : "", below(w, 2) ? NULL : "1")) < 0);

@@ -22,7 +22,7 @@ class RecordsTest < SubflowsTest
       events.next(5), Subflows.connections(subflows: true).first, Subflows.capabilities.first,
       Subflows.add_endpoint("127.0.0.9", id: 9), Subflows.limits, Subflows.settings,
       Subflows.counters.first, Subflows.connections(processes: true).flat_map(&:processes).first,
-      Subflows.doctor.first
+      Subflows.doctor.first, Subflows.probe(connection.server.local_address)
     ]
     Subflows.remove_endpoint(9)
     assert_equal RECORDS.to_set, records.to_set(&:class)

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use subflows::{
-    Announce, Connect, Doctor, Error, ErrorKind, Listen, Open, Opening, Result, SubflowOption,
+    Announce, Connect, Doctor, Error, ErrorKind, Listen, Open, Opening, Probe, Result,
+    SubflowOption,
 };
 use subflows_lab::{Net, skip, skip_unless_ready};
 
@@ -103,6 +104,8 @@ fn each_wrong_argument_has_a_remedy_of_its_own() {
         subflows::set_raw_option(sock, id, 6, 4, 5u32),
         subflows::get_raw_option(sock, id, 6, 4, 0).map(drop),
         subflows::get_raw_option(sock, id, 6, 4, 33).map(drop),
+        subflows::probe(SocketAddr::new(ip("127.0.0.1"), 1), &Probe::new().data("x".repeat(4097)))
+            .map(drop),
         subflows::doctor(&Doctor::new().remote(SocketAddr::new(ip("0.0.0.0"), 1))).map(drop),
     ];
     for option in (1..).map_while(SubflowOption::from_number) {

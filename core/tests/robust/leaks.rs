@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use subflows::{
     AddEndpoint, Announce, Connect, ConnectionsOptions, Doctor, ErrorKind, Listen, Open, Opening,
-    State,
+    Probe, State,
 };
 use subflows_lab::{Net, skip_unless_ready};
 
@@ -168,6 +168,7 @@ impl Worker<'_> {
         self.call(subflows::diagnose(&pair.client));
         let remote = pair.client.peer_addr().unwrap();
         self.call(subflows::doctor(&Doctor::new().remote(remote)));
+        self.call(subflows::probe(remote, &Probe::new()));
     }
 
     fn administers(&mut self) {

@@ -24,6 +24,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "interface": str,
     "option": str,
     "setting": str,
+    "data": str,
     "value": option_value,
     "timeout_ms": seconds,
 }

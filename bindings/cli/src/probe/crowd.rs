@@ -22,8 +22,9 @@ const RESOLVERS_MAX: usize = 16;
 /// A probe has at most that many descriptors: sockets, its epoll set, and one for events.
 const DESCRIPTORS: u64 = 5;
 
-/// Hosts, or why a line is none.
-pub(crate) type Hosts = Box<dyn Iterator<Item = Result<Target, Failure>> + Send>;
+/// Texts, each with the host or why it is none.
+pub(crate) type Hosts = Box<dyn Iterator<Item = Host> + Send>;
+pub(crate) type Host = (String, Result<Target, Failure>);
 
 /// What became of a host: its text, and the report.
 pub(crate) type Outcome = (String, Result<ProbeReport, Failure>);
@@ -82,8 +83,7 @@ fn resolve_all(hosts: &Mutex<Hosts>, resolved: &SyncSender<Resolved>, bell: &Own
         // Nothing under this lock panics.
         let next = hosts.lock().unwrap_or_else(PoisonError::into_inner).next();
         let host = match next {
-            Some(Ok(target)) => (target.text.clone(), target.resolve()),
-            Some(Err(failure)) => (String::new(), Err(failure)),
+            Some((text, target)) => (text, target.and_then(|target| target.resolve())),
             None => break,
         };
         if resolved.send(host).is_err() {

@@ -14,7 +14,7 @@ use crate::borrow_socket::harmless;
 use crate::failure::{Exit, Failure};
 use crate::json;
 use crate::output::{Output, note};
-use crate::probe::crowd::{self, Hosts, Outcome};
+use crate::probe::crowd::{self, Host, Hosts, Outcome};
 use crate::probe::target::Target;
 use crate::probe::trace::{self, Trace};
 use crate::table::{Align, Cell, Table};
@@ -139,7 +139,7 @@ impl Probe {
 
     /// The servers, and how many they are if that is known.
     fn hosts(&self) -> Result<(Hosts, Option<u64>), Failure> {
-        let own = self.hosts.clone().into_iter().map(Ok);
+        let own = self.hosts.clone().into_iter().map(|host| (host.text.clone(), Ok(host)));
         let Some(path) = &self.from else {
             return Ok((Box::new(own), Some(self.hosts.len() as u64)));
         };
@@ -162,22 +162,27 @@ impl Probe {
 }
 
 /// The servers of a text, a line each.
-fn targets(text: impl BufRead + Send + 'static) -> impl Iterator<Item = Result<Target, Failure>> + Send {
+fn targets(text: impl BufRead + Send + 'static) -> impl Iterator<Item = Host> + Send {
     let target = |line: io::Result<String>| match line {
         Ok(line) => match line.trim() {
             "" => None,
             text if text.starts_with('#') => None,
-            text => Some(text.parse().map_err(|what: String| {
-                Failure::new(ErrorKind::InvalidArgument, what).remedy("")
-            })),
+            text => Some((text.to_owned(), text.parse().map_err(not_a_host))),
         },
-        Err(error) => Some(Err(Failure::system("cannot read the list of hosts", &error))),
+        Err(error) => {
+            let failure = Failure::system("cannot read the list of hosts", &error);
+            Some((String::new(), Err(failure)))
+        }
     };
     // A file that cannot be read any further fails again and again.
     let mut has_failed = false;
     text.lines()
         .take_while(move |line| !std::mem::replace(&mut has_failed, line.is_err()))
         .filter_map(target)
+}
+
+fn not_a_host(what: String) -> Failure {
+    Failure::new(ErrorKind::InvalidArgument, what).remedy("")
 }
 
 fn progress(count: Option<u64>) -> Option<ProgressBar> {
@@ -197,7 +202,10 @@ fn show(out: &mut Output, (host, found): &Outcome, is_single: bool) -> Result<()
     match found {
         // The command fails as a whole.
         Err(failure) if is_single => Err(failure.clone()),
-        Err(failure) => Ok(note(harmless(&failure.to_string().replace('\n', " ")))),
+        Err(failure) => {
+            note(harmless(&failure.to_string().replace('\n', " ")));
+            Ok(())
+        }
         Ok(report) => Ok(out.line(line(host, report, is_single))?),
     }
 }
@@ -279,7 +287,7 @@ impl Summary {
 
 fn trace_all(out: &mut Output, hosts: Hosts) -> Result<u8, Failure> {
     let mut exit = Exit::Done;
-    for host in hosts {
+    for (_, host) in hosts {
         let target = host?;
         let found = trace::trace(target.resolve()?)?;
         if !found.is_answered_by_mptcp() {
@@ -319,9 +327,8 @@ mod tests {
     fn a_list_may_have_comments() {
         let text = "# servers\n\nexample.org\n  192.0.2.1:80  \nnot a host\n";
         let found: Vec<_> = targets(io::Cursor::new(text)).collect();
-        let texts: Vec<_> = found.iter().flatten().map(|target| &*target.text).collect();
-        assert_eq!(texts, ["example.org", "192.0.2.1:80"]);
-        assert_eq!(found.len(), 3);
+        let texts: Vec<_> = found.iter().map(|(text, host)| (&**text, host.is_ok())).collect();
+        assert_eq!(texts, [("example.org", true), ("192.0.2.1:80", true), ("not a host", false)]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod doctor;
 mod events;
 mod namespace;
 mod network;
+mod probe;
 mod shown;
 mod socket;
 mod state;
@@ -36,6 +37,7 @@ pub const SENTENCES: &[&[Sentence]] = &[
     state::SENTENCES,
     namespace::SENTENCES,
     doctor::SENTENCES,
+    probe::SENTENCES,
 ];
 
 /// Performs a step. `client's child` is a child process of the client's driver.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use subflows::{
     AddEndpoint, Announce, Announced, Connect, ConnectionsOptions, Doctor, Events, Family, Listen,
-    Open, OptionValue, SubflowOption,
+    Open, OptionValue, Probe, SubflowOption,
 };
 
 use crate::Verbs;
@@ -71,6 +71,12 @@ const VERBS: &[(&str, Perform)] = &[
     ("counters", |_| list(&subflows::counters()?)),
     ("capabilities", |_| list(&subflows::capabilities()?)),
     ("doctor", doctor),
+    ("probe", |call| {
+        let mut options = Probe::new();
+        options.data = call.request.maybe("data")?;
+        options.timeout = milliseconds(call.request)?;
+        record(&subflows::probe(call.address()?, &options)?)
+    }),
     ("diagnose", |call| list(&subflows::diagnose(call.sock()?)?)),
 ];
 

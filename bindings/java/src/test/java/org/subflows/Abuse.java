@@ -155,6 +155,7 @@ final class Abuse {
                     ConnectionsOptions.class, ConnectionsOptions.defaults(),
                     AddEndpointOptions.class, AddEndpointOptions.defaults(),
                     DoctorOptions.class, DoctorOptions.defaults(),
+                    ProbeOptions.class, ProbeOptions.defaults(),
                     // A setting whose every value is harmless here.
                     String.class, "stale_loss_cnt");
 

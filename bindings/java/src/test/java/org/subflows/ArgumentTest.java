@@ -120,6 +120,7 @@ class ArgumentTest {
                 Map.entry(AddEndpointOptions.class, AddEndpointOptions.defaults()),
                 Map.entry(AnnounceOptions.class, AnnounceOptions.defaults()),
                 Map.entry(ConnectOptions.class, ConnectOptions.defaults()),
+                Map.entry(ProbeOptions.class, ProbeOptions.defaults()),
                 Map.entry(ConnectionsOptions.class, ConnectionsOptions.defaults()),
                 Map.entry(DoctorOptions.class, DoctorOptions.defaults()),
                 Map.entry(ListenOptions.class, ListenOptions.defaults()),
@@ -156,7 +157,7 @@ class ArgumentTest {
         Options[] options = {
             AddEndpointOptions.defaults(), AnnounceOptions.defaults(), ConnectOptions.defaults(),
             ConnectionsOptions.defaults(), DoctorOptions.defaults(),
-            ListenOptions.defaults(), OpenOptions.defaults()
+            ListenOptions.defaults(), OpenOptions.defaults(), ProbeOptions.defaults()
         };
         try (Pair pair = Pair.controlled()) {
             List<Object> owners = new ArrayList<>(List.of(options));

@@ -34,7 +34,9 @@ fn by_name(name: &str) -> Box<dyn Middlebox> {
 }
 
 /// What is between the client and one server, and the verdicts without and with data.
-fn cases() -> Vec<(&'static str, Option<Box<dyn Middlebox>>, Verdict, Verdict)> {
+type Case = (&'static str, Option<Box<dyn Middlebox>>, Verdict, Verdict);
+
+fn cases() -> Vec<Case> {
     let same = |name, verdict| (name, Some(by_name(name)), verdict, verdict);
     let mut cases = vec![
         ("nothing", None, Verdict::Mptcp, Verdict::Mptcp),

@@ -33,6 +33,7 @@ bench: setup      ## ratios to the raw system calls; the table is kept in BENCHM
 	cargo bench --locked --package subflows-c --bench ratios
 	cargo bench --locked --package subflows-cli --bench broker
 	cargo bench --locked --package subflows-cli --bench run
+	cargo bench --locked --package subflows-cli --bench probe
 	bindings/python/bench target/benchmarks-python.md
 	bindings/ruby/bench target/benchmarks-ruby.md
 	bindings/java/bench target/benchmarks-java.md

@@ -1,0 +1,59 @@
+//! How long `subflows probe` takes for a thousand servers on the loopback interface.
+//!
+//! `cargo bench --package subflows-cli --bench probe`. The table goes to `target/benchmarks-probe.md`.
+#![allow(missing_docs)]
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use subflows_lab::{Namespace, traffic};
+
+const SERVERS: u32 = 1000;
+const TURNS: usize = 5;
+const BAR: Duration = Duration::from_secs(3);
+
+fn main() {
+    if let Err(why) = subflows_lab::can_make_namespaces() {
+        eprintln!("skip: {why}");
+        return;
+    }
+    let namespace = Namespace::new().expect("a network namespace");
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = folder.path().join("hosts.txt");
+    let mut table = "| `subflows probe` | median | bar |\n|---|---|---|\n".to_owned();
+    for parallel in [10, 100] {
+        let mut times: Vec<_> = (0..TURNS).map(|_| turn(&namespace, &list, parallel)).collect();
+        times.sort_unstable();
+        let median = times[TURNS / 2];
+        assert!(median < BAR, "{median:?}");
+        let _ = writeln!(
+            table,
+            "| {SERVERS} loopback servers, {parallel} at a time | {:.2} s | {} s |",
+            median.as_secs_f64(),
+            BAR.as_secs()
+        );
+    }
+    print!("{table}");
+    let target = env::current_exe().expect("the program's path");
+    let target = target.ancestors().nth(3).unwrap_or(Path::new("target"));
+    fs::write(target.join("benchmarks-probe.md"), table).expect("the table is written");
+}
+
+/// One run, with a server that has no connections from before.
+fn turn(namespace: &Namespace, list: &Path, parallel: u32) -> Duration {
+    let server = traffic::serve_echo(namespace, ([0, 0, 0, 0], 0).into()).expect("a server");
+    let port = server.local_addr().port();
+    let address = |index| format!("{}:{port}\n", Ipv4Addr::from(0x7f01_0000 + index));
+    fs::write(list, (0..SERVERS).map(address).collect::<String>()).expect("the list is written");
+    let mut command = namespace.command(env!("CARGO_BIN_EXE_subflows"));
+    command.args(["probe", "--json", "--parallel", &parallel.to_string(), "--from"]).arg(list);
+    let start = Instant::now();
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("it runs");
+    assert!(status.success(), "every server has Multipath TCP");
+    start.elapsed()
+}

@@ -18,6 +18,9 @@ pub(crate) fn connection(fd: c_int, file: &CStr) {
     if fd < 0 || ![Some(IPPROTO_MPTCP), Some(IPPROTO_TCP)].contains(&protocol) {
         return;
     }
+    if number::<c_int>(fd, SOL_SOCKET, libc::SO_TYPE) != Some(libc::SOCK_STREAM) {
+        return;
+    }
     // SAFETY: it is open: the kernel has just answered for it.
     let sock = unsafe { BorrowedFd::borrow_raw(fd) };
     let Some(mut pages) = Pages::new() else { return };

@@ -48,7 +48,8 @@ GODEBUG=multipathtcp=1), programs for musl or for another processor, programs th
 started (set-user-ID), and system calls that bypass libc.
 
 A program that may not use TCP does not get Multipath TCP: the rules of Landlock, of seccomp, and of the BPF programs of
-a control group hold as without this command.
+a control group hold as without this command. The library makes system calls of its own (getsockopt, prctl, and with
+--report or paths also socket, connect and others), so a filter that ends the program for such a call ends it here too.
 
 Each line of the report is an object. A program that changes its user writes lines only if that user may write FILE.
   process        the process id

@@ -136,7 +136,7 @@ fn has_details() -> Answer {
 }
 
 fn has_connections() -> Answer {
-    let listed = SockDiag::open().and_then(|mut diag| diag.connections(drop));
+    let listed = SockDiag::open().and_then(|mut diag| diag.prove_mptcp());
     listed.map_err(|refusal| no_table(refusal, cause::NO_MPTCP_DIAG))
 }
 

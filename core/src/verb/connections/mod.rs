@@ -232,14 +232,13 @@ operation! {
 }
 
 /// Reports whether the kernel has the module. Without it, the kernel answers a look-up as if there were no
-/// such socket, and only a dump shows the difference. A dump takes long if there are many connections.
-/// One success is enough: the module stays loaded.
+/// such socket, and only a dump shows the difference. One success is enough: the module stays loaded.
 fn has_mptcp_diag() -> bool {
     static ANSWERED: OnceLock<()> = OnceLock::new();
     if ANSWERED.get().is_some() {
         return true;
     }
-    let answer = SockDiag::open().and_then(|mut diag| diag.connections(drop));
+    let answer = SockDiag::open().and_then(|mut diag| diag.prove_mptcp());
     answer.map(|()| ANSWERED.get_or_init(|| ())).is_ok()
 }
 

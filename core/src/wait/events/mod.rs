@@ -255,7 +255,7 @@ impl Events {
         match self.token.map(|token| self.diag.connection(token)) {
             Some(Ok(found)) => add(found),
             Some(Err(refusal)) if refusal.errno == libc::ENOENT => {
-                match self.diag.connections(drop) {
+                match self.diag.prove_mptcp() {
                     Ok(()) => {}
                     // The kernel has no sock_diag for Multipath TCP. It answers a look-up then as if no
                     // connection had the token, and only a list shows the difference. So the connection may

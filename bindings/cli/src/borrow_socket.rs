@@ -13,13 +13,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::cmp::Reverse;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use rustix::fs::{Dir, Mode, OFlags, open, readlinkat_raw};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, geteuid, pidfd_getfd, pidfd_open};
 use subflows::{Connection, ErrorKind};
@@ -135,16 +137,21 @@ pub fn borrow(token: Token) -> Result<Borrowed, BorrowError> {
         if connection.inode == 0 {
             return Err(BorrowError::NoHolder(token));
         }
-        let found = search(Path::new("/proc"), connection.inode);
         let mut refused = None;
-        for (process, fd) in found.holders {
+        let found = search(Path::new("/proc"), connection.inode, |process, fd| {
             match duplicate(&process, fd) {
-                Ok(sock) if is(&sock, connection.inode) => return Ok(Borrowed { sock }),
+                Ok(sock) if is(&sock, connection.inode) => Some(Ok(Borrowed { sock })),
                 // The process has closed it, and its number may be that of another file by now.
-                Ok(_) | Err(Errno::SRCH | Errno::BADF) => {}
-                Err(Errno::PERM | Errno::ACCESS) => refused = Some(process),
-                Err(error) => return Err(BorrowError::Os(token, error.into())),
+                Ok(_) | Err(Errno::SRCH | Errno::BADF) => None,
+                Err(Errno::PERM | Errno::ACCESS) => {
+                    refused = Some(process);
+                    None
+                }
+                Err(error) => Some(Err(BorrowError::Os(token, error.into()))),
             }
+        });
+        if let Some(result) = found.result {
+            return result;
         }
         if refused.is_some() || found.denied > 0 || !geteuid().is_root() {
             // Ask again, in case the process has ended in the meantime.
@@ -158,7 +165,7 @@ pub fn borrow(token: Token) -> Result<Borrowed, BorrowError> {
     Err(BorrowError::NotVisible(token))
 }
 
-fn look_up(token: Token) -> Result<Connection, BorrowError> {
+pub(crate) fn look_up(token: Token) -> Result<Connection, BorrowError> {
     subflows::connection(token.0).map_err(|error| {
         let failure = Failure::from(error.clone());
         BorrowError::LookUp(match error.kind() {
@@ -172,33 +179,39 @@ fn look_up(token: Token) -> Result<Connection, BorrowError> {
 }
 
 /// The result of a walk over /proc.
-#[derive(Default)]
-struct Search {
-    holders: Vec<(Process, RawFd)>,
+struct Search<T> {
+    result: Option<T>,
     /// How many processes did not show their descriptors.
     denied: usize,
 }
 
-/// Looks for the processes that have the socket with this inode open.
-fn search(proc: &Path, inode: u32) -> Search {
-    let mut search = Search::default();
+/// Offers the processes that have the socket with this inode open, with their descriptors, until one is accepted.
+/// The newest are first: daemons of the system are many, old, and seldom meant.
+fn search<T>(
+    proc: &Path,
+    inode: u32,
+    mut accept: impl FnMut(Process, RawFd) -> Option<T>,
+) -> Search<T> {
+    let mut search = Search { result: None, denied: 0 };
     let target = format!("socket:[{inode}]");
     let entries = fs::read_dir(proc).into_iter().flatten().flatten();
-    for entry in entries {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        match descriptor(&entry.path().join("fd"), &target) {
+    let number = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let mut pids: Vec<i32> = entries.filter_map(number).collect();
+    pids.sort_unstable_by_key(|pid| Reverse(*pid));
+    for pid in pids {
+        let process = proc.join(pid.to_string());
+        match descriptor(&process.join("fd"), &target) {
             Ok(None) => {}
             Ok(Some(fd)) => {
-                let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+                let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
                 let process = Process { pid, name: harmless(name.trim_end()) };
-                search.holders.push((process, fd));
+                search.result = accept(process, fd);
+                if search.result.is_some() {
+                    return search;
+                }
             }
             // The kernel also denies access to the links of a process that has just ended.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                search.denied += usize::from(entry.path().exists());
-            }
+            Err(Errno::ACCESS | Errno::PERM) => search.denied += usize::from(process.exists()),
             // The process has ended.
             Err(_) => {}
         }
@@ -207,16 +220,19 @@ fn search(proc: &Path, inode: u32) -> Search {
 }
 
 /// The first descriptor in a folder of descriptors that links to `target`.
-fn descriptor(folder: &Path, target: &str) -> io::Result<Option<RawFd>> {
-    for entry in fs::read_dir(folder)? {
+fn descriptor(folder: &Path, target: &str) -> Result<Option<RawFd>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = open(folder, flags, Mode::empty())?;
+    let mut room = [const { MaybeUninit::uninit() }; 64];
+    for entry in Dir::read_from(&folder)? {
         let entry = entry?;
-        match fs::read_link(entry.path()) {
-            Ok(link) if link.as_os_str() == target => {}
-            Ok(_) => continue,
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
-            Err(_) => continue,
+        // Not by its whole path, which the kernel would walk for each of perhaps thousands.
+        match readlinkat_raw(&folder, entry.file_name(), &mut room) {
+            Ok((link, _)) if link == target.as_bytes() => {}
+            Err(error @ (Errno::ACCESS | Errno::PERM)) => return Err(error),
+            _ => continue,
         }
-        if let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+        if let Some(fd) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) {
             return Ok(Some(fd));
         }
     }
@@ -234,12 +250,10 @@ fn duplicate(process: &Process, fd: RawFd) -> Result<OwnedFd, Errno> {
     pidfd_getfd(&pidfd, fd, PidfdGetfdFlags::empty())
 }
 
-/// Whether this is the socket of that connection: after the search, the number of a process or of a
-/// descriptor may have been reused.
+/// Whether this is the socket with that inode: after the search, the number of a process or of a descriptor may have
+/// been reused. Its token would not show it: a connection that has ended or fell back to TCP no longer reports one.
 fn is(sock: &OwnedFd, inode: u32) -> bool {
-    // Not by its token, which a connection that fell back to TCP no longer reports.
-    let file = sock.try_clone().map(File::from).and_then(|file| file.metadata());
-    file.is_ok_and(|file| file.file_type().is_socket() && file.ino() == u64::from(inode))
+    rustix::fs::fstat(sock).is_ok_and(|stat| stat.st_ino == u64::from(inode))
 }
 
 #[cfg(test)]
@@ -255,12 +269,16 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let link = format!("/proc/self/fd/{}", socket.as_raw_fd());
         let inode = u32::try_from(fs::metadata(link).unwrap().st_ino()).unwrap();
-        let found = search(Path::new("/proc"), inode);
-        let [(process, fd)] = &found.holders[..] else { panic!("{:?}", found.holders) };
+        let mut holders = Vec::new();
+        search(Path::new("/proc"), inode, |process, fd| {
+            holders.push((process, fd));
+            None::<()>
+        });
+        let [(process, fd)] = &holders[..] else { panic!("{holders:?}") };
         assert_eq!(process.pid, std::process::id() as i32);
         assert_eq!(*fd, socket.as_raw_fd());
         assert!(!process.name.is_empty());
-        assert!(duplicate(process, *fd).is_ok());
+        assert!(is(&duplicate(process, *fd).unwrap(), inode));
     }
 
     #[test]
@@ -270,9 +288,9 @@ mod tests {
         let inode = u32::try_from(fs::metadata(link).unwrap().st_ino()).unwrap();
         let before = fs::read("/proc/self/comm").unwrap();
         fs::write("/proc/self/comm", "a\u{1b}[2Jb").unwrap();
-        let found = search(Path::new("/proc"), inode);
+        let found = search(Path::new("/proc"), inode, |process, _| Some(process.name));
         fs::write("/proc/self/comm", before).unwrap();
-        assert_eq!(found.holders[0].0.name, "a?[2Jb");
+        assert_eq!(found.result.unwrap(), "a?[2Jb");
     }
 
     #[test]

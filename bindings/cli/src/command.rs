@@ -19,17 +19,26 @@ Examples:
   subflows set-backup 4f2a9c01 2 no
   subflows option 4f2a9c01 2 max_pacing_rate 125000
   subflows close 4f2a9c01 1
+  subflows events --json                            what happens, an object a line
   subflows endpoints add 192.0.2.7 --subflow        for connections that the kernel manages
   subflows demo                                     a demonstration on a network of its own
 
 TOKEN is the local token of a connection, in hexadecimal as `subflows connections` and `ss -Mi`
-print it. ID is the number in the first column of `subflows list`.
+print it, with or without 0x, or in decimal as programs print the number. Digits alone may be either:
+they name the connection that exists, and are rejected if both do. ID is the number in the first
+column of `subflows list`.
 
-Privileges: `capabilities`, `connections`, `counters`, and `endpoints`, `limits` and `settings` as
-long as they only show something, require none; changing these three requires CAP_NET_ADMIN. The verbs that take a TOKEN borrow the
-socket from the process that holds it. Most systems allow that for your own processes, and require
-root for others. `open`, `close` and `set-backup` also require CAP_NET_ADMIN, and `option` CAP_BPF
-and CAP_PERFMON, which root has.
+With --json, each line of the output is an object: a record of the library with the names of its
+fields, as `subflows schema` describes them. A list without entries prints nothing, and neither does
+a verb without a result. A failure is an object on standard error. Text has colours on a terminal
+only, and none if NO_COLOR is set.
+
+Privileges: `capabilities`, `connections`, `connection`, `counters`, and `endpoints`,
+`limits` and `settings` as long as they only show something, require none; changing these three
+requires CAP_NET_ADMIN. The other verbs that take a TOKEN borrow the socket from the process that
+holds it. Most systems allow that for your own processes, and require root for others. `open`,
+`close`, `set-backup`, `announce` and `events` also require CAP_NET_ADMIN, and `option` and
+`raw-option` CAP_BPF and CAP_PERFMON, which root has.
 
 Exit status:
   0  success
@@ -44,7 +53,7 @@ Exit status:
 #[command(name = "subflows", version, about = ABOUT, after_help = EXAMPLES_AND_CODES)]
 #[command(max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    /// Print JSON instead of text
+    /// Print JSON instead of text, an object on each line
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// What to do

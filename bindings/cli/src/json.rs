@@ -14,62 +14,83 @@
 //! # }
 //! ```
 
-use serde::{Serialize, Serializer};
+use std::net::SocketAddr;
+
 use serde_json::{Map, Value};
 use subflows::address_text;
-use subflows::table::{self, Record, Reflect, ReflectList};
+use subflows::table::{self, Record, Reflect};
 
 use crate::token::Token;
 
 /// The field that is a token, in every record that has one.
-const TOKEN: &str = "token";
+pub(crate) const TOKEN: &str = "token";
 
-/// A record that is written as an object, its fields in the table's order, without a copy in memory.
-pub struct Object<'a>(pub &'a dyn Reflect);
+/// Writes a record as an object, its fields in the table's order. By hand and not by a serializer, which takes
+/// twice as long for ten thousand connections: the names of fields need no escapes.
+pub fn write(out: &mut Vec<u8>, record: &dyn Reflect) {
+    out.push(b'{');
+    write_fields(out, record);
+    out.push(b'}');
+}
 
-/// A list of records that is written as an array, without a copy in memory.
-pub struct Array<'a>(pub &'a dyn ReflectList);
-
-/// A field: its name, which decides how a token is written, and its value.
-struct Member<'a>(&'static str, table::Value<'a>);
-
-impl Serialize for Object<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = self.0.fields().iter().enumerate();
-        serializer.collect_map(
-            fields.map(|(index, field)| (field.name, Member(field.name, self.0.get(index)))),
-        )
+/// Writes the fields of an object that has others before them or after them.
+pub(crate) fn write_fields(out: &mut Vec<u8>, record: &dyn Reflect) {
+    for (index, field) in record.fields().iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"\"" } else { b",\"" });
+        out.extend_from_slice(field.name.as_bytes());
+        out.extend_from_slice(b"\":");
+        write_value(out, field.name, record.get(index));
     }
 }
 
-impl Serialize for Array<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let records = (0..self.0.len()).filter_map(|index| self.0.at(index));
-        serializer.collect_seq(records.map(Object))
-    }
-}
-
-impl Serialize for Member<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.1 {
-            table::Value::UInt(token) if self.0 == TOKEN => match u32::try_from(token) {
-                Ok(token) => serializer.collect_str(&Token(token)),
-                Err(_) => serializer.serialize_u64(token),
-            },
-            table::Value::UInt(number) => serializer.serialize_u64(number),
-            table::Value::Bool(fact) => serializer.serialize_bool(fact),
-            table::Value::Text(text) => serializer.serialize_str(text),
-            table::Value::Ip(ip) => serializer.collect_str(&ip),
-            table::Value::Address(address) => {
-                serializer.serialize_str(&address_text::written(address))
+fn write_value(out: &mut Vec<u8>, name: &str, value: table::Value<'_>) {
+    match value {
+        table::Value::UInt(number) => match u32::try_from(number) {
+            Ok(token) if name == TOKEN => quote(out, Token(token).to_string().as_bytes()),
+            _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        },
+        table::Value::Bool(fact) => out.extend_from_slice(if fact { b"true" } else { b"false" }),
+        // A process chooses its name, and the kernel its messages.
+        table::Value::Text(text) => out.extend_from_slice(Value::from(text).to_string().as_bytes()),
+        table::Value::Ip(ip) => quote(out, ip.to_string().as_bytes()),
+        table::Value::Address(SocketAddr::V4(v4)) => {
+            out.push(b'"');
+            for (index, octet) in v4.ip().octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b'.');
+                }
+                out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
             }
-            table::Value::Duration(duration) => serializer.serialize_f64(duration.as_secs_f64()),
-            table::Value::Enum(name, _) => serializer.serialize_str(name),
-            table::Value::Record(inner) => Object(inner).serialize(serializer),
-            table::Value::List(inner) => Array(inner).serialize(serializer),
-            table::Value::Absent => serializer.serialize_none(),
+            out.push(b':');
+            out.extend_from_slice(itoa::Buffer::new().format(v4.port()).as_bytes());
+            out.push(b'"');
         }
+        table::Value::Address(address) => quote(out, address_text::written(address).as_bytes()),
+        table::Value::Duration(duration) => {
+            out.extend_from_slice(Value::from(duration.as_secs_f64()).to_string().as_bytes());
+        }
+        table::Value::Enum(name, _) => quote(out, name.as_bytes()),
+        table::Value::Record(inner) => write(out, inner),
+        table::Value::List(inner) => {
+            out.push(b'[');
+            for (index, record) in (0..inner.len()).filter_map(|index| inner.at(index)).enumerate()
+            {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write(out, record);
+            }
+            out.push(b']');
+        }
+        table::Value::Absent => out.extend_from_slice(b"null"),
     }
+}
+
+/// Writes a text that needs no escapes.
+fn quote(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
 }
 
 /// A record as an object, its fields in the table's order.
@@ -87,11 +108,10 @@ pub fn as_far_as<T: Record>(other: &dyn Reflect) -> Map<String, Value> {
 
 /// The fields of a record, for callers that add fields.
 pub fn fields(record: &dyn Reflect) -> Map<String, Value> {
-    let field = |(index, field): (usize, &table::Field)| {
-        let value = serde_json::to_value(Member(field.name, record.get(index)));
-        (field.name.to_owned(), value.unwrap_or_default())
-    };
-    record.fields().iter().enumerate().map(field).collect()
+    let mut text = Vec::new();
+    write(&mut text, record);
+    // What was just written is JSON.
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -133,7 +153,7 @@ mod tests {
             match index {
                 0 => table::Value::UInt(u64::MAX),
                 1 => table::Value::Bool(true),
-                2 => table::Value::Text("wwan0"),
+                2 => table::Value::Text("w\"a\n"),
                 3 => table::Value::Ip([192, 0, 2, 1].into()),
                 4 => table::Value::Address(([192, 0, 2, 1], 443).into()),
                 5 => table::Value::Duration(Duration::from_millis(1500)),
@@ -146,11 +166,13 @@ mod tests {
 
     #[test]
     fn every_kind_of_value_has_its_json() {
-        let text = serde_json::to_string(&Object(&Sample)).unwrap();
+        let mut text = Vec::new();
+        write(&mut text, &Sample);
+        let text = String::from_utf8(text).unwrap();
         assert_eq!(record(&Sample).to_string(), text);
         assert_eq!(
             text,
-            "{\"bytes_sent\":18446744073709551615,\"is_backup\":true,\"interface\":\"wwan0\",\
+            "{\"bytes_sent\":18446744073709551615,\"is_backup\":true,\"interface\":\"w\\\"a\\n\",\
              \"ip\":\"192.0.2.1\",\"local\":\"192.0.2.1:443\",\"timeout\":1.5,\
              \"state\":\"Established\",\"missing\":null,\"token\":\"00004f2a\"}"
         );

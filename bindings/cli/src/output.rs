@@ -1,13 +1,18 @@
-//! Printing results: tables for people or JSON for programs, on standard output.
+//! Printing results on standard output: tables for people or, for programs, JSON with an object on each line.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
-use serde::Serialize;
 use serde_json::Value;
+use subflows::table::Reflect;
 
 use crate::failure::Failure;
+use crate::json;
+use crate::shown;
 use crate::table::Table;
+
+/// How much is written at once.
+const CHUNK: usize = 64 << 10;
 
 /// Standard output, and the form of the results.
 pub(crate) struct Output {
@@ -29,7 +34,7 @@ impl Output {
     pub(crate) fn table(&mut self, table: &Table) -> io::Result<()> {
         // At once: a stream that removes colours is slow in small pieces, and one without has none to remove.
         let mut text = Vec::new();
-        table.print(&mut text, self.stdout.current_choice() != ColorChoice::Never)?;
+        table.print(&mut text, self.stdout.current_choice() != ColorChoice::Never);
         self.write(&text)
     }
 
@@ -46,22 +51,50 @@ impl Output {
         self.stdout.flush()
     }
 
-    /// Reports that a verb without a result has succeeded: by a line for people, `null` for
-    /// programs.
+    /// Reports that a verb without a result has succeeded: by a line for people, and not at all for programs,
+    /// which read the exit status.
     pub(crate) fn done(&mut self, text: impl std::fmt::Display) -> Result<(), Failure> {
         if self.is_json {
-            return Ok(self.json(&Value::Null)?);
+            return Ok(());
         }
         Ok(self.line(text)?)
     }
 
-    /// Prints a JSON document: indented on a terminal, else on one line, for tools that read lines.
-    pub(crate) fn json(&mut self, json: &impl Serialize) -> io::Result<()> {
-        let mut text = match io::stdout().is_terminal() {
-            true => serde_json::to_vec_pretty(json)?,
-            false => serde_json::to_vec(json)?,
-        };
-        text.push(b'\n');
+    /// Prints a record: its fields one below the other for people, an object for programs.
+    pub(crate) fn record(&mut self, record: &dyn Reflect) -> Result<(), Failure> {
+        match self.is_json {
+            true => self.objects([record], json::write)?,
+            false => self.table(&shown::record(record))?,
+        }
+        Ok(())
+    }
+
+    /// Prints the records of a list for programs, each on a line of its own.
+    pub(crate) fn records<T: Reflect>(&mut self, records: &[T]) -> io::Result<()> {
+        self.objects(records, |text, record| json::write(text, record))
+    }
+
+    /// Prints an object for programs, on a line of its own.
+    pub(crate) fn object(&mut self, object: &Value) -> io::Result<()> {
+        self.objects([object], |text, object| text.extend_from_slice(object.to_string().as_bytes()))
+    }
+
+    /// Prints objects for programs, each on a line of its own; nothing if there are none.
+    pub(crate) fn objects<T>(
+        &mut self,
+        objects: impl IntoIterator<Item = T>,
+        write: impl Fn(&mut Vec<u8>, T),
+    ) -> io::Result<()> {
+        // A system call for each line would take longer than the line, and memory for all of them as well.
+        let mut text = Vec::with_capacity(2 * CHUNK);
+        for object in objects {
+            write(&mut text, object);
+            text.push(b'\n');
+            if text.len() >= CHUNK {
+                self.stdout.as_inner().lock().write_all(&text)?;
+                text.clear();
+            }
+        }
         self.write(&text)
     }
 }

@@ -33,6 +33,11 @@ pub(crate) fn with_details(sock: &impl AsFd, subflow: Subflow) -> Row {
     Row::Full(Box::new(subflow), details)
 }
 
+/// Writes what [`json`] returns.
+pub(crate) fn write(out: &mut Vec<u8>, row: &Row) {
+    out.extend_from_slice(json(row).to_string().as_bytes());
+}
+
 /// The fields of `Subflow`, and those of `Details` as one more field.
 pub(crate) fn json(row: &Row) -> Value {
     let (mut fields, details) = match row {

@@ -1,7 +1,5 @@
 //! Tables for people: a header, aligned columns, two spaces between them.
 
-use std::io::{self, Write};
-
 use anstyle::{AnsiColor, Style};
 
 const HEADER: Style = Style::new().bold();
@@ -63,66 +61,64 @@ pub(crate) mod column {
 /// A table that grows row by row and is printed at the end, when all widths are known.
 pub(crate) struct Table {
     columns: Vec<Column>,
-    rows: Vec<Vec<Cell>>,
+    widths: Vec<usize>,
+    /// The texts of all cells: one piece of memory for thousands of rows.
+    text: String,
+    /// Where the text of each cell ends, row by row.
+    cells: Vec<(usize, Style)>,
 }
 
 impl Table {
     pub(crate) fn new(columns: impl IntoIterator<Item = Column>) -> Table {
-        Table { columns: columns.into_iter().collect(), rows: Vec::new() }
+        let columns: Vec<Column> = columns.into_iter().collect();
+        let widths = vec![0; columns.len()];
+        let titles = columns.clone();
+        let mut table = Table { columns, widths, text: String::new(), cells: Vec::new() };
+        table.row(titles.into_iter().map(|(title, _)| Cell::styled(title, HEADER)));
+        table
     }
 
     /// Adds a row; cells that are missing at its end stay empty.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
-        self.rows.push(cells.into_iter().collect());
+        let mut cells = cells.into_iter();
+        for width in &mut self.widths {
+            let style = cells.next().map_or(Style::new(), |Cell { text, style }| {
+                *width = columns(&text).max(*width);
+                self.text.push_str(&text);
+                style
+            });
+            self.cells.push((self.text.len(), style));
+        }
     }
 
     /// Prints the table, with or without colours.
-    pub(crate) fn print(&self, out: &mut impl Write, is_coloured: bool) -> io::Result<()> {
-        let width = |index: usize, title: &str| {
-            let cells = self.rows.iter().filter_map(|row| row.get(index));
-            cells.map(|cell| columns(&cell.text)).max().unwrap_or(0).max(columns(title))
-        };
-        let widths: Vec<usize> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, (title, _))| width(index, title))
-            .collect();
-        let header: Vec<_> =
-            self.columns.iter().map(|(title, _)| Cell::styled(*title, HEADER)).collect();
-        self.print_row(out, &header, &widths, is_coloured)?;
-        self.rows.iter().try_for_each(|row| self.print_row(out, row, &widths, is_coloured))
-    }
-
-    fn print_row(
-        &self,
-        out: &mut impl Write,
-        row: &[Cell],
-        widths: &[usize],
-        is_coloured: bool,
-    ) -> io::Result<()> {
-        let mut pending = 0;
-        for (index, cell) in row.iter().enumerate() {
-            let space = widths[index].saturating_sub(columns(&cell.text));
-            let (before, after) = match self.columns[index].1 {
-                Align::Left => (0, space),
-                Align::Right => (space, 0),
-            };
-            // Spaces are printed only if a cell follows, so that no line ends in spaces.
-            if !cell.text.is_empty() {
-                let Cell { text, style } = cell;
-                write!(out, "{:1$}", "", pending + before)?;
-                match is_coloured {
-                    true => write!(out, "{style}{text}{style:#}")?,
-                    false => out.write_all(text.as_bytes())?,
-                }
-                pending = 0;
-            } else {
+    pub(crate) fn print(&self, out: &mut Vec<u8>, is_coloured: bool) {
+        let mut start = 0;
+        for row in self.cells.chunks_exact(self.columns.len()) {
+            let mut pending = 0;
+            for (index, (end, style)) in row.iter().enumerate() {
+                let text = &self.text[start..*end];
+                start = *end;
+                let space = self.widths[index] - columns(text);
+                let (before, after) = match self.columns[index].1 {
+                    Align::Left => (0, space),
+                    Align::Right => (space, 0),
+                };
                 pending += before;
+                // Spaces are printed only if a cell follows, so that no line ends in spaces.
+                if !text.is_empty() {
+                    out.resize(out.len() + pending, b' ');
+                    pending = 0;
+                    if is_coloured {
+                        out.extend_from_slice(format!("{style}{text}{style:#}").as_bytes());
+                    } else {
+                        out.extend_from_slice(text.as_bytes());
+                    }
+                }
+                pending += after + 2;
             }
-            pending += after + 2;
+            out.push(b'\n');
         }
-        writeln!(out)
     }
 }
 
@@ -143,7 +139,7 @@ mod tests {
         table.row(["12".into(), "µ".into(), "backup".into()]);
         table.row(["3".into()]);
         let mut text = Vec::new();
-        table.print(&mut text, false).unwrap();
+        table.print(&mut text, false);
         let text = String::from_utf8(text).unwrap();
         assert_eq!(text, "ID  NAME\n 1  wifi\n12  µ     backup\n 3\n");
     }

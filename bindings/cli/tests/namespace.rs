@@ -16,7 +16,7 @@ fn endpoints_are_added_changed_and_removed() {
     let run = |arguments: &[&str]| subflows(&net.client, arguments);
     let none = run(&["endpoints"]);
     assert!(none.stderr.contains("no endpoints"), "{none:?}");
-    assert_eq!(run(&["endpoints", "--json"]).json(), Value::Array(Vec::new()));
+    assert_eq!(run(&["endpoints", "--json"]).ok(), "");
 
     let add = ["endpoints", "add", "10.0.2.1", "--subflow", "--backup", "--interface", "eth1"];
     let added = run(&[&add[..], &["--json"]].concat()).json();
@@ -40,7 +40,7 @@ fn endpoints_are_added_changed_and_removed() {
     assert_eq!(run(&["endpoints", "remove", "7", "--json"]).fails_with(4), "NoSuchEndpoint");
     run(&["endpoints", "remove", "2"]).ok();
     assert_eq!(oracle::endpoints(&net.client).len(), 1);
-    assert_eq!(run(&["endpoints", "flush", "--json"]).json(), Value::Null);
+    assert_eq!(run(&["endpoints", "flush", "--json"]).ok(), "");
     assert_eq!(oracle::endpoints(&net.client), []);
 
     // A link-local address names its interface.
@@ -78,7 +78,7 @@ fn settings_are_shown_and_set_by_name() {
     run(&["settings", "net.mptcp.stale_loss_cnt", "9"]).ok();
     assert_eq!(namespace.sysctl("net.mptcp.checksum_enabled").unwrap().trim(), "1");
     assert_eq!(run(&["settings", "stale_loss_cnt"]).ok(), "9\n");
-    assert_eq!(run(&["settings", "checksum_enabled", "--json"]).json(), true);
+    assert_eq!(run(&["settings", "checksum_enabled", "--json"]).json()["checksum_enabled"], true);
     let text = run(&["settings"]).ok();
     assert!(text.contains("add_addr_timeout") && text.contains("seconds"), "{text}");
     let error = run(&["settings", "checksum_enabled", "perhaps"]).fails(2);
@@ -94,7 +94,7 @@ fn counters_are_shown_without_those_that_are_zero() {
     skip_unless_ready!();
     let (net, _pair, _) = held(|net| net.paths[0].server_v4.into());
     let run = |arguments: &[&str]| subflows(&net.client, arguments);
-    let all = run(&["counters", "--json"]).json();
+    let all = run(&["counters", "--json"]).objects();
     let all = all.as_array().unwrap();
     assert!(all.iter().all(|one| names(one) == fields(Counter::FIELDS)));
     let shown = run(&["counters"]).ok();
@@ -111,7 +111,7 @@ fn connections_name_their_processes_on_request() {
     skip_unless_ready!();
     let (net, _pair, token) = held(|net| net.paths[0].server_v4.into());
     let run = |arguments: &[&str]| subflows(&net.client, arguments);
-    let listed = run(&["connections", "--processes", "--json"]).json();
+    let listed = run(&["connections", "--processes", "--json"]).objects();
     assert_eq!(listed[0]["token"], *token);
     let process = &listed[0]["processes"][0];
     assert_eq!(names(process), fields(ProcessInfo::FIELDS));
@@ -119,7 +119,7 @@ fn connections_name_their_processes_on_request() {
     let name = process["name"].as_str().unwrap();
     let text = run(&["connections", "--processes"]).ok();
     assert!(text.contains(&format!("{name}[{}]", std::process::id())), "{text}");
-    let without = run(&["connections", "--json"]).json();
+    let without = run(&["connections", "--json"]).objects();
     assert_eq!(without[0]["processes"], Value::Array(Vec::new()));
     assert!(!run(&["connections"]).ok().contains("PROCESS"));
 }

@@ -1,4 +1,4 @@
-//! The command's manual pages and completions.
+//! The command's manual pages and completions, and the schema of its JSON.
 
 use anyhow::Result;
 use clap_complete::{Shell, generate};
@@ -9,7 +9,7 @@ use crate::output::Output;
 const SHARE: &str = "bindings/cli/share";
 const NAME: &str = "subflows";
 
-/// `subflows(1)`, a page for each verb and each of its own verbs, and completions for three shells.
+/// `subflows(1)`, a page for each verb and each of its own verbs, completions for three shells, and the schema.
 pub fn all() -> Result<Vec<Output>> {
     let mut command = subflows_cli::command();
     command.build();
@@ -23,6 +23,8 @@ pub fn all() -> Result<Vec<Output>> {
         generate(shell, &mut command, NAME, &mut text);
         outputs.push(output(format!("completions/{file}"), text)?);
     }
+    let schema = subflows_cli::schema::schema(None).unwrap_or_default();
+    outputs.push(output("schema.json".to_owned(), format!("{schema:#}\n").into_bytes())?);
     pages(command, NAME.to_owned(), &mut outputs)?;
     Ok(outputs)
 }

@@ -4,7 +4,6 @@ use clap::Args;
 use subflows::Capability;
 
 use crate::failure::Failure;
-use crate::json;
 use crate::output::Output;
 use crate::table::{Align, BAD, Cell, FAINT, GOOD, Table};
 
@@ -18,7 +17,7 @@ impl Capabilities {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let capabilities = subflows::capabilities()?;
         if out.is_json() {
-            return Ok(out.json(&json::Array(&capabilities))?);
+            return Ok(out.records(&capabilities)?);
         }
         Ok(out.table(&table(&capabilities))?)
     }

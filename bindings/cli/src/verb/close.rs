@@ -3,7 +3,6 @@
 use clap::Args;
 
 use super::OfSubflow;
-use crate::borrow_socket::borrow;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -23,9 +22,10 @@ pub(crate) struct Close {
 
 impl Close {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let OfSubflow { token, id } = self.of;
+        let id = self.of.id;
+        let (token, sock) = self.of.connection.borrow()?;
         let close = if self.force { subflows::force_close } else { subflows::close };
-        close(&borrow(token)?, id)?;
+        close(&sock, id)?;
         out.done(format_args!("closed subflow {id} of {token}"))
     }
 }

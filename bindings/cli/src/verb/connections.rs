@@ -5,7 +5,6 @@ use subflows::{Connection, Details, ErrorKind, address_text};
 
 use crate::borrow_socket::harmless;
 use crate::failure::Failure;
-use crate::json;
 use crate::output::{Output, note};
 use crate::row::{end, nothing, state_of};
 use crate::table::column::{LOCAL, RECEIVED, REMOTE, RTT, SENT, STATE};
@@ -37,7 +36,7 @@ impl Connections {
             listed => listed?,
         };
         if out.is_json() {
-            return Ok(out.json(&json::Array(&connections))?);
+            return Ok(out.records(&connections)?);
         }
         if connections.is_empty() {
             note("no Multipath TCP connections in this network namespace");

@@ -3,7 +3,6 @@
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::json;
 use crate::output::{Output, note};
 use crate::table::{Align, Table};
 
@@ -22,7 +21,7 @@ impl Counters {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let counters = subflows::counters()?;
         if out.is_json() {
-            return Ok(out.json(&json::Array(&counters))?);
+            return Ok(out.records(&counters)?);
         }
         let mut table = Table::new([("COUNTER", Align::Left), ("VALUE", Align::Right)]);
         let mut shown = counters.iter().filter(|one| self.all || one.value > 0).peekable();

@@ -32,7 +32,7 @@ impl Demo {
         user_namespace::enter_if_needed()?;
         let report = demo::run(self.size, &self.chart, out.is_json())?;
         if out.is_json() {
-            out.json(&report.json())?;
+            out.object(&report.json())?;
         } else {
             report.print(out)?;
         }

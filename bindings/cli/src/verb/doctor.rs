@@ -11,10 +11,9 @@ use subflows::{ErrorKind, Finding, Severity};
 
 use crate::borrow_socket::borrow;
 use crate::failure::{Exit, Failure};
-use crate::json;
 use crate::output::Output;
 use crate::table::{BAD, FAINT, GOOD, NOTE};
-use crate::token::Token;
+use crate::token::WrittenToken;
 
 const MORE_HELP: &str = "\
 Prints the likeliest reason first, with what helps. With --json, each finding is an object on a line of
@@ -49,7 +48,7 @@ pub(crate) struct Doctor {
 #[derive(Clone, Debug)]
 enum Target {
     Server(String),
-    Connection(Token),
+    Connection(WrittenToken),
 }
 
 impl FromStr for Target {
@@ -64,14 +63,14 @@ impl FromStr for Target {
             };
         }
         let token = text.parse().map(Target::Connection);
-        token.map_err(|_| "expected HOST:PORT, or a token of 1 to 8 hexadecimal digits")
+        token.map_err(|_| "expected HOST:PORT, or a token as `subflows connections` prints it")
     }
 }
 
 impl Doctor {
     pub(super) fn run(&self, out: &mut Output) -> Result<u8, Failure> {
         let found = match &self.target {
-            Some(Target::Connection(token)) => subflows::diagnose(&borrow(*token)?)?,
+            Some(Target::Connection(token)) => subflows::diagnose(&borrow(token.resolve()?)?)?,
             Some(Target::Server(name)) => {
                 subflows::doctor(&self.options().remote(resolve(name)?))?
             }
@@ -79,7 +78,7 @@ impl Doctor {
         };
         if out.is_json() {
             for one in &found {
-                out.json(&json::Object(one))?;
+                out.record(one)?;
             }
         } else {
             out.line(text(&found))?;

@@ -7,7 +7,6 @@ use subflows::{AddEndpoint, Endpoint, address_text};
 
 use super::yes_or_no;
 use crate::failure::Failure;
-use crate::json;
 use crate::output::{Output, note};
 use crate::table::column::ID;
 use crate::table::{Align, Cell, FAINT, Table};
@@ -121,7 +120,7 @@ impl Add {
         (options.port, options.id) = (self.port, self.id);
         let added = subflows::add_endpoint(self.address.0, &options)?;
         if out.is_json() {
-            return Ok(out.json(&json::Object(&added))?);
+            return out.record(&added);
         }
         Ok(out.table(&table(&[added]))?)
     }
@@ -142,7 +141,7 @@ impl Change {
 fn show(out: &mut Output) -> Result<(), Failure> {
     let endpoints = subflows::endpoints()?;
     if out.is_json() {
-        return Ok(out.json(&json::Array(&endpoints))?);
+        return Ok(out.records(&endpoints)?);
     }
     if endpoints.is_empty() {
         note("no endpoints in this network namespace");

@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 
 use crate::failure::Failure;
-use crate::json;
 use crate::output::Output;
 use crate::table::{Align, Table};
 
@@ -46,7 +45,7 @@ impl Limits {
             return out.done(format_args!("the limits are {subflows} subflows, {accepted} addresses"));
         }
         if out.is_json() {
-            return Ok(out.json(&json::Object(&limits))?);
+            return out.record(&limits);
         }
         let mut table = Table::new([("LIMIT", Align::Left), ("VALUE", Align::Right)]);
         table.row(["subflows".into(), limits.subflows.to_string().into()]);

@@ -1,7 +1,6 @@
 //! `subflows list TOKEN`
 
 use clap::Args;
-use serde_json::Value;
 use subflows::ConnectionsOptions;
 
 use super::OfConnection;
@@ -24,16 +23,17 @@ pub(crate) struct List {
 
 impl List {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let rows = match borrow(self.of.token) {
+        let token = self.of.token()?;
+        let rows = match borrow(token) {
             Ok(sock) => row::of(&sock)?,
             Err(BorrowError::LookUp(failure)) => return Err(failure),
             Err(error) => {
                 note(format_args!("{error}; showing the kernel's socket table instead"));
-                from_kernel(self.of.token)?
+                from_kernel(token)?
             }
         };
         if out.is_json() {
-            return Ok(out.json(&rows.iter().map(row::json).collect::<Value>())?);
+            return Ok(out.objects(&rows, row::write)?);
         }
         Ok(out.table(&row::table(&rows))?)
     }

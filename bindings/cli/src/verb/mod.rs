@@ -6,9 +6,10 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
+use crate::borrow_socket::{Borrowed, borrow};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::token::Token;
+use crate::token::{Token, WrittenToken};
 
 /// Declares the verbs: the file and its struct.
 macro_rules! verbs {
@@ -36,12 +37,20 @@ macro_rules! verbs {
 verbs! {
     capabilities::Capabilities,
     connections::Connections,
+    connection::Connection,
+    status::Status,
+    info::Info,
     list::List,
+    details::Details,
     open::Open,
     close::Close,
     set_backup::SetBackup,
     #[command(name = "option")]
     option::SetOption,
+    raw_option::RawOption,
+    addresses::Addresses,
+    announce::Announce,
+    events::Events,
     connect::Connect,
     run::Run,
     endpoints::Endpoints,
@@ -50,6 +59,7 @@ verbs! {
     counters::Counters,
     doctor::Doctor,
     probe::Probe,
+    schema::Schema,
     broker::Broker,
     lab::Lab,
     demo::Demo,
@@ -86,14 +96,28 @@ impl Verb {
 #[derive(Args, Debug)]
 struct OfConnection {
     /// The connection
-    token: Token,
+    #[arg(value_name = "TOKEN")]
+    token: WrittenToken,
+}
+
+impl OfConnection {
+    /// The token that was meant.
+    fn token(&self) -> Result<Token, Failure> {
+        self.token.resolve()
+    }
+
+    /// The token, and the socket of the process that holds the connection.
+    fn borrow(&self) -> Result<(Token, Borrowed), Failure> {
+        let token = self.token()?;
+        Ok((token, borrow(token)?))
+    }
 }
 
 /// The arguments that name a subflow.
 #[derive(Args, Debug)]
 struct OfSubflow {
-    /// The connection
-    token: Token,
+    #[command(flatten)]
+    connection: OfConnection,
     /// The subflow, by its number in `subflows list`
     #[arg(value_parser = id)]
     id: u32,
@@ -112,4 +136,10 @@ fn yes_or_no() -> impl TypedValueParser<Value = bool> {
 
 fn id(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "a subflow is named by its number, as `subflows list TOKEN` prints it")
+}
+
+/// An address of this host, without its scope.
+fn local_ip(text: &str) -> Result<std::net::IpAddr, &'static str> {
+    let parsed = subflows::address_text::ip(text).map(|(ip, _)| ip);
+    parsed.ok_or("expected an IP address: 192.0.2.1, 2001:db8::1")
 }

@@ -8,7 +8,6 @@ use clap::Args;
 use subflows::{ErrorKind, address_text};
 
 use super::OfConnection;
-use crate::borrow_socket::borrow;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::row;
@@ -51,11 +50,11 @@ pub(crate) struct Open {
 impl Open {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let options = self.options()?;
-        let sock = borrow(self.of.token)?;
+        let (_, sock) = self.of.borrow()?;
         let subflow = subflows::open(&sock, &options)?;
         let row = row::with_details(&sock, subflow);
         if out.is_json() {
-            return Ok(out.json(&row::json(&row))?);
+            return Ok(out.object(&row::json(&row))?);
         }
         Ok(out.table(&row::table(slice::from_ref(&row)))?)
     }

@@ -1,14 +1,12 @@
 //! `subflows option TOKEN ID [NAME [VALUE]]`
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 use subflows::table::{self, Reflect, Unit};
 use subflows::{OptionValue, OptionValues, SubflowOption};
 
 use super::OfSubflow;
-use crate::borrow_socket::borrow;
 use crate::failure::Failure;
-use crate::json;
 use crate::output::Output;
 use crate::table::{Align, Table};
 
@@ -37,8 +35,8 @@ fn option(text: &str) -> Result<SubflowOption, String> {
 
 impl SetOption {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let OfSubflow { token, id } = self.of;
-        let sock = borrow(token)?;
+        let id = self.of.id;
+        let (token, sock) = self.of.connection.borrow()?;
         match (self.name, &self.value) {
             (Some(option), Some(text)) => {
                 subflows::set_option(&sock, id, option, OptionValue::parse(text))?;
@@ -47,14 +45,14 @@ impl SetOption {
             (Some(option), None) => {
                 let value = subflows::get_option(&sock, id, option)?;
                 match out.is_json() {
-                    true => Ok(out.json(&json_of(&value))?),
+                    true => Ok(out.object(&json!({ option.key(): json_of(&value) }))?),
                     false => Ok(out.line(value)?),
                 }
             }
             (None, _) => {
                 let values = subflows::options(&sock, id)?;
                 match out.is_json() {
-                    true => Ok(out.json(&json::Object(&values))?),
+                    true => out.record(&values),
                     false => Ok(out.table(&table(&values))?),
                 }
             }

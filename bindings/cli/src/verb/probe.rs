@@ -197,7 +197,7 @@ fn progress(count: Option<u64>) -> Option<ProgressBar> {
 
 fn show(out: &mut Output, (host, found): &Outcome, is_single: bool) -> Result<(), Failure> {
     if out.is_json() {
-        return Ok(out.json(&json_of(host, found))?);
+        return Ok(out.object(&json_of(host, found))?);
     }
     match found {
         // The command fails as a whole.
@@ -299,7 +299,7 @@ fn trace_all(out: &mut Output, hosts: Hosts) -> Result<u8, Failure> {
             if let Value::Object(fields) = found.json() {
                 object.extend(fields);
             }
-            out.json(&Value::Object(object))?;
+            out.object(&Value::Object(object))?;
         } else {
             out.table(&table(&found))?;
             out.line(found.conclusion())?;

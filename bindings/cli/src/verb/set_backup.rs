@@ -3,7 +3,6 @@
 use clap::Args;
 
 use super::{OfSubflow, yes_or_no};
-use crate::borrow_socket::borrow;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -23,8 +22,9 @@ pub(crate) struct SetBackup {
 
 impl SetBackup {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let OfSubflow { token, id } = self.of;
-        subflows::set_backup(&borrow(token)?, id, self.backup)?;
+        let id = self.of.id;
+        let (token, sock) = self.of.connection.borrow()?;
+        subflows::set_backup(&sock, id, self.backup)?;
         let is = if self.backup { "is now" } else { "is no longer" };
         out.done(format_args!("subflow {id} of {token} {is} a backup"))
     }

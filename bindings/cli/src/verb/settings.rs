@@ -1,7 +1,7 @@
 //! `subflows settings [NAME [VALUE]]`
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 use subflows::table::{self, Record, Reflect};
 use subflows::{ErrorKind, OptionValue};
 
@@ -36,7 +36,7 @@ impl Settings {
             (None, _) => {
                 let settings = subflows::settings()?;
                 match out.is_json() {
-                    true => Ok(out.json(&json::Object(&settings))?),
+                    true => out.record(&settings),
                     false => Ok(out.table(&table(&settings))?),
                 }
             }
@@ -60,7 +60,7 @@ fn one(name: &str, out: &mut Output) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::Unsupported, text));
     };
     match out.is_json() {
-        true => Ok(out.json(&value)?),
+        true => Ok(out.object(&json!({ name: value }))?),
         false => Ok(out.line(text)?),
     }
 }

@@ -48,7 +48,16 @@ impl Run {
         self.stdout
     }
 
-    /// Checks that it succeeded and printed one JSON document on one line.
+    /// Checks that it succeeded and printed a JSON object on each line; returns them as an array.
+    #[track_caller]
+    pub fn objects(self) -> Value {
+        let parse = |line| serde_json::from_str::<Value>(line).unwrap();
+        let objects: Vec<_> = self.ok().lines().map(parse).collect();
+        assert!(objects.iter().all(Value::is_object), "{objects:?}");
+        Value::Array(objects)
+    }
+
+    /// Checks that it succeeded and printed one JSON object on one line.
     #[track_caller]
     pub fn json(self) -> Value {
         let text = self.ok();

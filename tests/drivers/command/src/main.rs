@@ -4,9 +4,15 @@
 //! sockets by core, and runs the command with the token of a connection: the command borrows the
 //! socket from this process.
 
+mod running;
+
+use std::collections::HashMap;
 use std::process::Command;
 
+use running::Running;
 use serde_json::Value;
+use subflows::OPERATIONS;
+use subflows::table::Type;
 use subflows_driver::{Answer, Fault, Fields, Library, PlainSockets, Request, Verbs};
 
 fn main() {
@@ -17,6 +23,8 @@ fn main() {
 #[derive(Default)]
 struct Shell {
     library: Library,
+    /// The commands that run until they are asked to end, by the names of their handles.
+    running: HashMap<String, Running>,
 }
 
 impl Verbs for Shell {
@@ -25,26 +33,60 @@ impl Verbs for Shell {
     }
 
     fn perform(&mut self, sockets: &mut PlainSockets, request: &Request) -> Answer {
-        match arguments(sockets, request)? {
-            Some(arguments) => {
-                // The command prints a single value without a name.
-                run(&arguments, if request.verb() == "get_option" { "value" } else { "" })
-            }
-            None => self.library.perform(sockets, request),
+        let handle = request.maybe_text("handle");
+        if let Some(running) = handle.and_then(|handle| self.running.get_mut(handle)) {
+            return match request.verb() {
+                "events.next" => running.next(request.value("timeout_ms")?),
+                "announced.turn_away" => running.turned_away(),
+                _ => self.end(request),
+            };
         }
+        let Some(arguments) = arguments(sockets, request)? else {
+            return self.library.perform(sockets, request);
+        };
+        match request.verb() {
+            "announce" => {
+                let (running, announced) = Running::announce(program(&arguments))?;
+                self.running.insert(request.text("name")?.to_owned(), running);
+                Ok(fields("", &announced))
+            }
+            "events" => {
+                let running = Running::events(program(&arguments))?;
+                self.running.insert(request.text("name")?.to_owned(), running);
+                Ok(Fields::new())
+            }
+            verb => run(verb, &arguments),
+        }
+    }
+}
+
+impl Shell {
+    /// Withdraws an address, or stops following events.
+    fn end(&mut self, request: &Request) -> Answer {
+        self.running.remove(request.text("handle")?).map_or(Ok(()), Running::end)?;
+        Ok(Fields::new())
     }
 }
 
 /// The operations that the command has, each with its name there.
 const COMMANDS: &[(&str, &str)] = &[
+    ("status", "status"),
+    ("info", "info"),
     ("list", "list"),
+    ("details", "details"),
     ("open", "open"),
     ("close", "close"),
     ("set_backup", "set-backup"),
     ("set_option", "option"),
     ("get_option", "option"),
     ("options", "option"),
+    ("set_raw_option", "raw-option"),
+    ("get_raw_option", "raw-option"),
+    ("announce", "announce"),
+    ("addresses", "addresses"),
+    ("events", "events"),
     ("connections", "connections"),
+    ("connection", "connection"),
     ("endpoints", "endpoints"),
     ("add_endpoint", "endpoints add"),
     ("set_endpoint_backup", "endpoints change"),
@@ -57,17 +99,26 @@ const COMMANDS: &[(&str, &str)] = &[
     ("set_setting", "settings"),
     ("counters", "counters"),
     ("capabilities", "capabilities"),
+    ("doctor", "doctor"),
+    ("diagnose", "doctor"),
 ];
 
 /// Those that are no options of the command: they follow its name in this order.
-const POSITIONAL: [&str; 6] = ["id", "endpoint_id", "address", "option", "setting", "value"];
+const POSITIONAL: [&str; 8] =
+    ["id", "endpoint_id", "address", "option", "level", "number", "setting", "value"];
 
 /// The arguments of the command. None if it does not have the operation, or if the socket has no
 /// token by which the command could find it.
 fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<String>>, Fault> {
     let known = COMMANDS.iter().find(|(operation, _)| *operation == request.verb());
     let Some((_, verb)) = known else { return Ok(None) };
+    let token = request.maybe::<u32>("token")?;
+    if token == Some(0) {
+        // The command rejects it as a usage error.
+        return Ok(None);
+    }
     let mut arguments: Vec<_> = verb.split(' ').map(str::to_owned).collect();
+    arguments.extend(token.map(|token| format!("{token:#x}")));
     let is_added = request.verb() == "add_endpoint";
     if request.maybe_text("sock").is_some() {
         let token = subflows::status(sockets.of(request)?)?.token;
@@ -77,14 +128,18 @@ fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<Str
         };
         arguments.push(format!("{token:08x}"));
     }
+    if request.verb() == "doctor" {
+        arguments.extend(request.maybe_text("remote").map(str::to_owned));
+    }
     let positional = POSITIONAL.iter().filter(|word| !(is_added && **word == "id"));
     arguments.extend(positional.filter_map(|word| request.maybe_text(word).map(str::to_owned)));
     let mut options =
-        vec!["local", "interface", "remote", "local_port", "port", "add_addr_accepted"];
+        vec!["local", "interface", "remote", "local_port", "port", "add_addr_accepted", "length"];
     options.extend(is_added.then_some("id"));
     options.extend((request.verb() == "set_limits").then_some("subflows"));
     for option in options {
-        if let Some(value) = request.maybe_text(option) {
+        let value = request.maybe_text(option).filter(|_| request.verb() != "doctor");
+        if let Some(value) = value {
             arguments.extend([format!("--{}", option.replace('_', "-")), value.to_owned()]);
         }
     }
@@ -108,19 +163,45 @@ fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<Str
     Ok(Some(arguments))
 }
 
-/// Runs the command, and reads its JSON.
-fn run(arguments: &[String], name: &str) -> Answer {
+fn program(arguments: &[String]) -> Command {
     let program = std::env::var_os("SUBFLOWS").unwrap_or_else(|| "subflows".into());
-    let output = Command::new(program).arg("--json").args(arguments).output()?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if !output.status.success() {
-        return Err(fault(&text(&output.stderr)));
+    let mut command = Command::new(program);
+    command.arg("--json").args(arguments);
+    command
+}
+
+/// Runs the command for an operation, and reads the objects that it prints.
+fn run(operation: &str, arguments: &[String]) -> Answer {
+    let output = program(arguments).output()?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    // The doctor fails if it finds something, which it prints.
+    let has_found = ["doctor", "diagnose"].contains(&operation) && !output.stdout.is_empty();
+    if !output.status.success() && !has_found {
+        return Err(fault(&text(output.stderr)));
     }
+    let lines = text(output.stdout);
+    let objects = lines.lines().map(parse).collect::<Result<Vec<_>, Fault>>()?;
+    let known = OPERATIONS.iter().find(|known| known.name == operation);
+    match known.map(|known| known.result) {
+        Some(Type::List(_)) => Ok(fields("", &Value::Array(objects))),
+        // The only member is called as the option.
+        Some(Type::OptionValue) => {
+            let value = objects.first().and_then(|object| object.as_object()?.values().next());
+            Ok(fields("value", value.unwrap_or(&Value::Null)))
+        }
+        _ => Ok(fields("", objects.first().unwrap_or(&Value::Null))),
+    }
+}
+
+fn parse(line: &str) -> Result<Value, Fault> {
     let wrong = |error| Fault::protocol(format!("the command printed no JSON: {error}"));
-    let printed: Value = serde_json::from_slice(&output.stdout).map_err(wrong)?;
+    serde_json::from_str(line).map_err(wrong)
+}
+
+fn fields(name: &str, value: &Value) -> Fields {
     let mut fields = Fields::new();
-    add(&mut fields, name, &printed);
-    Ok(fields)
+    add(&mut fields, name, value);
+    fields
 }
 
 fn fault(text: &str) -> Fault {

@@ -20,6 +20,7 @@ Examples:
   subflows option 4f2a9c01 2 max_pacing_rate 125000
   subflows close 4f2a9c01 1
   subflows events --json                            what happens, an object a line
+  subflows watch                                    a live view of connections and their rates
   subflows endpoints add 192.0.2.7 --subflow        for connections that the kernel manages
   subflows demo                                     a demonstration on a network of its own
 
@@ -33,7 +34,7 @@ fields, as `subflows schema` describes them. A list without entries prints nothi
 a verb without a result. A failure is an object on standard error. Text has colours on a terminal
 only, and none if NO_COLOR is set.
 
-Privileges: `capabilities`, `connections`, `connection`, `counters`, and `endpoints`,
+Privileges: `capabilities`, `connections`, `connection`, `watch`, `counters`, and `endpoints`,
 `limits` and `settings` as long as they only show something, require none; changing these three
 requires CAP_NET_ADMIN. The other verbs that take a TOKEN borrow the socket from the process that
 holds it. Most systems allow that for your own processes, and require root for others. `open`,

@@ -42,6 +42,7 @@ mod token;
 mod units;
 mod user_namespace;
 mod verb;
+mod watch;
 
 pub use command::{command, run, run_with};
 pub use failure::{Exit, Failure};

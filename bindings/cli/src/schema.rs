@@ -43,6 +43,7 @@ const VERBS: &[(&str, Line)] = &[
     ("counters", Line::Record("Counter")),
     ("doctor", Line::Record("Finding")),
     ("probe", Line::Object(probed)),
+    ("watch", Line::Nothing),
     ("schema", Line::Nothing),
     ("broker", Line::Nothing),
     ("lab", Line::Nothing),

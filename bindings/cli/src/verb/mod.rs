@@ -59,6 +59,7 @@ verbs! {
     counters::Counters,
     doctor::Doctor,
     probe::Probe,
+    watch::Watch,
     schema::Schema,
     broker::Broker,
     lab::Lab,

@@ -50,6 +50,7 @@ complete -c subflows -n "__fish_subflows_needs_command" -f -a "settings" -d 'Sho
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "counters" -d 'Show the kernel\'s counters of Multipath TCP'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "doctor" -d 'Find out why there is no second subflow, or why a connection is plain TCP'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "probe" -d 'Find out whether servers have Multipath TCP, and what happens to it on the way'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "watch" -d 'Watch the connections of this network namespace, their subflows and their rates'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "schema" -d 'Print the JSON schema of what a verb prints with --json'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "broker" -d 'Steer the connections of programs without privileges'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "lab" -d 'Run a command on a network of its own, with paths of given delay, rate and loss'
@@ -170,6 +171,9 @@ complete -c subflows -n "__fish_subflows_using_subcommand probe" -l send -d 'Sen
 complete -c subflows -n "__fish_subflows_using_subcommand probe" -l trace -d 'Find the hop at which the option of the SYN vanishes. Requires root, or CAP_NET_RAW'
 complete -c subflows -n "__fish_subflows_using_subcommand probe" -l json -d 'Print JSON instead of text, an object on each line'
 complete -c subflows -n "__fish_subflows_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand watch" -l interval -d 'How often to read the connections, such as 1s or 500ms' -r
+complete -c subflows -n "__fish_subflows_using_subcommand watch" -l json -d 'Print JSON instead of text, an object on each line'
+complete -c subflows -n "__fish_subflows_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand schema" -l json -d 'Print JSON instead of text, an object on each line'
 complete -c subflows -n "__fish_subflows_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l policy -d 'The policy [default: /etc/subflows/broker.toml, if it exists]' -r -F

@@ -20,6 +20,7 @@
 mod agent;
 mod agent_process;
 pub mod borrow_socket;
+mod check;
 mod child_process;
 mod command;
 mod demo;

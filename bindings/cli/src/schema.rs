@@ -44,6 +44,7 @@ const VERBS: &[(&str, Line)] = &[
     ("doctor", Line::Record("Finding")),
     ("probe", Line::Object(probed)),
     ("watch", Line::Nothing),
+    ("serve-check", Line::Object(checked)),
     ("schema", Line::Nothing),
     ("broker", Line::Nothing),
     ("lab", Line::Nothing),
@@ -140,6 +141,19 @@ fn subflow() -> Value {
 
 fn event() -> Value {
     extended("Event", &[("time", json!({ "type": "string", "format": "date-time" }))], false)
+}
+
+/// What the service answers, and what the command prints for each answer.
+fn checked() -> Value {
+    let text = json!({ "type": "string" });
+    let subflows = json!({ "type": "array", "items": reference("Subflow") });
+    object([
+        ("client", text.clone()),
+        ("server", text),
+        ("status", reference("Status")),
+        ("info", json!({ "anyOf": [reference("Info"), { "type": "null" }] })),
+        ("subflows", subflows),
+    ])
 }
 
 /// The report on a host, why there is none, or with `--trace` the hops on the way.

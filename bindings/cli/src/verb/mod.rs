@@ -60,6 +60,7 @@ verbs! {
     doctor::Doctor,
     probe::Probe,
     watch::Watch,
+    serve_check::ServeCheck,
     schema::Schema,
     broker::Broker,
     lab::Lab,

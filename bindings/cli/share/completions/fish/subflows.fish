@@ -51,6 +51,7 @@ complete -c subflows -n "__fish_subflows_needs_command" -f -a "counters" -d 'Sho
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "doctor" -d 'Find out why there is no second subflow, or why a connection is plain TCP'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "probe" -d 'Find out whether servers have Multipath TCP, and what happens to it on the way'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "watch" -d 'Watch the connections of this network namespace, their subflows and their rates'
+complete -c subflows -n "__fish_subflows_needs_command" -f -a "serve-check" -d 'Serve a page that shows each client whether its connection uses Multipath TCP'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "schema" -d 'Print the JSON schema of what a verb prints with --json'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "broker" -d 'Steer the connections of programs without privileges'
 complete -c subflows -n "__fish_subflows_needs_command" -f -a "lab" -d 'Run a command on a network of its own, with paths of given delay, rate and loss'
@@ -174,6 +175,12 @@ complete -c subflows -n "__fish_subflows_using_subcommand probe" -s h -l help -d
 complete -c subflows -n "__fish_subflows_using_subcommand watch" -l interval -d 'How often to read the connections, such as 1s or 500ms' -r
 complete -c subflows -n "__fish_subflows_using_subcommand watch" -l json -d 'Print JSON instead of text, an object on each line'
 complete -c subflows -n "__fish_subflows_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c subflows -n "__fish_subflows_using_subcommand serve-check" -l listen -d 'The address and the port to listen on; port 0 chooses a free one' -r
+complete -c subflows -n "__fish_subflows_using_subcommand serve-check" -l max-clients -d 'How many clients are served at the same time; if there are more, the oldest is dropped' -r
+complete -c subflows -n "__fish_subflows_using_subcommand serve-check" -l timeout -d 'How long a client may take, such as 10s' -r
+complete -c subflows -n "__fish_subflows_using_subcommand serve-check" -l wait -d 'How long to wait for a second subflow before the answer, such as 300ms; 0s does not wait' -r
+complete -c subflows -n "__fish_subflows_using_subcommand serve-check" -l json -d 'Print JSON instead of text, an object on each line'
+complete -c subflows -n "__fish_subflows_using_subcommand serve-check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand schema" -l json -d 'Print JSON instead of text, an object on each line'
 complete -c subflows -n "__fish_subflows_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand broker" -l policy -d 'The policy [default: /etc/subflows/broker.toml, if it exists]' -r -F

@@ -34,11 +34,13 @@ bench: setup      ## ratios to the raw system calls; the table is kept in BENCHM
 	cargo bench --locked --package subflows-cli --bench broker
 	cargo bench --locked --package subflows-cli --bench run
 	cargo bench --locked --package subflows-cli --bench probe
+	cargo bench --locked --package subflows-cli --bench command
 	bindings/python/bench target/benchmarks-python.md
 	bindings/ruby/bench target/benchmarks-ruby.md
 	bindings/java/bench target/benchmarks-java.md
 	cat target/benchmarks.md target/benchmarks-c.md target/benchmarks-broker.md \
-	    target/benchmarks-run.md target/benchmarks-python.md target/benchmarks-ruby.md target/benchmarks-java.md > BENCHMARKS.md
+	    target/benchmarks-run.md target/benchmarks-command.md target/benchmarks-python.md \
+	    target/benchmarks-ruby.md target/benchmarks-java.md > BENCHMARKS.md
 
 fuzz:             ## the parsers and the C library on many more random inputs than in `make test`
 	PROPTEST_CASES=1000000 cargo test --locked --release --package subflows --lib random_bytes

@@ -374,6 +374,9 @@ pub extern "C" fn subflows_finding_kind_name(kind: c_int) -> *const c_char {
             (46, c"SubflowElsewhere"),
             (47, c"OnlyBackup"),
             (48, c"DeferAccept"),
+            (49, c"Fallbacks"),
+            (50, c"JoinsRejected"),
+            (51, c"NoTcpDiag"),
         ],
         kind,
     )

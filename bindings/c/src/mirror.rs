@@ -331,6 +331,12 @@ pub enum subflows_finding_kind {
     SUBFLOWS_FINDING_KIND_ONLY_BACKUP = 47,
     /// The socket listens with TCP_DEFER_ACCEPT.
     SUBFLOWS_FINDING_KIND_DEFER_ACCEPT = 48,
+    /// Counters show that connections fell back.
+    SUBFLOWS_FINDING_KIND_FALLBACKS = 49,
+    /// A counter shows that this host refused further subflows of its clients.
+    SUBFLOWS_FINDING_KIND_JOINS_REJECTED = 50,
+    /// The kernel does not look up TCP sockets, without which programs open no subflow.
+    SUBFLOWS_FINDING_KIND_NO_TCP_DIAG = 51,
 }
 
 /// What an address offers, and what happens to Multipath TCP on the way to it.

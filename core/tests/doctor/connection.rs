@@ -14,7 +14,7 @@ use crate::common::child::{helper_without_rights, only_as_child, plays};
 use crate::common::{
     Pair, SOON, connect, controlled, expect_error, open_handed, raw, userspace, ways::second,
 };
-use crate::{checked, has, is_first, is_healthy, wait_for};
+use crate::{checked, examined, has, is_first, is_healthy, wait_for};
 
 /// What the doctor finds about a connection.
 #[track_caller]
@@ -204,6 +204,9 @@ fn joins_that_are_not_answered_confirmed_or_accepted_are_found() {
         let pair = managed(&net, to);
         let found = found_of(&pair, FindingKind::JoinRefused);
         is_first(&found, FindingKind::JoinRefused, &["ip mptcp limits"]);
+        if oracle::nstat_if_any(&net.server, "MPTcpExtMPJoinRejected").is_some() {
+            has(&examined(&net.server, None), FindingKind::JoinsRejected, &["limits set"]);
+        }
         net.server.ip(&["mptcp", "limits", "set", "subflows", "8"]).unwrap();
 
         let flag = "net/mptcp/allow_join_initial_addr_port";

@@ -58,6 +58,21 @@ fn helper_with_read_only_settings() {
 }
 
 #[test]
+#[ignore = "a child of other tests"]
+fn helper_without_tcp_diag() {
+    only_as_child!();
+    let found = subflows::doctor(&Doctor::new()).unwrap();
+    has(&found, FindingKind::NoTcpDiag, &["modprobe tcp_diag"]);
+}
+
+#[test]
+fn a_missing_module_is_found() {
+    skip_unless_ready!();
+    let _entered = Namespace::new().unwrap().enter().unwrap();
+    plays(helper("host::helper_without_tcp_diag").env("SUBFLOWS_WITHOUT", "tcp_diag"));
+}
+
+#[test]
 fn hidden_and_read_only_settings_are_found() {
     if !ready() {
         return;

@@ -8,7 +8,7 @@ use subflows::{Connect, Doctor, ErrorKind, FindingKind};
 use subflows_lab::{DropSegments, Net, WireOptions, oracle, skip, skip_unless_ready};
 
 use crate::common::{deny, expect_error, without_listener};
-use crate::{examined, is_first, is_healthy, listeners};
+use crate::{examined, has, is_first, is_healthy, listeners};
 
 #[test]
 fn what_answers_is_found() {
@@ -29,6 +29,9 @@ fn what_answers_is_found() {
         let plain = net.server.run(|| TcpListener::bind((to.ip(), 0))).unwrap();
         let found = examined(&net.client, Some(plain.local_addr().unwrap()));
         is_first(&found, FindingKind::PeerWithoutMptcp, &[&to.ip().to_string()]);
+
+        let found = examined(&net.client, None);
+        has(&found, FindingKind::Fallbacks, &["MPCapableFallbackSYNACK"]);
 
         let closed = without_listener(&net.server, to.ip());
         is_first(&examined(&net.client, Some(closed)), FindingKind::Refused, &["refused"]);

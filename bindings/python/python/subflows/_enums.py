@@ -251,6 +251,12 @@ class FindingKind(enum.IntEnum):
     """Every further subflow is a backup."""
     DEFER_ACCEPT = 48
     """The socket listens with TCP_DEFER_ACCEPT."""
+    FALLBACKS = 49
+    """Counters show that connections fell back."""
+    JOINS_REJECTED = 50
+    """A counter shows that this host refused further subflows of its clients."""
+    NO_TCP_DIAG = 51
+    """The kernel does not look up TCP sockets, without which programs open no subflow."""
 
 
 class Verdict(enum.IntEnum):

@@ -178,6 +178,10 @@ module Subflows
   #   its address.
   # - +:only_backup+: Every further subflow is a backup.
   # - +:defer_accept+: The socket listens with TCP_DEFER_ACCEPT.
+  # - +:fallbacks+: Counters show that connections fell back.
+  # - +:joins_rejected+: A counter shows that this host refused further subflows of its clients.
+  # - +:no_tcp_diag+: The kernel does not look up TCP sockets, without which programs open no
+  #   subflow.
   FINDING_KINDS = %i[
     no_mptcp switched_off mptcp_denied black_hole netlink_denied hidden_settings
     read_only_settings no_right userspace_path_manager limit_subflows limit_reached
@@ -188,7 +192,7 @@ module Subflows
     syn_dropped peer_without_mptcp peer_denies_initial_address plain_socket fell_back
     not_connected not_ready half_closed closed controlled accepted join_unanswered
     join_unconfirmed join_refused subflow_address_gone subflow_carrier_gone subflow_elsewhere
-    only_backup defer_accept
+    only_backup defer_accept fallbacks joins_rejected no_tcp_diag
   ].freeze
 
   # What an address offers, and what happens to Multipath TCP on the way to it.

@@ -11,6 +11,7 @@ use super::paths::Paths;
 use crate::door::path_manager::path_manager as manager_of;
 use crate::door::{self, peers};
 use crate::error::Result;
+use crate::shared::deny_join_id0;
 use crate::shared::details::{self, Details};
 use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::not_controlled::is_accepted;
@@ -19,29 +20,11 @@ use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{MptcpState, SocketState, require_same_namespace, state_of};
 use crate::shared::subflow::list_fd;
 use crate::shared::subflow_state::SubflowState;
-use crate::shared::{counters, deny_join_id0};
 use crate::sys::mptcp::RawInfo;
 use crate::sys::path_manager::PathManagerSocket;
 use crate::sys::{interface, socket};
 
 const OPERATION: &str = "diagnose";
-
-/// Counters of the kernel that are not 0 if a connection fell back, and show why.
-const FALLBACKS: [&str; 13] = [
-    "MPCapableFallbackACK",
-    "MPCapableFallbackSYNACK",
-    "MPCapableSYNTXDrop",
-    "MPCapableSYNTXDisabled",
-    "MPFallbackTokenInit",
-    "MPCapableDataFallback",
-    "DSSCorruptionFallback",
-    "DSSNoMatchTCP",
-    "DataCsumErr",
-    "InfiniteMapRx",
-    "MPFailRx",
-    "MD5SigFallback",
-    "DssFallback",
-];
 
 /// Examines the connection of a socket.
 pub(super) fn examine(found: &mut Findings, sock: BorrowedFd<'_>) -> Result<()> {
@@ -54,7 +37,9 @@ pub(super) fn examine(found: &mut Findings, sock: BorrowedFd<'_>) -> Result<()> 
         }
         SocketState::FellBack => {
             host::examine(found);
-            found.add(FindingKind::FellBack, &[("counters", &fallbacks())]);
+            let counters = host::fallbacks();
+            let counters = if counters.is_empty() { "none" } else { &counters };
+            found.add(FindingKind::FellBack, &[("counters", &counters)]);
         }
         SocketState::Mptcp(info, MptcpState::Connected) => connected(found, sock, &info)?,
         SocketState::Mptcp(_, MptcpState::Listening) => listening(found, sock)?,
@@ -66,14 +51,6 @@ pub(super) fn examine(found: &mut Findings, sock: BorrowedFd<'_>) -> Result<()> 
         SocketState::Mptcp(_, MptcpState::Closed) => found.add(FindingKind::Closed, &[]),
     }
     Ok(())
-}
-
-/// The counters that show why connections of this network namespace fell back.
-fn fallbacks() -> String {
-    let all = counters::read().ok().flatten().unwrap_or_default();
-    let counted = all.iter().filter(|one| one.value > 0 && FALLBACKS.contains(&one.name.as_str()));
-    let counted: Vec<_> = counted.map(|one| format!("{} {}", one.name, one.value)).collect();
-    if counted.is_empty() { "none".to_owned() } else { counted.join(", ") }
 }
 
 /// A listener: what its clients meet.

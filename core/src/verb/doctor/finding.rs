@@ -262,6 +262,19 @@ findings! {
     DeferAccept = 48, Likely,
         ("the listener defers accepts by {seconds} s, and clients' further subflows by as much",
          "Switch off TCP_DEFER_ACCEPT (Apache: AcceptFilter http none; nginx: listen without `deferred`).");
+
+    // What the kernel has counted since the network namespace exists.
+
+    /// Counters show that connections fell back.
+    Fallbacks = 49, Notice,
+        ("connections of this network namespace fell back to plain TCP before: {counters}",
+         "Run subflows connections --json for those that did, and subflows doctor TOKEN for one.");
+    /// A counter shows that this host refused further subflows of its clients.
+    JoinsRejected = 50, Notice,
+        ("this host has refused {count} further subflows of its clients, as its limit demands",
+         "Run ip mptcp limits set subflows 8.");
+    /// The kernel does not look up TCP sockets, without which programs open no subflow.
+    NoTcpDiag = 51, Notice, (NO_TCP_DIAG);
 }
 
 /// What was found so far.

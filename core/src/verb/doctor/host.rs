@@ -8,7 +8,25 @@ use crate::cause;
 use crate::door::{self, Right};
 use crate::shared::new_socket::{Family, new_socket};
 use crate::shared::{counters, no_mptcp, privilege, settings};
+use crate::sys::sock_diag::{NO_TCP_DIAG, SockDiag};
 use crate::sys::{fcntl, socket};
+
+/// Counters of the kernel that are not 0 if a connection fell back, and show why.
+const FALLBACKS: [&str; 13] = [
+    "MPCapableFallbackACK",
+    "MPCapableFallbackSYNACK",
+    "MPCapableSYNTXDrop",
+    "MPCapableSYNTXDisabled",
+    "MPFallbackTokenInit",
+    "MPCapableDataFallback",
+    "DSSCorruptionFallback",
+    "DSSNoMatchTCP",
+    "DataCsumErr",
+    "InfiniteMapRx",
+    "MPFailRx",
+    "MD5SigFallback",
+    "DssFallback",
+];
 
 /// Examines what every connection of this process needs. Returns false if there is no Multipath TCP at all.
 pub(super) fn examine(found: &mut Findings) -> bool {
@@ -37,6 +55,10 @@ pub(super) fn rights(found: &mut Findings) {
     if found.has(FindingKind::NetlinkDenied) {
         return;
     }
+    let diag = SockDiag::open().and_then(|mut diag| diag.prove_tcp());
+    if diag.is_err_and(|refusal| refusal.errno == NO_TCP_DIAG) {
+        found.add(FindingKind::NoTcpDiag, &[]);
+    }
     if let Err(missing) = door.check(Right::Steer) {
         found.add(FindingKind::NoRight, &[("cause", &missing.cause), ("remedy", &missing.remedy)]);
     } else if let Err(missing) = door.check(Right::TakeControl) {
@@ -50,6 +72,26 @@ pub(super) fn rights(found: &mut Findings) {
             found.add(FindingKind::NoRight, words);
         }
     }
+}
+
+/// Examines what the kernel has counted since the network namespace exists.
+pub(super) fn counted(found: &mut Findings) {
+    let counters = fallbacks();
+    if !counters.is_empty() {
+        found.add(FindingKind::Fallbacks, &[("counters", &counters)]);
+    }
+    let count = counter("MPJoinRejected");
+    if count > 0 {
+        found.add(FindingKind::JoinsRejected, &[("count", &count)]);
+    }
+}
+
+/// The counters that show why connections of this network namespace fell back; empty if none did.
+pub(super) fn fallbacks() -> String {
+    let all = counters::read().ok().flatten().unwrap_or_default();
+    let counted = all.iter().filter(|one| one.value > 0 && FALLBACKS.contains(&one.name.as_str()));
+    let counted: Vec<_> = counted.map(|one| format!("{} {}", one.name, one.value)).collect();
+    counted.join(", ")
 }
 
 /// The value of one of the kernel's counters; 0 if this kernel lacks it.

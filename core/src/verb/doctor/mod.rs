@@ -72,6 +72,7 @@ operation! {
             path_manager::examine(&mut found, &paths, end);
             paths.examine(&mut found);
         }
+        host::counted(&mut found);
         if let Some(remote) = remote {
             remote::examine(&mut found, remote, options.timeout)?;
         }

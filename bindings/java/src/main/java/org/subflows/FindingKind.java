@@ -199,6 +199,18 @@ public enum FindingKind {
      */
     DEFER_ACCEPT(48),
     /**
+     * Counters show that connections fell back.
+     */
+    FALLBACKS(49),
+    /**
+     * A counter shows that this host refused further subflows of its clients.
+     */
+    JOINS_REJECTED(50),
+    /**
+     * The kernel does not look up TCP sockets, without which programs open no subflow.
+     */
+    NO_TCP_DIAG(51),
+    /**
      * A value that this version does not know.
      */
     UNKNOWN(-1);

@@ -384,7 +384,7 @@ enum subflows_finding_kind {
   SUBFLOWS_FINDING_KIND_UNREACHABLE = 25,
   /** A policy of this host denies the connection. */
   SUBFLOWS_FINDING_KIND_CONNECT_DENIED = 26,
-  /** The remote host refuses the connection. */
+  /** No server listens at the remote address. */
   SUBFLOWS_FINDING_KIND_REFUSED = 27,
   /** The remote host answers neither to Multipath TCP nor to TCP. */
   SUBFLOWS_FINDING_KIND_SILENT = 28,
@@ -392,8 +392,21 @@ enum subflows_finding_kind {
   SUBFLOWS_FINDING_KIND_CONNECT_FAILED = 29,
   /** The remote host answers to TCP, and not to Multipath TCP. */
   SUBFLOWS_FINDING_KIND_SYN_DROPPED = 30,
+  /**
+   * A SYN with the option of Multipath TCP is answered by a reset, and one without it is
+   * accepted.
+   */
+  SUBFLOWS_FINDING_KIND_SYN_REJECTED = 52,
   /** The connection is plain TCP from the answer on. */
   SUBFLOWS_FINDING_KIND_PEER_WITHOUT_MPTCP = 31,
+  /** The peer answers by Multipath TCP, and acknowledges nothing by it. */
+  SUBFLOWS_FINDING_KIND_PEER_UNCONFIRMED = 53,
+  /** The options of later segments are gone. */
+  SUBFLOWS_FINDING_KIND_OPTIONS_STRIPPED = 54,
+  /** The options of the answers are copies. */
+  SUBFLOWS_FINDING_KIND_OPTIONS_ECHOED = 55,
+  /** The connection is reset as soon as it is established. */
+  SUBFLOWS_FINDING_KIND_CONNECTION_RESET = 56,
   /** The peer has set the C flag (RFC 8684, section 3.1). */
   SUBFLOWS_FINDING_KIND_PEER_DENIES_INITIAL_ADDRESS = 32,
   /** The socket is TCP. */

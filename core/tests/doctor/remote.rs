@@ -1,14 +1,19 @@
 //! What answers at the remote address.
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use subflows::{Connect, Doctor, ErrorKind, FindingKind};
-use subflows_lab::{DropSegments, Net, WireOptions, oracle, skip, skip_unless_ready};
+use subflows::{Connect, Doctor, ErrorKind, FindingKind, Listen};
+use subflows_lab::traffic;
+use subflows_lab::{
+    BoxSpec, DropSegments, EchoOptions, Middlebox, Net, OnPort, WireOptions, oracle, skip,
+    skip_unless_ready, wait_until,
+};
 
-use crate::common::{deny, expect_error, without_listener};
-use crate::{examined, has, is_first, is_healthy, listeners};
+use crate::common::{SOON, deny, expect_error, without_listener};
+use crate::{checked, examined, has, is_first, is_healthy, listeners};
 
 #[test]
 fn what_answers_is_found() {
@@ -34,7 +39,7 @@ fn what_answers_is_found() {
         has(&found, FindingKind::Fallbacks, &["MPCapableFallbackSYNACK"]);
 
         let closed = without_listener(&net.server, to.ip());
-        is_first(&examined(&net.client, Some(closed)), FindingKind::Refused, &["refused"]);
+        is_first(&examined(&net.client, Some(closed)), FindingKind::Refused, &["refuses"]);
 
         let elsewhere = if to.is_ipv4() { "198.51.100.1" } else { "2001:db8:f::1" };
         let family = if to.is_ipv4() { "-4" } else { "-6" };
@@ -56,6 +61,73 @@ fn what_answers_is_found() {
         let options = Doctor::new().remote(remote.parse::<SocketAddr>().unwrap());
         expect_error(subflows::doctor(&options), ErrorKind::InvalidArgument);
     }
+}
+
+/// What is between the client and a server, and what the doctor finds first.
+fn middleboxes() -> Vec<(Box<dyn Middlebox>, FindingKind)> {
+    let named = |name: &str| format!("wifi={name}").parse::<BoxSpec>().unwrap().middlebox();
+    let resets = DropSegments::all(|segment| !segment.is_syn && segment.mptcp().next().is_some());
+    vec![
+        (named("strip-syn"), FindingKind::PeerWithoutMptcp),
+        (named("drop-syn"), FindingKind::SynDropped),
+        (named("reset-syn"), FindingKind::SynRejected),
+        (named("strip-third-ack"), FindingKind::PeerUnconfirmed),
+        (Box::new(EchoOptions::with_key()), FindingKind::OptionsEchoed),
+        (Box::new(resets.resetting()), FindingKind::ConnectionReset),
+        (Box::new(DropSegments::all(|segment| segment.is_syn)), FindingKind::Silent),
+    ]
+}
+
+#[test]
+fn what_a_middlebox_does_is_found() {
+    skip_unless_ready!();
+    let perfect = WireOptions::default();
+    let net = Net::wires(&[("wifi", perfect), ("lte", perfect)]).unwrap();
+    net.join_by_kernel().unwrap();
+    let wire = net.paths[0].wire().unwrap();
+    let (mut silent, mut speaking) = (Vec::new(), Vec::new());
+    for ip in net.paths[0].server_ips() {
+        for (middlebox, kind) in middleboxes() {
+            let server = traffic::serve_echo(&net.server, (ip, 0).into()).unwrap();
+            wire.add(OnPort::new(server.local_addr().port(), middlebox));
+            silent.push((server, kind));
+        }
+        let listener = net.server.run(|| subflows::listen((ip, 0), &Listen::new())).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let stripped = "wifi=strip-later".parse::<BoxSpec>().unwrap().middlebox();
+        wire.add(OnPort::new(listener.local_addr().unwrap().port(), stripped));
+        speaking.push(listener);
+    }
+    let examine = &|remote: SocketAddr| {
+        let options = Doctor::new().remote(remote).timeout(Duration::from_secs(4));
+        checked(net.client.run(|| subflows::doctor(&options)).unwrap())
+    };
+    thread::scope(|scope| {
+        for (server, kind) in &silent {
+            let remote = server.local_addr();
+            scope.spawn(move || is_first(&examine(remote), *kind, &[&remote.ip().to_string()]));
+        }
+        // Only a server that speaks first shows this before the client sends data.
+        for listener in &speaking {
+            let remote = listener.local_addr().unwrap();
+            let words = remote.ip().to_string();
+            scope.spawn(move || {
+                is_first(&examine(remote), FindingKind::OptionsStripped, &[&words]);
+            });
+            let mut accepted = None;
+            wait_until(SOON, "the doctor's connection", || {
+                accepted = listener.accept().ok();
+                accepted.is_some()
+            });
+            // After the end of the data, which shows that the peer's offer was seen.
+            let port = format!(":{}", remote.port());
+            wait_until(SOON, "the end of the data", || {
+                let shown = net.client.output("ss", &["-HMn", "dport", "=", &port]).unwrap();
+                shown.contains("FIN-WAIT-1")
+            });
+            accepted.unwrap().0.write_all(b"220 ready").unwrap();
+        }
+    });
 }
 
 /// The doctor once would have been the cause of what it finds: after the third SYN, the kernel takes the path
@@ -100,6 +172,6 @@ fn a_path_that_drops_multipath_tcp_and_its_consequence_are_found() {
     let start = Instant::now();
     let options = Doctor::new().remote(to).timeout(Duration::from_secs(1));
     let found = net.client.run(|| subflows::doctor(&options)).unwrap();
-    is_first(&found, FindingKind::Silent, &["did not answer"]);
+    is_first(&found, FindingKind::Silent, &["answers neither"]);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }

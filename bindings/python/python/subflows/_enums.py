@@ -208,15 +208,25 @@ class FindingKind(enum.IntEnum):
     CONNECT_DENIED = 26
     """A policy of this host denies the connection."""
     REFUSED = 27
-    """The remote host refuses the connection."""
+    """No server listens at the remote address."""
     SILENT = 28
     """The remote host answers neither to Multipath TCP nor to TCP."""
     CONNECT_FAILED = 29
     """A connection fails for another reason."""
     SYN_DROPPED = 30
     """The remote host answers to TCP, and not to Multipath TCP."""
+    SYN_REJECTED = 52
+    """A SYN with the option of Multipath TCP is answered by a reset, and one without it is accepted."""
     PEER_WITHOUT_MPTCP = 31
     """The connection is plain TCP from the answer on."""
+    PEER_UNCONFIRMED = 53
+    """The peer answers by Multipath TCP, and acknowledges nothing by it."""
+    OPTIONS_STRIPPED = 54
+    """The options of later segments are gone."""
+    OPTIONS_ECHOED = 55
+    """The options of the answers are copies."""
+    CONNECTION_RESET = 56
+    """The connection is reset as soon as it is established."""
     PEER_DENIES_INITIAL_ADDRESS = 32
     """The peer has set the C flag (RFC 8684, section 3.1)."""
     PLAIN_SOCKET = 33

@@ -153,11 +153,17 @@ module Subflows
   # - +:reverse_path_filter+: An interface that does not have the route has a strict filter.
   # - +:unreachable+: No usable route leads to the remote address.
   # - +:connect_denied+: A policy of this host denies the connection.
-  # - +:refused+: The remote host refuses the connection.
+  # - +:refused+: No server listens at the remote address.
   # - +:silent+: The remote host answers neither to Multipath TCP nor to TCP.
   # - +:connect_failed+: A connection fails for another reason.
   # - +:syn_dropped+: The remote host answers to TCP, and not to Multipath TCP.
+  # - +:syn_rejected+: A SYN with the option of Multipath TCP is answered by a reset, and one
+  #   without it is accepted.
   # - +:peer_without_mptcp+: The connection is plain TCP from the answer on.
+  # - +:peer_unconfirmed+: The peer answers by Multipath TCP, and acknowledges nothing by it.
+  # - +:options_stripped+: The options of later segments are gone.
+  # - +:options_echoed+: The options of the answers are copies.
+  # - +:connection_reset+: The connection is reset as soon as it is established.
   # - +:peer_denies_initial_address+: The peer has set the C flag (RFC 8684, section 3.1).
   # - +:plain_socket+: The socket is TCP.
   # - +:fell_back+: The socket is Multipath TCP, and the connection plain TCP.
@@ -189,10 +195,11 @@ module Subflows
     endpoint_interface_down endpoint_interface_missing endpoint_no_route
     endpoint_route_elsewhere endpoint_is_initial endpoint_other_family private_address_announced
     one_interface reverse_path_filter unreachable connect_denied refused silent connect_failed
-    syn_dropped peer_without_mptcp peer_denies_initial_address plain_socket fell_back
-    not_connected not_ready half_closed closed controlled accepted join_unanswered
-    join_unconfirmed join_refused subflow_address_gone subflow_carrier_gone subflow_elsewhere
-    only_backup defer_accept fallbacks joins_rejected no_tcp_diag
+    syn_dropped syn_rejected peer_without_mptcp peer_unconfirmed options_stripped options_echoed
+    connection_reset peer_denies_initial_address plain_socket fell_back not_connected not_ready
+    half_closed closed controlled accepted join_unanswered join_unconfirmed join_refused
+    subflow_address_gone subflow_carrier_gone subflow_elsewhere only_backup defer_accept
+    fallbacks joins_rejected no_tcp_diag
   ].freeze
 
   # What an address offers, and what happens to Multipath TCP on the way to it.

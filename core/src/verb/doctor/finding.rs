@@ -34,11 +34,15 @@ record! {
     }
 }
 
-/// The row of a finding that has words of its own, or those of a cause.
+/// The row of a finding that has words of its own, or those of a cause, or its own remedy for a cause.
 macro_rules! words {
     ($what:literal, $remedy:literal) => {
         ($what, $remedy)
     };
+    ($cause:ident, $remedy:literal) => {{
+        const CAUSE: Cause = cause::$cause;
+        (CAUSE.what, $remedy)
+    }};
     ($cause:ident) => {{
         const CAUSE: Cause = cause::$cause;
         (CAUSE.what, CAUSE.remedy)
@@ -89,9 +93,7 @@ findings! {
     MptcpDenied = 3, Blocking, (MPTCP_DENIED);
     /// The kernel counts a black hole, and connects without Multipath TCP.
     BlackHole = 4, Blocking,
-        ("an earlier connection found a path that drops Multipath TCP, and until {seconds} s after that, longer \
-          after further ones, every connection of this network namespace is plain TCP",
-         "End that time: sysctl net.mptcp.blackhole_timeout={seconds}.");
+        (BLACK_HOLE_BEFORE, "Let it forget that: sysctl net.mptcp.blackhole_timeout={seconds}.");
     /// A sandbox refuses netlink sockets.
     NetlinkDenied = 5, Likely, (NETLINK_DENIED);
     /// /proc/sys does not show `net.mptcp`.
@@ -182,10 +184,14 @@ findings! {
     Unreachable = 25, Blocking, ("a connection fails: {error}", "{remedy}");
     /// A policy of this host denies the connection.
     ConnectDenied = 26, Blocking, ("a connection fails: {error}", "{remedy}");
-    /// The remote host refuses the connection.
-    Refused = 27, Blocking, ("a connection fails: {error}", "{remedy}");
+    /// No server listens at the remote address.
+    Refused = 27, Blocking,
+        ("{remote} refuses the connection",
+         "Check that the address and the port are those of the server's listener.");
     /// The remote host answers neither to Multipath TCP nor to TCP.
-    Silent = 28, Blocking, ("a connection fails: {error}", "{remedy}");
+    Silent = 28, Blocking,
+        ("{remote} answers neither to Multipath TCP nor to TCP",
+         "Check that packets pass: traceroute --tcp {ip}.");
     // No test: what remains are errors such as a lack of memory.
     /// A connection fails for another reason.
     ConnectFailed = 29, Blocking, ("a connection fails: {error}", "{remedy}");
@@ -193,10 +199,32 @@ findings! {
     SynDropped = 30, Blocking,
         ("{remote} answers to plain TCP only: the path to it drops what has the option of Multipath TCP",
          "Use another path, or permit TCP option 30 in the firewalls before {remote}.");
+    /// A SYN with the option of Multipath TCP is answered by a reset, and one without it is accepted.
+    SynRejected = 52, Blocking,
+        ("{remote} accepts plain TCP only: something resets what has the option of Multipath TCP",
+         "Use another path, or permit TCP option 30 in the firewalls before {remote}.");
     /// The connection is plain TCP from the answer on.
     PeerWithoutMptcp = 31, Blocking,
         ("{remote} answers without Multipath TCP: its server does not support it, or a middlebox removes it",
-         "Make the server listen by Multipath TCP: subflows run -- SERVER, or protocol 262 in its socket(2).");
+         "Make the server listen by Multipath TCP (subflows run -- SERVER), or find the middlebox: \
+          subflows probe --trace {remote}.");
+    /// The peer answers by Multipath TCP, and acknowledges nothing by it.
+    PeerUnconfirmed = 53, Likely,
+        ("{remote} offers Multipath TCP and confirms nothing by it: its server defers accepts until data arrives \
+          (TCP_DEFER_ACCEPT), or a middlebox removes the options of later segments",
+         "Run subflows probe --data TEXT {remote}, which distinguishes the two.");
+    /// The options of later segments are gone.
+    OptionsStripped = 54, Blocking,
+        ("{remote} offers Multipath TCP, and a middlebox removes the options of later segments",
+         "Use another path to {remote}.");
+    /// The options of the answers are copies.
+    OptionsEchoed = 55, Blocking,
+        ("{remote} does not have Multipath TCP: something on the path copies options into the answers",
+         "Use another path to {remote}.");
+    /// The connection is reset as soon as it is established.
+    ConnectionReset = 56, Blocking,
+        ("something resets connections to {remote} as soon as options of Multipath TCP follow",
+         "Use another path, or permit TCP option 30 in the firewalls before {remote}.");
     /// The peer has set the C flag (RFC 8684, section 3.1).
     PeerDeniesInitialAddress = 32, Likely,
         ("the peer accepts no further subflow to its initial address, only to those that it announces",

@@ -96,8 +96,7 @@ pub(super) fn fallbacks() -> String {
 
 /// The value of one of the kernel's counters; 0 if this kernel lacks it.
 pub(super) fn counter(name: &str) -> u64 {
-    let all = counters::read().ok().flatten().unwrap_or_default();
-    all.iter().find(|counter| counter.name == name).map_or(0, |counter| counter.value)
+    counters::value(name).unwrap_or(0)
 }
 
 /// The kernel does not report whether connections are plain TCP because of a black hole. It counts each that

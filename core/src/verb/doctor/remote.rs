@@ -1,24 +1,19 @@
-//! One connection to the remote address, to see what answers.
+//! What answers at the remote address.
 
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use super::finding::{FindingKind, Findings};
 use super::paths::is_nowhere;
-use crate::door;
-use crate::door::events::follow;
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::settings;
-use crate::sys::event::KernelEvents;
-use crate::sys::{address, mptcp, socket};
+use crate::sys::{address, socket};
 use crate::wait::connecting::{Connect, Connecting};
+use crate::wait::probing::{Probe, ProbeReport, Probing, Verdict};
 
 const OPERATION: &str = "doctor";
-/// How long before the kernel would try without Multipath TCP the connection ends.
-const MARGIN: Duration = Duration::from_millis(500);
-/// The most datagrams of events that are read: more than the kernel keeps for this socket.
-const READS: usize = 4096;
+/// How long it takes at most to find out again why no packet reaches the remote address.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Refuses what is not the address of a host.
 pub(super) fn checked(remote: SocketAddr) -> Result<SocketAddr> {
@@ -41,81 +36,71 @@ pub(super) fn any_socket() -> Result<OwnedFd> {
 
 /// Connects, and examines what answers.
 pub(super) fn examine(found: &mut Findings, remote: SocketAddr, timeout: Duration) -> Result<()> {
-    let end = Instant::now() + timeout;
-    // Without the right, what the peer says about its addresses stays unknown.
-    let events = follow(door::choose(), None, OPERATION).ok();
-    let stream = match connect(remote, (timeout / 2).min(before_black_hole())) {
-        Ok(stream) => stream,
-        Err(error) if error.kind() == ErrorKind::InvalidArgument => {
-            return Err(error.during(OPERATION));
-        }
-        Err(error) => {
-            failed(found, remote, &error, end);
-            return Ok(());
-        }
+    let report = match probe(remote, timeout) {
+        Ok(report) => report,
+        Err(error) => match error.kind() {
+            ErrorKind::InvalidArgument => return Err(error.during(OPERATION)),
+            // The kernel did not try.
+            ErrorKind::Unsupported if found.has(FindingKind::BlackHole) => return Ok(()),
+            ErrorKind::NotPermitted => {
+                failed(found, FindingKind::ConnectDenied, &error);
+                return Ok(());
+            }
+            _ => {
+                failed(found, FindingKind::ConnectFailed, &error);
+                return Ok(());
+            }
+        },
     };
-    match mptcp::info(stream.as_fd()) {
-        Ok(info) if !info.is_fallen_back() => {
-            let token = info.raw.mptcpi_token;
-            if events.is_some_and(|events| denies_initial_address(events, token)) {
+    let kind = match report.verdict {
+        Verdict::Mptcp => {
+            if report.is_join_denied == Some(true) {
                 found.add(FindingKind::PeerDeniesInitialAddress, &[]);
             }
+            return Ok(());
         }
-        // The kernel did not try.
-        _ if found.has(FindingKind::BlackHole) => {}
-        _ => found.add(FindingKind::PeerWithoutMptcp, &[("remote", &remote)]),
+        Verdict::Unreachable => {
+            // The error has the route that is missing, or that rejects packets.
+            match connect(remote) {
+                Err(error) => failed(found, FindingKind::Unreachable, &error),
+                Ok(()) => {}
+            }
+            return Ok(());
+        }
+        Verdict::Unconfirmed => FindingKind::PeerUnconfirmed,
+        Verdict::Tcp => FindingKind::PeerWithoutMptcp,
+        Verdict::Stripped => FindingKind::OptionsStripped,
+        Verdict::Echoed => FindingKind::OptionsEchoed,
+        Verdict::BlackHole => FindingKind::SynDropped,
+        Verdict::Blocked => FindingKind::SynRejected,
+        Verdict::Reset => FindingKind::ConnectionReset,
+        Verdict::Refused => FindingKind::Refused,
+        Verdict::Silent => FindingKind::Silent,
+    };
+    found.add(kind, &[("remote", &remote), ("ip", &remote.ip())]);
+    Ok(())
+}
+
+fn probe(remote: SocketAddr, timeout: Duration) -> Result<ProbeReport> {
+    let mut probing = Probing::begin(remote, &Probe::new().timeout(timeout))?;
+    loop {
+        if let Some(report) = probing.advance()? {
+            return Ok(report);
+        }
+        probing.wait()?;
+    }
+}
+
+/// Connects, for the words of the error.
+fn connect(remote: SocketAddr) -> Result<()> {
+    let mut connecting = Connecting::begin(&[remote], &Connect::new().timeout(AGAIN))?;
+    while !connecting.advance()? {
+        connecting.wait()?;
     }
     Ok(())
 }
 
-fn connect(remote: SocketAddr, timeout: Duration) -> Result<TcpStream> {
-    let mut connecting = Connecting::begin(&[remote], &Connect::new().timeout(timeout))?;
-    while !connecting.advance()? {
-        connecting.wait()?;
-    }
-    connecting.finish()
-}
-
-/// How long a connection may wait for its first answer. After this number of repetitions, the kernel tries
-/// without Multipath TCP, and if that succeeds, takes the path for a black hole. The first repetition comes
-/// after one second, and each further one after twice the time.
-fn before_black_hole() -> Duration {
-    let repetitions = settings::number("syn_retrans_before_tcp_fallback").unwrap_or(2).min(6);
-    Duration::from_secs((1 << repetitions) - 1).saturating_sub(MARGIN).max(MARGIN)
-}
-
-/// Examines why a connection failed.
-fn failed(found: &mut Findings, remote: SocketAddr, error: &Error, end: Instant) {
-    let kind = match error.kind() {
-        ErrorKind::Unreachable => FindingKind::Unreachable,
-        ErrorKind::NotPermitted => FindingKind::ConnectDenied,
-        ErrorKind::Refused => FindingKind::Refused,
-        ErrorKind::TimedOut => {
-            // Not zero, which would be an error.
-            let rest = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            if TcpStream::connect_timeout(&remote, rest).is_ok() {
-                return found.add(FindingKind::SynDropped, &[("remote", &remote)]);
-            }
-            FindingKind::Silent
-        }
-        _ => FindingKind::ConnectFailed,
-    };
+fn failed(found: &mut Findings, kind: FindingKind, error: &Error) {
     let what = error.detail_text().unwrap_or(error.kind().what());
     found.add(kind, &[("error", &what), ("remedy", &error.remedy())]);
-}
-
-/// Reports whether the peer of that connection accepts no further subflow to its initial address. The kernel
-/// has sent the event before the connection was established.
-fn denies_initial_address(mut events: KernelEvents, token: u32) -> bool {
-    let mut denies = false;
-    for _ in 0..READS {
-        let taken = events
-            .take(|event| denies |= event.token == Some(token) && event.denies_initial_address);
-        match taken {
-            Ok(true) => {}
-            Err(refusal) if refusal.errno == libc::ENOBUFS => {}
-            _ => break,
-        }
-    }
-    denies
 }

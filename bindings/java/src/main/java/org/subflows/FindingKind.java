@@ -111,7 +111,7 @@ public enum FindingKind {
      */
     CONNECT_DENIED(26),
     /**
-     * The remote host refuses the connection.
+     * No server listens at the remote address.
      */
     REFUSED(27),
     /**
@@ -127,9 +127,30 @@ public enum FindingKind {
      */
     SYN_DROPPED(30),
     /**
+     * A SYN with the option of Multipath TCP is answered by a reset, and one without it is
+     * accepted.
+     */
+    SYN_REJECTED(52),
+    /**
      * The connection is plain TCP from the answer on.
      */
     PEER_WITHOUT_MPTCP(31),
+    /**
+     * The peer answers by Multipath TCP, and acknowledges nothing by it.
+     */
+    PEER_UNCONFIRMED(53),
+    /**
+     * The options of later segments are gone.
+     */
+    OPTIONS_STRIPPED(54),
+    /**
+     * The options of the answers are copies.
+     */
+    OPTIONS_ECHOED(55),
+    /**
+     * The connection is reset as soon as it is established.
+     */
+    CONNECTION_RESET(56),
     /**
      * The peer has set the C flag (RFC 8684, section 3.1).
      */

@@ -61,9 +61,8 @@ pub(super) fn examine(found: &mut Findings, remote: SocketAddr, timeout: Duratio
         }
         Verdict::Unreachable => {
             // The error has the route that is missing, or that rejects packets.
-            match connect(remote) {
-                Err(error) => failed(found, FindingKind::Unreachable, &error),
-                Ok(()) => {}
+            if let Err(error) = connect(remote) {
+                failed(found, FindingKind::Unreachable, &error);
             }
             return Ok(());
         }

@@ -3,12 +3,12 @@
 use std::process::Command;
 use std::thread;
 
-use subflows::{Doctor, Finding, FindingKind};
-use subflows_lab::{Namespace, ready, skip_unless_ready};
+use subflows::{AddEndpoint, Connect, Doctor, Finding, FindingKind, Listen};
+use subflows_lab::{Namespace, ready, skip_unless_ready, wait_until};
 
 use crate::common::child::{helper, inside, only_as_child, plays};
-use crate::common::deny;
-use crate::{checked, has, is_first};
+use crate::common::{Pair, SOON, deny};
+use crate::{checked, has, is_first, is_healthy};
 
 /// What the doctor finds in a thread of a new namespace that is restricted first. Without a second interface,
 /// there is always something else to find, so the remedies may ask for an address.
@@ -63,6 +63,17 @@ fn helper_without_tcp_diag() {
     only_as_child!();
     let found = subflows::doctor(&Doctor::new()).unwrap();
     has(&found, FindingKind::NoTcpDiag, &["modprobe tcp_diag"]);
+
+    // The second subflow of a connection is seen nevertheless.
+    let second = AddEndpoint::new().subflow(true);
+    subflows::add_endpoint([127, 0, 0, 2].into(), &second).unwrap();
+    let listener = subflows::listen("127.0.0.1:0", &Listen::new()).unwrap();
+    let client = subflows::connect(listener.local_addr().unwrap(), &Connect::new()).unwrap();
+    let pair = Pair::accept(client, listener);
+    pair.make_ready();
+    let count = || subflows::list(&pair.client).map_or(2, |listed| listed.len());
+    wait_until(SOON, "the kernel's subflow", || count() == 2);
+    is_healthy(&subflows::diagnose(&pair.client).unwrap());
 }
 
 #[test]

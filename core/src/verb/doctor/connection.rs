@@ -80,11 +80,19 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
     let initial = socket::local_address(sock).map(|local| local.ip()).ok();
     let initial = initial.filter(|ip| !ip.is_unspecified()).or(first.map(|first| first.local.ip()));
     let paths = Paths::find(sock, remote, initial)?;
-    let mut legs = Vec::new();
+    let (mut legs, mut unread) = (Vec::new(), 0);
     for subflow in &subflows {
         let ends = (subflow.local, subflow.remote);
-        // It may have ended, or its details may be hidden, which the subflow's state alone then shows.
-        let Ok(entry) = diag_subflow::find(sock, token, ends, Depth::Shallow) else { continue };
+        let entry = match diag_subflow::find(sock, token, ends, Depth::Shallow) {
+            Ok(entry) => entry,
+            // It has ended since it was listed.
+            Err(error) if error.is(libc::ENOENT) => continue,
+            // Without tcp_diag, and before Linux 6.15 without a right, the kernel shows its state alone.
+            Err(_) => {
+                unread += usize::from(subflow.state == SubflowState::Established);
+                continue;
+            }
+        };
         let mut details = details::from_raw(entry);
         let owners = paths.owners(details.local.ip());
         details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
@@ -101,6 +109,9 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
             found.add(FindingKind::LimitReached, &[("count", &count)]);
         }
         only_backup(found, token, &joined);
+        return Ok(());
+    }
+    if unread > 1 {
         return Ok(());
     }
     if !is_ready(sock, token) {

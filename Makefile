@@ -39,8 +39,8 @@ bench: setup      ## ratios to the raw system calls; the table is kept in BENCHM
 	bindings/ruby/bench target/benchmarks-ruby.md
 	bindings/java/bench target/benchmarks-java.md
 	cat target/benchmarks.md target/benchmarks-c.md target/benchmarks-broker.md \
-	    target/benchmarks-run.md target/benchmarks-command.md target/benchmarks-python.md \
-	    target/benchmarks-ruby.md target/benchmarks-java.md > BENCHMARKS.md
+	    target/benchmarks-run.md target/benchmarks-command.md target/benchmarks-probe.md \
+	    target/benchmarks-python.md target/benchmarks-ruby.md target/benchmarks-java.md > BENCHMARKS.md
 
 fuzz:             ## the parsers and the C library on many more random inputs than in `make test`
 	PROPTEST_CASES=1000000 cargo test --locked --release --package subflows --lib random_bytes

@@ -14,7 +14,7 @@ use common::judge;
 use common::ways::{self, AT_ONCE, initial, peer, second};
 use common::{Pair, SOON, child, expect_error, networks, open_handed, userspace, without_listener};
 use subflows::tokio::{connect, listen, next_event, open};
-use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open};
+use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open, Probe, Verdict};
 use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -255,6 +255,23 @@ fn many_at_once_are_many() {
                 assert!(pair.moves_data());
             }
         }
+    }
+}
+
+#[test]
+fn a_probe_is_a_future() {
+    skip_unless_ready!();
+    let net = open_handed(Net::two_subnets().unwrap());
+    let _entered = net.client.enter().unwrap();
+    for runtime in runtimes(&net.client) {
+        let ip = net.paths[0].server_v4.into();
+        let listener = serve(&net, &runtime, ip);
+        let address = listener.local_addr().unwrap();
+        let report = runtime.block_on(subflows::tokio::probe(address, &Probe::new())).unwrap();
+        assert_eq!(report.verdict, Verdict::Mptcp);
+        let nobody = SocketAddr::new(ip, 9);
+        let report = runtime.block_on(subflows::tokio::probe(nobody, &Probe::new())).unwrap();
+        assert_eq!(report.verdict, Verdict::Refused);
     }
 }
 

@@ -25,7 +25,7 @@ fn main() {
     let namespace = Namespace::new().expect("a network namespace");
     let folder = tempfile::tempdir().expect("a folder");
     let list = folder.path().join("hosts.txt");
-    let mut table = "| `subflows probe` | median | bar |\n|---|---|---|\n".to_owned();
+    let mut table = "\n| `subflows probe` | median | bar |\n|---|---|---|\n".to_owned();
     for parallel in [10, 100] {
         let mut times: Vec<_> = (0..TURNS).map(|_| turn(&namespace, &list, parallel)).collect();
         times.sort_unstable();

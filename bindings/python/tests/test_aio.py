@@ -91,6 +91,8 @@ def test_both_ends_speak_multipath_tcp(run):
                 subflows.EventKind.SUBFLOW_ESTABLISHED,
                 extra.local,
             )
+        report = await subflows.aio.probe(server.sockets[0].getsockname())
+        assert report.verdict is subflows.Verdict.MPTCP
         writer.write(b"y" * 100_000)
         assert await reader.readexactly(100_000) == b"y" * 100_000
         writer.close()

@@ -94,3 +94,17 @@ def test_a_wait_that_is_stepped(pair):
         opening.advance()
     opening.cancel()
     assert len(subflows.list(pair.client)) == 2
+
+
+def test_an_interrupt_ends_probe_at_once(silence):
+    assert interrupted(lambda: subflows.probe(silence, timeout=60)) < AT_ONCE
+
+
+def test_a_probe_that_is_stepped(pair):
+    probing = subflows.Probing(pair.listener.getsockname(), data="?")
+    while (report := probing.advance()) is None:
+        assert 0 <= probing.time_left <= 5 and probing.fileno() > 0
+    assert report.verdict is subflows.Verdict.MPTCP
+    probing.cancel()
+    with pytest.raises(ValueError):
+        probing.advance()

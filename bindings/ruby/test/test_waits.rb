@@ -136,6 +136,19 @@ class WaitsTest < SubflowsTest
     assert_equal 2, Subflows.list(connection.client).size
   end
 
+  def test_a_probe_that_is_stepped_in_a_loop_of_ones_own
+    Subflows.listen("::1", 0) do |server|
+      probing = Subflows::Probing.new(server.local_address, data: "?")
+      until (report = probing.advance)
+        assert_includes 0..5, probing.time_left
+        IO.select([probing], nil, nil, probing.time_left)
+      end
+      assert_equal :mptcp, report.verdict
+      assert_nil probing.cancel
+      assert_raises(IOError) { probing.advance }
+    end
+  end
+
   def test_a_connection_that_is_made_in_a_loop_of_ones_own
     Subflows.listen("::1", 0) do |server|
       connecting = Subflows::Connecting.new(server.local_address, timeout: 5)

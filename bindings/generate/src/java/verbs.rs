@@ -14,6 +14,7 @@ use crate::{waits, words};
 const IMPORTS: &str = "\
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.channels.NetworkChannel;

@@ -88,6 +88,9 @@ fn parameters(operation: &Operation, address: &str) -> String {
             Taken::Value(Scalar::Enum("Family")) => {
                 parameters.push("?(Symbol | Integer) family".to_owned());
             }
+            Taken::Value(Scalar::Address) if !signature::makes_socket(operation) => {
+                parameters.push(format!("address_like {name}"));
+            }
             Taken::Value(Scalar::Address) if address == "remote" => {
                 parameters.push("address_like | Array[address_like] remote".to_owned());
             }

@@ -111,7 +111,7 @@ fn tags(file: &mut String, operation: &Operation, keywords: &[Keyword]) {
             Taken::Value(Scalar::Enum("Family")) => {
                 format!("{name} [Symbol, String, Integer] +:INET+ or +:INET6+")
             }
-            Taken::Value(Scalar::Address) => {
+            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
                 let host = match operation.name {
                     "listen" => "an address or a name; nil or empty: every local address",
                     _ => "an address or a name",
@@ -175,7 +175,9 @@ fn parameters(required: &[String], keywords: &[Keyword]) -> Vec<String> {
 fn accepted_names(operation: &Operation) -> Vec<String> {
     let names = |parameter: Parameter| match parameter.taken {
         // As with Ruby's own sockets.
-        Taken::Value(Scalar::Address) => vec!["host".to_owned(), "port".to_owned()],
+        Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+            vec!["host".to_owned(), "port".to_owned()]
+        }
         Taken::Value(Scalar::Enum("Family")) => vec!["family = :INET".to_owned()],
         Taken::Socket | Taken::Value(_) => vec![parameter.name.to_owned()],
         Taken::Switch | Taken::Options(_) => vec![],
@@ -189,7 +191,9 @@ fn passed(operation: &Operation) -> Vec<String> {
         Taken::Value(Scalar::Address) if operation.name == "listen" => {
             Some("local_ends(host, port)".to_owned())
         }
-        Taken::Value(Scalar::Address) => Some("remote_ends(host, port)".to_owned()),
+        Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+            Some("remote_ends(host, port)".to_owned())
+        }
         Taken::Value(Scalar::Enum("Family")) => Some("family_number(family)".to_owned()),
         Taken::Socket | Taken::Value(_) => Some(parameter.name.to_owned()),
         Taken::Switch | Taken::Options(_) => None,

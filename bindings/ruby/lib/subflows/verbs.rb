@@ -28,8 +28,8 @@ module Subflows
     # Sends the first segment of a probe; does not wait for the network.
     #
     # @param (see Subflows.probe)
-    def self.new(remote_ends(host, port), timeout: nil, data: nil)
-      Native.probe(remote_ends(host, port), timeout, data)
+    def self.new(address, timeout: nil, data: nil)
+      Native.probe(address, timeout, data)
     end
   end
 
@@ -958,16 +958,15 @@ module Subflows
   # - {NotPermittedError} if a security policy of this host denies the connection;
   #   {AddressNotAvailableError} if no local port is left.
   #
-  # @param host [String, nil] an address or a name
-  # @param port [Integer, String]
+  # @param address [Addrinfo, Array(String, Integer)]
   # @param timeout [Numeric, nil] The timeout of the whole probe. The default is 5 s. In seconds.
   # @param data [String, nil] Text to send once the connection is established, at most 4096 bytes.
   #   Without it, nothing of an application protocol is sent, and the verdict may be
   #   +:unconfirmed+ although the peer has Multipath TCP.
   # @return [ProbeReport]
   # @raise [UnsupportedError, NotPermittedError, AddressNotAvailableError]
-  def self.probe(host, port, timeout: nil, data: nil)
-    Native.probe(remote_ends(host, port), timeout, data).wait
+  def self.probe(address, timeout: nil, data: nil)
+    Native.probe(address, timeout, data).wait
   end
 
   # Reports what this kernel and this process can do. A capability that is not available has a

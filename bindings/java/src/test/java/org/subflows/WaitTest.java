@@ -188,6 +188,23 @@ class WaitTest {
 
     @ParameterizedTest
     @MethodSource("threads")
+    void probeEndsByInterruptOrWhenItIsClosed(Threads threads) throws Exception {
+        try (Silence silence = new Silence()) {
+            ProbeOptions options = ProbeOptions.defaults().timeout(LONG);
+            Wait wait = () -> Subflows.probe(silence.address(), options);
+            assertInstanceOf(InterruptedIOException.class, outcome(threads, wait, null, true));
+            Probing probing = Probing.begin(silence.address(), options);
+            Throwable how = outcome(threads, probing::finish, probing::close, false);
+            assertInstanceOf(ClosedChannelException.class, how);
+        }
+        try (Pair pair = Pair.controlled()) {
+            InetSocketAddress address = (InetSocketAddress) pair.listener.getLocalSocketAddress();
+            assertEquals(Verdict.MPTCP, Subflows.probe(address).verdict());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("threads")
     void eventsEndByInterruptAndGoOn(Threads threads) throws Exception {
         try (Pair pair = Pair.controlled();
                 Events events = Subflows.events(pair.client)) {

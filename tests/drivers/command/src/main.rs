@@ -101,6 +101,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("capabilities", "capabilities"),
     ("doctor", "doctor"),
     ("diagnose", "doctor"),
+    ("probe", "probe"),
 ];
 
 /// Those that are no options of the command: they follow its name in this order.
@@ -143,6 +144,9 @@ fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<Str
             arguments.extend([format!("--{}", option.replace('_', "-")), value.to_owned()]);
         }
     }
+    if let Some(data) = request.maybe_text("data") {
+        arguments.extend(["--send".to_owned(), data.to_owned()]);
+    }
     if let Some(milliseconds) = request.maybe_text("timeout_ms") {
         arguments.extend(["--timeout".to_owned(), format!("{milliseconds}ms")]);
     }
@@ -174,13 +178,17 @@ fn program(arguments: &[String]) -> Command {
 fn run(operation: &str, arguments: &[String]) -> Answer {
     let output = program(arguments).output()?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    // The doctor fails if it finds something, which it prints.
-    let has_found = ["doctor", "diagnose"].contains(&operation) && !output.stdout.is_empty();
+    // The doctor and a probe fail if they find something, which they print.
+    let has_found =
+        ["doctor", "diagnose", "probe"].contains(&operation) && !output.stdout.is_empty();
     if !output.status.success() && !has_found {
         return Err(fault(&text(output.stderr)));
     }
     let lines = text(output.stdout);
     let objects = lines.lines().map(parse).collect::<Result<Vec<_>, Fault>>()?;
+    if let Some(failed) = objects.iter().find(|object| object["error"].is_object()) {
+        return Err(fault(&failed.to_string()));
+    }
     let known = OPERATIONS.iter().find(|known| known.name == operation);
     match known.map(|known| known.result) {
         Some(Type::List(_)) => Ok(fields("", &Value::Array(objects))),

@@ -67,6 +67,7 @@ const MISTAKES: &[(&str, u8, &[&str])] = &[
     ("announce 1f 10.0.0.1 --backlog 5", 2, &["not provided", "--port <N>"]),
     ("events wifi", 2, &["'wifi'", "a token is"]),
     ("events --count 0", 2, &["'0'", "1.."]),
+    ("events --buffer 3GB", 2, &["'3GB'", "up to 2GB"]),
     ("events 1f", 4, &["no connection has the token 0000001f"]),
     ("connect", 2, &["not provided", "<HOST>"]),
     ("connect localhost", 2, &["not provided", "<PORT>"]),

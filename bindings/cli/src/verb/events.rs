@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::{Duration, SystemTime};
 
+use bytesize::ByteSize;
 use clap::Args;
 use subflows::table::Reflect;
 use subflows::{ErrorKind, Event, EventKind, address_text};
@@ -33,6 +34,16 @@ pub(crate) struct Events {
     /// End after so many events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+    /// How much the kernel keeps of events that this command has not read yet: more are lost, which a Lost event
+    /// reports
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = size)]
+    buffer: u32,
+}
+
+fn size(text: &str) -> Result<u32, &'static str> {
+    let size = text.parse::<ByteSize>().ok().and_then(|ByteSize(bytes)| i32::try_from(bytes).ok());
+    let size = size.and_then(|bytes| u32::try_from(bytes).ok()).filter(|bytes| *bytes > 0);
+    size.ok_or("expected a number and a unit up to 2GB, such as 256kB or 8MiB")
 }
 
 impl Events {
@@ -43,6 +54,7 @@ impl Events {
             Some(token) => subflows::events(&borrow(token)?)?,
             None => subflows::Events::of_namespace()?,
         };
+        events.set_buffer(self.buffer);
         match token {
             Some(token) => note(format_args!("following the events of connection {token}")),
             None => note("following the events of this network namespace"),

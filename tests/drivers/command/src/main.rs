@@ -46,12 +46,14 @@ impl Verbs for Shell {
         };
         match request.verb() {
             "announce" => {
-                let (running, announced) = Running::announce(program(&arguments))?;
+                let (running, announced) = Running::announce(&mut program(&arguments))?;
                 self.running.insert(request.text("name")?.to_owned(), running);
                 Ok(fields("", &announced))
             }
             "events" => {
-                let running = Running::events(program(&arguments))?;
+                let mut command = program(&arguments);
+                // As much as the library's, as the kernel doubles it, so that a scenario can make events be lost.
+                let running = Running::events(command.args(["--buffer", "104KiB"]))?;
                 self.running.insert(request.text("name")?.to_owned(), running);
                 Ok(Fields::new())
             }

@@ -29,7 +29,7 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts `announce`, and returns what it announced.
-    pub(crate) fn announce(command: Command) -> Result<(Running, Value), Fault> {
+    pub(crate) fn announce(command: &mut Command) -> Result<(Running, Value), Fault> {
         let mut running = Running::start(command)?;
         match running.lines.recv() {
             Ok(line) => Ok((running, parse(&line)?)),
@@ -38,7 +38,7 @@ impl Running {
     }
 
     /// Starts `events`. It follows them once it says so.
-    pub(crate) fn events(command: Command) -> Result<Running, Fault> {
+    pub(crate) fn events(command: &mut Command) -> Result<Running, Fault> {
         let mut running = Running::start(command)?;
         let mut line = String::new();
         running.errors.read_line(&mut line)?;
@@ -50,7 +50,7 @@ impl Running {
         Ok(running)
     }
 
-    fn start(mut command: Command) -> Result<Running, Fault> {
+    fn start(command: &mut Command) -> Result<Running, Fault> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let with_driver = || Ok(set_pdeathsig(Signal::SIGKILL)?);
         // SAFETY: prctl(2) is async-signal-safe.

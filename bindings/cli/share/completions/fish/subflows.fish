@@ -97,6 +97,7 @@ complete -c subflows -n "__fish_subflows_using_subcommand announce" -l backlog -
 complete -c subflows -n "__fish_subflows_using_subcommand announce" -l json -d 'Print JSON instead of text, an object on each line'
 complete -c subflows -n "__fish_subflows_using_subcommand announce" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand events" -l count -d 'End after so many events' -r
+complete -c subflows -n "__fish_subflows_using_subcommand events" -l buffer -d 'How much the kernel keeps of events that this command has not read yet: more are lost, which a Lost event reports' -r
 complete -c subflows -n "__fish_subflows_using_subcommand events" -l json -d 'Print JSON instead of text, an object on each line'
 complete -c subflows -n "__fish_subflows_using_subcommand events" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c subflows -n "__fish_subflows_using_subcommand connect" -l via -d 'Open one more path by this interface, or from this local address; may be repeated' -r

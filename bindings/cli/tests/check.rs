@@ -138,8 +138,9 @@ fn a_browser_shows_the_page() {
     let net = Net::two_subnets().unwrap();
     let service = Service::start(&net.server, &["--listen", "10.0.1.2:0"]);
     let profile = tempfile::tempdir().unwrap();
-    let mut command = net.client.command(browser);
-    command.env("HOME", profile.path()).args(["--headless", "--no-sandbox", "--disable-gpu"]);
+    let mut command = net.client.command("timeout");
+    command.env("HOME", profile.path()).args(["120", browser]);
+    command.args(["--headless", "--no-sandbox", "--disable-gpu"]);
     command.arg(format!("--user-data-dir={}", profile.path().display()));
     let url = format!("http://{}/", service.address);
     let output = command.args(["--dump-dom", &url]).stderr(Stdio::null()).output().unwrap();

@@ -43,7 +43,8 @@ paths for the connections that follow.
 
 This command becomes the program, which has its process id, its terminal, and the signals as the caller set them.
 
-The children of the program are run the same way. Out of reach are static programs (Go programs are told by
+The children of the program are run the same way. The JVM is reached as other programs are, so Java's programs need no
+agent. Out of reach are static programs (Go programs are told by
 GODEBUG=multipathtcp=1), programs for musl or for another processor, programs that change their user when they are
 started (set-user-ID), and system calls that bypass libc.
 

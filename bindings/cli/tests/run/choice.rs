@@ -68,17 +68,20 @@ fn destinations_are_chosen_by_address_and_port() {
         };
         let (first, ip) = (format!("{bracketed}:{}", ports[0]), ip.to_string());
         let network = if ip.contains(':') { "::/0" } else { "0.0.0.0/0" };
-        for (options, expected) in [
-            (&["--not", &first][..], ["Tcp", "Mptcp"]),
-            (&["--only", &first], ["Mptcp", "Tcp"]),
-            (&["--only", network, "--not", &first], ["Tcp", "Mptcp"]),
-            (&["--not", &ip], ["Tcp", "Tcp"]),
-            (&["--only", "203.0.113.9", "--not", "2001:db8:9::/48"], ["Tcp", "Tcp"]),
+        // As the JVM has it: a socket of IPv6, also for IPv4.
+        let mapped = if ip.contains(':') { ip.clone() } else { format!("::ffff:{ip}") };
+        for (ip, options, expected) in [
+            (&ip, &["--not", &first][..], ["Tcp", "Mptcp"]),
+            (&mapped, &["--not", &first], ["Tcp", "Mptcp"]),
+            (&ip, &["--only", &first], ["Mptcp", "Tcp"]),
+            (&ip, &["--only", network, "--not", &first], ["Tcp", "Mptcp"]),
+            (&ip, &["--not", &ip], ["Tcp", "Tcp"]),
+            (&ip, &["--only", "203.0.113.9", "--not", "2001:db8:9::/48"], ["Tcp", "Tcp"]),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let report = folder.path().join("report.json");
             let reported = ["--report", report.to_str().unwrap()];
-            let program = ["--", "python3", "-c", CLIENT, &ip, &ports[0], &ports[1]];
+            let program = ["--", "python3", "-c", CLIENT, ip, &ports[0], &ports[1]];
             let words = [options, &reported, &program].concat();
             let printed = Run::of(&mut run(&net.client, &words)).ok();
             assert_eq!(printed.lines().collect::<Vec<_>>(), expected, "{options:?}");

@@ -10,7 +10,7 @@ use subflows_lab::{Net, skip_unless_ready, wait_until};
 use tempfile::TempDir;
 
 use crate::common::*;
-use crate::run;
+use crate::{library, run};
 
 /// The cases of `hooks.c`, compiled once.
 fn hooks() -> &'static Path {
@@ -145,4 +145,15 @@ fn tools_that_check_memory_find_nothing() {
             assert!(ran.code == Some(0) && ran.stderr.is_empty(), "{options:?} {ran:?}");
         }
     }
+}
+
+/// A name that the library exports besides replaces one of the program's.
+#[test]
+fn only_the_hooked_functions_are_exported() {
+    let mut command = Command::new("nm");
+    command.args(["-D", "--defined-only", "--format=just-symbols"]).arg(library());
+    let listed = Run::of(&mut command).ok();
+    let mut names: Vec<_> = listed.lines().collect();
+    names.sort_unstable();
+    assert_eq!(names, ["close", "connect", "getsockopt", "listen", "setsockopt", "socket"]);
 }

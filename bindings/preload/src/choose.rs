@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libc::{SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, sockaddr, socklen_t};
 use subflows::bare;
 
-use crate::{errno, memory, next, settings, soften};
+use crate::{errno, memory, next, settings, soften, watch};
 
 /// The cookies of the TCP sockets that took the place of others, by their descriptors. The report does not know of those
 /// beyond.
@@ -74,10 +74,14 @@ fn becomes_tcp(fd: c_int) -> Result<(), c_int> {
     let old = unsafe { BorrowedFd::borrow_raw(fd) };
     bare::copy_options(old, new.as_fd());
     soften::carry(fd, made);
+    let is_watched = watch::is_watched(fd);
     let result = bind(fd, made).and_then(|()| {
         let replaced = bare::replace(old, &new);
         replaced.map_err(|error| error.raw_os_error().unwrap_or(libc::EINVAL))
     });
+    if result.is_ok() && is_watched {
+        watch::add_again(fd);
+    }
     // SAFETY: the descriptor is this function's.
     unsafe { libc::syscall(libc::SYS_close, made) };
     if let Some(place) = place(fd) {

@@ -4,10 +4,10 @@ use std::ffi::{c_int, c_void};
 
 use libc::{
     AF_INET, AF_INET6, EFAULT, EINVAL, IPPROTO_MPTCP, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK,
-    SOCK_STREAM, sockaddr, socklen_t,
+    SOCK_STREAM, epoll_event, sockaddr, socklen_t,
 };
 
-use crate::{choose, enhanced, errno, jail, memory, next, report, settings, soften, steer};
+use crate::{choose, enhanced, errno, jail, memory, next, report, settings, soften, steer, watch};
 
 /// Makes a socket of Multipath TCP, or of TCP if that is not possible.
 ///
@@ -119,6 +119,27 @@ pub unsafe extern "C-unwind" fn connect(
     let result = unsafe { next::connect(fd, address, length) };
     if result == 0 || errno::get() == libc::EINPROGRESS {
         errno::kept(|| steer::connected(fd));
+    }
+    result
+}
+
+/// Changes an epoll set, and remembers how a socket was added that another one may take the place of.
+///
+/// # Safety
+/// As epoll_ctl(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn epoll_ctl(
+    epoll: c_int,
+    operation: c_int,
+    fd: c_int,
+    event: *mut epoll_event,
+) -> c_int {
+    // SAFETY: the caller promises the same.
+    let result = unsafe { next::epoll_ctl(epoll, operation, fd, event) };
+    if result == 0 && settings::has_destinations() {
+        // SAFETY: the kernel has read it, except for a removal.
+        let event = (operation != libc::EPOLL_CTL_DEL).then(|| unsafe { event.read_unaligned() });
+        errno::kept(|| watch::changed(epoll, operation, fd, event));
     }
     result
 }

@@ -12,6 +12,7 @@
 //! | `next` | libc's own, or those of the next library that was loaded before the program |
 //! | `settings` | what `subflows run` asked for, read from the environment once |
 //! | `choose` | which connections use Multipath TCP |
+//! | `watch` | keeps sockets in epoll sets when others take their place |
 //! | `soften` | options that Multipath TCP sockets lack, and TCP sockets have |
 //! | `steer` | controlled sockets, and further paths |
 //! | `enhanced` | the options of the enhanced socket API |
@@ -40,4 +41,5 @@ mod settings;
 mod soften;
 mod steer;
 mod text;
+mod watch;
 mod why;

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::mem;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{sockaddr, socklen_t};
+use libc::{epoll_event, sockaddr, socklen_t};
 
 /// Declares the functions, each looked up once. A lookup is a call of the dynamic linker, which is why they are
 /// all looked up when the library is loaded.
@@ -52,6 +52,7 @@ functions! {
     getsockopt: fn(fd: c_int, level: c_int, option: c_int, value: *mut c_void, length: *mut socklen_t) -> c_int;
     setsockopt: fn(fd: c_int, level: c_int, option: c_int, value: *const c_void, length: socklen_t) -> c_int;
     connect: fn(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int;
+    epoll_ctl: fn(epoll: c_int, operation: c_int, fd: c_int, event: *mut epoll_event) -> c_int;
     listen: fn(fd: c_int, backlog: c_int) -> c_int;
     close: fn(fd: c_int) -> c_int;
 }

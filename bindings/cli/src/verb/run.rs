@@ -25,13 +25,15 @@ const LIBRARY: &str = "libsubflows_preload.so";
 const MORE_HELP: &str = "\
 Every TCP socket that the program makes, to connect or to listen, becomes a Multipath TCP socket. If the peer or
 the kernel does not have Multipath TCP, the connection is plain TCP. Options that only TCP sockets have, and that
-the program can do without, succeed and have no effect (TCP_USER_TIMEOUT, TCP_QUICKACK and others); those that protect
-data or the program fail, as they do on every Multipath TCP socket.
+the program can do without, succeed and have no effect (TCP_USER_TIMEOUT, TCP_QUICKACK and others); so does
+TCP_DEFER_ACCEPT, which would delay further paths of clients. Those that protect data or the program fail, as they do on
+every Multipath TCP socket.
 
 --only and --not choose by the address to which the program connects. A name means the addresses that it has when this
-command starts. To every other address the program connects by TCP: at connect(2), a TCP socket with the same options
-takes the place of the socket. A program that watches the socket by epoll before it connects no longer sees its events.
-Data sent by MSG_FASTOPEN without connect(2) is not covered. With --only, the program listens by TCP, unless --server.
+command starts. To the other addresses the program connects by TCP: at connect(2), a TCP socket with the same options
+takes the place of the socket, also in the epoll set to which the program has added it. Copies of the descriptor (dup)
+keep the old one. Data sent by MSG_FASTOPEN without connect(2) is not covered. With --only, the program listens by TCP,
+unless --server.
 
 Without --via, --local, --backup and --enhanced, the paths are those that the kernel's path manager opens: see
 `ip mptcp endpoint`. With them, the program's connections are controlled, which requires CAP_NET_ADMIN or a broker

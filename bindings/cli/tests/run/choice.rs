@@ -31,8 +31,11 @@ for port in map(int, ports):
     sock.setsockopt(SOL_SOCKET, SO_RCVBUF, 100000)
     sock.bind((ip if ip in ('127.0.0.1', '::1') else '', 0))
     bound = sock.getsockname()[1]
+    # Watched before it connects, as nginx does it.
+    watch = select.epoll()
+    watch.register(sock, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
     assert sock.connect_ex((ip, port)) == 115
-    select.select([], [sock], [], 30)
+    assert watch.poll(30) == [(number, select.EPOLLOUT)]
     assert sock.getsockopt(SOL_SOCKET, SO_ERROR) == 0
     assert sock.getsockname()[1] == bound
     assert fcntl.fcntl(number, fcntl.F_GETFD) == 0 and not sock.getblocking()

@@ -102,7 +102,7 @@ findings! {
     ReadOnlySettings = 7, Notice, (READ_ONLY_SETTINGS);
     /// This process may not open subflows, neither itself nor by a broker.
     NoRight = 8, Notice,
-        ("this process may not open subflows itself: {cause}", "{remedy}");
+        ("opening subflows is not permitted: {cause}", "{remedy}");
 
     // The kernel's path manager.
 

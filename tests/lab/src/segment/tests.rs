@@ -191,3 +191,71 @@ proptest! {
         prop_assert_eq!(bytes.len(), original.len());
     }
 }
+
+/// What middleboxes make of a frame is a frame with correct checksums.
+#[test]
+fn made_and_changed_frames_have_correct_checksums() {
+    for is_v6 in [false, true] {
+        let original = frame(is_v6, ACK, &[&TIMESTAMPS[..], &DSS].concat(), b"payload");
+        let new = edit::NewSegment {
+            sequence: 7,
+            acknowledgement: 8,
+            flags: SYN | ACK,
+            options: &MP_CAPABLE,
+            payload: b"odd",
+        };
+        let like = new.like(&original).unwrap();
+        let answer = new.answering(&original).unwrap();
+        let reset = edit::reset_answering(&original).unwrap();
+        let mut shifted = original.clone();
+        edit::shift_sequences(&mut shifted, 5, u32::MAX).unwrap();
+        let mut changed = original.clone();
+        edit::change_payload(&mut changed, |payload| payload.fill(b'x')).unwrap();
+        for made in [&like, &answer, &reset, &shifted, &changed] {
+            assert_eq!(checksum_sum(made), 0xffff);
+        }
+        let parse = |frame| Segment::parse(Direction::ToServer, frame).unwrap();
+        let (old, like, answer) = (parse(&original), parse(&like), parse(&answer));
+        assert_eq!((like.source, like.destination), (old.source, old.destination));
+        assert_eq!((answer.source, answer.destination), (old.destination, old.source));
+        assert!(answer.is_syn && answer.has(Subtype::MpCapable) && answer.payload_len == 3);
+        let (reset, shifted) = (parse(&reset), parse(&shifted));
+        assert!(reset.is_rst);
+        assert_eq!(reset.sequence, old.acknowledgement);
+        assert_eq!(shifted.sequence, old.sequence + 5);
+        assert_eq!(shifted.acknowledgement, old.acknowledgement.wrapping_sub(1));
+    }
+}
+
+#[test]
+fn selective_acknowledgements_are_shifted_as_acknowledgements_are() {
+    let sack = [1, 1, OPTION_SACK, 10, 0, 0, 0, 9, 0, 0, 0, 12];
+    let mut shifted = frame(false, ACK, &sack, b"");
+    edit::shift_sequences(&mut shifted, 100, 1).unwrap();
+    assert_eq!(edit::options(&shifted).unwrap()[4..], [0, 0, 0, 10, 0, 0, 0, 13]);
+}
+
+proptest! {
+    #[test]
+    fn noise_is_edited_without_a_panic(
+        is_v6: bool,
+        flags: u8,
+        words in prop::collection::vec(any::<[u8; 4]>(), 0..10),
+        noise in prop::collection::vec(any::<u8>(), 0..120),
+    ) {
+        for mut frame in [frame(is_v6, flags, &words.concat(), &noise), noise.clone()] {
+            let new = edit::NewSegment {
+                sequence: 1,
+                acknowledgement: 1,
+                flags,
+                options: &[],
+                payload: &noise,
+            };
+            let _ = (new.like(&frame), new.answering(&frame), edit::reset_answering(&frame));
+            let _ = edit::shift_sequences(&mut frame, u32::MAX, 1);
+            let _ = edit::change_payload(&mut frame, |payload| payload.fill(0));
+            let _ = edit::set_source_port(&mut frame, 1);
+            let _ = edit::set_destination_port(&mut frame, 1);
+        }
+    }
+}

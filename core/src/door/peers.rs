@@ -7,7 +7,7 @@
 //! A netlink socket keeps its network namespace alive. So only one of the process's own namespace, which is
 //! that of its main thread, is kept. A connection from another one is followed until it is established.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -41,8 +41,9 @@ pub(crate) struct Peer {
 /// What is known, by the tokens of the connections.
 #[derive(Debug, Default)]
 struct Known {
-    /// With the number of the connection: the oldest has the lowest.
-    peers: HashMap<u32, (u64, Peer)>,
+    /// With the number of the connection: the oldest has the lowest. Not a hash table, whose memory checkers of
+    /// leaks take for lost: nothing points to its beginning.
+    peers: BTreeMap<u32, (u64, Peer)>,
     connections: u64,
 }
 

@@ -21,6 +21,8 @@ Examples:
   subflows close 4f2a9c01 1
   subflows events --json                            what happens, an object a line
   subflows watch                                    a live view of connections and their rates
+  subflows doctor 4f2a9c01                          why it has no second subflow
+  subflows probe example.org:443                    whether a server uses Multipath TCP
   subflows endpoints add 192.0.2.7 --subflow        for connections that the kernel manages
   subflows demo                                     a demonstration on a network of its own
 
@@ -34,7 +36,8 @@ fields, as `subflows schema` describes them. A list without entries prints nothi
 a verb without a result. A failure is an object on standard error. Text has colours on a terminal
 only, and none if NO_COLOR is set.
 
-Privileges: `capabilities`, `connections`, `connection`, `watch`, `counters`, and `endpoints`,
+Privileges: `capabilities`, `connections`, `connection`, `watch`, `counters`, `doctor` without a
+TOKEN, `probe` without --trace, `serve-check`, and `endpoints`,
 `limits` and `settings` as long as they only show something, require none; changing these three
 requires CAP_NET_ADMIN. The other verbs that take a TOKEN borrow the socket from the process that
 holds it. Most systems allow that for your own processes, and require root for others. `open`,

@@ -188,7 +188,8 @@ fn announcements_can_be_dropped_and_joins_reset() {
     drops.stop();
     let stream = net.client.run(|| traffic::connect(server.local_addr())).unwrap();
     fetch_until(&stream, || resets.dropped() > 0);
-    assert_eq!(oracle::nstat(&net.client, "MPTcpExtAddAddr"), 1);
+    // It may announce again on the first one, too.
+    assert!(oracle::nstat(&net.client, "MPTcpExtAddAddr") >= 1);
     assert_eq!(oracle::nstat(&net.server, "MPTcpExtMPJoinSynRx"), 0);
     traffic::fetch(&stream, BYTES).unwrap();
 }

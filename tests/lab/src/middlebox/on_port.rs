@@ -1,11 +1,11 @@
-//! A middlebox that sees the connections of one port only.
+//! A middlebox that sees the connections to one port only.
 
 use super::{Middlebox, Verdict};
 use crate::segment::Segment;
 use crate::wire::Direction;
 
-/// Lets a middlebox see only TCP segments from or to one port, so that one wire can have a different
-/// middlebox for each server.
+/// Lets a middlebox see only TCP segments to or from one port of the server, so that one wire can have a
+/// different middlebox for each server. The port of a client may be the same by chance.
 #[derive(Debug)]
 pub struct OnPort<M> {
     port: u16,
@@ -13,7 +13,7 @@ pub struct OnPort<M> {
 }
 
 impl<M: Middlebox> OnPort<M> {
-    /// Restricts `middlebox` to this port, which the wire's client or server may have.
+    /// Restricts `middlebox` to this port of the wire's server.
     pub fn new(port: u16, middlebox: M) -> OnPort<M> {
         OnPort { port, middlebox }
     }
@@ -21,15 +21,13 @@ impl<M: Middlebox> OnPort<M> {
 
 impl<M: Middlebox> Middlebox for OnPort<M> {
     fn inspect(&mut self, direction: Direction, frame: &mut [u8]) -> Verdict {
-        match Segment::parse(direction, frame) {
-            Some(segment)
-                if [segment.source, segment.destination]
-                    .map(|end| end.port())
-                    .contains(&self.port) =>
-            {
-                self.middlebox.inspect(direction, frame)
-            }
-            _ => Verdict::Forward,
+        let server = Segment::parse(direction, frame).map(|segment| match direction {
+            Direction::ToServer => segment.destination,
+            Direction::ToClient => segment.source,
+        });
+        match server.is_some_and(|server| server.port() == self.port) {
+            true => self.middlebox.inspect(direction, frame),
+            false => Verdict::Forward,
         }
     }
 }

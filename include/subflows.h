@@ -3015,9 +3015,9 @@ int subflows_set_limits_e(uint32_t subflows,
  * the kernel could take an address that does not answer for a black hole. The call takes at most
  * `timeout`.
  *
- * Fills at most `room` elements of `size` bytes at `findings`, and returns how many findings there
- * are, or a negative error. 64 elements are always enough. The texts stay valid until the next call
- * of this function or of subflows_diagnose() in the same thread.
+ * Fills at most `room` elements of `finding_size` bytes at `findings`, and returns how many
+ * findings there are, or a negative error. 64 elements are always enough. The texts stay valid
+ * until the next call of this function or of subflows_diagnose() in the same thread.
  *
  * With a `room` of 0, `findings` may be NULL, and the call only counts. Fills at most `room`
  * elements of `size` bytes at `findings`, and returns how many there are, which may be more than
@@ -3026,10 +3026,10 @@ int subflows_set_limits_e(uint32_t subflows,
  * Requires no privilege.
  */
 int subflows_doctor(const struct subflows_doctor_options *options,
-                    size_t options_size,
+                    size_t size,
                     struct subflows_finding *findings,
                     size_t room,
-                    size_t size);
+                    size_t finding_size);
 
 /**
  * Finds out why a connection has no second subflow, or is plain TCP.
@@ -3066,10 +3066,10 @@ const char *subflows_finding_kind_name(int kind);
 
 /** As subflows_doctor(). Copies a failure to `failure`. */
 int subflows_doctor_e(const struct subflows_doctor_options *options,
-                      size_t options_size,
+                      size_t size,
                       struct subflows_finding *findings,
                       size_t room,
-                      size_t size,
+                      size_t finding_size,
                       struct subflows_failure *failure,
                       size_t failure_size);
 
@@ -3095,7 +3095,7 @@ int subflows_diagnose_e(int fd,
  *
  * Neither a signal nor pthread_cancel() ends the wait: use subflows_probing_begin() for that.
  *
- * Fills `report`, of `report_size` bytes, and returns 0, or a negative error:
+ * Fills `probe_report`, of `probe_report_size` bytes, and returns 0, or a negative error:
  * - SUBFLOWS_E_UNSUPPORTED before Linux 5.16, if Multipath TCP is switched off here, and if the
  *   kernel has suspended it in this network namespace because of a black hole.
  * - SUBFLOWS_E_NOT_PERMITTED if a security policy of this host denies the connection;
@@ -3107,8 +3107,8 @@ int subflows_probe(const struct sockaddr *address,
                    socklen_t length,
                    const struct subflows_probe_options *options,
                    size_t size,
-                   struct subflows_probe_report *report,
-                   size_t report_size);
+                   struct subflows_probe_report *probe_report,
+                   size_t probe_report_size);
 
 /**
  * Starts a probe, and returns without waiting.
@@ -3158,8 +3158,8 @@ int subflows_probe_e(const struct sockaddr *address,
                      socklen_t length,
                      const struct subflows_probe_options *options,
                      size_t size,
-                     struct subflows_probe_report *report,
-                     size_t report_size,
+                     struct subflows_probe_report *probe_report,
+                     size_t probe_report_size,
                      struct subflows_failure *failure,
                      size_t failure_size);
 

@@ -1103,19 +1103,19 @@ int subflows_set_limits_e(uint32_t subflows,
                           struct subflows_failure *failure,
                           size_t failure_size);
 int subflows_doctor(const struct subflows_doctor_options *options,
-                    size_t options_size,
+                    size_t size,
                     struct subflows_finding *findings,
                     size_t room,
-                    size_t size);
+                    size_t finding_size);
 
 int subflows_diagnose(int fd, struct subflows_finding *findings, size_t room, size_t size);
 const char *subflows_severity_name(int severity);
 const char *subflows_finding_kind_name(int kind);
 int subflows_doctor_e(const struct subflows_doctor_options *options,
-                      size_t options_size,
+                      size_t size,
                       struct subflows_finding *findings,
                       size_t room,
-                      size_t size,
+                      size_t finding_size,
                       struct subflows_failure *failure,
                       size_t failure_size);
 int subflows_diagnose_e(int fd,
@@ -1129,8 +1129,8 @@ int subflows_probe(const struct subflows_sockaddr *address,
                    uint32_t length,
                    const struct subflows_probe_options *options,
                    size_t size,
-                   struct subflows_probe_report *report,
-                   size_t report_size);
+                   struct subflows_probe_report *probe_report,
+                   size_t probe_report_size);
 int subflows_probing_begin(const struct subflows_sockaddr *address,
                            uint32_t length,
                            const struct subflows_probe_options *options,
@@ -1147,8 +1147,8 @@ int subflows_probe_e(const struct subflows_sockaddr *address,
                      uint32_t length,
                      const struct subflows_probe_options *options,
                      size_t size,
-                     struct subflows_probe_report *report,
-                     size_t report_size,
+                     struct subflows_probe_report *probe_report,
+                     size_t probe_report_size,
                      struct subflows_failure *failure,
                      size_t failure_size);
 int subflows_probing_begin_e(const struct subflows_sockaddr *address,

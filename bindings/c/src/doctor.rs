@@ -17,22 +17,22 @@ thread_local! {
     static TEXTS: RefCell<StringArena> = RefCell::default();
 }
 
-/// Fills at most `room` elements of `size` bytes at `findings`, and returns how many findings there are, or a
+/// Fills at most `room` elements of `finding_size` bytes at `findings`, and returns how many findings there are, or a
 /// negative error. 64 elements are always enough. The texts stay valid until the next call of this function or
 /// of subflows_diagnose() in the same thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_doctor(
     options: *const subflows_doctor_options,
-    options_size: usize,
+    size: usize,
     findings: *mut subflows_finding,
     room: usize,
-    size: usize,
+    finding_size: usize,
 ) -> c_int {
     guard("doctor", || {
-        // SAFETY: `options` has `options_size` bytes.
-        let options: Doctor = unsafe { read(options, options_size) }?;
-        // SAFETY: `findings` has `room` elements of `size` bytes.
-        let out = unsafe { Out::array(findings, room, size) }?;
+        // SAFETY: `options` has `size` bytes.
+        let options: Doctor = unsafe { read(options, size) }?;
+        // SAFETY: `findings` has `room` elements of `finding_size` bytes.
+        let out = unsafe { Out::array(findings, room, finding_size) }?;
         fill(out, &subflows::doctor(&options)?)
     })
 }

@@ -13,12 +13,12 @@ pub unsafe extern "C" fn subflows_probe(
     length: socklen_t,
     options: *const subflows_probe_options,
     size: usize,
-    report: *mut subflows_probe_report,
-    report_size: usize,
+    probe_report: *mut subflows_probe_report,
+    probe_report_size: usize,
 ) -> c_int {
     guard("probe", || {
-        // SAFETY: `report` has `report_size` bytes.
-        let out = unsafe { Out::new(report, report_size) }?;
+        // SAFETY: `probe_report` has `probe_report_size` bytes.
+        let out = unsafe { Out::new(probe_report, probe_report_size) }?;
         // SAFETY: `options` has `size` bytes.
         let options: Probe = unsafe { read(options, size) }?;
         Ok(out.fill(&subflows::probe(probed(address, length)?, &options)?))

@@ -1164,10 +1164,10 @@ pub unsafe extern "C" fn subflows_set_limits_e(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_doctor_e(
     options: *const subflows_doctor_options,
-    options_size: usize,
+    size: usize,
     findings: *mut subflows_finding,
     room: usize,
-    size: usize,
+    finding_size: usize,
     failure: *mut subflows_failure,
     failure_size: usize,
 ) -> c_int {
@@ -1179,7 +1179,7 @@ pub unsafe extern "C" fn subflows_doctor_e(
         }
     };
     // SAFETY: the caller promises the same.
-    let result = unsafe { subflows_doctor(options, options_size, findings, room, size) };
+    let result = unsafe { subflows_doctor(options, size, findings, room, finding_size) };
     reported(sink, result)
 }
 
@@ -1212,8 +1212,8 @@ pub unsafe extern "C" fn subflows_probe_e(
     length: socklen_t,
     options: *const subflows_probe_options,
     size: usize,
-    report: *mut subflows_probe_report,
-    report_size: usize,
+    probe_report: *mut subflows_probe_report,
+    probe_report_size: usize,
     failure: *mut subflows_failure,
     failure_size: usize,
 ) -> c_int {
@@ -1225,7 +1225,8 @@ pub unsafe extern "C" fn subflows_probe_e(
         }
     };
     // SAFETY: the caller promises the same.
-    let result = unsafe { subflows_probe(address, length, options, size, report, report_size) };
+    let result =
+        unsafe { subflows_probe(address, length, options, size, probe_report, probe_report_size) };
     reported(sink, result)
 }
 

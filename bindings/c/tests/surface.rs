@@ -177,6 +177,10 @@ fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -
             Taken::Value(Scalar::OptionValue) if operation.name == "set_setting" => {
                 wanted.push(format!("const char *{name}"));
             }
+            // It takes no name of a host.
+            Taken::Value(Scalar::Address) if operation.name == "probe" => {
+                wanted.extend(argument(Scalar::Ip, name));
+            }
             Taken::Value(scalar) => wanted.extend(argument(scalar, name)),
             // Two functions are easier to read than a 0 or a 1.
             Taken::Switch => {
@@ -238,7 +242,9 @@ fn result(operation: &Operation, function: &Declared) -> Vec<String> {
             let record = names::c_record(record.name);
             let last = function.parameters.iter().rev().nth(2).map_or("", |p| p);
             let out = last.rsplit('*').next().unwrap_or("").to_owned();
-            vec![format!("struct {record} *{out}"), "size_t room".into(), "size_t size".into()]
+            let one = record.trim_start_matches("subflows_");
+            let size = if has_options { format!("size_t {one}_size") } else { "size_t size".into() };
+            vec![format!("struct {record} *{out}"), "size_t room".into(), size]
         }
     }
 }

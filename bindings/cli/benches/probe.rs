@@ -11,7 +11,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use subflows_lab::{Namespace, traffic};
+use subflows::Listen;
+use subflows_lab::Namespace;
 
 const SERVERS: u32 = 1000;
 const TURNS: usize = 5;
@@ -46,8 +47,10 @@ fn main() {
 
 /// One run, with a server that has no connections from before.
 fn turn(namespace: &Namespace, list: &Path, parallel: u32) -> Duration {
-    let server = traffic::serve_echo(namespace, ([0, 0, 0, 0], 0).into()).expect("a server");
-    let port = server.local_addr().port();
+    let options = Listen::new().backlog(4096);
+    let listener = namespace.run(|| subflows::listen("0.0.0.0:0", &options)).expect("a listener");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || while listener.accept().is_ok() {});
     let address = |index| format!("{}:{port}\n", Ipv4Addr::from(0x7f01_0000 + index));
     fs::write(list, (0..SERVERS).map(address).collect::<String>()).expect("the list is written");
     let mut command = namespace.command(env!("CARGO_BIN_EXE_subflows"));

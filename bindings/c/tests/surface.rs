@@ -243,7 +243,8 @@ fn result(operation: &Operation, function: &Declared) -> Vec<String> {
             let last = function.parameters.iter().rev().nth(2).map_or("", |p| p);
             let out = last.rsplit('*').next().unwrap_or("").to_owned();
             let one = record.trim_start_matches("subflows_");
-            let size = if has_options { format!("size_t {one}_size") } else { "size_t size".into() };
+            let size =
+                if has_options { format!("size_t {one}_size") } else { "size_t size".into() };
             vec![format!("struct {record} *{out}"), "size_t room".into(), size]
         }
     }

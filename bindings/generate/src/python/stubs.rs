@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Optional, Protocol, TypedDict, Union, final
 
-from ._enums import EventKind, FindingKind, PathManager, Severity, State, SubflowOption, SubflowState
+from ._enums import {enumerations}
 
 class _HasFileno(Protocol):
     def fileno(self) -> int: ...
@@ -47,7 +47,9 @@ _OptionValue = Union[int, bool, str, bytes]
 
 /// `_native.pyi`.
 pub(super) fn stubs(root: &Path) -> Result<String> {
-    let mut file = HEAD.to_owned();
+    let mut enumerations: Vec<_> = super::errors::shown().map(|shown| shown.name).collect();
+    enumerations.sort_unstable();
+    let mut file = HEAD.replace("{enumerations}", &enumerations.join(", "));
     exports(&mut file)?;
     for operation in OPERATIONS {
         keyword_types(&mut file, operation)?;

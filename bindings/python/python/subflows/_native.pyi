@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Optional, Protocol, TypedDict, Union, final
 
-from ._enums import EventKind, FindingKind, PathManager, Severity, State, SubflowOption, SubflowState
+from ._enums import EventKind, FindingKind, PathManager, Severity, State, SubflowOption, SubflowState, Verdict
 
 class _HasFileno(Protocol):
     def fileno(self) -> int: ...

@@ -177,8 +177,8 @@ fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -
             Taken::Value(Scalar::OptionValue) if operation.name == "set_setting" => {
                 wanted.push(format!("const char *{name}"));
             }
-            // It takes no name of a host.
-            Taken::Value(Scalar::Address) if operation.name == "probe" => {
+            // Only what makes a socket takes the name of a host.
+            Taken::Value(Scalar::Address) if !signature::makes_socket(operation) => {
                 wanted.extend(argument(Scalar::Ip, name));
             }
             Taken::Value(scalar) => wanted.extend(argument(scalar, name)),

@@ -37,6 +37,13 @@ impl AsFd for Stop {
     }
 }
 
+/// Whether the other end of a terminal, a pipe or a connection is gone. Does not wait.
+pub(crate) fn has_hung_up(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut polled = [PollFd::new(&fd, PollFlags::empty())];
+    poll(&mut polled, Some(&Timespec::default()))?;
+    Ok(polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
+}
+
 /// Waits until one of the descriptors is readable or the time is over, and returns which are.
 pub(crate) fn readable(fds: &[BorrowedFd<'_>], time: Duration) -> io::Result<Vec<bool>> {
     let deadline = Instant::now() + time;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::*;
-use subflows_lab::{Net, oracle, skip, skip_unless_ready};
+use subflows_lab::{Net, oracle, skip, skip_unless_ready, wait_until};
 use tempfile::TempDir;
 
 /// A busy machine may draw late.
@@ -133,6 +133,31 @@ fn it_shows_what_ss_shows_and_gives_the_terminal_back() {
     Command::new("kill").args(watching.split_whitespace()).status().unwrap();
     terminal.shows(&["ended again with 0"]);
     assert!(!terminal.is_taken());
+}
+
+#[test]
+fn it_ends_with_its_terminal() {
+    skip_unless_ready!();
+    let tmux = Command::new("tmux").arg("-V").stdout(Stdio::null()).status();
+    if !tmux.is_ok_and(|status| status.success()) {
+        return skip("needs tmux(1), for a terminal");
+    }
+    let net = Net::two_subnets().unwrap();
+    let terminal = Terminal::new(&net);
+    let file = terminal.folder.path().join("pid");
+    // In a session of its own, so that no signal reports the end of the terminal.
+    let own = format!("echo $$ >{}; exec {SUBFLOWS} watch --interval 100ms", file.display());
+    terminal.types(&format!("setsid sh -c '{own}'"));
+    terminal.shows(&["q quit"]);
+    let pid: u32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+    let comm = format!("/proc/{pid}/comm");
+    assert_eq!(std::fs::read_to_string(&comm).unwrap().trim(), "subflows");
+    drop(terminal);
+    wait_until(DRAWN, "the end of watch", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // Its parent may be gone, and init takes its time.
+        stat.is_empty() || stat.contains("(subflows) Z")
+    });
 }
 
 #[test]

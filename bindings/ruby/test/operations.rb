@@ -208,7 +208,7 @@ OPERATIONS = {
     requirements: "Requires no privilege; Linux 5.6 or newer."
   },
   probe: {
-    positional: %i[host port],
+    positional: %i[address],
     keywords: { timeout: nil, data: nil },
     sentence: "Finds out whether a server has Multipath TCP, and what happens to it on the way there.",
     requirements: "Requires no privilege; Linux 5.16 or newer."

@@ -5,6 +5,7 @@ mod rates;
 mod screen;
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use ratatui::DefaultTerminal;
@@ -13,13 +14,13 @@ use ratatui::widgets::TableState;
 use subflows::{ConnectionsOptions, ErrorKind};
 
 use crate::failure::Failure;
-use crate::stop::Stop;
+use crate::stop::{Stop, has_hung_up};
 use model::Model;
 
-/// How long a signal may wait until it is noticed.
+/// How long another size of the terminal may wait until it is noticed.
 const NOTICE: Duration = Duration::from_millis(100);
 
-/// Draws until the user or a signal ends it. The terminal is as before afterwards, also after a panic.
+/// Draws until the user, a signal or the end of the terminal ends it. The terminal is as before afterwards, also after a panic.
 pub(crate) fn run(interval: Duration) -> Result<(), Failure> {
     let failed = |error| Failure::system("watch: the terminal", &error);
     let stop = Stop::new().map_err(|error| Failure::system("watch: no signal handler", &error))?;
@@ -75,15 +76,19 @@ impl View {
             };
             terminal.draw(draw).map_err(failed)?;
             loop {
-                if stop.wait(&[], Duration::ZERO).map_err(failed)? {
+                let left = self.interval.saturating_sub(self.read_at.elapsed());
+                let stdin = io::stdin();
+                let has_ended = stop.wait(&[stdin.as_fd()], left.min(NOTICE)).map_err(failed)?;
+                // crossterm would read the end of a terminal that is gone again and again.
+                if has_ended || has_hung_up(stdin.as_fd()).map_err(failed)? {
                     return Ok(());
                 }
-                let left = self.interval.saturating_sub(self.read_at.elapsed());
                 if left.is_zero() {
                     self.read()?;
                     break;
                 }
-                if event::poll(left.min(NOTICE)).map_err(failed)? {
+                // Also without a key: the terminal may have another size.
+                if event::poll(Duration::ZERO).map_err(failed)? {
                     match event::read().map_err(failed)? {
                         Event::Key(key) if key.kind != KeyEventKind::Release => {
                             let height = terminal.size().map_err(failed)?.height;

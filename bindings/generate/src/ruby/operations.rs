@@ -32,7 +32,9 @@ fn row(operation: &Operation) -> Result<String> {
     for parameter in signature::parameters(operation) {
         match parameter.taken {
             // As with Ruby's own sockets.
-            Taken::Value(Scalar::Address) => positional.extend(["host", "port"]),
+            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+                positional.extend(["host", "port"]);
+            }
             Taken::Socket | Taken::Value(_) => positional.push(parameter.name),
             Taken::Switch | Taken::Options(_) => {}
         }

@@ -196,8 +196,14 @@ pub(super) fn find_listener(world: &World, name: &str) -> Result<Listener> {
         None if name == "closed-port" => {
             // A port that the kernel chose and that is free again.
             let ip = Family::V4.server(world.path(1)?).0;
-            let bound = world.net()?.server.run(|| std::net::TcpListener::bind((ip, 0)))?;
-            Ok(Listener { address: bound.local_addr()?, family: Family::V4 })
+            let server = &world.net()?.server;
+            let address = server.run(|| std::net::TcpListener::bind((ip, 0))?.local_addr())?;
+            // A child that another thread starts at this moment has a copy of the listener until it executes.
+            soon(|| {
+                let is_open = server.run(|| std::net::TcpStream::connect(address)).is_ok();
+                Ok(is_open.then(|| format!("{address} still listens")))
+            })?;
+            Ok(Listener { address, family: Family::V4 })
         }
         None => failed(format!("no listener has the name {name}")),
     }

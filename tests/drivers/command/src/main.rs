@@ -57,7 +57,16 @@ impl Verbs for Shell {
                 self.running.insert(request.text("name")?.to_owned(), running);
                 Ok(Fields::new())
             }
-            verb => run(verb, &arguments),
+            verb => match run(verb, &arguments) {
+                // The connection ended before the command looked for it.
+                Err(_)
+                    if token_of(sockets, request)?.is_none()
+                        && request.maybe_text("sock").is_some() =>
+                {
+                    self.library.perform(sockets, request)
+                }
+                answer => answer,
+            },
         }
     }
 }
@@ -110,6 +119,15 @@ const COMMANDS: &[(&str, &str)] = &[
 const POSITIONAL: [&str; 8] =
     ["id", "endpoint_id", "address", "option", "level", "number", "setting", "value"];
 
+/// The token by which the command finds the socket's connection. It finds none of another network namespace.
+fn token_of(sockets: &PlainSockets, request: &Request) -> Result<Option<u32>, Fault> {
+    if request.maybe_text("sock").is_none() {
+        return Ok(None);
+    }
+    let token = subflows::status(sockets.of(request)?)?.token;
+    Ok(token.filter(|token| subflows::connection(*token).is_ok()))
+}
+
 /// The arguments of the command. None if it does not have the operation, or if the socket has no
 /// token by which the command could find it.
 fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<String>>, Fault> {
@@ -124,11 +142,7 @@ fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<Str
     arguments.extend(token.map(|token| format!("{token:#x}")));
     let is_added = request.verb() == "add_endpoint";
     if request.maybe_text("sock").is_some() {
-        let token = subflows::status(sockets.of(request)?)?.token;
-        // The command cannot find a connection of another network namespace.
-        let Some(token) = token.filter(|token| subflows::connection(*token).is_ok()) else {
-            return Ok(None);
-        };
+        let Some(token) = token_of(sockets, request)? else { return Ok(None) };
         arguments.push(format!("{token:08x}"));
     }
     if request.verb() == "doctor" {

@@ -96,6 +96,7 @@ final class Abuse {
                 Map<Class<?>, Object> given = new HashMap<>(ALWAYS);
                 given.put(Socket.class, socket);
                 given.put(ServerSocket.class, listener);
+                given.put(InetSocketAddress.class, listener.getLocalSocketAddress());
                 given.put(NetworkChannel.class, channel);
                 given.put(int.class, fd);
                 given.put(long.class, id);
@@ -155,7 +156,7 @@ final class Abuse {
                     ConnectionsOptions.class, ConnectionsOptions.defaults(),
                     AddEndpointOptions.class, AddEndpointOptions.defaults(),
                     DoctorOptions.class, DoctorOptions.defaults(),
-                    ProbeOptions.class, ProbeOptions.defaults(),
+                    ProbeOptions.class, ProbeOptions.defaults().timeout(Duration.ofMillis(2)),
                     // A setting whose every value is harmless here.
                     String.class, "stale_loss_cnt");
 

@@ -95,6 +95,21 @@ pub fn controlled(net: &Net, to: IpAddr) -> Pair {
     pair
 }
 
+pub const NO_RESETS: &str =
+    "this kernel does not reset a connection that is closed with SO_LINGER 0";
+
+/// Whether closing a socket with SO_LINGER 0 resets the connection. Some kernels close it gracefully: see
+/// tests/upstream/linger.
+pub fn closing_resets() -> bool {
+    let net = Net::two_subnets().unwrap();
+    let pair = connect(&net, net.paths[0].server_v4.into(), &Connect::new());
+    pair.make_ready();
+    raw::reset_when_closed(&pair.client);
+    let Pair { client, mut server, .. } = pair;
+    drop(client);
+    std::io::Read::read(&mut server, &mut [0]).is_err()
+}
+
 /// Closes a listener, and waits until nothing listens at its port. A child that another test starts has a
 /// copy of the listener until it becomes another program.
 pub fn close_listener(namespace: &Namespace, listener: TcpListener) {

@@ -14,6 +14,7 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, getsockopt,
     sendmsg, socket, sockopt,
 };
+use subflows::ErrorKind;
 use subflows::broker::{Act, Answer, LONGEST, Request};
 use subflows_lab::{Namespace, Net, wait_until};
 use tempfile::TempDir;
@@ -155,7 +156,14 @@ impl Served {
         let session = self.session();
         let answer = session.ask(CHECK, &[sock.as_fd()]).unwrap();
         assert_eq!(answer.result, Ok(0), "{}", self.log());
-        let answer = session.ask(Act::TakeControl, &[sock.as_fd()]).unwrap();
+        // `Busy` asks to call again, which takes time that counts.
+        let answer = loop {
+            let answer = session.ask(Act::TakeControl, &[sock.as_fd()]).unwrap();
+            let is_busy = matches!(&answer.result, Err(refusal) if refusal.kind == ErrorKind::Busy);
+            if !is_busy || start.elapsed() > SOON {
+                break answer;
+            }
+        };
         assert_eq!(answer.result, Ok(0), "{}", self.log());
         start.elapsed()
     }

@@ -68,11 +68,15 @@ impl Drop for Terminal<'_> {
     }
 }
 
+fn has_tmux() -> bool {
+    let tmux = Command::new("tmux").arg("-V").stdout(Stdio::null()).status();
+    tmux.is_ok_and(|status| status.success())
+}
+
 #[test]
 fn it_shows_what_ss_shows_and_gives_the_terminal_back() {
     skip_unless_ready!();
-    let tmux = Command::new("tmux").arg("-V").stdout(Stdio::null()).status();
-    if !tmux.is_ok_and(|status| status.success()) {
+    if !has_tmux() {
         return skip("needs tmux(1), for a terminal");
     }
     let (net, pair, token) = held(|net| net.paths[0].server_v4.into());
@@ -138,8 +142,7 @@ fn it_shows_what_ss_shows_and_gives_the_terminal_back() {
 #[test]
 fn it_ends_with_its_terminal() {
     skip_unless_ready!();
-    let tmux = Command::new("tmux").arg("-V").stdout(Stdio::null()).status();
-    if !tmux.is_ok_and(|status| status.success()) {
+    if !has_tmux() {
         return skip("needs tmux(1), for a terminal");
     }
     let net = Net::two_subnets().unwrap();

@@ -142,5 +142,5 @@ fn works(net: &Net, pair: &Pair, rounds: usize) {
     }
     let all = subflows::connections(&ConnectionsOptions::new()).unwrap();
     assert!(all.iter().any(|found| found.token == token));
-    close(pair, &extra);
+    close(net, pair, &extra);
 }

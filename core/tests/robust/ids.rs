@@ -24,7 +24,7 @@ fn still_opens(net: &Net, pair: &Pair) {
     let extra = net.client.run(|| open(net, pair)).unwrap();
     assert_eq!(judge::by_ss(&net.client, judge::token(&pair.client)).len(), 2);
     assert!(pair.moves_data());
-    net.client.run(|| close(pair, &extra));
+    net.client.run(|| close(net, pair, &extra));
     assert!(pair.moves_data());
 }
 
@@ -35,7 +35,7 @@ fn opened_and_closed() {
         net.client.run(|| {
             for time in 0..MANY {
                 let extra = open(net, pair).unwrap_or_else(|error| panic!("{time}: {error}"));
-                close(pair, &extra);
+                close(net, pair, &extra);
             }
         });
         still_opens(net, pair);
@@ -83,7 +83,7 @@ fn refused_by_the_peer_to_several_threads() {
 fn closed_by_the_peer() {
     skip_unless_ready!();
     on_both(|net, pair, _| {
-        let count = || subflows::list(&pair.client).unwrap().len();
+        let count = || net.client.run(|| subflows::list(&pair.client)).unwrap().len();
         for time in 0..MANY {
             let extra = net.client.run(|| open(net, pair));
             let extra = extra.unwrap_or_else(|error| panic!("{time}: {error}"));
@@ -111,15 +111,15 @@ fn given_up() {
             for time in 0..MANY {
                 // The subflow becomes usable, or its timeout expires: either ends the attempt.
                 match subflows::open(&pair.client, &impatient) {
-                    Ok(extra) => close(pair, &extra),
+                    Ok(extra) => close(net, pair, &extra),
                     Err(error) => assert_eq!(error.kind(), ErrorKind::TimedOut, "{time}: {error}"),
                 }
                 wait_until(SOON, "the peer to close it", || {
-                    subflows::list(&pair.server).unwrap().len() == 1
+                    net.server.run(|| subflows::list(&pair.server)).unwrap().len() == 1
                 });
             }
         });
-        assert_eq!(subflows::list(&pair.client).unwrap().len(), 1);
+        assert_eq!(net.client.run(|| subflows::list(&pair.client)).unwrap().len(), 1);
         still_opens(net, pair);
     });
 }

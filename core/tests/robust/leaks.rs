@@ -129,7 +129,7 @@ impl Worker<'_> {
         let sock = &pair.client;
         let extra = self.call(open(self.net, pair));
         self.call(subflows::set_backup(sock, extra.id, true));
-        close(pair, &extra);
+        close(self.net, pair, &extra);
         self.count += 1;
         // An opening that is begun and dropped: the drop undoes it.
         drop(self.call(Opening::begin(sock, &second(self.net, pair))));

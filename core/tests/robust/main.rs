@@ -35,10 +35,10 @@ fn second(net: &Net, pair: &Pair) -> Open {
 }
 
 /// Closes the subflow, and waits until the peer no longer counts it against its limit.
-fn close(pair: &Pair, subflow: &Subflow) {
+fn close(net: &Net, pair: &Pair, subflow: &Subflow) {
     subflows::close(&pair.client, subflow.id).unwrap();
     wait_until(SOON, "the peer to stop counting it", || {
-        let theirs = subflows::list(&pair.server).unwrap();
+        let theirs = net.server.run(|| subflows::list(&pair.server)).unwrap();
         let counted = subflows::info(&pair.server).unwrap().subflows.unwrap();
         let is_gone = theirs.iter().all(|theirs| canonical(theirs.remote) != subflow.local);
         is_gone && counted as usize <= theirs.len()

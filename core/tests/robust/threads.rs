@@ -68,7 +68,7 @@ fn opens_and_closes(net: &Net, pair: &Pair) {
         let details = subflows::details(&pair.client, own.id).unwrap();
         assert_eq!((details.local, details.remote), (own.local, own.remote));
         assert!(details.is_joined);
-        close(pair, &own);
+        close(net, pair, &own);
         assert!(!is_listed());
         let again = subflows::close(&pair.client, own.id);
         assert_eq!(again.unwrap_err().kind(), ErrorKind::NoSuchSubflow);
@@ -94,7 +94,7 @@ fn reads(pair: &Pair, is_over: &AtomicBool) {
         assert!(subflows::status(&pair.client).unwrap().is_ready);
         assert_eq!(subflows::connection(token).unwrap().local, initial.local);
         let known = subflows::addresses(&pair.client).unwrap();
-        assert_eq!((known[0].id, known[0].ip), (0, initial.local.ip()));
+        assert_eq!((known[0].id, known[0].ip), (0, initial.local.ip()), "{known:?} {initial:?}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use subflows_lab::is_before;
+
 use super::Sentence;
 use crate::arguments::Arguments;
 use crate::family::Family;
@@ -358,6 +360,10 @@ fn sets_option(world: &mut World, arguments: &Arguments) -> Result {
 
 fn reads_option(world: &mut World, arguments: &Arguments) -> Result {
     let request = option(about("plain.getsockopt", arguments), arguments)?;
+    if arguments.get("option") == "TCP_IS_MPTCP" && is_before(6, 9) {
+        let (answer, _) = world.ask(arguments.get("actor"), request)?;
+        return ensure(answer.done().is_err(), || "this kernel has no TCP_IS_MPTCP".to_owned());
+    }
     world.request(arguments.get("actor"), request, arguments).map(drop)
 }
 

@@ -45,10 +45,10 @@ fn soon_sees(world: &mut World, arguments: &Arguments) -> Result {
 fn difference(answer: &Fields, arguments: &Arguments) -> Option<String> {
     let what: Vec<_> = arguments.parts("what").collect();
     let manager = what.iter().find(|what| ["Kernel", "Userspace"].contains(what));
-    // Before Linux 6.10, the kernel shows it of a connection alone, and to a privileged process.
-    let is_shown = what[0] == "Mptcp" && arguments.get("actor") != "unprivileged";
-    let manager = manager.filter(|_| is_shown || !subflows_lab::is_before(6, 10));
+    // Before Linux 6.10, the kernel shows it of a socket with a token alone, and to a privileged process.
     let has_token = matches!(what[0], "Connecting" | "Mptcp");
+    let is_shown = has_token && arguments.get("actor") != "unprivileged";
+    let manager = manager.filter(|_| is_shown || !subflows_lab::is_before(6, 10));
     let is_so = answer.get("state") == Some(what[0])
         && answer.get("is_ready") == Some(if what.contains(&"ready") { "true" } else { "false" })
         && answer.get("path_manager") == Some(manager.unwrap_or(&"Unknown"))

@@ -59,7 +59,13 @@ fn request(world: &World, arguments: &Arguments) -> Result<Request> {
                 request.with("interface", &world.path(parse_number(number)?)?.client_interface)
             }
             ["as", "backup"] => request.with("backup", true),
-            ["without", "binding", "to", "the", "interface"] => request.with("unbound", true),
+            ["without", "binding", "to", "the", "interface"] => {
+                if ignores_interfaces() {
+                    let why = "on this kernel, the lab's rules send it over that interface";
+                    return Err(StepError::Skipped(why.to_owned()));
+                }
+                request.with("unbound", true)
+            }
             ["within", time, "ms"] => request.with("timeout_ms", time),
             ["from", "the", "port", "of", name] => {
                 request.with("local_port", world.names.subflow_ends(actor, name)?.0.port())

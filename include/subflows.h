@@ -985,7 +985,10 @@ struct subflows_address {
   uint32_t subflows;
   /** The port; 0 if the address is not bound to one. */
   uint16_t port;
-  /** The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow. */
+  /**
+   * The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow. (Linux 6.1
+   * gives that of a controlled connection another id.)
+   */
   uint8_t id;
   /** Whether it was announced to the peer, by subflows_announce() or by an endpoint. */
   bool is_announced;

@@ -844,7 +844,8 @@ pub struct subflows_address {
     pub subflows: u32,
     /// The port; 0 if the address is not bound to one.
     pub port: u16,
-    /// The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow.
+    /// The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow. (Linux 6.1
+    /// gives that of a controlled connection another id.)
     pub id: u8,
     /// Whether it was announced to the peer, by subflows_announce() or by an endpoint.
     pub is_announced: Flag,

@@ -626,7 +626,8 @@ impl From<subflows::Address> for Address {
 
 #[pymethods]
 impl Address {
-    /// The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow.
+    /// The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow. (Linux
+    /// 6.1 gives that of a controlled connection another id.)
     #[getter]
     fn id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.0.field(py, "id", |record| record.id.to_py(py))

@@ -15,7 +15,8 @@ use crate::table::{Type, Typed, operation, record};
 record! {
     /// A local address of a connection, with its address id.
     pub struct Address {
-        /// The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow.
+        /// The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow. (Linux 6.1
+        /// gives that of a controlled connection another id.)
         id: u8,
         /// The address.
         ip: IpAddr,

@@ -305,7 +305,8 @@ module Subflows
     include Record
 
     # @!attribute [r] id
-    #   The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow.
+    #   The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow. (Linux
+    #   6.1 gives that of a controlled connection another id.)
     #   @return [Integer]
     # @!attribute [r] ip
     #   The address.

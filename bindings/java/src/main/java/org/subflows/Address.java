@@ -24,7 +24,8 @@ public final class Address extends Row {
     }
 
     /**
-     * The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow.
+     * The address id (RFC 8684, section 3.2); 0 is the address of the initial subflow. (Linux 6.1
+     * gives that of a controlled connection another id.)
      */
     public int id() {
         return (int) word(1);

@@ -143,9 +143,16 @@ impl Namespace {
         command
     }
 
+    /// Runs a tool with `input` as its input. This thread enters the namespace, and not the child before it
+    /// executes its program: such a child is a fork, which has to copy the page tables of this process.
+    fn tool(&self, program: &str, arguments: &[&str], input: &str) -> io::Result<String> {
+        let _inside = self.enter()?;
+        tools::run(Command::new(tools::find(program.as_ref())).args(arguments), input)
+    }
+
     /// Runs a tool in the namespace and returns what it printed. The error contains its message.
     pub fn output(&self, program: &str, arguments: &[&str]) -> io::Result<String> {
-        tools::run(self.command(program).args(arguments), "")
+        self.tool(program, arguments, "")
     }
 
     /// Runs `ip` with these arguments in the namespace and returns what it printed.
@@ -155,17 +162,17 @@ impl Namespace {
 
     /// Runs a batch of `ip` commands, one per line, in a single child process.
     pub fn ip_batch(&self, text: &str) -> io::Result<()> {
-        tools::run(self.command("ip").args(["-batch", "-"]), text).map(drop)
+        self.tool("ip", &["-batch", "-"], text).map(drop)
     }
 
     /// As [`Namespace::ip_batch`], for commands that do not show their address family.
     pub(crate) fn ip6_batch(&self, text: &str) -> io::Result<()> {
-        tools::run(self.command("ip").args(["-6", "-batch", "-"]), text).map(drop)
+        self.tool("ip", &["-6", "-batch", "-"], text).map(drop)
     }
 
     /// Loads an nftables ruleset.
     pub fn nft(&self, text: &str) -> io::Result<()> {
-        tools::run(self.command("nft").args(["-f", "-"]), text).map(drop)
+        self.tool("nft", &["-f", "-"], text).map(drop)
     }
 
     /// Reads a setting, such as `net.ipv4.ip_forward`.

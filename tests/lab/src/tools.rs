@@ -3,27 +3,24 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// The folders of administrators' tools. Ordinary users often lack these in their PATH.
 const ADMINISTRATORS_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// Finds a program as the shell would, and then in the administrators' folders.
+/// Finds a program as the shell would, and then in the administrators' folders. Returns its path, so that
+/// starting it does not search again.
 pub(crate) fn find(program: &OsStr) -> OsString {
     if program.as_encoded_bytes().contains(&b'/') {
         return program.to_owned();
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let is_in = |folder: &Path| folder.join(program).is_file();
-    if env::split_paths(&path).any(|folder| is_in(&folder)) {
-        return program.to_owned();
-    }
-    ADMINISTRATORS_FOLDERS
-        .iter()
-        .map(Path::new)
-        .find(|folder| is_in(folder))
-        .map_or_else(|| program.to_owned(), |folder| folder.join(program).into_os_string())
+    env::split_paths(&path)
+        .chain(ADMINISTRATORS_FOLDERS.iter().map(PathBuf::from))
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+        .map_or_else(|| program.to_owned(), PathBuf::into_os_string)
 }
 
 /// Runs a command to its end with `input` on its standard input, and returns what it printed.

@@ -18,7 +18,7 @@ use crate::step_error::StepError;
 use crate::steps;
 use crate::world::World;
 
-/// How many variants are played at once. Most of their time is waiting.
+/// How many variants are played at once, unless `CONFORM_AT_ONCE` is set. Most of their time is waiting.
 const AT_ONCE: usize = 10;
 
 /// How many of these take the longest variants first. Two transfers at once leave time for the
@@ -61,9 +61,10 @@ fn play_all(scenarios: &[Scenario], languages: &[Language], report: &mut Report<
     }
     let mut outcomes: Vec<Vec<Outcome>> = expected.iter().map(|_| Vec::new()).collect();
     let jobs = &Mutex::new(jobs);
+    let at_once = std::env::var("CONFORM_AT_ONCE").ok().and_then(|at_once| at_once.parse().ok());
     thread::scope(|scope| {
         let (sender, played) = channel();
-        for worker in 0..AT_ONCE {
+        for worker in 0..at_once.unwrap_or(AT_ONCE) {
             let sender = sender.clone();
             let next = move || {
                 let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);

@@ -95,6 +95,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let _ = subflows::broker::set_realtime(true);
     privileges::drop_all_others()?;
     filter::apply(policy.has_cgroups())?;
+    subflows::broker::guard().map_err(|error| {
+        Failure::new(format!("{error:#}"), "Raise the limits of processes and of open files.")
+    })?;
     let taker = Taker::start()?;
     let users = Users::default();
     let counts = Arc::new(Counts::new(users.sessions()));

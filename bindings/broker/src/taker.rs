@@ -1,7 +1,8 @@
 //! The thread that takes control of new sockets, one after the other.
 //!
-//! It is a real-time thread, and so is the child process that it makes: neither is preempted by other programs
-//! while `net.mptcp.path_manager` is changed. It touches no socket of a client.
+//! It is a real-time thread, and so is the child process that it makes if the broker has lost its guardian:
+//! neither is preempted by other programs while `net.mptcp.path_manager` is changed. It touches no socket of a
+//! client.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::Builder;

@@ -4,9 +4,14 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::ptrace;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
 use subflows::Open;
 use subflows::broker::{Act, ROOM, Request, Step, Verb};
 use subflows_lab::{Net, skip, skip_unless_ready, wait_until};
@@ -186,7 +191,7 @@ impl Drop for Group {
     }
 }
 
-/// Killing a control group also kills the child that has changed the setting. The next broker sets it back.
+/// Killing a control group also kills the guardian. The next broker sets it back.
 #[test]
 fn a_broker_that_is_killed_with_its_group_leaves_nothing_behind() {
     skip_unless_ready!();
@@ -203,24 +208,141 @@ fn a_broker_that_is_killed_with_its_group_leaves_nothing_behind() {
     let mut interrupted = 0;
     for round in 0..rounds() * 8 {
         group.add(served.process.id());
-        let sessions: Vec<_> = (0..16).map(|_| served.session()).collect();
-        let request = Request { number: 1, act: Act::TakeControl }.encode();
-        for session in &sessions {
-            session.send(&request, &[sock.as_fd()]).unwrap();
-        }
-        for _ in 0..round % 16 {
-            thread::yield_now();
-        }
-        group.kill();
+        group.add(Guardian::of(&served).0.as_raw() as u32);
+        kill_amid(&served, sock.as_fd(), round, || group.kill());
         served.process.wait().unwrap();
         wait_until(SOON, "the group is empty", || group.is_empty());
-        interrupted += usize::from(net.client.sysctl("net.mptcp.pm_type").unwrap().trim() != "0");
+        interrupted += usize::from(is_changed(&net));
         own.move_data();
         served.restart(&net.client);
-        assert_eq!(net.client.sysctl("net.mptcp.pm_type").unwrap().trim(), "0", "round {round}");
+        assert!(!is_changed(&net), "round {round}");
         served.serves_at_once(&net);
     }
     println!("the setting was changed at {interrupted} kills, and set back each time");
+}
+
+/// The process of a broker that sets the setting back if the broker is killed.
+struct Guardian(Pid);
+
+impl Guardian {
+    fn of(served: &Served) -> Guardian {
+        let broker = served.process.id();
+        let mut found = None;
+        // The broker listens before it makes the child.
+        wait_until(SOON, "the guardian", || {
+            let children = fs::read_to_string(format!("/proc/{broker}/task/{broker}/children"));
+            let numbers = children.unwrap();
+            found = numbers.split_whitespace().map(|number| number.parse().unwrap()).next();
+            found.is_some_and(|number| name_of(number) == "guardian\n")
+        });
+        Guardian(Pid::from_raw(found.expect("a child")))
+    }
+
+    fn kill(&self) {
+        kill(self.0, Signal::SIGKILL).unwrap();
+    }
+
+    /// Stops it as a debugger does: from SIGSTOP the kernel awakes a process whose parent ends.
+    fn hold(&self) {
+        ptrace::attach(self.0).unwrap();
+        assert!(matches!(waitpid(self.0, None), Ok(WaitStatus::Stopped(..))));
+    }
+
+    fn let_go(&self) {
+        ptrace::detach(self.0, None).unwrap();
+    }
+
+    fn is_gone(&self) -> bool {
+        let Guardian(number) = self;
+        // One that nothing has waited for yet has its name still.
+        name_of(number.as_raw()) != "guardian\n" || state_of(*number) == 'Z'
+    }
+}
+
+fn name_of(process: i32) -> String {
+    fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default()
+}
+
+fn state_of(process: Pid) -> char {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('Z')
+}
+
+fn is_changed(net: &Net) -> bool {
+    net.client.sysctl("net.mptcp.pm_type").unwrap().trim() != "0"
+}
+
+/// Kills something while the broker takes control of one socket after the other, at another moment each time.
+fn kill_amid(served: &Served, sock: BorrowedFd<'_>, time: usize, kill: impl FnOnce()) {
+    let answers = &AtomicUsize::new(0);
+    let sessions: Vec<_> = (0..4).map(|_| served.session()).collect();
+    thread::scope(|scope| {
+        let ask = |session: &Session| {
+            while session.ask(Act::TakeControl, &[sock]).is_some() {
+                answers.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        sessions.iter().for_each(|session| drop(scope.spawn(move || ask(session))));
+        wait_until(SOON, "the first answers", || answers.load(Ordering::Relaxed) > 3);
+        let (start, after) = (Instant::now(), Duration::from_micros(time as u64 * 37 % 1000));
+        while start.elapsed() < after {
+            std::hint::spin_loop();
+        }
+        kill();
+    });
+}
+
+/// Without another broker. The guardian is held before, so that the test can see what the broker has left.
+#[test]
+fn a_guardian_sets_back_what_its_broker_has_left() {
+    skip_unless_ready!();
+    if !has_nobody() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let mut served = Served::start(&net.client, EVERYONE);
+    let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
+    let (mut kills, mut interrupted) = (0, 0);
+    let start = Instant::now();
+    while interrupted == 0 || kills < rounds() {
+        assert!(start.elapsed() < 6 * SOON, "{kills} kills, of which none came in the middle");
+        let guardian = Guardian::of(&served);
+        guardian.hold();
+        let broker = Pid::from_raw(served.process.id() as i32);
+        kill_amid(&served, sock.as_fd(), kills, || kill(broker, Signal::SIGKILL).unwrap());
+        served.process.wait().unwrap();
+        interrupted += usize::from(is_changed(&net));
+        guardian.let_go();
+        wait_until(SOON, "the guardian to end", || guardian.is_gone());
+        assert!(!is_changed(&net), "after {kills} kills");
+        kills += 1;
+        served.restart(&net.client);
+    }
+    println!("of {kills} kills, {interrupted} came in the middle");
+    served.serves_at_once(&net);
+}
+
+/// The broker then makes a child for each socket, as other programs do.
+#[test]
+fn a_broker_whose_guardian_was_killed_leaves_nothing_behind() {
+    skip_unless_ready!();
+    if !has_nobody() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let mut served = Served::start(&net.client, EVERYONE);
+    let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
+    for kills in 0..rounds() * 8 {
+        let guardian = Guardian::of(&served);
+        guardian.kill();
+        wait_until(SOON, "the guardian to end", || guardian.is_gone());
+        served.serves_at_once(&net);
+        let broker = Pid::from_raw(served.process.id() as i32);
+        kill_amid(&served, sock.as_fd(), kills, || kill(broker, Signal::SIGKILL).unwrap());
+        served.process.wait().unwrap();
+        wait_until(SOON, "the setting to be set back", || !is_changed(&net));
+        served.restart(&net.client);
+    }
 }
 
 /// How often each act is interrupted: `BROKER_KILLS`.

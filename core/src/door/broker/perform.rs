@@ -448,6 +448,15 @@ pub fn open_files() -> Result<()> {
     Ok(())
 }
 
+/// Starts a process that sets `net.mptcp.path_manager` back if this one is killed in the microseconds in which it
+/// is changed. Requires [`open_files`], and that this process has one thread only.
+///
+/// # Errors
+/// The kernel's error.
+pub fn guard() -> Result<()> {
+    take_over::guard().map_err(|error| Error::from_io("broker", &error))
+}
+
 /// How many times this process has set `net.mptcp.path_manager` back for one that was killed.
 pub fn restored() -> u64 {
     take_over::restored()

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
-use super::files;
 use super::record::Record;
 use super::switch::{PathManagerSwitch, Switch};
+use super::{files, guardian};
 
 use crate::sys::{socket, valgrind};
 
@@ -95,7 +95,7 @@ impl<'a> ChildTask<'a> {
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
         // Valgrind ends a program that makes such a child. A process that is killed under valgrind leaves
         // the switch to the next taker.
-        if valgrind::is_present() {
+        if guardian::is_alive() || valgrind::is_present() {
             self.run_locked();
             pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
             return Ok(None);

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::ops::Deref;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Failure;
@@ -35,6 +35,11 @@ impl Files {
         };
         let lock = namespace::open(sock).map_err(Failure::Os)?;
         Ok(Files { switch, unwritable, lock, record: Record::open(sock) })
+    }
+
+    pub(super) fn descriptors(&self) -> Vec<RawFd> {
+        let record = self.record.as_ref().map(AsRawFd::as_raw_fd);
+        [self.switch.as_raw_fd(), self.lock.as_raw_fd()].into_iter().chain(record).collect()
     }
 }
 

@@ -24,7 +24,7 @@ const OLD: Duration = Duration::from_secs(60);
 /// the namespace. Once it is open, its methods allocate nothing: they run in a child that shares this
 /// process's memory.
 pub(super) struct Journal {
-    file: File,
+    pub(super) file: File,
     under_way: Vec<u8>,
 }
 

@@ -12,7 +12,7 @@ const UNDER_WAY: &[u8] = b"1937072742\n";
 
 /// It belongs to the namespace, so that a taker in another container finds it too. It is read and written
 /// under the lock on the namespace. Once it is open, its methods allocate nothing.
-pub(super) struct Marker(File);
+pub(super) struct Marker(pub(super) File);
 
 impl Marker {
     /// Opens the marker of the calling thread's network namespace. Returns `None` if the process may not

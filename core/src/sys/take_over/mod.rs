@@ -9,6 +9,7 @@
 //! - The three steps run in a child that shares this process's memory and descriptors, but is a
 //!   process of its own, in another process group, with every signal blocked: a SIGKILL to this
 //!   process, by pid or by group, does not reach the child.
+//! - A broker has a guardian instead of these children: see `guardian.rs`.
 //! - A lock on the network namespace's own file keeps two takers apart. The wait for it is bounded,
 //!   because any process may hold it. The child takes the lock, not the parent: so it is held for
 //!   some microseconds, and not until a busy processor gets round to running the child.
@@ -25,6 +26,7 @@
 
 mod child;
 mod files;
+mod guardian;
 mod journal;
 mod marker;
 mod record;
@@ -163,6 +165,16 @@ pub(crate) fn keep(sock: BorrowedFd<'_>) -> io::Result<()> {
     files::keep(sock).map_err(Failure::error)
 }
 
+/// Starts a process that sets the switch back if this one is killed, which from now on takes control without a
+/// child for each socket. Requires the kept files, and that this process has one thread only.
+pub(crate) fn guard() -> io::Result<()> {
+    match files::kept() {
+        // Without a record, the guardian could not know whether the switch is this process's.
+        Some(files) if files.record.is_some() => guardian::start(files),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the calling thread a real-time thread with the lowest priority, or an ordinary one again. Returns
 /// whether the process has the privilege to do so.
 pub(crate) fn set_realtime(is_realtime: bool) -> bool {
@@ -177,12 +189,16 @@ pub(crate) fn restored() -> u64 {
 /// Sets the switch back if it is recorded that a switch is under way: its taker was killed. Returns whether it
 /// was set back.
 pub(crate) fn restore(timeout: Duration) -> io::Result<bool> {
-    let deadline = poll::deadline_in(timeout);
     let sock = super::socket::new(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0)?;
-    let Files { switch, unwritable, lock, record } =
-        Files::open(sock.as_fd()).map_err(Failure::error)?;
+    let files = Files::open(sock.as_fd()).map_err(Failure::error)?;
+    restore_by(&files, poll::deadline_in(timeout))
+}
+
+/// As [`restore`], with files that are open.
+fn restore_by(files: &Files, deadline: Instant) -> io::Result<bool> {
+    let Files { switch, unwritable, lock, record } = files;
     if let Some(errno) = unwritable {
-        return Err(io::Error::from_raw_os_error(errno));
+        return Err(io::Error::from_raw_os_error(*errno));
     }
     let Some(record) = record else { return Ok(false) };
     let _locked = loop {

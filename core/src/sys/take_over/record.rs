@@ -1,6 +1,6 @@
 //! The record that a switch is under way: a taker that holds the lock and finds it sets the switch back.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use super::journal::Journal;
 use super::marker::Marker;
@@ -39,6 +39,15 @@ impl Record {
         match self {
             Record::Marker(marker) => marker.end(),
             Record::Journal(journal) => journal.end(),
+        }
+    }
+}
+
+impl AsRawFd for Record {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Record::Marker(marker) => marker.0.as_raw_fd(),
+            Record::Journal(journal) => journal.file.as_raw_fd(),
         }
     }
 }

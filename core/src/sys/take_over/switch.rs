@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::FileExt;
 
 use crate::kernel_name::KernelName;
@@ -92,5 +93,10 @@ impl Switch {
 
     fn write(&self, value: &[u8]) -> bool {
         self.file.write_at(value, 0).is_ok_and(|written| written == value.len())
+    }
+}
+impl AsRawFd for Switch {
+    fn as_raw_fd(&self) -> RawFd {
+        self.file.as_raw_fd()
     }
 }

@@ -1,11 +1,13 @@
 //! The functions that take the place of libc's. The only names that this library exports.
 
 use std::ffi::{c_int, c_void};
+use std::os::fd::BorrowedFd;
 
 use libc::{
-    AF_INET, AF_INET6, EFAULT, EINVAL, IPPROTO_MPTCP, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK,
-    SOCK_STREAM, epoll_event, sockaddr, socklen_t,
+    AF_INET, AF_INET6, EFAULT, EINVAL, IPPROTO_MPTCP, IPPROTO_TCP, Ioctl, SOCK_CLOEXEC,
+    SOCK_NONBLOCK, SOCK_STREAM, epoll_event, sockaddr, socklen_t,
 };
+use subflows::bare;
 
 use crate::{choose, enhanced, errno, jail, memory, next, report, settings, soften, steer, watch};
 
@@ -140,6 +142,31 @@ pub unsafe extern "C-unwind" fn epoll_ctl(
         // SAFETY: the kernel has read it, except for a removal.
         let event = (operation != libc::EPOLL_CTL_DEL).then(|| unsafe { event.read_unaligned() });
         errno::kept(|| watch::changed(epoll, operation, fd, event));
+    }
+    result
+}
+
+/// Asks the kernel or a driver. How many bytes of a Multipath TCP socket can be read, `FIONREAD`, is answered as for a
+/// TCP socket; every other request passes through.
+///
+/// ioctl(2) is variadic. As libc's own, this function takes one argument, whether the program passes one or not: on all
+/// systems that Linux has, an argument of a pointer's size is at the same place in both kinds of calls.
+///
+/// # Safety
+/// As ioctl(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ioctl(fd: c_int, request: Ioctl, argument: *mut c_void) -> c_int {
+    // SAFETY: the caller promises the same.
+    let result = unsafe { next::ioctl(fd, request, argument) };
+    if result == 0 && request == libc::FIONREAD && errno::kept(|| soften::is_mptcp(fd)) {
+        let place = argument.cast::<c_int>();
+        // SAFETY: the kernel has just written the number.
+        let reported = unsafe { place.read_unaligned() };
+        // SAFETY: it is open: the kernel has just answered for it.
+        let sock = unsafe { BorrowedFd::borrow_raw(fd) };
+        let unread = errno::kept(|| bare::unread(sock, reported));
+        // SAFETY: as for reading.
+        unsafe { place.write_unaligned(unread) };
     }
     result
 }

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::mem;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{epoll_event, sockaddr, socklen_t};
+use libc::{Ioctl, epoll_event, sockaddr, socklen_t};
 
 /// Declares the functions, each looked up once. A lookup is a call of the dynamic linker, which is why they are
 /// all looked up when the library is loaded.
@@ -12,6 +12,7 @@ macro_rules! functions {
     ($($name:ident: fn($($parameter:ident: $type:ty),*) -> $result:ty;)*) => {
         /// Looks all of them up.
         pub(crate) fn look_up() {
+            look_up_one(&IOCTL, "ioctl\0");
             $(look_up_one(&place::$name, concat!(stringify!($name), "\0"));)*
         }
 
@@ -55,4 +56,16 @@ functions! {
     epoll_ctl: fn(epoll: c_int, operation: c_int, fd: c_int, event: *mut epoll_event) -> c_int;
     listen: fn(fd: c_int, backlog: c_int) -> c_int;
     close: fn(fd: c_int) -> c_int;
+}
+
+static IOCTL: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// # Safety
+/// As ioctl(2).
+pub(crate) unsafe fn ioctl(fd: c_int, request: Ioctl, argument: *mut c_void) -> c_int {
+    let found = look_up_one(&IOCTL, "ioctl\0");
+    // SAFETY: libc has a function of this name and this type.
+    let next: unsafe extern "C" fn(c_int, Ioctl, ...) -> c_int = unsafe { mem::transmute(found) };
+    // SAFETY: the caller promises the same.
+    unsafe { next(fd, request, argument) }
 }

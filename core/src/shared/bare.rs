@@ -8,7 +8,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use super::carry;
 pub use crate::sys::mptcp::Scratch;
 use crate::sys::uapi::diag;
-use crate::sys::{mptcp, sock_diag, socket};
+use crate::sys::{mptcp, sock_diag, socket, unread};
 
 /// What a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,4 +122,10 @@ pub fn copy_options(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
 /// Those of fcntl(2) and dup3(2).
 pub fn replace(old: BorrowedFd<'_>, new: &OwnedFd) -> io::Result<()> {
     carry::replace(old, new)
+}
+
+/// Corrects what `FIONREAD` has reported for a Multipath TCP socket to what it reports for a TCP socket. No error of the
+/// socket is lost, and no byte is read.
+pub fn unread(sock: BorrowedFd<'_>, reported: i32) -> i32 {
+    unread::unread(sock, reported)
 }

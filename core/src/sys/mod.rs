@@ -34,5 +34,6 @@ pub(crate) mod take_over;
 mod token_filter;
 pub(crate) mod uapi;
 pub(crate) mod unix;
+pub(crate) mod unread;
 mod valgrind;
 pub(crate) mod without;

@@ -36,6 +36,9 @@ The column *under run* has what a program under `subflows run` sees, getting and
 differently: the options that a program does as well without succeed, are remembered, and have no effect. Those that
 protect data or the program fail as they do without it. A cell without text: as without `subflows run`.
 
+Under `subflows run`, `ioctl` with `FIONREAD` (`SIOCINQ`) also reports what a TCP socket would. Without it, the kernel
+counts the end of the peer's data as a byte.
+
 ";
 
 /// The sections: a level, and sockets of a family.

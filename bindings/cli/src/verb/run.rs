@@ -27,7 +27,8 @@ Every TCP socket that the program makes, to connect or to listen, becomes a Mult
 the kernel does not have Multipath TCP, the connection is plain TCP. Options that only TCP sockets have, and that
 the program can do without, succeed and have no effect (TCP_USER_TIMEOUT, TCP_QUICKACK and others); so does
 TCP_DEFER_ACCEPT, which would delay further paths of clients. Those that protect data or the program fail, as they do on
-every Multipath TCP socket.
+every Multipath TCP socket. ioctl(2) with FIONREAD reports as many bytes as for a TCP socket: the kernel counts the end of
+the peer's data as a byte.
 
 --only and --not choose by the address to which the program connects. A name means the addresses that it has when this
 command starts. To the other addresses the program connects by TCP: at connect(2), a TCP socket with the same options
@@ -51,8 +52,8 @@ GODEBUG=multipathtcp=1), programs for musl or for another processor, programs th
 started (set-user-ID), and system calls that bypass libc.
 
 A program that may not use TCP does not get Multipath TCP: the rules of Landlock, of seccomp, and of the BPF programs of
-a control group hold as without this command. The library makes system calls of its own (getsockopt, prctl, and with
---report or paths also socket, connect and others), so a filter that ends the program for such a call ends it here too.
+a control group hold as without this command. The library makes system calls of its own (getsockopt, prctl, after
+FIONREAD ppoll and recvfrom, and with --report or paths also socket, connect and others), so a filter that ends the program for such a call ends it here too.
 
 Each line of the report is an object. A program that changes its user writes lines only if that user may write FILE.
   process        the process id

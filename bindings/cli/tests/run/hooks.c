@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -234,6 +235,53 @@ static void cancelled(void) {
     CHECK(descriptors() - before <= 100);
 }
 
+static int unread(int fd) {
+    int bytes = -1;
+    CHECK(ioctl(fd, FIONREAD, &bytes) == 0);
+    return bytes;
+}
+
+static int listening(struct sockaddr_in *here) {
+    socklen_t length = sizeof *here;
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+    *here = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    CHECK(bind(server, (struct sockaddr *)here, length) == 0 && listen(server, 8) == 0);
+    CHECK(getsockname(server, (struct sockaddr *)here, &length) == 0);
+    return server;
+}
+
+/* FIONREAD does not count the end of the peer's data, and takes no error. */
+static void counts(void) {
+    char bytes[8] = {0};
+    int number, pipes[2], server = listening(&to);
+    fails(ioctl(server, FIONREAD, &number), EINVAL);
+    CHECK(unread(socket(AF_INET, SOCK_STREAM, 0)) == 0);
+    for (int is_reset = 0; is_reset < 2; is_reset++)
+        for (int count = 0; count < 4; count++) {
+            int client = connected(), accepted = accept(server, NULL, NULL);
+            struct pollfd ready = {.fd = accepted, .events = POLLIN}, ended = {.fd = client, .events = POLLRDHUP};
+            CHECK(send(client, bytes, 1, 0) == 1 && poll(&ready, 1, 20000) == 1 && unread(accepted) == 1);
+            CHECK(is_reset || recv(accepted, bytes, 1, 0) == 1);
+            CHECK(unread(accepted) == is_reset && send(accepted, bytes, count, 0) == count);
+            for (ready.fd = client; unread(client) < count;)
+                CHECK(poll(&ready, 1, 20000) == 1);
+            /* With unread data, closing resets the connection. */
+            CHECK(close(accepted) == 0 && poll(&ended, 1, 20000) == 1 && unread(client) == count);
+            for (int left = count; left > 0; left--)
+                CHECK(recv(client, bytes, 1, 0) == 1 && unread(client) == left - 1);
+            if (is_reset)
+                fails(recv(client, bytes, 1, 0), ECONNRESET);
+            CHECK(recv(client, bytes, 1, 0) == 0 && unread(client) == 0);
+            fails(ioctl(client, FIONREAD, (void *)8), EFAULT);
+            /* Without an argument, and with other requests. */
+            CHECK(ioctl(client, FIOCLEX) == 0 && fcntl(client, F_GETFD) == FD_CLOEXEC);
+            CHECK(ioctl(client, TIOCOUTQ, &number) == 0 && number == 0);
+            close(client);
+        }
+    CHECK(pipe(pipes) == 0 && write(pipes[1], bytes, 3) == 3 && unread(pipes[0]) == 3);
+    fails(ioctl(-1, FIONREAD, &number), EBADF);
+}
+
 /* Every function that is hooked, and every answer of the library's own: for tools that check memory. */
 static void everything(void) {
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -249,7 +297,7 @@ static void everything(void) {
         CHECK(connect(client, (struct sockaddr *)&here, sizeof here) == 0 && send(client, &byte, 1, 0) == 1);
         int accepted = accept(server, NULL, NULL);
         CHECK(accepted >= 0 && recv(accepted, &byte, 1, 0) == 1 && send(accepted, &byte, 1, 0) == 1);
-        CHECK(recv(client, &byte, 1, 0) == 1);
+        CHECK(recv(client, &byte, 1, 0) == 1 && unread(client) == 0);
         length = sizeof number;
         CHECK(getsockopt(client, IPPROTO_TCP, TCP_USER_TIMEOUT, &number, &length) == 0 && number == on);
         if (getenv("SUBFLOWS_RUN_ENHANCED")) {
@@ -270,8 +318,11 @@ static void everything(void) {
             CHECK(info.lengths[2] == sizeof meta && info.lengths[4] >= 56);
         }
         /* The last one stays open until the end of the process. */
-        if (i < 2)
-            CHECK(shutdown(client, SHUT_WR) == 0 && close(client) == 0 && close(accepted) == 0);
+        if (i < 2) {
+            struct pollfd ended = {.fd = accepted, .events = POLLRDHUP};
+            CHECK(shutdown(client, SHUT_WR) == 0 && poll(&ended, 1, 20000) == 1 && unread(accepted) == 0);
+            CHECK(close(client) == 0 && close(accepted) == 0);
+        }
     }
 }
 
@@ -281,7 +332,7 @@ int main(int argc, char **argv) {
         {"a_copy", a_copy}, {"a_child", a_child}, {"twice", twice}, {"own", own}, {"lowest", lowest},
         {"other_namespace", other_namespace}, {"pointers", pointers}, {"jailed", jailed},
         {"permitted", permitted}, {"small_stack", small_stack}, {"cancelled", cancelled},
-        {"everything", everything},
+        {"counts", counts}, {"everything", everything},
     };
     CHECK(argc == 4);
     to.sin_family = AF_INET;

@@ -6,14 +6,13 @@
 
 use std::ffi::c_void;
 use std::mem::transmute;
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::null_mut;
+use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use jni::objects::{JClass, JObject};
 use jni::sys::{JNIEnv, jclass, jint, jobject};
 use jni::{Env, NativeMethod};
-use nix::libc::{MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, POLLERR, POLLRDHUP, poll, pollfd, recv};
+use subflows::bare;
 
 use super::fields::fields;
 use super::net;
@@ -52,24 +51,5 @@ fn available<'local>(
     }
     let Some(number) = fields(env)?.in_descriptor(env, &descriptor) else { return Ok(reported) };
     // SAFETY: the JDK keeps it open during this call.
-    Ok(without_end(unsafe { BorrowedFd::borrow_raw(number) }, reported))
-}
-
-/// How many bytes can be read: as many as were reported, or one less. A pending error of the socket
-/// stays for the next read.
-fn without_end(sock: BorrowedFd<'_>, reported: jint) -> jint {
-    // libc's poll, because nix does not have POLLRDHUP.
-    let mut polled = pollfd { fd: sock.as_raw_fd(), events: POLLRDHUP, revents: 0 };
-    // SAFETY: the array has one element, and the kernel writes only to it.
-    if unsafe { poll(&raw mut polled, 1, 0) } != 1 {
-        return reported;
-    }
-    if reported == 1 && polled.revents & POLLERR != 0 {
-        // If no byte is left, peeking would take the error.
-        return 0;
-    }
-    let peek = MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT;
-    // SAFETY: with MSG_TRUNC it counts the bytes and writes none.
-    let bytes = unsafe { recv(sock.as_raw_fd(), null_mut(), reported as usize, peek) };
-    bytes.max(0) as jint
+    Ok(bare::unread(unsafe { BorrowedFd::borrow_raw(number) }, reported))
 }

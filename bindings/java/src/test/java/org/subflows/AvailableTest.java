@@ -66,6 +66,29 @@ class AvailableTest {
                 });
     }
 
+    /** The byte is left, and the reset is reported after it. */
+    @Test
+    void aByteIsLeftAfterAReset() throws IOException {
+        connected(
+                true,
+                (client, server) -> {
+                    client.getOutputStream().write('x');
+                    await(server.getInputStream(), 1);
+                    server.getOutputStream().write('y');
+                    InputStream input = client.getInputStream();
+                    await(input, 1);
+                    server.close();
+                    long deadline = System.nanoTime() + 30_000_000_000L;
+                    while (Subflows.status(client).state() == State.MPTCP) {
+                        assertTrue(System.nanoTime() < deadline);
+                    }
+                    assertEquals(1, input.available());
+                    assertEquals('y', input.read());
+                    assertEquals(0, input.available());
+                    assertThrows(SocketException.class, input::read);
+                });
+    }
+
     @Test
     void aResetIsStillReported() throws IOException {
         connected(

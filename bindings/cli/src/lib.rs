@@ -27,6 +27,7 @@ mod demo;
 mod destinations;
 mod failure;
 mod holders;
+mod java_agent;
 pub mod json;
 mod output;
 mod paths;

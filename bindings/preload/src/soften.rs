@@ -6,7 +6,7 @@
 //! Not among them is what a program relies on for its security or its data: `TCP_ULP` (encryption in the kernel),
 //! `TCP_MD5SIG` and `TCP_AO` (authentication), filters and `IP_MINTTL` (what is let in), `IP_TTL` and
 //! `IPV6_UNICAST_HOPS` (how far it goes), `SO_ZEROCOPY` (the program then waits for notices that never come),
-//! `SO_OOBINLINE`, `SO_PEEK_OFF` and `TCP_REPAIR` (which data it reads). Those fail as without this library, and
+//! `SO_OOBINLINE` (except that it stays off), `SO_PEEK_OFF` and `TCP_REPAIR` (which data it reads). Those fail as without this library, and
 //! programs do without them.
 
 use std::ffi::c_int;
@@ -38,6 +38,7 @@ macro_rules! soft {
 /// The ranges are those of the kernel's `do_tcp_setsockopt`, `do_ip_setsockopt` and `do_ipv6_setsockopt`.
 static SOFT: &[Soft] = soft! {
     SOL_SOCKET SO_MAX_PACING_RATE = -1, ANY;
+    SOL_SOCKET SO_OOBINLINE = 0, (0, 0);
     SOL_SOCKET SO_REUSEADDR = 0, ANY;
     SOL_SOCKET SO_REUSEPORT = 0, ANY;
     IPPROTO_TCP TCP_SYNCNT = 6, (1, 127);
@@ -60,7 +61,7 @@ static SOFT: &[Soft] = soft! {
     IPPROTO_IPV6 IPV6_RECVTCLASS = 0, ANY;
     IPPROTO_IPV6 IPV6_TCLASS = 0, (-1, 255);
 };
-const COUNT: usize = 22;
+const COUNT: usize = 23;
 const _: () = assert!(SOFT.len() == COUNT);
 
 /// What was set on one descriptor: the cookie of its socket, a bit for each option that was set, and the values.
@@ -109,7 +110,8 @@ pub(crate) fn set(fd: c_int, level: c_int, option: c_int, value: c_int) -> Resul
     let Some(index) = find(level, option) else { return Err(ENOPROTOOPT) };
     let (least, most) = SOFT[index].range;
     if !(least..=most).contains(&value) {
-        return Err(EINVAL);
+        // TCP accepts all values of these, and the kernel has refused this one.
+        return Err(if level == SOL_SOCKET { EOPNOTSUPP } else { EINVAL });
     }
     if let (Some(remembered), Some(cookie)) = (of(fd), cookie(fd)) {
         if remembered.cookie.swap(cookie, Ordering::Relaxed) != cookie {

@@ -15,6 +15,7 @@ use crate::agent_process;
 use crate::child_process::{self, FAILED, NOT_FOUND};
 use crate::destinations::{self, Named};
 use crate::failure::Failure;
+use crate::java_agent;
 use crate::output::{Output, note};
 use crate::paths::Via;
 use crate::reach::{self, Unreached};
@@ -46,10 +47,17 @@ paths for the connections that follow.
 
 This command becomes the program, which has its process id, its terminal, and the signals as the caller set them.
 
-The children of the program are run the same way. The JVM is reached as other programs are, so Java's programs need no
-agent. Out of reach are static programs (Go programs are told by
+The children of the program are run the same way. Out of reach are static programs (for Go's, this command sets
 GODEBUG=multipathtcp=1), programs for musl or for another processor, programs that change their user when they are
 started (set-user-ID), and system calls that bypass libc.
+
+The JVM is reached as other programs are. Java's agent adds what is Java's own: it sets the property without which
+Netty's io_uring transport can miss data, and its logger org.subflows names the options that have no effect. The jar is
+the one that --java-agent or the environment variable SUBFLOWS_JAVA_AGENT names, or PREFIX/share/java/subflows.jar, where
+make install puts it. If COMMAND is the java of Java 11 or newer, it is started with the agent. If COMMAND is another
+program and the jar was named, JDK_JAVA_OPTIONS starts the java commands among its children with the agent, and each of
+them prints a note about that variable. Without a jar, with Java 8, and with a security manager whose policy does not
+know the jar (--java-agent no), the sockets are Multipath TCP sockets all the same.
 
 A program that may not use TCP does not get Multipath TCP: the rules of Landlock, of seccomp, and of the BPF programs of
 a control group hold as without this command. The library makes system calls of its own (getsockopt, prctl, after
@@ -75,6 +83,7 @@ Examples:
   subflows run --report lines.json -- git clone https://git.example.org/project
   subflows run --via wlan0 --backup wwan0 -- ssh server.example.org
   subflows run --not 192.0.2.0/24 --not legacy.example.org:443 -- wget -i list
+  subflows run --java-agent subflows.jar --via wlan0 -- mvn package
 
 Exit status: that of COMMAND; 125 if it is out of reach, 126 if it cannot be executed, 127 if it does not exist,
 2 for a usage error.";
@@ -109,6 +118,9 @@ pub(crate) struct Run {
     /// Answer the options of the enhanced socket API of 2016 (getsockopt 66 to 71, setsockopt 72, and 42 to 45)
     #[arg(long)]
     enhanced: bool,
+    /// Start JVMs with Java's agent from this jar; `no` for none
+    #[arg(long, value_name = "JAR|no")]
+    java_agent: Option<OsString>,
     /// This process is the agent
     #[arg(long, hide = true, value_name = "WORD", requires = "of")]
     agent: Option<String>,
@@ -136,7 +148,9 @@ impl Run {
             return Ok(FAILED);
         }
         let mut command = Command::new(&program);
-        command.arg0(name).args(arguments);
+        command.arg0(name);
+        java_agent::add(&mut command, &program, arguments, self.java_agent.as_deref())?;
+        command.args(arguments);
         command.env("LD_PRELOAD", appended("LD_PRELOAD", library()?.as_os_str(), ":"));
         command.env("GODEBUG", appended("GODEBUG", OsStr::new("multipathtcp=1"), ","));
         command.env_remove(subflows_run::REPORT);

@@ -7,6 +7,7 @@ mod agent;
 mod choice;
 mod edges;
 mod jail;
+mod java_agent;
 mod old;
 
 use std::fs;
@@ -152,6 +153,8 @@ for family in socket.AF_INET, socket.AF_INET6:
     fails(errno.EINVAL, socket.IPPROTO_TCP, 18, -1)
     fails(errno.EINVAL, socket.IPPROTO_TCP, 7, 128)
     fails(errno.EOPNOTSUPP, socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 0)
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE) == 0
     fails(errno.EOPNOTSUPP, socket.SOL_SOCKET, 60, 1)  # SO_ZEROCOPY
     fails(errno.ENOPROTOOPT, socket.IPPROTO_TCP, 31, b'tls')  # TCP_ULP
     fails(errno.EOPNOTSUPP, socket.IPPROTO_IP, socket.IP_TTL, 5)

@@ -23,7 +23,7 @@ pub(crate) fn ask(
     let session = connect(path)?;
     let answer = send(session, &request, sock).and_then(|()| receive(session));
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, session) };
+    unsafe { next::close_own(session) };
     answer
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn tell(path: &CStr, request: Request) {
     let Some(session) = connect(path) else { return };
     let _ = send(session, &request, None);
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, session) };
+    unsafe { next::close_own(session) };
 }
 
 fn connect(path: &CStr) -> Option<c_int> {
@@ -62,7 +62,7 @@ fn connect(path: &CStr) -> Option<c_int> {
         return Some(session);
     }
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, session) };
+    unsafe { next::close_own(session) };
     None
 }
 
@@ -141,9 +141,9 @@ fn receive(session: c_int) -> Option<(Answer, Option<c_int>)> {
         unsafe { data.cast::<c_int>().read_unaligned() }
     });
     let answer = bytes.get(..length).and_then(Answer::parse);
-    if answer.is_none() {
+    if let (None, Some(fd)) = (answer, fd) {
         // SAFETY: the kernel has made this descriptor for this function.
-        fd.map(|fd| unsafe { libc::syscall(libc::SYS_close, fd) });
+        unsafe { next::close_own(fd) };
     }
     Some((answer?, fd))
 }

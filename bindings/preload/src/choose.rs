@@ -83,7 +83,7 @@ fn becomes_tcp(fd: c_int) -> Result<(), c_int> {
         watch::add_again(fd);
     }
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, made) };
+    unsafe { next::close_own(made) };
     if let Some(place) = place(fd) {
         place.store(soften::cookie(fd).unwrap_or(0), Ordering::Relaxed);
     }

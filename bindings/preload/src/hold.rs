@@ -5,6 +5,8 @@ use std::ptr;
 
 use subflows_run::{LOCK, SOCKET};
 
+use crate::next;
+
 const TRIES: usize = 1000;
 
 /// Locks the agent's file, and maps it: the lock lasts as long as the mapping. No descriptor is kept, which a program
@@ -39,5 +41,5 @@ pub(crate) fn hold(socket: &CStr) {
         unsafe { libc::sched_yield() };
     }
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, file) };
+    unsafe { next::close_own(file) };
 }

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use libc::{
     AF_INET, AF_INET6, EFAULT, EINVAL, IPPROTO_MPTCP, IPPROTO_TCP, Ioctl, SOCK_CLOEXEC,
-    SOCK_NONBLOCK, SOCK_STREAM, epoll_event, sockaddr, socklen_t,
+    SOCK_NONBLOCK, SOCK_STREAM, c_long, epoll_event, sockaddr, socklen_t,
 };
 use subflows::bare;
 
@@ -191,14 +191,45 @@ pub unsafe extern "C-unwind" fn listen(fd: c_int, backlog: c_int) -> c_int {
 /// As close(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn close(fd: c_int) -> c_int {
+    closing(fd, || {
+        // SAFETY: the caller promises the same.
+        unsafe { next::close(fd) }
+    })
+}
+
+/// Makes a system call. libuv, and so Node, closes descriptors in this way; every other call passes through.
+///
+/// syscall(2) is variadic. As libc's own, this function takes six arguments, however many the program passes: on all
+/// systems that Linux has, arguments of a register's size are at the same places in both kinds of calls.
+///
+/// # Safety
+/// As syscall(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn syscall(
+    number: c_long,
+    first: c_long,
+    second: c_long,
+    third: c_long,
+    fourth: c_long,
+    fifth: c_long,
+    sixth: c_long,
+) -> c_long {
+    let call = || {
+        // SAFETY: the caller promises the same.
+        unsafe { next::syscall(number, [first, second, third, fourth, fifth, sixth]) }
+    };
+    if number == libc::SYS_close { closing(first as c_int, call) } else { call() }
+}
+
+/// The program closes a descriptor.
+fn closing<T>(fd: c_int, close: impl FnOnce() -> T) -> T {
     let told = errno::kept(|| {
         if let Some(file) = settings::report_file() {
             report::connection(fd, file);
         }
         steer::told(fd)
     });
-    // SAFETY: the caller promises the same.
-    let result = unsafe { next::close(fd) };
+    let result = close();
     if let Some(cookie) = told {
         errno::kept(|| steer::closed(cookie));
     }

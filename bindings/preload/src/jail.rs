@@ -24,7 +24,7 @@ pub(crate) fn may_make_tcp(family: c_int) -> bool {
         return false;
     }
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, probe) };
+    unsafe { next::close_own(probe) };
     known.store(true, Ordering::Relaxed);
     true
 }
@@ -81,6 +81,6 @@ fn is_refused<T>(family: c_int, to: &T) -> Option<c_int> {
     let result = unsafe { libc::syscall(libc::SYS_connect, probe, pointer, size_of::<T>()) };
     let is_denied = result < 0 && crate::errno::get() == EACCES;
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, probe) };
+    unsafe { next::close_own(probe) };
     is_denied.then_some(EACCES)
 }

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::mem;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{Ioctl, epoll_event, sockaddr, socklen_t};
+use libc::{Ioctl, c_long, epoll_event, sockaddr, socklen_t};
 
 /// Declares the functions, each looked up once. A lookup is a call of the dynamic linker, which is why they are
 /// all looked up when the library is loaded.
@@ -13,6 +13,7 @@ macro_rules! functions {
         /// Looks all of them up.
         pub(crate) fn look_up() {
             look_up_one(&IOCTL, "ioctl\0");
+            look_up_one(&SYSCALL, "syscall\0");
             $(look_up_one(&place::$name, concat!(stringify!($name), "\0"));)*
         }
 
@@ -68,4 +69,26 @@ pub(crate) unsafe fn ioctl(fd: c_int, request: Ioctl, argument: *mut c_void) -> 
     let next: unsafe extern "C" fn(c_int, Ioctl, ...) -> c_int = unsafe { mem::transmute(found) };
     // SAFETY: the caller promises the same.
     unsafe { next(fd, request, argument) }
+}
+
+static SYSCALL: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// # Safety
+/// As syscall(2).
+pub(crate) unsafe fn syscall(number: c_long, arguments: [c_long; 6]) -> c_long {
+    let found = look_up_one(&SYSCALL, "syscall\0");
+    // SAFETY: libc has a function of this name and this type.
+    let next: unsafe extern "C" fn(c_long, ...) -> c_long = unsafe { mem::transmute(found) };
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: the caller promises the same.
+    unsafe { next(number, a, b, c, d, e, f) }
+}
+
+/// Closes a descriptor of this library's. It is no cancellation point, and reports no connection.
+///
+/// # Safety
+/// The descriptor is this library's.
+pub(crate) unsafe fn close_own(fd: c_int) {
+    // SAFETY: the caller promises the same.
+    unsafe { syscall(libc::SYS_close, [fd.into(), 0, 0, 0, 0, 0]) };
 }

@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use libc::{IPPROTO_MPTCP, IPPROTO_TCP, SOL_SOCKET};
 use subflows::bare::{self, Kind, Scratch};
 
+use crate::next;
 use crate::soften::{cookie, number};
 use crate::text::{Memory, Pages, Text};
 use crate::why;
@@ -85,7 +86,7 @@ pub(crate) fn all(file: &CStr) {
         each_number(&entries[..length.min(room)], |fd| connection(fd, file));
     }
     // SAFETY: the descriptor is this function's.
-    unsafe { crate::next::close(folder) };
+    unsafe { next::close(folder) };
 }
 
 /// Calls `each` with the names in an answer of getdents64(2) that are numbers.
@@ -116,5 +117,5 @@ fn append(file: &CStr, line: &[u8]) {
     // SAFETY: the pointer has as many bytes. The program is not to learn of an error.
     unsafe { libc::syscall(libc::SYS_write, fd, line.as_ptr(), line.len()) };
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, fd) };
+    unsafe { next::close_own(fd as c_int) };
 }

@@ -59,9 +59,10 @@ static SOFT: &[Soft] = soft! {
     IPPROTO_IPV6 IPV6_RECVPKTINFO = 0, ANY;
     IPPROTO_IPV6 IPV6_DONTFRAG = 0, ANY;
     IPPROTO_IPV6 IPV6_RECVTCLASS = 0, ANY;
+    IPPROTO_IPV6 IPV6_FLOWINFO_SEND = 0, ANY;
     IPPROTO_IPV6 IPV6_TCLASS = 0, (-1, 255);
 };
-const COUNT: usize = 23;
+const COUNT: usize = 24;
 const _: () = assert!(SOFT.len() == COUNT);
 
 /// What was set on one descriptor: the cookie of its socket, a bit for each option that was set, and the values.

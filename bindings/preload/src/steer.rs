@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use subflows_run::Request;
 
 use crate::agent::{self, ask};
-use crate::{settings, soften};
+use crate::{next, settings, soften};
 
 /// A bit for each descriptor.
 type Bits = [AtomicU64; 1024];
@@ -35,7 +35,7 @@ pub(crate) fn made(fd: c_int) {
             unsafe { libc::syscall(libc::SYS_dup3, other, fd, flags) };
         }
         // SAFETY: the kernel has made this descriptor for this function.
-        unsafe { libc::syscall(libc::SYS_close, other) };
+        unsafe { next::close_own(other) };
     }
 }
 

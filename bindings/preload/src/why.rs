@@ -44,7 +44,7 @@ pub(crate) fn is_tcp(fd: c_int) -> &'static str {
         return "NotAvailable";
     }
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, made) };
+    unsafe { next::close_own(made) };
     if settings::listens_by_tcp() { "Excluded" } else { "NotRequestedByPeer" }
 }
 
@@ -69,6 +69,6 @@ fn asked(question: &[u8], room: &mut [u8]) -> Option<usize> {
         _ => -1,
     };
     // SAFETY: the descriptor is this function's.
-    unsafe { libc::syscall(libc::SYS_close, netlink) };
+    unsafe { next::close_own(netlink) };
     usize::try_from(received).ok()
 }

@@ -64,6 +64,8 @@ a control group hold as without this command. The library makes system calls of 
 FIONREAD ppoll and recvfrom, and with --report or paths also socket, connect and others), so a filter that ends the program for such a call ends it here too.
 
 Each line of the report is an object. A program that changes its user writes lines only if that user may write FILE.
+A connection has a line if the program closes it by close(2) or ends while it is open, not if fclose(3), dup2(2) or
+close_range(2) closes it.
   process        the process id
   connection     the kernel's number of the socket (its cookie): a socket that several descriptors or processes
                  have gets a line from each

@@ -321,7 +321,9 @@ static void everything(void) {
         if (i < 2) {
             struct pollfd ended = {.fd = accepted, .events = POLLRDHUP};
             CHECK(shutdown(client, SHUT_WR) == 0 && poll(&ended, 1, 20000) == 1 && unread(accepted) == 0);
-            CHECK(close(client) == 0 && close(accepted) == 0);
+            CHECK(close(client) == 0 && syscall(SYS_close, accepted) == 0);
+            fails(syscall(SYS_close, accepted), EBADF);
+            CHECK(syscall(SYS_getpid) == getpid());
         }
     }
 }

@@ -149,6 +149,8 @@ for family in socket.AF_INET, socket.AF_INET6:
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0x20)
         assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS) == 0x20
+        sock.setsockopt(socket.IPPROTO_IPV6, 33, 1)  # IPV6_FLOWINFO_SEND
+        assert sock.getsockopt(socket.IPPROTO_IPV6, 33) == 1
     # TCP does not accept these values, and what protects is never softened.
     fails(errno.EINVAL, socket.IPPROTO_TCP, 18, -1)
     fails(errno.EINVAL, socket.IPPROTO_TCP, 7, 128)
@@ -428,22 +430,30 @@ fn a_report_has_connections_that_were_shut_down_and_goes_to_a_file_only() {
     let address = listener.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.json");
-    let script = "import socket, sys\n\
+    let script = "import ctypes, os, socket, sys\n\
                   sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n\
                   sock.sendall(b'question')\n\
                   sock.shutdown(socket.SHUT_WR)\n\
                   assert sock.recv(100) == b'answer' and sock.recv(1) == b''\n\
-                  sock.close()";
+                  number = 3 if os.uname().machine == 'x86_64' else 57\n\
+                  close = lambda fd: ctypes.CDLL(None).syscall(number, fd)\n\
+                  {'close': os.close, 'syscall': close}[sys.argv[3]](sock.detach())\n\
+                  os._exit(0)";
     let (ip, port) = (address.ip().to_string(), address.port().to_string());
-    let words = ["--report", report.to_str().unwrap(), "--", "python3", "-c", script, &ip, &port];
-    let mut program = run(&net.client, &words).spawn().unwrap();
-    let (mut accepted, _) = listener.accept().unwrap();
-    std::io::Read::read_to_end(&mut accepted, &mut Vec::new()).unwrap();
-    std::io::Write::write_all(&mut accepted, b"answer").unwrap();
-    drop(accepted);
-    assert!(program.wait().unwrap().success());
-    let line: Value = serde_json::from_str(fs::read_to_string(&report).unwrap().trim()).unwrap();
-    assert_eq!(line["remote"], address.to_string(), "{line}");
+    // libuv closes by syscall(2).
+    for (lines, close) in ["close", "syscall"].into_iter().enumerate() {
+        let report = ["--report", report.to_str().unwrap(), "--"];
+        let words = [&report[..], &["python3", "-c", script, &ip, &port, close]].concat();
+        let mut program = run(&net.client, &words).spawn().unwrap();
+        let (mut accepted, _) = listener.accept().unwrap();
+        std::io::Read::read_to_end(&mut accepted, &mut Vec::new()).unwrap();
+        std::io::Write::write_all(&mut accepted, b"answer").unwrap();
+        drop(accepted);
+        assert!(program.wait().unwrap().success());
+        let reported = fs::read_to_string(report[1]).unwrap();
+        let line: Value = serde_json::from_str(reported.lines().nth(lines).unwrap()).unwrap();
+        assert_eq!(line["remote"], address.to_string(), "{line}");
+    }
 
     let pipe = folder.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();

@@ -113,6 +113,7 @@ complete -c subflows -n "__fish_subflows_using_subcommand run" -l local -d 'Open
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l backup -d 'As --via, as a backup: it is used only while no other path works' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l only -d 'Connect by Multipath TCP to this host or network only; may be repeated' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l not -d 'Connect by TCP to this host or network; may be repeated' -r
+complete -c subflows -n "__fish_subflows_using_subcommand run" -l java-agent -d 'Start JVMs with Java\'s agent from this jar; `no` for none' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l agent -d 'This process is the agent' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l of -d 'The process for which it acts' -r
 complete -c subflows -n "__fish_subflows_using_subcommand run" -l server -d 'With --only: listen by Multipath TCP as well, as without --only'

@@ -9,7 +9,9 @@ use libc::{
 };
 use subflows::bare;
 
-use crate::{choose, enhanced, errno, jail, memory, next, report, settings, soften, steer, watch};
+use crate::{
+    choose, enhanced, errno, jail, memory, next, original, report, settings, soften, steer, watch,
+};
 
 /// Makes a socket of Multipath TCP, or of TCP if that is not possible.
 ///
@@ -86,7 +88,14 @@ pub unsafe extern "C-unwind" fn getsockopt(
     if !is_known && !soften::is_lack(errno::get()) {
         return result;
     }
-    let Some(number) = soften::get(fd, level, option, is_known) else { return result };
+    let Some(number) = soften::get(fd, level, option, is_known) else {
+        let error = errno::get();
+        let Some(answer) = original::get(fd, level, option, value, length) else {
+            errno::set(error);
+            return result;
+        };
+        return given(answer, before);
+    };
     given(give(value, length, &number.to_ne_bytes()), before)
 }
 

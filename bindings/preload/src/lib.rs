@@ -14,6 +14,7 @@
 //! | `choose` | which connections use Multipath TCP |
 //! | `watch` | keeps sockets in epoll sets when others take their place |
 //! | `soften` | options that Multipath TCP sockets lack, and TCP sockets have |
+//! | `original` | where a redirected connection went, for transparent proxies |
 //! | `steer` | controlled sockets, and further paths |
 //! | `enhanced` | the options of the enhanced socket API |
 //! | `counters` | the one of these options whose value has pointers |
@@ -22,6 +23,7 @@
 //! | `agent` | asks `subflows run` for both |
 //! | `hold` | the agent lives as long as this process |
 //! | `report` | a line for each connection |
+//! | `kernel` | asks the kernel, for `original` and `why` |
 //! | `why` | why a connection is not Multipath TCP |
 //! | `text` | memory for a report |
 #![allow(unreachable_pub)]
@@ -34,8 +36,10 @@ mod errno;
 mod hold;
 mod hooks;
 mod jail;
+mod kernel;
 mod memory;
 mod next;
+mod original;
 mod report;
 mod settings;
 mod soften;

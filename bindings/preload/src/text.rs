@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use subflows::bare::Scratch;
 
-use crate::why::ANSWER;
+use crate::kernel::ANSWER;
 
 /// The room for a text. What does not fit is cut off: enough for eight paths with addresses of IPv6.
 const ROOM: usize = 4096;

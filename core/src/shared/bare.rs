@@ -8,7 +8,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use super::carry;
 pub use crate::sys::mptcp::Scratch;
 use crate::sys::uapi::diag;
-use crate::sys::{mptcp, sock_diag, socket, unread};
+use crate::sys::{conntrack, mptcp, sock_diag, socket, unread};
 
 /// What a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,4 +128,16 @@ pub fn replace(old: BorrowedFd<'_>, new: &OwnedFd) -> io::Result<()> {
 /// socket is lost, and no byte is read.
 pub fn unread(sock: BorrowedFd<'_>, reported: i32) -> i32 {
     unread::unread(sock, reported)
+}
+
+/// The message to a netlink socket of `NETLINK_NETFILTER` that asks where an accepted connection went before this host's
+/// rules redirected it. `None` if the socket is not connected.
+pub fn destination_question(sock: BorrowedFd<'_>) -> Option<impl AsRef<[u8]>> {
+    let ends = (socket::local_address(sock).ok()?, socket::peer_address(sock).ok()?);
+    Some(conntrack::question(ends.0, ends.1))
+}
+
+/// Reads the answer. Fails with the kernel's error number, or with 0 if the answer has no address.
+pub fn original_destination(answer: &[u8]) -> std::result::Result<SocketAddr, i32> {
+    conntrack::original_destination(answer)
 }

@@ -6,6 +6,7 @@ pub(crate) mod before_6_5;
 pub(crate) mod bpf;
 pub(crate) mod cache;
 mod cancel;
+pub(crate) mod conntrack;
 pub(crate) mod endpoint;
 pub(crate) mod event;
 pub(crate) mod fcntl;

@@ -375,3 +375,20 @@ pub(crate) mod route {
     pub(crate) const RTA_IP_PROTO: u16 = 27;
     pub(crate) const RTA_DPORT: u16 = 29;
 }
+
+/// `include/uapi/linux/netfilter/nfnetlink{,_conntrack}.h`.
+pub(crate) mod conntrack {
+    /// `IPCTNL_MSG_CT_GET` of `NFNL_SUBSYS_CTNETLINK`.
+    pub(crate) const GET: u16 = 0x101;
+    pub(crate) const TUPLE_ORIG: u16 = 1;
+    pub(crate) const TUPLE_REPLY: u16 = 2;
+    pub(crate) const TUPLE_IP: u16 = 1;
+    pub(crate) const TUPLE_PROTO: u16 = 2;
+    pub(crate) const IP_V4_SRC: u16 = 1;
+    pub(crate) const IP_V4_DST: u16 = 2;
+    pub(crate) const IP_V6_SRC: u16 = 3;
+    pub(crate) const IP_V6_DST: u16 = 4;
+    pub(crate) const PROTO_NUM: u16 = 1;
+    pub(crate) const PROTO_SRC_PORT: u16 = 2;
+    pub(crate) const PROTO_DST_PORT: u16 = 3;
+}

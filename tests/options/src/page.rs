@@ -37,7 +37,8 @@ differently: the options that a program does as well without succeed, are rememb
 protect data or the program fail as they do without it. A cell without text: as without `subflows run`.
 
 Under `subflows run`, `ioctl` with `FIONREAD` (`SIOCINQ`) also reports what a TCP socket would. Without it, the kernel
-counts the end of the peer's data as a byte.
+counts the end of the peer's data as a byte. `SO_ORIGINAL_DST` is answered to a program with `CAP_NET_ADMIN`, from the
+kernel's table of connections; to others it stays EOPNOTSUPP.
 
 ";
 

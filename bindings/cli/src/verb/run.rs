@@ -29,7 +29,9 @@ the kernel does not have Multipath TCP, the connection is plain TCP. Options tha
 the program can do without, succeed and have no effect (TCP_USER_TIMEOUT, TCP_QUICKACK and others); so does
 TCP_DEFER_ACCEPT, which would delay further paths of clients. Those that protect data or the program fail, as they do on
 every Multipath TCP socket. ioctl(2) with FIONREAD reports as many bytes as for a TCP socket: the kernel counts the end of
-the peer's data as a byte.
+the peer's data as a byte. SO_ORIGINAL_DST, which transparent proxies need, is answered from the kernel's table of
+connections, which requires CAP_NET_ADMIN. Without this right it fails with EOPNOTSUPP: let such a proxy listen by TCP
+(--only).
 
 --only and --not choose by the address to which the program connects. A name means the addresses that it has when this
 command starts. To the other addresses the program connects by TCP: at connect(2), a TCP socket with the same options

@@ -9,6 +9,7 @@ mod edges;
 mod jail;
 mod java_agent;
 mod old;
+mod original;
 
 use std::fs;
 use std::net::IpAddr;

@@ -28,7 +28,10 @@ pub(crate) fn get(
         return None;
     }
     // SAFETY: it is open: the kernel has just answered for it.
-    let question = bare::destination_question(unsafe { BorrowedFd::borrow_raw(fd) })?;
+    let sock = unsafe { BorrowedFd::borrow_raw(fd) };
+    let Some(question) = bare::destination_question(sock) else {
+        return Some(write(level, None, value, length));
+    };
     let mut answer = [0; ANSWER];
     let read = kernel::asked(libc::NETLINK_NETFILTER, question.as_ref(), &mut answer)?;
     let destination = bare::original_destination(answer.get(..read)?);

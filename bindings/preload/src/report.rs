@@ -26,7 +26,7 @@ pub(crate) fn connection(fd: c_int, file: &CStr) {
     let sock = unsafe { BorrowedFd::borrow_raw(fd) };
     let Some(mut pages) = Pages::new() else { return };
     let Memory { text, scratch, answer } = pages.memory();
-    let Some(ends) = bare::ends(sock, scratch) else { return };
+    let Some(ends) = bare::ends(sock) else { return };
     let state = match (protocol, bare::kind(sock)) {
         (Some(IPPROTO_TCP), _) => ("Tcp", Some(why::is_tcp(fd))),
         (_, Kind::FellBack) => ("FellBack", Some(why::fell_back(fd, ends, answer))),

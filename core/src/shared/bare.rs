@@ -32,19 +32,23 @@ pub struct Path {
     pub bytes_received: u64,
 }
 
-/// Returns the ends of a connection, as getsockname(2) and getpeername(2) report them; of one that has ended, those of
-/// its first subflow. `None` if the socket has had no connection.
-pub fn ends(sock: BorrowedFd<'_>, scratch: &mut Scratch) -> Option<(SocketAddr, SocketAddr)> {
-    if let (Ok(local), Ok(remote)) = (socket::local_address(sock), socket::peer_address(sock)) {
-        return Some((local, remote));
-    }
-    let mut ends = None;
-    // It fails for a socket without a connection, and after a fallback.
-    let _ = mptcp::first_subflows(sock, scratch, |raw| {
-        let has_peer = !raw.remote.ip().is_unspecified() && raw.remote.port() != 0;
-        ends = ends.or(has_peer.then_some((raw.local, raw.remote)));
-    });
-    ends
+/// Returns the ends of a connection, as getsockname(2) and getpeername(2) report them, also after it has ended. `None` if
+/// the socket has had no connection.
+pub fn ends(sock: BorrowedFd<'_>) -> Option<(SocketAddr, SocketAddr)> {
+    let local = socket::local_address(sock).ok()?;
+    let remote = socket::peer_address(sock).ok();
+    // An attempt that failed leaves the peer's address as well.
+    let ended = || socket::last_peer_address(sock).ok().filter(|_| was_established(sock));
+    Some((local, remote.or_else(ended)?))
+}
+
+/// Whether a socket that is not connected was.
+fn was_established(sock: BorrowedFd<'_>) -> bool {
+    let has_key =
+        |info: mptcp::RawInfo| info.raw.mptcpi_flags & super::info::FLAG_REMOTE_KEY_RECEIVED != 0;
+    // The SYN, or the answer to it.
+    mptcp::info(sock).is_ok_and(has_key)
+        || socket::tcp_info(sock).is_ok_and(|tcp| tcp.tcpi_delivered > 0)
 }
 
 /// Reports whether the connection of a Multipath TCP socket fell back.
@@ -57,13 +61,19 @@ pub fn kind(sock: BorrowedFd<'_>) -> Kind {
 
 /// Calls `each` with each of the first eight subflows, or after a fallback with the one path that is left. Returns
 /// how many subflows there are. That includes those that have just ended, so that a connection of which both
-/// directions are closed still shows its paths. Requires Linux 6.5 for a connection that did not fall back.
+/// directions are closed still shows its paths, for a moment: then the kernel forgets their ends and counters. Requires
+/// Linux 6.5 for a connection that did not fall back.
 pub fn each_subflow(
     sock: BorrowedFd<'_>,
     scratch: &mut Scratch,
     each: &mut dyn FnMut(Path),
 ) -> usize {
+    let mut forgotten = 0;
     let listed = mptcp::first_subflows(sock, scratch, |raw| {
+        if raw.remote.port() == 0 {
+            forgotten += 1;
+            return;
+        }
         each(Path {
             local: raw.local,
             remote: raw.remote,
@@ -72,9 +82,9 @@ pub fn each_subflow(
         });
     });
     if let Ok(count) = listed {
-        return count;
+        return count.saturating_sub(forgotten);
     }
-    let (Some((local, remote)), Ok(tcp)) = (ends(sock, scratch), socket::tcp_info(sock)) else {
+    let (Some((local, remote)), Ok(tcp)) = (ends(sock), socket::tcp_info(sock)) else {
         return 0;
     };
     let (bytes_sent, bytes_received) = (tcp.tcpi_bytes_sent, tcp.tcpi_bytes_received);

@@ -208,6 +208,21 @@ pub(crate) fn peer_address(sock: BorrowedFd<'_>) -> io::Result<SocketAddr> {
     named(sock, libc::getpeername)
 }
 
+/// Returns the peer's address also after the connection has ended, and of an attempt that failed.
+pub(crate) fn last_peer_address(sock: BorrowedFd<'_>) -> io::Result<SocketAddr> {
+    // The kernel rejects a length that is longer than the address.
+    let mut v6 = [0u8; size_of::<libc::sockaddr_in6>()];
+    let mut v4 = [0u8; size_of::<libc::sockaddr_in>()];
+    let bytes = match get(sock, libc::SOL_SOCKET, libc::SO_PEERNAME, &mut v6) {
+        Ok(_) => &v6[..],
+        Err(_) => {
+            get(sock, libc::SOL_SOCKET, libc::SO_PEERNAME, &mut v4)?;
+            &v4[..]
+        }
+    };
+    address::parse(bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
 /// Accepts one pending connection, without waiting.
 pub(crate) fn accept_now(sock: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;

@@ -79,7 +79,8 @@ close_range(2) closes it.
                  Unknown (before Linux 6.15 without CAP_NET_ADMIN, or the connection has ended);
                  of Tcp: Excluded (--only, --not), NotAvailable (this host has no Multipath TCP for the program),
                  NotRequestedByPeer (of a connection that the program accepted)
-  paths          the first eight subflows: local, remote, bytes_sent, bytes_received
+  paths          the first eight subflows: local, remote, bytes_sent, bytes_received; those that ended some time before
+                 are missing
   subflows       how many subflows there are
 
 Examples:

@@ -10,6 +10,7 @@ mod jail;
 mod java_agent;
 mod old;
 mod original;
+mod report;
 
 use std::fs;
 use std::net::IpAddr;
@@ -421,43 +422,4 @@ fn without_the_right_the_remedy_names_the_broker() {
     command.env("SUBFLOWS_PRELOAD", copy).env("SUBFLOWS_BROKER", "none");
     let told = Run::of(command.args(["run", "--via", "lo", "--", "true"])).fails(3);
     assert!(told.contains("subflows broker"), "{told}");
-}
-
-#[test]
-fn a_report_has_connections_that_were_shut_down_and_goes_to_a_file_only() {
-    skip_unless_ready!();
-    let net = Net::two_subnets().unwrap();
-    let listener = edges::listening(&net);
-    let address = listener.local_addr().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let report = folder.path().join("report.json");
-    let script = "import ctypes, os, socket, sys\n\
-                  sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))\n\
-                  sock.sendall(b'question')\n\
-                  sock.shutdown(socket.SHUT_WR)\n\
-                  assert sock.recv(100) == b'answer' and sock.recv(1) == b''\n\
-                  number = 3 if os.uname().machine == 'x86_64' else 57\n\
-                  close = lambda fd: ctypes.CDLL(None).syscall(number, fd)\n\
-                  {'close': os.close, 'syscall': close}[sys.argv[3]](sock.detach())\n\
-                  os._exit(0)";
-    let (ip, port) = (address.ip().to_string(), address.port().to_string());
-    // libuv closes by syscall(2).
-    for (lines, close) in ["close", "syscall"].into_iter().enumerate() {
-        let report = ["--report", report.to_str().unwrap(), "--"];
-        let words = [&report[..], &["python3", "-c", script, &ip, &port, close]].concat();
-        let mut program = run(&net.client, &words).spawn().unwrap();
-        let (mut accepted, _) = listener.accept().unwrap();
-        std::io::Read::read_to_end(&mut accepted, &mut Vec::new()).unwrap();
-        std::io::Write::write_all(&mut accepted, b"answer").unwrap();
-        drop(accepted);
-        assert!(program.wait().unwrap().success());
-        let reported = fs::read_to_string(report[1]).unwrap();
-        let line: Value = serde_json::from_str(reported.lines().nth(lines).unwrap()).unwrap();
-        assert_eq!(line["remote"], address.to_string(), "{line}");
-    }
-
-    let pipe = folder.path().join("pipe");
-    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let told = Run::of(&mut run(&net.client, &["--report", pipe.to_str().unwrap(), "--", "true"]));
-    assert!(told.fails(2).contains("not a regular file"));
 }

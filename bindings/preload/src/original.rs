@@ -27,6 +27,17 @@ pub(crate) fn get(
     if !is_asked || !soften::is_mptcp(fd) {
         return None;
     }
+    asked(fd, level, value, length)
+}
+
+/// Apart from the check, because its answer takes much of the stack, which getsockopt(2) is not to need otherwise.
+#[inline(never)]
+fn asked(
+    fd: c_int,
+    level: c_int,
+    value: *mut c_void,
+    length: *const socklen_t,
+) -> Option<Result<(), c_int>> {
     // SAFETY: it is open: the kernel has just answered for it.
     let sock = unsafe { BorrowedFd::borrow_raw(fd) };
     let Some(question) = bare::destination_question(sock) else {

@@ -53,17 +53,18 @@ The children of the program are run the same way. Out of reach are static progra
 GODEBUG=multipathtcp=1), programs for musl or for another processor, programs that change their user when they are
 started (set-user-ID), and system calls that bypass libc.
 
-The JVM is reached as other programs are. Java's agent adds what is Java's own: it sets the property without which
-Netty's io_uring transport can miss data, and its logger org.subflows names the options that have no effect. The jar is
-the one that --java-agent or the environment variable SUBFLOWS_JAVA_AGENT names, or PREFIX/share/java/subflows.jar, where
-make install puts it. If COMMAND is the java of Java 11 or newer, it is started with the agent. If COMMAND is another
-program and the jar was named, JDK_JAVA_OPTIONS starts the java commands among its children with the agent, and each of
-them prints a note about that variable. Without a jar, with Java 8, and with a security manager whose policy does not
-know the jar (--java-agent no), the sockets are Multipath TCP sockets all the same.
+The JVM is reached as other programs are. Java's agent adds what only the JVM can do: it sets the property without which
+Netty's io_uring transport can miss data. The jar is the one that --java-agent or the environment variable
+SUBFLOWS_JAVA_AGENT names, or PREFIX/share/java/subflows.jar, where make install puts it. If COMMAND is the java of
+Java 11 or newer, this command starts it with the agent. If COMMAND is another program and the jar was named, this
+command sets JDK_JAVA_OPTIONS, by which the java commands among its children start with the agent; each of them prints a
+note about that variable. Java 8 and JVMs without the agent use Multipath TCP as well. A security manager must allow the
+jar what it does: use --java-agent no if its policy does not.
 
 A program that may not use TCP does not get Multipath TCP: the rules of Landlock, of seccomp, and of the BPF programs of
 a control group hold as without this command. The library makes system calls of its own (getsockopt, prctl, after
-FIONREAD ppoll and recvfrom, and with --report or paths also socket, connect and others), so a filter that ends the program for such a call ends it here too.
+FIONREAD ppoll and recvfrom, and with --report or paths also socket, connect and others), so a filter that ends the
+program for such a call ends it here too.
 
 Each line of the report is an object. A program that changes its user writes lines only if that user may write FILE.
 A connection has a line if the program closes it by close(2) or ends while it is open, not if fclose(3), dup2(2) or

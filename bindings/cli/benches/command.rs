@@ -4,12 +4,17 @@
 
 use std::env;
 use std::fs;
+use std::hint::black_box;
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use subflows::{Connect, Listen};
 use subflows_lab::Namespace;
+
+#[path = "../../../core/benches/ratios/raw.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod raw;
 
 const SUBFLOWS: &str = env!("CARGO_BIN_EXE_subflows");
 const CONNECTIONS: usize = 10_000;
@@ -66,6 +71,10 @@ fn main() {
     let _crowd = namespace.run(crowd);
     let among = format!(", {CONNECTIONS} connections");
     MANY.iter().for_each(|row| table += &measured(&namespace, row, &among));
+    table += &format!(
+        "| the kernel's dumps of these connections and their subflows alone{among} | {:.1} ms | | | | |\n",
+        namespace.run(floor)
+    );
     print!("{table}");
     let program = env::current_exe().expect("the program's path");
     let target = program.ancestors().nth(3).expect("a target folder");
@@ -83,6 +92,21 @@ fn crowd() -> Vec<TcpStream> {
         [client, listener.accept().expect("accept").0]
     };
     (0..CONNECTIONS / 2).flat_map(pair).collect()
+}
+
+/// How many milliseconds the kernel takes to dump the connections and all TCP sockets: the least that any program
+/// needs that reads both from `sock_diag`.
+fn floor() -> f64 {
+    let mut netlink = raw::Netlink::open(libc::NETLINK_SOCK_DIAG);
+    let both = [libc::AF_INET, libc::AF_INET6];
+    let requests = [true, false].map(|mptcp| both.map(|family| raw::diag(family, mptcp, None)));
+    let mut times = [0; TURNS].map(|_| {
+        let start = Instant::now();
+        requests.iter().flatten().for_each(|request| _ = black_box(netlink.dump(request)));
+        start.elapsed().as_secs_f64() * 1000.0
+    });
+    times.sort_by(f64::total_cmp);
+    times[TURNS / 2]
 }
 
 fn measured(namespace: &Namespace, row: &Row, among: &str) -> String {

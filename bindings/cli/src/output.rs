@@ -1,6 +1,6 @@
 //! Printing results on standard output: tables for people or, for programs, JSON with an object on each line.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use serde_json::Value;
@@ -32,10 +32,11 @@ impl Output {
 
     /// Prints a table.
     pub(crate) fn table(&mut self, table: &Table) -> io::Result<()> {
-        // At once: a stream that removes colours is slow in small pieces, and one without has none to remove.
-        let mut text = Vec::new();
-        table.print(&mut text, self.stdout.current_choice() != ColorChoice::Never);
-        self.write(&text)
+        // The stream that removes colours is slow, and without colours has none to remove.
+        let is_coloured = self.stdout.current_choice() != ColorChoice::Never;
+        let mut out = BufWriter::with_capacity(CHUNK, self.stdout.as_inner().lock());
+        table.print(&mut out, is_coloured)?;
+        out.flush()
     }
 
     /// Prints text without colours, or with those that standard output takes.
@@ -71,7 +72,8 @@ impl Output {
 
     /// Prints the records of a list for programs, each on a line of its own.
     pub(crate) fn records<T: Reflect>(&mut self, records: &[T]) -> io::Result<()> {
-        self.objects(records, |text, record| json::write(text, record))
+        let mut writer = json::Writer::default();
+        self.objects(records, |text, record| writer.write(text, record))
     }
 
     /// Prints an object for programs, on a line of its own.
@@ -83,7 +85,7 @@ impl Output {
     pub(crate) fn objects<T>(
         &mut self,
         objects: impl IntoIterator<Item = T>,
-        write: impl Fn(&mut Vec<u8>, T),
+        mut write: impl FnMut(&mut Vec<u8>, T),
     ) -> io::Result<()> {
         // A system call for each line would take longer than the line, and memory for all of them as well.
         let mut text = Vec::with_capacity(2 * CHUNK);

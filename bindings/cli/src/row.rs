@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use serde_json::Value;
-use subflows::{Details, Subflow, SubflowState, address_text};
+use subflows::{Details, Subflow, SubflowState};
 
 use crate::failure::Failure;
 use crate::json;
@@ -56,7 +56,7 @@ pub(crate) fn table(rows: &[Row]) -> Table {
     table
 }
 
-fn cells(row: &Row) -> [Cell; 8] {
+fn cells(row: &Row) -> [Cell<'static>; 8] {
     let (id, details) = match row {
         Row::Full(subflow, details) => (subflow.id.to_string(), details.as_deref()),
         Row::KernelOnly(details) => (NOTHING.to_owned(), Some(&**details)),
@@ -76,7 +76,7 @@ fn cells(row: &Row) -> [Cell; 8] {
     [
         id.into(),
         end(local, interface).into(),
-        address_text::written(remote).into(),
+        units::address(remote).into(),
         units::microseconds(rtt_us.into()).into(),
         sent,
         again,
@@ -88,14 +88,14 @@ fn cells(row: &Row) -> [Cell; 8] {
 /// An address with the interface to which the subflow is bound, as ss writes it.
 pub(crate) fn end(address: SocketAddr, interface: Option<&str>) -> String {
     match (address, interface) {
-        (_, None) => address_text::written(address),
+        (_, None) => units::address(address),
         (SocketAddr::V4(v4), Some(name)) => format!("{}%{name}:{}", v4.ip(), v4.port()),
         (SocketAddr::V6(v6), Some(name)) => format!("[{}%{name}]:{}", v6.ip(), v6.port()),
     }
 }
 
 /// How an open subflow is used, or why it cannot be; the TCP state of any other subflow.
-pub(crate) fn state_of(state: SubflowState, details: Option<&Details>) -> Cell {
+pub(crate) fn state_of(state: SubflowState, details: Option<&Details>) -> Cell<'static> {
     let is_live = matches!(state, SubflowState::Established | SubflowState::SynSent);
     let Some(details) = details.filter(|_| is_live) else {
         return Cell::styled(state.name(), NOTE);
@@ -120,7 +120,7 @@ pub(crate) fn state_of(state: SubflowState, details: Option<&Details>) -> Cell {
 }
 
 /// A cell without a value.
-pub(crate) fn nothing() -> Cell {
+pub(crate) fn nothing() -> Cell<'static> {
     Cell::styled(NOTHING, FAINT)
 }
 

@@ -30,7 +30,7 @@ fn add(table: &mut Table, prefix: &str, record: &dyn Reflect) {
 }
 
 /// The name without its unit, which the value has.
-fn name(prefix: &str, field: &Field) -> Cell {
+fn name(prefix: &str, field: &Field) -> Cell<'static> {
     let unit = match field.unit {
         Unit::Microseconds => "_us",
         Unit::Milliseconds => "_ms",
@@ -78,7 +78,7 @@ mod tests {
         connection.info.last_data_sent_ms = Some(1250);
         connection.info.retransmits = None;
         let mut text = Vec::new();
-        record(&connection).print(&mut text, false);
+        record(&connection).print(&mut text, false).unwrap();
         let text = String::from_utf8(text).unwrap();
         let shows = |name: &str, value: &str| {
             let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));

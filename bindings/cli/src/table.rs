@@ -1,5 +1,8 @@
 //! Tables for people: a header, aligned columns, two spaces between them.
 
+use std::borrow::Cow;
+use std::io::{self, Write};
+
 use anstyle::{AnsiColor, Style};
 
 const HEADER: Style = Style::new().bold();
@@ -11,24 +14,26 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// What is printed for an unknown value.
 pub(crate) const NOTHING: &str = "-";
 
+const SPACES: [u8; 64] = [b' '; 64];
+
 /// One cell: text and how it is drawn on a terminal.
-pub(crate) struct Cell {
-    text: String,
+pub(crate) struct Cell<'a> {
+    text: Cow<'a, str>,
     style: Style,
 }
 
-impl Cell {
+impl<'a> Cell<'a> {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    pub(crate) fn styled(text: impl Into<String>, style: Style) -> Cell {
+    pub(crate) fn styled(text: impl Into<Cow<'a, str>>, style: Style) -> Cell<'a> {
         Cell { text: text.into(), style }
     }
 }
 
-impl<T: Into<String>> From<T> for Cell {
-    fn from(text: T) -> Cell {
+impl<'a, T: Into<Cow<'a, str>>> From<T> for Cell<'a> {
+    fn from(text: T) -> Cell<'a> {
         Cell::styled(text, Style::new())
     }
 }
@@ -63,8 +68,11 @@ pub(crate) struct Table {
     widths: Vec<usize>,
     /// The texts of all cells: one piece of memory for thousands of rows.
     text: String,
-    /// Where the text of each cell ends, row by row.
-    cells: Vec<(usize, Style)>,
+    /// The length of each cell's text in bytes and the place of its style, row by row: small, because fresh
+    /// memory takes longer than writing it.
+    cells: Vec<(u32, u8)>,
+    /// The few styles that cells have.
+    styles: Vec<Style>,
 }
 
 impl Table {
@@ -72,32 +80,37 @@ impl Table {
         let columns: Vec<Column> = columns.into_iter().collect();
         let widths = vec![0; columns.len()];
         let titles = columns.clone();
-        let mut table = Table { columns, widths, text: String::new(), cells: Vec::new() };
+        let mut table =
+            Table { columns, widths, text: String::new(), cells: Vec::new(), styles: Vec::new() };
         table.row(titles.into_iter().map(|(title, _)| Cell::styled(title, HEADER)));
         table
     }
 
     /// Adds a row; cells that are missing at its end stay empty.
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+    pub(crate) fn row<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) {
         let mut cells = cells.into_iter();
         for width in &mut self.widths {
-            let style = cells.next().map_or(Style::new(), |Cell { text, style }| {
-                *width = columns(&text).max(*width);
-                self.text.push_str(&text);
-                style
+            let Cell { text, style } = cells.next().unwrap_or_else(|| "".into());
+            *width = columns(&text).max(*width);
+            self.text.push_str(&text);
+            let known = self.styles.iter().position(|known| *known == style);
+            let place = known.unwrap_or_else(|| {
+                self.styles.push(style);
+                self.styles.len() - 1
             });
-            self.cells.push((self.text.len(), style));
+            // No cell has gigabytes, and no table hundreds of styles.
+            self.cells.push((text.len() as u32, place as u8));
         }
     }
 
     /// Prints the table, with or without colours.
-    pub(crate) fn print(&self, out: &mut Vec<u8>, is_coloured: bool) {
-        let mut start = 0;
+    pub(crate) fn print(&self, out: &mut impl Write, is_coloured: bool) -> io::Result<()> {
+        let mut rest = &*self.text;
         for row in self.cells.chunks_exact(self.columns.len()) {
             let mut pending = 0;
-            for (index, (end, style)) in row.iter().enumerate() {
-                let text = &self.text[start..*end];
-                start = *end;
+            for (index, (length, style)) in row.iter().enumerate() {
+                let (text, others) = rest.split_at(*length as usize);
+                rest = others;
                 let space = self.widths[index] - columns(text);
                 let (before, after) = match self.columns[index].1 {
                     Align::Left => (0, space),
@@ -106,18 +119,23 @@ impl Table {
                 pending += before;
                 // Spaces are printed only if a cell follows, so that no line ends in spaces.
                 if !text.is_empty() {
-                    out.resize(out.len() + pending, b' ');
-                    pending = 0;
+                    while pending > 0 {
+                        let part = pending.min(SPACES.len());
+                        out.write_all(&SPACES[..part])?;
+                        pending -= part;
+                    }
                     if is_coloured {
-                        out.extend_from_slice(format!("{style}{text}{style:#}").as_bytes());
+                        let style = self.styles[usize::from(*style)];
+                        write!(out, "{style}{text}{style:#}")?;
                     } else {
-                        out.extend_from_slice(text.as_bytes());
+                        out.write_all(text.as_bytes())?;
                     }
                 }
                 pending += after + 2;
             }
-            out.push(b'\n');
+            out.write_all(b"\n")?;
         }
+        Ok(())
     }
 }
 
@@ -138,7 +156,7 @@ mod tests {
         table.row(["12".into(), "µ".into(), "backup".into()]);
         table.row(["3".into()]);
         let mut text = Vec::new();
-        table.print(&mut text, false);
+        table.print(&mut text, false).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert_eq!(text, "ID  NAME\n 1  wifi\n12  µ     backup\n 3\n");
     }

@@ -3,7 +3,7 @@
 
 use std::mem::size_of;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// `getsockopt` into a buffer that is reused.
 pub fn getsockopt(fd: RawFd, level: i32, name: i32, buffer: &mut [u8]) -> usize {
@@ -115,6 +115,12 @@ impl Netlink {
                 return total;
             }
         }
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

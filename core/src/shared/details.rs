@@ -91,7 +91,7 @@ pub(crate) fn can_bind(sock: BorrowedFd<'_>, mut local: SocketAddr) -> bool {
 }
 
 /// Makes the record of one subflow, without what [`Details::complete`] adds.
-pub(crate) fn from_raw(entry: DiagSubflow) -> Details {
+pub(crate) fn from_raw(entry: &DiagSubflow) -> Details {
     Details {
         local: with_scope(entry.head.local, entry.head.interface),
         remote: with_scope(entry.head.remote, entry.head.interface),

@@ -72,8 +72,8 @@ fn search(
     let mut found = None;
     cache::with_socket_for(sock, |diag: &mut SockDiag| {
         diag.tcp_sockets(|socket| {
-            if is_it(&socket) {
-                found = Some(socket);
+            if is_it(socket) {
+                found = Some(socket.clone());
             }
         })
     })?;

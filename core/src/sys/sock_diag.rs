@@ -46,6 +46,7 @@ pub(crate) struct RawConnection {
 }
 
 /// One subflow.
+#[derive(Clone)]
 pub(crate) struct DiagSubflow {
     pub(crate) head: Head,
     pub(crate) token: u32,
@@ -94,6 +95,7 @@ impl DiagSubflow {
 }
 
 /// A TCP socket.
+#[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "the usual one is the larger one, and is not kept")]
 pub(crate) enum Found {
     Subflow(DiagSubflow),
@@ -246,12 +248,12 @@ impl SockDiag {
     /// Calls `each` with every Multipath TCP connection of both families.
     pub(crate) fn connections(
         &mut self,
-        mut each: impl FnMut(RawConnection),
+        mut each: impl FnMut(&RawConnection),
     ) -> Result<(), NetlinkError> {
         for family in [libc::AF_INET, libc::AF_INET6] {
             let request = Request { states: Request::CONNECTED, ..Request::mptcp(family) };
             self.dump(request, |received| {
-                parse_connection(received).map(|found| found.map_or((), &mut each))
+                parse_connection(received).map(|found| found.iter().for_each(&mut each))
             })?;
         }
         Ok(())
@@ -266,7 +268,7 @@ impl SockDiag {
     /// Calls `each` with every subflow of both families.
     pub(crate) fn subflows(
         &mut self,
-        mut each: impl FnMut(DiagSubflow),
+        mut each: impl FnMut(&DiagSubflow),
     ) -> Result<(), NetlinkError> {
         self.tcp_sockets(|found| {
             if let Found::Subflow(subflow) = found {
@@ -279,7 +281,7 @@ impl SockDiag {
     ///
     /// # Errors
     /// [`NO_TCP_DIAG`] if the kernel does not list TCP sockets at all.
-    pub(crate) fn tcp_sockets(&mut self, mut each: impl FnMut(Found)) -> Result<(), NetlinkError> {
+    pub(crate) fn tcp_sockets(&mut self, mut each: impl FnMut(&Found)) -> Result<(), NetlinkError> {
         self.prove_tcp()?;
         for family in [libc::AF_INET, libc::AF_INET6] {
             let request = Request {
@@ -287,7 +289,10 @@ impl SockDiag {
                 extensions: diag::EXT_INFO | diag::EXT_CONG,
                 ..Request::tcp(family)
             };
-            self.dump(request, |received| parse_tcp_socket(received).map(&mut each))?;
+            self.dump(request, |received| {
+                each(&parse_tcp_socket(received)?);
+                Ok(())
+            })?;
         }
         Ok(())
     }

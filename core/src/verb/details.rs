@@ -45,7 +45,7 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
     let ends = (subflow.local, subflow.remote);
     match diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Deep) {
         Ok(entry) => {
-            let mut details = from_raw(entry);
+            let mut details = from_raw(&entry);
             let owners = owners(sock, details.local.ip(), details.interface_index)?;
             details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
             Ok(details)

@@ -1,7 +1,7 @@
 //! `subflows connections`
 
 use clap::Args;
-use subflows::{Connection, Details, ErrorKind, address_text};
+use subflows::{Connection, Details, ErrorKind};
 
 use crate::borrow_socket::harmless;
 use crate::failure::Failure;
@@ -59,12 +59,12 @@ fn table(connections: &[Connection], has_processes: bool) -> Table {
     table
 }
 
-fn connection_row(connection: &Connection) -> [Cell; 7] {
+fn connection_row(connection: &Connection) -> [Cell<'static>; 7] {
     let bytes = |bytes: Option<u64>| bytes.map_or(nothing(), |bytes| units::bytes(bytes).into());
     [
         Token(connection.token).to_string().into(),
-        address_text::written(connection.local).into(),
-        address_text::written(connection.remote).into(),
+        units::address(connection.local).into(),
+        units::address(connection.remote).into(),
         "".into(),
         bytes(connection.info.bytes_sent),
         bytes(connection.info.bytes_received),
@@ -85,11 +85,11 @@ fn processes(connection: &Connection) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn subflow_row(details: &Details) -> [Cell; 7] {
+fn subflow_row(details: &Details) -> [Cell<'static>; 7] {
     [
         "  subflow".into(),
         end(details.local, details.interface.as_deref()).into(),
-        address_text::written(details.remote).into(),
+        units::address(details.remote).into(),
         units::microseconds(details.rtt_us.into()).into(),
         units::bytes(details.bytes_sent).into(),
         units::bytes(details.bytes_received).into(),

@@ -7,15 +7,16 @@ use std::time::{Duration, SystemTime};
 use bytesize::ByteSize;
 use clap::Args;
 use subflows::table::Reflect;
-use subflows::{ErrorKind, Event, EventKind, address_text};
+use subflows::{ErrorKind, Event, EventKind};
 
 use crate::borrow_socket::borrow;
 use crate::failure::Failure;
-use crate::json;
+use crate::json::Writer;
 use crate::output::{Output, note};
 use crate::stop::readable;
 use crate::table::NOTHING;
 use crate::token::{Token, WrittenToken};
+use crate::units;
 
 /// How often to look whether the connection has ended: the kernel does not report every end.
 const LOOK: Duration = Duration::from_secs(1);
@@ -98,7 +99,8 @@ fn print(out: &mut Output, events: &[Event]) -> io::Result<()> {
     let now = SystemTime::now();
     if out.is_json() {
         let time = humantime::format_rfc3339_micros(now).to_string();
-        return out.objects(events, |text, event| timed(text, &time, event));
+        let mut writer = Writer::default();
+        return out.objects(events, |text, event| timed(&mut writer, text, &time, event));
     }
     let time = humantime::format_rfc3339_millis(now).to_string();
     let lines: Vec<_> = events.iter().map(|event| text(&time, event)).collect();
@@ -106,14 +108,16 @@ fn print(out: &mut Output, events: &[Event]) -> io::Result<()> {
 }
 
 /// The event's fields after the time.
-fn timed(text: &mut Vec<u8>, time: &str, event: &Event) {
-    text.extend_from_slice(format!("{{\"time\":\"{time}\",").as_bytes());
-    json::write_fields(text, event);
+fn timed(writer: &mut Writer, text: &mut Vec<u8>, time: &str, event: &Event) {
+    text.extend_from_slice(b"{\"time\":\"");
+    text.extend_from_slice(time.as_bytes());
+    text.extend_from_slice(b"\",");
+    writer.write_fields(text, event);
     text.push(b'}');
 }
 
 fn text(time: &str, event: &Event) -> String {
-    let end = |end: Option<_>| end.map_or(NOTHING.to_owned(), address_text::written);
+    let end = |end: Option<_>| end.map_or(NOTHING.to_owned(), units::address);
     let token = event.token.map_or(NOTHING.to_owned(), |token| Token(token).to_string());
     let (local, remote) = (end(event.local), end(event.remote));
     line([time, &token, event.kind.name(), &local, &remote], &notes(event))
@@ -174,7 +178,7 @@ mod tests {
             events.next(Duration::from_secs(30)).unwrap().unwrap()
         });
         let mut object = Vec::new();
-        timed(&mut object, "now", &event);
+        timed(&mut Writer::default(), &mut object, "now", &event);
         let object: Map<String, Value> = serde_json::from_slice(&object).unwrap();
         let names: Vec<_> = object.keys().map(String::as_str).collect();
         let fields = event.fields().iter().map(|field| field.name);

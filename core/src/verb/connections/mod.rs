@@ -119,7 +119,7 @@ operation! {
 fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, NetlinkError> {
     let mut connections = Vec::new();
     let mut diag = SockDiag::open()?;
-    diag.connections(|raw| connections.push(from_raw(&raw)))?;
+    diag.connections(|raw| connections.push(from_raw(raw)))?;
     if options.subflows {
         let places: HashMap<u32, usize> =
             connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
@@ -138,8 +138,8 @@ fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, Net
                 }
             }
             // A live socket with the ends of a connection is its initial subflow.
-            Found::Other { ref head, .. } => {
-                if diag_subflow::is_hidden(&found) {
+            Found::Other { head, .. } => {
+                if diag_subflow::is_hidden(found) {
                     let ends: &HashSet<_> = ends.get_or_insert_with(|| {
                         connections.iter().map(|found| (found.local, found.remote)).collect()
                     });

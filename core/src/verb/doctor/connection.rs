@@ -93,7 +93,7 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
                 continue;
             }
         };
-        let mut details = details::from_raw(entry);
+        let mut details = details::from_raw(&entry);
         let owners = paths.owners(details.local.ip());
         details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
         legs.push(Leg { id: subflow.id, details });

@@ -243,7 +243,7 @@ impl Events {
         fallen_back: &mut HashSet<u32>,
     ) -> std::result::Result<HashMap<u32, Ends>, NetlinkError> {
         let mut connections = HashMap::new();
-        let mut add = |found: RawConnection| {
+        let mut add = |found: &RawConnection| {
             let token = found.info.raw.mptcpi_token;
             if found.info.is_fallen_back() {
                 fallen_back.insert(token);
@@ -253,7 +253,7 @@ impl Events {
             }
         };
         match self.token.map(|token| self.diag.connection(token)) {
-            Some(Ok(found)) => add(found),
+            Some(Ok(found)) => add(&found),
             Some(Err(refusal)) if refusal.errno == libc::ENOENT => {
                 match self.diag.prove_mptcp() {
                     Ok(()) => {}

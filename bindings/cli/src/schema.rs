@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use subflows::table::{EnumerationTable, Field, RecordTable, Type};
 use subflows::{ENUMERATIONS, RECORDS, SubflowOption};
 
+use crate::demo;
 use crate::json::TOKEN;
 
 /// What a verb prints on each line with `--json`.
@@ -48,7 +49,7 @@ const VERBS: &[(&str, Line)] = &[
     ("schema", Line::Nothing),
     ("broker", Line::Nothing),
     ("lab", Line::Nothing),
-    ("demo", Line::Object(any_object)),
+    ("demo", Line::Object(demonstrated)),
 ];
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -188,8 +189,41 @@ fn raw_option() -> Value {
     object([("value", json!({ "type": "string", "pattern": "^0x([0-9a-f]{2})+$" }))])
 }
 
-fn any_object() -> Value {
-    json!({ "type": "object" })
+fn demonstrated() -> Value {
+    let text = || json!({ "type": "string" });
+    let number = || of(&Type::U64);
+    let list = |items| json!({ "type": "array", "items": items });
+    let checksum = || json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" });
+    let path = object([
+        ("name", text()),
+        ("id", of(&Type::U32)),
+        ("local", text()),
+        ("remote", text()),
+        ("rate_bits_per_second", number()),
+        ("delay_us", number()),
+        ("bytes_received", number()),
+        ("share", json!({ "type": "number", "minimum": 0, "maximum": 1 })),
+        ("wire_bytes", number()),
+    ]);
+    let phase = object([
+        ("name", text()),
+        ("from_ms", number()),
+        ("to_ms", number()),
+        ("bits_per_second", object(demo::NAMES.map(|name| (name, number())))),
+    ]);
+    let step = object([("act", text()), ("at_ms", number()), ("text", text())]);
+    object([
+        ("bytes", number()),
+        ("bytes_received", number()),
+        ("duration_ms", number()),
+        ("is_intact", of(&Type::Bool)),
+        ("sha256_sent", checksum()),
+        ("sha256_received", checksum()),
+        ("chart", text()),
+        ("paths", list(path)),
+        ("phases", list(phase)),
+        ("steps", list(step)),
+    ])
 }
 
 fn error() -> Value {

@@ -114,6 +114,9 @@ fn the_answer_has_the_subflows_that_ss_shows() {
         Err(_) => skip("needs curl(1)"),
     }
     let printed = service.end();
+    // Multipath TCP and plain TCP, to the client and on standard output.
+    let lines = printed.lines().map(|line| serde_json::from_str(line).unwrap());
+    schema::check("serve-check", &lines.chain([seen]).collect());
     let first: Value = serde_json::from_str(printed.lines().next().unwrap()).unwrap();
     assert_eq!(first["subflows"].as_array().unwrap().len(), 2, "{first}");
     assert!(printed.lines().count() >= 5, "{printed}");

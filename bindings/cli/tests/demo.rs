@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::*;
+use serde_json::Value;
 use subflows_lab::{skip, skip_unless_ready};
 
 /// Small enough to be quick, large enough to take a second at the rates of the wires.
@@ -49,6 +50,7 @@ fn programs_get_the_figures() {
     let run = Run::of(Command::new(SUBFLOWS).args(arguments));
     assert!(run.stderr.contains("set_backup("), "the steps are on standard error: {run:?}");
     let json = run.json();
+    schema::check("demo", &Value::Array(vec![json.clone()]));
     assert_eq!(json["bytes_received"], BYTES);
     assert_eq!(json["is_intact"], true);
     assert_eq!(json["sha256_sent"], json["sha256_received"]);

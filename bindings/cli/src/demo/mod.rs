@@ -30,7 +30,7 @@ use transfer::{Sink, Source};
 /// The paths, by their indices in the network and in the arrays below.
 const FIRST: usize = 0;
 const SECOND: usize = 1;
-const NAMES: [&str; 2] = ["wifi", "lte"];
+pub(crate) const NAMES: [&str; 2] = ["wifi", "lte"];
 const RATES: [u64; 2] = [200_000_000, 100_000_000];
 const DELAYS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(15)];
 /// For terminals of 256 colours, and for the chart.

@@ -177,7 +177,7 @@ impl Report {
         };
         let step = |step: &Step| {
             let act = step.act.to_string();
-            json!({ "act": act, "at_ms": ms(step.at), "told": step.text })
+            json!({ "act": act, "at_ms": ms(step.at), "text": step.text })
         };
         json!({
             "bytes": self.size,

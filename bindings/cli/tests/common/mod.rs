@@ -17,6 +17,8 @@ use subflows::{Connect, Listen};
 use subflows_lab::{Namespace, Net, skip};
 use tempfile::TempDir;
 
+pub mod schema;
+
 pub const SUBFLOWS: &str = env!("CARGO_BIN_EXE_subflows");
 
 /// Long enough, on a busy machine, for everything that should be immediate.

@@ -3,18 +3,23 @@
 
 mod common;
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashSet;
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::child::{helper_without_rights, only_as_child, plays};
-use subflows::{Connect, Probe, ProbeReport, State, Verdict};
+use common::on_new_port;
+use subflows::{Connect, Probe, ProbeReport, Probing, State, Verdict};
 use subflows_lab::traffic::{self, Server};
 use subflows_lab::{
     BoxSpec, DropSegments, EchoOptions, Middlebox, Namespace, Net, OnPort, WireOptions, oracle,
-    skip, skip_unless_ready,
+    skip, skip_unless_ready, wait_until,
 };
 
+/// Long enough on a busy machine.
+const LONG: Duration = Duration::from_secs(30);
 /// The kernel's counters that a connection through a black hole changes.
 const COUNTERS: [&str; 3] =
     ["MPTcpExtBlackhole", "MPTcpExtMPCapableSYNTXDrop", "MPTcpExtMPCapableSYNTXDisabled"];
@@ -82,12 +87,16 @@ fn options(has_data: bool) -> Probe {
 }
 
 /// A server for each case and each kind of probe, behind its middlebox.
-fn serve(net: &Net, ip: IpAddr) -> Vec<(String, Server, bool, Verdict)> {
+fn serve(net: &Net, ip: IpAddr, ports: &mut HashSet<u16>) -> Vec<(String, Server, bool, Verdict)> {
     let wire = net.paths[0].wire().unwrap();
     let mut served = Vec::new();
     for has_data in [false, true] {
         for (name, middlebox, bare, with_data) in cases() {
-            let server = traffic::serve_echo(&net.server, (ip, 0).into()).unwrap();
+            let server = on_new_port(
+                ports,
+                || traffic::serve_echo(&net.server, (ip, 0).into()).unwrap(),
+                |server| server.local_addr().port(),
+            );
             if let Some(middlebox) = middlebox {
                 wire.add(OnPort::new(server.local_addr().port(), middlebox));
             }
@@ -107,8 +116,9 @@ fn each_middlebox_gets_its_own_verdict() {
     skip_unless_ready!();
     let net = network();
     let before = counters(&net.client);
+    let mut ports = HashSet::new();
     let servers: Vec<_> =
-        net.paths[0].server_ips().iter().flat_map(|ip| serve(&net, *ip)).collect();
+        net.paths[0].server_ips().iter().flat_map(|ip| serve(&net, *ip, &mut ports)).collect();
     let probe = |(_, server, has_data, _): &(String, Server, bool, Verdict)| {
         net.client.run(|| subflows::probe(server.local_addr(), &options(*has_data))).unwrap()
     };
@@ -171,6 +181,49 @@ fn checksums_and_denied_joins_are_reported() {
             net.client.run(|| subflows::probe(server.local_addr(), &Probe::new())).unwrap();
         let found = (report.verdict, report.is_checksum_enabled, report.is_join_denied);
         assert_eq!(found, (Verdict::Mptcp, Some(true), Some(true)));
+    }
+}
+
+/// What was found depended on whether the server's first bytes came before the probe looked at its socket: they
+/// make the connection fall back.
+#[test]
+fn a_server_that_speaks_first_is_not_taken_for_one_without_multipath_tcp() {
+    skip_unless_ready!();
+    let net = network();
+    let cases = [
+        ("strip-later", Verdict::Stripped),
+        ("strip-third-ack", Verdict::Stripped),
+        ("strip-syn-ack", Verdict::Tcp),
+    ];
+    let mut ports = HashSet::new();
+    for ip in net.paths[0].server_ips() {
+        for (name, verdict) in cases {
+            let listen =
+                || net.server.run(|| subflows::listen((ip, 0), &subflows::Listen::new())).unwrap();
+            let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+            let listener = on_new_port(&mut ports, listen, port);
+            let address = listener.local_addr().unwrap();
+            net.paths[0].wire().unwrap().add(OnPort::new(address.port(), by_name(name)));
+            // The counters of this thread's network namespace matter.
+            net.client.run(|| {
+                let mut probing = Probing::begin(address, &Probe::new()).unwrap();
+                let (mut server, _) = listener.accept().unwrap();
+                server.write_all(b"welcome").unwrap();
+                let has_come = || {
+                    let mut ss = net.server.command("ss");
+                    let ss = ss.args(["-Htni", &format!("sport = :{}", address.port())]);
+                    String::from_utf8(ss.output().unwrap().stdout).unwrap().contains("bytes_acked")
+                };
+                wait_until(LONG, "the first bytes arrive", has_come);
+                let report = loop {
+                    if let Some(report) = probing.advance().unwrap() {
+                        break report;
+                    }
+                    probing.wait().unwrap();
+                };
+                assert_eq!(report.verdict, verdict, "{name}, {ip}");
+            });
+        }
     }
 }
 

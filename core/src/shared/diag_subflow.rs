@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 
 pub(crate) use crate::sys::sock_diag::{Depth, DiagSubflow, Found, HIDDEN, Head};
 
+use crate::shared::info::FLAG_REMOTE_KEY_RECEIVED;
 use crate::sys::cache::{self, QueryError};
 use crate::sys::interface_addresses::AddressQuery;
 use crate::sys::mptcp::is_live;
@@ -37,6 +38,24 @@ pub(crate) fn find_head(
         Found::Subflow(entry) => Ok(entry.head),
         Found::Other { head, .. } => Ok(head),
     }
+}
+
+/// Reports whether the peer has sent its key, with the option of Multipath TCP in its answer to the SYN: also for a
+/// connection that has fallen back since, whose socket no longer shows it. `None` if the kernel hides it.
+pub(crate) fn has_key_of_peer(
+    sock: BorrowedFd<'_>,
+    local: SocketAddr,
+    remote: SocketAddr,
+) -> Option<bool> {
+    let found = cache::with_socket_for(sock, |diag: &mut SockDiag| {
+        let Found::Subflow(entry) = diag.tcp_socket(local, remote, scope(local), Depth::Shallow)?
+        else {
+            return Ok(None);
+        };
+        let flags = diag.connection(entry.token)?.info.raw.mptcpi_flags;
+        Ok(Some(flags & FLAG_REMOTE_KEY_RECEIVED != 0))
+    });
+    found.ok().flatten()
 }
 
 /// Looks a socket up by its ends.

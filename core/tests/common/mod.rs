@@ -9,6 +9,7 @@ pub mod transfer;
 pub mod trap;
 pub mod ways;
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -22,6 +23,23 @@ pub const LOOPBACK: [IpAddr; 2] =
 
 /// Long enough, on a busy machine, for everything that should be immediate.
 pub const SOON: Duration = Duration::from_secs(10);
+
+/// Listens until the port is one that no other server had: a middlebox acts on its port in both families.
+pub fn on_new_port<T>(
+    ports: &mut HashSet<u16>,
+    listen: impl Fn() -> T,
+    port: impl Fn(&T) -> u16,
+) -> T {
+    let mut others = Vec::new();
+    loop {
+        let listener = listen();
+        if ports.insert(port(&listener)) {
+            return listener;
+        }
+        // Kept open, so that the next one gets another port.
+        others.push(listener);
+    }
+}
 
 /// Whether this kernel lacks something, or the library is made to behave as if it did
 /// (`SUBFLOWS_WITHOUT`).

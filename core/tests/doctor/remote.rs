@@ -1,5 +1,6 @@
 //! What answers at the remote address.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
@@ -12,7 +13,7 @@ use subflows_lab::{
     skip_unless_ready, wait_until,
 };
 
-use crate::common::{SOON, deny, expect_error, without_listener};
+use crate::common::{SOON, deny, expect_error, on_new_port, without_listener};
 use crate::{checked, examined, has, is_first, is_healthy, listeners};
 
 #[test]
@@ -85,14 +86,22 @@ fn what_a_middlebox_does_is_found() {
     let net = Net::wires(&[("wifi", perfect), ("lte", perfect)]).unwrap();
     net.join_by_kernel().unwrap();
     let wire = net.paths[0].wire().unwrap();
-    let (mut silent, mut speaking) = (Vec::new(), Vec::new());
+    let (mut silent, mut speaking, mut ports) = (Vec::new(), Vec::new(), HashSet::new());
     for ip in net.paths[0].server_ips() {
         for (middlebox, kind) in middleboxes() {
-            let server = traffic::serve_echo(&net.server, (ip, 0).into()).unwrap();
+            let server = on_new_port(
+                &mut ports,
+                || traffic::serve_echo(&net.server, (ip, 0).into()).unwrap(),
+                |server| server.local_addr().port(),
+            );
             wire.add(OnPort::new(server.local_addr().port(), middlebox));
             silent.push((server, kind));
         }
-        let listener = net.server.run(|| subflows::listen((ip, 0), &Listen::new())).unwrap();
+        let listener = on_new_port(
+            &mut ports,
+            || net.server.run(|| subflows::listen((ip, 0), &Listen::new())).unwrap(),
+            |listener| listener.local_addr().unwrap().port(),
+        );
         listener.set_nonblocking(true).unwrap();
         let stripped = "wifi=strip-later".parse::<BoxSpec>().unwrap().middlebox();
         wire.add(OnPort::new(listener.local_addr().unwrap().port(), stripped));

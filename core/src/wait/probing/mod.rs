@@ -35,6 +35,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
 const DATA_MAX: usize = 4096;
 /// The kernel counts here each SYN that it sends without MP_CAPABLE because of a black hole before.
 const SUSPENDED: &str = "MPCapableSYNTXDisabled";
+/// The kernel counts here each connection whose SYN/ACK came without the option.
+const NOT_OFFERED: &str = "MPCapableFallbackSYNACK";
 
 /// A probe of one address that is under way, for a caller with an event loop of its own.
 ///
@@ -53,8 +55,8 @@ pub struct Probing {
     deadline: Instant,
     /// When the SYN with MP_CAPABLE must have been answered.
     syn_deadline: Instant,
-    /// What the kernel had counted in [`SUSPENDED`] before.
-    suspended: Option<u64>,
+    /// What the kernel had counted in [`SUSPENDED`] and in [`NOT_OFFERED`] before.
+    counted: [Option<u64>; 2],
     multipath: Attempt,
     plain: Option<Attempt>,
     follower: Option<Follower>,
@@ -137,7 +139,7 @@ impl Probing {
         let epoll =
             Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|error| os(&error.into()))?;
         let follower = Follower::begin(door::choose(), sock.as_fd(), OPERATION);
-        let (suspended, patience) = (counters::value(SUSPENDED), syn_limit::patience());
+        let (counted, patience) = (counted(), syn_limit::patience());
         let begun = Instant::now();
         let deadline = poll::deadline_in(options.timeout.unwrap_or(DEFAULT_TIMEOUT));
         let mut probing = Probing {
@@ -147,7 +149,7 @@ impl Probing {
             begun,
             deadline,
             syn_deadline: deadline.min(begun + patience),
-            suspended,
+            counted,
             multipath: Attempt::Ended(End::Unanswered),
             plain: None,
             follower,
@@ -312,10 +314,15 @@ impl Probing {
                 report.verdict = Verdict::Reset;
                 return Ok(Some(report));
             }
-            _ if self.suspended != counters::value(SUSPENDED) => {
+            _ if self.counted[0] != counted()[0] => {
                 return Err(cause::BLACK_HOLE_BEFORE.error(OPERATION));
             }
-            _ => return Ok(Some(report)),
+            _ => {
+                if self.was_offered(&sock) {
+                    report.verdict = Verdict::Stripped;
+                }
+                return Ok(Some(report));
+            }
         };
         report.is_checksum_enabled = Some(info.mptcpi_csum_enabled != 0);
         let peer = self
@@ -363,6 +370,16 @@ impl Probing {
         Ok(verdict.map(|verdict| ProbeReport { verdict, ..proof.report.clone() }))
     }
 
+    /// Reports whether the SYN/ACK of a connection that fell back had the option. Then something that arrived later,
+    /// and before this look at the socket, had not.
+    fn was_offered(&self, sock: &OwnedFd) -> bool {
+        let local = socket::local_address(sock.as_fd()).ok();
+        let shown =
+            local.and_then(|local| diag_subflow::has_key_of_peer(sock.as_fd(), local, self.remote));
+        // The counter is that of the whole network namespace: it decides only if nothing was counted.
+        shown.unwrap_or_else(|| self.counted[1].is_some() && self.counted[1] == counted()[1])
+    }
+
     fn watch(&self, sock: &OwnedFd, events: EpollFlags) -> Result<()> {
         self.epoll.add(sock, EpollEvent::new(events, 0)).map_err(|error| os(&error.into()))
     }
@@ -408,6 +425,13 @@ impl Proof {
         let found = diag_subflow::find(sock, self.token, (local, remote), depth);
         found.is_ok_and(|found| found.is_joined())
     }
+}
+
+fn counted() -> [Option<u64>; 2] {
+    let counters = counters::read().ok().flatten().unwrap_or_default();
+    [SUSPENDED, NOT_OFFERED].map(|name| {
+        counters.iter().find(|counter| counter.name == name).map(|counter| counter.value)
+    })
 }
 
 fn has_failed(sock: BorrowedFd<'_>) -> bool {

@@ -75,7 +75,7 @@ pub use verb::connect::connect;
 pub use verb::connections::{Connection, ConnectionsOptions, ProcessInfo, connection, connections};
 pub use verb::counters::counters;
 pub use verb::details::details;
-pub use verb::doctor::{Doctor, Finding, FindingKind, Severity, diagnose, doctor};
+pub use verb::doctor::{Doctor, Examining, Finding, FindingKind, Severity, diagnose, doctor};
 pub use verb::endpoints::{
     AddEndpoint, Endpoint, add_endpoint, endpoints, flush_endpoints, remove_endpoint,
     set_endpoint_backup, set_endpoint_fullmesh,

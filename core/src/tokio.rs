@@ -25,6 +25,7 @@ use crate::shared::listener::Listen;
 use crate::shared::subflow::Subflow;
 use crate::sys::poll;
 use crate::sys::reactor::watch;
+use crate::verb::doctor::{Doctor, Examining, Finding};
 use crate::wait::connecting::{Connect, Connecting};
 use crate::wait::events::{Event, Events};
 use crate::wait::opening::{Open, Opening};
@@ -99,6 +100,24 @@ pub async fn probe(address: SocketAddr, options: &Probe) -> Result<ProbeReport> 
         let deadline = probing.deadline();
         let watched = watch(probing.fd(), Interest::READABLE)
             .map_err(|error| Error::from_io("probe", &error))?;
+        drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
+    }
+}
+
+/// Finds out why there is no second subflow, or why TCP, as [`crate::doctor`] does. If the future is dropped before
+/// it ends, its connections are closed.
+///
+/// # Errors
+/// As [`crate::doctor`].
+pub async fn doctor(options: &Doctor) -> Result<Vec<Finding>> {
+    let mut examining = Examining::begin(options)?;
+    loop {
+        if let Some(found) = examining.advance()? {
+            return Ok(found);
+        }
+        let deadline = examining.deadline();
+        let watched = watch(examining.fd(), Interest::READABLE)
+            .map_err(|error| Error::from_io("doctor", &error))?;
         drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
     }
 }

@@ -14,7 +14,9 @@ use common::judge;
 use common::ways::{self, AT_ONCE, initial, peer, second};
 use common::{Pair, SOON, child, expect_error, networks, open_handed, userspace, without_listener};
 use subflows::tokio::{connect, listen, next_event, open};
-use subflows::{Connect, ErrorKind, Event, EventKind, Events, Listen, Open, Probe, Verdict};
+use subflows::{
+    Connect, Doctor, ErrorKind, Event, EventKind, Events, FindingKind, Listen, Open, Probe, Verdict,
+};
 use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -259,7 +261,7 @@ fn many_at_once_are_many() {
 }
 
 #[test]
-fn a_probe_is_a_future() {
+fn probe_and_doctor_are_futures() {
     skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     let _entered = net.client.enter().unwrap();
@@ -272,6 +274,9 @@ fn a_probe_is_a_future() {
         let nobody = SocketAddr::new(ip, 9);
         let report = runtime.block_on(subflows::tokio::probe(nobody, &Probe::new())).unwrap();
         assert_eq!(report.verdict, Verdict::Refused);
+        let options = Doctor::new().remote(nobody);
+        let found = runtime.block_on(subflows::tokio::doctor(&options)).unwrap();
+        assert!(found.iter().any(|found| found.kind == FindingKind::Refused), "{found:?}");
     }
 }
 

@@ -32,6 +32,11 @@ pub const WAITS: &[Wait] = &[
         class: "Probing",
         constructor: "Sends the first segment of a probe; does not wait for the network.",
     },
+    Wait {
+        operation: "doctor",
+        class: "Examining",
+        constructor: "Examines this host and sends the first segment to the remote address; does not wait for the network.",
+    },
 ];
 
 /// The wait of an operation, if it has one.

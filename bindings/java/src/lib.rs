@@ -35,7 +35,7 @@ mod wait;
 use agent::{extra_paths, netty, socket0};
 use error::Throw;
 use jdk::{available, new_channel, options};
-use verb::{announce, connect, events, listen, open, probe, take_control, upgrade};
+use verb::{announce, connect, doctor, events, listen, open, probe, take_control, upgrade};
 use wait::handle;
 
 /// Methods of objects, because the JVM must be their caller: see `JdkHook.install`.
@@ -92,6 +92,9 @@ natives! { "org.subflows.Native":
     open::begin = (opening_begin(sock: JObject, fd: jint, options: jlong[]) -> jlong);
     open::advance = (opening_advance(handle: jlong, sock: JObject) -> jlong[]);
     open::finish = (opening_finish(handle: jlong, wait: jlong, sock: JObject) -> jlong[]);
+    doctor::begin = (examining_begin(options: jlong[]) -> jlong);
+    doctor::advance = (examining_advance(handle: jlong) -> jlong[]);
+    doctor::finish = (examining_finish(handle: jlong, wait: jlong) -> jlong[]);
     probe::begin = (probing_begin(address: jlong[], options: jlong[]) -> jlong);
     probe::advance = (probing_advance(handle: jlong) -> jlong[]);
     probe::finish = (probing_finish(handle: jlong, wait: jlong) -> jlong[]);

@@ -12,6 +12,7 @@ mod command;
 mod connect;
 mod convert;
 mod descriptor;
+mod doctor;
 mod error;
 mod events;
 mod handle;

@@ -7,6 +7,7 @@ use crate::address::{Address, Ip, Parts, Remotes};
 use crate::announce::Announced;
 use crate::connect::Connecting;
 use crate::convert::{Sock, ToPy, seconds};
+use crate::doctor::Examining;
 use crate::error::OrRaise;
 use crate::events::Events;
 use crate::number::{self, Id, Name, Token};
@@ -1226,12 +1227,7 @@ fn doctor(
     let mut options = ::subflows::Doctor::new();
     options.remote = remote.map(|remote| remote.0);
     options.timeout = seconds(timeout)?;
-    Ok(py
-        .detach(|| ::subflows::doctor(&options))
-        .or_raise(py)?
-        .into_iter()
-        .map(records::Finding::from)
-        .collect())
+    crate::doctor::doctor(py, &options)
 }
 
 /// Finds out why a connection has no second subflow, or is plain TCP.
@@ -1327,6 +1323,18 @@ impl Probing {
     }
 }
 
+#[pymethods]
+impl Examining {
+    #[new]
+    #[pyo3(signature = (*, remote = None, timeout = 5.0))]
+    fn new(py: Python<'_>, remote: Option<Address>, timeout: f64) -> PyResult<Examining> {
+        let mut options = ::subflows::Doctor::new();
+        options.remote = remote.map(|remote| remote.0);
+        options.timeout = seconds(timeout)?;
+        Examining::begin(py, &options)
+    }
+}
+
 /// Adds every function and every handle's class to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Connecting>()?;
@@ -1334,6 +1342,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Announced>()?;
     module.add_class::<Events>()?;
     module.add_class::<Probing>()?;
+    module.add_class::<Examining>()?;
     module.add_function(wrap_pyfunction!(socket, module)?)?;
     module.add_function(wrap_pyfunction!(connect, module)?)?;
     module.add_function(wrap_pyfunction!(listen, module)?)?;

@@ -93,6 +93,7 @@ def test_both_ends_speak_multipath_tcp(run):
             )
         report = await subflows.aio.probe(server.sockets[0].getsockname())
         assert report.verdict is subflows.Verdict.MPTCP
+        assert isinstance(await subflows.aio.doctor(), list)
         writer.write(b"y" * 100_000)
         assert await reader.readexactly(100_000) == b"y" * 100_000
         writer.close()

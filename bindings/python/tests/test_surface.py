@@ -48,6 +48,8 @@ def test_docstrings_are_those_of_the_table(name):
 def test_pending_waits_and_asyncio_take_what_the_functions_take():
     assert inspect.signature(subflows.Opening) == without_result(subflows.open)
     assert inspect.signature(subflows.Probing) == without_result(subflows.probe)
+    assert inspect.signature(subflows.Examining) == without_result(subflows.doctor)
+    assert keywords(subflows.aio.doctor) == OPERATIONS["doctor"]["keywords"]
     assert keywords(subflows.aio.probe) == OPERATIONS["probe"]["keywords"]
     assert keywords(subflows.Connecting) == OPERATIONS["connect"]["keywords"]
     assert keywords(subflows.aio.connect) == OPERATIONS["connect"]["keywords"]

@@ -100,6 +100,22 @@ def test_an_interrupt_ends_probe_at_once(silence):
     assert interrupted(lambda: subflows.probe(silence, timeout=60)) < AT_ONCE
 
 
+def test_an_interrupt_ends_doctor_at_once(silence):
+    assert interrupted(lambda: subflows.doctor(remote=silence, timeout=60)) < AT_ONCE
+
+
+def test_an_examination_that_is_stepped(pair):
+    examining = subflows.Examining(remote=pair.listener.getsockname())
+    while (found := examining.advance()) is None:
+        assert 0 <= examining.time_left <= 5 and examining.fileno() > 0
+    assert all(isinstance(one, subflows.Finding) for one in found)
+    examining.cancel()
+    with pytest.raises(ValueError):
+        examining.advance()
+    alone = subflows.Examining()
+    assert alone.advance() == subflows.doctor()
+
+
 def test_a_probe_that_is_stepped(pair):
     probing = subflows.Probing(pair.listener.getsockname(), data="?")
     while (report := probing.advance()) is None:

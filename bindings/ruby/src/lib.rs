@@ -11,6 +11,7 @@ mod address;
 mod announce;
 mod connect;
 mod convert;
+mod doctor;
 mod error;
 mod events;
 mod gvl;

@@ -7,6 +7,7 @@ use crate::address::{Address, Ip, Remotes};
 use crate::announce::Announced;
 use crate::connect::Connecting;
 use crate::convert::ToRuby;
+use crate::doctor::Examining;
 use crate::error::OrRaise;
 use crate::events::Events;
 use crate::gvl::without_gvl;
@@ -277,11 +278,11 @@ fn capabilities(ruby: &Ruby) -> Result<Value, Error> {
     without_gvl(::subflows::capabilities)?.or_raise(ruby)?.give(ruby)
 }
 
-fn doctor(ruby: &Ruby, remote: Option<Address>, timeout: Seconds) -> Result<Value, Error> {
+fn doctor(ruby: &Ruby, remote: Option<Address>, timeout: Seconds) -> Result<Examining, Error> {
     let mut options = ::subflows::Doctor::new();
     options.remote = remote.map(|remote| remote.0);
     options.timeout = timeout.0;
-    without_gvl(|| ::subflows::doctor(&options))?.or_raise(ruby)?.give(ruby)
+    Examining::begin(ruby, &options)
 }
 
 fn diagnose(ruby: &Ruby, sock: Sock) -> Result<Value, Error> {
@@ -295,6 +296,7 @@ pub(crate) fn define(ruby: &Ruby, module: RModule, native: RModule) -> Result<()
     Announced::define(ruby, module)?;
     Events::define(ruby, module)?;
     Probing::define(ruby, module)?;
+    Examining::define(ruby, module)?;
     native.define_singleton_method("socket", function!(socket, 1))?;
     native.define_singleton_method("connect", function!(connect, 5))?;
     native.define_singleton_method("listen", function!(listen, 5))?;

@@ -27,6 +27,7 @@ class SurfaceTest < SubflowsTest
   def test_pending_waits_take_what_the_functions_take
     open = Subflows.method(:open).parameters
     assert_equal open, Subflows::Opening.method(:new).parameters
+    assert_equal Subflows.method(:doctor).parameters, Subflows::Examining.method(:new).parameters
     assert_equal Subflows.method(:probe).parameters, Subflows::Probing.method(:new).parameters
     keywords = Subflows.method(:connect).parameters.select { |kind, _| kind == :key }
     assert_equal keywords, Subflows::Connecting.method(:new).parameters.drop(1)

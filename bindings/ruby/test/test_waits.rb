@@ -34,6 +34,8 @@ class WaitsTest < SubflowsTest
     {
       open: -> { Subflows.open(connection.client, remote: nobody, timeout: 60) },
       connect: -> { Subflows.connect("127.0.0.9", nobody.ip_port, timeout: 60) },
+      probe: -> { Subflows.probe(nobody, timeout: 60) },
+      doctor: -> { Subflows.doctor(remote: nobody, timeout: 60) },
       events: -> { events.each { |event| refute_nil event } }
     }.each { |name, wait| yield name.to_s, wait }
   end
@@ -146,6 +148,19 @@ class WaitsTest < SubflowsTest
       assert_equal :mptcp, report.verdict
       assert_nil probing.cancel
       assert_raises(IOError) { probing.advance }
+    end
+  end
+
+  def test_an_examination_in_a_loop_of_ones_own
+    Subflows.listen("::1", 0) do |server|
+      examining = Subflows::Examining.new(remote: server.local_address)
+      until (found = examining.advance)
+        assert_includes 0..5, examining.time_left
+        IO.select([examining], nil, nil, examining.time_left)
+      end
+      assert(found.all?(Subflows::Finding))
+      assert_nil examining.cancel
+      assert_raises(IOError) { examining.advance }
     end
   end
 

@@ -123,9 +123,13 @@ fn method(
         (Given::Record(record), None) => {
             (record.name.to_owned(), format!("return {}.only(Native.{native});", record.name))
         }
-        (Given::List(record), _) => {
+        (Given::List(record), wait) => {
             let list = format!("List<{}>", record.name);
-            (list, format!("return {}.all(Native.{native}, 0);", record.name))
+            let body = match wait {
+                Some(wait) => format!("return {}.{native};", wait.class),
+                None => format!("return {}.all(Native.{native}, 0);", record.name),
+            };
+            (list, body)
         }
         (Given::Handle(handle), _) => (handle.to_owned(), format!("return {handle}.{native};")),
         (Given::Value(_), _) => {

@@ -214,7 +214,7 @@ fn constructor(file: &mut String, operation: &Operation, class: &str) -> Result<
         }];
     }
     let (declarations, shown) = parameters(&own, &super::keywords(operation));
-    let values: Vec<String> = own.iter().map(|p| p.value.clone()).collect();
+    let values: String = own.iter().map(|p| format!("{}, ", p.value)).collect();
     writeln!(
         file,
         "\n#[pymethods]\nimpl {class} {{\n    #[new]\n    #[pyo3(signature = ({shown}))]\n    \
@@ -222,6 +222,6 @@ fn constructor(file: &mut String, operation: &Operation, class: &str) -> Result<
     )?;
     file.extend(own.iter().map(|p| p.check.as_str()));
     file.push_str(&rust::options(operation, converted_option));
-    writeln!(file, "{class}::begin(py, {}, &options)\n}}\n}}\n", values.join(", "))?;
+    writeln!(file, "{class}::begin(py, {values}&options)\n}}\n}}\n")?;
     Ok(())
 }

@@ -307,15 +307,6 @@ pub(crate) fn capabilities<'local>(
     Packed::all(&::subflows::capabilities()?).to_java(env)
 }
 
-pub(crate) fn doctor<'local>(
-    env: &mut Env<'local>,
-    _: JClass<'_>,
-    options: JLongArray<'_>,
-) -> Result<JLongArray<'local>, Failure> {
-    let options = &PackedOptions::options::<subflows::Doctor>(env, &options)?;
-    Packed::all(&::subflows::doctor(options)?).to_java(env)
-}
-
 pub(crate) fn diagnose<'local>(
     env: &mut Env<'local>,
     _: JClass<'_>,
@@ -354,6 +345,5 @@ natives! { "org.subflows.NativeVerbs":
     set_setting = (set_setting(setting: JString, value: JString));
     counters = (counters() -> jlong[]);
     capabilities = (capabilities() -> jlong[]);
-    doctor = (doctor(options: jlong[]) -> jlong[]);
     diagnose = (diagnose(sock: JObject, fd: jint) -> jlong[]);
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod announce;
 pub(crate) mod connect;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod listen;
 pub(crate) mod open;

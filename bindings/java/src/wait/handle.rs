@@ -22,6 +22,7 @@ pub(crate) enum Held {
     Connecting(subflows::Connecting),
     Opening(Opening<OwnedFd>),
     Probing(subflows::Probing),
+    Examining(subflows::Examining),
     Events(subflows::Events),
     Announced(subflows::Announced),
 }
@@ -33,6 +34,7 @@ impl Held {
             Held::Connecting(_) => "connect",
             Held::Opening(_) => "open",
             Held::Probing(_) => "probe",
+            Held::Examining(_) => "doctor",
             Held::Events(_) => "events",
             Held::Announced(_) => "announce",
         }
@@ -46,6 +48,7 @@ impl Held {
             Held::Connecting(connecting) => (connecting.fd(), PollFlags::POLLOUT),
             Held::Opening(opening) => (opening.fd()?, PollFlags::POLLIN),
             Held::Probing(probing) => (probing.fd(), PollFlags::POLLIN),
+            Held::Examining(examining) => (examining.fd(), PollFlags::POLLIN),
             Held::Events(events) => (events.fd(), PollFlags::POLLIN),
             Held::Announced(_) => return Err(Failure::HandleClosed),
         };

@@ -26,19 +26,29 @@ import typing as _typing
 
 from . import _native
 from ._keywords import Keywords
-from ._native import Event, ProbeReport, Subflow
+from ._native import Event, Finding, ProbeReport, Subflow
 
 if _typing.TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._native import _ConnectKeywords, _OpenKeywords, _ProbeKeywords
+    from ._native import _ConnectKeywords, _DoctorKeywords, _OpenKeywords, _ProbeKeywords
 
-__all__ = ["Events", "connect", "events", "open", "open_connection", "probe", "start_server"]
+__all__ = [
+    "Events",
+    "connect",
+    "doctor",
+    "events",
+    "open",
+    "open_connection",
+    "probe",
+    "start_server",
+]
 
 _CONNECT = Keywords(_native.connect)
 _LISTEN = Keywords(_native.listen)
 _OPEN = Keywords(_native.open)
 _PROBE = Keywords(_native.probe)
+_DOCTOR = Keywords(_native.doctor)
 
 # Keywords of asyncio's that would have no effect, and what to do instead.
 _NOT_CONNECTED = {
@@ -302,6 +312,22 @@ async def probe(address: _typing.Any, **options: Unpack[_ProbeKeywords]) -> Prob
         return report
     finally:
         probing.cancel()
+
+
+@_DOCTOR.shown
+async def doctor(**options: Unpack[_DoctorKeywords]) -> _typing.List[Finding]:
+    """Finds out why there is no second subflow, or why TCP, as `subflows.doctor` does.
+
+    If the task is cancelled, the connections of the examination are closed.
+    """
+    examining = _native.Examining(**options)
+    try:
+        ready = _Ready(examining.fileno())
+        while (found := examining.advance()) is None:
+            await ready.wait(examining.time_left)
+        return found
+    finally:
+        examining.cancel()
 
 
 class Events:

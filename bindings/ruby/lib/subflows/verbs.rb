@@ -33,6 +33,16 @@ module Subflows
     end
   end
 
+  class Examining
+    # Examines this host and sends the first segment to the remote address; does not wait for the
+    # network.
+    #
+    # @param (see Subflows.doctor)
+    def self.new(remote: nil, timeout: 5.0)
+      Native.doctor(remote, timeout)
+    end
+  end
+
   # Creates a Multipath TCP socket, unconnected and unbound.
   #
   # If the kernel has no Multipath TCP, or if it is switched off or denied by a security policy,
@@ -1007,7 +1017,7 @@ module Subflows
   # @return [Array<Finding>]
   # @raise [NotPermittedError]
   def self.doctor(remote: nil, timeout: 5.0)
-    Native.doctor(remote, timeout)
+    Native.doctor(remote, timeout).wait
   end
 
   # Finds out why a connection has no second subflow, or is plain TCP.

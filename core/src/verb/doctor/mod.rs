@@ -1,6 +1,7 @@
 //! Why is there no second subflow, and why TCP?
 
 mod connection;
+mod examining;
 mod finding;
 mod host;
 mod path_manager;
@@ -11,11 +12,10 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+pub use examining::Examining;
 pub use finding::{Finding, FindingKind, Severity};
 
 use self::finding::Findings;
-use self::path_manager::End;
-use self::paths::Paths;
 use crate::error::Result;
 use crate::table::{Type, Typed, operation, options};
 
@@ -60,24 +60,13 @@ operation! {
     row DOCTOR(options: Doctor::TYPE) -> Type::List(&Finding::TYPE), requires Nothing,
         [NotPermitted];
     pub fn doctor(options: &Doctor) -> Result<Vec<Finding>> {
-        let mut found = Findings::default();
-        let remote = options.remote.map(remote::checked).transpose()?;
-        if !host::examine(&mut found) {
-            return Ok(found.sorted());
+        let mut examining = Examining::begin(options)?;
+        loop {
+            if let Some(found) = examining.advance()? {
+                return Ok(found);
+            }
+            examining.wait()?;
         }
-        if !found.has(FindingKind::NetlinkDenied) {
-            let sock = remote::any_socket()?;
-            let paths = Paths::find(sock.as_fd(), remote, None)?;
-            let end = if remote.is_some() { End::Client } else { End::Either };
-            path_manager::examine(&mut found, &paths, end);
-            paths.examine(&mut found);
-        }
-        host::counted(&mut found);
-        if let Some(remote) = remote {
-            remote::examine(&mut found, remote, options.timeout)?;
-        }
-        host::rights(&mut found);
-        Ok(found.sorted())
     }
 }
 

@@ -34,37 +34,46 @@ pub(super) fn any_socket() -> Result<OwnedFd> {
     any.map_err(|error| Error::from_io(OPERATION, &error))
 }
 
-/// Connects, and examines what answers.
-pub(super) fn examine(found: &mut Findings, remote: SocketAddr, timeout: Duration) -> Result<()> {
-    let report = match probe(remote, timeout) {
-        Ok(report) => report,
-        Err(error) => match error.kind() {
-            ErrorKind::InvalidArgument => return Err(error.during(OPERATION)),
-            // The kernel did not try.
-            ErrorKind::Unsupported if found.has(FindingKind::BlackHole) => return Ok(()),
-            ErrorKind::NotPermitted => {
-                failed(found, FindingKind::ConnectDenied, &error);
-                return Ok(());
-            }
-            _ => {
-                failed(found, FindingKind::ConnectFailed, &error);
-                return Ok(());
-            }
-        },
-    };
+/// Begins to connect. `None` if that has failed, which is a finding then.
+pub(super) fn begin(
+    found: &mut Findings,
+    remote: SocketAddr,
+    timeout: Duration,
+) -> Result<Option<Probing>> {
+    match Probing::begin(remote, &Probe::new().timeout(timeout)) {
+        Ok(probing) => Ok(Some(probing)),
+        Err(error) => not_tried(found, error).map(|()| None),
+    }
+}
+
+/// Examines why there is no report.
+pub(super) fn not_tried(found: &mut Findings, error: Error) -> Result<()> {
+    match error.kind() {
+        ErrorKind::InvalidArgument => return Err(error.during(OPERATION)),
+        // The kernel did not try.
+        ErrorKind::Unsupported if found.has(FindingKind::BlackHole) => {}
+        ErrorKind::NotPermitted => failed(found, FindingKind::ConnectDenied, &error),
+        _ => failed(found, FindingKind::ConnectFailed, &error),
+    }
+    Ok(())
+}
+
+/// Examines what answers.
+pub(super) fn examine(found: &mut Findings, report: &ProbeReport) {
+    let remote = report.remote;
     let kind = match report.verdict {
         Verdict::Mptcp => {
             if report.is_join_denied == Some(true) {
                 found.add(FindingKind::PeerDeniesInitialAddress, &[]);
             }
-            return Ok(());
+            return;
         }
         Verdict::Unreachable => {
             // The error has the route that is missing, or that rejects packets.
             if let Err(error) = connect(remote) {
                 failed(found, FindingKind::Unreachable, &error);
             }
-            return Ok(());
+            return;
         }
         Verdict::Unconfirmed => FindingKind::PeerUnconfirmed,
         Verdict::Tcp => FindingKind::PeerWithoutMptcp,
@@ -77,17 +86,6 @@ pub(super) fn examine(found: &mut Findings, remote: SocketAddr, timeout: Duratio
         Verdict::Silent => FindingKind::Silent,
     };
     found.add(kind, &[("remote", &remote), ("ip", &remote.ip())]);
-    Ok(())
-}
-
-fn probe(remote: SocketAddr, timeout: Duration) -> Result<ProbeReport> {
-    let mut probing = Probing::begin(remote, &Probe::new().timeout(timeout))?;
-    loop {
-        if let Some(report) = probing.advance()? {
-            return Ok(report);
-        }
-        probing.wait()?;
-    }
 }
 
 /// Connects, for the words of the error.

@@ -62,6 +62,12 @@ final class Native extends NativeVerbs {
 
     static native long[] openingFinish(long handle, long wait, Object sock) throws IOException;
 
+    static native long examiningBegin(long[] options) throws SubflowsException;
+
+    static native long[] examiningAdvance(long handle) throws IOException;
+
+    static native long[] examiningFinish(long handle, long wait) throws IOException;
+
     static native long probingBegin(long[] address, long[] options) throws SubflowsException;
 
     static native long[] probingAdvance(long handle) throws IOException;

@@ -59,7 +59,5 @@ class NativeVerbs extends NativeLibrary {
 
     static native long[] capabilities() throws SubflowsException;
 
-    static native long[] doctor(long[] options) throws SubflowsException;
-
     static native long[] diagnose(Object sock, int fd) throws SubflowsException;
 }

@@ -2022,8 +2022,8 @@ public abstract class Verbs {
      *
      * @throws SubflowsException NOT_PERMITTED
      */
-    public static List<Finding> doctor() throws SubflowsException {
-        return Finding.all(Native.doctor(DoctorOptions.defaults().words()), 0);
+    public static List<Finding> doctor() throws IOException {
+        return Examining.doctor(DoctorOptions.defaults().words());
     }
 
     /**
@@ -2043,8 +2043,8 @@ public abstract class Verbs {
      *
      * @throws SubflowsException NOT_PERMITTED
      */
-    public static List<Finding> doctor(DoctorOptions options) throws SubflowsException {
-        return Finding.all(Native.doctor(Given.notNull(options, "options", "DoctorOptions.defaults()").words()), 0);
+    public static List<Finding> doctor(DoctorOptions options) throws IOException {
+        return Examining.doctor(Given.notNull(options, "options", "DoctorOptions.defaults()").words());
     }
 
     /**

@@ -120,7 +120,12 @@ class WaitTest {
     /** The native functions that wait, and the method that waits for another thread to call one. */
     private static final Set<String> WAITING =
             Set.of(
-                    "connectingWait", "openingFinish", "probingFinish", "eventsNext", "callElsewhere");
+                    "connectingWait",
+                    "openingFinish",
+                    "probingFinish",
+                    "examiningFinish",
+                    "eventsNext",
+                    "callElsewhere");
 
     /** Returns when the thread waits: in native code, or for another thread that does. */
     private static void awaitBlocked(Thread thread) {
@@ -201,6 +206,23 @@ class WaitTest {
         try (Pair pair = Pair.controlled()) {
             InetSocketAddress address = (InetSocketAddress) pair.listener.getLocalSocketAddress();
             assertEquals(Verdict.MPTCP, Subflows.probe(address).verdict());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("threads")
+    void doctorEndsByInterruptOrWhenItIsClosed(Threads threads) throws Exception {
+        try (Silence silence = new Silence()) {
+            DoctorOptions options =
+                    DoctorOptions.defaults().remote(silence.address()).timeout(LONG);
+            Wait wait = () -> Subflows.doctor(options);
+            assertInstanceOf(InterruptedIOException.class, outcome(threads, wait, null, true));
+            Examining examining = Examining.begin(options);
+            Throwable how = outcome(threads, examining::finish, examining::close, false);
+            assertInstanceOf(ClosedChannelException.class, how);
+        }
+        try (Examining examining = Examining.begin(DoctorOptions.defaults())) {
+            assertEquals(Subflows.doctor(), examining.advance().orElseThrow());
         }
     }
 

@@ -1,0 +1,26 @@
+# frozen_string_literal: true
+
+module Subflows
+  # An examination by {Subflows.doctor} that is under way: a wait, for programs that have a loop of their own.
+  #
+  # Until +advance+ returns the findings, wait for {#to_io} to be readable, at most +time_left+. Do not
+  # call it later than that: about a second later, the kernel may stop to use Multipath TCP in the
+  # network namespace.
+  class Examining
+    include Wait
+
+    # @!method advance
+    #   Continues, without waiting for an answer.
+    #   @return [Array<Finding>, nil]
+    # @!method time_left
+    #   @return [Float] how long to wait at most, in seconds
+    # @!method fileno
+    #   @return [Integer] the descriptor to poll for readability, the same each time
+
+    private
+
+    def pause(seconds)
+      to_io.wait_readable(seconds)
+    end
+  end
+end

@@ -59,6 +59,7 @@
 #define SUBFLOWS_SUBFLOW_STATE_CLOSE SUBFLOWS_SUBFLOW_STATE_CLOSED
 
 #define SUBFLOWS_STATUS_HAS_TOKEN (UINT64_C(1) << 0)
+#define SUBFLOWS_STATUS_HAS_IS_JOIN_DENIED (UINT64_C(1) << 1)
 
 #define SUBFLOWS_INFO_HAS_BYTES_RETRANSMITTED (UINT64_C(1) << 0)
 #define SUBFLOWS_INFO_HAS_BYTES_SENT (UINT64_C(1) << 1)
@@ -687,6 +688,15 @@ struct subflows_status {
   bool is_ready;
   /** Zero. */
   uint8_t reserved_1[3];
+  /**
+   * Whether the peer forbids further subflows to its initial address and port (the C flag of RFC
+   * 8684, section 3.1), from the first packet on. Absent if that is unknown: the process must
+   * have followed the connection from its beginning, as for subflows_peer_addresses(). Present
+   * if SUBFLOWS_STATUS_HAS_IS_JOIN_DENIED is set.
+   */
+  bool is_join_denied;
+  /** Zero. */
+  uint8_t reserved_2[7];
 };
 
 /** The counters of a connection as a whole. A counter that this kernel does not have is absent. */

@@ -29,7 +29,8 @@ struct subflows_sockaddr_storage {
 };
 
 enum {
-  SUBFLOWS_STATUS_HAS_TOKEN = 1
+  SUBFLOWS_STATUS_HAS_TOKEN = 1,
+  SUBFLOWS_STATUS_HAS_IS_JOIN_DENIED = 2
 };
 
 enum {
@@ -366,6 +367,8 @@ struct subflows_status {
   uint32_t token;
   bool is_ready;
   uint8_t reserved_1[3];
+  bool is_join_denied;
+  uint8_t reserved_2[7];
 };
 
 struct subflows_info {

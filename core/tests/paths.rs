@@ -407,6 +407,9 @@ fn a_peer_that_denies_its_initial_address_is_not_joined_there() {
     net.server.set_sysctl("net.mptcp.allow_join_initial_addr_port", "0").unwrap();
     for (listen, to) in ways::ways(&net) {
         let pair = from_any(&net, listen, to);
+        let known = |sock: &std::net::TcpStream| subflows::status(sock).unwrap().is_join_denied;
+        assert_eq!(net.client.run(|| known(&pair.client)), Some(true));
+        assert_eq!(net.server.run(|| known(&pair.server)), None);
         let path = &net.paths[1];
         let named = Open::new().remote((ways::peer(&pair).ip(), 0));
         for options in [Open::new(), Open::new().interface(&path.client_interface), named] {

@@ -387,6 +387,7 @@ pub enum subflows_verdict {
 }
 
 pub const SUBFLOWS_STATUS_HAS_TOKEN: u64 = 1;
+pub const SUBFLOWS_STATUS_HAS_IS_JOIN_DENIED: u64 = 2;
 /// The state of a socket at the time of the call.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -405,6 +406,13 @@ pub struct subflows_status {
     pub is_ready: Flag,
     /// Zero.
     pub reserved_1: [u8; 3],
+    /// Whether the peer forbids further subflows to its initial address and port (the C flag of RFC
+    /// 8684, section 3.1), from the first packet on. Absent if that is unknown: the process must
+    /// have followed the connection from its beginning, as for subflows_peer_addresses(). Present
+    /// if SUBFLOWS_STATUS_HAS_IS_JOIN_DENIED is set.
+    pub is_join_denied: Flag,
+    /// Zero.
+    pub reserved_2: [u8; 7],
 }
 
 impl CStruct<subflows::Status> for subflows_status {
@@ -416,6 +424,8 @@ impl CStruct<subflows::Status> for subflows_status {
             token: present.of(0, &record.token, strings),
             is_ready: record.is_ready.to_c(strings),
             reserved_1: [0; 3],
+            is_join_denied: present.of(1, &record.is_join_denied, strings),
+            reserved_2: [0; 7],
             present: present.0,
         }
     }
@@ -429,7 +439,9 @@ const _: () = {
     assert!(offset_of!(subflows_status, token) == 16);
     assert!(offset_of!(subflows_status, is_ready) == 20);
     assert!(offset_of!(subflows_status, reserved_1) == 21);
-    assert!(size_of::<subflows_status>() == 24);
+    assert!(offset_of!(subflows_status, is_join_denied) == 24);
+    assert!(offset_of!(subflows_status, reserved_2) == 25);
+    assert!(size_of::<subflows_status>() == 32);
 };
 
 pub const SUBFLOWS_INFO_HAS_BYTES_RETRANSMITTED: u64 = 1;

@@ -14,7 +14,8 @@ CHECK(offsetof(struct subflows_status, state) == 8);
 CHECK(offsetof(struct subflows_status, path_manager) == 12);
 CHECK(offsetof(struct subflows_status, token) == 16);
 CHECK(offsetof(struct subflows_status, is_ready) == 20);
-CHECK(sizeof(struct subflows_status) == 24);
+CHECK(offsetof(struct subflows_status, is_join_denied) == 24);
+CHECK(sizeof(struct subflows_status) == 32);
 CHECK(offsetof(struct subflows_info, present) == 0);
 CHECK(offsetof(struct subflows_info, write_sequence) == 8);
 CHECK(offsetof(struct subflows_info, unacknowledged_sequence) == 16);
@@ -506,5 +507,6 @@ CHECK(SUBFLOWS_FINDING_KIND_PEER_UNCONFIRMED == 53);
 CHECK(SUBFLOWS_FINDING_KIND_OPTIONS_STRIPPED == 54);
 CHECK(SUBFLOWS_FINDING_KIND_OPTIONS_ECHOED == 55);
 CHECK(SUBFLOWS_FINDING_KIND_CONNECTION_RESET == 56);
+CHECK(SUBFLOWS_STATUS_HAS_IS_JOIN_DENIED == 2);
 
 int main(void) { return 0; }

@@ -3,12 +3,13 @@
 use crate::packed::{Packed, PackedOptions, Row};
 
 impl Row for subflows::Status {
-    const WIDTH: usize = 5;
+    const WIDTH: usize = 6;
     fn write(&self, words: &mut Packed, at: usize) {
         words.put(at + 1, &self.state);
         words.put(at + 2, &self.is_ready);
         words.put(at + 3, &self.path_manager);
         words.maybe(at, 0, at + 4, &self.token);
+        words.maybe(at, 1, at + 5, &self.is_join_denied);
     }
 }
 

@@ -47,6 +47,14 @@ impl Status {
         self.0.field(py, "token", |record| record.token.to_py(py))
     }
 
+    /// Whether the peer forbids further subflows to its initial address and port (the C flag of
+    /// RFC 8684, section 3.1), from the first packet on. Absent if that is unknown: the process
+    /// must have followed the connection from its beginning, as for `peer_addresses`.
+    #[getter]
+    fn is_join_denied<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.field(py, "is_join_denied", |record| record.is_join_denied.to_py(py))
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         represent(slf.as_any(), &subflows::Status::TABLE)
     }

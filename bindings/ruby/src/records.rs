@@ -8,6 +8,7 @@ records! {
         is_ready,
         path_manager,
         token,
+        is_join_denied,
     }
     Info = "Subflows::Info" {
         token,

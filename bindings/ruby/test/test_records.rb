@@ -52,7 +52,7 @@ class RecordsTest < SubflowsTest
   def test_records_match_patterns
     connection = pair
     case Subflows.status(connection.client)
-    in {state: :mptcp, is_ready: true, token: Integer => token}
+    in {state: :mptcp, is_ready: true, token: Integer => token, is_join_denied: false}
       assert_equal token, Subflows.connection(token).token
     end
     Subflows.list(connection.client) => [{ id: 1, local: Addrinfo => local }]

@@ -1,4 +1,4 @@
-//! Peers that accept no further subflow to their initial address (the C flag of RFC 8684, section 3.1).
+//! Whether peers accept further subflows to their initial address (the C flag of RFC 8684, section 3.1).
 //!
 //! The kernel reports the flag once, by an event when the connection is established, and does not
 //! enforce it on controlled connections. So the library remembers it for the connections that it made
@@ -12,23 +12,27 @@ use crate::sys::socket;
 /// The most connections that are remembered: the oldest are forgotten first.
 const MOST: usize = 4096;
 
-/// The kernel's numbers of the sockets, which no other sockets have until the next boot. Without a lock:
-/// the child of a fork would wait for ever for one that another thread of its parent held.
+/// The kernel's numbers of the sockets, which no other sockets have until the next boot, and in the lowest bit
+/// whether the peer denies such subflows. Without a lock: the child of a fork would wait for ever for one that
+/// another thread of its parent held.
 static SOCKETS: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
 /// How many have been remembered since the process began.
 static REMEMBERED: AtomicUsize = AtomicUsize::new(0);
 
-/// Remembers that the peer of this connection denies such subflows.
-pub(crate) fn remember(sock: BorrowedFd<'_>) {
+/// Remembers whether the peer of this connection denies such subflows.
+pub(crate) fn remember(sock: BorrowedFd<'_>, is_denied: bool) {
     let Some(cookie) = socket::cookie(sock) else { return };
     let place = REMEMBERED.fetch_add(1, Ordering::Relaxed) % MOST;
-    SOCKETS[place].store(cookie, Ordering::Release);
+    SOCKETS[place].store(cookie << 1 | u64::from(is_denied), Ordering::Release);
 }
 
-/// Reports whether the peer of this connection is known to deny such subflows.
-pub(crate) fn is_known(sock: BorrowedFd<'_>) -> bool {
+/// Reports whether the peer of this connection denies such subflows, if that is known.
+pub(crate) fn known(sock: BorrowedFd<'_>) -> Option<bool> {
     let places = REMEMBERED.load(Ordering::Relaxed).min(MOST);
-    let is =
-        |cookie: u64| SOCKETS[..places].iter().any(|one| one.load(Ordering::Acquire) == cookie);
-    places > 0 && socket::cookie(sock).is_some_and(is)
+    if places == 0 {
+        return None;
+    }
+    let cookie = socket::cookie(sock)?;
+    let mut remembered = SOCKETS[..places].iter().map(|one| one.load(Ordering::Acquire));
+    remembered.find(|one| one >> 1 == cookie).map(|one| one & 1 != 0)
 }

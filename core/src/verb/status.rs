@@ -4,7 +4,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::door;
 use crate::door::path_manager::path_manager;
+use crate::door::peers;
 use crate::error::Result;
+use crate::shared::deny_join_id0;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::{MptcpState, SocketState, state_of};
@@ -44,6 +46,10 @@ record! {
         /// The local token, by which `ss -M` and the kernel's events identify the connection; absent
         /// without a connection.
         token: Option<u32>,
+        /// Whether the peer forbids further subflows to its initial address and port (the C flag of RFC
+        /// 8684, section 3.1), from the first packet on. Absent if that is unknown: the process must have
+        /// followed the connection from its beginning, as for `peer_addresses`.
+        is_join_denied: Option<bool>,
     }
 }
 
@@ -90,9 +96,19 @@ fn status_fd(sock: BorrowedFd<'_>) -> Result<Status> {
             _ => path_manager(door::choose(), sock, &info),
         },
         token: Some(info.raw.mptcpi_token).filter(|token| *token != 0),
+        is_join_denied: match state {
+            State::Mptcp => is_join_denied(sock, info.raw.mptcpi_token),
+            _ => None,
+        },
     })
 }
 
+fn is_join_denied(sock: BorrowedFd<'_>, token: u32) -> Option<bool> {
+    let by_events = || peers::peer(sock, token).map(|peer| peer.denies_initial_address);
+    deny_join_id0::known(sock).or_else(by_events)
+}
+
 fn bare(state: State) -> Status {
-    Status { state, is_ready: false, path_manager: PathManager::Unknown, token: None }
+    let path_manager = PathManager::Unknown;
+    Status { state, is_ready: false, path_manager, token: None, is_join_denied: None }
 }

@@ -251,8 +251,8 @@ impl Attempt {
         let sock = self.sock.as_fd();
         let Ok(info) = mptcp::info(sock) else { return };
         let peer = follower.peer(sock, info.raw.mptcpi_token);
-        if peer.is_some_and(|peer| peer.denies_initial_address) {
-            deny_join_id0::remember(sock);
+        if let Some(peer) = peer {
+            deny_join_id0::remember(sock, peer.denies_initial_address);
         }
     }
 }

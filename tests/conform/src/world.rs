@@ -51,7 +51,7 @@ pub struct Exchange {
 /// Everything that one variant of a scenario has.
 #[derive(Debug)]
 pub struct World {
-    language: Language,
+    pub(crate) language: Language,
     net: Option<Net>,
     other_namespace: Option<Namespace>,
     drivers: BTreeMap<String, Driver>,

@@ -10,6 +10,8 @@ void print_status(FILE *out, const char *prefix, const struct subflows_status *r
     print_text(out, prefix, "path_manager", subflows_path_manager_name(record->path_manager));
     if (record->present & SUBFLOWS_STATUS_HAS_TOKEN)
         print_number(out, prefix, "token", record->token);
+    if (record->present & SUBFLOWS_STATUS_HAS_IS_JOIN_DENIED)
+        print_text(out, prefix, "is_join_denied", record->is_join_denied ? "true" : "false");
 }
 
 void print_info(FILE *out, const char *prefix, const struct subflows_info *record)

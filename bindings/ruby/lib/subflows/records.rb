@@ -21,10 +21,15 @@ module Subflows
     #   The local token, by which `ss -M` and the kernel's events identify the connection; absent
     #   without a connection.
     #   @return [Integer, nil]
+    # @!attribute [r] is_join_denied
+    #   Whether the peer forbids further subflows to its initial address and port (the C flag of
+    #   RFC 8684, section 3.1), from the first packet on. Absent if that is unknown: the process
+    #   must have followed the connection from its beginning, as for {peer_addresses}.
+    #   @return [Boolean, nil]
 
     # The names of the fields, in order.
     MEMBERS = %i[
-      state is_ready path_manager token
+      state is_ready path_manager token is_join_denied
     ].freeze
 
     alias ready? is_ready

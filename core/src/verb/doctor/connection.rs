@@ -118,7 +118,7 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
         found.add(FindingKind::NotReady, &[]);
     }
     let peer = peers::peer(sock, token);
-    if deny_join_id0::is_known(sock)
+    if deny_join_id0::known(sock) == Some(true)
         || peer.as_ref().is_some_and(|peer| peer.denies_initial_address)
     {
         found.add(FindingKind::PeerDeniesInitialAddress, &[]);

@@ -230,7 +230,7 @@ fn remote(sock: BorrowedFd<'_>, options: &Open) -> Result<SocketAddr> {
 
 /// Fails if the peer is known to accept no further subflow to its initial address.
 fn require_joins(sock: BorrowedFd<'_>, peer: SocketAddr) -> Result<()> {
-    if !deny_join_id0::is_known(sock) {
+    if deny_join_id0::known(sock) != Some(true) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::PeerLimit, OPERATION)

@@ -12,6 +12,7 @@ pub(super) const SENTENCES: &[Sentence] = &[
     ("{actor} sees {sock} as {what...}", sees),
     ("{actor} soon sees {sock} as {what...}", soon_sees),
     ("{actor} calls on {sock}", calls),
+    ("{actor} knows whether the peer of {sock} denies joins", knows_denial),
     ("{actor} lists {count} connection(s)", lists_connections),
     ("{actor} finds {connection} with {count} subflow(s) among the connections", finds),
     ("{actor} looks up a token that no connection has", looks_up_unknown),
@@ -77,6 +78,16 @@ fn token(world: &World, arguments: &Arguments, answer: &Fields) -> Result {
 
 /// Calls operations one after the other. Each is followed by its expected result: `ok`, a number of
 /// items, or a kind of error. What the kernel hides from `unprivileged` is `NotPermitted`.
+/// What the status reports: `true`, `false`, or `nothing` if the process cannot know it.
+fn knows_denial(world: &mut World, arguments: &Arguments) -> Result {
+    let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
+    let answer = status(world, actor, sock)?;
+    // The command is a new process each time, which has not followed any connection.
+    let expected = if world.language.name == "command" { "nothing" } else { &arguments.expected };
+    let known = answer.get("is_join_denied").unwrap_or("nothing");
+    ensure(known == expected, || answer.to_string())
+}
+
 fn calls(world: &mut World, arguments: &Arguments) -> Result {
     let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
     let before = status(world, actor, sock)?;

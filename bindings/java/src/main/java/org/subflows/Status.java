@@ -3,13 +3,14 @@ package org.subflows;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
  * The state of a socket at the time of the call.
  */
 public final class Status extends Row {
-    private static final int WIDTH = 5;
+    private static final int WIDTH = 6;
 
     Status(long[] words, int at) {
         super(words, at);
@@ -53,11 +54,21 @@ public final class Status extends Row {
         return has(0) ? OptionalLong.of(word(4)) : OptionalLong.empty();
     }
 
+    /**
+     * Whether the peer forbids further subflows to its initial address and port (the C flag of RFC
+     * 8684, section 3.1), from the first packet on. Absent if that is unknown: the process must
+     * have followed the connection from its beginning, as for {@code peerAddresses}.
+     */
+    public Optional<Boolean> isJoinDenied() {
+        return has(1) ? Optional.of(word(5) != 0) : Optional.empty();
+    }
+
     @Override
     void fields(Map<String, Object> fields) {
         fields.put("state", state());
         fields.put("isReady", isReady());
         fields.put("pathManager", pathManager());
         fields.put("token", token());
+        fields.put("isJoinDenied", isJoinDenied());
     }
 }

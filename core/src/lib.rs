@@ -73,6 +73,8 @@ pub use verb::capabilities::{Capability, capabilities};
 pub use verb::close::{close, force_close};
 pub use verb::connect::connect;
 pub use verb::connections::{Connection, ConnectionsOptions, ProcessInfo, connection, connections};
+#[doc(hidden)]
+pub use verb::connections::{SubflowList, connections_with};
 pub use verb::counters::counters;
 pub use verb::details::details;
 pub use verb::doctor::{Doctor, Examining, Finding, FindingKind, Severity, diagnose, doctor};

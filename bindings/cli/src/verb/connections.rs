@@ -1,7 +1,10 @@
 //! `subflows connections`
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use clap::Args;
-use subflows::{Connection, Details, ErrorKind};
+use subflows::{Connection, ConnectionsOptions, Details, Error, ErrorKind, SubflowList};
 
 use crate::borrow_socket::harmless;
 use crate::failure::Failure;
@@ -26,8 +29,8 @@ pub(crate) struct Connections {
 
 impl Connections {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
-        let options = subflows::ConnectionsOptions::new().processes(self.processes);
-        let connections = match subflows::connections(&options.clone().subflows(true)) {
+        let options = ConnectionsOptions::new().processes(self.processes);
+        let connections = match list(&options.clone().subflows(true)) {
             // A program that reads JSON could not tell this from connections without subflows.
             Err(error) if error.kind() == ErrorKind::NotPermitted && !out.is_json() => {
                 note(format!("no subflows are shown: {error}"));
@@ -44,6 +47,19 @@ impl Connections {
         }
         Ok(out.table(&table(&connections, self.processes))?)
     }
+}
+
+/// Lists the connections while another thread lists the subflows: with thousands, both take long in the kernel.
+fn list(options: &ConnectionsOptions) -> Result<Vec<Connection>, Error> {
+    thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, SubflowList::read);
+        let subflows = || match other {
+            Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // A limit on processes, for example.
+            Err(_) => SubflowList::read(),
+        };
+        subflows::connections_with(options, subflows)
+    })
 }
 
 fn table(connections: &[Connection], has_processes: bool) -> Table {

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::details::{self, Details};
-use crate::shared::diag_subflow::{self, Found, HIDDEN};
+use crate::shared::diag_subflow::{self, Depth, DiagSubflow, Found, HIDDEN};
 use crate::shared::info::{self, Info};
 use crate::shared::socket_state;
 use crate::shared::subflow_state::SubflowState;
@@ -112,78 +112,140 @@ operation! {
         since "5.9" with "the module `mptcp_diag`, and `tcp_diag` if subflows are asked for",
         [Unsupported NotPermitted];
     pub fn connections(options: &ConnectionsOptions) -> Result<Vec<Connection>> {
-        all(options).map_err(|refusal| refused("connections", refusal))
+        connections_with(options, SubflowList::read)
     }
 }
 
-fn all(options: &ConnectionsOptions) -> std::result::Result<Vec<Connection>, NetlinkError> {
+/// The subflows of a network namespace, by the tokens of their connections.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct SubflowList(HashMap<u32, Vec<Details>>);
+
+impl SubflowList {
+    /// Lists the subflows of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// As [`connections`].
+    pub fn read() -> Result<SubflowList> {
+        let listed = SockDiag::open().and_then(|mut diag| SubflowList::dump(&mut diag));
+        listed.map_err(|refusal| refused("connections", refusal))
+    }
+
+    fn dump(diag: &mut SockDiag) -> std::result::Result<SubflowList, NetlinkError> {
+        let mut list = SubflowList::default();
+        diag.subflows(|entry| list.add(entry))?;
+        Ok(list)
+    }
+
+    fn add(&mut self, entry: &DiagSubflow) {
+        let subflows = self.0.entry(entry.token).or_default();
+        // Most connections have one, and the list would begin with room for four.
+        if subflows.is_empty() {
+            subflows.reserve_exact(1);
+        }
+        subflows.push(details::from_raw(entry));
+    }
+}
+
+/// As [`connections`], for a caller that reads the subflows by itself: `subflows` is called after the connections
+/// have been listed, unless no subflows are asked for. With a second thread, the kernel lists both at the same time.
+///
+/// # Errors
+/// As [`connections`].
+#[doc(hidden)]
+pub fn connections_with(
+    options: &ConnectionsOptions,
+    subflows: impl FnOnce() -> Result<SubflowList>,
+) -> Result<Vec<Connection>> {
+    let refused = |refusal: NetlinkError| refused("connections", refusal);
+    let mut diag = SockDiag::open().map_err(refused)?;
     let mut connections = Vec::new();
-    let mut diag = SockDiag::open()?;
-    diag.connections(|raw| connections.push(from_raw(raw)))?;
+    diag.connections(|raw| connections.push(from_raw(raw))).map_err(refused)?;
     if options.subflows {
-        let places: HashMap<u32, usize> =
-            connections.iter().enumerate().map(|(place, found)| (found.token, place)).collect();
-        let mut ends = None;
-        let (mut is_shown, mut hidden) = (false, None);
-        diag.tcp_sockets(|found| match found {
-            Found::Subflow(entry) => {
-                is_shown = true;
-                if let Some(place) = places.get(&entry.token) {
-                    let subflows = &mut connections[*place].subflows;
-                    // Most connections have one, and the list would begin with room for four.
-                    if subflows.is_empty() {
-                        subflows.reserve_exact(1);
-                    }
-                    subflows.push(details::from_raw(entry));
-                }
-            }
-            // A live socket with the ends of a connection is its initial subflow.
-            Found::Other { head, .. } => {
-                if diag_subflow::is_hidden(found) {
-                    let ends: &HashSet<_> = ends.get_or_insert_with(|| {
-                        connections.iter().map(|found| (found.local, found.remote)).collect()
-                    });
-                    if ends.contains(&(head.local, head.remote)) {
-                        hidden = Some(head.clone());
-                    }
-                }
-            }
-        })?;
-        if let Some(head) = hidden.filter(|_| !is_shown) {
-            // Asked again alone, it may turn out to have ended.
-            let found = diag.tcp_socket(
-                head.local,
-                head.remote,
-                head.interface,
-                diag_subflow::Depth::Shallow,
-            );
-            if found.is_ok_and(|found| diag_subflow::is_hidden(&found)) {
-                return Err(NetlinkError::new(HIDDEN));
-            }
-        }
-        let owners = owners()?;
-        let mut carriers = HashMap::<u32, bool>::new();
-        let sock = diag.as_fd();
-        for subflow in connections.iter_mut().flat_map(|found| &mut found.subflows) {
-            let owners = owners.get(&subflow.local.ip()).map_or(&[][..], |owners| owners);
-            subflow.complete(sock, owners, |index| {
-                *carriers.entry(index).or_insert_with(|| interface::has_carrier(sock, index))
-            });
-        }
+        let list = subflows()?;
+        join(&mut diag, &mut connections, list).map_err(refused)?;
     }
     if options.processes {
-        // A connection without a socket has the inode 0.
-        let inodes = connections.iter().enumerate().map(|(place, found)| (found.inode, place));
-        let inodes = inodes.filter(|(inode, _)| *inode != 0).collect();
-        processes::holders(&inodes, |place, process| {
-            let held_by = &mut connections[place].processes;
-            // One process may have several descriptors of the socket.
-            if held_by.last() != Some(process) {
-                held_by.push(process.clone());
-            }
-        });
+        join_processes(&mut connections);
     }
     Ok(connections)
+}
+
+/// Adds to each connection its subflows.
+fn join(
+    diag: &mut SockDiag,
+    connections: &mut [Connection],
+    mut list: SubflowList,
+) -> std::result::Result<(), NetlinkError> {
+    if list.0.is_empty() {
+        prove_shown(diag, connections)?;
+    }
+    for connection in connections.iter_mut() {
+        // One that has begun after its subflows were listed still has the initial one.
+        if !list.0.contains_key(&connection.token) {
+            match diag.tcp_socket(connection.local, connection.remote, 0, Depth::Deep) {
+                Ok(Found::Subflow(entry)) if entry.token == connection.token => list.add(&entry),
+                Err(refusal) if refusal.errno != libc::ENOENT => return Err(refusal),
+                // It has ended, or is bound to an interface and thus not found by its ends.
+                _ => {}
+            }
+        }
+        connection.subflows = list.0.remove(&connection.token).unwrap_or_default();
+    }
+    let owners = owners()?;
+    let mut carriers = HashMap::<u32, bool>::new();
+    let sock = diag.as_fd();
+    for subflow in connections.iter_mut().flat_map(|found| &mut found.subflows) {
+        let owners = owners.get(&subflow.local.ip()).map_or(&[][..], |owners| owners);
+        subflow.complete(sock, owners, |index| {
+            *carriers.entry(index).or_insert_with(|| interface::has_carrier(sock, index))
+        });
+    }
+    Ok(())
+}
+
+/// Fails with [`HIDDEN`] if the kernel hides from this process that a socket is a subflow of one of these
+/// connections.
+fn prove_shown(
+    diag: &mut SockDiag,
+    connections: &[Connection],
+) -> std::result::Result<(), NetlinkError> {
+    // A live socket with the ends of a connection is its initial subflow.
+    let ends: HashSet<_> = connections.iter().map(|found| (found.local, found.remote)).collect();
+    let (mut is_shown, mut hidden) = (false, None);
+    if ends.is_empty() {
+        return Ok(());
+    }
+    diag.tcp_sockets(|found| match found {
+        Found::Subflow(_) => is_shown = true,
+        Found::Other { head, .. } => {
+            if diag_subflow::is_hidden(found) && ends.contains(&(head.local, head.remote)) {
+                hidden = Some(head.clone());
+            }
+        }
+    })?;
+    if let Some(head) = hidden.filter(|_| !is_shown) {
+        // Asked again alone, it may turn out to have ended.
+        let found = diag.tcp_socket(head.local, head.remote, head.interface, Depth::Shallow);
+        if found.is_ok_and(|found| diag_subflow::is_hidden(&found)) {
+            return Err(NetlinkError::new(HIDDEN));
+        }
+    }
+    Ok(())
+}
+
+/// Adds to each connection the processes that hold its socket.
+fn join_processes(connections: &mut [Connection]) {
+    // A connection without a socket has the inode 0.
+    let inodes = connections.iter().enumerate().map(|(place, found)| (found.inode, place));
+    let inodes = inodes.filter(|(inode, _)| *inode != 0).collect();
+    processes::holders(&inodes, |place, process| {
+        let held_by = &mut connections[place].processes;
+        // One process may have several descriptors of the socket.
+        if held_by.last() != Some(process) {
+            held_by.push(process.clone());
+        }
+    });
 }
 
 /// Returns the interfaces that own each address of this host.
@@ -246,5 +308,26 @@ fn refused(operation: &'static str, refusal: NetlinkError) -> Error {
     match refusal.errno {
         libc::ENOENT => cause::NO_MPTCP_DIAG.error(operation).errno(refusal.errno),
         _ => socket_state::refused(operation, refusal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_begins_after_the_subflows_were_listed_has_its_own() {
+        let options = ConnectionsOptions::new().subflows(true);
+        let early = SubflowList::read().unwrap();
+        let listener = crate::listen("127.0.0.1:0", &Default::default()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = crate::connect(address, &Default::default()).unwrap();
+        let local = client.local_addr().unwrap();
+        for all in [connections_with(&options, || Ok(early)), connections(&options)] {
+            let all = all.unwrap();
+            let found = all.iter().find(|found| found.local == local).unwrap();
+            assert_eq!(found.subflows.len(), 1);
+            assert_eq!(found.subflows[0].remote, address);
+        }
     }
 }

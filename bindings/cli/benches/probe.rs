@@ -19,6 +19,10 @@ const TURNS: usize = 5;
 const BAR: Duration = Duration::from_secs(3);
 
 fn main() {
+    // `cargo test --benches` only shows that it starts.
+    if !env::args().any(|argument| argument == "--bench") {
+        return;
+    }
     if let Err(why) = subflows_lab::can_make_namespaces() {
         eprintln!("skip: {why}");
         return;
@@ -26,23 +30,24 @@ fn main() {
     let namespace = Namespace::new().expect("a network namespace");
     let folder = tempfile::tempdir().expect("a folder");
     let list = folder.path().join("hosts.txt");
-    let mut table = "\n| `subflows probe` | median | bar |\n|---|---|---|\n".to_owned();
+    let mut table = "\n| `subflows probe` | takes | bar | |\n|---|---|---|---|\n".to_owned();
     for parallel in [10, 100] {
         let mut times: Vec<_> = (0..TURNS).map(|_| turn(&namespace, &list, parallel)).collect();
         times.sort_unstable();
         let median = times[TURNS / 2];
-        assert!(median < BAR, "{median:?}");
         let _ = writeln!(
             table,
-            "| {SERVERS} loopback servers, {parallel} at a time | {:.2} s | {} s |",
+            "| {SERVERS} loopback servers, {parallel} at a time | {:.2} s | ≤ {} s | {} |",
             median.as_secs_f64(),
-            BAR.as_secs()
+            BAR.as_secs(),
+            if median <= BAR { "holds" } else { "**missed**" }
         );
     }
     print!("{table}");
-    let target = env::current_exe().expect("the program's path");
-    let target = target.ancestors().nth(3).unwrap_or(Path::new("target"));
-    fs::write(target.join("benchmarks-probe.md"), table).expect("the table is written");
+    let program = env::current_exe().expect("the program's path");
+    let path = program.ancestors().nth(3).expect("a target folder").join("benchmarks-probe.md");
+    fs::write(&path, table).expect("the table is written");
+    println!("written to {}", path.display());
 }
 
 /// One run, with a server that has no connections from before.

@@ -3026,7 +3026,7 @@ int subflows_set_limits_e(uint32_t subflows,
  * It changes nothing. To find out whether the kernel has switched Multipath TCP off after a black
  * hole, it may send one segment over the loopback interface. The connection to `remote` ends before
  * the kernel could take an address that does not answer for a black hole. The call takes at most
- * `timeout`.
+ * `timeout`, and at most a second more if the address cannot be reached.
  *
  * Fills at most `room` elements of `finding_size` bytes at `findings`, and returns how many
  * findings there are, or a negative error. 64 elements are always enough. The texts stay valid

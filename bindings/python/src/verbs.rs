@@ -1203,7 +1203,7 @@ fn capabilities(py: Python<'_>) -> PyResult<Vec<records::Capability>> {
 /// It changes nothing. To find out whether the kernel has switched Multipath TCP off after a black
 /// hole, it may send one segment over the loopback interface. The connection to `remote` ends
 /// before the kernel could take an address that does not answer for a black hole. The call takes at
-/// most `timeout`.
+/// most `timeout`, and at most a second more if the address cannot be reached.
 ///
 /// Requires no privilege.
 ///

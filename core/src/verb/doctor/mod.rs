@@ -43,7 +43,8 @@ operation! {
     ///
     /// It changes nothing. To find out whether the kernel has switched Multipath TCP off after a black hole,
     /// it may send one segment over the loopback interface. The connection to `remote` ends before the
-    /// kernel could take an address that does not answer for a black hole. The call takes at most `timeout`.
+    /// kernel could take an address that does not answer for a black hole. The call takes at most `timeout`, and
+    /// at most a second more if the address cannot be reached.
     ///
     /// # Errors
     /// `InvalidArgument` for a `remote` that is not the address of a host, or a link-local one without a

@@ -2016,7 +2016,8 @@ public abstract class Verbs {
      * <p>It changes nothing. To find out whether the kernel has switched Multipath TCP off after a
      * black hole, it may send one segment over the loopback interface. The connection to {@code
      * remote} ends before the kernel could take an address that does not answer for a black hole.
-     * The call takes at most {@code timeout}.
+     * The call takes at most {@code timeout}, and at most a second more if the address cannot be
+     * reached.
      *
      * <p>Requires no privilege.
      *
@@ -2037,7 +2038,8 @@ public abstract class Verbs {
      * <p>It changes nothing. To find out whether the kernel has switched Multipath TCP off after a
      * black hole, it may send one segment over the loopback interface. The connection to {@code
      * remote} ends before the kernel could take an address that does not answer for a black hole.
-     * The call takes at most {@code timeout}.
+     * The call takes at most {@code timeout}, and at most a second more if the address cannot be
+     * reached.
      *
      * <p>Requires no privilege.
      *

@@ -45,6 +45,7 @@ pub mod table;
 pub mod broker {
     pub use crate::door::broker::perform::*;
     pub use crate::door::broker::protocol::*;
+    pub use crate::door::broker::taker::*;
 }
 /// Readings without allocation, for the library that `subflows run` loads. Not a stable interface.
 #[doc(hidden)]

@@ -16,7 +16,6 @@ const PROCESS: &[libc::c_long] = &[
     libc::SYS_brk,
     libc::SYS_clock_gettime,
     libc::SYS_clock_nanosleep,
-    libc::SYS_close_range,
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_futex,
@@ -30,7 +29,6 @@ const PROCESS: &[libc::c_long] = &[
     libc::SYS_mremap,
     libc::SYS_munmap,
     libc::SYS_nanosleep,
-    libc::SYS_pipe2,
     libc::SYS_prctl,
     libc::SYS_restart_syscall,
     libc::SYS_rseq,
@@ -88,6 +86,7 @@ const ACTS: &[libc::c_long] = &[
     libc::SYS_sendto,
     libc::SYS_setpgid,
     libc::SYS_setsockopt,
+    libc::SYS_socketpair,
     libc::SYS_wait4,
     libc::SYS_waitid,
 ];

@@ -14,7 +14,6 @@ mod metrics;
 pub mod policy;
 mod privileges;
 mod service;
-mod taker;
 mod user;
 mod worker;
 
@@ -24,7 +23,6 @@ use std::sync::Arc;
 
 use metrics::Counts;
 use policy::Policy;
-use taker::Taker;
 use user::Users;
 
 /// Where the policy is, if no other file is named.
@@ -94,11 +92,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     // While it still may. Without the privilege, the setting can stay changed for a time slice of other programs.
     let _ = subflows::broker::set_realtime(true);
     privileges::drop_all_others()?;
+    let taker =
+        subflows::broker::Taker::start(|| filter::apply(false).is_ok()).map_err(|error| {
+            Failure::new(format!("{error:#}"), "Raise the limits of processes and of open files.")
+        })?;
+    subflows::broker::set_realtime(false);
     filter::apply(policy.has_cgroups())?;
-    subflows::broker::guard().map_err(|error| {
-        Failure::new(format!("{error:#}"), "Raise the limits of processes and of open files.")
-    })?;
-    let taker = Taker::start()?;
     let users = Users::default();
     let counts = Arc::new(Counts::new(users.sessions()));
     if let Some(listener) = metrics {

@@ -16,12 +16,11 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, unshare};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
-use subflows::broker::{Peer, ServerSession};
+use subflows::broker::{Peer, ServerSession, Taker};
 
 use crate::Failure;
 use crate::metrics::Counts;
 use crate::policy::Policy;
-use crate::taker::Taker;
 use crate::user::Users;
 use crate::worker::{self, Worker};
 

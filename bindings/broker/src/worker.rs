@@ -10,14 +10,13 @@ use nix::net::if_::if_indextoname;
 use rustix::process::setpriority_process;
 use subflows::broker::{
     Act, Answer, Connection, Done, Malformed, Peer, Performer, Received, Request, ServerSession,
-    SocketFamily, StreamNumber, connection_of, is_harmless, refusal, reply,
+    SocketFamily, StreamNumber, Taker, connection_of, is_harmless, refusal, reply,
 };
 use subflows::{ErrorKind, Result};
 
 use crate::audit;
 use crate::metrics::Counts;
 use crate::policy::{Client, Policy};
-use crate::taker::Taker;
 use crate::user::Counted;
 
 /// One session and what is known about its client.

@@ -1,7 +1,11 @@
 //! Detecting that this process is a fork of the one that made an object.
 
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::unistd::ForkResult;
 
 /// A page that the kernel clears in the child of every fork (Linux 4.14).
 struct Page(&'static AtomicU64);
@@ -45,6 +49,23 @@ pub(crate) fn generation() -> u64 {
             }
         }
         known => known,
+    }
+}
+
+/// Makes a child process that does this, and then exits without running what this process runs at its exit.
+/// Fails if this process has several threads: the child would have only one, and locks that the others held.
+pub(crate) fn child(work: impl FnOnce()) -> io::Result<()> {
+    if std::fs::read_dir("/proc/self/task")?.count() > 1 {
+        return Err(io::Error::other("this process has several threads"));
+    }
+    // SAFETY: there is no other thread.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Child => {
+            let is_done = panic::catch_unwind(AssertUnwindSafe(work)).is_ok();
+            // SAFETY: takes a number.
+            unsafe { libc::_exit((!is_done).into()) }
+        }
+        ForkResult::Parent { .. } => Ok(()),
     }
 }
 

@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use subflows::Open;
 use subflows::broker::{Act, ROOM, Request, Step, Verb};
 use subflows_lab::{Net, skip, skip_unless_ready, wait_until};
 
 use crate::common::{Pair, SOON, has_nobody};
+use crate::parked::while_locked;
 use crate::served::{CHECK, Served, Session};
+use crate::trap::Trap;
 use crate::{EVERYONE, acts, cookie_of, socket_of, token};
 
 /// What is asked in one round.
@@ -191,7 +191,7 @@ impl Drop for Group {
     }
 }
 
-/// Killing a control group also kills the guardian. The next broker sets it back.
+/// Killing a control group also kills the process that takes control. The next broker sets it back.
 #[test]
 fn a_broker_that_is_killed_with_its_group_leaves_nothing_behind() {
     skip_unless_ready!();
@@ -208,7 +208,7 @@ fn a_broker_that_is_killed_with_its_group_leaves_nothing_behind() {
     let mut interrupted = 0;
     for round in 0..rounds() * 8 {
         group.add(served.process.id());
-        group.add(Guardian::of(&served).0.as_raw() as u32);
+        group.add(Taker::of(&served).0.as_raw() as u32);
         kill_amid(&served, sock.as_fd(), round, || group.kill());
         served.process.wait().unwrap();
         wait_until(SOON, "the group is empty", || group.is_empty());
@@ -221,41 +221,30 @@ fn a_broker_that_is_killed_with_its_group_leaves_nothing_behind() {
     println!("the setting was changed at {interrupted} kills, and set back each time");
 }
 
-/// The process of a broker that sets the setting back if the broker is killed.
-struct Guardian(Pid);
+/// The process of a broker that takes control.
+struct Taker(Pid);
 
-impl Guardian {
-    fn of(served: &Served) -> Guardian {
+impl Taker {
+    fn of(served: &Served) -> Taker {
         let broker = served.process.id();
         let mut found = None;
-        // The broker listens before it makes the child.
-        wait_until(SOON, "the guardian", || {
+        // The broker listens before it makes the process.
+        wait_until(SOON, "the taker", || {
             let children = fs::read_to_string(format!("/proc/{broker}/task/{broker}/children"));
             let numbers = children.unwrap();
             found = numbers.split_whitespace().map(|number| number.parse().unwrap()).next();
-            found.is_some_and(|number| name_of(number) == "guardian\n")
+            found.is_some_and(|number| name_of(number) == "taker\n")
         });
-        Guardian(Pid::from_raw(found.expect("a child")))
+        Taker(Pid::from_raw(found.expect("a child")))
     }
 
     fn kill(&self) {
         kill(self.0, Signal::SIGKILL).unwrap();
     }
 
-    /// Stops it as a debugger does: from SIGSTOP the kernel awakes a process whose parent ends.
-    fn hold(&self) {
-        ptrace::attach(self.0).unwrap();
-        assert!(matches!(waitpid(self.0, None), Ok(WaitStatus::Stopped(..))));
-    }
-
-    fn let_go(&self) {
-        ptrace::detach(self.0, None).unwrap();
-    }
-
     fn is_gone(&self) -> bool {
-        let Guardian(number) = self;
         // One that nothing has waited for yet has its name still.
-        name_of(number.as_raw()) != "guardian\n" || state_of(*number) == 'Z'
+        name_of(self.0.as_raw()) != "taker\n" || state_of(self.0) == 'Z'
     }
 }
 
@@ -273,6 +262,7 @@ fn is_changed(net: &Net) -> bool {
 }
 
 /// Kills something while the broker takes control of one socket after the other, at another moment each time.
+/// The clients ask until the broker is gone.
 fn kill_amid(served: &Served, sock: BorrowedFd<'_>, time: usize, kill: impl FnOnce()) {
     let answers = &AtomicUsize::new(0);
     let sessions: Vec<_> = (0..4).map(|_| served.session()).collect();
@@ -292,9 +282,9 @@ fn kill_amid(served: &Served, sock: BorrowedFd<'_>, time: usize, kill: impl FnOn
     });
 }
 
-/// Without another broker. The guardian is held before, so that the test can see what the broker has left.
+/// Without another broker: its process that takes control goes on to the end.
 #[test]
-fn a_guardian_sets_back_what_its_broker_has_left() {
+fn a_killed_broker_sets_the_setting_back() {
     skip_unless_ready!();
     if !has_nobody() {
         return;
@@ -302,47 +292,88 @@ fn a_guardian_sets_back_what_its_broker_has_left() {
     let net = Net::two_subnets().unwrap();
     let mut served = Served::start(&net.client, EVERYONE);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
-    let (mut kills, mut interrupted) = (0, 0);
-    let start = Instant::now();
-    while interrupted == 0 || kills < rounds() {
-        assert!(start.elapsed() < 6 * SOON, "{kills} kills, of which none came in the middle");
-        let guardian = Guardian::of(&served);
-        guardian.hold();
-        let broker = Pid::from_raw(served.process.id() as i32);
-        kill_amid(&served, sock.as_fd(), kills, || kill(broker, Signal::SIGKILL).unwrap());
+    for round in 0..rounds() * 8 {
+        let (taker, broker) = (Taker::of(&served), Pid::from_raw(served.process.id() as i32));
+        kill_amid(&served, sock.as_fd(), round, || kill(broker, Signal::SIGKILL).unwrap());
         served.process.wait().unwrap();
-        interrupted += usize::from(is_changed(&net));
-        guardian.let_go();
-        wait_until(SOON, "the guardian to end", || guardian.is_gone());
-        assert!(!is_changed(&net), "after {kills} kills");
-        kills += 1;
+        wait_until(SOON, "the taker to end", || taker.is_gone());
+        assert!(!is_changed(&net), "round {round}");
         served.restart(&net.client);
     }
-    println!("of {kills} kills, {interrupted} came in the middle");
     served.serves_at_once(&net);
 }
 
-/// The broker then makes a child for each socket, as other programs do.
+/// A worker that waits for a socket which its client has locked keeps the broker's descriptors open. A process
+/// that waited for their end once left the setting changed for as long as the client liked.
 #[test]
-fn a_broker_whose_guardian_was_killed_leaves_nothing_behind() {
+fn a_client_that_locks_its_socket_does_not_keep_the_setting_changed() {
     skip_unless_ready!();
     if !has_nobody() {
         return;
     }
     let net = Net::two_subnets().unwrap();
     let mut served = Served::start(&net.client, EVERYONE);
+    let own = Pair::new(&net, net.paths[0].server_ips()[0], true);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
-    for kills in 0..rounds() * 8 {
-        let guardian = Guardian::of(&served);
-        guardian.kill();
-        wait_until(SOON, "the guardian to end", || guardian.is_gone());
-        served.serves_at_once(&net);
+    let trap = match Trap::new() {
+        Ok(trap) => trap,
+        Err(error) => return eprintln!("skip: userfaultfd: {error}"),
+    };
+    let waiting = acts(&net, &own.client).into_iter().next().expect("an act");
+    let broker = Pid::from_raw(served.process.id() as i32);
+    while_locked(&trap, &own.client, || {
+        let session = served.session();
+        let request = Request { number: 1, act: waiting };
+        session.send(&request.encode(), &[own.client.as_fd()]).unwrap();
+        kill_amid(&served, sock.as_fd(), 0, || kill(broker, Signal::SIGKILL).unwrap());
+        wait_until(SOON, "the setting to be set back", || !is_changed(&net));
+        // Another taker does not wait for a lock either.
+        let other = net.client.run(|| {
+            let other = subflows::socket(subflows::Family::V4).unwrap();
+            subflows::take_control(&other).map(|()| other)
+        });
+        other.unwrap();
+    });
+    served.process.wait().unwrap();
+    served.restart(&net.client);
+    served.serves_at_once(&net);
+}
+
+/// The worker that waits for the process sets the setting back. The broker then makes a child for each socket, as
+/// other programs do.
+#[test]
+fn a_broker_whose_taker_is_killed_goes_on() {
+    skip_unless_ready!();
+    if !has_nobody() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let mut served = Served::start_with(&net.client, EVERYONE, true);
+    let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
+    let (mut round, mut restored) = (0, 0);
+    let start = Instant::now();
+    while restored == 0 || round < rounds() * 8 {
+        assert!(start.elapsed() < 6 * SOON, "{round} kills, of which none came in the middle");
+        let (taker, session) = (Taker::of(&served), served.session());
         let broker = Pid::from_raw(served.process.id() as i32);
-        kill_amid(&served, sock.as_fd(), kills, || kill(broker, Signal::SIGKILL).unwrap());
+        kill_amid(&served, sock.as_fd(), round, || {
+            taker.kill();
+            wait_until(SOON, "the taker to end", || taker.is_gone());
+            // All clients are served to the end.
+            for _ in 0..8 {
+                let answer = session.ask(Act::TakeControl, &[sock.as_fd()]).expect("an answer");
+                assert_eq!(answer.result, Ok(0));
+            }
+            wait_until(SOON, "the setting to be set back", || !is_changed(&net));
+            restored += served.restored();
+            kill(broker, Signal::SIGKILL).unwrap();
+        });
         served.process.wait().unwrap();
         wait_until(SOON, "the setting to be set back", || !is_changed(&net));
         served.restart(&net.client);
+        round += 1;
     }
+    println!("of {round} kills, {restored} came in the middle");
 }
 
 /// How often each act is interrupted: `BROKER_KILLS`.

@@ -15,7 +15,7 @@ use crate::trap::Trap;
 use crate::{EVERYONE, acts, cookie_of};
 
 /// Runs `with` while a thread that waits for a page, in the middle of send, keeps the socket locked.
-fn while_locked<T>(trap: &Trap, stream: &TcpStream, with: impl FnOnce() -> T) -> T {
+pub(crate) fn while_locked<T>(trap: &Trap, stream: &TcpStream, with: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
         let sender = scope.spawn(|| trap.send(stream));
         wait_until(SOON, "the sender waits for the page", || {

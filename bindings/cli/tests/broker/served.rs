@@ -1,9 +1,11 @@
 //! A broker that a test runs, and a client that writes its messages itself.
 
 use std::fs::{self, File, Permissions};
-use std::io::IoSlice;
+use std::io::{IoSlice, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -24,9 +26,8 @@ use crate::common::{SOON, SUBFLOWS};
 pub(crate) const NOBODY: u32 = 65_534;
 /// How long another client waits at most.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(100);
-/// The threads of a broker without sessions: one accepts them, one closes those that are refused, and one takes
-/// control.
-pub(crate) const IDLE: usize = 3;
+/// The threads of a broker without sessions: one accepts them, and one closes those that are refused.
+pub(crate) const IDLE: usize = 2;
 pub(crate) const CHECK: Act = Act::Check { right: 2 };
 
 /// A flood takes the processors from other tests, so it runs alone.
@@ -41,6 +42,7 @@ pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
 pub(crate) struct Served {
     pub(crate) process: Child,
     folder: TempDir,
+    has_metrics: bool,
     _shared: Option<RwLockReadGuard<'static, ()>>,
 }
 
@@ -74,7 +76,7 @@ impl Served {
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.path().join("policy.toml"), policy).unwrap();
         let process = Served::spawn(namespace, folder.path(), has_metrics);
-        let mut served = Served { process, folder, _shared };
+        let mut served = Served { process, folder, has_metrics, _shared };
         served.wait();
         served
     }
@@ -106,7 +108,7 @@ impl Served {
     pub(crate) fn restart(&mut self, namespace: &Namespace) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = Served::spawn(namespace, self.folder.path(), false);
+        self.process = Served::spawn(namespace, self.folder.path(), self.has_metrics);
         self.wait();
     }
 
@@ -116,6 +118,24 @@ impl Served {
 
     pub(crate) fn metrics(&self) -> PathBuf {
         self.folder.path().join("metrics")
+    }
+
+    /// What the socket of the metrics answers.
+    pub(crate) fn read_metrics(&self, request: &[u8]) -> String {
+        let mut stream = UnixStream::connect(self.metrics()).unwrap();
+        stream.write_all(request).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// How many times the broker has set the setting back for one that was killed.
+    pub(crate) fn restored(&self) -> usize {
+        let text = self.read_metrics(b"GET /metrics HTTP/1.1\r\n\r\n");
+        let value =
+            text.lines().find_map(|line| line.strip_prefix("subflows_broker_restored_total "));
+        value.expect("the metric").parse().unwrap()
     }
 
     pub(crate) fn log(&self) -> String {

@@ -1,8 +1,6 @@
 //! What the broker is after its start: its privileges, its files, its metrics.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
@@ -72,14 +70,7 @@ fn metrics_count_what_the_broker_does() {
     session.ask(CHECK, &[sock.as_fd()]).unwrap();
     session.ask(Act::TakeControl, &[sock.as_fd()]).unwrap();
     session.ask(Act::Events, &[sock.as_fd()]).unwrap();
-    let read = |request: &[u8]| {
-        let mut stream = UnixStream::connect(served.metrics()).unwrap();
-        stream.write_all(request).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    };
+    let read = |request: &[u8]| served.read_metrics(request);
     // What is not HTTP is not answered, and does not stop the next reader.
     assert_eq!(read(b"GET"), "");
     let silent = UnixStream::connect(served.metrics()).unwrap();

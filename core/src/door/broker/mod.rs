@@ -4,6 +4,7 @@ mod layout;
 pub(crate) mod perform;
 pub(crate) mod protocol;
 mod session;
+pub(crate) mod taker;
 
 use std::io;
 use std::net::SocketAddr;

@@ -294,7 +294,7 @@ fn token_of(act: &Act) -> Option<u32> {
 
 /// The address family of a socket to take control of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SocketFamily(i32);
+pub struct SocketFamily(pub(super) i32);
 
 impl SocketFamily {
     /// Returns the family of a client's socket. The call waits for nothing.
@@ -318,7 +318,7 @@ impl SocketFamily {
 ///
 /// # Errors
 /// Those of `take_control`.
-pub fn controlled_socket(SocketFamily(family): SocketFamily, peer: &Peer) -> Result<Done> {
+pub(super) fn controlled_socket(SocketFamily(family): SocketFamily, peer: &Peer) -> Result<Done> {
     let os = |error: io::Error| Error::from_io("broker", &error);
     let new = socket::new(family, libc::SOCK_STREAM, socket::MPTCP).map_err(os)?;
     Direct.take_control(new.as_fd()).map_err(|refused| refused.during("broker"))?;
@@ -446,15 +446,6 @@ pub fn open_files() -> Result<()> {
         let _ = ALLOWED_CONGESTION_CONTROL.set(file);
     }
     Ok(())
-}
-
-/// Starts a process that sets `net.mptcp.path_manager` back if this one is killed in the microseconds in which it
-/// is changed. Requires [`open_files`], and that this process has one thread only.
-///
-/// # Errors
-/// The kernel's error.
-pub fn guard() -> Result<()> {
-    take_over::guard().map_err(|error| Error::from_io("broker", &error))
 }
 
 /// How many times this process has set `net.mptcp.path_manager` back for one that was killed.

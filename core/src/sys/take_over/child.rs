@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
 use super::record::Record;
 use super::switch::{PathManagerSwitch, Switch};
-use super::{files, guardian};
+use super::{files, isolated};
 
 use crate::sys::{socket, valgrind};
 
@@ -39,9 +39,6 @@ pub(super) enum Outcome {
     Failed,
 }
 
-/// How many times this process has set the switch back for a taker that was killed.
-pub(super) static RESTORED: AtomicU64 = AtomicU64::new(0);
-
 /// What the child does, and its result. In cells, because the parent and the child share it; the
 /// parent does not run while the child does.
 pub(super) struct ChildTask<'a> {
@@ -55,7 +52,7 @@ pub(super) struct ChildTask<'a> {
     pub(super) wants_realtime: Cell<bool>,
     is_realtime: Cell<bool>,
     /// The switch has to be set back.
-    pub(super) is_switched: Cell<bool>,
+    is_switched: Cell<bool>,
     /// It is recorded that a switch is under way, which has to be cleared.
     is_recorded: Cell<bool>,
     pub(super) outcome: Cell<Outcome>,
@@ -95,7 +92,7 @@ impl<'a> ChildTask<'a> {
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
         // Valgrind ends a program that makes such a child. A process that is killed under valgrind leaves
         // the switch to the next taker.
-        if guardian::is_alive() || valgrind::is_present() {
+        if isolated::is_isolated() || valgrind::is_present() {
             self.run_locked();
             pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
             return Ok(None);
@@ -112,6 +109,18 @@ impl<'a> ChildTask<'a> {
         let signal = if child > 0 { reap(child) } else { None };
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
         failed.map_or(Ok(signal), Err)
+    }
+
+    /// Whether the switch has to be set back.
+    pub(super) fn is_switched(&self) -> bool {
+        self.is_switched.get()
+    }
+
+    fn set_switched(&self, is_switched: bool) {
+        self.is_switched.set(is_switched);
+        if isolated::is_isolated() {
+            isolated::shared().is_switched.store(is_switched, Ordering::Relaxed);
+        }
     }
 
     /// Takes the lock, or gives up after some tries. The kernel sends no notice when a file lock is
@@ -154,9 +163,9 @@ impl<'a> ChildTask<'a> {
                     return;
                 }
                 // The taker that set it was killed before it could set it back.
-                self.is_switched.set(true);
+                self.set_switched(true);
                 if self.restore_switch() {
-                    RESTORED.fetch_add(1, Ordering::Relaxed);
+                    isolated::shared().restored.fetch_add(1, Ordering::Relaxed);
                 }
             }
             Some(PathManagerSwitch::Kernel) => {}
@@ -171,7 +180,7 @@ impl<'a> ChildTask<'a> {
             self.is_recorded.set(true);
             record.begin();
         }
-        self.is_switched.set(true);
+        self.set_switched(true);
         if !self.switch.write_userspace() {
             return self.fail(Outcome::SwitchFailed);
         }
@@ -195,28 +204,25 @@ impl<'a> ChildTask<'a> {
     pub(super) fn restore(&self) {
         self.restore_switch();
         if let (false, true, Some(record)) =
-            (self.is_switched.get(), self.is_recorded.get(), self.record)
+            (self.is_switched(), self.is_recorded.get(), self.record)
         {
             record.end();
             self.is_recorded.set(false);
         }
-        // Closing the file does not always release the lock: if another thread has forked since,
-        // its child process holds the same open file, and with it the lock.
-        // SAFETY: flock takes numbers only.
-        unsafe { libc::flock(self.lock.as_raw_fd(), libc::LOCK_UN) };
+        unlock(self.lock);
     }
 
     /// Sets the switch back if it is set. Returns whether it still had the value that the child
     /// wrote.
     fn restore_switch(&self) -> bool {
-        if !self.is_switched.get() {
+        if !self.is_switched() {
             return false;
         }
         let stood = self.read_switch() == Some(PathManagerSwitch::Userspace);
         if stood && !self.switch.write_kernel() {
             self.errno.set(last_errno());
         } else {
-            self.is_switched.set(false);
+            self.set_switched(false);
         }
         stood
     }
@@ -229,6 +235,13 @@ impl<'a> ChildTask<'a> {
         self.errno.set(last_errno());
         self.outcome.set(outcome);
     }
+}
+
+/// Releases the lock. Closing the file does not always do so: if another thread has forked since, its child process
+/// holds the same open file, and with it the lock.
+pub(super) fn unlock(lock: &File) {
+    // SAFETY: flock takes numbers only.
+    unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_UN) };
 }
 
 fn reap(child: libc::pid_t) -> Option<i32> {

@@ -9,7 +9,8 @@
 //! - The three steps run in a child that shares this process's memory and descriptors, but is a
 //!   process of its own, in another process group, with every signal blocked: a SIGKILL to this
 //!   process, by pid or by group, does not reach the child.
-//! - A broker has a guardian instead of these children: see `guardian.rs`.
+//! - A broker has one such process for all sockets, which shares neither memory nor descriptors with it: see
+//!   `isolated.rs`.
 //! - A lock on the network namespace's own file keeps two takers apart. The wait for it is bounded,
 //!   because any process may hold it. The child takes the lock, not the parent: so it is held for
 //!   some microseconds, and not until a busy processor gets round to running the child.
@@ -26,7 +27,7 @@
 
 mod child;
 mod files;
-mod guardian;
+mod isolated;
 mod journal;
 mod marker;
 mod record;
@@ -105,7 +106,7 @@ pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOve
     let signal = loop {
         let result = task.run_in_child();
         // The child may have been killed before it could.
-        child::RESTORED.fetch_add(task.is_switched.get().into(), Ordering::Relaxed);
+        isolated::shared().restored.fetch_add(task.is_switched().into(), Ordering::Relaxed);
         task.restore();
         let signal = result.map_err(Failure::Child)?;
         match task.outcome.get() {
@@ -121,7 +122,7 @@ pub(crate) fn attempt(sock: BorrowedFd<'_>, timeout: Duration) -> Result<TakeOve
         }
     };
     let errno = io::Error::from_raw_os_error(task.errno.get());
-    if task.is_switched.get() {
+    if task.is_switched() {
         return Err(Failure::Stuck(errno));
     }
     match task.outcome.get() {
@@ -165,14 +166,33 @@ pub(crate) fn keep(sock: BorrowedFd<'_>) -> io::Result<()> {
     files::keep(sock).map_err(Failure::error)
 }
 
-/// Starts a process that sets the switch back if this one is killed, which from now on takes control without a
-/// child for each socket. Requires the kept files, and that this process has one thread only.
-pub(crate) fn guard() -> io::Result<()> {
-    match files::kept() {
-        // Without a record, the guardian could not know whether the switch is this process's.
-        Some(files) if files.record.is_some() => guardian::start(files),
-        _ => Ok(()),
+/// Prepares for a fork whose child calls [`isolate`]. Requires the kept files.
+pub(crate) fn share() -> io::Result<()> {
+    isolated::share()
+}
+
+/// Makes this process, which has one thread, one that takes control in itself. It keeps the files of taking control,
+/// `own` and the standard streams, and no other descriptor.
+pub(crate) fn isolate(own: BorrowedFd<'_>) {
+    isolated::isolate(own);
+}
+
+/// Sets the switch back if the isolated process of this one was killed while it was set.
+pub(crate) fn heal() {
+    let Some(files) = files::kept() else { return };
+    // The dead process may have held the lock, which this one shares with it.
+    let Ok(_turn) = files::take(files.lock.as_fd()) else { return };
+    // Another thread may just have done so.
+    if isolated::shared().is_switched.swap(false, Ordering::Relaxed) {
+        let is_set = matches!(files.switch.read(), Ok(PathManagerSwitch::Userspace));
+        if is_set && files.switch.write_kernel() {
+            isolated::shared().restored.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(record) = &files.record {
+            record.end();
+        }
     }
+    child::unlock(&files.lock);
 }
 
 /// Makes the calling thread a real-time thread with the lowest priority, or an ordinary one again. Returns
@@ -183,22 +203,18 @@ pub(crate) fn set_realtime(is_realtime: bool) -> bool {
 
 /// How many times this process has set the switch back for a taker that was killed.
 pub(crate) fn restored() -> u64 {
-    child::RESTORED.load(Ordering::Relaxed)
+    isolated::shared().restored.load(Ordering::Relaxed)
 }
 
 /// Sets the switch back if it is recorded that a switch is under way: its taker was killed. Returns whether it
 /// was set back.
 pub(crate) fn restore(timeout: Duration) -> io::Result<bool> {
+    let deadline = poll::deadline_in(timeout);
     let sock = super::socket::new(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0)?;
-    let files = Files::open(sock.as_fd()).map_err(Failure::error)?;
-    restore_by(&files, poll::deadline_in(timeout))
-}
-
-/// As [`restore`], with files that are open.
-fn restore_by(files: &Files, deadline: Instant) -> io::Result<bool> {
-    let Files { switch, unwritable, lock, record } = files;
+    let Files { switch, unwritable, lock, record } =
+        Files::open(sock.as_fd()).map_err(Failure::error)?;
     if let Some(errno) = unwritable {
-        return Err(io::Error::from_raw_os_error(*errno));
+        return Err(io::Error::from_raw_os_error(errno));
     }
     let Some(record) = record else { return Ok(false) };
     let _locked = loop {
@@ -219,6 +235,6 @@ fn restore_by(files: &Files, deadline: Instant) -> io::Result<bool> {
         return Err(io::Error::last_os_error());
     }
     record.end();
-    child::RESTORED.fetch_add(is_set.into(), Ordering::Relaxed);
+    isolated::shared().restored.fetch_add(is_set.into(), Ordering::Relaxed);
     Ok(is_set)
 }

@@ -1,0 +1,152 @@
+//! The process of a broker that takes control of new sockets, one after the other.
+//!
+//! `net.mptcp.path_manager` is changed for some microseconds during each. Whatever happens to the broker then,
+//! this process sets it back; if it is killed itself, the worker that waits for it does. It reads nothing that a
+//! client has written, and touches no socket of a client.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::time::{ClockId, clock_gettime};
+
+use super::perform::{Done, SocketFamily, controlled_socket, refusal, reply};
+use super::protocol::{Answer, LONGEST};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::unix::{self, Peer};
+use crate::sys::{fork, take_over};
+
+/// How long a client waits for those before it. Taking control fails after as long if another process holds the
+/// lock of the namespace.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Longer than both, in milliseconds.
+const LONGEST_WAIT: u16 = 3000;
+/// The length of a request: the family, the user, the group and the deadline.
+const REQUEST: usize = 20;
+
+/// One worker's way to the process.
+#[derive(Debug)]
+pub struct Taker {
+    requests: Arc<OwnedFd>,
+    /// Both ends of the way back: the process gets the second one with each request.
+    answers: Option<(OwnedFd, OwnedFd)>,
+}
+
+/// For another worker.
+impl Clone for Taker {
+    fn clone(&self) -> Taker {
+        Taker { requests: Arc::clone(&self.requests), answers: None }
+    }
+}
+
+impl Taker {
+    /// Starts the process. It calls `restrict` first, and ends if that fails. Requires
+    /// [`open_files`](super::perform::open_files), and that this process has one thread.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn start(restrict: impl FnOnce() -> bool) -> Result<Taker> {
+        let failed = |error: io::Error| Error::from_io("broker", &error);
+        let (ours, theirs) = pair().map_err(failed)?;
+        take_over::share().map_err(failed)?;
+        let serve = || {
+            take_over::isolate(theirs.as_fd());
+            if restrict() {
+                serve(&theirs);
+            }
+        };
+        fork::child(serve).map_err(failed)?;
+        Ok(Taker { requests: Arc::new(ours), answers: None })
+    }
+
+    /// Makes a socket that the application controls, for that client.
+    ///
+    /// # Errors
+    /// Those of `take_control`; `Busy` if it would take too long.
+    pub fn take(&mut self, family: SocketFamily, peer: &Peer) -> Result<Done> {
+        match self.ask(family, peer) {
+            Ok((Answer { result: Ok(value), .. }, fd)) => Ok(Done { value, fd, outcomes: None }),
+            Ok((Answer { result: Err(refusal), .. }, _)) => Err(refusal.error("broker")),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(busy()),
+            // The process has been killed. From now on, a child takes control for each socket.
+            Err(_) => {
+                take_over::heal();
+                controlled_socket(family, peer)
+            }
+        }
+    }
+
+    /// Fails with `WouldBlock` if it takes too long, and with another error if the process is gone.
+    fn ask(&mut self, family: SocketFamily, peer: &Peer) -> io::Result<(Answer, Option<OwnedFd>)> {
+        let now = now()?;
+        let mut request = Vec::with_capacity(REQUEST);
+        for number in [family.0 as u32, peer.uid, peer.gid] {
+            request.extend(number.to_ne_bytes());
+        }
+        request.extend(((now + PATIENCE).as_nanos() as u64).to_ne_bytes());
+        // Made anew after a failure: an answer may come late.
+        let answers = self.answers.take().map_or_else(pair, Ok)?;
+        let requests = self.requests.as_fd();
+        unix::send(requests, &request, Some(answers.1.as_fd()), 0)?;
+        let answered = PollFd::new(answers.0.as_fd(), PollFlags::POLLIN);
+        // Reports that the other end is gone.
+        let mut both = [answered, PollFd::new(requests, PollFlags::empty())];
+        match poll(&mut both, LONGEST_WAIT)? {
+            0 => return Err(io::ErrorKind::WouldBlock.into()),
+            _ if both[0].any() != Some(true) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => {}
+        }
+        let mut buffer = [0; LONGEST];
+        let mut packet = unix::receive(answers.0.as_fd(), &mut buffer)?;
+        let bytes = buffer.get(..packet.length).unwrap_or_default();
+        let answer = Answer::parse(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+        self.answers = Some(answers);
+        Ok((answer, packet.fds.pop()))
+    }
+}
+
+fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let kind = SockType::SeqPacket;
+    Ok(socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// The time since the start of the system, which both processes read.
+fn now() -> io::Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_MONOTONIC)?.into())
+}
+
+/// Serves until no process has the other end.
+fn serve(requests: &OwnedFd) {
+    let mut buffer = [0; REQUEST];
+    while let Ok(mut packet) = unix::receive(requests.as_fd(), &mut buffer) {
+        let Some(answers) = packet.fds.pop() else { return };
+        let number = |at: usize| u32::from_ne_bytes([0, 1, 2, 3].map(|byte| buffer[at + byte]));
+        let deadline = u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| buffer[12 + byte]));
+        let done = match now().is_ok_and(|now| now < Duration::from_nanos(deadline)) {
+            true => {
+                let family = SocketFamily(number(0) as i32);
+                controlled_socket(
+                    family,
+                    &Peer { uid: number(4), gid: number(8), ..Peer::default() },
+                )
+            }
+            false => Err(busy()),
+        };
+        let (answer, fd) = reply(0, done);
+        // The worker waits for it.
+        let fd = fd.as_ref().map(OwnedFd::as_fd);
+        let _ = unix::send(answers.as_fd(), &answer.encode(), fd, libc::MSG_DONTWAIT);
+    }
+}
+
+fn busy() -> Error {
+    refusal(
+        ErrorKind::Busy,
+        libc::EBUSY,
+        "too many programs take control of sockets, or another process holds the lock on the network namespace",
+        "Call again, or find the process by the command lslocks, which shows the namespace as net:[...].",
+    )
+}

@@ -6,8 +6,8 @@
 //! Not among them is what a program relies on for its security or its data: `TCP_ULP` (encryption in the kernel),
 //! `TCP_MD5SIG` and `TCP_AO` (authentication), filters and `IP_MINTTL` (what is let in), `IP_TTL` and
 //! `IPV6_UNICAST_HOPS` (how far it goes), `SO_ZEROCOPY` (the program then waits for notices that never come),
-//! `SO_OOBINLINE` (except that it stays off), `SO_PEEK_OFF` and `TCP_REPAIR` (which data it reads). Those fail as without this library, and
-//! programs do without them.
+//! `SO_OOBINLINE` (unless it stays off), `SO_PEEK_OFF` and `TCP_REPAIR` (which data it reads). Those fail as without this
+//! library, and programs do without them.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};

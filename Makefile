@@ -30,6 +30,7 @@ lint:             ## formatting and lints, as tests/run checks them
 
 bench: setup      ## ratios to the raw system calls; the table is kept in BENCHMARKS.md
 	cargo bench --locked --package subflows --bench ratios
+	cargo bench --locked --package subflows --bench events
 	cargo bench --locked --package subflows-c --bench ratios
 	cargo bench --locked --package subflows-cli --bench broker
 	cargo bench --locked --package subflows-cli --bench run
@@ -38,7 +39,7 @@ bench: setup      ## ratios to the raw system calls; the table is kept in BENCHM
 	bindings/python/bench target/benchmarks-python.md
 	bindings/ruby/bench target/benchmarks-ruby.md
 	bindings/java/bench target/benchmarks-java.md
-	cat target/benchmarks.md target/benchmarks-c.md target/benchmarks-broker.md \
+	cat target/benchmarks.md target/benchmarks-events.md target/benchmarks-c.md target/benchmarks-broker.md \
 	    target/benchmarks-run.md target/benchmarks-command.md target/benchmarks-probe.md \
 	    target/benchmarks-python.md target/benchmarks-ruby.md target/benchmarks-java.md > BENCHMARKS.md
 

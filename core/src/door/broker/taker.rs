@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::time::{ClockId, clock_gettime};
@@ -70,17 +71,22 @@ impl Taker {
         match self.ask(family, peer) {
             Ok((Answer { result: Ok(value), .. }, fd)) => Ok(Done { value, fd, outcomes: None }),
             Ok((Answer { result: Err(refusal), .. }, _)) => Err(refusal.error("broker")),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(busy()),
-            // The process has been killed. From now on, a child takes control for each socket.
-            Err(_) => {
+            Err(Unanswered::Late) => Err(busy()),
+            Err(Unanswered::Failed(error)) => Err(Error::from_io("broker", &error)),
+            // From now on, a child takes control for each socket. It shares the lock with the process, which
+            // must not live any more.
+            Err(Unanswered::Gone) => {
                 take_over::heal();
                 controlled_socket(family, peer)
             }
         }
     }
 
-    /// Fails with `WouldBlock` if it takes too long, and with another error if the process is gone.
-    fn ask(&mut self, family: SocketFamily, peer: &Peer) -> io::Result<(Answer, Option<OwnedFd>)> {
+    fn ask(
+        &mut self,
+        family: SocketFamily,
+        peer: &Peer,
+    ) -> std::result::Result<(Answer, Option<OwnedFd>), Unanswered> {
         let now = now()?;
         let mut request = Vec::with_capacity(REQUEST);
         for number in [family.0 as u32, peer.uid, peer.gid] {
@@ -90,21 +96,46 @@ impl Taker {
         // Made anew after a failure: an answer may come late.
         let answers = self.answers.take().map_or_else(pair, Ok)?;
         let requests = self.requests.as_fd();
-        unix::send(requests, &request, Some(answers.1.as_fd()), 0)?;
+        unix::send(requests, &request, Some(answers.1.as_fd()), libc::MSG_DONTWAIT)?;
         let answered = PollFd::new(answers.0.as_fd(), PollFlags::POLLIN);
         // Reports that the other end is gone.
         let mut both = [answered, PollFd::new(requests, PollFlags::empty())];
-        match poll(&mut both, LONGEST_WAIT)? {
-            0 => return Err(io::ErrorKind::WouldBlock.into()),
-            _ if both[0].any() != Some(true) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => {}
+        loop {
+            match poll(&mut both, LONGEST_WAIT) {
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+                Ok(0) => return Err(Unanswered::Late),
+                Ok(_) if both[0].any() == Some(true) => break,
+                Ok(_) => return Err(Unanswered::Gone),
+            }
         }
         let mut buffer = [0; LONGEST];
         let mut packet = unix::receive(answers.0.as_fd(), &mut buffer)?;
         let bytes = buffer.get(..packet.length).unwrap_or_default();
-        let answer = Answer::parse(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+        let answer =
+            Answer::parse(bytes).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
         self.answers = Some(answers);
         Ok((answer, packet.fds.pop()))
+    }
+}
+
+/// Why the process has not answered.
+enum Unanswered {
+    /// The process is gone.
+    Gone,
+    /// Too many wait for it.
+    Late,
+    /// This process lacks something.
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Unanswered {
+    fn from(error: io::Error) -> Unanswered {
+        match error.raw_os_error() {
+            Some(libc::EPIPE | libc::ECONNRESET) => Unanswered::Gone,
+            Some(libc::EAGAIN) => Unanswered::Late,
+            _ => Unanswered::Failed(error),
+        }
     }
 }
 

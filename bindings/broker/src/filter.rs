@@ -86,7 +86,6 @@ const ACTS: &[libc::c_long] = &[
     libc::SYS_sendto,
     libc::SYS_setpgid,
     libc::SYS_setsockopt,
-    libc::SYS_socketpair,
     libc::SYS_wait4,
     libc::SYS_waitid,
 ];
@@ -135,6 +134,8 @@ fn program(may_read_files: bool) -> Result<BpfProgram, seccompiler::BackendError
     let families = [libc::AF_UNIX, libc::AF_NETLINK, libc::AF_INET, libc::AF_INET6];
     let families = families.into_iter().map(|family| rule(0, (SeccompCmpOp::Eq, family)));
     rules.insert(number(libc::SYS_socket), families.collect::<Result<_, _>>()?);
+    let unix = rule(0, (SeccompCmpOp::Eq, libc::AF_UNIX))?;
+    rules.insert(number(libc::SYS_socketpair), vec![unix]);
     let denied = SeccompAction::Errno(libc::EPERM as u32);
     SeccompFilter::new(rules, denied, SeccompAction::Allow, ARCH.try_into()?)?.try_into()
 }

@@ -85,9 +85,6 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let notifier = listener::notifier();
     // What a broker that was killed has left.
     let _ = subflows::broker::restore();
-    subflows::broker::open_files().map_err(|error| {
-        Failure::new(format!("{error:#}"), "Run the broker as root, with /proc mounted.")
-    })?;
     privileges::raise_limits();
     // While it still may. Without the privilege, the setting can stay changed for a time slice of other programs.
     let _ = subflows::broker::set_realtime(true);
@@ -97,6 +94,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             Failure::new(format!("{error:#}"), "Raise the limits of processes and of open files.")
         })?;
     subflows::broker::set_realtime(false);
+    subflows::broker::open_files().map_err(|error| {
+        Failure::new(format!("{error:#}"), "Run the broker as root, with /proc mounted.")
+    })?;
     filter::apply(policy.has_cgroups())?;
     let users = Users::default();
     let counts = Arc::new(Counts::new(users.sessions()));

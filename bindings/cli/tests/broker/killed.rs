@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -19,6 +20,9 @@ use crate::parked::while_locked;
 use crate::served::{CHECK, Served, Session};
 use crate::trap::Trap;
 use crate::{EVERYONE, acts, cookie_of, socket_of, token};
+
+/// Everyone may ask as often as they like.
+const UNLIMITED: &str = "[[allow]]\n[limits]\nrequests = 1000000\n";
 
 /// What is asked in one round.
 struct Asked<'a> {
@@ -202,7 +206,7 @@ fn a_broker_that_is_killed_with_its_group_leaves_nothing_behind() {
         return skip("control groups of version 2 with cgroup.kill");
     };
     let net = Net::two_subnets().unwrap();
-    let mut served = Served::start(&net.client, EVERYONE);
+    let mut served = Served::start(&net.client, UNLIMITED);
     let own = Pair::new(&net, net.paths[0].server_ips()[0], true);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     let mut interrupted = 0;
@@ -262,7 +266,6 @@ fn is_changed(net: &Net) -> bool {
 }
 
 /// Kills something while the broker takes control of one socket after the other, at another moment each time.
-/// The clients ask until the broker is gone.
 fn kill_amid(served: &Served, sock: BorrowedFd<'_>, time: usize, kill: impl FnOnce()) {
     let answers = &AtomicUsize::new(0);
     let sessions: Vec<_> = (0..4).map(|_| served.session()).collect();
@@ -278,7 +281,10 @@ fn kill_amid(served: &Served, sock: BorrowedFd<'_>, time: usize, kill: impl FnOn
         while start.elapsed() < after {
             std::hint::spin_loop();
         }
-        kill();
+        let killed = panic::catch_unwind(AssertUnwindSafe(kill));
+        // They would ask for ever if that has failed, and wait for as long as a worker of the broker does.
+        sessions.iter().for_each(Session::end);
+        killed.unwrap_or_else(|failure| panic::resume_unwind(failure));
     });
 }
 
@@ -290,7 +296,7 @@ fn a_killed_broker_sets_the_setting_back() {
         return;
     }
     let net = Net::two_subnets().unwrap();
-    let mut served = Served::start(&net.client, EVERYONE);
+    let mut served = Served::start(&net.client, UNLIMITED);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     for round in 0..rounds() * 8 {
         let (taker, broker) = (Taker::of(&served), Pid::from_raw(served.process.id() as i32));
@@ -303,8 +309,8 @@ fn a_killed_broker_sets_the_setting_back() {
     served.serves_at_once(&net);
 }
 
-/// A worker that waits for a socket which its client has locked keeps the broker's descriptors open. A process
-/// that waited for their end once left the setting changed for as long as the client liked.
+/// A worker that waits for a socket which its client has locked keeps the broker's descriptors open. While they were
+/// shared with the process that takes control, its death did not free the lock on the namespace.
 #[test]
 fn a_client_that_locks_its_socket_does_not_keep_the_setting_changed() {
     skip_unless_ready!();
@@ -312,31 +318,42 @@ fn a_client_that_locks_its_socket_does_not_keep_the_setting_changed() {
         return;
     }
     let net = Net::two_subnets().unwrap();
-    let mut served = Served::start(&net.client, EVERYONE);
+    let mut served = Served::start(&net.client, UNLIMITED);
     let own = Pair::new(&net, net.paths[0].server_ips()[0], true);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
-    let trap = match Trap::new() {
-        Ok(trap) => trap,
-        Err(error) => return eprintln!("skip: userfaultfd: {error}"),
-    };
     let waiting = acts(&net, &own.client).into_iter().next().expect("an act");
-    let broker = Pid::from_raw(served.process.id() as i32);
-    while_locked(&trap, &own.client, || {
-        let session = served.session();
-        let request = Request { number: 1, act: waiting };
-        session.send(&request.encode(), &[own.client.as_fd()]).unwrap();
-        kill_amid(&served, sock.as_fd(), 0, || kill(broker, Signal::SIGKILL).unwrap());
-        wait_until(SOON, "the setting to be set back", || !is_changed(&net));
-        // Another taker does not wait for a lock either.
-        let other = net.client.run(|| {
-            let other = subflows::socket(subflows::Family::V4).unwrap();
-            subflows::take_control(&other).map(|()| other)
+    for round in 0..rounds() * 4 {
+        let trap = match Trap::new() {
+            Ok(trap) => trap,
+            Err(error) => return eprintln!("skip: userfaultfd: {error}"),
+        };
+        let (taker, broker) = (Taker::of(&served), Pid::from_raw(served.process.id() as i32));
+        while_locked(&trap, &own.client, || {
+            let session = served.session();
+            let request = Request { number: 1, act: waiting.clone() };
+            session.send(&request.encode(), &[own.client.as_fd()]).unwrap();
+            kill_amid(&served, sock.as_fd(), round, || {
+                // The broker alone, and both.
+                if round % 2 == 1 {
+                    taker.kill();
+                }
+                kill(broker, Signal::SIGKILL).unwrap();
+            });
+            // Another taker sets the setting back if both are gone, and waits for no lock.
+            match round % 2 {
+                0 => wait_until(SOON, "the setting to be set back", || !is_changed(&net)),
+                _ => wait_until(SOON, "the taker to end", || taker.is_gone()),
+            }
+            net.client.run(|| {
+                let other = subflows::socket(subflows::Family::V4).unwrap();
+                subflows::take_control(&other).unwrap();
+            });
+            assert!(!is_changed(&net), "round {round}");
         });
-        other.unwrap();
-    });
-    served.process.wait().unwrap();
-    served.restart(&net.client);
-    served.serves_at_once(&net);
+        served.process.wait().unwrap();
+        served.restart(&net.client);
+        served.serves_at_once(&net);
+    }
 }
 
 /// The worker that waits for the process sets the setting back. The broker then makes a child for each socket, as
@@ -348,7 +365,7 @@ fn a_broker_whose_taker_is_killed_goes_on() {
         return;
     }
     let net = Net::two_subnets().unwrap();
-    let mut served = Served::start_with(&net.client, EVERYONE, true);
+    let mut served = Served::start_with(&net.client, UNLIMITED, true);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     let (mut round, mut restored) = (0, 0);
     let start = Instant::now();

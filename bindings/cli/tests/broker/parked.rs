@@ -2,6 +2,7 @@
 
 use std::net::TcpStream;
 use std::os::fd::AsFd;
+use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 use std::time::Instant;
 
@@ -22,10 +23,11 @@ pub(crate) fn while_locked<T>(trap: &Trap, stream: &TcpStream, with: impl FnOnce
             let mut fds = [PollFd::new(trap.as_fd(), PollFlags::POLLIN)];
             poll(&mut fds, 0u8).unwrap() == 1
         });
-        let result = with();
+        let result = panic::catch_unwind(AssertUnwindSafe(with));
+        // Also after a failure, or the sender waits for ever.
         trap.release();
         sender.join().unwrap().unwrap();
-        result
+        result.unwrap_or_else(|failure| panic::resume_unwind(failure))
     })
 }
 

@@ -267,6 +267,11 @@ impl From<OwnedFd> for Session {
 }
 
 impl Session {
+    /// Ends it for both sides: a call that waits for an answer returns.
+    pub(crate) fn end(&self) {
+        nix::sys::socket::shutdown(self.0.as_raw_fd(), nix::sys::socket::Shutdown::Both).unwrap();
+    }
+
     pub(crate) fn send(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> nix::Result<usize> {
         let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
         let rights = [ControlMessage::ScmRights(&raw)];

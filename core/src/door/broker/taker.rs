@@ -7,24 +7,30 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::time::{ClockId, clock_gettime};
 
-use super::perform::{Done, SocketFamily, controlled_socket, refusal, reply};
+use super::perform::{Done, SocketFamily, controlled_socket, open_files, refusal, reply};
 use super::protocol::{Answer, LONGEST};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::unix::{self, Peer};
-use crate::sys::{fork, take_over};
+use crate::sys::{fork, socket, take_over};
 
 /// How long a client waits for those before it. Taking control fails after as long if another process holds the
 /// lock of the namespace.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Longer than both, in milliseconds.
+/// Longer than both, in milliseconds. An answer that comes later is dropped.
 const LONGEST_WAIT: u16 = 3000;
+/// In bytes, of which a request takes about 800.
+const QUEUE: i32 = 4 << 20;
+/// How much longer than it waits the process works before it pauses. Otherwise the kernel would take the processor from a real-time
+/// process that many clients keep busy, perhaps while the setting is changed.
+const SPELL: Duration = Duration::from_millis(10);
 /// The length of a request: the family, the user, the group and the deadline.
 const REQUEST: usize = 20;
 
@@ -44,18 +50,20 @@ impl Clone for Taker {
 }
 
 impl Taker {
-    /// Starts the process. It calls `restrict` first, and ends if that fails. Requires
-    /// [`open_files`](super::perform::open_files), and that this process has one thread.
+    /// Starts the process. It calls `restrict` first, and ends if that fails. Requires that this process has one
+    /// thread, and has not called [`open_files`] yet: the two must not share the lock on the namespace, which a
+    /// dead process would otherwise hold for as long as the other one has descriptors.
     ///
     /// # Errors
     /// The kernel's error.
     pub fn start(restrict: impl FnOnce() -> bool) -> Result<Taker> {
         let failed = |error: io::Error| Error::from_io("broker", &error);
         let (ours, theirs) = pair().map_err(failed)?;
+        // Room for as many requests as there can be sessions. Without it, a burst of some users refuses others.
+        let _ = socket::set_i32(ours.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, QUEUE);
         take_over::share().map_err(failed)?;
         let serve = || {
-            take_over::isolate(theirs.as_fd());
-            if restrict() {
+            if open_files().is_ok() && take_over::isolate(theirs.as_fd()).is_ok() && restrict() {
                 serve(&theirs);
             }
         };
@@ -69,14 +77,14 @@ impl Taker {
     /// Those of `take_control`; `Busy` if it would take too long.
     pub fn take(&mut self, family: SocketFamily, peer: &Peer) -> Result<Done> {
         match self.ask(family, peer) {
+            Ok((Answer { result: Ok(_), .. }, None)) => Err(Error::os("broker", libc::EMFILE)),
             Ok((Answer { result: Ok(value), .. }, fd)) => Ok(Done { value, fd, outcomes: None }),
             Ok((Answer { result: Err(refusal), .. }, _)) => Err(refusal.error("broker")),
             Err(Unanswered::Late) => Err(busy()),
             Err(Unanswered::Failed(error)) => Err(Error::from_io("broker", &error)),
-            // From now on, a child takes control for each socket. It shares the lock with the process, which
-            // must not live any more.
+            // From now on, a child takes control for each socket.
             Err(Unanswered::Gone) => {
-                take_over::heal();
+                take_over::heal(PATIENCE);
                 controlled_socket(family, peer)
             }
         }
@@ -152,7 +160,15 @@ fn now() -> io::Result<Duration> {
 /// Serves until no process has the other end.
 fn serve(requests: &OwnedFd) {
     let mut buffer = [0; REQUEST];
-    while let Ok(mut packet) = unix::receive(requests.as_fd(), &mut buffer) {
+    let mut spell = Duration::ZERO;
+    loop {
+        if spell > SPELL {
+            thread::sleep(std::mem::take(&mut spell));
+        }
+        let idle = Instant::now();
+        let Ok(mut packet) = unix::receive(requests.as_fd(), &mut buffer) else { return };
+        let start = Instant::now();
+        spell = spell.saturating_sub(start - idle);
         let Some(answers) = packet.fds.pop() else { return };
         let number = |at: usize| u32::from_ne_bytes([0, 1, 2, 3].map(|byte| buffer[at + byte]));
         let deadline = u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| buffer[12 + byte]));
@@ -167,9 +183,15 @@ fn serve(requests: &OwnedFd) {
             false => Err(busy()),
         };
         let (answer, fd) = reply(0, done);
-        // The worker waits for it.
-        let fd = fd.as_ref().map(OwnedFd::as_fd);
-        let _ = unix::send(answers.as_fd(), &answer.encode(), fd, libc::MSG_DONTWAIT);
+        let send = |answer: &Answer, fd: Option<&OwnedFd>| {
+            let (answers, fd) = (answers.as_fd(), fd.map(OwnedFd::as_fd));
+            unix::send(answers, &answer.encode(), fd, libc::MSG_DONTWAIT)
+        };
+        if let Err(error) = send(&answer, fd.as_ref()) {
+            // The worker waits for it.
+            let _ = send(&reply(0, Err(Error::from_io("broker", &error))).0, None);
+        }
+        spell += start.elapsed();
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
@@ -235,6 +236,19 @@ impl<'a> ChildTask<'a> {
         self.errno.set(last_errno());
         self.outcome.set(outcome);
     }
+}
+
+/// Takes the lock until the deadline. Returns whether it has it.
+pub(super) fn lock_by(lock: &File, deadline: Instant) -> bool {
+    const PAUSE: Duration = Duration::from_millis(1);
+    // SAFETY: flock takes numbers only.
+    while unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    true
 }
 
 /// Releases the lock. Closing the file does not always do so: if another thread has forked since, its child process

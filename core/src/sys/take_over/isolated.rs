@@ -49,7 +49,7 @@ pub(super) fn share() -> io::Result<()> {
 /// Makes this process, which has one thread, one that takes control in itself. It keeps the files of taking
 /// control, `own` and the standard streams, and no other descriptor: clients would wait at the socket of a
 /// broker that is gone.
-pub(super) fn isolate(own: BorrowedFd<'_>) {
+pub(super) fn isolate(own: BorrowedFd<'_>) -> io::Result<()> {
     let this = Pid::from_raw(0);
     // What ends or stops the broker by its group or its terminal does not reach this process.
     let _ = setpgid(this, this);
@@ -62,8 +62,9 @@ pub(super) fn isolate(own: BorrowedFd<'_>) {
         sched_setaffinity(this, &here)
     });
     let kept = files::kept().map(files::Files::descriptors).unwrap_or_default();
-    close_all_but(kept.into_iter().chain([own.as_raw_fd()]).collect());
+    close_all_but(kept.into_iter().chain([own.as_raw_fd()]).collect())?;
     IS_ISOLATED.store(true, Ordering::Relaxed);
+    Ok(())
 }
 
 /// Reports whether [`isolate`] has been called in this process.
@@ -71,21 +72,25 @@ pub(super) fn is_isolated() -> bool {
     IS_ISOLATED.load(Ordering::Relaxed)
 }
 
-fn close_all_but(mut kept: Vec<RawFd>) {
+fn close_all_but(mut kept: Vec<RawFd>) -> io::Result<()> {
     kept.sort_unstable();
     let mut first = libc::STDERR_FILENO + 1;
     for descriptor in kept {
-        close(first, descriptor - 1);
+        close(first, descriptor - 1)?;
         first = descriptor + 1;
     }
-    close(first, i32::MAX);
+    close(first, i32::MAX)
 }
 
 /// Closes the descriptors from `first` to `last`.
-fn close(first: RawFd, last: RawFd) {
-    if first <= last {
-        // SAFETY: takes numbers only. Nothing in this process uses these descriptors afterwards: kept netlink
-        // sockets are those of the parent.
-        unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+fn close(first: RawFd, last: RawFd) -> io::Result<()> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: takes numbers only. Nothing in this process uses these descriptors afterwards: kept netlink
+    // sockets are those of the parent.
+    match unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }

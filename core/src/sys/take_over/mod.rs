@@ -166,28 +166,33 @@ pub(crate) fn keep(sock: BorrowedFd<'_>) -> io::Result<()> {
     files::keep(sock).map_err(Failure::error)
 }
 
-/// Prepares for a fork whose child calls [`isolate`]. Requires the kept files.
+/// Prepares for a fork whose child opens the files of taking control for itself, so that it has a lock of its own,
+/// and calls [`isolate`].
 pub(crate) fn share() -> io::Result<()> {
     isolated::share()
 }
 
 /// Makes this process, which has one thread, one that takes control in itself. It keeps the files of taking control,
 /// `own` and the standard streams, and no other descriptor.
-pub(crate) fn isolate(own: BorrowedFd<'_>) {
-    isolated::isolate(own);
+pub(crate) fn isolate(own: BorrowedFd<'_>) -> io::Result<()> {
+    isolated::isolate(own)
 }
 
 /// Sets the switch back if the isolated process of this one was killed while it was set.
-pub(crate) fn heal() {
+pub(crate) fn heal(timeout: Duration) {
     let Some(files) = files::kept() else { return };
-    // The dead process may have held the lock, which this one shares with it.
     let Ok(_turn) = files::take(files.lock.as_fd()) else { return };
-    // Another thread may just have done so.
-    if isolated::shared().is_switched.swap(false, Ordering::Relaxed) {
-        let is_set = matches!(files.switch.read(), Ok(PathManagerSwitch::Userspace));
-        if is_set && files.switch.write_kernel() {
-            isolated::shared().restored.fetch_add(1, Ordering::Relaxed);
-        }
+    let shared = isolated::shared();
+    // Otherwise another thread has just done so. The dead process may still hold the lock for a moment.
+    if !shared.is_switched.load(Ordering::Relaxed)
+        || !child::lock_by(&files.lock, poll::deadline_in(timeout))
+    {
+        return;
+    }
+    let is_set = matches!(files.switch.read(), Ok(PathManagerSwitch::Userspace));
+    if !is_set || files.switch.write_kernel() {
+        shared.restored.fetch_add(is_set.into(), Ordering::Relaxed);
+        shared.is_switched.store(false, Ordering::Relaxed);
         if let Some(record) = &files.record {
             record.end();
         }

@@ -139,6 +139,7 @@ fn a_program_starts_after_the_usual_installation() {
     // The system's folders and the repository belong to root, or to the user who is root here.
     unshare.args(["--mount", "sh", "-euc", INTO_THE_SYSTEM, "sh"]);
     unshare.arg(folder.path().join("layers")).arg(&source).current_dir(root());
+    unshare.env("SUBFLOWS_PROFILE", "dev");
     let output =
         unshare.env_remove("PKG_CONFIG_PATH").env_remove("LD_LIBRARY_PATH").output().unwrap();
     if output.status.code() == Some(77) {

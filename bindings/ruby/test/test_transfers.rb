@@ -64,7 +64,7 @@ class TransfersTest < SubflowsTest
         send.call(file, both.client)
         both.client.close_write
       end
-      Timeout.timeout(30) { receive.call(both.server, sink) }
+      Timeout.timeout(90) { receive.call(both.server, sink) }
       sending.join
       assert_equal Digest::SHA256.file(file.path).hexdigest, sink.hexdigest
     end

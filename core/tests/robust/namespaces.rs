@@ -31,9 +31,11 @@ fn tells_of_its_own(here: (&Namespace, &Pair), other: &Pair) {
     assert!(subflows::status(&own.client).unwrap().is_ready);
     let found = subflows::connection(token).unwrap();
     assert_eq!((found.token, found.local), (token, local));
+    // One of the other family may not have ended yet.
     let all = subflows::connections(&ConnectionsOptions::new().subflows(true)).unwrap();
-    assert_eq!(all.iter().map(|found| found.token).collect::<Vec<_>>(), [token]);
-    assert_eq!(all[0].subflows.len(), 1);
+    assert!(all.iter().all(|found| found.token != foreign), "{all:?}");
+    let found = all.iter().find(|found| found.token == token).expect("its own");
+    assert_eq!(found.subflows.len(), 1);
     subflows::events(&own.client).unwrap();
     subflows::set_backup(&own.client, id, false).unwrap();
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use subflows::Open;
+use subflows::{ErrorKind, Open};
 use subflows::broker::{Act, ROOM, Request, Step, Verb};
 use subflows_lab::{Net, skip, skip_unless_ready, wait_until};
 
@@ -376,10 +376,14 @@ fn a_broker_whose_taker_is_killed_goes_on() {
         kill_amid(&served, sock.as_fd(), round, || {
             taker.kill();
             wait_until(SOON, "the taker to end", || taker.is_gone());
-            // All clients are served to the end.
+            // All clients are served to the end. On a busy machine, what takes long costs them much.
             for _ in 0..8 {
-                let answer = session.ask(Act::TakeControl, &[sock.as_fd()]).expect("an answer");
-                assert_eq!(answer.result, Ok(0));
+                wait_until(SOON, "control is taken", || {
+                    let answer = session.ask(Act::TakeControl, &[sock.as_fd()]).expect("an answer");
+                    let kind = answer.result.as_ref().err().map(|refusal| refusal.kind);
+                    assert!(matches!(kind, None | Some(ErrorKind::Busy)), "{answer:?}");
+                    kind.is_none()
+                });
             }
             wait_until(SOON, "the setting to be set back", || !is_changed(&net));
             restored += served.restored();

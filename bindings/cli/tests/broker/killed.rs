@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use subflows::{ErrorKind, Open};
 use subflows::broker::{Act, ROOM, Request, Step, Verb};
+use subflows::{ErrorKind, Open};
 use subflows_lab::{Net, skip, skip_unless_ready, wait_until};
 
 use crate::common::{Pair, SOON, has_nobody};

@@ -156,6 +156,11 @@ impl World {
     /// Ends a variant that needs what the broker permits to no program without privileges: the events of the
     /// whole namespace, the mark of a subflow, and what the peer has announced before the program knew the token
     /// of the connection.
+    /// Whether a broker acts for that actor.
+    pub(crate) fn has_broker(&self, actor: &str) -> bool {
+        self.brokers.contains_key(actor)
+    }
+
     fn skip_what_no_broker_permits(
         &self,
         actor: &str,
@@ -168,8 +173,7 @@ impl World {
         let is = |refused| matches!(answer, Answer::Err(kind, _) if kind == refused);
         let is_unknown = text.starts_with("peer_addresses ") && is("InvalidState");
         let is_refused = is_unknown || (is("NotPermitted") && (is_of_namespace || is_mark));
-        let is_by_broker = self.brokers.contains_key(actor);
-        match is_by_broker && is_refused {
+        match self.has_broker(actor) && is_refused {
             true => Err(StepError::Skipped(format!("the broker does not permit: {text}"))),
             false => Ok(()),
         }

@@ -82,8 +82,10 @@ fn token(world: &World, arguments: &Arguments, answer: &Fields) -> Result {
 fn knows_denial(world: &mut World, arguments: &Arguments) -> Result {
     let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
     let answer = status(world, actor, sock)?;
-    // The command is a new process each time, which has not followed any connection.
-    let expected = if world.language.name == "command" { "nothing" } else { &arguments.expected };
+    // The command is a new process each time, which has not followed any connection. The broker shows a program
+    // no events of the namespace.
+    let follows_none = world.language.name == "command" || world.has_broker(actor);
+    let expected = if follows_none { "nothing" } else { &arguments.expected };
     let known = answer.get("is_join_denied").unwrap_or("nothing");
     ensure(known == expected, || answer.to_string())
 }

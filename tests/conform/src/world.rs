@@ -153,14 +153,14 @@ impl World {
         Ok((answer, elapsed))
     }
 
-    /// Ends a variant that needs what the broker permits to no program without privileges: the events of the
-    /// whole namespace, the mark of a subflow, and what the peer has announced before the program knew the token
-    /// of the connection.
     /// Whether a broker acts for that actor.
     pub(crate) fn has_broker(&self, actor: &str) -> bool {
         self.brokers.contains_key(actor)
     }
 
+    /// Ends a variant that needs what the broker permits to no program without privileges: the events of the
+    /// whole namespace, the mark of a subflow, and what the peer has announced before the program knew the token
+    /// of the connection.
     fn skip_what_no_broker_permits(
         &self,
         actor: &str,

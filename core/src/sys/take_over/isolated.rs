@@ -30,8 +30,9 @@ pub(super) fn shared() -> &'static Shared {
     SHARED.get().copied().unwrap_or(&OWN)
 }
 
-/// Prepares for a fork whose child calls [`isolate`].
-pub(super) fn share() -> io::Result<()> {
+/// Prepares for a fork whose child opens the files of taking control for itself, so that it has a lock of its own, and
+/// calls [`isolate`].
+pub(crate) fn share() -> io::Result<()> {
     let (protection, flags) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
     let length = size_of::<Shared>();
@@ -49,7 +50,7 @@ pub(super) fn share() -> io::Result<()> {
 /// Makes this process, which has one thread, one that takes control in itself. It keeps the files of taking
 /// control, `own` and the standard streams, and no other descriptor: clients would wait at the socket of a
 /// broker that is gone.
-pub(super) fn isolate(own: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn isolate(own: BorrowedFd<'_>) -> io::Result<()> {
     let this = Pid::from_raw(0);
     // What ends or stops the broker by its group or its terminal does not reach this process.
     let _ = setpgid(this, this);

@@ -44,6 +44,7 @@ use nix::fcntl::{Flock, FlockArg};
 use self::child::{ChildTask, Outcome};
 
 use self::files::Files;
+pub(crate) use self::isolated::{isolate, share};
 pub(crate) use self::switch::PathManagerSwitch;
 use self::switch::Switch;
 use super::cancel::Uncancelled;
@@ -164,18 +165,6 @@ pub(crate) fn may_write_switch() -> io::Result<()> {
 /// Opens the files of taking control for as long as this process lives, which opens none later.
 pub(crate) fn keep(sock: BorrowedFd<'_>) -> io::Result<()> {
     files::keep(sock).map_err(Failure::error)
-}
-
-/// Prepares for a fork whose child opens the files of taking control for itself, so that it has a lock of its own,
-/// and calls [`isolate`].
-pub(crate) fn share() -> io::Result<()> {
-    isolated::share()
-}
-
-/// Makes this process, which has one thread, one that takes control in itself. It keeps the files of taking control,
-/// `own` and the standard streams, and no other descriptor.
-pub(crate) fn isolate(own: BorrowedFd<'_>) -> io::Result<()> {
-    isolated::isolate(own)
 }
 
 /// Sets the switch back if the isolated process of this one was killed while it was set.

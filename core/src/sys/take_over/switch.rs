@@ -95,6 +95,7 @@ impl Switch {
         self.file.write_at(value, 0).is_ok_and(|written| written == value.len())
     }
 }
+
 impl AsRawFd for Switch {
     fn as_raw_fd(&self) -> RawFd {
         self.file.as_raw_fd()

@@ -69,6 +69,8 @@ gem: setup        ## a gem with its sources, and one that is ready-made, in targ
 
 suites: test      ## what takes longer: packages, and the languages' own tests of their sockets
 	cargo conform --broker
+	tests/suite/python
+	tests/suite/java
 	tests/suite/ruby
 	tests/suite/python-packages
 	tests/suite/python-cpython

@@ -9,7 +9,7 @@ use subflows_lab::Namespace;
 use tempfile::TempDir;
 
 use crate::judge;
-use crate::language::{cargo, find, root};
+use crate::language::{built, root};
 use crate::step_error::Result;
 
 /// Everyone may do everything: what the policy forbids is tested with the broker.
@@ -20,7 +20,7 @@ const POLICY: &str = "[[allow]]\n[limits]\nsubflows = 1000\n";
 /// # Errors
 /// The build's.
 pub fn build() -> std::result::Result<PathBuf, String> {
-    find(&cargo(&root(), &["subflows-cli"])?, "subflows")
+    built(&root(), "subflows-cli", "subflows")
 }
 
 /// A broker that runs. Dropping it ends the process.

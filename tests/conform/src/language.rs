@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::driver::Driver;
@@ -144,15 +143,12 @@ pub fn root() -> PathBuf {
 }
 
 fn rust(root: &Path) -> Result<Language, String> {
-    let program = cargo(root, &["subflows-driver-rust"])?;
-    let program = find(&program, "subflows-driver-rust")?;
-    Ok(Language::new("rust", program))
+    Ok(Language::new("rust", built(root, "subflows-driver-rust", "subflows-driver-rust")?))
 }
 
 fn command(root: &Path) -> Result<Language, String> {
-    let built = cargo(root, &["subflows-driver-command", "subflows-cli"])?;
-    let helpers = vec![("SUBFLOWS", find(&built, "subflows")?)];
-    let program = find(&built, "subflows-driver-command")?;
+    let helpers = vec![("SUBFLOWS", built(root, "subflows-cli", "subflows")?)];
+    let program = built(root, "subflows-driver-command", "subflows-driver-command")?;
     Ok(Language { helpers, ..Language::new("command", program) })
 }
 
@@ -194,8 +190,7 @@ fn python(root: &Path) -> Result<Language, String> {
 
 /// The gem in a folder with the driver.
 fn ruby(root: &Path) -> Result<Language, String> {
-    let built = cargo(root, &["subflows-ruby"])?;
-    let native = find(&built, "libsubflows_native.so")?;
+    let native = built(root, "subflows-ruby", "libsubflows_native.so")?;
     let gathered = own_folder("driver-ruby-", &native).map_err(|error| error.to_string())?;
     let folder = gathered.path().join("driver");
     let library = folder.join("lib/subflows/subflows_native.so");
@@ -218,8 +213,7 @@ fn ruby(root: &Path) -> Result<Language, String> {
 
 /// The classes in a folder with the native part.
 fn java(root: &Path) -> Result<Language, String> {
-    let built = cargo(root, &["subflows-java"])?;
-    let native = find(&built, "libsubflows_java.so")?;
+    let native = built(root, "subflows-java", "libsubflows_java.so")?;
     let gathered = own_folder("driver-java-", &native).map_err(|error| error.to_string())?;
     let folder = gathered.path();
     let (classes, library) = (folder.join("classes"), folder.join("libsubflows_java.so"));
@@ -293,25 +287,15 @@ fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Builds packages in the profile of this program, and returns the files that were built.
-pub(crate) fn cargo(root: &Path, packages: &[&str]) -> Result<Vec<PathBuf>, String> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(program);
-    command.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
-    command.current_dir(root);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    command.args(packages.iter().flat_map(|package| ["--package", package]));
-    let messages = output(&mut command)?;
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let files = messages.filter_map(|message| message["filenames"].as_array().cloned());
-    Ok(files.flatten().filter_map(|file| file.as_str().map(PathBuf::from)).collect())
-}
-
-pub(crate) fn find(built: &[PathBuf], name: &str) -> Result<PathBuf, String> {
-    let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));
-    found.cloned().ok_or_else(|| format!("the build did not produce {name}"))
+/// Builds a package in the profile of this program, and returns the path of one of its files.
+///
+/// # Errors
+/// The build's.
+pub fn built(root: &Path, package: &str, file: &str) -> Result<PathBuf, String> {
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let mut build = Command::new(root.join("bindings/built"));
+    let path = output(build.args([package, file]).env("SUBFLOWS_PROFILE", profile))?;
+    Ok(PathBuf::from(path.trim_end()))
 }
 
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {

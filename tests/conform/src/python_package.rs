@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::language::{cargo, find, output};
+use crate::language::{built, output};
 
 /// The interpreter that `PYTHON` names, or `python3`. If that is a script, the interpreter that it
 /// starts.
@@ -18,7 +18,7 @@ pub fn interpreter() -> Result<PathBuf, String> {
 
 /// Builds the native part, and returns the folder for `PYTHONPATH` with it and the sources.
 pub fn module(root: &Path) -> Result<PathBuf, String> {
-    let native = find(&cargo(root, &["subflows-python"])?, "lib_native.so")?;
+    let native = built(root, "subflows-python", "lib_native.so")?;
     let folder = native.with_file_name("python");
     let package = folder.join("subflows");
     fs::create_dir_all(&package).map_err(|error| format!("{}: {error}", package.display()))?;

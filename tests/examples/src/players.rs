@@ -1,5 +1,6 @@
 //! The languages: how each one's examples are built and started.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -69,12 +70,12 @@ pub(crate) fn players(arguments: &[String]) -> Players {
 }
 
 fn rust() -> Players {
-    run(Command::new(cargo()).args(["build", "--locked", "--quiet", "--package"]).args([
-        "subflows-examples",
-        if cfg!(debug_assertions) { "--profile=dev" } else { "--profile=release" },
-    ]))?;
-    let command =
-        |namespace: &Namespace, file: &str| namespace.command(beside(file.trim_end_matches(".rs")));
+    let program = |example: &Example| {
+        let name = example.file.trim_end_matches(".rs");
+        Ok((example.file, subflows_conform::language::built(&root(), "subflows-examples", name)?))
+    };
+    let programs = table::RUST.iter().map(program).collect::<Result<HashMap<_, _>, String>>()?;
+    let command = move |namespace: &Namespace, file: &str| namespace.command(&programs[file]);
     Ok(vec![Player {
         name: "rust",
         examples: table::RUST,
@@ -223,10 +224,6 @@ fn java(program: &str, jar: &str) -> Players {
 /// A file or folder in the folder of this program.
 fn beside(name: &str) -> PathBuf {
     std::env::current_exe().unwrap_or_default().with_file_name(name)
-}
-
-fn cargo() -> std::ffi::OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 fn text(error: std::io::Error) -> String {

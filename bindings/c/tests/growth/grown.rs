@@ -62,7 +62,7 @@ pub(crate) fn grown() -> &'static Grown {
         let lock = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).unwrap();
         let grown = Grown { root, target: folder.join("target"), _lock: lock };
         grown.copy();
-        run(grown.cargo().args(["run", "--quiet", "--package", "subflows-generate"]));
+        run(&mut Command::new(grown.program("subflows-generate")));
         grown
     })
 }
@@ -138,31 +138,27 @@ impl Grown {
         files().into_iter().filter(|name| !is_same(name)).collect()
     }
 
-    fn cargo(&self) -> Command {
+    /// Runs a command that builds something of the copy. Other packages' crates are those of the
+    /// repository, if cargo is 1.91 or newer.
+    fn build(&self, command: &mut Command) {
+        let built = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        command.current_dir(&self.root).env_remove("SUBFLOWS_BUILT");
+        command.env("CARGO_TARGET_DIR", &self.target).env("CARGO_BUILD_BUILD_DIR", built);
+        // Its speed does not matter here.
+        run(command.env("SUBFLOWS_PROFILE", "dev"));
+    }
+
+    /// A program of the copy.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         let mut cargo = Command::new(env!("CARGO"));
-        self.quickly(cargo.current_dir(&self.root));
-        cargo
-    }
-
-    /// Compiled without optimization: its speed does not matter here.
-    fn quickly(&self, command: &mut Command) {
-        command.env("CARGO_TARGET_DIR", &self.target).env("CARGO_PROFILE_DEV_DEBUG", "0");
-        command.env("CARGO_PROFILE_DIST_LTO", "off").env("CARGO_PROFILE_DIST_OPT_LEVEL", "0");
-        command.env("CARGO_PROFILE_DIST_CODEGEN_UNITS", "16");
-    }
-
-    /// The command, built.
-    pub(crate) fn command(&self) -> PathBuf {
-        run(self.cargo().args(["build", "--quiet", "--package", "subflows-cli"]));
-        self.target.join("debug/subflows")
+        self.build(cargo.args(["build", "--quiet", "--locked", "--all-features", "--bin", name]));
+        self.target.join("debug").join(name)
     }
 
     /// The folder with the library, built and linked by the usual script.
     pub(crate) fn library(&self) -> PathBuf {
         let folder = self.target.join("libsubflows");
-        let mut link = Command::new(self.root.join("bindings/c/link"));
-        self.quickly(link.arg(&folder));
-        run(&mut link);
+        self.build(Command::new(self.root.join("bindings/c/link")).arg(&folder));
         folder
     }
 }

@@ -86,7 +86,7 @@ fn nothing_but_core_was_written_by_hand() {
 #[test]
 fn the_command_tells_it_too() {
     skip_unless_ready!();
-    let command = grown().command();
+    let command = grown().program("subflows");
     let net = network();
     let address = echo(&net.server, net.paths[0].server_v4.into());
     let options = Connect::new();

@@ -28,9 +28,12 @@ use tempfile::TempDir;
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        let cargo = ["build", "--locked", "--quiet", "--package", "subflows-preload"];
-        assert!(Command::new(env!("CARGO")).args(cargo).status().unwrap().success());
-        Path::new(SUBFLOWS).with_file_name("libsubflows_preload.so")
+        let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../built");
+        let mut build = Command::new(built);
+        build.args(["subflows-preload", "libsubflows_preload.so"]).env("SUBFLOWS_PROFILE", "dev");
+        let output = build.stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success());
+        PathBuf::from(str::from_utf8(&output.stdout).unwrap().trim_end())
     })
 }
 

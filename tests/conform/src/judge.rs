@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use subflows_lab::Namespace;
 use subflows_lab::oracle::{self, SsSubflow};
+use subflows_lab::{Namespace, Pauses};
 
 use crate::ends::{Ends, canonical};
 use crate::step_error::{Result, failed};
@@ -14,20 +13,15 @@ use crate::step_error::{Result, failed};
 /// The longest wait for something that should happen at once, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// The pause before the second look, which doubles with every further look up to `PAUSE_MAX`.
-const PAUSE: Duration = Duration::from_millis(5);
-const PAUSE_MAX: Duration = Duration::from_millis(40);
-
 /// Repeats a check until it returns no reason against success.
 pub fn soon(mut reason: impl FnMut() -> Result<Option<String>>) -> Result {
     let deadline = Instant::now() + SOON;
-    let mut pause = PAUSE;
+    let mut pauses = Pauses::new(Duration::from_millis(5), Duration::from_millis(40));
     while let Some(why) = reason()? {
         if Instant::now() > deadline {
             return failed(format!("not within {SOON:?}: {why}"));
         }
-        thread::sleep(pause);
-        pause = PAUSE_MAX.min(pause * 2);
+        pauses.pause();
     }
     Ok(())
 }

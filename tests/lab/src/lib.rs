@@ -44,6 +44,6 @@ pub use pattern::{CHUNK, Random, pattern};
 pub use privilege::{become_root_in_user_namespace, can_make_namespaces};
 pub use program::Program;
 pub use segment::{MptcpOption, Segment, Subtype, strip_mptcp};
-pub use testing::{ready, skip, wait_until};
+pub use testing::{Pauses, ready, skip, wait_until};
 pub use topology::{Bytes, Net, Path, Topology};
 pub use wire::{Direction, PathSpec, PathSpecError, Wire, WireCounters, WireOptions};

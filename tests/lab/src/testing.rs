@@ -7,9 +7,33 @@ use std::time::{Duration, Instant};
 use crate::privilege::can_make_namespaces;
 use crate::sys::wait;
 
-/// The first pause between two checks, and the longest. The pause doubles in between.
-const PAUSE_MIN: Duration = Duration::from_micros(200);
-const PAUSE_MAX: Duration = Duration::from_millis(5);
+/// The first pause between two checks of [`wait_until`], and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(5));
+
+/// The pauses between checks of something that no descriptor reports. Each is twice as long as the one before, up
+/// to the longest, and three times as long as the last check took: checks use a quarter of a processor at most,
+/// and less of a busy machine.
+#[derive(Debug)]
+pub struct Pauses {
+    next: Duration,
+    longest: Duration,
+    began: Instant,
+}
+
+impl Pauses {
+    /// Begins with the first check.
+    pub fn new(first: Duration, longest: Duration) -> Pauses {
+        Pauses { next: first, longest, began: Instant::now() }
+    }
+
+    /// Pauses after a check.
+    pub fn pause(&mut self) {
+        let pause = self.next.max(self.began.elapsed() * 3);
+        let _ = wait::readable([], Some(pause));
+        self.next = self.longest.min(self.next * 2);
+        self.began = Instant::now();
+    }
+}
 
 /// Ends a test that needs namespaces if it cannot run here, and reports the skip.
 ///
@@ -46,12 +70,10 @@ pub fn skip(why: &str) {
 #[track_caller]
 pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    let mut pause = PAUSE_MIN;
+    let mut pauses = Pauses::new(PAUSES.0, PAUSES.1);
     while !condition() {
         assert!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
-        // No descriptor reports this, so the function polls.
-        let _ = wait::readable([], Some(pause));
-        pause = (pause * 2).min(PAUSE_MAX);
+        pauses.pause();
     }
 }
 

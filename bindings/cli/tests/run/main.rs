@@ -33,7 +33,7 @@ fn library() -> &'static Path {
         build.args(["subflows-preload", "libsubflows_preload.so"]).env("SUBFLOWS_PROFILE", "dev");
         let output = build.stderr(Stdio::inherit()).output().unwrap();
         assert!(output.status.success());
-        PathBuf::from(str::from_utf8(&output.stdout).unwrap().trim_end())
+        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
     })
 }
 

@@ -38,6 +38,8 @@ mod wait;
 
 #[doc(hidden)]
 pub mod address_text;
+#[doc(hidden)]
+pub mod bare;
 pub mod kernel;
 pub mod table;
 /// The broker's protocol and its acts, for the service of the command `subflows broker`. Not a stable interface.
@@ -46,11 +48,6 @@ pub mod broker {
     pub use crate::door::broker::perform::*;
     pub use crate::door::broker::protocol::*;
     pub use crate::door::broker::taker::*;
-}
-/// Readings without allocation, for the library that `subflows run` loads. Not a stable interface.
-#[doc(hidden)]
-pub mod bare {
-    pub use crate::shared::bare::*;
 }
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -62,7 +59,6 @@ pub use shared::details::Details;
 pub use shared::info::Info;
 pub use shared::listener::Listen;
 pub use shared::new_socket::Family;
-pub use shared::option_values::OptionValues;
 pub use shared::path_manager::PathManager;
 pub use shared::subflow::Subflow;
 pub use shared::subflow_option::{OptionValue, SubflowOption};
@@ -95,7 +91,9 @@ pub use verb::set_backup::set_backup;
 pub use verb::settings::{Settings, set_setting, settings};
 pub use verb::socket::socket;
 pub use verb::status::{State, Status, status};
-pub use verb::subflow_option::{get_option, get_raw_option, options, set_option, set_raw_option};
+pub use verb::subflow_option::{
+    OptionValues, get_option, get_raw_option, options, set_option, set_raw_option,
+};
 pub use verb::take_control::take_control;
 pub use verb::upgrade::upgrade;
 pub use wait::connecting::{Connect, Connecting};

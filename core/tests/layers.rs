@@ -9,7 +9,7 @@ const LAYERS: [&str; 5] = ["sys", "shared", "door", "wait", "verb"];
 /// What every layer may use.
 const EVERYWHERE: [&str; 6] = ["cause", "error", "kernel_name", "table", "Error", "ErrorKind"];
 /// Above all layers: the lists of all items, and what uses the whole of core.
-const ROOF: [&str; 4] = ["lib", "kernel", "surface", "tokio"];
+const ROOF: [&str; 5] = ["bare", "lib", "kernel", "surface", "tokio"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -1,7 +1,7 @@
 //! The broker: a privileged service that steers the connections of programs without privileges.
 //!
 //! A client passes the socket of its connection with each request ([`subflows::broker`] has the protocol
-//! and the acts). The service decides who may do what ([`policy`]), writes one line per act, and does every
+//! and the acts). The service decides who may do what ([`permissions`]), writes one line per act, and does every
 //! system call on a client's socket in a worker of that client (`service.rs`), because a client can make each
 //! of them wait.
 
@@ -11,7 +11,7 @@ mod audit;
 mod filter;
 mod listener;
 mod metrics;
-pub mod policy;
+pub mod permissions;
 mod privileges;
 mod service;
 mod user;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use metrics::Counts;
-use policy::Policy;
+use permissions::Policy;
 use user::Users;
 
 /// Where the policy is, if no other file is named.

@@ -18,7 +18,7 @@ use nix::unistd::{Gid, Group, getegid, setegid};
 
 use subflows::broker::ServerSession;
 
-use crate::policy::{GROUP, Policy};
+use crate::permissions::{GROUP, Policy};
 use crate::{Failure, SOCKET};
 
 /// How many clients may wait to be accepted. Further ones wait in connect, where they cost nothing; a longer queue

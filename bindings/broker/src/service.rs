@@ -20,7 +20,7 @@ use subflows::broker::{Peer, ServerSession, Taker};
 
 use crate::Failure;
 use crate::metrics::Counts;
-use crate::policy::Policy;
+use crate::permissions::Policy;
 use crate::user::Users;
 use crate::worker::{self, Worker};
 

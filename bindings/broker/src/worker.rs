@@ -16,7 +16,7 @@ use subflows::{ErrorKind, Result};
 
 use crate::audit;
 use crate::metrics::Counts;
-use crate::policy::{Client, Policy};
+use crate::permissions::{Client, Policy};
 use crate::user::Counted;
 
 /// One session and what is known about its client.

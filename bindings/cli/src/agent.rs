@@ -22,9 +22,9 @@ use subflows::{Error, ErrorKind, Family};
 use subflows_enhanced::layout;
 use subflows_run::{Answer, REQUEST, Request, Value};
 
+use crate::extra_paths::{Paths, Via};
 use crate::failure::Failure;
 use crate::holders::Holders;
-use crate::paths::{Paths, Via};
 
 /// The longest wait for a request from a program that has connected.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -30,8 +30,8 @@ use subflows_run::{LOCK, SOCKET};
 use tempfile::TempDir;
 
 use crate::agent;
+use crate::extra_paths::Via;
 use crate::failure::Failure;
-use crate::paths::Via;
 
 /// How long no process may run the library before the agent ends.
 const GRACE: Duration = Duration::from_secs(5);

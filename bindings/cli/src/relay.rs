@@ -10,9 +10,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use subflows::Error;
 
+use crate::extra_paths::{Paths, Via};
 use crate::holders::Holders;
 use crate::output::note;
-use crate::paths::{Paths, Via};
 
 /// How much is read at once, and how much waits to be written.
 const ROOM: usize = 64 << 10;

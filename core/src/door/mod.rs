@@ -4,13 +4,9 @@
 //! privileged service: the trait uses only types that can be sent to another process. A verb or a wait
 //! chooses a door once and keeps it, so that the door that began an act also undoes it.
 
-pub(crate) mod address_ids;
 pub(crate) mod broker;
-pub(crate) mod control;
+pub(crate) mod common;
 mod direct;
-pub(crate) mod events;
-pub(crate) mod path_manager;
-pub(crate) mod peers;
 #[cfg(test)]
 pub(crate) mod recorder;
 mod refused;

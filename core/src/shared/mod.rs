@@ -1,6 +1,5 @@
 //! What more than one verb needs: what is read from the kernel, its records, and small steps.
 
-pub(crate) mod bare;
 pub(crate) mod carry;
 pub(crate) mod counters;
 pub(crate) mod deny_join_id0;
@@ -14,9 +13,7 @@ pub(crate) mod new_socket;
 pub(crate) mod no_mptcp;
 pub(crate) mod not_controlled;
 pub(crate) mod option_step;
-pub(crate) mod option_values;
 pub(crate) mod path_manager;
-pub(crate) mod port;
 pub(crate) mod privilege;
 pub(crate) mod ready;
 pub(crate) mod route;

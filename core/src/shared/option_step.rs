@@ -1,6 +1,6 @@
 //! One option to get or to set, as a door does it.
 
-use crate::sys::bpf::{ROOM, Step};
+use crate::sys::bpf::subflow_option::{ROOM, Step};
 
 /// An option to get or to set, by its numbers in the kernel, and what came of it.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl OptionStep {
         self.0.outcome()
     }
 
-    /// What the program of `sys/bpf` is asked to do.
+    /// What the program of `sys/bpf/subflow_option` is asked to do.
     pub(crate) fn raw(&self) -> Step {
         self.0
     }

@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn every_option_is_found_by_its_number_and_its_name() {
-        assert!(SubflowOption::ALL.len() <= crate::sys::bpf::MAX_STEPS);
+        assert!(SubflowOption::ALL.len() <= crate::sys::bpf::subflow_option::MAX_STEPS);
         for (option, variant) in SubflowOption::ALL.iter().zip(SubflowOption::TABLE.variants) {
             assert_eq!((option.name(), *option as i32), (variant.name, variant.number));
             assert_eq!(SubflowOption::from_number(variant.number), Some(*option));

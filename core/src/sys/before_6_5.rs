@@ -10,7 +10,7 @@
 //! - `since` of the operations and `"6.5"` of fields that then every supported kernel has, and remedies
 //!   that name an older kernel (`cause.rs`; `NO_FULL_INFO` and `SIMULATED` go as a whole);
 //! - what is no longer used in `sys/mod.rs`, `sys/uapi.rs` and `sys/mptcp.rs`;
-//! - "before 6.5" in the documentation: `list`, `info` and their records, `door/address_ids.rs`,
+//! - "before 6.5" in the documentation: `list`, `info` and their records, `door/common/address_ids.rs`,
 //!   README.md, and `bindings/generate/src/c/overview.txt`.
 //!
 //! Not part of it: what kernels before 6.8 need (`info` then counts subflows with `list`), and what

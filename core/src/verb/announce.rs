@@ -4,9 +4,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::door::address_ids::unused_id;
-use crate::door::events::follow;
-use crate::door::path_manager::path_manager;
+use crate::door::common::address_ids::unused_id;
+use crate::door::common::events::follow;
+use crate::door::common::path_manager::path_manager;
 use crate::door::{self, Door, LocalEnd, Why, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::listener::{Listen, listen_by};

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::door::path_manager::path_manager;
+use crate::door::common::path_manager::path_manager;
 use crate::door::{self, Answer, SubflowSocket, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::door::peers;
+use crate::door::common::peers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::socket_state::not_mptcp_error;
 use crate::sys::mptcp;

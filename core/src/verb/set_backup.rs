@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::door::path_manager::path_manager;
+use crate::door::common::path_manager::path_manager;
 use crate::door::{self, Why};
 use crate::error::Result;
 use crate::shared::not_controlled::not_controlled;

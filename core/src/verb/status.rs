@@ -3,8 +3,8 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::door;
-use crate::door::path_manager::path_manager;
-use crate::door::peers;
+use crate::door::common::path_manager::path_manager;
+use crate::door::common::peers;
 use crate::error::Result;
 use crate::shared::deny_join_id0;
 use crate::shared::path_manager::PathManager;

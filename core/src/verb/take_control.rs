@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use crate::door;
-use crate::door::control::take_control_fd;
+use crate::door::common::control::take_control_fd;
 use crate::error::Result;
 use crate::table::{Type, operation};
 

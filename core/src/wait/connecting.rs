@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::cause;
 use crate::door;
-use crate::door::control::take_control_of_new;
-use crate::door::peers::Follower;
+use crate::door::common::control::take_control_of_new;
+use crate::door::common::peers::Follower;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::deny_join_id0;
 use crate::shared::interface::{agreed, index_of, needs_scope, no_scope};

@@ -1,7 +1,7 @@
 //! What can be set on an unconnected TCP socket, and what `upgrade` does with it, written independently of the
 //! library's lists.
 
-use subflows_options::table::{
+use subflows_socket_options::table::{
     IP_OPTIONS, IPV6_OPTIONS, SOCKET_OPTIONS, SocketOption, TCP_OPTIONS,
 };
 

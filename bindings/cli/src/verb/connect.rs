@@ -17,7 +17,7 @@ use subflows::ErrorKind;
 use crate::failure::Failure;
 use crate::holders::Holders;
 use crate::output::{Output, note};
-use crate::paths::{Paths, Via};
+use crate::extra_paths::{Paths, Via};
 use crate::relay;
 
 const MORE_HELP: &str = "\

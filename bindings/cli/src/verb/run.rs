@@ -17,7 +17,7 @@ use crate::destinations::{self, Named};
 use crate::failure::Failure;
 use crate::java_agent;
 use crate::output::{Output, note};
-use crate::paths::Via;
+use crate::extra_paths::Via;
 use crate::reach::{self, Unreached};
 use crate::signals;
 

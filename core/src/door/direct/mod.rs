@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use self::withdraw::DirectWithdraw;
 use crate::cause;
-use crate::door::address_ids::Reserved;
-use crate::door::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, path_manager};
+use crate::door::common::address_ids::Reserved;
+use crate::door::common::path_manager;
+use crate::door::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw};
 use crate::error::{Error, ErrorKind};
 use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;

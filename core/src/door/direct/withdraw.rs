@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 use super::in_either_family;
-use crate::door::address_ids::Reserved;
+use crate::door::common::address_ids::Reserved;
 use crate::door::{Answer, Refused, Withdraw};
 use crate::error::{Error, ErrorKind};
 use crate::shared::path_manager::addresses_by_token;

@@ -4,9 +4,6 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use super::request::Request;
-use super::subflow_option::INSTRUCTIONS;
-
 const MAP_CREATE: i32 = 0;
 const MAP_LOOKUP_ELEM: i32 = 1;
 const MAP_UPDATE_ELEM: i32 = 2;
@@ -20,11 +17,11 @@ const PROG_TYPE_TRACING: u32 = 26;
 const TRACE_ITER: u32 = 28;
 
 /// A name in `bpftool`, with the zeroes that end it.
-const NAME: [u8; 16] = *b"subflow_option\0\0";
-/// The program calls no helper that is reserved for the GPL.
+pub(super) type Name = [u8; 16];
+/// No program calls a helper that is reserved for the GPL.
 const LICENSE: &[u8] = b"MIT OR Apache-2.0\0";
 
-/// `BPF_LD | BPF_DW | BPF_IMM`. In the program, each one loads the address of the request.
+/// `BPF_LD | BPF_DW | BPF_IMM`. In the program, each one loads the address of the map's value.
 const LOAD_ADDRESS: u8 = 0x18;
 /// The source of such an instruction: the value of the map with that descriptor.
 const PSEUDO_MAP_VALUE: u8 = 2;
@@ -53,8 +50,8 @@ fn address<T: ?Sized>(pointer: *const T) -> u64 {
     pointer.cast::<u8>() as usize as u64
 }
 
-/// Makes the map of the program.
-pub(super) fn map_create() -> io::Result<OwnedFd> {
+/// Makes a map with one value, of that size in bytes.
+pub(super) fn map_create(name: Name, value_size: usize) -> io::Result<OwnedFd> {
     #[repr(C)]
     struct Attributes {
         kind: u32,
@@ -71,12 +68,12 @@ pub(super) fn map_create() -> io::Result<OwnedFd> {
     let mut attributes = Attributes {
         kind: MAP_TYPE_ARRAY,
         key_size: size_of::<u32>() as u32,
-        value_size: size_of::<Request>() as u32,
+        value_size: value_size as u32,
         max_entries: 1,
         flags: 0,
         inner_fd: 0,
         numa_node: 0,
-        name: NAME,
+        name,
         rest: [0; 9],
     };
     // SAFETY: the command takes no address.
@@ -95,7 +92,7 @@ struct Instruction {
 }
 
 /// Makes the instructions for this processor and that map.
-fn instructions(map: BorrowedFd<'_>) -> Vec<Instruction> {
+fn instructions(program: &[u64], map: BorrowedFd<'_>) -> Vec<Instruction> {
     let mut is_second_half = false;
     let instruction = |number: &u64| {
         let (operation, registers) = (*number as u8, (number >> 8) as u8);
@@ -112,11 +109,16 @@ fn instructions(map: BorrowedFd<'_>) -> Vec<Instruction> {
         };
         Instruction { operation, registers, offset: (number >> 16) as i16, immediate }
     };
-    INSTRUCTIONS.iter().map(instruction).collect()
+    program.iter().map(instruction).collect()
 }
 
-/// Loads the program. `function` is the kernel's function of the iterator.
-pub(super) fn program_load(map: BorrowedFd<'_>, function: u32) -> io::Result<OwnedFd> {
+/// Loads a program with one map. `function` is the kernel's function of the iterator.
+pub(super) fn program_load(
+    name: Name,
+    program: &[u64],
+    map: BorrowedFd<'_>,
+    function: u32,
+) -> io::Result<OwnedFd> {
     #[repr(C)]
     #[derive(Default)]
     struct Attributes {
@@ -143,13 +145,13 @@ pub(super) fn program_load(map: BorrowedFd<'_>, function: u32) -> io::Result<Own
         attach_program: u32,
         reserved: u32,
     }
-    let instructions = instructions(map);
+    let instructions = instructions(program, map);
     let mut attributes = Attributes {
         kind: PROG_TYPE_TRACING,
         instruction_count: instructions.len() as u32,
         instructions: address(instructions.as_ptr()),
         license: address(LICENSE),
-        name: NAME,
+        name,
         attach_type: TRACE_ITER,
         attach_function: function,
         ..Attributes::default()
@@ -183,8 +185,9 @@ pub(super) fn iterator(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     unsafe { bpf_fd(ITER_CREATE, &mut iterator) }
 }
 
-/// Writes or reads the only element of the map.
-fn element(command: i32, map: BorrowedFd<'_>, value: *mut Request) -> io::Result<()> {
+/// # Safety
+/// As for [`write`] and [`read`].
+unsafe fn element<T>(command: i32, map: BorrowedFd<'_>, value: &mut T) -> io::Result<()> {
     #[repr(C)]
     struct Attributes {
         map: i32,
@@ -198,21 +201,29 @@ fn element(command: i32, map: BorrowedFd<'_>, value: *mut Request) -> io::Result
         map: map.as_raw_fd(),
         reserved: 0,
         key: address(&key),
-        value: address(value),
+        value: address(&raw const *value),
         flags: 0,
     };
-    // SAFETY: the addresses are those of the key and of a request, whose sizes are the map's.
+    // SAFETY: the addresses are those of the key and of the value; the caller vouches for its size.
     unsafe { bpf(command, &mut attributes) }.map(drop)
 }
 
-pub(super) fn write(map: BorrowedFd<'_>, mut request: Request) -> io::Result<()> {
-    element(MAP_UPDATE_ELEM, map, &mut request)
+/// Writes the map's only value.
+///
+/// # Safety
+/// `T` has to have the size of the map's value.
+pub(super) unsafe fn write<T>(map: BorrowedFd<'_>, mut value: T) -> io::Result<()> {
+    // SAFETY: as the caller promises.
+    unsafe { element(MAP_UPDATE_ELEM, map, &mut value) }
 }
 
-pub(super) fn read(map: BorrowedFd<'_>) -> io::Result<Request> {
-    let mut request = Request::NOTHING;
-    element(MAP_LOOKUP_ELEM, map, &mut request)?;
-    Ok(request)
+/// Reads the map's only value into `value`.
+///
+/// # Safety
+/// `T` has to have the size of the map's value, and every bit pattern has to be a `T`.
+pub(super) unsafe fn read<T>(map: BorrowedFd<'_>, value: &mut T) -> io::Result<()> {
+    // SAFETY: as the caller promises.
+    unsafe { element(MAP_LOOKUP_ELEM, map, value) }
 }
 
 /// The kind and the number of a program or map. The number belongs to no other one until the next boot.
@@ -242,11 +253,12 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
+    use crate::sys::bpf::subflow_option::program::INSTRUCTIONS;
 
     #[test]
     fn every_address_in_the_program_becomes_that_of_the_map() {
         let stand_in = std::fs::File::open("/dev/null").unwrap();
-        let (program, mut loads) = (instructions(stand_in.as_fd()), 0);
+        let (program, mut loads) = (instructions(INSTRUCTIONS, stand_in.as_fd()), 0);
         let mut rest = program.iter();
         while let Some(instruction) = rest.next() {
             if instruction.operation == LOAD_ADDRESS {

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use crate::door::{self, events::follow};
+use crate::door::{self, common::events::follow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::query_error;

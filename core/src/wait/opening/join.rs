@@ -10,7 +10,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use crate::cause;
-use crate::door::address_ids::known_addresses;
+use crate::door::common::address_ids::known_addresses;
 use crate::door::{Door, LocalEnd, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow::{self, is_same_end};

@@ -5,6 +5,7 @@ mod ends;
 mod join;
 mod options;
 mod plan;
+mod port;
 mod rest;
 
 use std::io;

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 use super::ends::{Ends, RouteState};
+use super::port;
 use super::{OPERATION, Open, rest};
 use crate::door::LocalEnd;
-use crate::door::address_ids::{UnusedId, known_addresses, unused_id};
+use crate::door::common::address_ids::{UnusedId, known_addresses, unused_id};
 use crate::error::{Error, Result};
 use crate::shared::diag_subflow::is_same_end;
 use crate::shared::network::Way;
 use crate::shared::not_controlled::not_controlled;
-use crate::shared::port;
 use crate::shared::socket_state::{query_error, unsteerable_reason};
 use crate::shared::subflow::list_fd;
 use crate::sys::cache::QueryError;

@@ -12,7 +12,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use crate::cause;
 use crate::door;
-use crate::door::peers::Follower;
+use crate::door::common::peers::Follower;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::network::Way;
 use crate::shared::new_socket::Family;

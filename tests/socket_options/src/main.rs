@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::{env, fs, io};
 
-use subflows_options::{kernels, page};
+use subflows_socket_options::{kernels, page};
 
 fn main() -> io::Result<()> {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -26,7 +26,7 @@ fn main() -> io::Result<()> {
                 }
             }
         }
-        _ => return Err(io::Error::other("usage: subflows-options [rows | keep LOG...]")),
+        _ => return Err(io::Error::other("usage: subflows-socket-options [rows | keep LOG...]")),
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../OPTIONS.md");
     fs::write(path, page::page(&env::current_exe()?)?)

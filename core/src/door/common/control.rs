@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::Door;
+use crate::door::Door;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::not_controlled::is_accepted;
 use crate::shared::socket_state::{MptcpState, SocketState, is_tcp_in_use, plain_tcp, state_of};

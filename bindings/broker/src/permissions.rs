@@ -1,4 +1,4 @@
-//! The policy: who may do what. A file in TOML; see POLICY.md.
+//! Who may do what: the policy, a file in TOML; see PERMISSIONS.md.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -262,7 +262,7 @@ fn explain(text: &str, error: &toml::de::Error) -> Failure {
     let suggestion = words.next().and_then(|unknown| nearest(unknown, &names));
     let remedy = match suggestion {
         Some(name) => format!("Write {name}."),
-        None => "See POLICY.md for the keys and their values.".to_owned(),
+        None => "See PERMISSIONS.md for the keys and their values.".to_owned(),
     };
     Failure::new(what, remedy)
 }
@@ -273,5 +273,5 @@ fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-#[path = "policy_tests.rs"]
+#[path = "permissions_tests.rs"]
 mod tests;

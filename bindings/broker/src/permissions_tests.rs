@@ -78,7 +78,7 @@ fn an_unknown_name_is_refused_with_its_line_and_the_nearest_name() {
 /// Every key of the file is documented.
 #[test]
 fn the_documentation_has_every_key_and_verb() {
-    let text = include_str!("../POLICY.md");
+    let text = include_str!("../PERMISSIONS.md");
     let keys = ["users", "groups", "cgroups", "verbs", "local", "interfaces", "remote"];
     let limits = ["requests", "sessions", "subflows"];
     for name in keys.iter().chain(&limits).copied().chain(Verb::ALL.iter().map(|verb| verb.name()))

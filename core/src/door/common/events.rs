@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::Door;
+use crate::door::Door;
 use crate::error::Result;
 use crate::shared::socket_state::query_error;
 use crate::sys::event::KernelEvents;

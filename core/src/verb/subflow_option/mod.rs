@@ -1,5 +1,7 @@
 //! The options of a single subflow.
 
+mod option_values;
+
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::cause;
@@ -7,12 +9,12 @@ use crate::door::{self, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow::{self, DiagSubflow};
 use crate::shared::option_step::OptionStep;
-use crate::shared::option_values::OptionValues;
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow;
 use crate::shared::subflow_option::{OptionValue, SubflowOption};
 use crate::sys::{mptcp, plain};
 use crate::table::{Type, Typed, operation};
+pub use option_values::OptionValues;
 
 operation! {
     /// Sets an option of one subflow, and of no other.

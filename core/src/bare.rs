@@ -5,7 +5,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use super::carry;
+use crate::shared::{
+    carry,
+    info::{FLAG_FALLBACK, FLAG_REMOTE_KEY_RECEIVED},
+};
 pub use crate::sys::mptcp::Scratch;
 use crate::sys::uapi::diag;
 use crate::sys::{conntrack, mptcp, sock_diag, socket, unread};
@@ -44,8 +47,7 @@ pub fn ends(sock: BorrowedFd<'_>) -> Option<(SocketAddr, SocketAddr)> {
 
 /// Whether a socket that is not connected was.
 fn was_established(sock: BorrowedFd<'_>) -> bool {
-    let has_key =
-        |info: mptcp::RawInfo| info.raw.mptcpi_flags & super::info::FLAG_REMOTE_KEY_RECEIVED != 0;
+    let has_key = |info: mptcp::RawInfo| info.raw.mptcpi_flags & FLAG_REMOTE_KEY_RECEIVED != 0;
     // The SYN, or the answer to it.
     mptcp::info(sock).is_ok_and(has_key)
         || socket::tcp_info(sock).is_ok_and(|tcp| tcp.tcpi_delivered > 0)
@@ -54,7 +56,7 @@ fn was_established(sock: BorrowedFd<'_>) -> bool {
 /// Reports whether the connection of a Multipath TCP socket fell back.
 pub fn kind(sock: BorrowedFd<'_>) -> Kind {
     match mptcp::info(sock) {
-        Ok(info) if info.raw.mptcpi_flags & super::info::FLAG_FALLBACK == 0 => Kind::Mptcp,
+        Ok(info) if info.raw.mptcpi_flags & FLAG_FALLBACK == 0 => Kind::Mptcp,
         _ => Kind::FellBack,
     }
 }

@@ -16,7 +16,8 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Door, events::follow};
+use super::events::follow;
+use crate::door::Door;
 use crate::sys::event::{KernelEvent, KernelEvents};
 use crate::sys::namespace::{self, Inode};
 use crate::sys::uapi::pm;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use subflows_lab::{Namespace, skip, skip_unless_ready};
-use subflows_options::page;
+use subflows_socket_options::page;
 
 /// Whether this process is root of the whole system: in a user namespace, the kernel refuses more.
 fn is_root_of_the_system() -> bool {
@@ -25,10 +25,14 @@ fn the_page_is_what_the_kernel_answers() {
         return skip("OPTIONS.md was measured as root of the whole system");
     }
     let _inside = Namespace::new().unwrap().enter().unwrap();
-    let measured = page::page(Path::new(env!("CARGO_BIN_EXE_subflows-options"))).unwrap();
+    let measured = page::page(Path::new(env!("CARGO_BIN_EXE_subflows-socket-options"))).unwrap();
     let differ = |(written, measured): (&str, &str)| {
         (written != measured).then(|| format!("written:  {written}\nmeasured: {measured}\n"))
     };
     let stale: Vec<_> = written.lines().zip(measured.lines()).filter_map(differ).collect();
-    assert!(written == measured, "run `cargo run --package subflows-options`\n{}", stale.concat());
+    assert!(
+        written == measured,
+        "run `cargo run --package subflows-socket-options`\n{}",
+        stale.concat()
+    );
 }

@@ -6,6 +6,7 @@
 //! closed is neither used nor closed again. If more threads ask at the same time, the others load the program
 //! once more.
 
+use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr;
@@ -14,11 +15,15 @@ use std::time::Instant;
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
-use super::call::{self, Identity};
+use super::program::INSTRUCTIONS;
 use super::request::{MAX_STEPS, Request, Step};
-use super::{Failure, btf, walk};
+use super::{Failure, walk};
+use crate::sys::bpf::btf;
+use crate::sys::bpf::call::{self, Identity, Name};
 use crate::sys::fork;
 
+/// The name of the program and of its map.
+const NAME: Name = *b"subflow_option\0\0";
 /// How many engines are kept.
 const PLACES: usize = 2;
 
@@ -50,9 +55,10 @@ impl Engine {
     fn load() -> Result<Box<Engine>, Failure> {
         let function = btf::iterator_of_tcp().map_err(Failure::Types)?;
         let function = function.ok_or(Failure::NoIterator)?;
-        let map = Object::new(call::map_create().map_err(Failure::Map)?);
+        let map = Object::new(call::map_create(NAME, size_of::<Request>()).map_err(Failure::Map)?);
         // A signal would end the verification of the program, with EAGAIN.
-        let program = without_signals(|| call::program_load(map.as_fd(), function));
+        let program =
+            without_signals(|| call::program_load(NAME, INSTRUCTIONS, map.as_fd(), function));
         let program = program.map_err(Failure::Program)?;
         Ok(Box::new(Engine { map, program: Object::new(program), generation: fork::generation() }))
     }
@@ -83,11 +89,11 @@ impl Engine {
     ) -> Result<(), Failure> {
         assert!(steps.len() <= MAX_STEPS);
         let map = self.map.as_fd();
-        call::write(map, Request::new(cookie, steps)).map_err(Failure::Request)?;
+        write(map, Request::new(cookie, steps)).map_err(Failure::Request)?;
         let mut iterator = call::iterator(self.program.as_fd()).map_err(Failure::Iterator)?;
         let (walked, answer) = loop {
             let walked = walk::walk(iterator, deadline);
-            let answer = call::read(map).map_err(Failure::Request)?;
+            let answer = read(map).map_err(Failure::Request)?;
             match walked {
                 Ok(Some(stopped)) if answer.answer(0).is_none() => iterator = stopped,
                 walked => break (walked.map(drop), answer),
@@ -105,7 +111,7 @@ impl Engine {
             self.keep();
         } else if !is_found {
             // Whatever the walk still meets, the program does nothing.
-            call::write(map, Request::NOTHING).map_err(Failure::Request)?;
+            write(map, Request::NOTHING).map_err(Failure::Request)?;
         }
         if is_found { Ok(()) } else { walked.and(Err(Failure::NotFound)) }
     }
@@ -124,6 +130,18 @@ impl Engine {
         };
         proved.map_err(Failure::Iterator)
     }
+}
+
+fn write(map: BorrowedFd<'_>, request: Request) -> io::Result<()> {
+    // SAFETY: the map was made for a `Request`.
+    unsafe { call::write(map, request) }
+}
+
+fn read(map: BorrowedFd<'_>) -> io::Result<Request> {
+    let mut request = Request::NOTHING;
+    // SAFETY: the map was made for a `Request`, which has only numbers.
+    unsafe { call::read(map, &mut request) }?;
+    Ok(request)
 }
 
 /// Calls `f` with every signal blocked. They are delivered afterwards.

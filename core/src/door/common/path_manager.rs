@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::Door;
+use crate::door::Door;
 use crate::shared::path_manager::{PathManager, addresses_by_token};
 use crate::sys::cache;
 use crate::sys::mptcp::RawInfo;
@@ -27,7 +27,7 @@ pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &RawInfo
 }
 
 /// Asks a question that the kernel answers with `EINVAL` for a connection that it manages itself.
-pub(super) fn asked(
+pub(in crate::door) fn asked(
     sock: BorrowedFd<'_>,
     question: impl FnOnce(&mut PathManagerSocket) -> Result<(), NetlinkError>,
 ) -> PathManager {

@@ -19,7 +19,7 @@ const HEAD: &str = "\
 Which options Linux accepts on Multipath TCP sockets, compared with TCP sockets, measured on Linux ";
 
 const INTRODUCTION: &str = " as root.
-This page is generated: `cargo run --package subflows-options` measures the running kernel and writes it
+This page is generated: `cargo run --package subflows-socket-options` measures the running kernel and writes it
 again. Other kernels accept other options: run the program there. `make test` compares the page with
 the kernel if that has the same version.
 

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::{Door, Why};
+use crate::door::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::diag_subflow;
 use crate::shared::path_manager::addresses_by_token;

@@ -8,22 +8,8 @@
  * speed, for 10 seconds or until the server reads a wrong byte. Meanwhile four threads add an endpoint
  * each by `ip mptcp endpoint add`, and delete it after 100 ms, again and again. With the argument
  * `backup`, the endpoints are added as backup, and made regular 30 ms later. */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "../common.h"
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
 enum { LOOPS = 4, WORDS = 1 << 15 };
 
 static int client, server, is_backup, seconds = 10;
@@ -31,34 +17,19 @@ static int is_over;
 static int removals;
 static unsigned long length, damaged_at;
 
-static void check(int is_good, const char *what) {
-    if (is_good) return;
-    perror(what);
-    exit(2);
-}
-
-static void run(const char *command) { check(!system(command), command); }
-
-static void rest(int milliseconds) {
-    struct timespec time = { milliseconds / 1000, milliseconds % 1000 * 1000000L };
-    nanosleep(&time, NULL);
-}
-
 /* The word at this place of the stream. */
 static unsigned long word(unsigned long place) { return place * 0x9E3779B97F4A7C15ul; }
 
 static void *send_all(void *unused) {
     static unsigned long buffer[WORDS];
-    struct timespec start, now;
     unsigned long place = 0;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    long start = now();
     do {
         for (int i = 0; i < WORDS; i++) buffer[i] = word(place++);
         char *from = (char *)buffer;
         for (ssize_t left = sizeof buffer, n; left > 0; left -= n, from += n)
             if ((n = send(client, from, left, MSG_NOSIGNAL)) <= 0) return unused;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    } while (now.tv_sec - start.tv_sec < seconds);
+    } while (now() - start < seconds * 1000);
     shutdown(client, SHUT_WR);
     return unused;
 }
@@ -102,27 +73,22 @@ static int is_intact(void) {
 }
 
 int main(int count, char **arguments) {
-    struct sockaddr_in address = { .sin_family = AF_INET };
-    socklen_t size = sizeof address;
+    struct sockaddr_in address = ipv4("10.0.0.2");
     pthread_t sender, loops[LOOPS];
     int ids[LOOPS];
     for (int i = 1; i < count; i++) {
         if (!strcmp(arguments[i], "backup")) is_backup = 1;
         else seconds = atoi(arguments[i]);
     }
-    check(!unshare(CLONE_NEWNET), "unshare");
+    new_namespace();
     run("ip link set lo mtu 1500 up && ip address add 10.0.0.1/24 dev lo && ip address add 10.0.0.2/24 dev lo");
     run("for i in 1 2 3 4; do ip address add 10.0.$i.1/24 dev lo; done; ip mptcp limits set subflows 8");
-    inet_aton("10.0.0.2", &address.sin_addr);
-    int listener = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
-    check(listener >= 0 && !bind(listener, (void *)&address, size) && !listen(listener, 8) &&
-          !getsockname(listener, (void *)&address, &size), "listen");
-    client = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
-    check(client >= 0 && !connect(client, (void *)&address, size), "connect");
-    server = accept(listener, NULL, NULL);
-    struct timeval limit = { 20, 0 };
-    check(server >= 0 && !setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) &&
-          !pthread_create(&sender, NULL, send_all, NULL), "accept");
+    int listener = listen_on(IPPROTO_MPTCP, &address);
+    client = new_socket(AF_INET, IPPROTO_MPTCP);
+    connect_to(client, &address);
+    server = accept_one(listener);
+    timeout(server, 20);
+    check(!pthread_create(&sender, NULL, send_all, NULL), "pthread_create");
     for (int i = 0; i < LOOPS; i++) {
         ids[i] = i + 1;
         check(!pthread_create(&loops[i], NULL, add_and_delete, &ids[i]), "pthread_create");

@@ -15,49 +15,24 @@
  *   server has peeked at, and at once a long one, which gets a buffer of its own; with three choices of the lengths.
  *
  * A peek that gets too little would wait for ever, so the socket has a timeout of 2 seconds. */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <sched.h>
+#include "../common.h"
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
 enum { MOST = 40000 };
 
 static int client, server, length, got;
 static const char *way;
 static unsigned char data[MOST], peeked[MOST], received[MOST];
 
-static void check(int is_good, const char *what) {
-    if (is_good) return;
-    perror(what);
-    exit(2);
-}
-
 static void never_returned(int signal) {
     dprintf(1, "wrong: the peek of `%s` does not return, in spite of SO_RCVTIMEO\n", way);
     _exit(signal == SIGALRM);
 }
 
-static void rest(void) {
-    struct timespec time = { 0, 200 * 1000000L };
-    nanosleep(&time, NULL);
-}
-
 static void *peek(void *unused) {
     struct sched_param priority = { 0 };
     check(!sched_setscheduler(0, SCHED_IDLE, &priority), "sched_setscheduler");
-    struct timeval limit = { 2, 0 };
-    check(!setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), "SO_RCVTIMEO");
+    timeout(server, 2);
     got = recv(server, peeked, length, MSG_PEEK | MSG_WAITALL);
     check(got > 0, "peek");
     return unused;
@@ -65,39 +40,33 @@ static void *peek(void *unused) {
 
 /* Sends the pieces, peeks them all, and reads them. Returns how many bytes were peeked right. */
 static int peeked_right(const char *name, const int *pieces, int count) {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
+    struct sockaddr_in address = ipv4("127.0.0.1");
     pthread_t thread;
-    char byte;
-    int listener = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), right = 0;
-    check(listener >= 0 && !bind(listener, (void *)&address, size) && !listen(listener, 1) &&
-          !getsockname(listener, (void *)&address, &size), "listen");
-    client = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
-    check(client >= 0 && !connect(client, (void *)&address, size), "connect");
-    server = accept(listener, NULL, NULL);
+    int listener = listen_on(IPPROTO_MPTCP, &address), right = 0;
+    client = new_socket(AF_INET, IPPROTO_MPTCP);
+    connect_to(client, &address);
+    server = accept_one(listener);
     /* The kernel merges buffers up to an eighth of this, doubled: 16384 bytes. */
     int most = 65536;
-    check(server >= 0 && !setsockopt(server, SOL_SOCKET, SO_RCVBUF, &most, sizeof most), "SO_RCVBUF");
-    check(write(client, "?", 1) == 1 && read(server, &byte, 1) == 1, "accept");
+    check(!setsockopt(server, SOL_SOCKET, SO_RCVBUF, &most, sizeof most), "SO_RCVBUF");
+    pass_byte(client, server);
     way = name;
     length = 0;
     for (int i = 0; i < count; i++) length += pieces[i];
     const unsigned char *from = data;
     if (count > 1) {
         check(!pthread_create(&thread, NULL, peek, NULL), "pthread_create");
-        rest();
+        rest(200);
     }
     for (int i = 0; i < count; from += pieces[i++]) {
         check(write(client, from, pieces[i]) == pieces[i], "write");
-        if (i == 0) rest(); /* the server peeks at the first piece, and the client gets its ACK */
+        if (i == 0) rest(200); /* the server peeks at the first piece, and the client gets its ACK */
     }
     if (count == 1) check(!pthread_create(&thread, NULL, peek, NULL), "pthread_create");
     check(!pthread_join(thread, NULL), "pthread_join");
     check(recv(server, received, length, MSG_WAITALL) == length && !memcmp(received, data, length), "read");
     while (right < got && peeked[right] == data[right]) right++;
-    close(client);
-    close(server);
-    close(listener);
+    close_all(client, server, listener);
     return right;
 }
 
@@ -108,8 +77,8 @@ int main(void) {
     CPU_ZERO(&one);
     CPU_SET(sched_getcpu(), &one);
     check(!sched_setaffinity(0, sizeof one, &one), "sched_setaffinity");
-    check(!unshare(CLONE_NEWNET), "unshare");
-    check(!system("ip link set lo up"), "ip link set lo up");
+    new_namespace();
+    run("ip link set lo up");
     for (int i = 0; i < MOST; i++) data[i] = (i * 2654435761u) >> 13;
     signal(SIGALRM, never_returned);
     alarm(30);

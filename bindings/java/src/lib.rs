@@ -23,6 +23,30 @@ macro_rules! natives {
     )* };
 }
 
+/// Exports each function as the method `run` of an object, because the JVM must be its caller: see
+/// `JdkHook.install`.
+macro_rules! hooks {
+    ($($class:literal: $function:path;)*) => { $(
+        const _: jni::NativeMethod = jni::native_method! {
+            java_type = $class,
+            error_policy = Throw,
+            fn = $function,
+            extern fn run(),
+        };
+    )* };
+}
+
+/// Functions that replace static native methods of the JDK's or Netty's, with the methods' signatures.
+macro_rules! replacements {
+    ($($function:path = ($($signature:tt)+);)*) => { [$(
+        jni::native_method! {
+            error_policy = Throw,
+            fn = $function,
+            static fn $($signature)+,
+        }
+    ),*] };
+}
+
 mod agent;
 mod error;
 mod jdk;
@@ -38,33 +62,12 @@ use jdk::{available, new_channel, options};
 use verb::{announce, connect, doctor, events, listen, open, probe, take_control, upgrade};
 use wait::handle;
 
-/// Methods of objects, because the JVM must be their caller: see `JdkHook.install`.
-const _: [jni::NativeMethod; 4] = [
-    jni::native_method! {
-        java_type = "org.subflows.Agent$Sockets",
-        error_policy = Throw,
-        fn = socket0::hook_socket0,
-        extern fn run(),
-    },
-    jni::native_method! {
-        java_type = "org.subflows.Available",
-        error_policy = Throw,
-        fn = available::hook_available,
-        extern fn run(),
-    },
-    jni::native_method! {
-        java_type = "org.subflows.SocketOptions",
-        error_policy = Throw,
-        fn = options::hook_options,
-        extern fn run(),
-    },
-    jni::native_method! {
-        java_type = "org.subflows.SocketOptions$QuickAck",
-        error_policy = Throw,
-        fn = options::hook_quick_ack,
-        extern fn run(),
-    },
-];
+hooks! {
+    "org.subflows.Agent$Sockets": socket0::hook_socket0;
+    "org.subflows.Available": available::hook_available;
+    "org.subflows.SocketOptions": options::hook_options;
+    "org.subflows.SocketOptions$QuickAck": options::hook_quick_ack;
+}
 
 natives! { "org.subflows.Native":
     socket0::control = (control());

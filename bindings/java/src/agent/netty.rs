@@ -5,7 +5,7 @@
 //! take their place: also in a copy of Netty that was moved to another package, as gRPC's.
 
 use std::ffi::{CStr, c_void};
-use std::os::fd::{BorrowedFd, IntoRawFd};
+use std::os::fd::IntoRawFd;
 
 use jni::objects::{JClass, JString};
 use jni::sys::{JNINativeMethod, jint};
@@ -28,67 +28,23 @@ const EPOLL: &str = "io/netty/channel/epoll/LinuxSocket;";
 const URING: &str = "io/netty/channel/uring/LinuxSocket;";
 
 /// The methods of [`UNIX`]. The first one makes the sockets.
-const SOCKET: [NativeMethod; 7] = [
-    jni::native_method! {
-        error_policy = Throw,
-        fn = new_socket,
-        static fn new_socket_stream_fd(is_v6: jboolean) -> jint,
-    },
-    jni::native_method! {
-        error_policy = Throw,
-        fn = set_reuse_address,
-        static fn set_reuse_address(number: jint, value: jint),
-    },
-    jni::native_method! {
-        error_policy = Throw,
-        fn = set_reuse_port,
-        static fn set_reuse_port(number: jint, value: jint),
-    },
-    jni::native_method! {
-        error_policy = Throw,
-        fn = set_traffic_class,
-        static fn set_traffic_class(number: jint, is_v6: jboolean, value: jint),
-    },
-    jni::native_method! {
-        error_policy = Throw,
-        fn = get_traffic_class,
-        static fn get_traffic_class(number: jint, is_v6: jboolean) -> jint,
-    },
-    jni::native_method! {
-        error_policy = Throw,
-        fn = set_any,
-        static fn set_int_opt(number: jint, level: jint, option: jint, value: jint),
-    },
-    jni::native_method! {
-        error_policy = Throw,
-        fn = get_any,
-        static fn get_int_opt(number: jint, level: jint, option: jint) -> jint,
-    },
-];
+const SOCKET: [NativeMethod; 7] = replacements! {
+    new_socket = (new_socket_stream_fd(is_v6: jboolean) -> jint);
+    set_reuse_address = (set_reuse_address(number: jint, value: jint));
+    set_reuse_port = (set_reuse_port(number: jint, value: jint));
+    set_traffic_class = (set_traffic_class(number: jint, is_v6: jboolean, value: jint));
+    get_traffic_class = (get_traffic_class(number: jint, is_v6: jboolean) -> jint);
+    set_any = (set_int_opt(number: jint, level: jint, option: jint, value: jint));
+    get_any = (get_int_opt(number: jint, level: jint, option: jint) -> jint);
+};
 
 /// The methods of [`EPOLL`] and [`URING`].
-const LINUX_SOCKET: [NativeMethod; 4] = [
-    jni::native_method! {
-        error_policy = Throw,
-        fn = set_quick_ack,
-        static fn set_tcp_quick_ack(number: jint, value: jint),
-    },
-    jni::native_method! {
-        error_policy = Throw,
-        fn = is_quick_ack,
-        static fn is_tcp_quick_ack(number: jint) -> jint,
-    },
-    jni::native_method! {
-        error_policy = Throw,
-        fn = set_user_timeout,
-        static fn set_tcp_user_timeout(number: jint, value: jint),
-    },
-    jni::native_method! {
-        error_policy = Throw,
-        fn = get_user_timeout,
-        static fn get_tcp_user_timeout(number: jint) -> jint,
-    },
-];
+const LINUX_SOCKET: [NativeMethod; 4] = replacements! {
+    set_quick_ack = (set_tcp_quick_ack(number: jint, value: jint));
+    is_quick_ack = (is_tcp_quick_ack(number: jint) -> jint);
+    set_user_timeout = (set_tcp_user_timeout(number: jint, value: jint));
+    get_user_timeout = (get_tcp_user_timeout(number: jint) -> jint);
+};
 
 /// Reaches every copy of Netty that is loaded from now on. Returns whether this JVM allows that.
 pub(crate) fn reach(env: &mut Env<'_>, _: JClass<'_>) -> Result<bool, Failure> {
@@ -145,11 +101,7 @@ fn raw(method: &NativeMethod<'_>) -> JNINativeMethod {
 }
 
 /// As Netty's own function: the descriptor, or an error number below 0.
-fn new_socket<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
-    is_v6: bool,
-) -> Result<jint, Failure> {
+fn new_socket(_: &mut Env<'_>, _: JClass<'_>, is_v6: bool) -> Result<jint, Failure> {
     let family = if is_v6 { Family::V6 } else { Family::V4 };
     // Netty asks for listeners in the same way. Control does not harm one.
     let made = new_stream(family, false).and_then(|sock| {
@@ -169,49 +121,38 @@ fn new_socket<'local>(
 
 /// Throws a `SubflowsException`, an `IOException`, if that fails.
 fn set(number: jint, option: SocketOption, value: jint) -> Result<(), Failure> {
-    with_number(number, |sock| option::set(sock, option, value))
+    option::with_number(number, |sock| option::set(sock, option, value)).map_err(failed)
 }
 
 fn get(number: jint, option: SocketOption) -> Result<jint, Failure> {
-    with_number(number, |sock| option::get(sock, option))
+    option::with_number(number, |sock| option::get(sock, option)).map_err(failed)
 }
 
-fn with_number<T>(
-    number: jint,
-    call: impl FnOnce(BorrowedFd<'_>) -> nix::Result<T>,
-) -> Result<T, Failure> {
-    let result = match number {
-        0.. => {
-            // SAFETY: it is not -1, and Netty keeps it open during its call.
-            call(unsafe { BorrowedFd::borrow_raw(number) })
-        }
-        _ => Err(Errno::EBADF),
+fn failed(error: Errno) -> Failure {
+    Failure::Os("setsockopt", error as jint)
+}
+
+/// Functions that set or read one option.
+macro_rules! accessors {
+    (set: $($set:ident = $to_set:expr),+; get: $($get:ident = $to_read:expr),+;) => {
+        $(fn $set(_: &mut Env<'_>, _: JClass<'_>, fd: jint, value: jint) -> Result<(), Failure> {
+            set(fd, $to_set, value)
+        })+
+        $(fn $get(_: &mut Env<'_>, _: JClass<'_>, fd: jint) -> Result<jint, Failure> {
+            get(fd, $to_read)
+        })+
     };
-    result.map_err(|error| Failure::Os("setsockopt", error as jint))
 }
 
-fn set_reuse_address<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
-    number: jint,
-    value: jint,
-) -> Result<(), Failure> {
-    set(number, REUSE_ADDRESS, value)
-}
-
-fn set_reuse_port<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
-    number: jint,
-    value: jint,
-) -> Result<(), Failure> {
-    set(number, REUSE_PORT, value)
+accessors! {
+    set: set_reuse_address = REUSE_ADDRESS, set_reuse_port = REUSE_PORT, set_quick_ack = QUICK_ACK;
+    get: is_quick_ack = QUICK_ACK, get_user_timeout = USER_TIMEOUT;
 }
 
 /// An IPv6 socket has one for IPv4 hosts, too.
-fn set_traffic_class<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
+fn set_traffic_class(
+    _: &mut Env<'_>,
+    _: JClass<'_>,
     number: jint,
     is_v6: bool,
     value: jint,
@@ -222,9 +163,9 @@ fn set_traffic_class<'local>(
     set(number, TYPE_OF_SERVICE, value)
 }
 
-fn get_traffic_class<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
+fn get_traffic_class(
+    _: &mut Env<'_>,
+    _: JClass<'_>,
     number: jint,
     is_v6: bool,
 ) -> Result<jint, Failure> {
@@ -232,9 +173,9 @@ fn get_traffic_class<'local>(
 }
 
 /// Any option, which the application names by its numbers.
-fn set_any<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
+fn set_any(
+    _: &mut Env<'_>,
+    _: JClass<'_>,
     number: jint,
     level: jint,
     option: jint,
@@ -243,9 +184,9 @@ fn set_any<'local>(
     set(number, SocketOption { level, number: option }, value)
 }
 
-fn get_any<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
+fn get_any(
+    _: &mut Env<'_>,
+    _: JClass<'_>,
     number: jint,
     level: jint,
     option: jint,
@@ -253,42 +194,18 @@ fn get_any<'local>(
     get(number, SocketOption { level, number: option })
 }
 
-fn set_quick_ack<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
-    number: jint,
-    value: jint,
-) -> Result<(), Failure> {
-    set(number, QUICK_ACK, value)
-}
-
-fn is_quick_ack<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
-    number: jint,
-) -> Result<jint, Failure> {
-    get(number, QUICK_ACK)
-}
-
 /// gRPC sets it if it is configured to keep connections alive.
-fn set_user_timeout<'local>(
-    env: &mut Env<'local>,
-    _: JClass<'local>,
+fn set_user_timeout(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
     number: jint,
     value: jint,
 ) -> Result<(), Failure> {
     set(number, USER_TIMEOUT, value)?;
-    let is_mptcp = with_number(number, |sock| Ok(option::is_mptcp(sock)))?;
+    let is_mptcp =
+        option::with_number(number, |sock| Ok(option::is_mptcp(sock))).map_err(failed)?;
     if is_mptcp && value != 0 {
         option::accepted_without_effect(env, USER_TIMEOUT);
     }
     Ok(())
-}
-
-fn get_user_timeout<'local>(
-    _: &mut Env<'local>,
-    _: JClass<'local>,
-    number: jint,
-) -> Result<jint, Failure> {
-    get(number, USER_TIMEOUT)
 }

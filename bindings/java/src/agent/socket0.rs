@@ -4,41 +4,35 @@
 //! JDK's, `sun.nio.ch.Net.socket0`. HotSpot lets an agent replace it, as tools that trace the JDK
 //! do.
 
-use std::ffi::c_void;
-use std::mem::transmute;
 use std::os::fd::IntoRawFd;
-use std::sync::OnceLock;
 
+use jni::Env;
 use jni::objects::{JClass, JObject, JString};
 use jni::sys::{JNIEnv, jboolean, jclass, jint};
-use jni::{Env, NativeMethod};
 use nix::net::if_::if_nametoindex;
 use subflows::Family;
 
 use super::new_stream::{self, new_stream};
 use crate::error::{Failure, Throw};
-use crate::jdk::net;
+use crate::jdk::net::{self, Original};
 
 /// `sun.nio.ch.Net.socket0(preferIPv6, stream, reuse, fastLoopback)`.
 type Socket0 =
     unsafe extern "system" fn(*mut JNIEnv, jclass, jboolean, jboolean, jboolean, jboolean) -> jint;
 
 /// The JDK's own function, which still makes datagram sockets.
-static JDKS: OnceLock<Socket0> = OnceLock::new();
+// SAFETY: the JVM calls the function by this type: it belongs to the method whose signature `hook_socket0`
+// registers, and is not called unless that succeeds.
+static JDKS: Original<Socket0> = unsafe { Original::named(c"Java_sun_nio_ch_Net_socket0") };
 
 /// Replaces the JDK's function by [`socket0`].
 pub(crate) fn hook_socket0(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
-    const SOCKET0: NativeMethod = jni::native_method! {
-        error_policy = Throw,
-        fn = socket0,
-        static fn socket0(prefer_v6: jboolean, stream: jboolean, reuse: jboolean, fast: jboolean) -> jint,
+    JDKS.find(env)?;
+    let methods = replacements! {
+        socket0 = (socket0(prefer_v6: jboolean, stream: jboolean, reuse: jboolean, fast: jboolean) -> jint);
     };
-    let jdks = net::function(env, c"Java_sun_nio_ch_Net_socket0")?;
-    // SAFETY: the JVM calls it by this type: the symbol belongs to the method whose signature is
-    // registered here, and it is not called unless registering succeeds.
-    JDKS.get_or_init(|| unsafe { transmute::<*mut c_void, Socket0>(jdks) });
     // SAFETY: `socket0` is made for this signature, as a static function.
-    unsafe { net::replace(env, net::NET, &[SOCKET0]) }
+    unsafe { net::replace(env, net::NET, &methods) }
 }
 
 /// Puts the connections of sockets that are made from now on under control.
@@ -67,7 +61,7 @@ fn socket0<'local>(
     fast: bool,
 ) -> Result<jint, Failure> {
     if !stream {
-        let jdks = JDKS.get().ok_or(Failure::Corrupt)?;
+        let jdks = JDKS.get()?;
         // SAFETY: the JDK's own function, with the arguments that the JVM passed.
         let made = unsafe { jdks(env.get_raw(), class.as_raw(), prefer_v6, stream, reuse, fast) };
         return Ok(made);

@@ -2,6 +2,8 @@
 //! sockets.
 
 use std::ffi::{CStr, c_void};
+use std::mem::transmute_copy;
+use std::sync::OnceLock;
 
 use jni::strings::{JNIStr, JNIString};
 use jni::{Env, NativeMethod, jni_str};
@@ -11,19 +13,41 @@ use crate::error::Failure;
 
 pub(crate) const NET: &JNIStr = jni_str!("sun/nio/ch/Net");
 
-/// The function behind a static native method of [`NET`], which must be initialized. Throws
-/// `NoSuchMethodError` if this JDK has no function of that name.
-pub(crate) fn function(env: &mut Env<'_>, name: &CStr) -> Result<*mut c_void, Failure> {
-    // SAFETY: the name is a C string; RTLD_NOLOAD loads nothing.
-    let library = unsafe { dlopen(c"libnio.so".as_ptr(), RTLD_LAZY | RTLD_NOLOAD) };
-    // SAFETY: the name is a C string, and the library stays loaded as long as the JVM runs. If it
-    // is null, all loaded libraries are searched.
-    let symbol = unsafe { dlsym(library, name.as_ptr()) };
-    if symbol.is_null() {
-        let text = JNIString::new(name.to_string_lossy());
-        env.throw_new(jni_str!("java/lang/NoSuchMethodError"), text)?;
+/// The JDK's own function behind a static native method of [`NET`], of the type `F`.
+pub(crate) struct Original<F> {
+    name: &'static CStr,
+    function: OnceLock<F>,
+}
+
+impl<F: Copy> Original<F> {
+    /// # Safety
+    /// `F` is the type by which the JVM calls the function of that name.
+    pub(crate) const unsafe fn named(name: &'static CStr) -> Original<F> {
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        Original { name, function: OnceLock::new() }
     }
-    Ok(symbol)
+
+    /// Looks the function up; [`NET`] must be initialized. Throws `NoSuchMethodError` if this JDK has no
+    /// function of that name.
+    pub(crate) fn find(&self, env: &mut Env<'_>) -> Result<(), Failure> {
+        // SAFETY: the name is a C string; RTLD_NOLOAD loads nothing.
+        let library = unsafe { dlopen(c"libnio.so".as_ptr(), RTLD_LAZY | RTLD_NOLOAD) };
+        // SAFETY: the name is a C string, and the library stays loaded as long as the JVM runs. If it
+        // is null, all loaded libraries are searched.
+        let symbol = unsafe { dlsym(library, self.name.as_ptr()) };
+        if symbol.is_null() {
+            let text = JNIString::new(self.name.to_string_lossy());
+            env.throw_new(jni_str!("java/lang/NoSuchMethodError"), text)?;
+        }
+        // SAFETY: the caller of `named` has promised the type, and throwing returns an error.
+        self.function.get_or_init(|| unsafe { transmute_copy::<*mut c_void, F>(&symbol) });
+        Ok(())
+    }
+
+    /// The function that [`Original::find`] has found.
+    pub(crate) fn get(&self) -> Result<F, Failure> {
+        self.function.get().copied().ok_or(Failure::Corrupt)
+    }
 }
 
 /// Replaces static native functions of a class of the JDK's, for the life of the JVM. Throws

@@ -1,17 +1,14 @@
 //! Socket options, which the JDK sets and reads by a few native functions: these answer for Multipath
 //! TCP sockets as for TCP sockets, as far as [`option`](crate::option) can.
 
-use std::ffi::c_void;
-use std::mem::transmute;
 use std::os::fd::BorrowedFd;
-use std::sync::OnceLock;
 
 use jni::objects::{JClass, JObject};
 use jni::sys::{JNIEnv, jboolean, jclass, jint, jobject};
-use jni::{Env, NativeMethod, jni_str};
+use jni::{Env, jni_str};
 
 use super::fields::fields;
-use super::net::{self, NET};
+use super::net::{self, NET, Original};
 use crate::error::{Failure, Throw};
 use crate::option::{self, QUICK_ACK, SocketOption};
 
@@ -23,60 +20,48 @@ type SetIntOption =
 type GetIntOption =
     unsafe extern "system" fn(*mut JNIEnv, jclass, jobject, jboolean, jint, jint) -> jint;
 
-/// The JDK's own functions.
-static JDKS: OnceLock<(SetIntOption, GetIntOption)> = OnceLock::new();
+// SAFETY: the JVM calls the function by this type: it belongs to the method whose signature `hook_options`
+// registers, and is not called unless that succeeds.
+static JDKS_SET: Original<SetIntOption> =
+    unsafe { Original::named(c"Java_sun_nio_ch_Net_setIntOption0") };
+
+// SAFETY: as above.
+static JDKS_GET: Original<GetIntOption> =
+    unsafe { Original::named(c"Java_sun_nio_ch_Net_getIntOption0") };
 
 /// Replaces the JDK's functions by those below. The object is a `Consumer` of reports.
 pub(crate) fn hook_options(env: &mut Env<'_>, reports: JObject<'_>) -> Result<(), Failure> {
-    const SET: NativeMethod = jni::native_method! {
-        error_policy = Throw,
-        fn = set_int_option,
-        static fn set_int_option0(
+    option::report_to(env, &reports)?;
+    JDKS_SET.find(env)?;
+    JDKS_GET.find(env)?;
+    let methods = replacements! {
+        set_int_option = (set_int_option0(
             descriptor: java.io.FileDescriptor,
             may_need_conversion: jboolean,
             level: jint,
             number: jint,
             value: jint,
             is_v6: jboolean
-        ),
-    };
-    const GET: NativeMethod = jni::native_method! {
-        error_policy = Throw,
-        fn = get_int_option,
-        static fn get_int_option0(
+        ));
+        get_int_option = (get_int_option0(
             descriptor: java.io.FileDescriptor,
             may_need_conversion: jboolean,
             level: jint,
             number: jint
-        ) -> jint,
+        ) -> jint);
     };
-    option::report_to(env, &reports)?;
-    let set = net::function(env, c"Java_sun_nio_ch_Net_setIntOption0")?;
-    let get = net::function(env, c"Java_sun_nio_ch_Net_getIntOption0")?;
-    // SAFETY: the JVM calls it by this type: the symbol belongs to the method whose signature is
-    // registered here, and it is not called unless registering succeeds.
-    let set = unsafe { transmute::<*mut c_void, SetIntOption>(set) };
-    // SAFETY: as above.
-    let get = unsafe { transmute::<*mut c_void, GetIntOption>(get) };
-    JDKS.get_or_init(|| (set, get));
     // SAFETY: the functions are made for these signatures, as static functions.
-    unsafe { net::replace(env, NET, &[SET, GET]) }
+    unsafe { net::replace(env, NET, &methods) }
 }
 
 /// Replaces the functions for TCP_QUICKACK in the module `jdk.net`.
 pub(crate) fn hook_quick_ack(env: &mut Env<'_>, _: JObject<'_>) -> Result<(), Failure> {
-    const SET: NativeMethod = jni::native_method! {
-        error_policy = Throw,
-        fn = set_quick_ack,
-        static fn set_quick_ack0(number: jint, is_on: jboolean),
-    };
-    const GET: NativeMethod = jni::native_method! {
-        error_policy = Throw,
-        fn = get_quick_ack,
-        static fn get_quick_ack0(number: jint) -> jboolean,
+    let methods = replacements! {
+        set_quick_ack = (set_quick_ack0(number: jint, is_on: jboolean));
+        get_quick_ack = (get_quick_ack0(number: jint) -> jboolean);
     };
     // SAFETY: the functions are made for these signatures, as static functions.
-    unsafe { net::replace(env, jni_str!("jdk/net/LinuxSocketOptions"), &[SET, GET]) }
+    unsafe { net::replace(env, jni_str!("jdk/net/LinuxSocketOptions"), &methods) }
 }
 
 #[expect(clippy::too_many_arguments, reason = "the JDK's function has them")]
@@ -98,7 +83,7 @@ fn set_int_option<'local>(
             }
         }
     }
-    let (set, _) = JDKS.get().ok_or(Failure::Corrupt)?;
+    let set = JDKS_SET.get()?;
     let (raw, class) = (env.get_raw(), class.as_raw());
     // SAFETY: the JDK's own function, with the arguments that the JVM passed.
     unsafe {
@@ -131,7 +116,7 @@ fn get_int_option<'local>(
             }
         }
     }
-    let (_, get) = JDKS.get().ok_or(Failure::Corrupt)?;
+    let get = JDKS_GET.get()?;
     let (raw, class) = (env.get_raw(), class.as_raw());
     // SAFETY: the JDK's own function, with the arguments that the JVM passed.
     Ok(unsafe { get(raw, class, descriptor.as_raw(), may_need_conversion, level, number) })
@@ -150,36 +135,26 @@ fn mptcp_socket<'fd>(env: &mut Env<'_>, descriptor: &JObject<'_>) -> Option<Borr
     option::is_mptcp(sock).then_some(sock)
 }
 
-fn set_quick_ack<'local>(
-    env: &mut Env<'local>,
-    _: JClass<'local>,
+fn set_quick_ack(
+    env: &mut Env<'_>,
+    _: JClass<'_>,
     number: jint,
     is_on: bool,
 ) -> Result<(), Failure> {
-    with_number(env, number, |sock| option::set(sock, QUICK_ACK, is_on.into()))
+    let set = option::with_number(number, |sock| option::set(sock, QUICK_ACK, is_on.into()));
+    or_socket_exception(env, set)
 }
 
-fn get_quick_ack<'local>(
-    env: &mut Env<'local>,
-    _: JClass<'local>,
-    number: jint,
-) -> Result<bool, Failure> {
-    with_number(env, number, |sock| option::get(sock, QUICK_ACK)).map(|value| value != 0)
+fn get_quick_ack(env: &mut Env<'_>, _: JClass<'_>, number: jint) -> Result<bool, Failure> {
+    let value = option::with_number(number, |sock| option::get(sock, QUICK_ACK));
+    or_socket_exception(env, value.map(|value| value != 0))
 }
 
-/// Throws a `SocketException` if that fails, as the JDK does.
-fn with_number<T: Default>(
+/// Throws a `SocketException` for an error, as the JDK does.
+fn or_socket_exception<T: Default>(
     env: &mut Env<'_>,
-    number: jint,
-    call: impl FnOnce(BorrowedFd<'_>) -> nix::Result<T>,
+    result: nix::Result<T>,
 ) -> Result<T, Failure> {
-    let result = match number {
-        0.. => {
-            // SAFETY: it is not -1, and the JDK keeps it open during its call.
-            call(unsafe { BorrowedFd::borrow_raw(number) })
-        }
-        _ => Err(nix::errno::Errno::EBADF),
-    };
     result.or_else(|error| {
         let text = jni::strings::JNIString::new(error.desc());
         env.throw_new(jni_str!("java/net/SocketException"), text)?;

@@ -118,3 +118,16 @@ fn is_refusal(error: Errno) -> bool {
 pub(crate) fn is_mptcp(sock: BorrowedFd<'_>) -> bool {
     value::protocol(sock) == Ok(nix::libc::IPPROTO_MPTCP)
 }
+
+/// Calls `call` with the socket of a descriptor that the caller of a replaced function has passed by its
+/// number. Fails with EBADF for a number below 0.
+pub(crate) fn with_number<T>(
+    number: jint,
+    call: impl FnOnce(BorrowedFd<'_>) -> nix::Result<T>,
+) -> nix::Result<T> {
+    if number < 0 {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: it is not -1, and the JDK or Netty keeps it open during its call.
+    call(unsafe { BorrowedFd::borrow_raw(number) })
+}

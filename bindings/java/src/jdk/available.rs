@@ -43,7 +43,9 @@ fn available<'local>(
     if reported <= 0 {
         return Ok(reported);
     }
-    let Some(number) = fields(env)?.in_descriptor(env, &descriptor) else { return Ok(reported) };
+    let Some(number) = fields(env)?.descriptor_number.get(env, &descriptor) else {
+        return Ok(reported);
+    };
     // SAFETY: the JDK keeps it open during this call.
     Ok(bare::unread(unsafe { BorrowedFd::borrow_raw(number) }, reported))
 }

@@ -11,10 +11,12 @@ use crate::error::Failure;
 
 /// The members of the channels of one side, a client's or a server's.
 pub(super) struct ChannelFields {
-    number: Field<jint>,
+    /// The number of a channel's descriptor.
+    pub(super) number: Field<jint>,
     /// Under this lock a channel changes its state, and closes its descriptor.
-    state_lock: Field<Reference>,
-    asynchronous_descriptor: Field<Reference>,
+    pub(super) state_lock: Field<Reference>,
+    /// The descriptor of an asynchronous channel.
+    pub(super) asynchronous_descriptor: Field<Reference>,
     /// An asynchronous channel has a lock for reading instead: closing waits until it is released.
     begin: Method<()>,
     end: Method<()>,
@@ -56,30 +58,6 @@ impl ChannelFields {
             begin: Method::<()>::find(env, asynchronous, jni_str!("begin"))?,
             end: Method::<()>::find(env, asynchronous, jni_str!("end"))?,
         })
-    }
-
-    /// The number of a channel's descriptor, or `None` for an object of another class.
-    pub(super) fn number(&self, env: &Env<'_>, channel: &JObject<'_>) -> Option<jint> {
-        self.number.get(env, channel)
-    }
-
-    /// The descriptor of an asynchronous channel, or `None` for an object of another class.
-    pub(super) fn asynchronous_descriptor<'local>(
-        &self,
-        env: &mut Env<'local>,
-        channel: &JObject<'_>,
-    ) -> Option<JObject<'local>> {
-        self.asynchronous_descriptor.get(env, channel)
-    }
-
-    /// The object whose monitor a channel holds while it closes, or `None` for an object of another
-    /// class.
-    pub(super) fn state_lock<'local>(
-        &self,
-        env: &mut Env<'local>,
-        channel: &JObject<'_>,
-    ) -> Option<JObject<'local>> {
-        self.state_lock.get(env, channel)
     }
 
     /// Whether the object is an asynchronous channel of this side.

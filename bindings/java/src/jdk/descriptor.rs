@@ -144,7 +144,8 @@ pub(crate) fn is_not_created(env: &mut Env<'_>, sock: &JObject<'_>) -> Result<bo
     let fields = fields(env)?;
     let client = &fields.client;
     // A socket that passes its calls on to another object has no implementation of its own.
-    if client.socket.adapted_channel(env, sock).is_some() || fields.tls.under(env, sock)?.is_some()
+    if client.socket.adapted_channel.get(env, sock).is_some()
+        || fields.tls.under(env, sock)?.is_some()
     {
         return Ok(false);
     }
@@ -153,7 +154,7 @@ pub(crate) fn is_not_created(env: &mut Env<'_>, sock: &JObject<'_>) -> Result<bo
         Some(Implementation::NotCreated) => true,
         None => false,
     };
-    Ok(is_not_created && !client.socket.is_closed(env, sock)?)
+    Ok(is_not_created && !client.socket.is_closed.is(env, sock)?)
 }
 
 /// Fails if the object is closed. A plain number counts as open.
@@ -176,7 +177,7 @@ fn find<'sock, 'local>(
     }
     let fields = fields(env)?;
     // Each check costs time: the most frequent kind of object comes first.
-    if let Some(number) = fields.client.channel.number(env, sock) {
+    if let Some(number) = fields.client.channel.number.get(env, sock) {
         return in_channel(env, number, Owner::Channel(sock), operation);
     }
     if let Some(descriptor) = in_socket(env, fields, sock, operation)? {
@@ -214,8 +215,8 @@ fn in_socket<'sock, 'local>(
     let under = fields.tls.under(env, sock)?;
     let sock = under.as_ref().unwrap_or(sock);
     for side in [&fields.client, &fields.server] {
-        if let Some(channel) = side.socket.adapted_channel(env, sock) {
-            let number = side.channel.number(env, &channel);
+        if let Some(channel) = side.socket.adapted_channel.get(env, sock) {
+            let number = side.channel.number.get(env, &channel);
             let number = number.ok_or(jni::errors::Error::WrongObjectType)?;
             return in_channel(env, number, Owner::AdaptedChannel(channel), operation).map(Some);
         }
@@ -251,7 +252,7 @@ fn create<'local>(
     sock: &JObject<'_>,
     operation: &'static str,
 ) -> Result<NioSocketImpl<'local>, Failure> {
-    if side.socket.is_closed(env, sock)? {
+    if side.socket.is_closed.is(env, sock)? {
         return Err(Failure::Closed(operation));
     }
     if let Err(failure) = side.socket.create_descriptor(env, sock) {
@@ -260,7 +261,7 @@ fn create<'local>(
         };
         env.exception_clear();
         // A socket that was closed in the meantime throws an exception of its own.
-        if side.socket.is_closed(env, sock)? {
+        if side.socket.is_closed.is(env, sock)? {
             return Err(Failure::Closed(operation));
         }
         env.throw(thrown)?;

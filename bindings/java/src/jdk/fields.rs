@@ -21,7 +21,8 @@ pub(super) struct JdkFields {
     pub(super) channel_state: ChannelState,
     pub(super) implementation: ImplementationFields,
     pub(super) tls: TlsFields,
-    descriptor_number: Field<jint>,
+    /// The number in a `FileDescriptor`.
+    pub(super) descriptor_number: Field<jint>,
 }
 
 /// Those of one side of a connection, a client's or a server's.
@@ -59,11 +60,6 @@ impl JdkFields {
         })
     }
 
-    /// The number in a `FileDescriptor`, or `None` for an object of another class.
-    pub(super) fn in_descriptor(&self, env: &Env<'_>, descriptor: &JObject<'_>) -> Option<jint> {
-        self.descriptor_number.get(env, descriptor)
-    }
-
     /// The number of the descriptor of an open socket.
     pub(super) fn in_implementation(
         &self,
@@ -82,12 +78,12 @@ impl JdkFields {
         env: &mut Env<'_>,
         channel: &JObject<'_>,
     ) -> Option<jint> {
-        if let Some(number) = self.server.channel.number(env, channel) {
+        if let Some(number) = self.server.channel.number.get(env, channel) {
             return Some(number);
         }
-        let descriptor = match self.client.channel.asynchronous_descriptor(env, channel) {
+        let descriptor = match self.client.channel.asynchronous_descriptor.get(env, channel) {
             Some(descriptor) => descriptor,
-            None => self.server.channel.asynchronous_descriptor(env, channel)?,
+            None => self.server.channel.asynchronous_descriptor.get(env, channel)?,
         };
         self.descriptor_number.get(env, &descriptor)
     }
@@ -99,7 +95,7 @@ impl JdkFields {
         side: &SideFields,
         sock: &JObject<'_>,
     ) -> Result<Option<Implementation<'local>>, Failure> {
-        match side.socket.implementation(env, sock) {
+        match side.socket.implementation.get(env, sock) {
             Some(implementation) => self.implementation.unwrap(env, implementation).map(Some),
             None => Ok(None),
         }
@@ -114,9 +110,9 @@ impl JdkFields {
         act: impl FnOnce(&mut Env<'_>) -> Result<Option<T>, Failure>,
     ) -> Result<Option<T>, Failure> {
         let (client, server) = (&self.client.channel, &self.server.channel);
-        let mut lock = self.implementation.state_lock(env, object);
+        let mut lock = self.implementation.state_lock.get(env, object);
         for channel in [client, server] {
-            lock = lock.or_else(|| channel.state_lock(env, object));
+            lock = lock.or_else(|| channel.state_lock.get(env, object));
         }
         if let Some(lock) = lock {
             let _held = env.lock_obj(&lock)?;

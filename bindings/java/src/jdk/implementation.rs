@@ -32,7 +32,7 @@ const ST_CLOSING: jint = 4;
 pub(super) struct ImplementationFields {
     state: Field<jint>,
     /// Under this lock it changes its state, and closes its descriptor.
-    state_lock: Field<Reference>,
+    pub(super) state_lock: Field<Reference>,
     descriptor: Field<Reference>,
     delegate: Field<Reference>,
 }
@@ -103,14 +103,5 @@ impl ImplementationFields {
             true => Err(jni::errors::Error::NullPtr("the descriptor of an open socket").into()),
             false => Ok(descriptor),
         }
-    }
-
-    /// The object whose monitor it holds while it closes, or `None` for an object of another class.
-    pub(super) fn state_lock<'local>(
-        &self,
-        env: &mut Env<'local>,
-        object: &JObject<'_>,
-    ) -> Option<JObject<'local>> {
-        self.state_lock.get(env, object)
     }
 }

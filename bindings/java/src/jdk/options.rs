@@ -129,7 +129,7 @@ fn mptcp_socket<'fd>(env: &mut Env<'_>, descriptor: &JObject<'_>) -> Option<Borr
         env.exception_clear();
         return None;
     };
-    let number = fields.in_descriptor(env, descriptor).filter(|number| *number >= 0)?;
+    let number = fields.descriptor_number.get(env, descriptor).filter(|number| *number >= 0)?;
     // SAFETY: it is not -1, and the JDK keeps it open during its call.
     let sock = unsafe { BorrowedFd::borrow_raw(number) };
     option::is_mptcp(sock).then_some(sock)

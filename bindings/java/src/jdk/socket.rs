@@ -10,9 +10,11 @@ use crate::error::Failure;
 
 /// The members of one of the two classes.
 pub(super) struct SocketFields {
-    adapted_channel: Field<Reference>,
-    implementation: Field<Reference>,
-    is_closed: Method<bool>,
+    /// The channel that a socket only adapts.
+    pub(super) adapted_channel: Field<Reference>,
+    /// The implementation of a socket, which may be null.
+    pub(super) implementation: Field<Reference>,
+    pub(super) is_closed: Method<bool>,
     reuse_address: Method<bool>,
 }
 
@@ -51,28 +53,6 @@ impl SocketFields {
             is_closed: Method::<bool>::find(env, class, jni_str!("isClosed"))?,
             reuse_address: Method::<bool>::find(env, class, jni_str!("getReuseAddress"))?,
         })
-    }
-
-    /// The channel that a socket only adapts, or `None` for an object of another class.
-    pub(super) fn adapted_channel<'local>(
-        &self,
-        env: &mut Env<'local>,
-        sock: &JObject<'_>,
-    ) -> Option<JObject<'local>> {
-        self.adapted_channel.get(env, sock)
-    }
-
-    /// The implementation of a socket, which may be null, or `None` for an object of another class.
-    pub(super) fn implementation<'local>(
-        &self,
-        env: &mut Env<'local>,
-        sock: &JObject<'_>,
-    ) -> Option<JObject<'local>> {
-        self.implementation.get(env, sock)
-    }
-
-    pub(super) fn is_closed(&self, env: &mut Env<'_>, sock: &JObject<'_>) -> Result<bool, Failure> {
-        self.is_closed.is(env, sock)
     }
 
     /// Lets a socket create its descriptor, which it does when it is first asked for an option.

@@ -60,7 +60,7 @@ use agent::{extra_paths, netty, socket0};
 use error::Throw;
 use jdk::{available, new_channel, options};
 use verb::{announce, connect, doctor, events, listen, open, probe, take_control, upgrade};
-use wait::handle;
+use wait::{handle, stepped};
 
 hooks! {
     "org.subflows.Agent$Sockets": socket0::hook_socket0;
@@ -80,7 +80,6 @@ natives! { "org.subflows.Native":
     take_control::take_control = (take_control(sock: JObject, fd: jint));
     upgrade::upgrade = (upgrade(sock: JObject, fd: jint));
     connect::begin = (connecting_begin(remotes: jlong[], options: jlong[]) -> jlong);
-    connect::wait = (connecting_wait(handle: jlong, wait: jlong) -> jlong[]);
     connect::finish = (connecting_finish(
         handle: jlong,
         provider: java.nio.channels.spi.SelectorProvider,
@@ -93,14 +92,8 @@ natives! { "org.subflows.Native":
         provider: java.nio.channels.spi.SelectorProvider
     ) -> java.nio.channels.ServerSocketChannel);
     open::begin = (opening_begin(sock: JObject, fd: jint, options: jlong[]) -> jlong);
-    open::advance = (opening_advance(handle: jlong, sock: JObject) -> jlong[]);
-    open::finish = (opening_finish(handle: jlong, wait: jlong, sock: JObject) -> jlong[]);
     doctor::begin = (examining_begin(options: jlong[]) -> jlong);
-    doctor::advance = (examining_advance(handle: jlong) -> jlong[]);
-    doctor::finish = (examining_finish(handle: jlong, wait: jlong) -> jlong[]);
     probe::begin = (probing_begin(address: jlong[], options: jlong[]) -> jlong);
-    probe::advance = (probing_advance(handle: jlong) -> jlong[]);
-    probe::finish = (probing_finish(handle: jlong, wait: jlong) -> jlong[]);
     announce::announce = (announce(
         sock: JObject,
         fd: jint,
@@ -116,6 +109,8 @@ natives! { "org.subflows.Native":
     events::events_poll = (events_poll(handle: jlong) -> jlong[]);
     events::events_next = (events_next(handle: jlong, wait: jlong, nanos: jlong) -> jlong[]);
     events::events_set_buffer = (events_set_buffer(handle: jlong, bytes: jint));
+    stepped::advance = (advance(handle: jlong, sock: JObject) -> jlong[]);
+    stepped::await_result = (await_result(handle: jlong, wait: jlong, sock: JObject) -> jlong[]);
     handle::close = (close_handle(handle: jlong));
     wait::begin = (wait_begin(handle: jlong) -> jlong);
     wait::wake = (wake(handle: jlong, wait: jlong));

@@ -1,4 +1,4 @@
-//! Connecting, in steps.
+//! Connecting.
 
 use std::os::fd::OwnedFd;
 
@@ -9,9 +9,8 @@ use subflows::{Connect, Connecting};
 
 use crate::error::Failure;
 use crate::jdk::new_channel;
-use crate::packed::{Packed, PackedOptions};
+use crate::packed::PackedOptions;
 use crate::wait::handle::{self, Held};
-use crate::wait::{self, Step};
 
 /// Starts to connect to the first of these addresses, and returns the number of the handle.
 pub(crate) fn begin(
@@ -23,24 +22,6 @@ pub(crate) fn begin(
     let remotes = PackedOptions::addresses(env, &remotes)?;
     let options = PackedOptions::options::<Connect>(env, &options)?;
     Ok(handle::keep(Held::Connecting(Connecting::begin(&remotes, &options)?)))
-}
-
-/// Waits until the connection is established, and returns the remote address. Returns null if the
-/// wait is woken.
-pub(crate) fn wait<'local>(
-    env: &mut Env<'local>,
-    _: JClass<'_>,
-    number: jlong,
-    wait: jlong,
-) -> Result<JLongArray<'local>, Failure> {
-    let remote = wait::until(number, wait, |held| {
-        let Held::Connecting(connecting) = held else { return Err(Failure::HandleClosed) };
-        Ok(match connecting.advance()? {
-            true => Step::Done(connecting.remote()),
-            false => Step::Pending(connecting.deadline()),
-        })
-    })?;
-    Packed::to_java_or_null(env, remote.map(Packed::address))
 }
 
 /// Returns the connection as a `SocketChannel`.

@@ -6,6 +6,7 @@
 
 pub(crate) mod handle;
 mod lock;
+pub(crate) mod stepped;
 mod wake_fds;
 
 use std::os::fd::AsFd;

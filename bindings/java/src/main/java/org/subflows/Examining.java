@@ -32,7 +32,7 @@ public final class Examining implements AutoCloseable {
 
     /** Returns the findings if the examination has ended. Never waits for an answer. */
     public Optional<List<Finding>> advance() throws IOException {
-        long[] words = Native.examiningAdvance(handle.number());
+        long[] words = handle.advance(null);
         return words == null ? Optional.empty() : Optional.of(Finding.all(words, 0));
     }
 
@@ -43,8 +43,7 @@ public final class Examining implements AutoCloseable {
      * @throws java.nio.channels.ClosedChannelException if this is closed before
      */
     public List<Finding> finish() throws IOException {
-        return Finding.all(
-                handle.await(wait -> Native.examiningFinish(handle.number(), wait)), 0);
+        return Finding.all(handle.finish(null), 0);
     }
 
     /** Ends the examination. A second call does nothing. */

@@ -29,6 +29,19 @@ final class Handle implements AutoCloseable {
         return number;
     }
 
+    /**
+     * Returns the result, or null if there is none yet. Never waits. Fails if the socket is closed,
+     * unless it is null.
+     */
+    long[] advance(Object sock) throws IOException {
+        return Native.advance(number, sock);
+    }
+
+    /** Waits for the result. Fails if the socket is closed, unless it is null. */
+    long[] finish(Object sock) throws IOException {
+        return await(wait -> Native.awaitResult(number, wait, sock));
+    }
+
     @Override
     public void close() {
         cleanable.clean();

@@ -47,8 +47,6 @@ final class Native extends NativeVerbs {
 
     static native long connectingBegin(long[] remotes, long[] options) throws SubflowsException;
 
-    static native long[] connectingWait(long handle, long wait) throws IOException;
-
     static native SocketChannel connectingFinish(
             long handle, SelectorProvider provider, SocketAddress remote) throws IOException;
 
@@ -58,21 +56,9 @@ final class Native extends NativeVerbs {
 
     static native long openingBegin(Object sock, int fd, long[] options) throws SubflowsException;
 
-    static native long[] openingAdvance(long handle, Object sock) throws IOException;
-
-    static native long[] openingFinish(long handle, long wait, Object sock) throws IOException;
-
     static native long examiningBegin(long[] options) throws SubflowsException;
 
-    static native long[] examiningAdvance(long handle) throws IOException;
-
-    static native long[] examiningFinish(long handle, long wait) throws IOException;
-
     static native long probingBegin(long[] address, long[] options) throws SubflowsException;
-
-    static native long[] probingAdvance(long handle) throws IOException;
-
-    static native long[] probingFinish(long handle, long wait) throws IOException;
 
     static native long announce(Object sock, int fd, long[] address, long[] options)
             throws SubflowsException;
@@ -94,6 +80,15 @@ final class Native extends NativeVerbs {
     static native long[] eventsNext(long handle, long wait, long nanos) throws IOException;
 
     static native void eventsSetBuffer(long handle, int bytes) throws IOException;
+
+    /**
+     * Returns the result, or null if there is none yet. Never waits. Fails if the socket is closed,
+     * unless it is null.
+     */
+    static native long[] advance(long handle, Object sock) throws IOException;
+
+    /** Waits for the result. Returns null if the wait is woken. */
+    static native long[] awaitResult(long handle, long wait, Object sock) throws IOException;
 
     static native void closeHandle(long handle);
 

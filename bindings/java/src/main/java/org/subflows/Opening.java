@@ -47,7 +47,7 @@ public final class Opening implements AutoCloseable {
 
     /** Returns the subflow if it is usable. Never waits. */
     public Optional<Subflow> advance() throws IOException {
-        long[] words = Native.openingAdvance(handle.number(), sock);
+        long[] words = handle.advance(sock);
         return words == null ? Optional.empty() : Optional.of(Subflow.only(words));
     }
 
@@ -58,8 +58,7 @@ public final class Opening implements AutoCloseable {
      * @throws java.nio.channels.ClosedChannelException if this is closed before
      */
     public Subflow finish() throws IOException {
-        return Subflow.only(
-                handle.await(wait -> Native.openingFinish(handle.number(), wait, sock)));
+        return Subflow.only(handle.finish(sock));
     }
 
     /** Gives up if the subflow is not usable yet. A second call does nothing. */

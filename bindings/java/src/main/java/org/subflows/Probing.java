@@ -31,7 +31,7 @@ public final class Probing implements AutoCloseable {
 
     /** Returns the report if the probe has ended. Never waits. */
     public Optional<ProbeReport> advance() throws IOException {
-        long[] words = Native.probingAdvance(handle.number());
+        long[] words = handle.advance(null);
         return words == null ? Optional.empty() : Optional.of(ProbeReport.only(words));
     }
 
@@ -42,8 +42,7 @@ public final class Probing implements AutoCloseable {
      * @throws java.nio.channels.ClosedChannelException if this is closed before
      */
     public ProbeReport finish() throws IOException {
-        return ProbeReport.only(
-                handle.await(wait -> Native.probingFinish(handle.number(), wait)));
+        return ProbeReport.only(handle.finish(null));
     }
 
     /** Ends the probe. A second call does nothing. */

@@ -124,7 +124,7 @@ public final class Subflows extends Verbs {
                 Words.addresses(remotes),
                 Given.notNull(options, "options", "ConnectOptions.defaults()").words());
         try (Handle connecting = new Handle(remotes, begun)) {
-            long[] connected = connecting.await(wait -> Native.connectingWait(begun, wait));
+            long[] connected = connecting.finish(null);
             // The equal one of the list, which knows the name of the host.
             int index = remotes.indexOf(Words.address(connected, 0));
             return Native.connectingFinish(

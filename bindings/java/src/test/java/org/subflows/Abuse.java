@@ -195,9 +195,9 @@ final class Abuse {
             case 3: Native.closeHandle(-5); break;
             case 4: Native.waitEnd(-5, id); break;
             case 5: Native.waitBegin(-5); break;
-            case 6: Native.openingFinish(-5, id, null); break;
-            case 7: Native.connectingWait(-5, id); break;
-            case 8: Native.openingAdvance(id, sock); break;
+            case 6: Native.awaitResult(-5, id, null); break;
+            case 7: Native.awaitResult(-5, id, sock); break;
+            case 8: Native.advance(id, sock); break;
             default: Native.eventsNext(-5, id, 1); break;
         }
     }

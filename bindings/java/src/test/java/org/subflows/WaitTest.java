@@ -119,13 +119,7 @@ class WaitTest {
 
     /** The native functions that wait, and the method that waits for another thread to call one. */
     private static final Set<String> WAITING =
-            Set.of(
-                    "connectingWait",
-                    "openingFinish",
-                    "probingFinish",
-                    "examiningFinish",
-                    "eventsNext",
-                    "callElsewhere");
+            Set.of("awaitResult", "eventsNext", "callElsewhere");
 
     /** Returns when the thread waits: in native code, or for another thread that does. */
     private static void awaitBlocked(Thread thread) {

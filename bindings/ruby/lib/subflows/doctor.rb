@@ -16,11 +16,5 @@ module Subflows
     #   @return [Float] how long to wait at most, in seconds
     # @!method fileno
     #   @return [Integer] the descriptor to poll for readability, the same each time
-
-    private
-
-    def pause(seconds)
-      to_io.wait_readable(seconds)
-    end
   end
 end

@@ -45,5 +45,12 @@ module Subflows
     def cancel
       close
     end
+
+    private
+
+    # Waits until the next step is due.
+    def pause(seconds)
+      to_io.wait_readable(seconds)
+    end
   end
 end

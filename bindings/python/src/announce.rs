@@ -62,7 +62,6 @@ impl Announced {
     #[pyo3(signature = (*_exception))]
     fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) {
         // Without the error of a connection that has ended: nothing is left to withdraw.
-        let announced = self.0.take(py);
-        py.detach(|| drop(announced));
+        self.0.close(py);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
-use std::time::Instant;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -10,7 +9,7 @@ use subflows::Connect;
 
 use crate::address::Parts;
 use crate::error::OrRaise;
-use crate::handle::Handle;
+use crate::handle::{Handle, seconds_until};
 use crate::resolve::resolve;
 use crate::socket::python_socket;
 use crate::wait::{FINISHED, wait};
@@ -51,8 +50,7 @@ impl Connecting {
     /// How long to wait at most, in seconds; None without a timeout.
     #[getter]
     fn time_left(&self, py: Python<'_>) -> PyResult<Option<f64>> {
-        let left = |at: Instant| at.saturating_duration_since(Instant::now()).as_secs_f64();
-        self.0.with(py, |connecting| connecting.deadline().map(left))
+        self.0.with(py, |connecting| connecting.deadline().map(seconds_until))
     }
 
     /// Checks whether the connection is made, without waiting.
@@ -68,7 +66,7 @@ impl Connecting {
 
     /// Gives up the attempt.
     fn cancel(&self, py: Python<'_>) {
-        drop(self.0.take(py));
+        self.0.close(py);
     }
 }
 

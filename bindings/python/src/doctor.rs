@@ -1,13 +1,12 @@
 //! Examining why there is no second subflow: in one call, or stepped by the caller's loop.
 
 use std::os::fd::AsRawFd;
-use std::time::Instant;
 
 use pyo3::prelude::*;
 use subflows::Doctor;
 
 use crate::error::OrRaise;
-use crate::handle::Handle;
+use crate::handle::{Handle, seconds_until};
 use crate::records::Finding;
 use crate::wait::{FINISHED, wait};
 
@@ -39,8 +38,7 @@ impl Examining {
     /// How long to wait at most, in seconds.
     #[getter]
     fn time_left(&self, py: Python<'_>) -> PyResult<f64> {
-        let deadline = self.0.with(py, |examining| examining.deadline())?;
-        Ok(deadline.saturating_duration_since(Instant::now()).as_secs_f64())
+        self.0.with(py, |examining| seconds_until(examining.deadline()))
     }
 
     /// Continues, without waiting for an answer. Returns the findings, or None.
@@ -51,8 +49,7 @@ impl Examining {
 
     /// Gives up the examination: its connections are closed.
     fn cancel(&self, py: Python<'_>) {
-        let examining = self.0.take(py);
-        py.detach(|| drop(examining));
+        self.0.close(py);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Handles: objects that own something of core's. They can be closed while another thread uses them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -31,9 +32,15 @@ impl<T: Send> Handle<T> {
         self.lock(py).as_mut().map(step)
     }
 
-    /// Takes it out, to close it. Returns nothing if it was closed before.
+    /// Takes it out. Returns nothing if it was closed before.
     pub(crate) fn take(&self, py: Python<'_>) -> Option<T> {
         self.lock(py).take()
+    }
+
+    /// Closes it, if it was not closed before, without the interpreter.
+    pub(crate) fn close(&self, py: Python<'_>) {
+        let inner = self.take(py);
+        py.detach(|| drop(inner));
     }
 
     /// Closes it, after `last`, which other threads see done together with the end.
@@ -51,4 +58,9 @@ impl<T: Send> Handle<T> {
         // Without the interpreter, which the thread that has the lock may need.
         self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Seconds from now.
+pub(crate) fn seconds_until(deadline: Instant) -> f64 {
+    deadline.saturating_duration_since(Instant::now()).as_secs_f64()
 }

@@ -1,14 +1,13 @@
 //! Opening one more subflow: in one call, or stepped by the caller's loop.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Instant;
 
 use pyo3::prelude::*;
 use subflows::Open;
 
 use crate::convert::Sock;
 use crate::error::{OrRaise, closed_during};
-use crate::handle::Handle;
+use crate::handle::{Handle, seconds_until};
 use crate::records::Subflow;
 use crate::wait::{FINISHED, wait};
 
@@ -51,8 +50,7 @@ impl Opening {
     /// How long to wait at most, in seconds.
     #[getter]
     fn time_left(&self, py: Python<'_>) -> PyResult<f64> {
-        let deadline = self.0.with(py, |begun| begun.opening.deadline())?;
-        Ok(deadline.saturating_duration_since(Instant::now()).as_secs_f64())
+        self.0.with(py, |begun| seconds_until(begun.opening.deadline()))
     }
 
     /// Checks whether the subflow is usable, without waiting. Returns the subflow, or None.
@@ -68,8 +66,7 @@ impl Opening {
 
     /// Gives up the attempt: the half-open subflow is closed, the connection stays.
     fn cancel(&self, py: Python<'_>) {
-        let begun = self.0.take(py);
-        py.detach(|| drop(begun));
+        self.0.close(py);
     }
 }
 

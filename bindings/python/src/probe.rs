@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
-use std::time::Instant;
 
 use pyo3::prelude::*;
 use subflows::Probe;
 
 use crate::error::OrRaise;
-use crate::handle::Handle;
+use crate::handle::{Handle, seconds_until};
 use crate::records::ProbeReport;
 use crate::wait::{FINISHED, wait};
 
@@ -36,8 +35,7 @@ impl Probing {
     /// How long to wait at most, in seconds.
     #[getter]
     fn time_left(&self, py: Python<'_>) -> PyResult<f64> {
-        let deadline = self.0.with(py, |probing| probing.deadline())?;
-        Ok(deadline.saturating_duration_since(Instant::now()).as_secs_f64())
+        self.0.with(py, |probing| seconds_until(probing.deadline()))
     }
 
     /// Continues, without waiting. Returns the report, or None.
@@ -48,8 +46,7 @@ impl Probing {
 
     /// Gives up the probe: its connections are closed.
     fn cancel(&self, py: Python<'_>) {
-        let probing = self.0.take(py);
-        py.detach(|| drop(probing));
+        self.0.close(py);
     }
 }
 

@@ -330,19 +330,6 @@ static int set_setting(struct driver *driver, FILE *out)
     return check(driver, subflows_set_setting(name, value));
 }
 
-static int counters(struct driver *driver, FILE *out)
-{
-    static struct subflows_counter all[ITEMS_MAX];
-    char prefix[PREFIX_SIZE];
-    int count = subflows_counters(all, ITEMS_MAX, sizeof all[0]);
-    if (check(driver, count) < 0)
-        return -1;
-    for (int i = 0; i < count && i < ITEMS_MAX; i++)
-        print_counter(out, item_prefix(prefix, "", i), &all[i]);
-    print_number(out, "", "count", (uint64_t)count);
-    return 0;
-}
-
 static int capabilities(struct driver *driver, FILE *out)
 {
     struct subflows_capabilities *capabilities;
@@ -357,39 +344,6 @@ static int capabilities(struct driver *driver, FILE *out)
     result = check(driver, result);
     subflows_capabilities_close(capabilities);
     return result;
-}
-
-static int print_findings(struct driver *driver, FILE *out, int count,
-                          const struct subflows_finding *findings)
-{
-    char prefix[PREFIX_SIZE];
-    if (check(driver, count) < 0)
-        return -1;
-    for (int i = 0; i < count && i < ITEMS_MAX; i++)
-        print_finding(out, item_prefix(prefix, "", i), &findings[i]);
-    print_number(out, "", "count", (uint64_t)count);
-    return 0;
-}
-
-static int doctor(struct driver *driver, FILE *out)
-{
-    static struct subflows_finding findings[ITEMS_MAX];
-    struct doctor_words words;
-    if (read_doctor(driver, &words) < 0)
-        return -1;
-    int count = subflows_doctor(&words.options, sizeof words.options, findings, ITEMS_MAX,
-                                sizeof findings[0]);
-    return print_findings(driver, out, count, findings);
-}
-
-static int diagnose(struct driver *driver, FILE *out)
-{
-    static struct subflows_finding findings[ITEMS_MAX];
-    int fd = find_socket(driver);
-    if (fd < 0)
-        return -1;
-    int count = subflows_diagnose(fd, findings, ITEMS_MAX, sizeof findings[0]);
-    return print_findings(driver, out, count, findings);
 }
 
 const struct verb library_verbs[] = {
@@ -408,9 +362,6 @@ const struct verb library_verbs[] = {
     { "events.close", events_close },
     { "connections", connections },
     { "set_setting", set_setting },
-    { "counters", counters },
     { "capabilities", capabilities },
-    { "doctor", doctor },
-    { "diagnose", diagnose },
     { NULL, NULL },
 };

@@ -705,6 +705,19 @@ static int call_settings(struct driver *driver, FILE *out)
     return 0;
 }
 
+static int call_counters(struct driver *driver, FILE *out)
+{
+    struct subflows_counter items[ITEMS_MAX];
+    int count;
+    char prefix[PREFIX_SIZE];
+    if (check(driver, count = subflows_counters(items, ITEMS_MAX, sizeof items[0])) < 0)
+        return -1;
+    print_number(out, "", "count", (uint64_t)count);
+    for (int i = 0; i < count && i < ITEMS_MAX; i++)
+        print_counter(out, item_prefix(prefix, "", i), &items[i]);
+    return 0;
+}
+
 static int call_probe(struct driver *driver, FILE *out)
 {
     struct sockaddr_storage address;
@@ -716,6 +729,36 @@ static int call_probe(struct driver *driver, FILE *out)
         check(driver, subflows_probe((struct sockaddr *)&address, address_length, &words.options, sizeof words.options, &result, sizeof result)) < 0)
         return -1;
     print_probe_report(out, "", &result);
+    return 0;
+}
+
+static int call_doctor(struct driver *driver, FILE *out)
+{
+    struct doctor_words words;
+    struct subflows_finding items[ITEMS_MAX];
+    int count;
+    char prefix[PREFIX_SIZE];
+    if (read_doctor(driver, &words) < 0 ||
+        check(driver, count = subflows_doctor(&words.options, sizeof words.options, items, ITEMS_MAX, sizeof items[0])) < 0)
+        return -1;
+    print_number(out, "", "count", (uint64_t)count);
+    for (int i = 0; i < count && i < ITEMS_MAX; i++)
+        print_finding(out, item_prefix(prefix, "", i), &items[i]);
+    return 0;
+}
+
+static int call_diagnose(struct driver *driver, FILE *out)
+{
+    int fd = find_socket(driver);
+    struct subflows_finding items[ITEMS_MAX];
+    int count;
+    char prefix[PREFIX_SIZE];
+    if (fd < 0 ||
+        check(driver, count = subflows_diagnose(fd, items, ITEMS_MAX, sizeof items[0])) < 0)
+        return -1;
+    print_number(out, "", "count", (uint64_t)count);
+    for (int i = 0; i < count && i < ITEMS_MAX; i++)
+        print_finding(out, item_prefix(prefix, "", i), &items[i]);
     return 0;
 }
 
@@ -742,6 +785,9 @@ const struct verb operations[] = {
     { "limits", call_limits },
     { "set_limits", call_set_limits },
     { "settings", call_settings },
+    { "counters", call_counters },
     { "probe", call_probe },
+    { "doctor", call_doctor },
+    { "diagnose", call_diagnose },
     { NULL, NULL },
 };

@@ -32,9 +32,11 @@ const SOURCE_HEAD: &str = "\
 #include <string.h>
 ";
 
-/// The header and the source.
-pub(super) fn outputs() -> [Output; 2] {
-    let generated: Vec<&Operation> = OPERATIONS.iter().filter(|row| is_generated(row)).collect();
+/// The header and the source. Lists that C returns through a handle, which has a function `NAME_next`, are
+/// read by hand.
+pub(super) fn outputs(has_cursor: impl Fn(&str) -> bool) -> [Output; 2] {
+    let is_generated = |row: &&Operation| is_generated(row, has_cursor(row.name));
+    let generated: Vec<&Operation> = OPERATIONS.iter().filter(is_generated).collect();
     let mut header = HEADER_HEAD.to_owned();
     let mut source = SOURCE_HEAD.to_owned();
     for record in RECORDS {
@@ -61,7 +63,7 @@ pub(super) fn outputs() -> [Output; 2] {
 }
 
 /// Whether C calls it in the common way: the result is nothing, a struct or an array of structs.
-fn is_generated(operation: &Operation) -> bool {
+fn is_generated(operation: &Operation, has_cursor: bool) -> bool {
     let takes_value = |taken| matches!(taken, Taken::Value(Scalar::OptionValue));
     if signature::parameters(operation).into_iter().any(|it| takes_value(it.taken)) {
         return false;
@@ -69,14 +71,8 @@ fn is_generated(operation: &Operation) -> bool {
     match signature::result(operation) {
         Given::Nothing | Given::Record(_) => true,
         Given::Socket | Given::Handle(_) | Given::Value(_) => false,
-        Given::List(record) => is_flat(record),
+        Given::List(_) => !has_cursor,
     }
-}
-
-/// C returns records that contain texts or lists through a handle, which owns these.
-fn is_flat(record: &RecordTable) -> bool {
-    let held = signature::members(record).into_iter().map(|member| member.held);
-    held.into_iter().all(|held| matches!(held, Held::Value(scalar) if scalar != Scalar::Text))
 }
 
 /// The name without the library's prefix: `subflow`, `path_manager`.

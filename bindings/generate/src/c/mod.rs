@@ -68,6 +68,9 @@ pub fn all(root: &Path) -> Result<Vec<Output>> {
         Output::new(SECOND_FORMS, second_forms),
         Output::new(ABI, abi.to_string()),
     ]);
-    outputs.extend(driver::outputs());
+    let cursor = |name: &str| format!("{name}_next");
+    outputs.extend(driver::outputs(|name| {
+        entries.list.iter().any(|entry| entry.name == cursor(name))
+    }));
     Ok(outputs)
 }

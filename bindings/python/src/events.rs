@@ -11,7 +11,7 @@ use crate::convert::seconds;
 use crate::error::OrRaise;
 use crate::handle::Handle;
 use crate::records::Event;
-use crate::waker::Waker;
+use crate::wake_fd::WakeFd;
 
 const ENDED: &str = "the stream is closed: call events() for a new one";
 
@@ -23,12 +23,12 @@ pub(crate) struct Events(Handle<Stream>);
 struct Stream {
     events: subflows::Events,
     /// Ends the waits of other threads. Made by the first wait.
-    waker: Option<Arc<Waker>>,
+    wake_fd: Option<Arc<WakeFd>>,
 }
 
 impl From<subflows::Events> for Events {
     fn from(events: subflows::Events) -> Events {
-        Events(Handle::new(Stream { events, waker: None }, ENDED))
+        Events(Handle::new(Stream { events, wake_fd: None }, ENDED))
     }
 }
 
@@ -42,7 +42,7 @@ enum Outcome {
 /// The outcome of a look at the stream.
 enum Step {
     Done(Outcome),
-    Wait(i32, Arc<Waker>),
+    Wait(i32, Arc<WakeFd>),
 }
 
 #[pymethods]
@@ -80,8 +80,8 @@ impl Events {
     /// Closes the stream. Waits in other threads end at once.
     fn close(&self, py: Python<'_>) {
         self.0.close_with(py, |stream| {
-            if let Some(waker) = &stream.waker {
-                waker.wake();
+            if let Some(wake_fd) = &stream.wake_fd {
+                wake_fd.wake();
             }
         });
     }
@@ -114,7 +114,7 @@ impl Events {
             let step = self.0.with_open(py, |stream| stream.step(py, deadline));
             match step.unwrap_or(Ok(Step::Done(Outcome::Closed)))? {
                 Step::Done(outcome) => return Ok(outcome),
-                Step::Wait(fd, waker) => py.detach(|| waker.wait(fd, deadline))?,
+                Step::Wait(fd, wake_fd) => py.detach(|| wake_fd.wait(fd, deadline))?,
             }
             py.check_signals()?;
         }
@@ -129,11 +129,11 @@ impl Stream {
         if deadline.is_some_and(|at| Instant::now() >= at) {
             return Ok(Step::Done(Outcome::TimedOut));
         }
-        let waker = match &self.waker {
-            Some(waker) => waker,
-            None => self.waker.insert(Arc::new(Waker::new()?)),
+        let wake_fd = match &self.wake_fd {
+            Some(wake_fd) => wake_fd,
+            None => self.wake_fd.insert(Arc::new(WakeFd::new()?)),
         };
-        waker.rest();
-        Ok(Step::Wait(self.events.fd().as_raw_fd(), waker.clone()))
+        wake_fd.clear();
+        Ok(Step::Wait(self.events.fd().as_raw_fd(), wake_fd.clone()))
     }
 }

@@ -27,7 +27,7 @@ mod resolve;
 mod socket;
 mod verbs;
 mod wait;
-mod waker;
+mod wake_fd;
 
 use pyo3::prelude::*;
 

@@ -44,6 +44,8 @@ __all__ = [
     "start_server",
 ]
 
+_Result = _typing.TypeVar("_Result", covariant=True)
+
 _CONNECT = Keywords(_native.connect)
 _LISTEN = Keywords(_native.listen)
 _OPEN = Keywords(_native.open)
@@ -287,15 +289,7 @@ async def open(sock: _typing.Any, **options: Unpack[_OpenKeywords]) -> Subflow:
 
     If the task is cancelled, the half-open subflow is closed.
     """
-    opening = _native.Opening(sock, **options)
-    try:
-        ready = _Ready(opening.fileno())
-        while (subflow := opening.advance()) is None:
-            await ready.wait(opening.time_left)
-        return subflow
-    finally:
-        # After success this leaves the subflow open.
-        opening.cancel()
+    return await _finished(_native.Opening(sock, **options))
 
 
 @_PROBE.shown
@@ -304,14 +298,7 @@ async def probe(address: _typing.Any, **options: Unpack[_ProbeKeywords]) -> Prob
 
     If the task is cancelled, the connections of the probe are closed.
     """
-    probing = _native.Probing(address, **options)
-    try:
-        ready = _Ready(probing.fileno())
-        while (report := probing.advance()) is None:
-            await ready.wait(probing.time_left)
-        return report
-    finally:
-        probing.cancel()
+    return await _finished(_native.Probing(address, **options))
 
 
 @_DOCTOR.shown
@@ -320,14 +307,27 @@ async def doctor(**options: Unpack[_DoctorKeywords]) -> _typing.List[Finding]:
 
     If the task is cancelled, the connections of the examination are closed.
     """
-    examining = _native.Examining(**options)
+    return await _finished(_native.Examining(**options))
+
+
+class _Wait(_typing.Protocol[_Result]):
+    @property
+    def time_left(self) -> float: ...
+    def fileno(self) -> int: ...
+    def advance(self) -> _Result | None: ...
+    def cancel(self) -> None: ...
+
+
+async def _finished(wait: _Wait[_Result]) -> _Result:
+    """The result of a wait, which is given up if the task is cancelled."""
     try:
-        ready = _Ready(examining.fileno())
-        while (found := examining.advance()) is None:
-            await ready.wait(examining.time_left)
-        return found
+        ready = _Ready(wait.fileno())
+        while (result := wait.advance()) is None:
+            await ready.wait(wait.time_left)
+        return result
     finally:
-        examining.cancel()
+        # Does nothing after a result.
+        wait.cancel()
 
 
 class Events:

@@ -5,17 +5,17 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Instant;
 
 /// A descriptor (eventfd) that ends the waits of every thread once it is woken.
-pub(crate) struct Waker(OwnedFd);
+pub(crate) struct WakeFd(OwnedFd);
 
-impl Waker {
-    pub(crate) fn new() -> io::Result<Waker> {
+impl WakeFd {
+    pub(crate) fn new() -> io::Result<WakeFd> {
         // SAFETY: it takes no pointer.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the descriptor is new, and nothing else owns it.
-        Ok(Waker(unsafe { OwnedFd::from_raw_fd(fd) }))
+        Ok(WakeFd(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
     /// Ends the waits, and those that begin later.
@@ -27,7 +27,7 @@ impl Waker {
 
     /// Forgets earlier calls of `wake`: a forked child shares the descriptor, and closing its copy of
     /// a handle must not keep the parent's waits from waiting.
-    pub(crate) fn rest(&self) {
+    pub(crate) fn clear(&self) {
         let mut count = [0_u8; 8];
         // SAFETY: the pointer is valid for eight bytes. It fails if there is nothing to forget.
         unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };

@@ -62,12 +62,7 @@ pub unsafe extern "C" fn subflows_connections_subflows(
     guard("connections", || {
         // SAFETY: `details` has `room` elements of `size` bytes.
         let out = unsafe { Out::array(details, room, size) }?;
-        let current = handle::open(connections)?.current.as_ref();
-        let current = current.ok_or(Failure::State(
-            "no connection has been taken yet",
-            "Call subflows_connections_next() first.",
-        ))?;
-        Ok(out.fill_all(&current.subflows))
+        Ok(out.fill_all(&current(connections)?.subflows))
     })
 }
 
@@ -85,13 +80,16 @@ pub unsafe extern "C" fn subflows_connections_processes(
     guard("connections", || {
         // SAFETY: `processes` has `room` elements of `size` bytes.
         let out = unsafe { Out::array(processes, room, size) }?;
-        let current = handle::open(connections)?.current.as_ref();
-        let current = current.ok_or(Failure::State(
-            "no connection has been taken yet",
-            "Call subflows_connections_next() first.",
-        ))?;
-        Ok(out.fill_all(&current.processes))
+        Ok(out.fill_all(&current(connections)?.processes))
     })
+}
+
+/// The connection that was taken last.
+fn current(connections: Option<&mut subflows_connections>) -> Result<&Connection, Failure> {
+    handle::open(connections)?.current.as_ref().ok_or(Failure::State(
+        "no connection has been taken yet",
+        "Call subflows_connections_next() first.",
+    ))
 }
 
 /// Closes the handle. Does nothing if it is NULL.

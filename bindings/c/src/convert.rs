@@ -1,8 +1,10 @@
 //! One converter per type, in both directions.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char};
 use std::mem::size_of;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::thread::LocalKey;
 use std::time::Duration;
 
 use libc::{sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
@@ -36,6 +38,18 @@ impl StringArena {
         self.0.push(text);
         pointer
     }
+}
+
+/// Calls `fill` with the texts that a thread keeps until its next call.
+pub(crate) fn with_strings<T>(
+    kept: &'static LocalKey<RefCell<StringArena>>,
+    fill: impl FnOnce(&mut StringArena) -> T,
+) -> Result<T, Failure> {
+    let ending = Failure::State(
+        "the thread is ending, so that it cannot keep the texts",
+        "Call it before the thread ends.",
+    );
+    kept.try_with(|strings| fill(&mut strings.borrow_mut())).map_err(|_| ending)
 }
 
 /// An options struct of C, read into core's.

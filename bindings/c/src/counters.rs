@@ -2,13 +2,8 @@
 
 use std::cell::RefCell;
 
-use crate::convert::StringArena;
+use crate::convert::{StringArena, with_strings};
 use crate::prelude::*;
-
-const ENDING: Failure = Failure::State(
-    "the thread is ending, so that it cannot keep the texts",
-    "Call it before the thread ends.",
-);
 
 thread_local! {
     /// The names of the counters that the thread read last.
@@ -27,8 +22,6 @@ pub unsafe extern "C" fn subflows_counters(
         // SAFETY: `counters` has `room` elements of `size` bytes.
         let out = unsafe { Out::array(counters, room, size) }?;
         let read = subflows::counters()?;
-        let filled =
-            NAMES.try_with(|names| out.fill_all_with_strings(&read, &mut names.borrow_mut()));
-        filled.map_err(|_| ENDING)
+        with_strings(&NAMES, |names| out.fill_all_with_strings(&read, names))
     })
 }

@@ -4,13 +4,8 @@ use std::cell::RefCell;
 
 use subflows::{Doctor, Finding};
 
-use crate::convert::StringArena;
+use crate::convert::{StringArena, with_strings};
 use crate::prelude::*;
-
-const ENDING: Failure = Failure::State(
-    "the thread is ending, so that it cannot keep the texts",
-    "Call it before the thread ends.",
-);
 
 thread_local! {
     /// The texts of what the thread found last.
@@ -56,6 +51,5 @@ pub unsafe extern "C" fn subflows_diagnose(
 }
 
 fn fill(out: Out<'_, subflows_finding>, found: &[Finding]) -> Result<c_int, Failure> {
-    let filled = TEXTS.try_with(|texts| out.fill_all_with_strings(found, &mut texts.borrow_mut()));
-    filled.map_err(|_| ENDING)
+    with_strings(&TEXTS, |texts| out.fill_all_with_strings(found, texts))
 }

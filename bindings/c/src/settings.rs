@@ -4,13 +4,8 @@ use std::cell::RefCell;
 
 use subflows::OptionValue;
 
-use crate::convert::StringArena;
+use crate::convert::{StringArena, with_strings};
 use crate::prelude::*;
-
-const ENDING: Failure = Failure::State(
-    "the thread is ending, so that it cannot keep the texts",
-    "Call it before the thread ends.",
-);
 
 thread_local! {
     /// The texts of the settings that the thread read last.
@@ -25,8 +20,7 @@ pub unsafe extern "C" fn subflows_settings(settings: *mut subflows_settings, siz
         // SAFETY: `settings` has `size` bytes.
         let out = unsafe { Out::new(settings, size) }?;
         let read = subflows::settings()?;
-        let filled = TEXTS.try_with(|texts| out.fill_with_strings(&read, &mut texts.borrow_mut()));
-        filled.map(|()| 0).map_err(|_| ENDING)
+        with_strings(&TEXTS, |texts| out.fill_with_strings(&read, texts)).map(|()| 0)
     })
 }
 

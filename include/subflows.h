@@ -240,8 +240,8 @@ enum subflows_event_kind {
   SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
   /**
    * Events were lost, because the program read them too slowly. The events with `is_resync` that
-   * follow report which connections and subflows began, became ready and ended meanwhile. What
-   * the peer announced, withdrew and gave another priority is not reported again.
+   * follow report which connections and subflows began, became ready and ended in that time.
+   * Announcements, withdrawals and changes of priority by the peer are not reported again.
    */
   SUBFLOWS_EVENT_KIND_LOST = 255,
 };
@@ -1944,8 +1944,8 @@ const char *subflows_subflow_state_name(int state);
  * If the peer accepts no further subflow to its initial address (the C flag of RFC 8684), pass an
  * address that it has announced as `remote`: without one, the call fails with
  * SUBFLOWS_E_PEER_LIMIT. The kernel reports the flag and the announcements by events only, so the
- * library knows the flag of connections that its subflows_connect() made with control. Anyone else
- * follows the events of the namespace before connecting.
+ * library knows the flag of connections that its subflows_connect() made with control. For other
+ * connections, follow the events of the namespace before connecting.
  *
  * If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms after
  * it has joined (longer on a busy host, at most half a second), and joins as a backup until then:
@@ -2310,7 +2310,7 @@ int subflows_set_option(int fd, uint32_t id, int option, const void *value, size
  * option requires `CAP_NET_ADMIN`.
  *
  * `option` is an enum subflows_subflow_option. `value` receives a bool, uint32_t or uint64_t, as
- * `size` says, or a name that ends with a zero, for which 16 bytes are enough.
+ * `size` requires, or a name that ends with a zero, for which 16 bytes are enough.
  *
  * Returns 0, or a negative error: As subflows_set_option(): SUBFLOWS_E_INVALID_ARGUMENT,
  * SUBFLOWS_E_NOT_PERMITTED, SUBFLOWS_E_UNSUPPORTED, SUBFLOWS_E_NO_SUCH_SUBFLOW, SUBFLOWS_E_CLOSED,

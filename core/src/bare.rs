@@ -1,5 +1,5 @@
-//! What a Multipath TCP socket tells by itself: no allocation, no lock, and nothing but its own options. A program may
-//! be in a signal handler, or between vfork(2) and exec(3).
+//! Readings of one Multipath TCP socket for callers that may be in a signal handler, or between vfork(2) and exec(3):
+//! they neither allocate nor lock, and read nothing but the socket's own options. Not a stable interface.
 
 use std::io;
 use std::net::SocketAddr;

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn display_says_what_why_and_what_to_do() {
+    fn display_shows_what_why_and_what_to_do() {
         let error =
             Error::os("open", libc::ECONNREFUSED).kernel(Some("connect error: -111".into()));
         let text = error.to_string();

@@ -119,7 +119,7 @@ fn the_descriptor_becomes_readable_for_strangers_and_not_for_the_peer() {
 /// some program on the host follows events. Other tests may be doing so; alone, this one fails if
 /// the handle does not follow them.
 #[test]
-fn a_peer_may_come_while_nobody_follows_events() {
+fn a_peer_may_come_while_no_program_follows_events() {
     skip_unless_ready!();
     let net = both_decide(Net::two_subnets());
     for to in net.paths[0].server_ips() {
@@ -146,7 +146,7 @@ fn a_peer_may_come_while_nobody_follows_events() {
 /// with TCP timestamps. The kernel (6.18) then sends the peer nothing, and reports success to the
 /// caller.
 #[test]
-fn a_chosen_port_is_told_or_refused() {
+fn a_chosen_port_is_announced_or_refused() {
     skip_unless_ready!();
     for has_timestamps in [false, true] {
         let net = both_decide(Net::two_subnets());
@@ -220,7 +220,7 @@ fn is_announced(net: &Net, pair: &Pair, ip: IpAddr) -> bool {
 }
 
 /// If the handle did not keep its namespace, closing it on a thread that has moved would leave the
-/// address announced for ever, or withdraw an address of another connection.
+/// address announced forever, or withdraw an address of another connection.
 #[test]
 fn an_address_is_withdrawn_from_another_namespace() {
     skip_unless_ready!();

@@ -139,7 +139,7 @@ fn the_last_joined_one_went_while_another_was_only_answered() {
 }
 
 #[test]
-fn a_forced_close_beside_one_only_answered_leaves_that_one() {
+fn a_forced_close_keeps_a_half_open_subflow() {
     skip_unless_ready!();
     answered_only(|net, pair, opening, drops| {
         let initial = subflows::list(&pair.client).unwrap()[0].id;
@@ -154,7 +154,7 @@ fn a_forced_close_beside_one_only_answered_leaves_that_one() {
 /// Once the path manager destroyed the last joined subflow while the other one was given up: no
 /// subflow was left, and the connection stayed.
 #[test]
-fn a_forced_close_beside_one_only_answered_left_a_connection_for_ever() {
+fn a_forced_close_left_a_connection_without_subflows_forever() {
     skip_unless_ready!();
     if !has_sysctl(CLOSE_TIMEOUT) {
         return skip("this kernel has no net.mptcp.close_timeout");

@@ -358,7 +358,7 @@ fn helper_sees_itself_only() {
 }
 
 #[test]
-fn nobody_sees_its_own_processes() {
+fn an_unprivileged_user_sees_its_own_processes() {
     skip_unless_ready!();
     let net = Net::two_subnets().unwrap();
     let pair = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new());

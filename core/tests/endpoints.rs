@@ -372,7 +372,7 @@ fn is_refused() {
 }
 
 #[test]
-fn who_lacks_the_right_reads_and_changes_nothing() {
+fn an_unprivileged_user_reads_and_changes_nothing() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     namespace.run(|| subflows::add_endpoint(ADDRESS, &AddEndpoint::new())).unwrap();

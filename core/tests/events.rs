@@ -350,7 +350,7 @@ fn kinds(told: &[Event]) -> Vec<(EventKind, bool)> {
 /// The kernel does not report that a connection has ended that the peer resets. A peer that does so again
 /// and again filled the memory of the reader.
 #[test]
-fn connections_that_the_peer_reset_were_kept_for_ever() {
+fn connections_that_the_peer_reset_were_kept_forever() {
     skip_unless_ready!();
     if !common::closing_resets() {
         return skip(common::NO_RESETS);

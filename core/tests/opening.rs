@@ -94,7 +94,7 @@ const ENDINGS: [Ending; 4] = [
 ];
 
 #[test]
-fn a_connection_that_ends_meanwhile_is_closed() {
+fn a_connection_that_ends_during_the_wait_is_closed() {
     skip_unless_ready!();
     for net in [Net::two_subnets(), Net::laptop()] {
         let net = open_handed(net.unwrap());
@@ -134,7 +134,7 @@ fn data_on_their_way_are_waited_for() {
 }
 
 #[test]
-fn data_that_do_not_arrive_are_not_waited_for_longer_than_told() {
+fn data_that_do_not_arrive_are_not_waited_for_beyond_the_timeout() {
     skip_unless_ready!();
     for net in [Net::two_subnets(), Net::far()] {
         let net = open_handed(net.unwrap());
@@ -218,7 +218,7 @@ fn a_connection_that_is_made_without_a_byte_is_not_ready() {
 }
 
 #[test]
-fn a_connection_that_is_never_made_is_not_waited_for_longer_than_told() {
+fn a_connection_that_is_never_made_is_not_waited_for_beyond_the_timeout() {
     skip_unless_ready!();
     let net = open_handed(Net::two_subnets().unwrap());
     ways::pull_cable(&net, 0);
@@ -241,7 +241,7 @@ fn a_connection_that_is_never_made_is_not_waited_for_longer_than_told() {
 }
 
 #[test]
-fn a_connection_that_is_refused_meanwhile_is_closed() {
+fn a_connection_that_is_refused_during_the_wait_is_closed() {
     skip_unless_ready!();
     let net = open_handed(Net::far().unwrap());
     for (listen, to) in ways::ways(&net) {

@@ -260,7 +260,7 @@ fn helper_nobody() {
 }
 
 #[test]
-fn nobody_may_probe() {
+fn an_unprivileged_user_may_probe() {
     skip_unless_ready!();
     let net = network();
     let ip = net.paths[0].server_v4;

@@ -132,7 +132,7 @@ fn helper_nobody() {
 }
 
 #[test]
-fn nobody_reads_and_sets_nothing() {
+fn an_unprivileged_user_reads_and_sets_nothing() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();

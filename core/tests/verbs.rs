@@ -216,7 +216,7 @@ fn every_verb_of_root_works() {
 }
 
 #[test]
-fn every_verb_of_nobody_works_or_says_which_right_it_needs() {
+fn every_verb_of_an_unprivileged_user_works_or_names_the_right_it_needs() {
     if ready() {
         try_all("nobody");
     }

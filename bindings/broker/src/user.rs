@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use subflows::broker::StreamNumber;
 
-/// How long a request waits at most for those that the user has made too many before it.
+/// The longest time that a request waits if the user exceeds the limit of requests in a second.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The counts of one user.
@@ -18,8 +18,8 @@ pub(crate) struct User {
     streams: Mutex<Vec<StreamNumber>>,
 }
 
-/// Requests that the user may still make. They grow again with time, up to those of a second. Below 0 are
-/// requests that wait.
+/// The requests that the user may still make. The count grows with time, up to the requests of one second. A
+/// negative count is the number of requests that wait.
 #[derive(Debug)]
 struct Tokens {
     count: f64,
@@ -36,7 +36,7 @@ impl User {
         let grown = tokens.count + now.duration_since(tokens.since).as_secs_f64() * most;
         *tokens = Tokens { count: grown.min(most), since: now };
         let left = tokens.count - cost;
-        // With 0 requests in a second it would be for ever.
+        // With 0 requests in a second, the wait would never end.
         let wait = Duration::try_from_secs_f64((-left).max(0.0) / most).unwrap_or(Duration::MAX);
         if wait > LONGEST_WAIT {
             return None;

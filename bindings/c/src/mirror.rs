@@ -164,8 +164,8 @@ pub enum subflows_event_kind {
     /// A socket has stopped listening (since Linux 6.2).
     SUBFLOWS_EVENT_KIND_LISTENER_CLOSED = 16,
     /// Events were lost, because the program read them too slowly. The events with `is_resync` that
-    /// follow report which connections and subflows began, became ready and ended meanwhile. What
-    /// the peer announced, withdrew and gave another priority is not reported again.
+    /// follow report which connections and subflows began, became ready and ended in that time.
+    /// Announcements, withdrawals and changes of priority by the peer are not reported again.
     SUBFLOWS_EVENT_KIND_LOST = 255,
 }
 

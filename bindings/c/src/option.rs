@@ -29,7 +29,7 @@ pub unsafe extern "C" fn subflows_set_option(
     })
 }
 
-/// `option` is an enum subflows_subflow_option. `value` receives a bool, uint32_t or uint64_t, as `size` says, or
+/// `option` is an enum subflows_subflow_option. `value` receives a bool, uint32_t or uint64_t, as `size` requires, or
 /// a name that ends with a zero, for which 16 bytes are enough.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subflows_get_option(

@@ -311,7 +311,7 @@ static void namespace_wide(struct world *w) {
     out = an_array(w, sizeof(struct subflows_counter), &size, &room);
     filled_array(w, subflows_counters(out, room, size), room, size);
     out = an_array(w, sizeof(struct subflows_finding), &size, &room);
-    /* Of a name that is none: nothing is sent. */
+    /* Of a text that is not a name: nothing is sent. */
     CHECK(told(w, subflows_probe(NULL, 0, NULL, 0, out, size)) < 0);
     filled_array(w, subflows_diagnose(an_fd(w), out, room, size), room, size);
     CHECK(told(w, subflows_remove_endpoint(0)) < 0);

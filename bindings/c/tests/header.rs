@@ -18,7 +18,7 @@ fn compiles(name: &str, standard: &str, text: &str) {
 }
 
 #[test]
-fn it_compiles_in_every_standard_and_beside_the_kernels() {
+fn it_compiles_in_every_standard_and_together_with_the_kernels_header() {
     let heads = [
         "#include <subflows.h>\n",
         "#include <linux/mptcp.h>\n#include <subflows.h>\n#include <netinet/tcp.h>\n",

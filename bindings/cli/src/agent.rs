@@ -71,7 +71,7 @@ pub(crate) fn serve(listener: &OwnedFd, wanted: &[Via]) -> ! {
         let count = clients.len();
         loop {
             match accept_with(listener, SocketFlags::CLOEXEC) {
-                // A program that ends meanwhile has no use for the answer.
+                // The program may have ended: then it does not need the answer.
                 Ok(session) => drop(handle(&session, &mut clients, wanted)),
                 Err(rustix::io::Errno::AGAIN) => break,
                 Err(_) => {

@@ -1,7 +1,7 @@
 //! The process of the agent: started before the program, it ends with the last process that runs the library.
 //!
 //! `subflows run` becomes the program, which keeps its process id, its terminal and its signals. So the agent is a process
-//! of its own, in a session of its own, and no child of the program.
+//! of its own, in a session of its own, and not a child of the program.
 //!
 //! It serves as long as the first process lives, and after that as long as another process runs the library, such as a
 //! daemon that the first one has started. The library locks a file and maps it. The lock belongs to the mapping, so
@@ -92,7 +92,7 @@ pub(crate) fn run(
     let failed =
         |error: io::Error| Failure::system("cannot make the socket for the program", &error);
     if word == START {
-        // An agent that is no child of the program, which may wait for all of its children.
+        // The agent must not be a child of the program, which may wait for all of its children.
         return itself("serve", &process.to_string(), options)
             .and_then(|mut command| command.spawn().map(drop))
             .map_err(failed);

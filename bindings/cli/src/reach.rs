@@ -28,7 +28,7 @@ pub(crate) fn find(name: &OsStr) -> Option<PathBuf> {
         path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };
     if name.as_bytes().contains(&b'/') {
-        // exec(3) says why if it is none.
+        // If it is not a program, exec(3) reports why.
         return Some(PathBuf::from(name)).filter(|path| path.exists());
     }
     let path = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
@@ -72,7 +72,7 @@ fn changes_user(program: &Path) -> Result<(), Unreached> {
     })
 }
 
-/// As much of a file as tells what it is.
+/// Reads the beginning of a file, which shows its format.
 fn head_of(program: &Path) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::new();
     File::open(program)?.take(512).read_to_end(&mut head)?;
@@ -112,7 +112,7 @@ fn is_linked(program: &Path) -> Result<(), Unreached> {
         {
             program_is("for another kind of processor than the library", build)
         }
-        // exec(3) says what it is.
+        // exec(3) reports what it is.
         _ => Ok(()),
     }
 }

@@ -76,8 +76,8 @@ fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
 }
 
 /// Copies standard input to the connection and the connection to standard output, until both have ended. The end of
-/// each is passed on: that of standard input to the peer, and that of the peer to standard output. Opens the paths
-/// meanwhile.
+/// each is passed on: that of standard input to the peer, and that of the peer to standard output. It opens
+/// the paths at the same time.
 pub(crate) fn run(sock: &Arc<TcpStream>, paths: &mut Paths) -> io::Result<()> {
     sock.set_nonblocking(true)?;
     let (stdin, stdout) = (io::stdin(), io::stdout());
@@ -87,7 +87,7 @@ pub(crate) fn run(sock: &Arc<TcpStream>, paths: &mut Paths) -> io::Result<()> {
         paths.advance(report);
         if up.is_over && up.is_empty() && !is_half_closed {
             is_half_closed = true;
-            // If the peer has closed meanwhile, its reset or end is read below.
+            // If the peer has closed since, its reset or end is read below.
             let _ = sock.shutdown(Shutdown::Write);
         }
         if down.is_over && down.is_empty() {

@@ -42,8 +42,8 @@ impl fmt::Display for Token {
     }
 }
 
-/// A token as somebody wrote it: in hexadecimal digits, as this command, `ss` and `ip mptcp monitor` print it, or
-/// in decimal ones, as a program prints the number. A text without `0x` and without letters may be either.
+/// A token as the user wrote it: in hexadecimal digits, as this command, `ss` and `ip mptcp monitor` print it, or
+/// in decimal digits, as a program prints the number. A text without `0x` and without letters may be either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WrittenToken {
     likely: Token,

@@ -101,7 +101,7 @@ fn on_a_terminal_it_is_drawn() {
 }
 
 #[test]
-fn a_chart_that_cannot_be_written_is_said_at_once() {
+fn a_chart_that_cannot_be_written_is_reported_at_once() {
     skip_unless_ready!();
     let text = Run::of(Command::new(SUBFLOWS).args(["demo", "--chart", "/no/such/chart.svg"]));
     let text = text.fails(1);

@@ -76,7 +76,7 @@ fn the_network_is_as_ordered() {
 }
 
 #[test]
-fn the_shell_is_the_default_and_is_told_where_it_is() {
+fn the_shell_is_the_default_and_knows_its_network() {
     skip_unless_ready!();
     let mut command = Command::new(SUBFLOWS);
     let run = Run::of(command.args(["lab", "wifi:20ms:50mbit"]).env("SHELL", "true"));
@@ -160,7 +160,7 @@ fn part_client() {
 }
 
 #[test]
-fn a_server_that_never_listens_does_not_hold_up_for_ever() {
+fn a_server_that_never_listens_does_not_block_forever() {
     skip_unless_ready!();
     let start = Instant::now();
     let run = lab(&["--server", "exit 1", "wifi", "--", "sh", "-c", "echo here"]);
@@ -217,7 +217,7 @@ fn an_ordinary_user_has_a_lab_too() {
 
 /// Without capabilities, and with a limit of 0 user namespaces.
 #[test]
-fn without_user_namespaces_it_says_what_it_needs() {
+fn without_user_namespaces_it_reports_what_it_needs() {
     skip_unless_ready!();
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
                   exec setpriv --bounding-set=-all --inh-caps=-all \"$0\" \"$@\"";

@@ -125,7 +125,7 @@ fn connections_name_their_processes_on_request() {
 }
 
 #[test]
-fn nobody_shows_everything_and_changes_nothing() {
+fn an_unprivileged_user_shows_everything_and_changes_nothing() {
     skip_unless_ready!();
     if !has_nobody() {
         return;

@@ -153,7 +153,7 @@ fn tables_are_aligned_and_fit_a_hundred_columns() {
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn what_does_not_exist_is_reported() {
     skip_unless_ready!();
     let (net, _pair, token) = held(|net| net.paths[0].server_v4.into());
     let other = if token == "00000001" { "00000002" } else { "00000001" };
@@ -196,7 +196,7 @@ fn a_connection_of_the_kernels_path_manager_can_be_listed_and_closed() {
 }
 
 #[test]
-fn what_nobody_holds_is_listed_and_left_alone() {
+fn a_connection_without_a_holder_is_listed_and_left_alone() {
     skip_unless_ready!();
     let (net, pair, token) = held(|net| net.paths[0].server_v4.into());
     net.paths[0].pull_cable().unwrap();
@@ -292,12 +292,12 @@ fn the_right_that_an_ordinary_user_is_given_suffices() {
     let can = Run::of(command.args(["capabilities", "--json"])).objects();
     let missing: Vec<_> =
         can.as_array().unwrap().iter().filter(|can| can["is_available"] != true).collect();
-    // Older kernels lack this, whoever asks.
+    // Older kernels lack this, with and without the right.
     let missing: Vec<_> = missing.into_iter().filter(|can| can["name"] != "full_info").collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The interface was then said to be missing, or another one was used.
+/// The command then reported that the interface is missing, or used another one.
 #[test]
 fn the_scope_of_a_local_address_was_ignored() {
     skip_unless_ready!();

@@ -148,7 +148,7 @@ fn mistakes_have_a_useful_message() {
 }
 
 #[test]
-fn help_tells_the_codes_and_the_version_is_the_projects() {
+fn help_lists_the_codes_and_the_version_is_the_projects() {
     let help = run(&["--help"]).ok();
     assert!(help.contains("Exit status:") && help.contains("not permitted"), "{help}");
     for verb in subflows_cli::command().get_subcommands() {
@@ -161,7 +161,7 @@ fn help_tells_the_codes_and_the_version_is_the_projects() {
 }
 
 #[test]
-fn a_reader_who_leaves_is_no_error() {
+fn a_reader_that_leaves_is_not_an_error() {
     for arguments in [&["capabilities"][..], &["capabilities", "--json"]] {
         let mut command = Command::new(SUBFLOWS);
         let child = command.args(arguments).stdout(broken_pipe()).stderr(Stdio::piped());

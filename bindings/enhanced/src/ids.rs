@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_31_there_is_none() {
+    fn beyond_31_no_id_is_assigned() {
         let mut ids = Ids::default();
         ids.follow(0..40);
         assert_eq!(all(&ids).len(), usize::from(ID_MAX));

@@ -89,7 +89,7 @@ pub fn info(sock: BorrowedFd<'_>, tcp_info: usize) -> Result<Info, Errno> {
     let mut info = Info { meta: [0; META_INFO], subflows: Vec::new(), addresses: Vec::new() };
     for subflow in &listed {
         let length = u32::try_from(tcp_info).unwrap_or(u32::MAX);
-        // One that ended meanwhile is left out.
+        // A subflow that has ended since is left out.
         let bytes = subflows::get_raw_option(&sock, subflow.id, 6, 11, length);
         if let Ok(subflows::OptionValue::Bytes(bytes)) = bytes {
             info.subflows.push(bytes);

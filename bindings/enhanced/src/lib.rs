@@ -14,7 +14,7 @@
 //!   unknown id, because a library of that time repeats its call for as long as it gets `EINVAL`.
 //!
 //! # What differs
-//! - Opening writes the id into the request, as the drafts say. The published kernel did not.
+//! - Opening writes the id into the request, as the drafts specify. The published kernel did not.
 //! - Opening requires control of the connection and `CAP_NET_ADMIN` or a broker, as [`subflows::open`] does. It
 //!   fails with `EPERM` without them.
 //! - The bits of a subflow's status that the published kernel did not fill in are right: which subflow is not the

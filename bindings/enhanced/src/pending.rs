@@ -17,8 +17,8 @@ use crate::ids::ID_MAX;
 use crate::layout::canonical;
 use crate::registry::{Held, Registry};
 
-/// The longest pause between two looks, and thus how late a request is noticed that came meanwhile, or the end
-/// of a connection. A subflow that is being opened and the connection's events end the pause.
+/// The longest pause between two rounds. A new request, or the end of a connection, waits at most this long. Events of the
+/// connection, and a step of a subflow that is being opened, end the pause.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A request that is not carried out yet.
@@ -37,7 +37,7 @@ pub(crate) struct Pending {
 
 #[derive(Debug)]
 enum Stage {
-    /// The connection is not ready. Its events say when it is, if this process may follow them.
+    /// The connection is not ready. Its events report when it is, if this process may follow them.
     Kept(Option<Box<Events>>),
     Opening(Box<Opening<Held>>),
 }

@@ -1,5 +1,5 @@
 //! Asking `subflows run`, which acts for the program: one Unix socket for each request, by system calls alone: unlike
-//! libc's functions, they are no cancellation points, so that a cancelled thread leaves no descriptor behind.
+//! libc's functions, they are not cancellation points, so that a cancelled thread leaves no descriptor behind.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem;
@@ -14,7 +14,7 @@ const PATIENCE: libc::time_t = 10;
 /// Room for a control message with one descriptor.
 const CONTROL: usize = 32;
 
-/// Sends a request, and returns the answer and the descriptor that came with it. `None` if nobody answers.
+/// Sends a request, and returns the answer and the descriptor that came with it. `None` without an answer.
 pub(crate) fn ask(
     path: &CStr,
     request: Request,
@@ -28,7 +28,7 @@ pub(crate) fn ask(
 }
 
 /// Sends a request without a descriptor, and waits for nothing: close(2) in a signal handler has little stack.
-pub(crate) fn tell(path: &CStr, request: Request) {
+pub(crate) fn notify(path: &CStr, request: Request) {
     let Some(session) = connect(path) else { return };
     let _ = send(session, &request, None);
     // SAFETY: the descriptor is this function's.

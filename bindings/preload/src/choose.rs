@@ -1,5 +1,6 @@
-//! Which connections use Multipath TCP (`subflows run --only` and `--not`): known at connect(2), when the socket exists.
-//! Of the others, a TCP socket takes the place of the socket, with its options and its address.
+//! Which connections use Multipath TCP (`subflows run --only` and `--not`). This is known at connect(2), when the
+//! Multipath TCP socket exists already. For an excluded destination, a TCP socket replaces it, with its options and its
+//! address.
 
 use std::ffi::{c_int, c_void};
 use std::mem::ManuallyDrop;
@@ -12,11 +13,11 @@ use subflows::bare;
 
 use crate::{errno, memory, next, settings, soften, watch};
 
-/// The cookies of the TCP sockets that took the place of others, by their descriptors. The report does not know of those
-/// beyond.
+/// The cookies of the TCP sockets that replaced others, by their descriptors. The report omits those with larger
+/// descriptors.
 static REPLACED: [AtomicU64; 16_384] = [const { AtomicU64::new(0) }; 16_384];
 
-/// The program connects a socket. Fails with the error for which no TCP socket could take its place.
+/// Replaces a socket that the program connects to an excluded destination. Fails with the error that prevented it.
 pub(crate) fn connects(
     fd: c_int,
     address: *const sockaddr,
@@ -67,7 +68,7 @@ fn becomes_tcp(fd: c_int) -> Result<(), c_int> {
     if made < 0 {
         return Err(errno::get());
     }
-    // Closed by the system call, which is no cancellation point.
+    // Closed by the system call, which is not a cancellation point.
     // SAFETY: the kernel has made this descriptor for this function.
     let new = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(made) });
     // SAFETY: it is open: the kernel has just answered for it.

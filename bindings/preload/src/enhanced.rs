@@ -134,7 +134,7 @@ fn require_mptcp(fd: c_int) -> Result<(), c_int> {
 }
 
 fn asked(agent: &CStr, fd: c_int, request: Request) -> Result<Answer, c_int> {
-    steer::tell(fd);
+    steer::mark_notified(fd);
     match ask(agent, request, Some(fd)) {
         Some((answer, _)) if answer.error == 0 => Ok(answer),
         Some((answer, _)) => Err(answer.error),

@@ -16,7 +16,7 @@ pub(crate) fn set(number: c_int) {
     unsafe { place.write(number) };
 }
 
-/// Keeps errno over what a hook does beside the program's call.
+/// Keeps errno over what a hook does in addition to the program's call.
 pub(crate) fn kept<T>(act: impl FnOnce() -> T) -> T {
     let before = get();
     let done = act();

@@ -65,8 +65,8 @@ pub unsafe extern "C-unwind" fn setsockopt(
     given(soften::set(fd, level, option, number), before)
 }
 
-/// Gets an option. Of those that [`setsockopt`] remembers, the value that was set, or the one that a new TCP
-/// socket has.
+/// Gets an option. If it is one that [`setsockopt`] remembers, returns the value that was set, or the value that a new
+/// TCP socket has.
 ///
 /// # Safety
 /// As getsockopt(2).
@@ -232,20 +232,20 @@ pub unsafe extern "C-unwind" fn syscall(
 
 /// The program closes a descriptor.
 fn closing<T>(fd: c_int, close: impl FnOnce() -> T) -> T {
-    let told = errno::kept(|| {
+    let notified = errno::kept(|| {
         if let Some(file) = settings::report_file() {
             report::connection(fd, file);
         }
-        steer::told(fd)
+        steer::closing(fd)
     });
     let result = close();
-    if let Some(cookie) = told {
+    if let Some(cookie) = notified {
         errno::kept(|| steer::closed(cookie));
     }
     result
 }
 
-/// What a call returns that the kernel did not answer.
+/// Returns the result of a call that this library answers instead of the kernel.
 fn given(answer: Result<(), c_int>, before: c_int) -> c_int {
     match answer {
         Ok(()) => {

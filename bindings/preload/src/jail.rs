@@ -10,8 +10,8 @@ use libc::{AF_INET, AF_INET6, EACCES, SOCK_CLOEXEC, SOCK_STREAM, sockaddr, sockl
 
 use crate::{memory, next, soften};
 
-/// Whether the program may make TCP sockets of this family. Asked once, and each time by a program that may confine itself
-/// meanwhile.
+/// Whether the program may make TCP sockets of this family. Tested once, but at each call of a program that may have
+/// confined itself since.
 pub(crate) fn may_make_tcp(family: c_int) -> bool {
     static IS_KNOWN: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
     let known = &IS_KNOWN[usize::from(family == AF_INET6)];
@@ -77,7 +77,7 @@ fn is_refused<T>(family: c_int, to: &T) -> Option<c_int> {
         return None;
     }
     let pointer: *const T = to;
-    // By the system call, which is no cancellation point. SAFETY: the pointer has as many bytes.
+    // By the system call, which is not a cancellation point. SAFETY: the pointer has as many bytes.
     let result = unsafe { libc::syscall(libc::SYS_connect, probe, pointer, size_of::<T>()) };
     let is_denied = result < 0 && crate::errno::get() == EACCES;
     // SAFETY: the descriptor is this function's.

@@ -1,4 +1,4 @@
-//! Asking the kernel by netlink, by system calls, which are no cancellation points.
+//! Asking the kernel by netlink, by system calls, which are not cancellation points.
 
 use std::ffi::c_int;
 

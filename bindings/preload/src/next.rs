@@ -84,7 +84,7 @@ pub(crate) unsafe fn syscall(number: c_long, arguments: [c_long; 6]) -> c_long {
     unsafe { next(number, a, b, c, d, e, f) }
 }
 
-/// Closes a descriptor of this library's. It is no cancellation point, and reports no connection.
+/// Closes a descriptor of this library's. This is not a cancellation point, and reports no connection.
 ///
 /// # Safety
 /// The descriptor is this library's.

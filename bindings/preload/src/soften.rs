@@ -89,7 +89,7 @@ pub(crate) fn forget(fd: c_int) {
     }
 }
 
-/// Whether the kernel's error says that Multipath TCP sockets lack an option.
+/// Whether the kernel's error means that Multipath TCP sockets lack an option.
 pub(crate) fn is_lack(error: c_int) -> bool {
     [EOPNOTSUPP, ENOPROTOOPT].contains(&error)
 }
@@ -167,7 +167,7 @@ pub(crate) fn is_mptcp(fd: c_int) -> bool {
     number::<c_int>(fd, SOL_SOCKET, libc::SO_PROTOCOL) == Some(IPPROTO_MPTCP)
 }
 
-/// The number by which the kernel tells sockets apart.
+/// The cookie by which the kernel identifies the socket.
 pub(crate) fn cookie(fd: c_int) -> Option<u64> {
     number(fd, SOL_SOCKET, libc::SO_COOKIE)
 }

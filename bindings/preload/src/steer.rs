@@ -12,13 +12,13 @@ use crate::{next, settings, soften};
 /// A bit for each descriptor.
 type Bits = [AtomicU64; 1024];
 
-/// Of which the agent was told. It finds out about those beyond by itself.
-static TOLD: Bits = [const { AtomicU64::new(0) }; 1024];
-/// Which were connected.
+/// The descriptors that the agent was notified of. Of larger descriptors, it finds out on its own that they were closed.
+static NOTIFIED: Bits = [const { AtomicU64::new(0) }; 1024];
+/// The descriptors that were connected.
 static CONNECTED: Bits = [const { AtomicU64::new(0) }; 1024];
 
-/// A socket was made: the program is to control it. If that is not possible, as in another network namespace than the
-/// agent's, the kernel does.
+/// Puts a new socket under the control of the program. If that is not possible, for example because the program is in
+/// another network namespace than the agent, the kernel keeps control.
 pub(crate) fn made(fd: c_int) {
     let Some(agent) = settings::agent() else { return };
     // A broker makes another socket, which gets the same number. Nothing else refers to the old one yet.
@@ -43,27 +43,27 @@ pub(crate) fn made(fd: c_int) {
 pub(crate) fn connected(fd: c_int) {
     let Some(agent) = settings::agent() else { return };
     if soften::is_mptcp(fd) && set(&CONNECTED, fd) {
-        tell(fd);
+        mark_notified(fd);
         let _ = ask(agent, Request::Connected, Some(fd));
     }
 }
 
-/// The agent is told of this descriptor.
-pub(crate) fn tell(fd: c_int) {
-    set(&TOLD, fd);
+/// Remembers that the agent knows this descriptor.
+pub(crate) fn mark_notified(fd: c_int) {
+    set(&NOTIFIED, fd);
 }
 
-/// The program closes a descriptor. Returns the number by which the agent knows its socket, if it does.
-pub(crate) fn told(fd: c_int) -> Option<u64> {
+/// Call this before the program closes a descriptor. Returns the cookie of its socket if the agent knows it.
+pub(crate) fn closing(fd: c_int) -> Option<u64> {
     settings::agent()?;
     clear(&CONNECTED, fd);
-    if clear(&TOLD, fd) { soften::cookie(fd) } else { None }
+    if clear(&NOTIFIED, fd) { soften::cookie(fd) } else { None }
 }
 
-/// The descriptor is closed.
+/// Notifies the agent that the program has closed the descriptor.
 pub(crate) fn closed(cookie: u64) {
     if let Some(path) = settings::agent() {
-        agent::tell(path, Request::Closed { cookie });
+        agent::notify(path, Request::Closed { cookie });
     }
 }
 

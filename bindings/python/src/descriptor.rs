@@ -1,4 +1,4 @@
-//! The descriptor of whatever stands for a socket in Python.
+//! The descriptor of any Python object that represents a socket.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;

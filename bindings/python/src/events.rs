@@ -65,7 +65,7 @@ impl Events {
     }
 
     /// Returns the next event, or None if `timeout` seconds pass without one. Without a timeout it
-    /// waits for ever.
+    /// waits forever.
     ///
     /// Raises ValueError if the stream is closed, also by another thread during the wait.
     #[pyo3(signature = (timeout = None))]

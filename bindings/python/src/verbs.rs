@@ -327,8 +327,8 @@ fn details(py: Python<'_>, sock: Sock, id: Id) -> PyResult<records::Details> {
 /// If the peer accepts no further subflow to its initial address (the C flag of RFC 8684), pass an
 /// address that it has announced as `remote`: without one, the call fails with `PeerLimitError`.
 /// The kernel reports the flag and the announcements by events only, so the library knows the flag
-/// of connections that its `connect` made with control. Anyone else follows the events of the
-/// namespace before connecting.
+/// of connections that its `connect` made with control. For other connections, follow the events of
+/// the namespace before connecting.
 ///
 /// If the round-trip time is at most a millisecond, the subflow is held back for another 50 ms
 /// after it has joined (longer on a busy host, at most half a second), and joins as a backup until

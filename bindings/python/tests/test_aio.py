@@ -171,7 +171,7 @@ def test_a_thousand_connections_leak_nothing(run):
     run(main())
 
 
-def test_a_socket_closed_meanwhile_ends_what_is_pending(run, silence):
+def test_closing_the_socket_ends_what_is_pending(run, silence):
     async def main():
         server = await subflows.aio.start_server(echo, "127.0.0.1", 0)
         sock = await subflows.aio.connect(server.sockets[0].getsockname(), control=True)

@@ -70,7 +70,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("call, kind, remedy", WRONG)
-def test_a_wrong_argument_says_what_to_pass(pair, call, kind, remedy):
+def test_a_wrong_argument_names_what_to_pass(pair, call, kind, remedy):
     extra = subflows.open(pair.client, local="127.0.0.2")
     with pytest.raises(kind) as raised:
         call(pair.client, extra)

@@ -36,7 +36,7 @@ class Follower(threading.Thread):
         """How long it goes on."""
         start = time.monotonic()
         self.join(10)
-        assert not self.is_alive(), "it waits for ever"
+        assert not self.is_alive(), "it waits forever"
         return time.monotonic() - start
 
 
@@ -197,7 +197,7 @@ def test_a_stream_of_asyncio_that_is_closed_ends(pair):
         assert events.fileno() > 0
         deadline = time.monotonic() + 10
         while not all(task.done() for task in tasks):
-            assert time.monotonic() < deadline, "a task waits for ever"
+            assert time.monotonic() < deadline, "a task waits forever"
             await asyncio.sleep(0.02)
             events.close()
         kinds = [kind for task in tasks for kind in task.result()]

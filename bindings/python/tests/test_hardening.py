@@ -140,7 +140,7 @@ def test_a_timeout_ends_a_blocked_open_in_time(pair, silent):
     assert pair.moves_data()
 
 
-def test_a_closed_socket_says_so_whose_number_another_took(pair, silent):
+def test_a_closed_socket_is_reported_also_if_its_number_is_reused(pair, silent):
     """If the number belongs to another connection by then, `open` must not touch that connection."""
     other = Pair()
     number = pair.client.fileno()

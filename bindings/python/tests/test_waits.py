@@ -67,7 +67,7 @@ def test_an_interrupt_ends_the_wait_for_an_event(pair):
         assert interrupted(lambda: next(events)) < AT_ONCE
 
 
-def test_other_threads_run_meanwhile_and_none_is_ours(pair, silent):
+def test_other_threads_run_during_the_wait_and_the_library_starts_none(pair, silent):
     counted = []
     over = threading.Event()
 

@@ -13,7 +13,7 @@ class ErrorsTest < SubflowsTest
     assert_operator Subflows::Error, :<, StandardError
   end
 
-  def test_what_the_kernel_says_is_rescued_by_its_number
+  def test_the_kernels_error_is_rescued_by_its_number
     free = TCPServer.open("127.0.0.1", 0) { |server| server.local_address.ip_port }
     refused = assert_raises(Subflows::RefusedError) { Subflows.connect("127.0.0.1", free) }
     assert_equal Errno::ECONNREFUSED::Errno, refused.errno
@@ -28,7 +28,7 @@ class ErrorsTest < SubflowsTest
     assert_equal :refused, rescued.kind
   end
 
-  def test_an_error_says_what_to_do
+  def test_an_error_has_a_remedy
     error = assert_raises(Subflows::NoSuchSubflowError) { Subflows.close(pair.client, 77) }
     assert_equal "close", error.operation
     assert_nil error.errno
@@ -123,7 +123,7 @@ class ErrorsTest < SubflowsTest
     ->(_, extra) { Marshal.dump(extra) } => [TypeError, "dump its to_h"]
   }.freeze
 
-  def test_a_wrong_argument_says_what_to_pass
+  def test_a_wrong_argument_names_what_to_pass
     socket = pair.client
     extra = Subflows.open(socket, local: "127.0.0.2")
     WRONG.each do |call, (kind, remedy)|

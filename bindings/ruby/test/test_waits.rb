@@ -99,7 +99,7 @@ class WaitsTest < SubflowsTest
     assert connection.moves_data?
   end
 
-  def test_other_threads_run_meanwhile_and_none_is_ours
+  def test_other_threads_run_during_the_wait_and_the_library_starts_none
     connection = pair
     nobody = silence
     seen = []

@@ -2,8 +2,8 @@
 //! itself, which acts for it.
 //!
 //! A Unix socket (`SOCK_SEQPACKET`) whose path is in the environment carries one request, with a descriptor if the
-//! table says so, and one answer. Then the program closes it: it keeps no descriptor, so that programs which close all
-//! of theirs, or fork, are not in the way. Nothing here allocates.
+//! table requires one, and one answer. Then the library closes it: it keeps no descriptor, so it also works in programs
+//! that close all descriptors, or fork. Nothing here allocates.
 //!
 //! | request | with | answer |
 //! |---|---|---|
@@ -118,7 +118,7 @@ impl Request {
         message
     }
 
-    /// Reads a message. `None` if it is none.
+    /// Reads a message. `None` if it is not a request.
     pub fn parse(message: &[u8]) -> Option<Request> {
         let message: &[u8; REQUEST] = message.try_into().ok()?;
         let number = |index: usize| {
@@ -171,7 +171,7 @@ impl Answer {
         message
     }
 
-    /// Reads a message. `None` if it is none.
+    /// Reads a message. `None` if it is not an answer.
     pub fn parse(message: &[u8]) -> Option<Answer> {
         let message: &[u8; ANSWER] = message.try_into().ok()?;
         let error = i32::from_ne_bytes(message[..4].try_into().ok()?);

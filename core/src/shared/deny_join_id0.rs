@@ -13,7 +13,7 @@ use crate::sys::socket;
 const MOST: usize = 4096;
 
 /// The kernel's numbers of the sockets, which no other sockets have until the next boot, and in the lowest bit
-/// whether the peer denies such subflows. Without a lock: the child of a fork would wait for ever for one that
+/// whether the peer denies such subflows. Without a lock: the child of a fork would wait forever for one that
 /// another thread of its parent held.
 static SOCKETS: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
 /// How many have been remembered since the process began.

@@ -352,7 +352,7 @@ mod tests {
             // The range in the documentation is the one that is checked.
             if let Kind::Number(least, most) = option.row().kind {
                 let doc = variant.doc.split_whitespace().collect::<Vec<_>>().join(" ");
-                // 4294967295 is no limit.
+                // 4294967295 means no limit.
                 let most = if *option == SubflowOption::MaxPacingRate { most - 1 } else { most };
                 assert!(doc.contains(&format!("{least} to {most}")), "{doc}");
             }

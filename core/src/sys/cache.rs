@@ -2,7 +2,7 @@
 //!
 //! The threads share them: a query takes a socket out of its place and puts it back afterwards. There are
 //! two places for each kind of socket. If more threads ask at the same time, the others open sockets of
-//! their own and close them. The places have no lock: the child of a fork would wait for ever for one
+//! their own and close them. The places have no lock: the child of a fork would wait forever for one
 //! that another thread of its parent held.
 //!
 //! A netlink socket keeps its network namespace alive. So only a socket of the process's own namespace,
@@ -170,7 +170,7 @@ pub(crate) struct Entry<C: Cached> {
 
 impl<C: Cached> Entry<C> {
     fn open() -> Result<Box<Self>, NetlinkError> {
-        // Asked before and after: if the main thread moves meanwhile, the socket is not kept.
+        // Asked before and after: if the main thread moves in between, the socket is not kept.
         let before = namespace::inode_of_main_thread();
         let socket = C::open()?;
         let here = namespace::inode_of_this_thread();

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
-/// The kinds of files that are told apart.
+/// The kinds of files that the library distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A socket, with its inode.
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn epoll_sets_and_sockets_are_told_apart() {
+    fn epoll_sets_and_sockets_are_distinguished() {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
         assert_eq!(kind(epoll.0.as_raw_fd()), Some(Kind::Anonymous));
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -1,5 +1,5 @@
 //! A set of numbers that all threads of the process share, without a lock: the child of a fork would
-//! wait for ever for a lock that another thread of its parent held.
+//! wait forever for a lock that another thread of its parent held.
 
 use std::num::NonZero;
 use std::ptr;

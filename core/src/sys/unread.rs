@@ -12,7 +12,7 @@ use super::socket;
 /// data is queued.
 const MEMORY_NUMBERS: usize = 9;
 
-/// Corrects the number that the kernel has reported. It makes system calls alone, which are no cancellation points.
+/// Corrects the number that the kernel has reported. It makes only system calls, which are not cancellation points.
 pub(crate) fn unread(sock: BorrowedFd<'_>, reported: i32) -> i32 {
     if reported <= 0 || !is_at_end(sock) {
         return reported;

@@ -314,7 +314,7 @@ fn is_same_address(a: &RawEndpoint, b: &RawEndpoint) -> bool {
     (a.ip, a.port) == (b.ip, b.port)
 }
 
-/// Names what was asked for and is not there.
+/// Names the endpoint that was asked for and does not exist.
 fn ignored(asked: &RawEndpoint, added: &RawEndpoint) -> Vec<&'static str> {
     let missing = asked.flags & !added.flags;
     let flags = FLAGS.iter().filter(|(_, flag)| missing & flag != 0).map(|(name, _)| *name);
@@ -334,7 +334,7 @@ fn not_added(socket: &mut PathManagerSocket, asked: &RawEndpoint, error: Netlink
     let argument = |detail: String, remedy: String| {
         Error::argument(ADD, detail).errno(errno).kernel(error.text.clone()).with_remedy(remedy)
     };
-    // Before Linux 6.12, the kernel may answer EINVAL for the first four, which only the others tell apart.
+    // Before Linux 6.12, the kernel may answer EINVAL for the first four: then the existing endpoints show which it was.
     let is_invalid = errno == libc::EINVAL;
     let is_id_taken = id != 0 && all.iter().any(|found| found.id == id);
     match (errno, other) {

@@ -48,7 +48,7 @@ fn helper_in_a_user_namespace() {
 
 /// It is root, has CAP_NET_ADMIN, and was once told to become root.
 #[test]
-fn root_of_a_user_namespace_is_not_told_to_become_root() {
+fn root_of_a_user_namespace_is_not_advised_to_become_root() {
     if ready() {
         plays_inside(&["-Ur"], "sandboxes::helper_in_a_user_namespace");
     }

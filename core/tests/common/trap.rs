@@ -77,7 +77,7 @@ impl Trap {
 }
 
 impl Drop for Trap {
-    /// If a test fails, a blocked thread would otherwise wait for ever.
+    /// If a test fails, a blocked thread would otherwise wait forever.
     fn drop(&mut self) {
         let _ = self.control(ZEROPAGE, &mut [self.page as u64, PAGE as u64, 0, 0]);
     }

@@ -64,7 +64,7 @@ fn helper_that_takes_many() {
 }
 
 #[test]
-fn all_who_take_at_once_have_control() {
+fn all_threads_that_take_control_at_once_have_it() {
     skip_unless_ready!();
     thread::scope(|scope| {
         for ip in LOOPBACK {
@@ -112,7 +112,7 @@ fn crowd(namespace: &Namespace, ip: IpAddr) {
 
 /// Another process, which does not use the lock, keeps writing the default.
 #[test]
-fn what_others_write_meanwhile_makes_no_false_claim() {
+fn a_setting_written_by_others_makes_no_false_claim() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let ip = IpAddr::from(Ipv4Addr::LOCALHOST);

@@ -33,7 +33,7 @@ fn hold_the_lock(namespace: &Namespace) -> Guarded {
 }
 
 #[test]
-fn who_never_gives_the_lock_back_is_not_waited_for() {
+fn a_lock_that_is_never_released_is_not_waited_for() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let mut holder = hold_the_lock(&namespace);
@@ -84,7 +84,7 @@ fn in_a_container<T: Send>(namespace: &Namespace, f: impl FnOnce() -> T + Send) 
 }
 
 #[test]
-fn in_a_container_it_says_what_to_do() {
+fn in_a_container_the_remedy_is_the_right_one() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     in_a_container(&namespace, || {

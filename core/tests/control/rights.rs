@@ -77,7 +77,7 @@ fn helper_without_any_right() {
         let needs = match capability.name.as_str() {
             "steer" | "take_control" | "close_any" | "events" | "options" => true,
             "details" => is_hidden,
-            // Older kernels lack these, whoever asks.
+            // Older kernels lack these, with and without the right.
             "full_info" => continue,
             _ => false,
         };
@@ -87,7 +87,7 @@ fn helper_without_any_right() {
     println!("all said");
 }
 
-fn ask_nobody(is_userspace: bool) {
+fn ask_unprivileged(is_userspace: bool) {
     let namespace = Namespace::new().unwrap();
     let control = Connect::new().control(true);
     for ip in LOOPBACK {
@@ -118,21 +118,21 @@ fn ask_nobody(is_userspace: bool) {
 }
 
 #[test]
-fn nobody_reads_and_is_told_why_no_more() {
+fn an_unprivileged_user_reads_and_learns_the_missing_right() {
     if ready() {
-        ask_nobody(false);
+        ask_unprivileged(false);
     }
 }
 
 #[test]
-fn nobody_takes_control_where_nothing_is_to_be_written() {
+fn an_unprivileged_user_takes_control_if_nothing_is_to_be_written() {
     if ready() {
-        ask_nobody(true);
+        ask_unprivileged(true);
     }
 }
 
 #[test]
-fn nobody_connects_and_is_told_why_without_control() {
+fn an_unprivileged_user_connects_and_learns_why_control_is_missing() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {

@@ -254,7 +254,7 @@ fn helper_as_nobody() {
 
 /// A program without rights is diagnosed as any other, and its lack of the right is found where it matters.
 #[test]
-fn nobody_may_ask() {
+fn an_unprivileged_user_may_ask() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     userspace(&namespace);

@@ -179,7 +179,7 @@ fn refused() {
 }
 
 #[test]
-fn told_to_start_anew_a_socket_is_unconnected() {
+fn after_a_disconnect_a_socket_is_unconnected() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     for ip in LOOPBACK {

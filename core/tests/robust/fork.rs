@@ -54,7 +54,7 @@ fn helper_that_forks() {
     assert!(ours.moves_data() && theirs.moves_data());
 }
 
-/// What the peers of connections deny was kept under a lock, for which the child waited for ever.
+/// What the peers of connections deny was kept under a lock, for which the child waited forever.
 #[test]
 fn a_child_waited_for_a_lock_of_its_parent() {
     skip_unless_ready!();
@@ -84,7 +84,7 @@ fn helper_that_forks_in_the_middle_of_open() {
         (0..3).for_each(|_| drop(scope.spawn(ask)));
         let all_end = (0..300).all(|_| ends(denied));
         is_over.store(true, Ordering::SeqCst);
-        assert!(all_end, "a child waits for ever");
+        assert!(all_end, "a child waits forever");
     });
 }
 

@@ -13,7 +13,7 @@ use super::common::{self, Pair, SOON, judge};
 use super::{controlled, open};
 
 /// What a thread in `here` reads of its own connection and of another namespace's.
-fn tells_of_its_own(here: (&Namespace, &Pair), other: &Pair) {
+fn reports_its_own(here: (&Namespace, &Pair), other: &Pair) {
     let (namespace, own) = here;
     let _inside = namespace.enter().unwrap();
     let (token, foreign) = (judge::token(&own.client), judge::token(&other.client));
@@ -65,7 +65,7 @@ fn tells_of_its_own(here: (&Namespace, &Pair), other: &Pair) {
 }
 
 #[test]
-fn a_thread_that_goes_elsewhere_is_told_of_where_it_is() {
+fn a_thread_that_changes_its_namespace_sees_that_of_the_new_one() {
     skip_unless_ready!();
     let nets = [Net::two_subnets().unwrap(), Net::two_subnets().unwrap()];
     for family in [0, 1] {
@@ -74,7 +74,7 @@ fn a_thread_that_goes_elsewhere_is_told_of_where_it_is() {
             // Alternately, and sometimes twice in the same namespace.
             let here = (round / 3) % 2;
             let there = 1 - here;
-            tells_of_its_own((&nets[here].client, &pairs[here]), &pairs[there]);
+            reports_its_own((&nets[here].client, &pairs[here]), &pairs[there]);
         }
         assert!(pairs.iter().all(Pair::moves_data));
     }

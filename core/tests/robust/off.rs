@@ -77,7 +77,7 @@ fn forbidden_it_is_plain_tcp() {
         let to = made.local_addr().unwrap();
         let client = subflows::connect(to, &Connect::new()).unwrap();
         assert_eq!(subflows::status(&client).unwrap().state, State::Tcp);
-        // Control cannot be had, and the reason is the one that `upgrade` reports.
+        // Control is not possible, and the reason is the one that `upgrade` reports.
         let refused = subflows::connect(to, &Connect::new().control(true)).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
         assert!(refused.remedy().contains("seccomp"), "{refused}");

@@ -28,7 +28,7 @@ fn pair() -> Pair {
     pair_to("127.0.0.1")
 }
 
-/// Checks what the verbs and the capability report, and that what the kernel reports to everybody is still
+/// Checks what the verbs and the capability report, and that what the kernel reports to every process is still
 /// read.
 #[track_caller]
 fn told(pair: &Pair, kind: ErrorKind, text: &str, remedy: &str) {
@@ -123,7 +123,7 @@ fn helper_as_nobody() {
 
 /// Whatever `kernel.unprivileged_bpf_disabled` is: the kernel lets no unprivileged process run such programs.
 #[test]
-fn nobody_lacks_both_capabilities() {
+fn an_unprivileged_user_lacks_both_capabilities() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let _entered = namespace.enter().unwrap();
@@ -164,7 +164,7 @@ fn plays_inside(wrapper: &[&str], name: &str) {
 }
 
 #[test]
-fn root_of_a_user_namespace_is_told_so() {
+fn for_root_of_a_user_namespace_the_error_names_it() {
     if ready() {
         plays_inside(
             &["-Urn", "sh", "-c", "ip link set lo up; exec \"$0\" \"$@\""],
@@ -174,7 +174,7 @@ fn root_of_a_user_namespace_is_told_so() {
 }
 
 #[test]
-fn a_kernel_without_types_is_told_so() {
+fn for_a_kernel_without_types_the_error_names_them() {
     if can_set() {
         let script = "mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"";
         plays_inside(&["-m", "sh", "-c", script], "causes::helper_without_types");
@@ -182,7 +182,7 @@ fn a_kernel_without_types_is_told_so() {
 }
 
 #[test]
-fn filters_of_system_calls_are_told() {
+fn filters_of_system_calls_are_named() {
     if !can_set() {
         return;
     }
@@ -213,7 +213,7 @@ fn filters_of_system_calls_are_told() {
 }
 
 #[test]
-fn a_filter_of_clone_is_told() {
+fn a_filter_of_clone_is_named() {
     if !can_set() {
         return;
     }

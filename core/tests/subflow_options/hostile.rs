@@ -1,4 +1,4 @@
-//! Other namespaces, subflows that end meanwhile, and neighbours that keep their sockets locked.
+//! Other namespaces, subflows that end during a call, and neighbours that keep their sockets locked.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
@@ -74,7 +74,7 @@ fn a_thread_that_has_moved_sets_nothing_in_its_new_namespace() {
 }
 
 #[test]
-fn a_subflow_that_closes_meanwhile_is_gone_or_set() {
+fn a_subflow_that_closes_during_the_call_is_gone_or_set() {
     if !can_set() {
         return;
     }

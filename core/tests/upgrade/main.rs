@@ -123,7 +123,7 @@ fn the_descriptor_keeps_its_number_and_its_flags() {
 }
 
 #[test]
-fn who_gets_signals_gets_them_still() {
+fn the_owner_of_signals_still_gets_them() {
     skip_unless_ready!();
     let _inside = Namespace::new().unwrap().enter().unwrap();
     for ip in LOOPBACK {

@@ -16,7 +16,7 @@ use crate::pattern::{CHUNK, pattern};
 use crate::sys::socket::{self, Protocol};
 use crate::sys::wait;
 
-/// A transfer without progress for this long has failed: nothing here waits for ever.
+/// A transfer without progress for this long has failed: nothing here waits forever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a server does with a connection.

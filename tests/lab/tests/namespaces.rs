@@ -75,7 +75,7 @@ fn the_way_home_survives_a_panic() {
 }
 
 #[test]
-fn a_failing_tool_says_why() {
+fn a_failing_tool_reports_why() {
     skip_unless_ready!();
     let namespace = Namespace::new().unwrap();
     let error = namespace.ip(&["link", "show", "nothing0"]).unwrap_err().to_string();

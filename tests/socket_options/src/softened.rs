@@ -15,7 +15,7 @@ const LIBRARY: &str = "libsubflows_preload.so";
 pub(crate) struct Softened(BTreeMap<(String, String), [String; 2]>);
 
 impl Softened {
-    /// Measures with `program`, the one of this package; the library is built beside it.
+    /// Measures with `program`, the one of this package; the library is built into the same folder.
     pub(crate) fn measure(program: &Path) -> io::Result<Softened> {
         let cargo = ["build", "--locked", "--quiet", "--package", "subflows-preload"];
         let built = Command::new(env!("CARGO")).args(cargo).status()?;

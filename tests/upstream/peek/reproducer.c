@@ -14,7 +14,7 @@
  * - `merged`: a piece, a rest, then a short piece, which the kernel appends to the buffer that the
  *   server has peeked at, and at once a long one, which gets a buffer of its own; with three choices of the lengths.
  *
- * A peek that gets too little would wait for ever, so the socket has a timeout of 2 seconds. */
+ * A peek that gets too little would wait forever, so the socket has a timeout of 2 seconds. */
 #include "../common.h"
 #include <signal.h>
 

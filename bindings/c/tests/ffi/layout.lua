@@ -25,7 +25,7 @@ for line in io.lines(arg[2]) do
 end
 close()
 assert(structs > 12 and constants > 50)
--- Every function is there: looking one up that the library does not have is an error.
+-- Every function exists: looking one up that the library does not have is an error.
 local library = ffi.load("libsubflows.so.0")
 for line in io.lines(arg[2]) do
   local symbol = line:match("^symbol (%S+)")

@@ -84,7 +84,7 @@ fn nothing_but_core_was_written_by_hand() {
 }
 
 #[test]
-fn the_command_tells_it_too() {
+fn the_command_reports_it_too() {
     skip_unless_ready!();
     let command = grown().program("subflows");
     let net = network();

@@ -22,7 +22,7 @@ const RESOLVERS_MAX: usize = 16;
 /// A probe has at most that many descriptors: sockets, its epoll set, and one for events.
 const DESCRIPTORS: u64 = 5;
 
-/// Texts, each with the host or why it is none.
+/// Texts, each with the host that it names, or why it does not name a host.
 pub(crate) type Hosts = Box<dyn Iterator<Item = Host> + Send>;
 pub(crate) type Host = (String, Result<Target, Failure>);
 
@@ -47,22 +47,22 @@ pub(crate) fn probe(
 ) -> Result<Receiver<Outcome>, Failure> {
     let failed = |error: rustix::io::Errno| Failure::system("cannot start to probe", &error.into());
     allow_descriptors(parallel as u64 * DESCRIPTORS);
-    let bell =
+    let wakeup =
         Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(failed)?);
     let (resolved, addresses) = sync_channel(parallel);
     let hosts = Arc::new(Mutex::new(hosts));
     for _ in 0..parallel.min(RESOLVERS_MAX) {
-        let (hosts, resolved, bell) = (Arc::clone(&hosts), resolved.clone(), Arc::clone(&bell));
+        let (hosts, resolved, wakeup) = (Arc::clone(&hosts), resolved.clone(), Arc::clone(&wakeup));
         thread::spawn(move || {
-            resolve_all(&hosts, &resolved, &bell);
+            resolve_all(&hosts, &resolved, &wakeup);
             // The other end learns of it when it is woken next.
             drop(resolved);
-            ring(&bell);
+            wake(&wakeup);
         });
     }
     drop(resolved);
     let (outcomes, received) = channel();
-    thread::spawn(move || run(&addresses, &outcomes, &bell, &options, parallel));
+    thread::spawn(move || run(&addresses, &outcomes, &wakeup, &options, parallel));
     Ok(received)
 }
 
@@ -78,7 +78,7 @@ fn allow_descriptors(more: u64) {
     }
 }
 
-fn resolve_all(hosts: &Mutex<Hosts>, resolved: &SyncSender<Resolved>, bell: &OwnedFd) {
+fn resolve_all(hosts: &Mutex<Hosts>, resolved: &SyncSender<Resolved>, wakeup: &OwnedFd) {
     loop {
         // Nothing under this lock panics.
         let next = hosts.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -89,28 +89,28 @@ fn resolve_all(hosts: &Mutex<Hosts>, resolved: &SyncSender<Resolved>, bell: &Own
         if resolved.send(host).is_err() {
             break;
         }
-        ring(bell);
+        wake(wakeup);
     }
 }
 
-fn ring(bell: &OwnedFd) {
-    // A bell that cannot be rung more has been rung.
-    let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
+fn wake(wakeup: &OwnedFd) {
+    // A write fails only if the counter is full: then the thread is woken anyway.
+    let _ = rustix::io::write(wakeup, &1u64.to_ne_bytes());
 }
 
 fn run(
     addresses: &Receiver<Resolved>,
     outcomes: &Sender<Outcome>,
-    bell: &OwnedFd,
+    wakeup: &OwnedFd,
     options: &Probe,
     parallel: usize,
 ) {
     let mut running: Vec<Running> = Vec::new();
     let mut has_more = true;
     while has_more || !running.is_empty() {
-        // Before the look at what has been resolved: what is resolved later rings again.
-        let _ = rustix::io::read(bell, &mut [0; 8]);
-        // One that nobody reads any more ends everything.
+        // Before the addresses are read: a later address wakes this thread again.
+        let _ = rustix::io::read(wakeup, &mut [0; 8]);
+        // If the receiver of the outcomes is gone, everything ends.
         let mut is_heard = true;
         while has_more && running.len() < parallel {
             match addresses.try_recv() {
@@ -138,7 +138,7 @@ fn run(
         }
         // Those that ended make room for others.
         if running.len() == before && (has_more || !running.is_empty()) {
-            wait(&running, bell, has_more && running.len() < parallel);
+            wait(&running, wakeup, has_more && running.len() < parallel);
         }
     }
 }
@@ -148,9 +148,9 @@ fn begin(address: Result<SocketAddr, Failure>, options: &Probe) -> Result<Probin
 }
 
 /// Waits for the next answer, deadline or host.
-fn wait(running: &[Running], bell: &OwnedFd, has_room: bool) {
-    let bell = has_room.then(|| bell.as_fd());
-    let fds = running.iter().map(|one| one.probing.fd()).chain(bell);
+fn wait(running: &[Running], wakeup: &OwnedFd, has_room: bool) {
+    let wakeup = has_room.then(|| wakeup.as_fd());
+    let fds = running.iter().map(|one| one.probing.fd()).chain(wakeup);
     let fds: Vec<BorrowedFd<'_>> = fds.collect();
     let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
     let now = Instant::now();

@@ -127,8 +127,9 @@ impl Connect {
         }
         command.args([&self.host, &self.port.to_string()]);
         let sock = OwnedFd::from(sock.try_clone().map_err(failed)?);
-        // Of its own group: a Ctrl-C in the terminal is meant for the receiver.
-        // Whoever reads this process's standard error waits for its end, unless it is a terminal.
+        // In a process group of its own: a Ctrl-C in the terminal is meant for the receiver.
+        // A reader of this process's standard error waits until every writer has closed it. So the new process has
+        // it only if it is a terminal.
         let is_shown = io::stderr().is_terminal();
         command.stderr(if is_shown { Stdio::inherit() } else { Stdio::null() });
         command.stdin(sock).stdout(Stdio::null()).process_group(0).spawn().map_err(failed)?;

@@ -31,7 +31,7 @@ impl Connections {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let options = ConnectionsOptions::new().processes(self.processes);
         let connections = match list(&options.clone().subflows(true)) {
-            // A program that reads JSON could not tell this from connections without subflows.
+            // A program that reads JSON could not distinguish this from connections without subflows.
             Err(error) if error.kind() == ErrorKind::NotPermitted && !out.is_json() => {
                 note(format!("no subflows are shown: {error}"));
                 subflows::connections(&options)?

@@ -45,7 +45,7 @@ struct Add {
     /// An address of this host
     #[arg(value_name = "ADDR", value_parser = address)]
     address: (IpAddr, u32),
-    /// The interface by which its subflows leave [default: as the routing table says]
+    /// The interface by which its subflows leave [default: the one that the routing table selects]
     #[arg(long, value_name = "IF")]
     interface: Option<String>,
     /// The port to announce with the address; the kernel listens on it

@@ -233,7 +233,8 @@ fn made(file: &Path) -> Result<PathBuf, Failure> {
     fs::canonicalize(file).map_err(failed)
 }
 
-/// The library: that of `SUBFLOWS_PRELOAD`, beside the command as cargo builds it, or where `make install` puts it.
+/// Finds the library: the file that `SUBFLOWS_PRELOAD` names, or the one in the folder of the command (as cargo builds
+/// it), or the one that `make install` installs.
 fn library() -> Result<PathBuf, Failure> {
     let command = env::current_exe().and_then(fs::canonicalize);
     let command = command.map_err(|error| Failure::system("cannot find the command", &error))?;

@@ -23,7 +23,7 @@ const FLOOD: Duration = Duration::from_secs(3);
 /// For how long the setting of the path manager may be changed.
 const WINDOW: Duration = Duration::from_millis(5);
 
-/// Asks for every act in turn, then sends what is no request, with many descriptors.
+/// Asks for every act in turn, then sends bytes that are not a request, with many descriptors.
 fn ask_everything(served: &Served, all: &[Act], stream: &TcpStream, is_over: &AtomicBool) {
     become_user(NOBODY);
     while !is_over.load(Ordering::Relaxed) {

@@ -172,7 +172,7 @@ fn a_socket_that_is_connected_again_is_another_connection() {
     let again = Pair { server, ..own };
     again.move_data();
 
-    // What the end of the connection before has told the stream is read first.
+    // The stream still has the events of the end of the previous connection: they are read first.
     let has_event = || {
         let mut polled = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
         poll(&mut polled, 0u8).unwrap() == 1

@@ -282,7 +282,7 @@ fn kill_amid(served: &Served, sock: BorrowedFd<'_>, time: usize, kill: impl FnOn
             std::hint::spin_loop();
         }
         let killed = panic::catch_unwind(AssertUnwindSafe(kill));
-        // They would ask for ever if that has failed, and wait for as long as a worker of the broker does.
+        // They would ask forever if that has failed, and wait for as long as a worker of the broker does.
         sessions.iter().for_each(Session::end);
         killed.unwrap_or_else(|failure| panic::resume_unwind(failure));
     });
@@ -359,7 +359,7 @@ fn a_client_that_locks_its_socket_does_not_keep_the_setting_changed() {
 /// The worker that waits for the process sets the setting back. The broker then makes a child for each socket, as
 /// other programs do.
 #[test]
-fn a_broker_whose_taker_is_killed_goes_on() {
+fn a_broker_whose_taker_is_killed_continues() {
     skip_unless_ready!();
     if !has_nobody() {
         return;

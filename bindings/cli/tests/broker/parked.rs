@@ -24,7 +24,7 @@ pub(crate) fn while_locked<T>(trap: &Trap, stream: &TcpStream, with: impl FnOnce
             poll(&mut fds, 0u8).unwrap() == 1
         });
         let result = panic::catch_unwind(AssertUnwindSafe(with));
-        // Also after a failure, or the sender waits for ever.
+        // Also after a failure, or the sender waits forever.
         trap.release();
         sender.join().unwrap().unwrap();
         result.unwrap_or_else(|failure| panic::resume_unwind(failure))

@@ -24,7 +24,7 @@ use subflows_lab::oracle::{nstat, ss_subflows};
 use subflows_lab::{Namespace, Net, skip_unless_ready, wait_until};
 use tempfile::TempDir;
 
-/// The library, built beside the command.
+/// The library, in the folder of the command.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -340,7 +340,7 @@ fn further_paths_carry_on_when_the_first_cable_is_pulled() {
 }
 
 #[test]
-fn nobody_gets_further_paths_by_a_broker() {
+fn an_unprivileged_user_gets_further_paths_by_a_broker() {
     skip_unless_ready!();
     if !has_nobody() {
         return;

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_by_hand_requires_what_the_table_says() {
+    fn what_is_written_by_hand_requires_what_the_table_requires() {
         let path = "../java/src/main/java/org/subflows/Subflows.java";
         let text = std::fs::read_to_string(path).unwrap();
         let by_hand = text.replace(" * ", " ").split_whitespace().collect::<Vec<_>>().join(" ");

@@ -99,7 +99,7 @@ class EventKind(enum.IntEnum):
     LISTENER_CLOSED = 16
     """A socket has stopped listening (since Linux 6.2)."""
     LOST = 255
-    """Events were lost, because the program read them too slowly. The events with `is_resync` that follow report which connections and subflows began, became ready and ended meanwhile. What the peer announced, withdrew and gave another priority is not reported again."""
+    """Events were lost, because the program read them too slowly. The events with `is_resync` that follow report which connections and subflows began, became ready and ended in that time. Announcements, withdrawals and changes of priority by the peer are not reported again."""
 
 
 class SubflowOption(enum.IntEnum):

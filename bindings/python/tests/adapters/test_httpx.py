@@ -111,7 +111,7 @@ def test_failures_are_those_of_the_library(way, silence, served):
 
 
 @every_way
-def test_a_server_that_says_nothing_is_waited_for_as_long_as_asked(way):
+def test_a_silent_server_is_waited_for_until_the_timeout(way):
     with subflows.listen(("127.0.0.1", 0)) as listener:
         with pytest.raises(httpx.ReadTimeout):
             way().stream("http://%s:%d/" % listener.getsockname(), timeout=0.2)

@@ -116,7 +116,7 @@ def test_an_address_may_stand_in_brackets():
 
 def test_the_time_to_read_is_the_librarys(served, session):
     mount(session)
-    # Answers the TLS handshake, if any; otherwise the client would wait for ever.
+    # Answers the TLS handshake, if any; otherwise the client would wait forever.
     with session.get(served.url, stream=True, timeout=(5, 7)) as response:
         assert response.raw.connection.sock.gettimeout() == 7
 

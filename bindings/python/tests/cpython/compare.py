@@ -30,7 +30,7 @@ MORE_MODULES = [
     "test.test_asyncio.test_events",
 ]
 SUBFLOWS = sys.argv[1] if sys.argv[1:] else None
-# Classes of test_socket that do not test TCP. Some of them wait for ever in an empty namespace.
+# Classes of test_socket that do not test TCP. Some of them wait forever in an empty namespace.
 OTHERS = re.compile("UDP|Unix|SCTP|VSOCK|CAN|RDS|QIPCRTR|Bluetooth|TIPC|ISOTP|J1939|Crypto|Hyper")
 AGAIN = 3
 

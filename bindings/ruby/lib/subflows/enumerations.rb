@@ -60,8 +60,8 @@ module Subflows
   # - +:listener_closed+: A socket has stopped listening (since Linux 6.2).
   # - +:lost+: Events were lost, because the program read them too slowly. The events with
   #   +is_resync+ that follow report which connections and subflows began, became ready and ended
-  #   meanwhile. What the peer announced, withdrew and gave another priority is not reported
-  #   again.
+  #   in that time. Announcements, withdrawals and changes of priority by the peer are not
+  #   reported again.
   EVENT_KINDS = %i[
     unknown created established closed address_announced address_removed subflow_established
     subflow_closed subflow_priority listener_created listener_closed lost

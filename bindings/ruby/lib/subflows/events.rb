@@ -28,7 +28,7 @@ module Subflows
 
     # Waits for the next event.
     #
-    # @param timeout [Numeric, nil] in seconds; nil: for ever
+    # @param timeout [Numeric, nil] in seconds; nil: forever
     # @return [Event, nil] nil if the time passes without one
     def next(timeout = nil)
       deadline = now + timeout if timeout
@@ -43,7 +43,7 @@ module Subflows
 
     # Passes every event to the block, until +timeout+ seconds pass without one.
     #
-    # @param timeout [Numeric, nil] in seconds; nil: for ever
+    # @param timeout [Numeric, nil] in seconds; nil: forever
     # @yieldparam event [Event]
     # @return [self, Enumerator] an Enumerator without a block
     def each(timeout: nil)

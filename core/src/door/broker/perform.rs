@@ -33,7 +33,7 @@ pub struct ServerSession(OwnedFd);
 /// A message of a client.
 #[derive(Debug)]
 pub struct Received {
-    /// The request, or why it is none.
+    /// The request, or why the message is not a request.
     pub request: std::result::Result<Request, Malformed>,
     /// Every descriptor that came with it. The kernel has closed those that are more than two.
     pub fds: Vec<OwnedFd>,
@@ -201,7 +201,7 @@ impl Performer {
         match *act {
             // The service makes the socket in another thread.
             Act::TakeControl => {
-                Err(Error::argument("broker", "take_control is no act on a socket"))
+                Err(Error::argument("broker", "take_control is not an act on a socket"))
             }
             Act::Create { token, local, remote } => {
                 done(Direct.create(sock, token, local.into(), remote))

@@ -1,8 +1,8 @@
 //! The process of a broker that takes control of new sockets, one after the other.
 //!
-//! `net.mptcp.path_manager` is changed for some microseconds during each. Whatever happens to the broker then,
-//! this process sets it back; if it is killed itself, the worker that waits for it does. It reads nothing that a
-//! client has written, and touches no socket of a client.
+//! For each socket, `net.mptcp.path_manager` is changed for some microseconds. If the broker ends in that time, this
+//! process restores the setting. If this process is killed, the worker that waits for it restores the setting. The
+//! process reads nothing that a client has written, and touches no socket of a client.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,24 +21,24 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sys::unix::{self, Peer};
 use crate::sys::{fork, socket, take_over};
 
-/// How long a client waits for those before it. Taking control fails after as long if another process holds the
-/// lock of the namespace.
+/// How long a client waits for clients before it. If another process holds the lock of the namespace, taking control
+/// fails after the same time.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longer than both, in milliseconds. An answer that comes later is dropped.
 const LONGEST_WAIT: u16 = 3000;
-/// In bytes, of which a request takes about 800.
+/// The room for requests that wait, in bytes: a request takes about 800.
 const QUEUE: i32 = 4 << 20;
-/// How much longer than it waits the process works before it pauses. Otherwise the kernel would take the processor from a real-time
-/// process that many clients keep busy, perhaps while the setting is changed.
+/// How much longer the process works than it waits before it pauses. Otherwise the kernel would take the processor from
+/// a real-time process that many clients keep busy, perhaps while the setting is changed.
 const SPELL: Duration = Duration::from_millis(10);
 /// The length of a request: the family, the user, the group and the deadline.
 const REQUEST: usize = 20;
 
-/// One worker's way to the process.
+/// One worker's connection to the process.
 #[derive(Debug)]
 pub struct Taker {
     requests: Arc<OwnedFd>,
-    /// Both ends of the way back: the process gets the second one with each request.
+    /// Both ends of the socket for answers: the process gets the second one with each request.
     answers: Option<(OwnedFd, OwnedFd)>,
 }
 

@@ -1,8 +1,8 @@
-//! What the peers of this process's connections have said about their addresses.
+//! What the peers of this process's connections have reported about their addresses.
 //!
 //! The kernel reports it once, by events, and forgets it. So the process follows the events of its own
 //! network namespace from its first `connect` with control on. There is no thread: the events wait in the
-//! kernel until somebody asks.
+//! kernel until a verb asks.
 //!
 //! A netlink socket keeps its network namespace alive. So only one of the process's own namespace, which is
 //! that of its main thread, is kept. A connection from another one is followed until it is established.
@@ -80,7 +80,7 @@ impl Known {
     }
 }
 
-/// The events of a network namespace, and what they have said so far.
+/// The events of a network namespace, and what they have reported so far.
 #[derive(Debug)]
 pub(crate) struct Peers {
     events: KernelEvents,
@@ -124,12 +124,12 @@ struct Kept {
 }
 
 static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
-/// The process that locked it last. The child of a fork may find it locked for ever, by another thread of its
+/// The process that locked it last. The child of a fork may find it locked forever, by another thread of its
 /// parent.
 static LOCKED_BY: AtomicU64 = AtomicU64::new(0);
 
 impl Kept {
-    /// `None` if the lock cannot be had.
+    /// `None` if the lock cannot be taken.
     fn lock() -> Option<MutexGuard<'static, Option<Kept>>> {
         const LONG: Duration = Duration::from_secs(1);
         let (this, deadline) = (fork::generation(), Instant::now() + LONG);
@@ -197,7 +197,7 @@ pub(crate) enum Follower {
 }
 
 impl Follower {
-    /// Call it before connecting. Without the right to follow events, what peers say stays unknown.
+    /// Call it before connecting. Without the right to follow events, what the peers report stays unknown.
     pub(crate) fn begin(
         door: &dyn Door,
         sock: BorrowedFd<'_>,
@@ -218,7 +218,7 @@ impl Follower {
         Peers::follow(door, Some(sock), operation).map(Follower::Own)
     }
 
-    /// Returns what the peer of this connection has said until now.
+    /// Returns what the peer of this connection has reported until now.
     pub(crate) fn peer(self, sock: BorrowedFd<'_>, token: u32) -> Option<Peer> {
         match self {
             Follower::Process => peer(sock, token),

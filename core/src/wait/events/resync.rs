@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn an_established_event_was_lost_for_ever() {
+    fn an_established_event_was_lost_forever() {
         let initial = subflow(1, 0);
         let mut known = Known::default();
         assert!(known.record(&event(EventKind::Created, initial)));

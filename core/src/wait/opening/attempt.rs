@@ -135,7 +135,7 @@ impl Attempt {
             match join.poll(sock, &mut self.events) {
                 Ok(Some(subflow)) => return Ok(Some(subflow)),
                 Ok(None) => {}
-                // The peer is no neighbour: wait for a route.
+                // The peer is not a neighbour: wait for a route.
                 Err(error)
                     if error.kind() == ErrorKind::Unreachable
                         && join.plan().route == RouteState::Missing =>
@@ -323,7 +323,7 @@ impl Attempt {
             SocketState::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting(None)),
             // It became ready since the command.
             SocketState::Mptcp(..) if is_ready(sock, self.token) => Ok(Stage::Waiting(None)),
-            // Or it was refused or closed in the meantime.
+            // Or it has been refused or closed since.
             _ => Err(unsteerable_reason(sock, OPERATION)
                 .unwrap_or_else(|| error.with_kind(ErrorKind::NotReady))),
         }

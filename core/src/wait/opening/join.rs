@@ -369,7 +369,7 @@ impl Join {
         Some(Error::new(ErrorKind::TimedOut, OPERATION)
             .detail(format!(
                 "no answer of {remote} arrived, and this host's reverse-path filter dropped {dropped} \
-                 packets meanwhile (IPReversePathFilter)"
+                 packets in that time (IPReversePathFilter)"
             ))
             // With slashes, because the name of an interface may contain dots.
             .with_remedy(format!("Make the filter loose: sysctl net/ipv4/conf/{name}/rp_filter=2.")))

@@ -23,7 +23,7 @@ pub use report::{Probe, ProbeReport, Verdict};
 const OPERATION: &str = "probe";
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the peer has to acknowledge by Multipath TCP: the kernel repeats what is lost meanwhile.
+/// How long the peer has to acknowledge by Multipath TCP: the kernel repeats lost segments in that time.
 const PROOF_TIMEOUT: Duration = Duration::from_secs(2);
 /// When a SYN without MP_CAPABLE is sent as well.
 const PLAIN_AFTER: Duration = Duration::from_secs(1);
@@ -88,7 +88,7 @@ enum End {
 }
 
 impl End {
-    /// Whether a SYN without MP_CAPABLE would not tell more.
+    /// Whether a SYN without MP_CAPABLE would show nothing more.
     fn is_final(self) -> bool {
         matches!(self, End::Unreachable | End::Reset { .. })
     }

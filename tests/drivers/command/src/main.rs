@@ -115,7 +115,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("probe", "probe"),
 ];
 
-/// Those that are no options of the command: they follow its name in this order.
+/// The arguments that are not options of the command: they follow its name in this order.
 const POSITIONAL: [&str; 8] =
     ["id", "endpoint_id", "address", "option", "level", "number", "setting", "value"];
 

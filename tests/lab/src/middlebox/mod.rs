@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn two_middleboxes_cannot_answer_each_other_for_ever() {
+    fn two_middleboxes_cannot_answer_each_other_forever() {
         let back = |direction: Direction, frame: &mut [u8]| {
             Verdict::Instead(vec![(direction.reverse(), frame.to_vec())])
         };

@@ -91,7 +91,7 @@ fn padding_is_no_payload() {
 }
 
 #[test]
-fn what_is_no_segment_is_none() {
+fn bytes_that_are_not_a_segment_are_rejected() {
     let good = frame(false, ACK, &[], b"");
     let broken = |at: usize, value: u8| {
         let mut bytes = good.clone();

@@ -129,7 +129,7 @@ complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __f
 complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and not __fish_seen_subcommand_from show add change remove flush" -f -a "flush" -d 'Remove every endpoint'
 complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text, an object on each line'
 complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l interface -d 'The interface by which its subflows leave [default: as the routing table says]' -r
+complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l interface -d 'The interface by which its subflows leave [default: the one that the routing table selects]' -r
 complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l port -d 'The port to announce with the address; the kernel listens on it' -r
 complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l id -d 'The address id, 1 to 255 [default: a free one]' -r
 complete -c subflows -n "__fish_subflows_using_subcommand endpoints; and __fish_seen_subcommand_from add" -l signal -d 'Announce the address to peers'

@@ -1,4 +1,4 @@
-"""The functions that wait, for gevent: other greenlets run meanwhile.
+"""The functions that wait, for gevent: other greenlets run during the wait.
 
 >>> import gevent, subflows
 >>> from subflows.adapters.gevent import connect

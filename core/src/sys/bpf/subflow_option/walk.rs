@@ -136,7 +136,7 @@ extern "C" fn child_main(argument: *mut libc::c_void) -> libc::c_int {
     0
 }
 
-/// Waits for the child. Returns whether it has ended, or is no child of this process.
+/// Waits for the child. Returns whether it has ended, or is not a child of this process.
 fn reap(walker: &Walker, flags: i32) -> bool {
     let child = walker.child.load(Ordering::Relaxed);
     // SAFETY: waitpid takes numbers; the status is not asked for.

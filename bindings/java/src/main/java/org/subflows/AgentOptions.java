@@ -79,7 +79,7 @@ final class AgentOptions {
         return name;
     }
 
-    /** An interface that is not there at the start is a mistake, unless it may come later. */
+    /** An interface that does not exist at the start is a mistake, unless it may appear later. */
     private void checkInterfaces() {
         for (String[] pair : named) {
             if (!hasHotplug && !Native.hasInterface(pair[1])) {

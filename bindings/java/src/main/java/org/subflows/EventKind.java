@@ -51,8 +51,8 @@ public enum EventKind {
     LISTENER_CLOSED(16),
     /**
      * Events were lost, because the program read them too slowly. The events with {@code isResync}
-     * that follow report which connections and subflows began, became ready and ended meanwhile.
-     * What the peer announced, withdrew and gave another priority is not reported again.
+     * that follow report which connections and subflows began, became ready and ended in that
+     * time. Announcements, withdrawals and changes of priority by the peer are not reported again.
      */
     LOST(255);
 

@@ -38,7 +38,7 @@ public final class Events implements AutoCloseable {
     }
 
     /**
-     * Waits for the next event, for ever if none comes: for example, after the event of the
+     * Waits for the next event, forever if none comes: for example, after the event of the
      * connection's end.
      *
      * @throws java.io.InterruptedIOException if the thread is interrupted; it stays interrupted

@@ -521,8 +521,8 @@ public abstract class Verbs {
      * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
      * pass an address that it has announced as {@code remote}: without one, the call fails with
      * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
-     * library knows the flag of connections that its {@code connect} made with control. Anyone
-     * else follows the events of the namespace before connecting.
+     * library knows the flag of connections that its {@code connect} made with control. For other
+     * connections, follow the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -556,8 +556,8 @@ public abstract class Verbs {
      * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
      * pass an address that it has announced as {@code remote}: without one, the call fails with
      * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
-     * library knows the flag of connections that its {@code connect} made with control. Anyone
-     * else follows the events of the namespace before connecting.
+     * library knows the flag of connections that its {@code connect} made with control. For other
+     * connections, follow the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -591,8 +591,8 @@ public abstract class Verbs {
      * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
      * pass an address that it has announced as {@code remote}: without one, the call fails with
      * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
-     * library knows the flag of connections that its {@code connect} made with control. Anyone
-     * else follows the events of the namespace before connecting.
+     * library knows the flag of connections that its {@code connect} made with control. For other
+     * connections, follow the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -626,8 +626,8 @@ public abstract class Verbs {
      * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
      * pass an address that it has announced as {@code remote}: without one, the call fails with
      * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
-     * library knows the flag of connections that its {@code connect} made with control. Anyone
-     * else follows the events of the namespace before connecting.
+     * library knows the flag of connections that its {@code connect} made with control. For other
+     * connections, follow the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -661,8 +661,8 @@ public abstract class Verbs {
      * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
      * pass an address that it has announced as {@code remote}: without one, the call fails with
      * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
-     * library knows the flag of connections that its {@code connect} made with control. Anyone
-     * else follows the events of the namespace before connecting.
+     * library knows the flag of connections that its {@code connect} made with control. For other
+     * connections, follow the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -696,8 +696,8 @@ public abstract class Verbs {
      * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
      * pass an address that it has announced as {@code remote}: without one, the call fails with
      * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
-     * library knows the flag of connections that its {@code connect} made with control. Anyone
-     * else follows the events of the namespace before connecting.
+     * library knows the flag of connections that its {@code connect} made with control. For other
+     * connections, follow the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -731,8 +731,8 @@ public abstract class Verbs {
      * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
      * pass an address that it has announced as {@code remote}: without one, the call fails with
      * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
-     * library knows the flag of connections that its {@code connect} made with control. Anyone
-     * else follows the events of the namespace before connecting.
+     * library knows the flag of connections that its {@code connect} made with control. For other
+     * connections, follow the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup
@@ -766,8 +766,8 @@ public abstract class Verbs {
      * <p>If the peer accepts no further subflow to its initial address (the C flag of RFC 8684),
      * pass an address that it has announced as {@code remote}: without one, the call fails with
      * {@code PEER_LIMIT}. The kernel reports the flag and the announcements by events only, so the
-     * library knows the flag of connections that its {@code connect} made with control. Anyone
-     * else follows the events of the namespace before connecting.
+     * library knows the flag of connections that its {@code connect} made with control. For other
+     * connections, follow the events of the namespace before connecting.
      *
      * <p>If the round-trip time is at most a millisecond, the subflow is held back for another 50
      * ms after it has joined (longer on a busy host, at most half a second), and joins as a backup

@@ -15,7 +15,9 @@
 //! ```
 //!
 //! A *socket* is any value with a descriptor. The library borrows it for the call and never closes
-//! it. The library keeps no state of its own: it reads everything from the kernel again. An announced
+//! it. The library reads the state of a connection from the kernel at each call. It remembers only what the
+//! kernel does not report again: the address ids that it announced, and what peers reported about their
+//! addresses. An announced
 //! address ([`Announced`]), a stream of events ([`Events`]) and a pending open ([`Opening`]) are values
 //! that the caller owns.
 //!

@@ -114,7 +114,7 @@ pub(crate) trait Door: Debug + Send + Sync {
     fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer;
 
     /// Opens a socket that receives the path manager's events of the socket's namespace, or of the
-    /// caller's namespace without a socket. Read it by [`follow`](events::follow).
+    /// caller's namespace without a socket. Read it by [`follow`](common::events::follow).
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd>;
 
     /// Returns what manages the subflows of the connection with that token, on kernels that answer only

@@ -73,7 +73,7 @@ class ErrorsTest < SubflowsTest
 
   MARK = [Subflows::InvalidArgumentError, "a number from 0 to 4294967295"].freeze
 
-  # What a new user passes, the error, and what its message tells to pass.
+  # What a new user passes, the error, and what its message names instead.
   WRONG = {
     # An id.
     ->(socket, extra) { Subflows.close(socket, extra) } => [TypeError, "pass subflow.id"],

@@ -11,7 +11,7 @@ use subflows_lab::{
 
 use crate::common::ways::{peer, pull_cable, second};
 use crate::common::{self, Pair, SOON, is_without, open_handed, raw};
-use crate::told;
+use crate::fails_with;
 
 /// A controlled connection of each family, over a network whose second path is a wire.
 fn wires() -> Net {
@@ -35,7 +35,7 @@ fn finished(mut opening: Opening<&TcpStream>) -> Result<Subflow, subflows::Error
     }
 }
 
-/// The peer was once said to have reset it, or the whole connection to be closed.
+/// The error once was that the peer had reset it, or that the whole connection was closed.
 #[test]
 fn a_join_that_this_host_ended_was_once_the_peers_fault() {
     skip_unless_ready!();
@@ -53,12 +53,12 @@ fn a_join_that_this_host_ended_was_once_the_peers_fault() {
 
         let (half_open, opening) = begin();
         subflows::close(&pair.client, half_open.id).unwrap();
-        told(finished(opening), kind, text, "Open it again");
+        fails_with(finished(opening), kind, text, "Open it again");
 
         let (half_open, opening) = begin();
         let port = format!(":{}", half_open.local.port());
         net.client.output("ss", &["-K", "-tn", "sport", "=", &port]).unwrap();
-        told(finished(opening), kind, text, "Open it again");
+        fails_with(finished(opening), kind, text, "Open it again");
         assert!(pair.moves_data());
     }
 }
@@ -93,11 +93,11 @@ fn an_answered_join_that_this_host_ended_is_not_refused() {
             }
             if is_closed && is_without("addresses_by_token") {
                 // The kernel's event is the one of a reset by the peer, and nothing else distinguishes them.
-                told(finished(opening), ErrorKind::PeerLimit, "then reset it", "limit");
+                fails_with(finished(opening), ErrorKind::PeerLimit, "then reset it", "limit");
                 continue;
             }
             let (kind, text) = (ErrorKind::NoSuchSubflow, "this host closed the subflow");
-            told(finished(opening), kind, text, "Open it again");
+            fails_with(finished(opening), kind, text, "Open it again");
         }
         assert!(pair.moves_data());
     }
@@ -118,7 +118,7 @@ fn a_listener_that_is_gone_and_a_firewall_are_named() {
                  tcp flags syn @th,336,4 0x1 reject with tcp reset; }}; }}"
             ))
             .unwrap();
-        told(open(), ErrorKind::Refused, "refused the subflow", "firewall");
+        fails_with(open(), ErrorKind::Refused, "refused the subflow", "firewall");
         net.server.nft(&format!("delete table {family} refuse")).unwrap();
         open().unwrap();
 
@@ -126,12 +126,12 @@ fn a_listener_that_is_gone_and_a_firewall_are_named() {
         let listener = std::mem::replace(&mut pair.listener, elsewhere.unwrap());
         common::close_listener(&net.server, listener);
         let gone = net.client.run(|| subflows::open(&pair.client, &options));
-        told(gone, ErrorKind::Refused, "refused the subflow", "listener is still open");
+        fails_with(gone, ErrorKind::Refused, "refused the subflow", "listener is still open");
         assert!(pair.moves_data());
     }
 }
 
-/// The peer was once said to have reset the subflow, although this host did.
+/// The error once was that the peer had reset the subflow, although this host did.
 #[test]
 fn a_middlebox_that_strips_the_option_is_named() {
     skip_unless_ready!();
@@ -140,7 +140,7 @@ fn a_middlebox_that_strips_the_option_is_named() {
     for pair in controlled(&net) {
         let options = second(&net, &pair);
         let result = net.client.run(|| subflows::open(&pair.client, &options));
-        told(result, ErrorKind::Refused, "no Multipath TCP option", "removes");
+        fails_with(result, ErrorKind::Refused, "no Multipath TCP option", "removes");
         assert!(pair.moves_data());
     }
 }
@@ -154,7 +154,7 @@ fn a_server_that_defers_accepts_is_named() {
         raw::set_i32(&pair.listener, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, 30).unwrap();
         let options = second(&net, &pair).timeout(Duration::from_secs(3));
         let result = net.client.run(|| subflows::open(&pair.client, &options));
-        told(result, ErrorKind::TimedOut, "nor repeated its answer", "TCP_DEFER_ACCEPT");
+        fails_with(result, ErrorKind::TimedOut, "nor repeated its answer", "TCP_DEFER_ACCEPT");
         assert!(pair.moves_data());
     }
 }
@@ -182,15 +182,15 @@ fn the_reverse_path_filter_of_this_host_is_named_with_the_command_that_helps() {
     let options = second(&net, pair).timeout(Duration::from_millis(2500));
     let open = || net.client.run(|| subflows::open(&pair.client, &options));
     let remedy = format!("sysctl net/ipv4/conf/{name}/rp_filter=2");
-    told(open(), ErrorKind::TimedOut, "reverse-path filter", &remedy);
+    fails_with(open(), ErrorKind::TimedOut, "reverse-path filter", &remedy);
     net.client.output("sysctl", &[&remedy[7..]]).unwrap();
     open().unwrap();
     // A path that is silent for another reason is not blamed on the filter.
     pull_cable(&net, 1);
-    told(open(), ErrorKind::TimedOut, "did not answer", "Check that packets pass");
+    fails_with(open(), ErrorKind::TimedOut, "did not answer", "Check that packets pass");
 }
 
-/// Unused ports are chosen by the library, so the caller was told to choose another one.
+/// Unused ports are chosen by the library, but the remedy was once to choose another one.
 #[test]
 fn no_port_left_is_named() {
     skip_unless_ready!();
@@ -203,9 +203,9 @@ fn no_port_left_is_named() {
         let _held: Vec<_> = (40_000..=40_019).map(hold).collect();
         let (kind, remedy) = (ErrorKind::AddressNotAvailable, "ip_local_port_range");
         let text = "no local port of net.ipv4.ip_local_port_range is left";
-        told(subflows::open(&pair.client, &second(&net, &pair)), kind, text, remedy);
+        fails_with(subflows::open(&pair.client, &second(&net, &pair)), kind, text, remedy);
         let bound = Connect::new().local((local, 0));
-        told(subflows::connect(peer(&pair), &bound), kind, text, remedy);
+        fails_with(subflows::connect(peer(&pair), &bound), kind, text, remedy);
         let beyond = second(&net, &pair).local_port(41_000);
         subflows::open(&pair.client, &beyond).unwrap();
     }
@@ -225,9 +225,9 @@ fn no_route_names_the_question_to_ask() {
         let options = Open::new().interface(name).remote(remote);
         let open = net.client.run(|| subflows::open(&pair.client, &options));
         let remedy = format!("ip route get {}", remote.ip());
-        told(open, ErrorKind::Unreachable, &remote.ip().to_string(), &remedy);
+        fails_with(open, ErrorKind::Unreachable, &remote.ip().to_string(), &remedy);
         let open = net.client.run(|| subflows::open(&pair.client, &options));
-        told(open, ErrorKind::Unreachable, &remote.ip().to_string(), &format!("oif {name}"));
+        fails_with(open, ErrorKind::Unreachable, &remote.ip().to_string(), &format!("oif {name}"));
         assert!(pair.moves_data());
     }
 }
@@ -247,7 +247,7 @@ fn an_answered_join_that_the_network_resets_is_the_peers() {
     for pair in controlled(&net) {
         let options = second(&net, &pair);
         let result = net.client.run(|| subflows::open(&pair.client, &options));
-        told(result, ErrorKind::PeerLimit, "answered the subflow, then reset it", "limit");
+        fails_with(result, ErrorKind::PeerLimit, "answered the subflow, then reset it", "limit");
         assert!(pair.moves_data());
     }
 }

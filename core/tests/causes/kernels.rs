@@ -8,7 +8,7 @@ use subflows_lab::{Net, ready, skip_unless_ready};
 
 use crate::common::child::{helper, only_as_child, plays};
 use crate::common::{LOOPBACK, connect_between, deny, is_without};
-use crate::{lacks, told};
+use crate::{fails_with, lacks};
 
 #[test]
 #[ignore = "a child of other tests"]
@@ -23,33 +23,33 @@ fn helper_without_tcp_diag() {
         assert!(!subflows::status(&pair.client).unwrap().is_ready);
         pair.make_ready();
         assert!(subflows::status(&pair.client).unwrap().is_ready);
-        told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
+        fails_with(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
         // Nothing was begun.
         assert_eq!(subflows::info(&pair.client).unwrap().subflows, Some(1));
         let announce = || subflows::announce(&pair.client, ip, &Announce::new());
         if is_without("full_info") {
             // The ids of subflows are numbers of that table.
-            told(subflows::list(&pair.client), kind, text, remedy);
-            told(subflows::details(&pair.client, 1), kind, text, remedy);
-            told(subflows::close(&pair.client, 1), kind, text, remedy);
-            told(announce(), kind, text, remedy);
+            fails_with(subflows::list(&pair.client), kind, text, remedy);
+            fails_with(subflows::details(&pair.client, 1), kind, text, remedy);
+            fails_with(subflows::close(&pair.client, 1), kind, text, remedy);
+            fails_with(announce(), kind, text, remedy);
         } else {
             let [only] = &subflows::list(&pair.client).unwrap()[..] else { panic!("not one") };
-            told(subflows::details(&pair.client, only.id), kind, text, remedy);
+            fails_with(subflows::details(&pair.client, only.id), kind, text, remedy);
             let last = subflows::close(&pair.client, only.id).unwrap_err();
             assert_eq!(last.kind(), ErrorKind::InvalidState);
             // The path manager's own list of addresses is enough for this.
             announce().unwrap().withdraw().unwrap();
         }
-        told(subflows::addresses(&pair.client), kind, text, remedy);
+        fails_with(subflows::addresses(&pair.client), kind, text, remedy);
         let with = ConnectionsOptions::new().subflows(true);
-        told(subflows::connections(&with), kind, text, remedy);
-        told(Events::of_namespace(), kind, text, remedy);
+        fails_with(subflows::connections(&with), kind, text, remedy);
+        fails_with(Events::of_namespace(), kind, text, remedy);
         let all = subflows::connections(&ConnectionsOptions::new()).unwrap();
         assert!(!all.is_empty());
         assert!(pair.moves_data());
         if is_without("full_info") {
-            told(subflows::events(&pair.client), kind, text, remedy);
+            fails_with(subflows::events(&pair.client), kind, text, remedy);
             continue;
         }
         let mut events = subflows::events(&pair.client).unwrap();
@@ -88,18 +88,18 @@ fn helper_without_mptcp_info() {
         lacks("info", text, remedy);
         for family in [Family::V4, Family::V6] {
             let sock = subflows::socket(family).unwrap();
-            told(subflows::status(&sock), kind, text, remedy);
-            told(subflows::take_control(&sock), kind, text, remedy);
-            told(subflows::upgrade(&sock), kind, text, remedy);
+            fails_with(subflows::status(&sock), kind, text, remedy);
+            fails_with(subflows::take_control(&sock), kind, text, remedy);
+            fails_with(subflows::upgrade(&sock), kind, text, remedy);
         }
         for ip in LOOPBACK {
             let pair = connect_between(&namespace, &namespace, ip, &Connect::new());
             assert!(pair.moves_data());
-            told(subflows::status(&pair.client), kind, text, remedy);
-            told(subflows::list(&pair.client), kind, text, remedy);
-            told(subflows::info(&pair.client), kind, text, remedy);
-            told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
-            told(subflows::close(&pair.client, 1), kind, text, remedy);
+            fails_with(subflows::status(&pair.client), kind, text, remedy);
+            fails_with(subflows::list(&pair.client), kind, text, remedy);
+            fails_with(subflows::info(&pair.client), kind, text, remedy);
+            fails_with(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
+            fails_with(subflows::close(&pair.client, 1), kind, text, remedy);
         }
     }
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -16,14 +16,19 @@ use subflows::{Error, ErrorKind};
 
 /// Checks the kind of an error, and that its text and remedy name what they have to.
 #[track_caller]
-fn told<T: std::fmt::Debug>(result: Result<T, Error>, kind: ErrorKind, text: &str, remedy: &str) {
+fn fails_with<T: std::fmt::Debug>(
+    result: Result<T, Error>,
+    kind: ErrorKind,
+    text: &str,
+    remedy: &str,
+) {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
     assert!(error.to_string().contains(text), "{text:?} is not in: {error}");
     assert!(error.remedy().contains(remedy), "{remedy:?} is not in: {}", error.remedy());
 }
 
-/// Checks that a capability is not available, and what it says about that.
+/// Checks that a capability is not available, and which cause and remedy it has.
 #[track_caller]
 fn lacks(name: &str, cause: &str, remedy: &str) {
     let found = common::capability(name);

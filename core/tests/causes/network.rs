@@ -7,7 +7,7 @@ use subflows::{Connect, ErrorKind, Open};
 use subflows_lab::{Net, skip_unless_ready};
 
 use crate::common::{controlled, deny, open_handed, raw};
-use crate::told;
+use crate::fails_with;
 
 /// `prohibit` was once reported as a missing privilege, to root; `blackhole` as a number to look up.
 #[test]
@@ -30,15 +30,15 @@ fn a_route_that_rejects_is_named_by_its_type() {
             let remote = SocketAddr::new(remote, 5000);
             let remedy = format!("type {kind}");
             let open = subflows::open(&pair.client, &Open::new().remote(remote).unbound(true));
-            told(open, ErrorKind::Unreachable, kind, &remedy);
+            fails_with(open, ErrorKind::Unreachable, kind, &remedy);
             let connected = subflows::connect(remote, &Connect::new());
-            told(connected, ErrorKind::Unreachable, kind, &remedy);
+            fails_with(connected, ErrorKind::Unreachable, kind, &remedy);
             assert!(pair.moves_data());
         }
     }
 }
 
-/// A rule may ask for the socket's mark: root was once told to become root.
+/// A rule may ask for the socket's mark: the remedy for root was once to become root.
 #[test]
 fn a_rule_for_the_mark_of_the_socket_is_named() {
     skip_unless_ready!();
@@ -50,7 +50,7 @@ fn a_rule_for_the_mark_of_the_socket_is_named() {
         raw::set_i32(&pair.client, libc::SOL_SOCKET, libc::SO_MARK, 7).unwrap();
         for options in [Open::new(), Open::new().unbound(true)] {
             let open = net.client.run(|| subflows::open(&pair.client, &options));
-            told(open, ErrorKind::Unreachable, "prohibit", "type prohibit");
+            fails_with(open, ErrorKind::Unreachable, "prohibit", "type prohibit");
         }
         net.client.ip(&[family, "rule", "del", "fwmark", "7"]).unwrap();
         net.client.run(|| subflows::open(&pair.client, &Open::new())).unwrap();
@@ -69,10 +69,10 @@ fn a_loopback_address_is_not_a_blackhole_route() {
         (ErrorKind::AddressNotAvailable, "loopback interface", "another interface");
     let open = Open::new().local(local);
     for options in [open.clone(), open.unbound(true)] {
-        told(subflows::open(&pair.client, &options), kind, text, remedy);
+        fails_with(subflows::open(&pair.client, &options), kind, text, remedy);
     }
     let to = pair.listener.local_addr().unwrap();
-    told(subflows::connect(to, &Connect::new().local((local, 0))), kind, text, remedy);
+    fails_with(subflows::connect(to, &Connect::new().local((local, 0))), kind, text, remedy);
     assert!(pair.moves_data());
 }
 
@@ -100,16 +100,16 @@ fn a_missing_route_is_named_with_the_interface_and_a_command() {
             subflows::open(&pair.client, &options.remote((nowhere, 5000)).timeout(soon))
         };
         let kind = ErrorKind::Unreachable;
-        told(open(Open::new()), kind, &text, &remedy);
-        told(
+        fails_with(open(Open::new()), kind, &text, &remedy);
+        fails_with(
             open(Open::new().unbound(true).local(pair.client.local_addr().unwrap().ip())),
             kind,
             &text,
             &remedy,
         );
-        told(subflows::connect((nowhere, 5000), &Connect::new()), kind, &text, &remedy);
+        fails_with(subflows::connect((nowhere, 5000), &Connect::new()), kind, &text, &remedy);
         let text = format!("{text} by the interface {name}");
-        told(open(Open::new().interface(name)), kind, &text, &format!("oif {name}"));
+        fails_with(open(Open::new().interface(name)), kind, &text, &format!("oif {name}"));
     }
 }
 
@@ -141,8 +141,8 @@ fn a_firewall_that_rejects_is_not_a_missing_privilege() {
         let quick = Duration::from_secs(3);
         let open = subflows::open(&pair.client, &options.timeout(quick));
         let connected = subflows::connect(remote, &Connect::new().timeout(quick));
-        told(open, kind, text, "oute");
-        told(connected, kind, text, "oute");
+        fails_with(open, kind, text, "oute");
+        fails_with(connected, kind, text, "oute");
         assert!(pair.moves_data());
         net.server.nft(&format!("delete table {family} refuse")).unwrap();
     }
@@ -158,11 +158,11 @@ fn a_local_address_of_another_family_is_an_invalid_argument() {
     for (to, local) in [(v4, path.client_ip(v6)), (v6, path.client_ip(v4))] {
         let options = Connect::new().local((local, 0));
         let result = net.client.run(|| subflows::connect((to, 1), &options));
-        told(result, kind, text, "same family");
+        fails_with(result, kind, text, "same family");
     }
 }
 
-/// `connect` once told a sandboxed program to run with CAP_NET_ADMIN.
+/// The remedy of `connect` in a sandbox was once to run with CAP_NET_ADMIN.
 #[test]
 fn a_sandbox_that_forbids_connections_is_named() {
     skip_unless_ready!();
@@ -176,6 +176,6 @@ fn a_sandbox_that_forbids_connections_is_named() {
             return subflows_lab::skip("this kernel has no Landlock for networks");
         }
         let result = subflows::connect(listener.local_addr().unwrap(), &Connect::new());
-        told(result, ErrorKind::NotPermitted, "a security policy", "Landlock");
+        fails_with(result, ErrorKind::NotPermitted, "a security policy", "Landlock");
     });
 }

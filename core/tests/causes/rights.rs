@@ -8,7 +8,7 @@ use subflows_lab::{Namespace, skip_unless_ready};
 
 use crate::common::deny::give_up_net_admin;
 use crate::common::{LOOPBACK, connect_between, is_without, userspace};
-use crate::{lacks, told};
+use crate::{fails_with, lacks};
 
 const TEXT: &str = "lacks CAP_NET_ADMIN";
 const REMEDY: &str = "CAP_NET_ADMIN";
@@ -39,9 +39,9 @@ fn root_without_the_right_once_took_control_that_it_could_not_use() {
             let listener = subflows::listen((ip, 0), &Listen::new()).unwrap();
             let to = listener.local_addr().unwrap();
             let control = Connect::new().control(true);
-            told(subflows::connect(to, &control), ErrorKind::NotPermitted, TEXT, REMEDY);
+            fails_with(subflows::connect(to, &control), ErrorKind::NotPermitted, TEXT, REMEDY);
             let sock = subflows::socket(to).unwrap();
-            told(subflows::take_control(&sock), ErrorKind::NotPermitted, TEXT, REMEDY);
+            fails_with(subflows::take_control(&sock), ErrorKind::NotPermitted, TEXT, REMEDY);
             let client = subflows::connect(to, &Connect::new()).unwrap();
             let manager = subflows::status(&client).unwrap().path_manager;
             // Before Linux 6.10 only a process with the right can ask.
@@ -68,7 +68,7 @@ fn root_without_the_right_takes_what_the_namespace_gives() {
     });
 }
 
-/// The program was once told to take control before connecting, which an accepted connection cannot.
+/// The remedy was once to take control before connecting, which is not possible for an accepted connection.
 #[test]
 fn an_accepted_connection_names_the_setting_of_the_host() {
     skip_unless_ready!();
@@ -78,12 +78,12 @@ fn an_accepted_connection_names_the_setting_of_the_host() {
         pair.make_ready();
         let (kind, text) = (ErrorKind::NotControlled, "the kernel's path manager manages this");
         let open = |sock| namespace.run(|| subflows::open(sock, &Open::new()));
-        told(open(&pair.server), kind, "accepted", "path_manager=userspace");
-        told(open(&pair.client), kind, text, "`take_control`");
+        fails_with(open(&pair.server), kind, "accepted", "path_manager=userspace");
+        fails_with(open(&pair.client), kind, text, "`take_control`");
         let announce = namespace.run(|| subflows::announce(&pair.server, ip, &Default::default()));
-        told(announce, kind, "accepted", "path_manager=userspace");
+        fails_with(announce, kind, "accepted", "path_manager=userspace");
         let id = namespace.run(|| subflows::list(&pair.server)).unwrap()[0].id;
         let backup = namespace.run(|| subflows::set_backup(&pair.server, id, true));
-        told(backup, kind, "accepted", "path_manager=userspace");
+        fails_with(backup, kind, "accepted", "path_manager=userspace");
     }
 }

@@ -9,7 +9,7 @@ use subflows_lab::{Namespace, path_manager_setting, ready, skip_unless_ready};
 
 use crate::common::child::{helper, helper_with_net_admin, inside, only_as_child, plays};
 use crate::common::{connect_between, deny, is_without, raw};
-use crate::{lacks, told};
+use crate::{fails_with, lacks};
 
 /// Runs a helper inside a command that sets up a sandbox.
 fn plays_inside(wrapper: &[&str], name: &str) {
@@ -26,8 +26,8 @@ fn no_control(kind: ErrorKind, text: &str, remedy: &str) {
         let listener = subflows::listen(to, &Listen::new()).unwrap();
         let to = listener.local_addr().unwrap();
         let sock = subflows::socket(to).unwrap();
-        told(subflows::take_control(&sock), kind, text, remedy);
-        told(subflows::connect(to, &Connect::new().control(true)), kind, text, remedy);
+        fails_with(subflows::take_control(&sock), kind, text, remedy);
+        fails_with(subflows::connect(to, &Connect::new().control(true)), kind, text, remedy);
         for options in [Connect::new(), Connect::new().local((to.ip(), 0))] {
             let client = subflows::connect(to, &options).unwrap();
             assert_eq!(subflows::status(&client).unwrap().state, State::Mptcp);
@@ -46,7 +46,7 @@ fn helper_in_a_user_namespace() {
     }
 }
 
-/// It is root, has CAP_NET_ADMIN, and was once told to become root.
+/// It is root and has CAP_NET_ADMIN; the remedy was once to become root.
 #[test]
 fn root_of_a_user_namespace_is_not_advised_to_become_root() {
     if ready() {
@@ -61,12 +61,12 @@ fn helper_without_proc_sys() {
     let (text, remedy) = ("/proc/sys is hidden", "ProcSubset=pid");
     no_control(ErrorKind::NotPermitted, text, remedy);
     lacks("take_control", text, remedy);
-    told(subflows::settings(), ErrorKind::NotPermitted, text, remedy);
-    told(subflows::set_setting("enabled", true), ErrorKind::NotPermitted, text, remedy);
+    fails_with(subflows::settings(), ErrorKind::NotPermitted, text, remedy);
+    fails_with(subflows::set_setting("enabled", true), ErrorKind::NotPermitted, text, remedy);
     subflows::counters().unwrap();
 }
 
-/// Such a service was once told that its kernel is older than Linux 5.19.
+/// The error of such a service was once that its kernel is older than Linux 5.19.
 #[test]
 fn a_hidden_proc_sys_is_not_an_old_kernel() {
     if ready() {
@@ -84,7 +84,7 @@ fn helper_with_read_only_settings() {
     lacks("take_control", "read-only", "ProtectKernelTunables=no");
     for remedy in ["ProtectKernelTunables=no", "--sysctl net.mptcp.checksum_enabled=1"] {
         let set = subflows::set_setting("checksum_enabled", true);
-        told(
+        fails_with(
             set,
             ErrorKind::NotPermitted,
             "net.mptcp.checksum_enabled: /proc/sys is read-only",
@@ -94,7 +94,7 @@ fn helper_with_read_only_settings() {
     assert_eq!(subflows::settings().unwrap().checksum_enabled, Some(false));
 }
 
-/// A service was once told to start its container in another way.
+/// The remedy for a service was once to start its container in another way.
 #[test]
 fn read_only_settings_name_the_service_and_the_container() {
     if ready() {
@@ -113,7 +113,12 @@ fn settings_that_a_sandbox_protects_are_named() {
             return subflows_lab::skip("this kernel has no Landlock");
         }
         let set = subflows::set_setting("checksum_enabled", true);
-        told(set, ErrorKind::NotPermitted, "a security policy denies", "Allow it in the policy");
+        fails_with(
+            set,
+            ErrorKind::NotPermitted,
+            "a security policy denies",
+            "Allow it in the policy",
+        );
         let (text, remedy) = ("cannot be written", "sysctl net.mptcp.path_manager=userspace");
         no_control(ErrorKind::NotPermitted, text, remedy);
         lacks("take_control", text, remedy);
@@ -129,10 +134,10 @@ fn helper_without_another_process() {
     // This process has two threads already.
     setrlimit(Resource::RLIMIT_NPROC, 1, 1).unwrap();
     let (kind, text, remedy) = (ErrorKind::Os, "the limit of processes", "ulimit -u");
-    told(taken(), kind, text, remedy);
+    fails_with(taken(), kind, text, remedy);
 }
 
-/// The caller was told to try again.
+/// The remedy was once to try again.
 #[test]
 fn no_process_left_names_the_limit() {
     if ready() {
@@ -162,29 +167,29 @@ fn helper_without_netlink() {
                 deny::deny(libc::SYS_socket, (0, libc::AF_NETLINK), errno);
                 let (kind, text, remedy) =
                     (ErrorKind::NotPermitted, "denies netlink", "RestrictAddressFamilies");
-                told(subflows::endpoints(), kind, text, remedy);
-                told(subflows::set_limits(1, 1), kind, text, remedy);
+                fails_with(subflows::endpoints(), kind, text, remedy);
+                fails_with(subflows::set_limits(1, 1), kind, text, remedy);
                 for pair in &pairs {
                     let status = subflows::status(&pair.client).unwrap();
                     assert_eq!((status.state, status.is_ready), (State::Mptcp, true));
-                    told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
-                    told(subflows::details(&pair.client, 1), kind, text, remedy);
-                    told(subflows::events(&pair.client), kind, text, remedy);
-                    told(subflows::connection(1), kind, text, remedy);
-                    told(subflows::connections(&Default::default()), kind, text, remedy);
+                    fails_with(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
+                    fails_with(subflows::details(&pair.client, 1), kind, text, remedy);
+                    fails_with(subflows::events(&pair.client), kind, text, remedy);
+                    fails_with(subflows::connection(1), kind, text, remedy);
+                    fails_with(subflows::connections(&Default::default()), kind, text, remedy);
                     assert_eq!(subflows::info(&pair.client).unwrap().subflows, Some(1));
                     match subflows::list(&pair.client) {
                         // The ids of subflows are then numbers of the socket table.
-                        list if is_without("full_info") => told(list, kind, text, remedy),
+                        list if is_without("full_info") => fails_with(list, kind, text, remedy),
                         list => assert_eq!(list.unwrap().len(), 1),
                     }
                     assert!(pair.moves_data());
                 }
                 no_control(kind, text, remedy);
                 let unscoped = subflows::connect("[fe80::1]:1", &Connect::new());
-                told(unscoped, ErrorKind::InvalidArgument, "on every link", "ip link");
+                fails_with(unscoped, ErrorKind::InvalidArgument, "on every link", "ip link");
                 let prohibited = subflows::connect("198.51.100.1:1", &Connect::new());
-                told(prohibited, ErrorKind::Unreachable, "prohibit", "type prohibit");
+                fails_with(prohibited, ErrorKind::Unreachable, "prohibit", "type prohibit");
                 for name in ["connections", "details", "steer", "take_control", "events"] {
                     lacks(name, text, remedy);
                 }
@@ -196,7 +201,7 @@ fn helper_without_netlink() {
     }
 }
 
-/// RestrictAddressFamilies=AF_INET AF_INET6: a service was once told to load a module, or to use a newer
+/// RestrictAddressFamilies=AF_INET AF_INET6: the remedy was once to load a module, or to use a newer
 /// kernel. Once it also could not connect from a local address, as plain TCP can.
 #[test]
 fn a_filter_of_netlink_is_named() {
@@ -209,7 +214,7 @@ fn a_filter_of_netlink_is_named() {
 
 /// Checks that the system call that is forbidden is named, and no capability.
 fn is_forbidden(sock: &impl AsFd, call: &str) {
-    told(subflows::take_control(sock), ErrorKind::NotPermitted, call, "seccomp");
+    fails_with(subflows::take_control(sock), ErrorKind::NotPermitted, call, "seccomp");
     let error = subflows::take_control(sock).unwrap_err();
     assert!(error.remedy().contains(call), "{error}");
     assert!(!error.remedy().contains("CAP_NET_ADMIN"), "{error}");
@@ -237,7 +242,7 @@ fn helper_without_flock() {
     is_forbidden(&sock, "flock");
 }
 
-/// The program was once told to run with CAP_NET_ADMIN, which it had: a forbidden system call is named.
+/// The remedy was once to run with CAP_NET_ADMIN, which the program had: a forbidden system call is named.
 #[test]
 fn a_filter_of_clone_or_flock_is_not_a_missing_capability() {
     if ready() {
@@ -262,13 +267,13 @@ fn helper_without_membership() {
     // The events' group of the path manager is joined by an option of SOL_NETLINK.
     deny::deny(libc::SYS_setsockopt, (1, libc::SOL_NETLINK), libc::EPERM);
     let (kind, text, remedy) = (ErrorKind::NotPermitted, "a security policy", "dmesg");
-    told(subflows::events(&pair.client), kind, text, remedy);
-    told(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
+    fails_with(subflows::events(&pair.client), kind, text, remedy);
+    fails_with(subflows::open(&pair.client, &Open::new()), kind, text, remedy);
     lacks("events", text, remedy);
     assert!(pair.moves_data());
 }
 
-/// Root with the capability was once told to become root.
+/// The remedy for root with the capability was once to become root.
 #[test]
 fn a_policy_is_not_a_missing_capability() {
     if ready() {
@@ -286,11 +291,11 @@ fn helper_without_descriptors() {
     let one_more = || raw::socket(libc::AF_INET, libc::SOCK_STREAM, 0).ok();
     let held: Vec<_> = std::iter::from_fn(one_more).collect();
     let (kind, text, remedy) = (ErrorKind::Os, "Too many open files", "ulimit -n");
-    told(subflows::socket(Family::V4), kind, text, remedy);
-    told(subflows::connect("127.0.0.1:1", &Connect::new()), kind, text, remedy);
-    told(subflows::listen("127.0.0.1:0", &Listen::new()), kind, text, remedy);
-    told(subflows::take_control(&held[0]).map(drop), ErrorKind::NotMptcp, "", "");
-    told(subflows::upgrade(&held[0]), kind, text, remedy);
+    fails_with(subflows::socket(Family::V4), kind, text, remedy);
+    fails_with(subflows::connect("127.0.0.1:1", &Connect::new()), kind, text, remedy);
+    fails_with(subflows::listen("127.0.0.1:0", &Listen::new()), kind, text, remedy);
+    fails_with(subflows::take_control(&held[0]).map(drop), ErrorKind::NotMptcp, "", "");
+    fails_with(subflows::upgrade(&held[0]), kind, text, remedy);
     drop(held);
 }
 

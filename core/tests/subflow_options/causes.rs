@@ -31,7 +31,7 @@ fn pair() -> Pair {
 /// Checks what the verbs and the capability report, and that what the kernel reports to every process is still
 /// read.
 #[track_caller]
-fn told(pair: &Pair, kind: ErrorKind, text: &str, remedy: &str) {
+fn fails_with(pair: &Pair, kind: ErrorKind, text: &str, remedy: &str) {
     let check = |error: Error| {
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(text), "{text:?} is not in: {error}");
@@ -86,7 +86,7 @@ fn each_missing_capability_is_named() {
             subflows::set_option(&pair.client, initial(&pair.client), SubflowOption::Mark, 1)
                 .unwrap();
             deny::give_up(gone);
-            told(&pair, ErrorKind::NotPermitted, text, remedy);
+            fails_with(&pair, ErrorKind::NotPermitted, text, remedy);
         });
     }
 }
@@ -117,7 +117,12 @@ fn helper_as_nobody() {
     let pair = pair();
     // Before Linux 6.15, not even the subflow is found without CAP_NET_ADMIN.
     if subflows::details(&pair.client, initial(&pair.client)).is_ok() {
-        told(&pair, ErrorKind::NotPermitted, "lacks CAP_BPF and CAP_PERFMON", "+bpf,+perfmon");
+        fails_with(
+            &pair,
+            ErrorKind::NotPermitted,
+            "lacks CAP_BPF and CAP_PERFMON",
+            "+bpf,+perfmon",
+        );
     }
 }
 
@@ -138,7 +143,7 @@ fn an_unprivileged_user_lacks_both_capabilities() {
 fn helper_in_a_user_namespace() {
     if is_child() {
         let text = "of this user namespace";
-        told(&pair(), ErrorKind::NotPermitted, text, "outside the user namespace");
+        fails_with(&pair(), ErrorKind::NotPermitted, text, "outside the user namespace");
     }
 }
 
@@ -146,7 +151,12 @@ fn helper_in_a_user_namespace() {
 #[ignore = "a child of other tests"]
 fn helper_without_types() {
     if is_child() {
-        told(&pair(), ErrorKind::Unsupported, "/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF");
+        fails_with(
+            &pair(),
+            ErrorKind::Unsupported,
+            "/sys/kernel/btf/vmlinux",
+            "CONFIG_DEBUG_INFO_BTF",
+        );
     }
 }
 
@@ -192,23 +202,23 @@ fn filters_of_system_calls_are_named() {
     inside(|| {
         let pair = pair();
         deny::deny_all(libc::SYS_bpf, libc::EPERM);
-        told(&pair, ErrorKind::NotPermitted, denied, "seccomp");
+        fails_with(&pair, ErrorKind::NotPermitted, denied, "seccomp");
     });
     inside(|| {
         let pair = pair();
         deny::deny_all(libc::SYS_bpf, libc::ENOSYS);
-        told(&pair, ErrorKind::Unsupported, "no bpf(2)", "CONFIG_BPF_SYSCALL");
+        fails_with(&pair, ErrorKind::Unsupported, "no bpf(2)", "CONFIG_BPF_SYSCALL");
     });
     inside(|| {
         let pair = pair();
         deny::deny(libc::SYS_bpf, (0, LINK_CREATE), libc::EPERM);
-        told(&pair, ErrorKind::NotPermitted, denied, "seccomp");
+        fails_with(&pair, ErrorKind::NotPermitted, denied, "seccomp");
     });
     // As a kernel without the iterator answers.
     inside(|| {
         let pair = pair();
         deny::deny(libc::SYS_bpf, (0, LINK_CREATE), libc::EINVAL);
-        told(&pair, ErrorKind::Unsupported, "no BPF iterator", "Linux 6.1");
+        fails_with(&pair, ErrorKind::Unsupported, "no BPF iterator", "Linux 6.1");
     });
 }
 

@@ -66,8 +66,8 @@ fn listening(found: &mut Findings, sock: BorrowedFd<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A subflow with its number.
-struct Leg {
+/// A subflow, with the details that the findings need.
+struct Examined {
     id: u32,
     details: Details,
 }
@@ -80,7 +80,7 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
     let initial = socket::local_address(sock).map(|local| local.ip()).ok();
     let initial = initial.filter(|ip| !ip.is_unspecified()).or(first.map(|first| first.local.ip()));
     let paths = Paths::find(sock, remote, initial)?;
-    let (mut legs, mut unread) = (Vec::new(), 0);
+    let (mut examined, mut unread) = (Vec::new(), 0);
     for subflow in &subflows {
         let ends = (subflow.local, subflow.remote);
         let entry = match diag_subflow::find(sock, token, ends, Depth::Shallow) {
@@ -96,11 +96,12 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
         let mut details = details::from_raw(&entry);
         let owners = paths.owners(details.local.ip());
         details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
-        legs.push(Leg { id: subflow.id, details });
+        examined.push(Examined { id: subflow.id, details });
     }
-    examine_legs(found, &paths, token, &legs);
-    let further = legs.iter().filter(|leg| leg.details.is_additional);
-    let joined: Vec<&Leg> = further.clone().filter(|leg| leg.details.is_joined).collect();
+    examine_subflows(found, &paths, token, &examined);
+    let further = examined.iter().filter(|subflow| subflow.details.is_additional);
+    let joined: Vec<&Examined> =
+        further.clone().filter(|subflow| subflow.details.is_joined).collect();
     let has_pending = further.clone().count() > joined.len();
     let manager = manager_of(door::choose(), sock, info);
     if !joined.is_empty() {
@@ -152,9 +153,9 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
 }
 
 /// Examines each subflow.
-fn examine_legs(found: &mut Findings, paths: &Paths<'_>, token: u32, legs: &[Leg]) {
+fn examine_subflows(found: &mut Findings, paths: &Paths<'_>, token: u32, examined: &[Examined]) {
     let token = format!("{token:08x}");
-    for Leg { id, details } in legs {
+    for Examined { id, details } in examined {
         let (local, remote) = (details.local, details.remote);
         let words: &[(&str, &dyn Display)] = &[("local", &local), ("id", id), ("token", &token)];
         if details.is_address_gone {
@@ -201,9 +202,11 @@ fn elsewhere(
 }
 
 /// Examines whether a further subflow carries data.
-fn only_backup(found: &mut Findings, token: u32, joined: &[&Leg]) {
-    let is_backup = |leg: &&&Leg| leg.details.is_backup || leg.details.is_remote_backup;
-    if let (Some(first), true) = (joined.first(), joined.iter().all(|leg| is_backup(&leg))) {
+fn only_backup(found: &mut Findings, token: u32, joined: &[&Examined]) {
+    let is_backup =
+        |subflow: &&&Examined| subflow.details.is_backup || subflow.details.is_remote_backup;
+    if let (Some(first), true) = (joined.first(), joined.iter().all(|subflow| is_backup(&subflow)))
+    {
         let token = format!("{token:08x}");
         found.add(FindingKind::OnlyBackup, &[("token", &token), ("id", &first.id)]);
     }

@@ -382,9 +382,9 @@ mod tests {
         let mut known = Known::default();
         assert!(known.record(&event(EventKind::Created, initial)));
         assert_eq!(reports(&mut known, &pending(initial)), []);
-        let told = [(EventKind::Established, Some(initial.1.into()))];
-        assert_eq!(reports(&mut known, &open(&[initial])), told);
-        assert!(!known.record(&event(EventKind::Established, initial)), "told twice");
+        let reported = [(EventKind::Established, Some(initial.1.into()))];
+        assert_eq!(reports(&mut known, &open(&[initial])), reported);
+        assert!(!known.record(&event(EventKind::Established, initial)), "reported twice");
         assert_eq!(reports(&mut known, &open(&[initial])), []);
     }
 
@@ -392,9 +392,9 @@ mod tests {
     fn a_connection_that_is_not_ready_was_called_established() {
         let initial = subflow(1, 0);
         let mut known = Known::default();
-        let told = [(EventKind::Created, Some(initial.1.into()))];
-        assert_eq!(reports(&mut known, &pending(initial)), told);
-        assert!(!known.record(&event(EventKind::Created, initial)), "told twice");
+        let reported = [(EventKind::Created, Some(initial.1.into()))];
+        assert_eq!(reports(&mut known, &pending(initial)), reported);
+        assert!(!known.record(&event(EventKind::Created, initial)), "reported twice");
         assert!(known.record(&event(EventKind::Established, initial)), "swallowed");
     }
 
@@ -411,7 +411,7 @@ mod tests {
     #[test]
     fn connections_that_ended_without_an_event_were_kept() {
         let mut known = Known::new(Open::default());
-        let mut told = 0;
+        let mut reported = 0;
         for token in 1..=10_000 {
             known.record(&event(EventKind::Created, subflow(token, 0)));
             known.record(&event(EventKind::Established, subflow(token, 0)));
@@ -419,11 +419,11 @@ mod tests {
                 // The last one alone has not ended.
                 let ended = known.closed_unreported(&open(&[subflow(token, 0)]).connections);
                 known.adapt_limit();
-                told += ended.iter().filter(|event| event.kind == EventKind::Closed).count();
+                reported += ended.iter().filter(|event| event.kind == EventKind::Closed).count();
             }
             assert!(known.len() <= FEW + 2);
         }
-        assert!(told + FEW > 9_000, "{told}");
+        assert!(reported + FEW > 9_000, "{reported}");
         known.settle();
     }
 

@@ -1,4 +1,4 @@
-//! Each verb, as root and as nobody: it works, or its error says what is missing. Other kernels are found
+//! Each verb, as root and as nobody: it works, or its error names what is missing. Other kernels are found
 //! out about by the lines that this prints (`make kernels`).
 
 mod common;

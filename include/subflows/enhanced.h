@@ -9,12 +9,12 @@
  * A program that calls socket(), getsockopt() and setsockopt() needs no change if it is compiled with
  * -DSUBFLOWS_ENHANCED_REPLACE -include subflows/enhanced.h and linked with -lsubflows.
  *
- * What the drafts say and what the kernels had differs. These are the structures of the kernels:
+ * The drafts and the kernels differ. These are the structures of the kernels:
  *   - struct mptcp_sub_status has 2 bytes. The drafts have one flag, low_prio.
  *   - struct mptcp_close_sub_id has only the id. The drafts add `int how`.
  *   - The addresses of struct mptcp_sub_tuple begin at offset 1. Draft 00 has `prio` before them, drafts 02 and 03
  *     `int if_idx` after them. The length alone chooses the family: 33 is IPv4, 57 is IPv6.
- *   - MPTCP_OPEN_SUB_TUPLE writes the id of the new subflow, as the drafts say; the published kernel did not.
+ *   - MPTCP_OPEN_SUB_TUPLE writes the id of the new subflow, as the drafts specify; the published kernel did not.
  *   - MPTCP_GET_SUB_INFO (70) existed in a header only. It fails with ENOPROTOOPT.
  *
  * A program with definitions of its own defines SUBFLOWS_ENHANCED_NO_STRUCTS before this header.

@@ -1,7 +1,7 @@
 //! Options that TCP sockets have and Multipath TCP sockets lack, and without which a program works as well.
 //!
 //! And one that Multipath TCP sockets have, and that does harm: with `TCP_DEFER_ACCEPT`, a listener waits for data on each
-//! further subflow of a client as well. None comes until the subflow is there, which so takes as long as the option states.
+//! further subflow of a client as well. No data comes on a subflow that has not joined, so each join takes as long as the option allows.
 //!
 //! Not among them is what a program relies on for its security or its data: `TCP_ULP` (encryption in the kernel),
 //! `TCP_MD5SIG` and `TCP_AO` (authentication), filters and `IP_MINTTL` (what is let in), `IP_TTL` and

@@ -30,7 +30,7 @@ fn what_is_wrong_with_the_path_manager_is_found() {
         is_first(&examined(&net.client, Some(to)), FindingKind::NoEndpoint, &[&command]);
     }
 
-    // What the remedy says helps, in both families.
+    // The remedy helps, in both families.
     net.join_by_kernel().unwrap();
     is_healthy(&examined(&net.client, None));
     for place in [0, 1] {

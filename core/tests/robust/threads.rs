@@ -85,7 +85,7 @@ fn reads(pair: &Pair, is_over: &AtomicBool) {
         let distinct: HashSet<u32> = subflows.iter().map(|subflow| subflow.id).collect();
         assert_eq!(distinct.len(), subflows.len());
         for subflow in &subflows {
-            // Another thread may have closed the subflow: then the error must say so.
+            // Another thread may have closed the subflow: then the error must report that.
             match subflows::details(&pair.client, subflow.id) {
                 Ok(details) => assert_eq!(details.local, subflow.local),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::NoSuchSubflow, "{error}"),

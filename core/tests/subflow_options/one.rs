@@ -117,7 +117,7 @@ fn the_mark_is_on_one_subflow_alone_as_ss_shows() {
     }
 }
 
-/// What the kernel does to options of a subflow afterwards, as the documentation says.
+/// What the kernel does to options of a subflow afterwards, as the documentation states.
 #[test]
 fn the_socket_overwrites_it_and_a_later_subflow_does_not_inherit_it() {
     if !can_set() {

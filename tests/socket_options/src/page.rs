@@ -29,7 +29,7 @@ succeeds, and the option then has another value. *ignored*: the call succeeds, a
 An error number: the call fails with it. Options that require a valid descriptor or structure are set to an
 invalid one, so that EBADF or EINVAL means that the kernel knows the option.
 
-The sections by level say what the Multipath TCP socket answers. Which of its subflows use the value is another
+The sections by level show what the Multipath TCP socket answers. Which of its subflows use the value is another
 question: `options` of this library reads the options of each subflow, and `set_option` sets them.
 
 The column *under run* has what a program under `subflows run` sees, getting and setting, if the kernel answers
@@ -123,7 +123,7 @@ impl Row {
         let is_on_tcp = tcp.get.contains(&Get::Ok) || !tcp.set.into_iter().all(refuses);
         let [before, after @ ..] = mptcp.set;
         Some(if mptcp.set.into_iter().all(fails) && is_gone {
-            // On neither, there is nothing to say.
+            // On neither, there is nothing to report.
             match is_on_tcp {
                 true => Outcome::NotAtAll,
                 false => return None,

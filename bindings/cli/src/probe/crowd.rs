@@ -26,7 +26,7 @@ const DESCRIPTORS: u64 = 5;
 pub(crate) type Hosts = Box<dyn Iterator<Item = Host> + Send>;
 pub(crate) type Host = (String, Result<Target, Failure>);
 
-/// What became of a host: its text, and the report.
+/// The outcome for a host: its text, and the report.
 pub(crate) type Outcome = (String, Result<ProbeReport, Failure>);
 
 /// A probe that is under way.
@@ -55,7 +55,7 @@ pub(crate) fn probe(
         let (hosts, resolved, wakeup) = (Arc::clone(&hosts), resolved.clone(), Arc::clone(&wakeup));
         thread::spawn(move || {
             resolve_all(&hosts, &resolved, &wakeup);
-            // The other end learns of it when it is woken next.
+            // The other thread notices this when it is woken next.
             drop(resolved);
             wake(&wakeup);
         });

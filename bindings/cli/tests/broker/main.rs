@@ -257,7 +257,7 @@ fn a_close_that_waits_does_not_stop_the_broker() {
     let served = Served::start(&net.client, "[[allow]]\n[limits]\nsessions = 4\n");
     let to = net.paths[0].server_ips()[0];
     let before = served.count("fd");
-    // Stopped, so that the messages are there before the broker accepts or refuses the sessions.
+    // Stopped, so that the messages have arrived before the broker accepts or refuses the sessions.
     let signal = |signal| {
         let process = nix::unistd::Pid::from_raw(served.process.id() as i32);
         nix::sys::signal::kill(process, signal).unwrap();

@@ -195,7 +195,7 @@ fn children_are_run_the_same_way_and_nothing_is_printed() {
     let child = format!("python3 -c '{script}'; exit 7");
     let ended = Run::of(&mut run(&namespace, &["--", "sh", "-c", &child]));
     assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(7), "262\n", ""));
-    // Both variables keep what was there.
+    // Both variables keep their former content.
     let mut command = run(&namespace, &["--", "sh", "-c", "echo $GODEBUG; echo $LD_PRELOAD"]);
     let printed = Run::of(command.env("GODEBUG", "madvdontneed=1")).ok();
     let expected = format!("multipathtcp=1,madvdontneed=1\n{}\n", library().display());
@@ -299,7 +299,7 @@ print(len(kept))
     assert_eq!(fs::read_to_string(&report).unwrap(), "");
 }
 
-/// Receives two megabytes; when the second path is there, the cable of the first is pulled. `command` makes the command
+/// Receives two megabytes; when the second path is open, the cable of the first is pulled. `command` makes the command
 /// line for the program, with its arguments to come.
 fn survives_the_first_cable(net: &Net, ip: IpAddr, command: impl Fn(&[&str]) -> Command) {
     let listener = net.server.run(|| subflows::listen((ip, 0), &subflows::Listen::new()));

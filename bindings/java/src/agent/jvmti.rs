@@ -98,7 +98,7 @@ pub(super) fn on_native_method_bind(env: &Env<'_>, choose: Choose) -> jni::error
     // SAFETY: the JVM reads the capabilities.
     let is_able = unsafe { add(tools.0, &raw const capabilities) } == 0;
     let length = size_of_val(&callbacks) as jint;
-    // SAFETY: the JVM copies as many bytes of the callbacks as the length says. The callback has the
+    // SAFETY: the JVM copies as many bytes of the callbacks as the length states. The callback has the
     // type of the event's, and this library is never unloaded.
     let is_set = is_able && unsafe { set(tools.0, &raw const callbacks, length) } == 0;
     // SAFETY: null means all threads.

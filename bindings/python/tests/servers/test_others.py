@@ -1,4 +1,4 @@
-"""Without these, the examples of servers in other languages could not be started as GUIDE.md says."""
+"""Without these, the examples of servers in other languages could not be started as GUIDE.md describes."""
 
 from __future__ import annotations
 

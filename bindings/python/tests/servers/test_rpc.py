@@ -54,7 +54,7 @@ def test_a_thousand_calls_of_grpc_by_multipath_tcp_with_a_path_cut(inside, contr
     mptcpize = shutil.which("mptcpize") or pytest.skip("mptcpize is not installed")
     prefix = [mptcpize, "run"]
     with serving([*inside, *prefix]) as address, asking(prefix, address):
-        # As GUIDE.md says: the command opens the path of a program that cannot be changed.
+        # As GUIDE.md describes: the command opens the path of a program that cannot be changed.
         (connection,) = subflows.connections()
         command = [sys.executable, "-m", "subflows", "open", f"{connection.token:#x}", "--interface", "lte"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -37,7 +37,7 @@ impl Running {
         }
     }
 
-    /// Starts `events`. It follows them once it says so.
+    /// Starts `events`. It follows them once its note on standard error has come.
     pub(crate) fn events(command: &mut Command) -> Result<Running, Fault> {
         let mut running = Running::start(command)?;
         let mut line = String::new();

@@ -1,5 +1,5 @@
 /*
- * The baseline of the benchmarks, in C. Each function repeats a call as often as its argument says,
+ * The baseline of the benchmarks, in C. Each function repeats a call as often as its argument states,
  * and returns 0, or -1 if a call fails. Java calls it once, so that the cost of JNI is not measured.
  */
 #include <jni.h>

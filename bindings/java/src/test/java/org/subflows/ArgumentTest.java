@@ -150,7 +150,7 @@ class ArgumentTest {
         return "nothing";
     }
 
-    /** Each says which argument it is, and what to pass. They once had the bare name, or none. */
+    /** Each error names the argument, and what to pass. The errors once had the bare name, or none. */
     @Test
     void everyNullIsReportedByItsName() throws Exception {
         int count = 0;

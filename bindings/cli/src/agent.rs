@@ -172,7 +172,7 @@ fn perform(
         (Request::Control, Some(sock)) => {
             let before = cookie_of(&sock)?;
             subflows::take_control(&sock).map_err(|error| errno(&error))?;
-            // A broker has put another socket in its place.
+            // A broker has replaced the socket.
             let other = (cookie_of(&sock)? != before).then_some(sock);
             Ok((Vec::new(), other))
         }

@@ -41,7 +41,7 @@ pub(crate) fn listens(fd: c_int) -> Result<(), c_int> {
     becomes_tcp(fd)
 }
 
-/// Reports whether the socket took the place of a Multipath TCP socket.
+/// Reports whether the socket replaced a Multipath TCP socket.
 pub(crate) fn has_replaced(fd: c_int) -> bool {
     place(fd).is_some_and(|place| Some(place.load(Ordering::Relaxed)) == soften::cookie(fd))
 }

@@ -1,4 +1,4 @@
-//! The functions that take the place of libc's. The only names that this library exports.
+//! The functions that replace libc's: the only names that this library exports.
 
 use std::ffi::{c_int, c_void};
 use std::os::fd::BorrowedFd;
@@ -134,7 +134,7 @@ pub unsafe extern "C-unwind" fn connect(
     result
 }
 
-/// Changes an epoll set, and remembers how a socket was added that another one may take the place of.
+/// Changes an epoll set, and remembers how a socket was added, in case another socket replaces it.
 ///
 /// # Safety
 /// As epoll_ctl(2).

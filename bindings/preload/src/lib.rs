@@ -8,7 +8,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `hooks` | the functions that take the place of libc's |
+//! | `hooks` | the functions that replace libc's |
 //! | `next` | libc's own, or those of the next library that was loaded before the program |
 //! | `settings` | what `subflows run` asked for, read from the environment once |
 //! | `choose` | which connections use Multipath TCP |

@@ -1,4 +1,4 @@
-//! The functions that the hooks take the place of.
+//! The functions that the hooks replace.
 
 use std::ffi::{c_int, c_void};
 use std::mem;

@@ -137,7 +137,7 @@ pub(crate) fn get(fd: c_int, level: c_int, option: c_int, is_known: bool) -> Opt
     }
 }
 
-/// Sets the options that are remembered of a socket on the TCP socket that takes its place.
+/// Sets the options that are remembered of a socket on the TCP socket that replaces it.
 pub(crate) fn carry(from: c_int, to: c_int) {
     let Some(remembered) = of(from) else { return };
     if Some(remembered.cookie.load(Ordering::Relaxed)) != cookie(from) {

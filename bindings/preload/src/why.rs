@@ -30,7 +30,7 @@ pub(crate) fn fell_back(
     }
 }
 
-/// Of a TCP socket: one that took the place of another one, that was made without Multipath TCP, or that was accepted.
+/// The reason for a TCP socket: it replaced another one, was made without Multipath TCP, or was accepted.
 pub(crate) fn is_tcp(fd: c_int) -> &'static str {
     if choose::has_replaced(fd) {
         return "Excluded";

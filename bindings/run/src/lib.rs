@@ -7,7 +7,7 @@
 //!
 //! | request | with | answer |
 //! |---|---|---|
-//! | [`Request::Control`] | a new socket | that the program controls it; a descriptor if another one takes its place |
+//! | [`Request::Control`] | a new socket | that the program controls it; a descriptor if another socket replaces it |
 //! | [`Request::Connected`] | the socket | nothing: its paths are opened as soon as that is possible |
 //! | [`Request::Closed`] | | nothing: no descriptor of that socket is kept, unless the program has another one |
 //! | [`Request::Get`] | the socket | the value of an option of the enhanced socket API |

@@ -1,4 +1,4 @@
-//! One of three subflows is changed: BPF and `ss` show that one alone.
+//! One of three subflows is changed: BPF and `ss` show that no other changed.
 
 use std::os::fd::AsRawFd;
 

@@ -46,7 +46,10 @@ impl Loop {
     fn wait(&mut self, token: Token, deadline: Instant) -> bool {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            self.poll.poll(&mut self.events, Some(left)).unwrap();
+            match self.poll.poll(&mut self.events, Some(left)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled.unwrap(),
+            }
             if self.events.iter().any(|event| event.token() == token) {
                 return true;
             }

@@ -237,9 +237,12 @@ pub fn fetch(mut stream: &TcpStream, bytes: u64) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     while seen.bytes < bytes {
         let wanted = usize::try_from(bytes - seen.bytes).unwrap_or(CHUNK).min(CHUNK);
-        match stream.read(&mut chunk[..wanted])? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            len => seen.take(&chunk[..len]),
+        match stream.read(&mut chunk[..wanted]) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(len) => seen.take(&chunk[..len]),
+            // A process that was stopped continues with this, if the socket has a timeout.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
     seen.verdict(bytes)

@@ -1,15 +1,18 @@
 //! What a hostile reading of the service has found.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::{Child, Stdio};
+use std::thread;
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use subflows::ErrorKind;
 use subflows::broker::{Act, Request};
 use subflows_lab::{Net, skip_unless_ready, wait_until};
 use tempfile::TempDir;
 
-use crate::common::{Pair, SOON, SUBFLOWS, has_nobody, subflows};
+use crate::common::{Folder, Pair, SOON, SUBFLOWS, as_nobody, has_nobody, subflows};
 use crate::served::{CHECK, NOBODY, Served, Session, become_user, is_served_by, new_session};
 use crate::{EVERYONE, acts, kind};
 
@@ -198,4 +201,49 @@ fn a_socket_that_is_connected_again_is_another_connection() {
     again.move_data();
     assert!(!has_event());
     served.serves_at_once(&net);
+}
+
+/// A program of the same user had more descriptors in unread messages than the client may have open. The client
+/// reported at once that the broker did not run.
+#[test]
+fn unread_descriptors_of_the_user_delay_a_client_at_most() {
+    skip_unless_ready!();
+    if !has_nobody() {
+        return;
+    }
+    let net = Net::two_subnets().unwrap();
+    let served = Served::start(&net.client, EVERYONE);
+    let folder = Folder::new();
+    let (command, path) = (folder.command(), served.path());
+    let nobody = |program: &str, arguments: &[&str]| {
+        let mut nobody = net.client.command("setpriv");
+        as_nobody(&mut nobody, program);
+        nobody.args(arguments).env("SUBFLOWS_BROKER", &path);
+        nobody.stdout(Stdio::piped()).stderr(Stdio::piped());
+        nobody
+    };
+    let hold = || {
+        become_user(NOBODY);
+        let unread =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
+        let (holder, unread) = unread.unwrap();
+        let (holder, file) = (Session::from(holder), File::open("/dev/null").unwrap());
+        (0..8).for_each(|_| drop(holder.send(b"?", &[file.as_fd(); 100]).unwrap()));
+        (holder, unread)
+    };
+    let held = thread::scope(|scope| scope.spawn(hold).join().unwrap());
+    let list = ["--nofile=400", command.as_str(), "capabilities"];
+    let answers = |client: Child| {
+        let output = client.wait_with_output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8(text).unwrap()
+    };
+    let text = answers(nobody("prlimit", &list).spawn().unwrap());
+    assert!(text.contains("RLIMIT_NOFILE"), "{text}");
+    let before = served.count("fd");
+    let waiting = nobody("prlimit", &list).spawn().unwrap();
+    wait_until(SOON, "a session", || served.count("fd") > before);
+    drop(held);
+    let text = answers(waiting);
+    assert!(text.lines().any(|line| line.starts_with("steer") && line.contains("yes")), "{text}");
 }

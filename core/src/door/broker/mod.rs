@@ -241,6 +241,13 @@ fn failed(operation: &'static str, error: &io::Error) -> Error {
         (_, Some(libc::EAGAIN)) => with(ErrorKind::TimedOut, "the broker does not answer:")
             .errno(libc::ETIMEDOUT)
             .with_remedy("Look at its log: journalctl --unit subflows-broker."),
+        (_, Some(errno @ libc::ETOOMANYREFS)) => Error::new(ErrorKind::Busy, operation)
+            .detail(format!("no descriptor can be sent to the broker at {path}"))
+            .errno(errno)
+            .with_remedy(
+                "End the program of this user that leaves descriptors unread in Unix sockets, or raise \
+                 RLIMIT_NOFILE.",
+            ),
         (_, Some(errno @ (libc::EACCES | libc::EPERM))) => {
             with(ErrorKind::NotPermitted, "this user may not use the broker:")
                 .errno(errno)

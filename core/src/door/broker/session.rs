@@ -4,15 +4,18 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::protocol::{Act, Answer, LONGEST, Malformed, Request};
 use crate::sys::cache::{Cached, Places};
 use crate::sys::netlink::NetlinkError;
-use crate::sys::{unix, without};
+use crate::sys::{poll, unix, without};
 
 /// How long to wait for the broker. Its longest act, options of a subflow, takes at most 5 s.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How often, and for how long, to send a descriptor again that the kernel did not send.
+const AGAIN: Duration = Duration::from_millis(10);
+const CROWDED: Duration = Duration::from_secs(2);
 const VARIABLE: &str = "SUBFLOWS_BROKER";
 const USUAL: &str = "/run/subflows/broker.sock";
 
@@ -52,6 +55,30 @@ impl Session {
         self.ask_meanwhile(act, sock, &mut || ())
     }
 
+    /// Sends a request. As long as the user has more descriptors in unread messages than RLIMIT_NOFILE, the kernel
+    /// sends no other (unix_attach_fds in net/unix/scm.c): that ends when their receivers read, or end.
+    fn send(&self, request: &[u8], fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let deadline = poll::deadline_in(CROWDED);
+        loop {
+            match unix::send(self.sock.as_fd(), request, fd, 0) {
+                Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => {
+                    let next = Instant::now() + AGAIN;
+                    if next > deadline {
+                        return Err(error);
+                    }
+                    // No descriptor reports it. The end of the session ends the wait.
+                    match poll::until(self.sock.as_fd(), 0, Some(next)) {
+                        Ok(0) => {}
+                        Ok(_) => return Err(io::ErrorKind::BrokenPipe.into()),
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                sent => return sent,
+            }
+        }
+    }
+
     /// Sends a request, does something while the broker acts, and waits for the answer.
     pub(super) fn ask_meanwhile(
         &self,
@@ -62,7 +89,10 @@ impl Session {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let request = Request { number, act }.encode();
-        let sent = unix::send(self.sock.as_fd(), &request, sock, 0);
+        let sent = self.send(&request, sock);
+        if sent.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ETOOMANYREFS)) {
+            return Err(io::Error::from_raw_os_error(libc::ETOOMANYREFS));
+        }
         meanwhile();
         let mut buffer = [0; LONGEST];
         // A broker that has no worker answers before it has read a request, and ends the session.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-pub(crate) use crate::sys::sock_diag::{Depth, DiagSubflow, Found, HIDDEN, Head};
+pub(crate) use crate::sys::sock_diag::{Depth, DiagSubflow, Found, HIDDEN};
 
 use crate::shared::info::FLAG_REMOTE_KEY_RECEIVED;
 use crate::sys::cache::{self, QueryError};
@@ -22,21 +22,9 @@ pub(crate) fn find(
     ends: (SocketAddr, SocketAddr),
     depth: Depth,
 ) -> Result<DiagSubflow, QueryError> {
-    match search(sock, ends, |found| is_it(found, token, ends), depth)? {
+    match search(sock, token, ends, depth)? {
         Found::Subflow(entry) => Ok(entry),
         Found::Other { .. } => Err(NetlinkError::new(HIDDEN).into()),
-    }
-}
-
-/// Finds the same, and returns what the kernel reports of every socket, which it never hides.
-pub(crate) fn find_head(
-    sock: BorrowedFd<'_>,
-    token: u32,
-    ends: (SocketAddr, SocketAddr),
-) -> Result<Head, QueryError> {
-    match search(sock, ends, |found| is_it(found, token, ends), Depth::Shallow)? {
-        Found::Subflow(entry) => Ok(entry.head),
-        Found::Other { head, .. } => Ok(head),
     }
 }
 
@@ -58,17 +46,18 @@ pub(crate) fn has_key_of_peer(
     found.ok().flatten()
 }
 
-/// Looks a socket up by its ends.
+/// Looks a subflow up by its ends, also one that the kernel hides.
 ///
 /// The kernel finds a subflow that is bound to an interface only if the question names the
 /// interface, and does not report which one that is. So the library looks for an unbound subflow,
 /// then on each interface that owns the local address, then in the whole table.
-fn search(
+pub(super) fn search(
     sock: BorrowedFd<'_>,
+    token: u32,
     (local, remote): (SocketAddr, SocketAddr),
-    is_it: impl Fn(&Found) -> bool,
     depth: Depth,
 ) -> Result<Found, QueryError> {
+    let is_it = |found: &Found| is_it(found, token, (local, remote));
     let find_on = |interface| {
         let found = cache::with_socket_for(sock, |diag: &mut SockDiag| {
             diag.tcp_socket(local, remote, interface, depth)

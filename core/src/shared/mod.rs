@@ -1,5 +1,6 @@
 //! What more than one verb needs: what is read from the kernel, its records, and small steps.
 
+pub(crate) mod before_6_5;
 pub(crate) mod carry;
 pub(crate) mod counters;
 pub(crate) mod deny_join_id0;

@@ -4,9 +4,10 @@ use std::mem::offset_of;
 use std::os::fd::BorrowedFd;
 
 use crate::error::ErrorKind;
+use crate::shared::before_6_5::list_without_ids;
 use crate::shared::diag_subflow;
 use crate::shared::info::FLAG_REMOTE_KEY_RECEIVED;
-use crate::shared::subflow::{Subflow, list_fd, list_without_ids};
+use crate::shared::subflow::{Subflow, list_fd};
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::cache::QueryError;
 use crate::sys::mptcp;

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 use crate::error::Result;
+use crate::shared::before_6_5;
 use crate::shared::diag_subflow;
 use crate::shared::interface::{needs_scope, scope_of, with_scope};
-use crate::shared::socket_state::{is_not_mptcp, no_such_subflow, not_mptcp_error, query_error};
+use crate::shared::socket_state::{is_not_mptcp, no_such_subflow, not_mptcp_error};
 use crate::shared::subflow_state::SubflowState;
-use crate::sys::before_6_5;
 use crate::sys::mptcp::{self, RawSubflow};
 use crate::sys::uapi::tcp_info;
 use crate::table::record;
@@ -82,7 +82,7 @@ record! {
     }
 }
 
-fn from_raw(id: u32, local: SocketAddr, remote: SocketAddr, tcp: &tcp_info) -> Subflow {
+pub(super) fn from_raw(id: u32, local: SocketAddr, remote: SocketAddr, tcp: &tcp_info) -> Subflow {
     Subflow {
         id,
         local,
@@ -155,14 +155,14 @@ fn gather<T>(
     mut pick: impl FnMut(RawSubflow<'_>) -> Option<T>,
 ) -> Result<Vec<T>> {
     if before_6_5::is_simulated() {
-        return gather_before_6_5(sock, operation, pick);
+        return before_6_5::gather(sock, operation, pick);
     }
     let push = |list: &mut Vec<T>, raw: RawSubflow<'_>| list.extend(pick(raw));
     match mptcp::full_info(sock, Vec::with_capacity, push) {
         Ok(gathered) => Ok(gathered),
         // Before Linux 6.5 the option is unknown, which is the same error as for a socket that is
         // not Multipath TCP. Only the older way distinguishes the two.
-        Err(error) if is_not_mptcp(&error) => gather_before_6_5(sock, operation, pick),
+        Err(error) if is_not_mptcp(&error) => before_6_5::gather(sock, operation, pick),
         Err(error) => Err(not_mptcp_error(sock, operation, &error)),
     }
 }
@@ -185,29 +185,6 @@ fn add_scope(sock: BorrowedFd<'_>, subflow: &mut Subflow) {
 /// Reports whether the connection itself is still being set up: the peer's key is then unknown.
 fn is_initial(sock: BorrowedFd<'_>) -> bool {
     mptcp::info(sock).is_ok_and(|info| info.raw.mptcpi_rcv_nxt == 0)
-}
-
-fn gather_before_6_5<T>(
-    sock: BorrowedFd<'_>,
-    operation: &'static str,
-    mut pick: impl FnMut(RawSubflow<'_>) -> Option<T>,
-) -> Result<Vec<T>> {
-    let find = |token, ends| diag_subflow::find_head(sock, token, ends);
-    let mut gathered = Vec::new();
-    before_6_5::subflows(sock, find, |raw| gathered.extend(pick(raw))).map_err(|failure| {
-        match failure {
-            before_6_5::Failure::Option(error) => not_mptcp_error(sock, operation, &error),
-            before_6_5::Failure::SockDiag(error) => query_error(operation, error),
-        }
-    })?;
-    Ok(gathered)
-}
-
-/// Lists the live subflows from the socket alone, without their ids. Nothing else is needed for that: no
-/// netlink, and no module.
-pub(crate) fn list_without_ids(sock: BorrowedFd<'_>) -> std::io::Result<Vec<Subflow>> {
-    let subflows = before_6_5::addresses_and_counters(sock)?;
-    Ok(subflows.iter().map(|(local, remote, tcp)| from_raw(0, *local, *remote, tcp)).collect())
 }
 
 /// Finds the live subflow with that id.

@@ -1,17 +1,25 @@
 //! What only kernels before Linux 6.5 need, which have no `MPTCP_FULL_INFO`: a subflow's addresses,
 //! its counters and its id are read by three interfaces, and matched.
 //!
-//! To drop support for these kernels, delete this file, and with it:
-//! - in `shared/subflow.rs`, `gather_before_6_5` and the branches of `gather` that call it;
-//! - in `verb/info.rs`, the condition on [`is_simulated`];
+//! To drop support for these kernels, delete this file and `shared/before_6_5.rs`, and with them:
+//! - in `shared/subflow.rs`, the branches of `gather` that call `before_6_5::gather`;
+//! - in `shared/diag_subflow.rs`, `search` as a function that others call;
+//! - in `shared/ready.rs`, the subflows without ids if they cannot be listed, and in `has_moved_data` the
+//!   connection without counters, with the parameter `has_lost_all`;
+//! - in `verb/info.rs`, the condition on [`is_simulated`], and the subflows without ids;
 //! - in `verb/capabilities.rs`, the check `full_info`;
-//! - `full_info` in `SUBFLOWS_WITHOUT`: `tests/run`, and where programs run under valgrind, which does
-//!   not know the newer option (`bindings/c/tests/sanitizers.rs`, `tests/examples/src/players.rs`);
+//! - in `has_living_peer` of `sys/unix.rs` (SO_PEERPIDFD is of Linux 6.5 too), the answer to an unknown option;
+//! - in `bindings/cli/src/watch/model.rs`, the sums of `total`;
+//! - `full_info` in `SUBFLOWS_WITHOUT`: `tests/run`, `core/tests/control/filtered.rs`,
+//!   `core/tests/causes/kernels.rs`, and where programs run under valgrind, which does not know the newer
+//!   option (`bindings/c/tests/sanitizers.rs`, `tests/examples/src/players.rs`);
+//! - in `core/tests` and `bindings/cli/tests`, what `is_without("full_info")`, `is_before(6, 5)` and
+//!   `"full_info"` excuse;
 //! - `since` of the operations and `"6.5"` of fields that then every supported kernel has, and remedies
 //!   that name an older kernel (`cause.rs`; `NO_FULL_INFO` and `SIMULATED` go as a whole);
 //! - what is no longer used in `sys/mod.rs`, `sys/uapi.rs` and `sys/mptcp.rs`;
 //! - "before 6.5" in the documentation: `list`, `info` and their records, `door/common/address_ids.rs`,
-//!   README.md, and `bindings/generate/src/c/overview.txt`.
+//!   `door/broker/perform.rs`, `bare.rs`, README.md, and `bindings/generate/src/c/overview.txt`.
 //!
 //! Not part of it: what kernels before 6.8 need (`info` then counts subflows with `list`), and what
 //! kernels before 6.10 need (`addresses_by_token` in `shared/path_manager.rs`, and its callers).

@@ -4,10 +4,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
+use crate::shared::before_6_5;
 use crate::shared::info::{Info, from_raw, plausible, subflows_total, wrapping_total};
 use crate::shared::socket_state::not_mptcp_error;
-use crate::shared::subflow::{list_fd, list_without_ids};
-use crate::sys::{before_6_5, mptcp};
+use crate::shared::subflow::list_fd;
+use crate::sys::mptcp;
 use crate::table::{Type, Typed, operation};
 
 operation! {
@@ -59,7 +60,7 @@ fn info_fd(sock: BorrowedFd<'_>) -> Result<Info> {
     let subflows = match list_fd(sock, "info") {
         Ok(subflows) => Some(subflows),
         // Before Linux 6.5, their ids require the kernel's socket table. Their number does not.
-        Err(_) => list_without_ids(sock).ok(),
+        Err(_) => before_6_5::list_without_ids(sock).ok(),
     };
     let subflows = subflows.map(|subflows| subflows.len() as u32);
     Ok(from_raw(&info, subflows))

@@ -9,11 +9,14 @@ pub(crate) enum Why {
     PortTaken,
     /// The connection accepts no subflow yet, or no longer.
     NotReady,
-    /// The kernel rejected the arguments: the address id is in use, no subflow has these ends, the
-    /// connection has ended, or the kernel's path manager manages it.
-    Invalid,
-    /// The subflow has ended.
-    Gone,
+    /// There is no route to the remote address.
+    NoRoute,
+    /// The kernel rejected a subflow or an announcement: the address id is in use, the addresses do not suit
+    /// the socket, the connection has ended, or the kernel's path manager manages it. The kernel does not
+    /// distinguish these.
+    Rejected,
+    /// The subflow or the address id to act on does not exist, or its connection has ended.
+    NotFound,
     /// This kernel has no such act.
     Unsupported,
     /// Another reason: see the error.
@@ -40,12 +43,15 @@ impl Refused {
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        let why = match error.raw_os_error() {
-            Some(libc::EADDRINUSE) => Why::PortTaken,
-            Some(libc::ENOTCONN) => Why::NotReady,
-            Some(libc::EINVAL) => Why::Invalid,
-            Some(libc::ESRCH | libc::ENOENT) => Why::Gone,
-            Some(libc::EOPNOTSUPP) => Why::Unsupported,
+        let why = match (error.raw_os_error(), error.operation()) {
+            (Some(libc::EADDRINUSE), _) => Why::PortTaken,
+            (Some(libc::ENOTCONN), _) => Why::NotReady,
+            (Some(libc::ENETUNREACH), _) => Why::NoRoute,
+            // The only thing that can be wrong with these commands is what they name.
+            (Some(libc::EINVAL), "SET_FLAGS" | "REMOVE") => Why::NotFound,
+            (Some(libc::ESRCH | libc::ENOENT), _) => Why::NotFound,
+            (Some(libc::EINVAL), _) => Why::Rejected,
+            (Some(libc::EOPNOTSUPP), _) => Why::Unsupported,
             _ => Why::Other,
         };
         Refused { why, error }

@@ -37,21 +37,23 @@ impl Right {
 pub(crate) struct Missing {
     pub(crate) cause: String,
     pub(crate) remedy: String,
+    /// The row of the table that `cause` begins with, if it is one.
+    pub(crate) row: Option<Cause>,
 }
 
 impl Missing {
     pub(crate) fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Missing {
-        Missing { cause: cause.into(), remedy: remedy.into() }
+        Missing { cause: cause.into(), remedy: remedy.into(), row: None }
     }
 
     /// A cause of the table, with the system's words for it.
     pub(crate) fn because(cause: Cause, system: impl Display) -> Missing {
-        Missing::new(format!("{} ({system})", cause.what), cause.remedy)
+        Missing { cause: format!("{} ({system})", cause.what), ..cause.into() }
     }
 }
 
 impl From<Cause> for Missing {
     fn from(cause: Cause) -> Missing {
-        Missing::new(cause.what, cause.remedy)
+        Missing { row: Some(cause), ..Missing::new(cause.what, cause.remedy) }
     }
 }

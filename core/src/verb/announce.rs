@@ -170,7 +170,7 @@ fn send(
         };
         match door.announce(sock, token, *local) {
             Ok(withdrawal) => return Ok(withdrawal),
-            Err(refused) if refused.why == Why::Invalid => {
+            Err(refused) if refused.why == Why::Rejected => {
                 last = refused
                     .during(OPERATION)
                     .with_kind(ErrorKind::InvalidArgument)
@@ -284,7 +284,7 @@ impl Announced {
             return Ok(());
         }
         withdrawal.withdraw().map_err(|refused| match refused.why {
-            Why::Invalid => refused.during(OPERATION).with_kind(ErrorKind::Closed),
+            Why::NotFound => refused.during(OPERATION).with_kind(ErrorKind::Closed),
             _ => refused.during(OPERATION),
         })
     }

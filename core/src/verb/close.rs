@@ -116,7 +116,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
             }
         }
         match door.destroy(sock, token, subflow.local, subflow.remote) {
-            Err(refused) if refused.why == Why::Invalid => {}
+            Err(refused) if refused.why == Why::Rejected => {}
             other => return closed(sock, id, other),
         }
     }
@@ -156,7 +156,7 @@ fn is_any_joined(
 /// Reports a subflow that had already ended in the way that every verb does.
 fn closed(sock: BorrowedFd<'_>, id: u32, answer: Answer) -> Result<()> {
     answer.map_err(|refused| match refused.why {
-        Why::Gone => no_such_subflow(sock, "close", id),
+        Why::NotFound => no_such_subflow(sock, "close", id),
         _ => refused.during("close"),
     })
 }

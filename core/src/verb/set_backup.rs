@@ -49,9 +49,8 @@ fn set_backup_fd(sock: BorrowedFd<'_>, id: u32, backup: bool) -> Result<()> {
     }
     let ends = (subflow.local, subflow.remote);
     door.set_backup(sock, info.raw.mptcpi_token, ends, backup).map_err(|refused| {
-        // The only thing that can be wrong with the command is that the subflow has ended.
         match refused.why {
-            Why::Invalid | Why::Gone => no_such_subflow(sock, OPERATION, id),
+            Why::NotFound => no_such_subflow(sock, OPERATION, id),
             _ => refused.during(OPERATION),
         }
     })

@@ -55,7 +55,7 @@ impl UnusedId {
         }
         match door.remove(sock, token, self.id) {
             // Another thread has just done so. If the reason is another one, the next command fails.
-            Err(refused) if refused.why == Why::Invalid => Ok(()),
+            Err(refused) if refused.why == Why::NotFound => Ok(()),
             removed => removed.map_err(|refused| refused.during(operation)),
         }
     }

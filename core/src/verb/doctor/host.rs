@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use super::finding::{FindingKind, Findings};
 use crate::cause;
-use crate::door::{self, Right};
+use crate::door::{self, Missing, Right};
 use crate::shared::new_socket::{Family, new_socket};
 use crate::shared::{counters, no_mptcp, privilege, settings};
 use crate::sys::sock_diag::{NO_TCP_DIAG, SockDiag};
@@ -60,18 +60,19 @@ pub(super) fn rights(found: &mut Findings) {
         found.add(FindingKind::NoTcpDiag, &[]);
     }
     if let Err(missing) = door.check(Right::Steer) {
-        found.add(FindingKind::NoRight, &[("cause", &missing.cause), ("remedy", &missing.remedy)]);
+        no_right(found, &missing);
     } else if let Err(missing) = door.check(Right::TakeControl) {
-        // The door completes the text by the system's words.
-        let is = |cause: cause::Cause| missing.cause.starts_with(cause.what);
-        if is(cause::READ_ONLY_SETTINGS) {
-            found.add(FindingKind::ReadOnlySettings, &[]);
-        } else if !is(cause::HIDDEN_SETTINGS) {
-            let words: &[(&str, &dyn std::fmt::Display)] =
-                &[("cause", &missing.cause), ("remedy", &missing.remedy)];
-            found.add(FindingKind::NoRight, words);
+        match missing.row {
+            Some(cause::READ_ONLY_SETTINGS) => found.add(FindingKind::ReadOnlySettings, &[]),
+            // Reported already.
+            Some(cause::HIDDEN_SETTINGS) => {}
+            _ => no_right(found, &missing),
         }
     }
+}
+
+fn no_right(found: &mut Findings, missing: &Missing) {
+    found.add(FindingKind::NoRight, &[("cause", &missing.cause), ("remedy", &missing.remedy)]);
 }
 
 /// Examines what the kernel has counted since the network namespace exists.

@@ -271,11 +271,12 @@ impl Target<'_> {
         let ends = (subflow.local, subflow.remote);
         let found =
             diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Options);
-        let entry = found.map_err(|error| match query_error(operation, error) {
-            gone if gone.raw_os_error() == Some(libc::ENOENT) => {
+        let entry = found.map_err(|error| {
+            if error.is(libc::ENOENT) {
                 no_such_subflow(sock, operation, id)
+            } else {
+                query_error(operation, error)
             }
-            other => other,
         })?;
         // If the subflow had ended and another one had these ends by then, the id is gone.
         subflow::find(sock, id, operation)?;
@@ -286,7 +287,7 @@ impl Target<'_> {
     fn run(&self, steps: &mut [OptionStep]) -> Result<()> {
         door::choose().options(self.sock, self.entry.head.cookie, steps).map_err(|refused| {
             match refused.why {
-                Why::Gone => no_such_subflow(self.sock, self.operation, self.id),
+                Why::NotFound => no_such_subflow(self.sock, self.operation, self.id),
                 _ => refused.during(self.operation),
             }
         })

@@ -204,7 +204,7 @@ impl Attempt {
                 Err(refused) => match refused.why {
                     Why::PortTaken if !plan.is_port_given && ports > 0 => ports -= 1,
                     // Also the answer for an id that another thread has used in the meantime.
-                    Why::Invalid if ids > 0 && unsteerable_reason(sock, OPERATION).is_none() => {
+                    Why::Rejected if ids > 0 && unsteerable_reason(sock, OPERATION).is_none() => {
                         ids -= 1;
                         // Before Linux 6.10 nothing shows which ids the kernel keeps for subflows
                         // that were refused. After several, this is one of them.
@@ -224,13 +224,11 @@ impl Attempt {
             (Why::PortTaken, _) if !plan.is_port_given => Err(cause::NO_PORT_LEFT.explain(error)),
             (_, Some(cause)) => Err(way.rejected(cause, error)),
             // The route has gone since it was asked for, or a routing rule hides it from the socket.
-            (Why::Other, _) if errno == libc::ENETUNREACH => {
-                self.not_yet(sock, way.no_route(OPERATION))
-            }
+            (Why::NoRoute, _) => self.not_yet(sock, way.no_route(OPERATION)),
             (Why::Other, _) if error.kind() == ErrorKind::Unreachable => {
                 Err(way.unreachable(error))
             }
-            (Why::Invalid, _) => Err(unsteerable_reason(sock, OPERATION)
+            (Why::Rejected, _) => Err(unsteerable_reason(sock, OPERATION)
                 .unwrap_or_else(|| self.rejected(sock, &plan, error))),
             _ => Err(error),
         }

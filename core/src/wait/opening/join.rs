@@ -222,7 +222,7 @@ impl Join {
     fn is_gone(&self, sock: BorrowedFd<'_>, why: Why) -> bool {
         let (token, interface) = (self.plan.token, self.plan.local.interface);
         let shallow = diag_subflow::Depth::Shallow;
-        matches!(why, Why::Invalid | Why::Gone)
+        why == Why::NotFound
             && diag_subflow::find_on(sock, token, self.ends(), interface, shallow).is_err()
     }
 

@@ -7,9 +7,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::cause;
-use crate::door;
 use crate::door::common::control::take_control_of_new;
 use crate::door::common::peers::Follower;
+use crate::door::{self, Door};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::deny_join_id0;
 use crate::shared::interface::{agreed, index_of, needs_scope, no_scope};
@@ -52,6 +52,8 @@ options! {
 /// [`advance`](Self::advance). Repeat until it returns true, then call [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Connecting {
+    /// Every address is tried by the same door.
+    door: &'static dyn Door,
     options: Connect,
     attempt: Attempt,
     /// The addresses that have not been tried yet.
@@ -69,11 +71,19 @@ impl Connecting {
     /// As [`connect`](crate::connect) for the last address, if every address fails at once;
     /// `InvalidArgument` if there is no address.
     pub fn begin(remotes: &[SocketAddr], options: &Connect) -> Result<Connecting> {
+        Connecting::begin_by(door::choose(), remotes, options)
+    }
+
+    fn begin_by(
+        door: &'static dyn Door,
+        remotes: &[SocketAddr],
+        options: &Connect,
+    ) -> Result<Connecting> {
         let mut others = remotes.iter().copied().collect();
         let none = Error::argument(OPERATION, "the list of addresses is empty")
             .with_remedy("Pass at least one address.");
-        let attempt = Attempt::first(&mut others, options, none)?;
-        Ok(Connecting { options: options.clone(), attempt, others })
+        let attempt = Attempt::first(door, &mut others, options, none)?;
+        Ok(Connecting { door, options: options.clone(), attempt, others })
     }
 
     /// Returns the descriptor to poll for writability. It changes when the next address is tried, so get
@@ -105,7 +115,7 @@ impl Connecting {
                     // Closes the former socket, which holds the local port that the next one needs.
                     self.attempt.sock = new_socket(self.attempt.remote.into(), OPERATION)?;
                 }
-                self.attempt = Attempt::first(&mut self.others, &self.options, error)?;
+                self.attempt = Attempt::first(self.door, &mut self.others, &self.options, error)?;
                 Ok(self.attempt.is_done)
             }
         }
@@ -158,12 +168,13 @@ impl Attempt {
     /// Starts with the first address that does not fail at once. `failure` is the error of the address
     /// before.
     fn first(
+        door: &dyn Door,
         addresses: &mut VecDeque<SocketAddr>,
         options: &Connect,
         mut failure: Error,
     ) -> Result<Attempt> {
         while let Some(remote) = addresses.pop_front() {
-            match Attempt::begin(remote, options) {
+            match Attempt::begin(door, remote, options) {
                 Ok(attempt) => return Ok(attempt),
                 // Another process holds the lock of the namespace, so that each address would wait for it.
                 Err(error) if error.kind() == ErrorKind::Busy => return Err(error),
@@ -173,7 +184,7 @@ impl Attempt {
         Err(failure)
     }
 
-    fn begin(remote: SocketAddr, options: &Connect) -> Result<Attempt> {
+    fn begin(door: &dyn Door, remote: SocketAddr, options: &Connect) -> Result<Attempt> {
         let remote = match remote {
             SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => remote,
             // The kernel ignores the scope of any other address, and so do errors.
@@ -184,13 +195,11 @@ impl Attempt {
         // A socket that is bound first would have its initial subflow before it is disconnected, and
         // would give it another id.
         if options.control {
-            take_control_of_new(door::choose(), sock.as_fd()).map_err(|error| {
-                match error.kind() {
-                    ErrorKind::NotMptcp => {
-                        no_mptcp::cause().unwrap_or(cause::NO_MPTCP).error(OPERATION)
-                    }
-                    _ => error.during(OPERATION),
+            take_control_of_new(door, sock.as_fd()).map_err(|error| match error.kind() {
+                ErrorKind::NotMptcp => {
+                    no_mptcp::cause().unwrap_or(cause::NO_MPTCP).error(OPERATION)
                 }
+                _ => error.during(OPERATION),
             })?;
         }
         if interface != 0 {
@@ -205,7 +214,7 @@ impl Attempt {
         }
         fcntl::set_nonblocking(sock.as_fd(), true)
             .map_err(|error| Error::from_io(OPERATION, &error))?;
-        let follow = || Follower::begin(door::choose(), sock.as_fd(), OPERATION);
+        let follow = || Follower::begin(door, sock.as_fd(), OPERATION);
         let follower = options.control.then(follow).flatten();
         let deadline = options.timeout.map(poll::deadline_in);
         let is_done = match socket::connect(sock.as_fd(), remote) {
@@ -299,5 +308,39 @@ fn in_family_of(remote: SocketAddr, local: SocketAddr) -> SocketAddr {
         (false, _) => local,
         (true, SocketAddr::V4(_)) => (Ipv4Addr::UNSPECIFIED, local.port()).into(),
         (true, SocketAddr::V6(_)) => (Ipv6Addr::UNSPECIFIED, local.port()).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use subflows_lab::{Net, ready};
+
+    use super::*;
+    use crate::door::recorder::Recorder;
+
+    /// Also if the first address fails after it has begun.
+    #[test]
+    fn one_door_does_every_act_for_all_addresses() {
+        if !ready() {
+            return;
+        }
+        let net = Net::two_subnets().unwrap();
+        let server = net.paths[0].server_v4;
+        let (listener, closed) = net.server.run(|| {
+            let closed = TcpListener::bind((server, 0)).unwrap().local_addr().unwrap();
+            (TcpListener::bind((server, 0)).unwrap(), closed)
+        });
+        let door = Recorder::new();
+        net.client.run(|| {
+            let remotes = [closed, listener.local_addr().unwrap()];
+            let options = Connect::new().control(true);
+            let mut connecting = Connecting::begin_by(door, &remotes, &options).unwrap();
+            while !connecting.advance().unwrap() {
+                connecting.wait().unwrap();
+            }
+        });
+        assert_eq!(door.acts(), ["take_control", "events", "take_control", "events"]);
     }
 }

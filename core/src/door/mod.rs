@@ -19,6 +19,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 pub(crate) use refused::{Refused, Why};
 pub(crate) use right::{Missing, Right};
 
+use crate::shared::connected::Connected;
 use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
 use crate::shared::privilege;
@@ -69,22 +70,10 @@ pub(crate) trait Door: Debug + Send + Sync {
     }
 
     /// Sends the first segment of a new subflow.
-    fn create(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: LocalEnd,
-        remote: SocketAddr,
-    ) -> Answer;
+    fn create(&self, connection: Connected<'_>, local: LocalEnd, remote: SocketAddr) -> Answer;
 
     /// Closes a subflow of a connection under the userspace path manager.
-    fn destroy(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) -> Answer;
+    fn destroy(&self, connection: Connected<'_>, local: SocketAddr, remote: SocketAddr) -> Answer;
 
     /// Resets a subflow of any connection.
     fn abort(&self, sock: BorrowedFd<'_>, subflow: SubflowSocket) -> Answer;
@@ -92,8 +81,7 @@ pub(crate) trait Door: Debug + Send + Sync {
     /// Asks the peer to use a subflow as backup, or as a regular one again.
     fn set_backup(
         &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
+        connection: Connected<'_>,
         ends: (SocketAddr, SocketAddr),
         backup: bool,
     ) -> Answer;
@@ -103,15 +91,10 @@ pub(crate) trait Door: Debug + Send + Sync {
     fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer;
 
     /// Announces an address to the peer. Returns what withdraws it.
-    fn announce(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: LocalEnd,
-    ) -> Answer<Box<dyn Withdraw>>;
+    fn announce(&self, connection: Connected<'_>, local: LocalEnd) -> Answer<Box<dyn Withdraw>>;
 
     /// Makes the kernel forget an address id that no subflow uses.
-    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer;
+    fn remove(&self, connection: Connected<'_>, id: u8) -> Answer;
 
     /// Opens a socket that receives the path manager's events of the socket's namespace, or of the
     /// caller's namespace without a socket. Read it by [`follow`](common::events::follow).
@@ -119,7 +102,7 @@ pub(crate) trait Door: Debug + Send + Sync {
 
     /// Returns what manages the subflows of the connection with that token, on kernels that answer only
     /// a privileged process (before Linux 6.10).
-    fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager;
+    fn path_manager(&self, connection: Connected<'_>) -> PathManager;
 
     /// Checks whether such acts are possible here, without doing one.
     fn check(&self, right: Right) -> Result<(), Missing>;

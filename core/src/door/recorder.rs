@@ -5,6 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
 use super::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw, choose};
+use crate::shared::connected::Connected;
 use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
 
@@ -35,24 +36,12 @@ impl Door for Recorder {
         self.record("take_control").take_control(sock)
     }
 
-    fn create(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: LocalEnd,
-        remote: SocketAddr,
-    ) -> Answer {
-        self.record("create").create(sock, token, local, remote)
+    fn create(&self, connection: Connected<'_>, local: LocalEnd, remote: SocketAddr) -> Answer {
+        self.record("create").create(connection, local, remote)
     }
 
-    fn destroy(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) -> Answer {
-        self.record("destroy").destroy(sock, token, local, remote)
+    fn destroy(&self, connection: Connected<'_>, local: SocketAddr, remote: SocketAddr) -> Answer {
+        self.record("destroy").destroy(connection, local, remote)
     }
 
     fn abort(&self, sock: BorrowedFd<'_>, subflow: SubflowSocket) -> Answer {
@@ -61,37 +50,31 @@ impl Door for Recorder {
 
     fn set_backup(
         &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
+        connection: Connected<'_>,
         ends: (SocketAddr, SocketAddr),
         backup: bool,
     ) -> Answer {
-        self.record("set_backup").set_backup(sock, token, ends, backup)
+        self.record("set_backup").set_backup(connection, ends, backup)
     }
 
     fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer {
         self.record("options").options(sock, cookie, steps)
     }
 
-    fn announce(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: LocalEnd,
-    ) -> Answer<Box<dyn Withdraw>> {
-        self.record("announce").announce(sock, token, local)
+    fn announce(&self, connection: Connected<'_>, local: LocalEnd) -> Answer<Box<dyn Withdraw>> {
+        self.record("announce").announce(connection, local)
     }
 
-    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
-        self.record("remove").remove(sock, token, id)
+    fn remove(&self, connection: Connected<'_>, id: u8) -> Answer {
+        self.record("remove").remove(connection, id)
     }
 
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd> {
         self.record("events").events(sock)
     }
 
-    fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager {
-        self.record("path_manager").path_manager(sock, token)
+    fn path_manager(&self, connection: Connected<'_>) -> PathManager {
+        self.record("path_manager").path_manager(connection)
     }
 
     fn check(&self, right: Right) -> Result<(), Missing> {

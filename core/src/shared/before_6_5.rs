@@ -6,6 +6,7 @@ use std::os::fd::BorrowedFd;
 pub(crate) use crate::sys::before_6_5::is_simulated;
 
 use crate::error::Result;
+use crate::shared::connected::Connected;
 use crate::shared::diag_subflow::{self, Depth, Found};
 use crate::shared::socket_state::{not_mptcp_error, query_error};
 use crate::shared::subflow::{Subflow, from_raw};
@@ -19,7 +20,11 @@ pub(super) fn gather<T>(
     mut pick: impl FnMut(RawSubflow<'_>) -> Option<T>,
 ) -> Result<Vec<T>> {
     // The kernel hides from some processes what the socket is, but never its state and cookie.
-    let find = |token, ends| match diag_subflow::search(sock, token, ends, Depth::Shallow)? {
+    let find = |token, ends| match diag_subflow::search(
+        Connected { sock, token },
+        ends,
+        Depth::Shallow,
+    )? {
         Found::Subflow(entry) => Ok(entry.head),
         Found::Other { head, .. } => Ok(head),
     };

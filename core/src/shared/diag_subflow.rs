@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 
 pub(crate) use crate::sys::sock_diag::{Depth, DiagSubflow, Found, HIDDEN};
 
+use crate::shared::connected::Connected;
 use crate::shared::info::FLAG_REMOTE_KEY_RECEIVED;
 use crate::sys::cache::{self, QueryError};
 use crate::sys::interface_addresses::AddressQuery;
@@ -17,12 +18,11 @@ use crate::sys::sock_diag::SockDiag;
 /// # Errors
 /// `ENOENT` if there is none; [`HIDDEN`] if the kernel hides what it is: see [`is_hidden`].
 pub(crate) fn find(
-    sock: BorrowedFd<'_>,
-    token: u32,
+    connection: Connected<'_>,
     ends: (SocketAddr, SocketAddr),
     depth: Depth,
 ) -> Result<DiagSubflow, QueryError> {
-    match search(sock, token, ends, depth)? {
+    match search(connection, ends, depth)? {
         Found::Subflow(entry) => Ok(entry),
         Found::Other { .. } => Err(NetlinkError::new(HIDDEN).into()),
     }
@@ -52,11 +52,11 @@ pub(crate) fn has_key_of_peer(
 /// interface, and does not report which one that is. So the library looks for an unbound subflow,
 /// then on each interface that owns the local address, then in the whole table.
 pub(super) fn search(
-    sock: BorrowedFd<'_>,
-    token: u32,
+    connection: Connected<'_>,
     (local, remote): (SocketAddr, SocketAddr),
     depth: Depth,
 ) -> Result<Found, QueryError> {
+    let Connected { sock, token } = connection;
     let is_it = |found: &Found| is_it(found, token, (local, remote));
     let find_on = |interface| {
         let found = cache::with_socket_for(sock, |diag: &mut SockDiag| {
@@ -95,13 +95,13 @@ pub(super) fn search(
 
 /// Finds the subflow with these ends that is bound to that interface, or to none if it is 0.
 pub(crate) fn find_on(
-    sock: BorrowedFd<'_>,
-    token: u32,
+    connection: Connected<'_>,
     (local, remote): (SocketAddr, SocketAddr),
     interface: u32,
     depth: Depth,
 ) -> Result<DiagSubflow, QueryError> {
-    let found = cache::with_socket_for(sock, |diag: &mut SockDiag| {
+    let token = connection.token;
+    let found = cache::with_socket_for(connection.sock, |diag: &mut SockDiag| {
         diag.tcp_socket(local, remote, interface, depth)
     })?;
     match found {

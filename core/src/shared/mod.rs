@@ -2,6 +2,7 @@
 
 pub(crate) mod before_6_5;
 pub(crate) mod carry;
+pub(crate) mod connected;
 pub(crate) mod counters;
 pub(crate) mod deny_join_id0;
 pub(crate) mod details;

@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::cause;
 use crate::error::{Error, ErrorKind};
+use crate::shared::connected::Connected;
 use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::subflow::list_fd;
 use crate::sys::mptcp;
@@ -20,11 +21,10 @@ pub(crate) fn not_controlled(sock: BorrowedFd<'_>, operation: &'static str) -> E
 
 /// Reports whether the connection was accepted; `None` if its initial subflow is gone.
 pub(crate) fn is_accepted(sock: BorrowedFd<'_>) -> Option<bool> {
-    let token = mptcp::info(sock).ok()?.raw.mptcpi_token;
+    let connection = Connected::new(sock, &mptcp::info(sock).ok()?);
     let subflows = list_fd(sock, "").ok()?;
     let mut flags = subflows.iter().filter_map(|subflow| {
-        let ends = (subflow.local, subflow.remote);
-        Some(diag_subflow::find(sock, token, ends, Depth::Shallow).ok()?.flags)
+        Some(diag_subflow::find(connection, subflow.ends(), Depth::Shallow).ok()?.flags)
     });
     let joins = diag::FLAG_JOIN_LOC | diag::FLAG_JOIN_REM;
     flags.find(|flags| flags & joins == 0).map(|flags| flags & diag::FLAG_CAPABLE_LOC == 0)

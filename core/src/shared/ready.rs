@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::error::ErrorKind;
 use crate::shared::before_6_5::list_without_ids;
+use crate::shared::connected::Connected;
 use crate::shared::diag_subflow;
 use crate::shared::info::FLAG_REMOTE_KEY_RECEIVED;
 use crate::shared::subflow::{Subflow, list_fd};
@@ -18,7 +19,8 @@ use crate::sys::uapi::mptcp_info;
 ///
 /// If every subflow is gone or only being opened, or the kernel's socket table cannot be read (without
 /// the module `tcp_diag`, or without netlink), the connection's counters decide.
-pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
+pub(crate) fn is_ready(connection: Connected<'_>) -> bool {
+    let sock = connection.sock;
     let subflows = match list_fd(sock, "status") {
         Ok(subflows) => subflows,
         // From there, no subflow can be opened.
@@ -33,8 +35,7 @@ pub(crate) fn is_ready(sock: BorrowedFd<'_>, token: u32) -> bool {
     };
     let (mut is_known, mut is_unreadable, mut is_hidden) = (false, false, false);
     for subflow in subflows.iter().filter(|subflow| subflow.state != SubflowState::SynSent) {
-        let ends = (subflow.local, subflow.remote);
-        match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
+        match diag_subflow::find(connection, subflow.ends(), diag_subflow::Depth::Shallow) {
             Ok(entry) if entry.is_joined() => return true,
             // From there, no subflow can be opened.
             Err(QueryError::OtherNamespace) => return false,

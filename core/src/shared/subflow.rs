@@ -5,7 +5,8 @@ use std::os::fd::BorrowedFd;
 
 use crate::error::Result;
 use crate::shared::before_6_5;
-use crate::shared::diag_subflow;
+use crate::shared::connected::Connected;
+use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::interface::{needs_scope, scope_of, with_scope};
 use crate::shared::socket_state::{is_not_mptcp, no_such_subflow, not_mptcp_error};
 use crate::shared::subflow_state::SubflowState;
@@ -79,6 +80,12 @@ record! {
         /// segment was sent again (`retransmits`), and nothing has come back since. Absent if no answer
         /// is missing, also on an end that only receives: see `last_data_received_ms` there.
         unanswered_ms: Option<u32> [Milliseconds],
+    }
+}
+
+impl Subflow {
+    pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
+        (self.local, self.remote)
     }
 }
 
@@ -174,9 +181,8 @@ fn add_scope(sock: BorrowedFd<'_>, subflow: &mut Subflow) {
         return;
     }
     let Ok(info) = mptcp::info(sock) else { return };
-    let ends = (subflow.local, subflow.remote);
-    let token = info.raw.mptcpi_token;
-    if let Ok(entry) = diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
+    let connection = Connected::new(sock, &info);
+    if let Ok(entry) = diag_subflow::find(connection, subflow.ends(), Depth::Shallow) {
         subflow.local = with_scope(subflow.local, entry.head.interface);
         subflow.remote = with_scope(subflow.remote, entry.head.interface);
     }

@@ -3,13 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use crate::door::common::address_ids::known_addresses;
 use crate::error::Result;
-use crate::shared::diag_subflow;
+use crate::shared::connected::Connected;
+use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::socket_state::{not_mptcp_error, query_error};
 use crate::shared::subflow::list_fd;
-use crate::sys::cache;
 use crate::sys::mptcp;
-use crate::sys::path_manager::PathManagerSocket;
 use crate::table::{Type, Typed, operation, record};
 
 record! {
@@ -61,11 +61,10 @@ operation! {
 fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
     const OPERATION: &str = "addresses";
     let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
-    let token = info.raw.mptcpi_token;
+    let connection = Connected::new(sock, &info);
     let mut known = Vec::new();
     for subflow in list_fd(sock, OPERATION)? {
-        let ends = (subflow.local, subflow.remote);
-        let entry = match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
+        let entry = match diag_subflow::find(connection, subflow.ends(), Depth::Shallow) {
             Ok(entry) => entry,
             // The subflow was closed since it was listed.
             Err(error) if error.is(libc::ENOENT) => continue,
@@ -73,16 +72,11 @@ fn addresses_fd(sock: BorrowedFd<'_>) -> Result<Vec<Address>> {
         };
         place(&mut known, entry.local_address_id, subflow.local.ip()).subflows += 1;
     }
-    if crate::shared::path_manager::addresses_by_token(sock) {
-        // The kernel refuses this for a connection that it manages itself, which has endpoints instead.
-        let listed = cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| {
-            netlink.addresses(token)
-        });
-        for local in listed.unwrap_or_default() {
-            let address = place(&mut known, local.id, local.ip);
-            address.port = local.port;
-            address.is_announced |= local.is_announced;
-        }
+    // The kernel refuses this for a connection that it manages itself, which has endpoints instead.
+    for local in known_addresses(connection).unwrap_or_default() {
+        let address = place(&mut known, local.id, local.ip);
+        address.port = local.port;
+        address.is_announced |= local.is_announced;
     }
     Ok(known)
 }

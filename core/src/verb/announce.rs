@@ -4,11 +4,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::door::common::address_ids::unused_id;
+use crate::door::common::address_ids::{known_addresses, unused_id};
 use crate::door::common::events::follow;
 use crate::door::common::path_manager::path_manager;
 use crate::door::{self, Door, LocalEnd, Why, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::connected::Connected;
 use crate::shared::listener::{Listen, listen_by};
 use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::PathManager;
@@ -16,8 +17,7 @@ use crate::shared::ready::is_ready;
 use crate::shared::route::{Destination, Owner};
 use crate::shared::socket_state::{MptcpState, SocketState, not_mptcp_error, plain_tcp, state_of};
 use crate::sys::event::KernelEvents;
-use crate::sys::path_manager::PathManagerSocket;
-use crate::sys::{cache, fcntl, fork, mptcp, socket};
+use crate::sys::{fcntl, fork, mptcp, socket};
 use crate::table::{Type, Typed, operation, options};
 
 const OPERATION: &str = "announce";
@@ -96,12 +96,12 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
     if path_manager(door, sock, &info) == PathManager::Kernel {
         return Err(not_controlled(sock, OPERATION));
     }
-    let token = info.raw.mptcpi_token;
+    let connection = Connected::new(sock, &info);
     let events = follow(door, Some(sock), OPERATION)?;
     events.set_buffer(0);
     // Checked last, because the answer is also no for a connection of another network namespace, and for
     // one that the kernel manages.
-    if !is_ready(sock, token) {
+    if !is_ready(connection) {
         return Err(error(ErrorKind::NotReady));
     }
     let mut announced = Announced {
@@ -116,7 +116,7 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
     if let Some(port) = options.port {
         announced.listen(sock, port, options.backlog)?;
     }
-    announced.withdrawal = Some(send(door, sock, token, &mut announced.local)?);
+    announced.withdrawal = Some(send(door, connection, &mut announced.local)?);
     Ok(announced)
 }
 
@@ -140,17 +140,13 @@ fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> R
 /// Announces the address with an unused id. Tries again if another thread has just used the id.
 fn send(
     door: &dyn Door,
-    sock: BorrowedFd<'_>,
-    token: u32,
+    connection: Connected<'_>,
     local: &mut LocalEnd,
 ) -> Result<Box<dyn Withdraw>> {
     const TRIES: usize = 8;
     let mut last = Error::new(ErrorKind::InvalidArgument, OPERATION);
     for _ in 0..TRIES {
-        let known = cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| {
-            netlink.addresses(token)
-        });
-        let known = known.unwrap_or_default();
+        let known = known_addresses(connection).unwrap_or_default();
         let same = known.iter().find(|known| known.ip == local.ip && known.port == local.port);
         local.id = match same {
             Some(same) if same.is_announced => {
@@ -163,12 +159,12 @@ fn send(
             }
             Some(same) => same.id,
             None => {
-                let unused = unused_id(sock, token, &known, OPERATION)?;
-                unused.claim(door, sock, token, OPERATION)?;
+                let unused = unused_id(connection, &known, OPERATION)?;
+                unused.claim(door, connection, OPERATION)?;
                 unused.id
             }
         };
-        match door.announce(sock, token, *local) {
+        match door.announce(connection, *local) {
             Ok(withdrawal) => return Ok(withdrawal),
             Err(refused) if refused.why == Why::Rejected => {
                 last = refused

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::door::common::path_manager::path_manager;
 use crate::door::{self, Answer, SubflowSocket, Why};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::diag_subflow;
+use crate::shared::connected::Connected;
+use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::path_manager::PathManager;
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow::{Subflow, list_fd};
@@ -71,11 +72,11 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
         return Err(no_such_subflow(sock, OPERATION, id));
     };
     let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, OPERATION, &error))?;
-    let token = info.raw.mptcpi_token;
+    let connection = Connected::new(sock, &info);
     // A subflow that is still being opened, or that the peer has closed, carries nothing.
     let is_other = |other: &&Subflow| other.id != id && other.state == SubflowState::Established;
     let others: Vec<&Subflow> = subflows.iter().filter(is_other).collect();
-    let is_last = match is_any_joined(sock, token, &others, subflow) {
+    let is_last = match is_any_joined(connection, &others, subflow) {
         Ok(is_any) => !is_any,
         // With force, the TCP state is enough.
         Err(_) if force => others.is_empty(),
@@ -94,8 +95,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
     }
     let door = door::choose();
     let controlled = path_manager(door, sock, &info) != PathManager::Kernel;
-    let ends = (subflow.local, subflow.remote);
-    let entry = diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow);
+    let entry = diag_subflow::find(connection, subflow.ends(), Depth::Shallow);
     let abort = |head: &Head| {
         let Head { local, remote, interface, cookie, .. } = *head;
         door.abort(sock, SubflowSocket { local, remote, interface, cookie })
@@ -115,7 +115,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
                 other => return closed(sock, id, other),
             }
         }
-        match door.destroy(sock, token, subflow.local, subflow.remote) {
+        match door.destroy(connection, subflow.local, subflow.remote) {
             Err(refused) if refused.why == Why::Rejected => {}
             other => return closed(sock, id, other),
         }
@@ -130,8 +130,7 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
 /// Reports whether one of these established subflows has joined: before that the peer can still reset it.
 /// `known` is another subflow of the connection.
 fn is_any_joined(
-    sock: BorrowedFd<'_>,
-    token: u32,
+    connection: Connected<'_>,
     established: &[&Subflow],
     known: &Subflow,
 ) -> std::result::Result<bool, QueryError> {
@@ -140,8 +139,7 @@ fn is_any_joined(
         if has_table && subflow.id == known.id {
             break;
         }
-        let ends = (subflow.local, subflow.remote);
-        match diag_subflow::find(sock, token, ends, diag_subflow::Depth::Shallow) {
+        match diag_subflow::find(connection, subflow.ends(), Depth::Shallow) {
             Ok(entry) if entry.is_joined() && subflow.id != known.id => return Ok(true),
             Ok(_) => has_table = true,
             // The subflow was closed since it was listed.

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
+use crate::shared::connected::Connected;
 use crate::shared::details::{Details, from_raw};
+use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
-use crate::shared::{diag_subflow, subflow};
+use crate::shared::subflow;
 use crate::sys::interface_addresses::AddressQuery;
 use crate::sys::{cache, interface, mptcp};
 use crate::table::{Type, Typed, operation};
@@ -42,8 +44,7 @@ operation! {
 fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
     let subflow = subflow::find(sock, id, "details")?;
     let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, "details", &error))?;
-    let ends = (subflow.local, subflow.remote);
-    match diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Deep) {
+    match diag_subflow::find(Connected::new(sock, &info), subflow.ends(), Depth::Deep) {
         Ok(entry) => {
             let mut details = from_raw(&entry);
             let owners = owners(sock, details.local.ip(), details.interface_index)?;

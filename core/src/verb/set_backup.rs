@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::door::common::path_manager::path_manager;
 use crate::door::{self, Why};
 use crate::error::Result;
+use crate::shared::connected::Connected;
 use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::PathManager;
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error};
@@ -47,11 +48,9 @@ fn set_backup_fd(sock: BorrowedFd<'_>, id: u32, backup: bool) -> Result<()> {
     if path_manager(door, sock, &info) == PathManager::Kernel {
         return Err(not_controlled(sock, OPERATION));
     }
-    let ends = (subflow.local, subflow.remote);
-    door.set_backup(sock, info.raw.mptcpi_token, ends, backup).map_err(|refused| {
-        match refused.why {
-            Why::NotFound => no_such_subflow(sock, OPERATION, id),
-            _ => refused.during(OPERATION),
-        }
+    let asked = door.set_backup(Connected::new(sock, &info), subflow.ends(), backup);
+    asked.map_err(|refused| match refused.why {
+        Why::NotFound => no_such_subflow(sock, OPERATION, id),
+        _ => refused.during(OPERATION),
     })
 }

@@ -6,6 +6,7 @@ use crate::door;
 use crate::door::common::path_manager::path_manager;
 use crate::door::common::peers;
 use crate::error::Result;
+use crate::shared::connected::Connected;
 use crate::shared::deny_join_id0;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
@@ -90,7 +91,7 @@ fn status_fd(sock: BorrowedFd<'_>) -> Result<Status> {
     };
     Ok(Status {
         state,
-        is_ready: phase == MptcpState::Connected && is_ready(sock, info.raw.mptcpi_token),
+        is_ready: phase == MptcpState::Connected && is_ready(Connected::new(sock, &info)),
         path_manager: match phase {
             MptcpState::Listening => PathManager::Unknown,
             _ => path_manager(door::choose(), sock, &info),

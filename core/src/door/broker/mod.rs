@@ -15,6 +15,7 @@ use self::session::Session;
 use crate::door::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw};
 use crate::error::{Error, ErrorKind};
 use crate::shared::carry::Replacement;
+use crate::shared::connected::Connected;
 use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
 use crate::sys::cache::{self, QueryError};
@@ -56,25 +57,14 @@ impl Door for Broker {
         Ok(replaced.map_err(|error| Error::from_io(OPERATION, &error))?)
     }
 
-    fn create(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: LocalEnd,
-        remote: SocketAddr,
-    ) -> Answer {
-        let act = Act::Create { token, local: local.into(), remote };
-        ask("SUBFLOW_CREATE", act, sock).map(drop)
+    fn create(&self, connection: Connected<'_>, local: LocalEnd, remote: SocketAddr) -> Answer {
+        let act = Act::Create { token: connection.token, local: local.into(), remote };
+        ask("SUBFLOW_CREATE", act, connection.sock).map(drop)
     }
 
-    fn destroy(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) -> Answer {
-        ask("SUBFLOW_DESTROY", Act::Destroy { token, local, remote }, sock).map(drop)
+    fn destroy(&self, connection: Connected<'_>, local: SocketAddr, remote: SocketAddr) -> Answer {
+        let act = Act::Destroy { token: connection.token, local, remote };
+        ask("SUBFLOW_DESTROY", act, connection.sock).map(drop)
     }
 
     fn abort(&self, sock: BorrowedFd<'_>, subflow: SubflowSocket) -> Answer {
@@ -84,12 +74,12 @@ impl Door for Broker {
 
     fn set_backup(
         &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
+        connection: Connected<'_>,
         (local, remote): (SocketAddr, SocketAddr),
         is_backup: bool,
     ) -> Answer {
-        ask("SET_FLAGS", Act::SetBackup { token, local, remote, is_backup }, sock).map(drop)
+        let act = Act::SetBackup { token: connection.token, local, remote, is_backup };
+        ask("SET_FLAGS", act, connection.sock).map(drop)
     }
 
     fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer {
@@ -106,24 +96,20 @@ impl Door for Broker {
         Ok(())
     }
 
-    fn announce(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: LocalEnd,
-    ) -> Answer<Box<dyn Withdraw>> {
+    fn announce(&self, connection: Connected<'_>, local: LocalEnd) -> Answer<Box<dyn Withdraw>> {
         const OPERATION: &str = "ANNOUNCE";
         // The broker keeps the announcement for the session, which therefore belongs to it alone.
         let path = session::path().ok_or_else(|| Error::new(ErrorKind::NotPermitted, OPERATION))?;
         let session = Session::open(&path).map_err(|error| failed(OPERATION, &error))?;
-        let act = Act::Announce { token, local: local.into() };
-        let (reply, _) = session.ask(act, Some(sock)).map_err(|error| failed(OPERATION, &error))?;
+        let act = Act::Announce { token: connection.token, local: local.into() };
+        let asked = session.ask(act, Some(connection.sock));
+        let (reply, _) = asked.map_err(|error| failed(OPERATION, &error))?;
         let handle = reply.result.map_err(|refusal| refusal.error(OPERATION))?;
         Ok(Box::new(Announcement { session, handle }))
     }
 
-    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
-        ask("REMOVE", Act::Remove { token, id }, sock).map(drop)
+    fn remove(&self, connection: Connected<'_>, id: u8) -> Answer {
+        ask("REMOVE", Act::Remove { token: connection.token, id }, connection.sock).map(drop)
     }
 
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd> {
@@ -141,8 +127,9 @@ impl Door for Broker {
         Ok(stream.ok_or_else(|| no_descriptor(OPERATION))?)
     }
 
-    fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager {
-        let value = ask("path_manager", Act::PathManager { token }, sock).ok();
+    fn path_manager(&self, connection: Connected<'_>) -> PathManager {
+        let act = Act::PathManager { token: connection.token };
+        let value = ask("path_manager", act, connection.sock).ok();
         match value.and_then(|(reply, _)| reply.result.ok()) {
             Some(1) => PathManager::Kernel,
             Some(2) => PathManager::Userspace,

@@ -12,6 +12,7 @@ use super::protocol::{Act, Answer, LONGEST, Malformed, Outcome, Refusal, Request
 use crate::door::direct::Direct;
 use crate::door::{Door, Right, SubflowSocket, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::connected::Connected;
 use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
@@ -193,32 +194,29 @@ impl Performer {
             Ok(()) => Ok(Done::default()),
             Err(refused) => Err(refused.during("broker")),
         };
-        if let Some(token) = token_of(act) {
-            if token != connection.token || token == 0 {
-                return Err(Error::os("broker", libc::EINVAL));
-            }
+        if token_of(act).is_some_and(|token| token != connection.token || token == 0) {
+            return Err(Error::os("broker", libc::EINVAL));
         }
+        let connected = Connected { sock, token: connection.token };
         match *act {
             // The service makes the socket in another thread.
             Act::TakeControl => {
                 Err(Error::argument("broker", "take_control is not an act on a socket"))
             }
-            Act::Create { token, local, remote } => {
-                done(Direct.create(sock, token, local.into(), remote))
+            Act::Create { local, remote, .. } => {
+                done(Direct.create(connected, local.into(), remote))
             }
-            Act::Destroy { token, local, remote } => {
-                done(Direct.destroy(sock, token, local, remote))
+            Act::Destroy { local, remote, .. } => done(Direct.destroy(connected, local, remote)),
+            Act::SetBackup { local, remote, is_backup, .. } => {
+                done(Direct.set_backup(connected, (local, remote), is_backup))
             }
-            Act::SetBackup { token, local, remote, is_backup } => {
-                done(Direct.set_backup(sock, token, (local, remote), is_backup))
-            }
-            Act::Remove { token, id } => done(Direct.remove(sock, token, id)),
+            Act::Remove { id, .. } => done(Direct.remove(connected, id)),
             Act::Abort { local, remote, interface, cookie } => {
                 let subflow = SubflowSocket { local, remote, interface, cookie };
-                require_own(sock, connection, subflow)?;
+                require_own(connected, subflow)?;
                 done(Direct.abort(sock, subflow))
             }
-            Act::Announce { token, local } => {
+            Act::Announce { local, .. } => {
                 if self.announced.len() == ANNOUNCEMENTS {
                     return Err(refusal(
                         ErrorKind::Busy,
@@ -228,13 +226,13 @@ impl Performer {
                     ));
                 }
                 let withdrawal = Direct
-                    .announce(sock, token, local.into())
+                    .announce(connected, local.into())
                     .map_err(|refused| refused.during("broker"))?;
                 self.announced.push(Some(Announced { connection, withdrawal }));
                 Ok(Done::from(self.announced.len() as u32))
             }
             Act::Withdraw { .. } => Err(Error::argument("broker", "withdraw takes no socket")),
-            Act::PathManager { token } => Ok(Done::from(match Direct.path_manager(sock, token) {
+            Act::PathManager { .. } => Ok(Done::from(match Direct.path_manager(connected) {
                 PathManager::Unknown => 0,
                 PathManager::Kernel => 1,
                 PathManager::Userspace => 2,
@@ -249,7 +247,7 @@ impl Performer {
             }
             Act::Check { right } => check(right),
             Act::Options { cookie, ref steps } => {
-                require_subflow(sock, connection, cookie)?;
+                require_subflow(connected, cookie)?;
                 let mut made: Vec<OptionStep> = steps.iter().map(OptionStep::from).collect();
                 done(Direct.options(sock, cookie, &mut made))?;
                 let outcomes = Some(made.iter().map(Outcome::from).collect());
@@ -335,22 +333,21 @@ pub fn set_realtime(is_realtime: bool) -> bool {
 }
 
 /// Fails unless the subflow belongs to the connection.
-fn require_own(sock: BorrowedFd<'_>, connection: Connection, subflow: SubflowSocket) -> Result<()> {
+fn require_own(connected: Connected<'_>, subflow: SubflowSocket) -> Result<()> {
     let SubflowSocket { local, remote, interface, cookie } = subflow;
     let ends = (local, remote);
-    let found = diag_subflow::find_on(sock, connection.token, ends, interface, Depth::Shallow)
+    let found = diag_subflow::find_on(connected, ends, interface, Depth::Shallow)
         .map_err(|error| query_error("broker", error))?;
-    match found.head.cookie == cookie && connection.token != 0 {
+    match found.head.cookie == cookie && connected.token != 0 {
         true => Ok(()),
         false => Err(Error::os("broker", libc::ENOENT)),
     }
 }
 
 /// Fails unless a subflow of the connection has that cookie.
-fn require_subflow(sock: BorrowedFd<'_>, connection: Connection, cookie: u64) -> Result<()> {
-    for subflow in list_fd(sock, "broker")? {
-        let ends = (subflow.local, subflow.remote);
-        let found = diag_subflow::find(sock, connection.token, ends, Depth::Shallow);
+fn require_subflow(connected: Connected<'_>, cookie: u64) -> Result<()> {
+    for subflow in list_fd(connected.sock, "broker")? {
+        let found = diag_subflow::find(connected, subflow.ends(), Depth::Shallow);
         if found.is_ok_and(|found| found.head.cookie == cookie) {
             return Ok(());
         }

@@ -1,13 +1,13 @@
 //! Address ids that no subflow of a connection uses.
 
 use std::num::NonZero;
-use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::door::{Door, Why};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::diag_subflow;
+use crate::shared::connected::Connected;
+use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::path_manager::addresses_by_token;
 use crate::shared::socket_state::query_error;
 use crate::shared::subflow::{Subflow, list_fd};
@@ -22,9 +22,9 @@ const INITIAL: u32 = 1;
 
 /// Returns the local addresses that the kernel has for the connection with that token.
 pub(crate) fn known_addresses(
-    sock: BorrowedFd<'_>,
-    token: u32,
+    connection: Connected<'_>,
 ) -> std::result::Result<Vec<LocalAddress>, QueryError> {
+    let Connected { sock, token } = connection;
     // Before Linux 6.10 the kernel does not report them. It then rejects an id that is in use, and the
     // next try uses another id.
     if !addresses_by_token(sock) {
@@ -46,14 +46,13 @@ impl UnusedId {
     pub(crate) fn claim(
         self,
         door: &dyn Door,
-        sock: BorrowedFd<'_>,
-        token: u32,
+        connection: Connected<'_>,
         operation: &'static str,
     ) -> Result<()> {
         if !self.is_kept {
             return Ok(());
         }
-        match door.remove(sock, token, self.id) {
+        match door.remove(connection, self.id) {
             // Another thread has just done so. If the reason is another one, the next command fails.
             Err(refused) if refused.why == Why::NotFound => Ok(()),
             removed => removed.map_err(|refused| refused.during(operation)),
@@ -93,12 +92,12 @@ fn reserved(token: u32, id: u8) -> Option<NonZero<u64>> {
 /// of an announcement. So the ids of the live subflows are read too, and those of the announcements are
 /// remembered.
 pub(crate) fn unused_id(
-    sock: BorrowedFd<'_>,
-    token: u32,
+    connection: Connected<'_>,
     known: &[LocalAddress],
     operation: &'static str,
 ) -> Result<UnusedId> {
-    let live = local_address_ids(sock, token, &list_fd(sock, operation)?)
+    let Connected { sock, token } = connection;
+    let live = local_address_ids(connection, &list_fd(sock, operation)?)
         .map_err(|error| query_error(operation, error))?;
     let is_live = |id: u8| live[usize::from(id)];
     let is_used = |id: u8| {
@@ -125,19 +124,13 @@ pub(crate) fn unused_id(
 
 /// Reports which local address ids these subflows have.
 fn local_address_ids(
-    sock: BorrowedFd<'_>,
-    token: u32,
+    connection: Connected<'_>,
     subflows: &[Subflow],
 ) -> std::result::Result<[bool; 256], QueryError> {
     let mut ids = [false; 256];
     // The initial subflow has address id 0, which no other subflow has.
     for subflow in subflows.iter().filter(|subflow| subflow.id != INITIAL) {
-        match diag_subflow::find(
-            sock,
-            token,
-            (subflow.local, subflow.remote),
-            diag_subflow::Depth::Shallow,
-        ) {
+        match diag_subflow::find(connection, subflow.ends(), Depth::Shallow) {
             Ok(entry) => ids[usize::from(entry.local_address_id)] = true,
             // The subflow was closed since it was listed.
             Err(error) if error.is(libc::ENOENT) => {}

@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use crate::door::Door;
+use crate::shared::connected::Connected;
 use crate::shared::path_manager::{PathManager, addresses_by_token};
 use crate::sys::cache;
 use crate::sys::mptcp::RawInfo;
@@ -15,7 +16,7 @@ pub(crate) fn path_manager(door: &dyn Door, sock: BorrowedFd<'_>, info: &RawInfo
     match (token != 0, addresses_by_token(sock)) {
         (true, true) => asked(sock, |netlink| netlink.addresses(token).map(drop)),
         // Before Linux 6.10 only the answer to a privileged command shows it.
-        (true, false) => door.path_manager(sock, token),
+        (true, false) => door.path_manager(Connected { sock, token }),
         // A socket reports the limits of the kernel's path manager, and 0 under another one.
         (false, true) if info.raw.mptcpi_subflows_max > 0 => PathManager::Kernel,
         (false, true) => match cache::with_socket_for(sock, PathManagerSocket::subflows_max) {

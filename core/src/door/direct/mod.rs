@@ -15,6 +15,7 @@ use crate::door::common::address_ids::Reserved;
 use crate::door::common::path_manager;
 use crate::door::{Answer, Door, LocalEnd, Missing, Right, SubflowSocket, Withdraw};
 use crate::error::{Error, ErrorKind};
+use crate::shared::connected::Connected;
 use crate::shared::option_step::OptionStep;
 use crate::shared::path_manager::PathManager;
 use crate::shared::privilege;
@@ -66,28 +67,16 @@ impl Door for Direct {
             .into())
     }
 
-    fn create(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: LocalEnd,
-        remote: SocketAddr,
-    ) -> Answer {
-        act("SUBFLOW_CREATE", sock, |netlink: &mut PathManagerSocket| {
-            netlink.create(token, &address(local), remote)
+    fn create(&self, connection: Connected<'_>, local: LocalEnd, remote: SocketAddr) -> Answer {
+        act("SUBFLOW_CREATE", connection.sock, |netlink: &mut PathManagerSocket| {
+            netlink.create(connection.token, &address(local), remote)
         })
     }
 
-    fn destroy(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) -> Answer {
-        act("SUBFLOW_DESTROY", sock, |netlink: &mut PathManagerSocket| {
+    fn destroy(&self, connection: Connected<'_>, local: SocketAddr, remote: SocketAddr) -> Answer {
+        act("SUBFLOW_DESTROY", connection.sock, |netlink: &mut PathManagerSocket| {
             in_either_family(local, remote, libc::ESRCH, |local, remote| {
-                netlink.destroy(token, local, remote)
+                netlink.destroy(connection.token, local, remote)
             })
         })
     }
@@ -107,14 +96,13 @@ impl Door for Direct {
 
     fn set_backup(
         &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
+        connection: Connected<'_>,
         (local, remote): (SocketAddr, SocketAddr),
         backup: bool,
     ) -> Answer {
-        act("SET_FLAGS", sock, |netlink: &mut PathManagerSocket| {
+        act("SET_FLAGS", connection.sock, |netlink: &mut PathManagerSocket| {
             in_either_family(local, remote, libc::EINVAL, |local, remote| {
-                netlink.set_backup(token, local, remote, backup)
+                netlink.set_backup(connection.token, local, remote, backup)
             })
         })
     }
@@ -123,22 +111,21 @@ impl Door for Direct {
         bpf::run(sock, cookie, steps)
     }
 
-    fn announce(
-        &self,
-        sock: BorrowedFd<'_>,
-        token: u32,
-        local: LocalEnd,
-    ) -> Answer<Box<dyn Withdraw>> {
+    fn announce(&self, connection: Connected<'_>, local: LocalEnd) -> Answer<Box<dyn Withdraw>> {
         let local = LocalAddress { is_announced: true, ..address(local) };
-        let reserved = Reserved::new(token, local.id);
-        act("ANNOUNCE", sock, |netlink: &mut PathManagerSocket| netlink.announce(token, &local))?;
-        DirectWithdraw::new(sock, token, local, reserved)
+        let reserved = Reserved::new(connection.token, local.id);
+        act("ANNOUNCE", connection.sock, |netlink: &mut PathManagerSocket| {
+            netlink.announce(connection.token, &local)
+        })?;
+        DirectWithdraw::new(connection, local, reserved)
             .map(|withdraw| Box::new(withdraw) as Box<dyn Withdraw>)
             .map_err(|refusal| query_error("ANNOUNCE", refusal.into()).into())
     }
 
-    fn remove(&self, sock: BorrowedFd<'_>, token: u32, id: u8) -> Answer {
-        act("REMOVE", sock, |netlink: &mut PathManagerSocket| netlink.remove(token, id))
+    fn remove(&self, connection: Connected<'_>, id: u8) -> Answer {
+        act("REMOVE", connection.sock, |netlink: &mut PathManagerSocket| {
+            netlink.remove(connection.token, id)
+        })
     }
 
     fn events(&self, sock: Option<BorrowedFd<'_>>) -> Answer<OwnedFd> {
@@ -154,8 +141,8 @@ impl Door for Direct {
         Ok(events.into())
     }
 
-    fn path_manager(&self, sock: BorrowedFd<'_>, token: u32) -> PathManager {
-        path_manager::asked(sock, |netlink| netlink.is_userspace(token))
+    fn path_manager(&self, connection: Connected<'_>) -> PathManager {
+        path_manager::asked(connection.sock, |netlink| netlink.is_userspace(connection.token))
     }
 
     fn check(&self, right: Right) -> Result<(), Missing> {

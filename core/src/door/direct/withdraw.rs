@@ -1,12 +1,12 @@
 //! Withdrawing an announced address, with the rights of this process.
 
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
 
 use super::in_either_family;
 use crate::door::common::address_ids::Reserved;
 use crate::door::{Answer, Refused, Withdraw};
 use crate::error::{Error, ErrorKind};
+use crate::shared::connected::Connected;
 use crate::shared::path_manager::addresses_by_token;
 use crate::shared::socket_state::query_error;
 use crate::sys::netlink::NetlinkError;
@@ -33,8 +33,7 @@ impl DirectWithdraw {
     /// Makes the value for an address that has just been announced, so that this thread is in the socket's
     /// network namespace.
     pub(super) fn new(
-        sock: BorrowedFd<'_>,
-        token: u32,
+        Connected { sock, token }: Connected<'_>,
         local: LocalAddress,
         reserved: Reserved,
     ) -> std::result::Result<DirectWithdraw, NetlinkError> {

@@ -11,6 +11,7 @@ use super::paths::Paths;
 use crate::door::common::path_manager::path_manager as manager_of;
 use crate::door::{self, common::peers};
 use crate::error::Result;
+use crate::shared::connected::Connected;
 use crate::shared::deny_join_id0;
 use crate::shared::details::{self, Details};
 use crate::shared::diag_subflow::{self, Depth};
@@ -73,7 +74,8 @@ struct Examined {
 }
 
 fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Result<()> {
-    let token = info.raw.mptcpi_token;
+    let connection = Connected::new(sock, info);
+    let token = connection.token;
     let subflows = list_fd(sock, OPERATION)?;
     let first = subflows.first();
     let remote = socket::peer_address(sock).ok().or(first.map(|first| first.remote));
@@ -82,8 +84,7 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
     let paths = Paths::find(sock, remote, initial)?;
     let (mut examined, mut unread) = (Vec::new(), 0);
     for subflow in &subflows {
-        let ends = (subflow.local, subflow.remote);
-        let entry = match diag_subflow::find(sock, token, ends, Depth::Shallow) {
+        let entry = match diag_subflow::find(connection, subflow.ends(), Depth::Shallow) {
             Ok(entry) => entry,
             // It has ended since it was listed.
             Err(error) if error.is(libc::ENOENT) => continue,
@@ -115,7 +116,7 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
     if unread > 1 {
         return Ok(());
     }
-    if !is_ready(sock, token) {
+    if !is_ready(connection) {
         found.add(FindingKind::NotReady, &[]);
     }
     let peer = peers::peer(sock, token);

@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::cause;
 use crate::door::{self, Why};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::diag_subflow::{self, DiagSubflow};
+use crate::shared::connected::Connected;
+use crate::shared::diag_subflow::{self, Depth, DiagSubflow};
 use crate::shared::option_step::OptionStep;
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow;
@@ -268,9 +269,8 @@ impl Target<'_> {
     fn find<'a>(sock: BorrowedFd<'a>, id: u32, operation: &'static str) -> Result<Target<'a>> {
         let subflow = subflow::find(sock, id, operation)?;
         let info = mptcp::info(sock).map_err(|error| not_mptcp_error(sock, operation, &error))?;
-        let ends = (subflow.local, subflow.remote);
-        let found =
-            diag_subflow::find(sock, info.raw.mptcpi_token, ends, diag_subflow::Depth::Options);
+        let connection = Connected::new(sock, &info);
+        let found = diag_subflow::find(connection, subflow.ends(), Depth::Options);
         let entry = found.map_err(|error| {
             if error.is(libc::ENOENT) {
                 no_such_subflow(sock, operation, id)

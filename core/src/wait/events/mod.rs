@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::door::{self, common::events::follow};
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::connected::Connected;
 use crate::shared::ready::is_ready;
 use crate::shared::socket_state::query_error;
 use crate::shared::subflow::list_fd;
@@ -77,9 +78,10 @@ impl Events {
                 let subflows = list_fd(sock, OPERATION)?;
                 let live = subflows.iter().filter(|subflow| is_open(subflow.state));
                 let initial = ends(token, UNKNOWN, UNKNOWN);
+                let established = is_ready(Connected { sock, token }).then_some(token);
                 Open {
                     connections: [(token, initial)].into(),
-                    established: is_ready(sock, token).then_some(token).into_iter().collect(),
+                    established: established.into_iter().collect(),
                     subflows: live.map(|live| ends(token, live.local, live.remote)).collect(),
                     ..Open::default()
                 }

@@ -12,6 +12,7 @@ use crate::door::common::events::follow;
 use crate::door::common::path_manager::path_manager;
 use crate::door::{Door, Refused, Why};
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::connected::Connected;
 use crate::shared::interface::needs_scope;
 use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::{PathManager, addresses_by_token};
@@ -87,6 +88,10 @@ impl Attempt {
         };
         attempt.stage = attempt.create(sock)?;
         Ok(attempt)
+    }
+
+    fn connection<'a>(&self, sock: BorrowedFd<'a>) -> Connected<'a> {
+        Connected { sock, token: self.token }
     }
 
     /// Returns when it gives up.
@@ -186,7 +191,7 @@ impl Attempt {
         if let (RouteState::Missing, Stage::Waiting(Some(error))) = (ends.route, &self.stage) {
             return self.not_yet(sock, error.clone());
         }
-        let mut plan = match plan(sock, self.token, &self.options, ends) {
+        let mut plan = match plan(self.connection(sock), &self.options, ends) {
             Ok(plan) => plan,
             Err(error) => return self.plan_failed(sock, error),
         };
@@ -195,11 +200,11 @@ impl Attempt {
         let refused: Refused = loop {
             if !is_id_freed {
                 if let Some(id) = plan.choose(sock)? {
-                    id.claim(self.door, sock, self.token, OPERATION)?;
+                    id.claim(self.door, self.connection(sock), OPERATION)?;
                 }
             }
             is_id_freed = false;
-            match self.door.create(sock, self.token, plan.local, plan.remote) {
+            match self.door.create(self.connection(sock), plan.local, plan.remote) {
                 Ok(()) => return Ok(Stage::Joining(Box::new(Join::new(self.door, plan)))),
                 Err(refused) => match refused.why {
                     Why::PortTaken if !plan.is_port_given && ports > 0 => ports -= 1,
@@ -210,7 +215,7 @@ impl Attempt {
                         // that were refused. After several, this is one of them.
                         is_id_freed = ids < ID_TRIES / 2
                             && !addresses_by_token(sock)
-                            && self.door.remove(sock, self.token, plan.local.id).is_ok();
+                            && self.door.remove(self.connection(sock), plan.local.id).is_ok();
                     }
                     _ => break refused,
                 },
@@ -284,7 +289,7 @@ impl Attempt {
         if path_manager(self.door, sock, &info) == PathManager::Kernel {
             return Err(Error::new(ErrorKind::NotControlled, OPERATION));
         }
-        if !is_ready(sock, self.token) {
+        if !is_ready(self.connection(sock)) {
             return self.not_ready(sock, Error::new(ErrorKind::NotReady, OPERATION));
         }
         Ok(Stage::Waiting(Some(error)))
@@ -320,7 +325,7 @@ impl Attempt {
             SocketState::Mptcp(_, MptcpState::Connecting) => Ok(Stage::Waiting(None)),
             SocketState::Mptcp(info, _) if is_data_on_its_way(&info) => Ok(Stage::Waiting(None)),
             // It became ready since the command.
-            SocketState::Mptcp(..) if is_ready(sock, self.token) => Ok(Stage::Waiting(None)),
+            SocketState::Mptcp(..) if is_ready(self.connection(sock)) => Ok(Stage::Waiting(None)),
             // Or it has been refused or closed since.
             _ => Err(unsteerable_reason(sock, OPERATION)
                 .unwrap_or_else(|| error.with_kind(ErrorKind::NotReady))),
@@ -333,7 +338,7 @@ impl Attempt {
         if let (Stage::Joining(join), true) = (&self.stage, is_ours) {
             let (local, remote) = join.ends();
             // If it has ended already, there is nothing to close.
-            let _ = self.door.destroy(sock, self.token, local, remote);
+            let _ = self.door.destroy(self.connection(sock), local, remote);
         }
         self.stage = Stage::Done;
     }

@@ -13,7 +13,7 @@ use crate::cause;
 use crate::door::common::address_ids::known_addresses;
 use crate::door::{Door, LocalEnd, Why};
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::diag_subflow::{self, is_same_end};
+use crate::shared::diag_subflow::{self, Depth, is_same_end};
 use crate::shared::interface::name_of;
 use crate::shared::path_manager::addresses_by_token;
 use crate::shared::route::Destination;
@@ -111,13 +111,8 @@ impl Join {
     ) -> Result<Option<Subflow>> {
         let (local, remote) = self.ends();
         let interface = self.plan.local.interface;
-        match diag_subflow::find_on(
-            sock,
-            self.plan.token,
-            (local, remote),
-            interface,
-            diag_subflow::Depth::Shallow,
-        ) {
+        let connection = self.plan.connection(sock);
+        match diag_subflow::find_on(connection, (local, remote), interface, Depth::Shallow) {
             Ok(entry) => {
                 self.gone_since = None;
                 self.require_interface(sock, entry.head.interface)?;
@@ -210,7 +205,7 @@ impl Join {
         if is_backup == wanted {
             return Ok(true);
         }
-        match self.door.set_backup(sock, self.plan.token, self.ends(), wanted) {
+        match self.door.set_backup(self.plan.connection(sock), self.ends(), wanted) {
             Ok(()) => Ok(true),
             // The kernel does not know a subflow with these ends.
             Err(refused) if self.is_gone(sock, refused.why) => Ok(false),
@@ -220,10 +215,9 @@ impl Join {
 
     /// Reports whether a refusal for that reason means that the subflow has ended.
     fn is_gone(&self, sock: BorrowedFd<'_>, why: Why) -> bool {
-        let (token, interface) = (self.plan.token, self.plan.local.interface);
-        let shallow = diag_subflow::Depth::Shallow;
+        let (connection, interface) = (self.plan.connection(sock), self.plan.local.interface);
         why == Why::NotFound
-            && diag_subflow::find_on(sock, token, self.ends(), interface, shallow).is_err()
+            && diag_subflow::find_on(connection, self.ends(), interface, Depth::Shallow).is_err()
     }
 
     /// Reads the events, and keeps those of this subflow.
@@ -309,7 +303,7 @@ impl Join {
         let LocalEnd { ip, port, .. } = self.plan.local;
         // Before Linux 6.10 the kernel does not list the addresses.
         addresses_by_token(sock)
-            && known_addresses(sock, self.plan.token)
+            && known_addresses(self.plan.connection(sock))
                 .is_ok_and(|known| !known.iter().any(|known| known.ip == ip && known.port == port))
     }
 

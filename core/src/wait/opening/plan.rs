@@ -9,6 +9,7 @@ use super::{OPERATION, Open, rest};
 use crate::door::LocalEnd;
 use crate::door::common::address_ids::{UnusedId, known_addresses, unused_id};
 use crate::error::{Error, Result};
+use crate::shared::connected::Connected;
 use crate::shared::diag_subflow::is_same_end;
 use crate::shared::network::Way;
 use crate::shared::not_controlled::not_controlled;
@@ -32,7 +33,8 @@ pub(super) struct Plan {
 }
 
 /// Plans a subflow between these ends, and whether it is held back.
-pub(super) fn plan(sock: BorrowedFd<'_>, token: u32, options: &Open, ends: Ends) -> Result<Plan> {
+pub(super) fn plan(connection: Connected<'_>, options: &Open, ends: Ends) -> Result<Plan> {
+    let Connected { sock, token } = connection;
     let Ends { local: ip, remote, interface, route } = ends;
     let is_held_back = !options.backup && rest::is_needed(&list_fd(sock, OPERATION)?);
     let is_backup = options.backup || is_held_back;
@@ -41,6 +43,10 @@ pub(super) fn plan(sock: BorrowedFd<'_>, token: u32, options: &Open, ends: Ends)
 }
 
 impl Plan {
+    pub(super) fn connection<'a>(&self, sock: BorrowedFd<'a>) -> Connected<'a> {
+        Connected { sock, token: self.token }
+    }
+
     /// Where the subflow's first segment goes.
     pub(super) fn way<'a>(&self, sock: BorrowedFd<'a>) -> Way<'a> {
         Way { sock, local: self.local.ip, remote: self.remote, interface: self.local.interface }
@@ -58,7 +64,8 @@ impl Plan {
     /// port that is in use is never sent to it.
     pub(super) fn choose(&mut self, sock: BorrowedFd<'_>) -> Result<Option<UnusedId>> {
         const TRIES: usize = 64;
-        let known = match known_addresses(sock, self.token) {
+        let connection = self.connection(sock);
+        let known = match known_addresses(connection) {
             Ok(known) => known,
             Err(QueryError::Netlink(refusal)) if refusal.errno == libc::EINVAL => {
                 // The kernel also answers this if the connection has ended.
@@ -81,7 +88,7 @@ impl Plan {
             self.local.id = same.id;
             return Ok(None);
         }
-        let unused = unused_id(sock, self.token, &known, OPERATION)?;
+        let unused = unused_id(connection, &known, OPERATION)?;
         self.local.id = unused.id;
         Ok(Some(unused))
     }

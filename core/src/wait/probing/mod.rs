@@ -14,6 +14,7 @@ use crate::cause;
 use crate::door;
 use crate::door::common::peers::Follower;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shared::connected::Connected;
 use crate::shared::network::Way;
 use crate::shared::new_socket::Family;
 use crate::shared::{counters, diag_subflow, no_mptcp};
@@ -421,8 +422,8 @@ impl Proof {
     fn has_options_of_peer(&self, remote: SocketAddr) -> bool {
         let sock = self.sock.as_fd();
         let Ok(local) = socket::local_address(sock) else { return false };
-        let depth = diag_subflow::Depth::Shallow;
-        let found = diag_subflow::find(sock, self.token, (local, remote), depth);
+        let connection = Connected { sock, token: self.token };
+        let found = diag_subflow::find(connection, (local, remote), diag_subflow::Depth::Shallow);
         found.is_ok_and(|found| found.is_joined())
     }
 }

@@ -2,12 +2,17 @@
 //!
 //! Source: `net/mptcp/pm_netlink.c`, `pm_userspace.c`, `Documentation/netlink/specs/mptcp_pm.yaml`.
 
+mod address;
+
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
+pub(crate) use self::address::RawAddress;
+
+use self::address::put_end;
 use super::genl::{self, Family};
-use super::netlink::{Attributes, Message, Netlink, NetlinkError, Received, number};
+use super::netlink::{Message, Netlink, NetlinkError};
 use super::token_filter;
 use super::uapi::pm;
 
@@ -80,9 +85,9 @@ impl PathManagerSocket {
         Ok(netlink)
     }
 
-    /// Reports whether this kernel knows a command.
-    pub(crate) fn has_command(&self, command: u8) -> bool {
-        self.family.commands.contains(&command)
+    /// Reports whether this kernel has the userspace path manager.
+    pub(crate) fn has_userspace(&self) -> bool {
+        self.family.commands.contains(&pm::CMD_SUBFLOW_CREATE)
     }
 
     /// `SUBFLOW_CREATE`: sends the first segment of a new subflow, and does not wait for an answer.
@@ -98,8 +103,8 @@ impl PathManagerSocket {
         remote: SocketAddr,
     ) -> Result<(), NetlinkError> {
         self.command(pm::CMD_SUBFLOW_CREATE, |message| {
-            let message = put_local(message, local, 0);
-            put_remote(message.attribute(pm::ATTR_TOKEN, &token.to_ne_bytes()), remote)
+            let message = message.nest(pm::ATTR_ADDR, |nest| RawAddress::from(local).put(nest));
+            put_remote(message, token, remote)
         })
     }
 
@@ -114,8 +119,8 @@ impl PathManagerSocket {
         remote: SocketAddr,
     ) -> Result<(), NetlinkError> {
         self.command(pm::CMD_SUBFLOW_DESTROY, |message| {
-            let message = put_ends(message, local, 0);
-            put_remote(message.attribute(pm::ATTR_TOKEN, &token.to_ne_bytes()), remote)
+            let message = message.nest(pm::ATTR_ADDR, |nest| put_end(nest, local));
+            put_remote(message, token, remote)
         })
     }
 
@@ -134,9 +139,9 @@ impl PathManagerSocket {
         let flags = if backup { pm::FLAG_BACKUP } else { 0 };
         self.command(pm::CMD_SET_FLAGS, |message| {
             let message = message.nest(pm::ATTR_ADDR, |nest| {
-                put_address(nest, local).attribute(pm::ADDR_FLAGS, &flags.to_ne_bytes())
+                put_end(nest, local).attribute(pm::ADDR_FLAGS, &flags.to_ne_bytes())
             });
-            put_remote(message.attribute(pm::ATTR_TOKEN, &token.to_ne_bytes()), remote)
+            put_remote(message, token, remote)
         })
     }
 
@@ -146,8 +151,11 @@ impl PathManagerSocket {
     /// `EINVAL` for id 0, for an id that contradicts an earlier one, or as for
     /// [`create`](Self::create).
     pub fn announce(&mut self, token: u32, local: &LocalAddress) -> Result<(), NetlinkError> {
+        let mut local = RawAddress::from(local);
+        local.flags |= pm::FLAG_SIGNAL;
         self.command(pm::CMD_ANNOUNCE, |message| {
-            put_local(message, local, pm::FLAG_SIGNAL)
+            message
+                .nest(pm::ATTR_ADDR, |nest| local.put(nest))
                 .attribute(pm::ATTR_TOKEN, &token.to_ne_bytes())
         })
     }
@@ -176,7 +184,7 @@ impl PathManagerSocket {
             .attribute(pm::ATTR_TOKEN, &token.to_ne_bytes());
         let mut addresses = Vec::new();
         self.netlink.request(message, |received| {
-            addresses.extend(parse_addresses(received)?);
+            addresses.extend(RawAddress::parse_all(received)?.into_iter().map(LocalAddress::from));
             Ok(())
         })?;
         Ok(addresses)
@@ -256,88 +264,9 @@ fn family(netlink: &mut Netlink) -> Result<&'static Family, NetlinkError> {
     Ok(FAMILY.get_or_init(|| family))
 }
 
-/// Ports are in host order in commands. Older specifications state network order, which is wrong
-/// (measured).
-pub(super) fn put_address(message: Message, address: SocketAddr) -> Message {
-    let message = match address.ip() {
-        IpAddr::V4(ip) => message
-            .attribute(pm::ADDR_FAMILY, &(libc::AF_INET as u16).to_ne_bytes())
-            .attribute(pm::ADDR_ADDR4, &ip.octets()),
-        IpAddr::V6(ip) => message
-            .attribute(pm::ADDR_FAMILY, &(libc::AF_INET6 as u16).to_ne_bytes())
-            .attribute(pm::ADDR_ADDR6, &ip.octets()),
-    };
-    match address.port() {
-        0 => message,
-        port => message.attribute(pm::ADDR_PORT, &port.to_ne_bytes()),
-    }
-}
-
-fn put_local(message: Message, local: &LocalAddress, more_flags: u32) -> Message {
-    let flags = more_flags | if local.is_backup { pm::FLAG_BACKUP } else { 0 };
-    message.nest(pm::ATTR_ADDR, |nest| {
-        let nest = put_address(nest, SocketAddr::new(local.ip, local.port))
-            .attribute(pm::ADDR_ID, &[local.id])
-            .attribute(pm::ADDR_FLAGS, &flags.to_ne_bytes());
-        match local.interface {
-            0 => nest,
-            index => nest.attribute(pm::ADDR_IF_IDX, &index.to_ne_bytes()),
-        }
-    })
-}
-
-fn put_ends(message: Message, local: SocketAddr, id: u8) -> Message {
-    message.nest(pm::ATTR_ADDR, |nest| put_address(nest, local).attribute(pm::ADDR_ID, &[id]))
-}
-
-fn put_remote(message: Message, remote: SocketAddr) -> Message {
-    message.nest(pm::ATTR_ADDR_REMOTE, |nest| put_address(nest, remote))
-}
-
-fn parse_addresses(received: &Received<'_>) -> Result<Vec<LocalAddress>, NetlinkError> {
-    let mut addresses = Vec::new();
-    for attribute in Attributes(genl::payload(received)?) {
-        let (kind, nest) = attribute?;
-        if kind == pm::ATTR_ADDR {
-            addresses.extend(parse_address(nest)?);
-        }
-    }
-    Ok(addresses)
-}
-
-fn parse_address(nest: &[u8]) -> Result<Option<LocalAddress>, NetlinkError> {
-    let mut address = LocalAddress::new(IpAddr::from([0; 4]), 0);
-    let mut ip = None;
-    for attribute in Attributes(nest) {
-        match attribute? {
-            (pm::ADDR_ID, value) => address.id = number::<1>(value)?[0],
-            (pm::ADDR_ADDR4, value) => ip = Some(IpAddr::from(number::<4>(value)?)),
-            (pm::ADDR_ADDR6, value) => {
-                let v6 = std::net::Ipv6Addr::from(number::<16>(value)?);
-                ip = Some(v6.to_canonical());
-            }
-            (pm::ADDR_PORT, value) => address.port = u16::from_ne_bytes(number(value)?),
-            (pm::ADDR_FLAGS, value) => {
-                let flags = u32::from_ne_bytes(number(value)?);
-                address.is_backup = flags & pm::FLAG_BACKUP != 0;
-                address.is_announced = flags & pm::FLAG_SIGNAL != 0;
-            }
-            (pm::ADDR_IF_IDX, value) => address.interface = u32::from_ne_bytes(number(value)?),
-            _ => {}
-        }
-    }
-    Ok(ip.map(|ip| LocalAddress { ip, ..address }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn random_bytes_are_rejected_or_read(payload: Vec<u8>) {
-            let received = Received { kind: 16, flags: 0, sequence: 1, payload: &payload };
-            let _ = parse_addresses(&received);
-        }
-    }
+/// Adds the connection's token and the remote end of a subflow.
+fn put_remote(message: Message, token: u32, remote: SocketAddr) -> Message {
+    message
+        .attribute(pm::ATTR_TOKEN, &token.to_ne_bytes())
+        .nest(pm::ATTR_ADDR_REMOTE, |nest| put_end(nest, remote))
 }

@@ -8,10 +8,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kernel_name::KernelName;
 use crate::shared::interface::index_of;
 use crate::shared::path_manager::{self, refused};
-use crate::sys::endpoint::RawEndpoint;
 use crate::sys::interface;
 use crate::sys::netlink::NetlinkError;
-use crate::sys::path_manager::PathManagerSocket;
+use crate::sys::path_manager::{PathManagerSocket, RawAddress};
 use crate::sys::uapi::pm;
 use crate::table::{Type, Typed, operation, options, record};
 
@@ -261,7 +260,7 @@ const FLAGS: [(&str, u32); 5] = [
     ("laminar", pm::FLAG_LAMINAR),
 ];
 
-fn from_raw(sock: BorrowedFd<'_>, raw: &RawEndpoint) -> Endpoint {
+fn from_raw(sock: BorrowedFd<'_>, raw: &RawAddress) -> Endpoint {
     let is = |flag| raw.flags & flag != 0;
     let index = Some(raw.interface).filter(|index| *index != 0);
     Endpoint {
@@ -280,7 +279,7 @@ fn from_raw(sock: BorrowedFd<'_>, raw: &RawEndpoint) -> Endpoint {
 }
 
 /// What the options ask for, if they do not contradict themselves.
-fn asked(ip: IpAddr, options: &AddEndpoint) -> Result<RawEndpoint> {
+fn asked(ip: IpAddr, options: &AddEndpoint) -> Result<RawAddress> {
     // The kernel accepts these, and can never use them.
     if ip.is_unspecified() || ip.is_multicast() {
         return Err(Error::argument(ADD, format!("{ip} is not an address of an interface"))
@@ -306,16 +305,16 @@ fn asked(ip: IpAddr, options: &AddEndpoint) -> Result<RawEndpoint> {
     let set = [options.signal, options.subflow, options.backup, options.fullmesh, options.laminar];
     let flags = FLAGS.iter().zip(set).filter(|(_, is_set)| *is_set);
     let flags = flags.fold(0, |flags, ((_, flag), _)| flags | flag);
-    Ok(RawEndpoint { ip, port, id: options.id.unwrap_or(0), interface, flags })
+    Ok(RawAddress { ip, port, id: options.id.unwrap_or(0), interface, flags })
 }
 
 /// Endpoints of the same address differ by the ports that they announce.
-fn is_same_address(a: &RawEndpoint, b: &RawEndpoint) -> bool {
+fn is_same_address(a: &RawAddress, b: &RawAddress) -> bool {
     (a.ip, a.port) == (b.ip, b.port)
 }
 
 /// Names the endpoint that was asked for and does not exist.
-fn ignored(asked: &RawEndpoint, added: &RawEndpoint) -> Vec<&'static str> {
+fn ignored(asked: &RawAddress, added: &RawAddress) -> Vec<&'static str> {
     let missing = asked.flags & !added.flags;
     let flags = FLAGS.iter().filter(|(_, flag)| missing & flag != 0).map(|(name, _)| *name);
     let id = (asked.id != 0 && asked.id != added.id).then_some("the id");
@@ -324,8 +323,8 @@ fn ignored(asked: &RawEndpoint, added: &RawEndpoint) -> Vec<&'static str> {
 }
 
 /// Returns why the kernel did not add an endpoint.
-fn not_added(socket: &mut PathManagerSocket, asked: &RawEndpoint, error: NetlinkError) -> Error {
-    let RawEndpoint { ip, port, id, .. } = *asked;
+fn not_added(socket: &mut PathManagerSocket, asked: &RawAddress, error: NetlinkError) -> Error {
+    let RawAddress { ip, port, id, .. } = *asked;
     // Only to name the other endpoint.
     let all = socket.endpoints().unwrap_or_default();
     let other = all.iter().find(|found| is_same_address(found, asked));

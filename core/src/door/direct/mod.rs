@@ -26,7 +26,6 @@ use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 use crate::sys::sock_diag::SockDiag;
 use crate::sys::take_over::{self, Failure, PathManagerSwitch, TakeOver};
-use crate::sys::uapi::pm;
 use crate::sys::{mptcp, namespace};
 
 /// How long to wait for another process that holds the lock.
@@ -198,7 +197,7 @@ fn is_taken_over(sock: BorrowedFd<'_>, limit: u32) -> bool {
 /// setting is `userspace` already, nothing changes for the socket.
 fn require_right(sock: BorrowedFd<'_>, operation: &'static str) -> Result<(), Error> {
     let may_act = cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| {
-        match netlink.has_command(pm::CMD_SUBFLOW_CREATE) {
+        match netlink.has_userspace() {
             true => netlink.may_act(),
             false => Err(NetlinkError::new(libc::EOPNOTSUPP)),
         }

@@ -11,7 +11,6 @@ use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::PathManagerSocket;
 use crate::sys::sock_diag::SockDiag;
 use crate::sys::take_over::{self, PathManagerSwitch};
-use crate::sys::uapi::pm;
 
 type Checked<T = ()> = Result<T, Missing>;
 
@@ -39,7 +38,7 @@ fn path_manager() -> Checked<PathManagerSocket> {
 }
 
 fn has_userspace() -> Checked {
-    if path_manager()?.has_command(pm::CMD_SUBFLOW_CREATE) {
+    if path_manager()?.has_userspace() {
         return Ok(());
     }
     Err(cause::NO_USERSPACE.into())

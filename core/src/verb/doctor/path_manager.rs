@@ -7,9 +7,8 @@ use super::host::counter;
 use super::paths::Paths;
 use crate::shared::details::can_bind;
 use crate::shared::settings;
-use crate::sys::endpoint::RawEndpoint;
 use crate::sys::interface;
-use crate::sys::path_manager::PathManagerSocket;
+use crate::sys::path_manager::{PathManagerSocket, RawAddress};
 use crate::sys::uapi::pm;
 
 /// Which end of a connection this host is.
@@ -71,7 +70,7 @@ pub(super) fn examine_kernels(
     }
 }
 
-fn examine_endpoints(found: &mut Findings, paths: &Paths<'_>, end: End, endpoints: &[RawEndpoint]) {
+fn examine_endpoints(found: &mut Findings, paths: &Paths<'_>, end: End, endpoints: &[RawAddress]) {
     let (address, interface) = paths.second();
     let second: [(&str, &dyn std::fmt::Display); 2] =
         [("address", &address), ("interface", &interface)];
@@ -103,7 +102,7 @@ fn examine_endpoints(found: &mut Findings, paths: &Paths<'_>, end: End, endpoint
         }
     }
     let Some(remote) = paths.remote.filter(|_| end == End::Client) else { return };
-    let is_like = |endpoint: &&RawEndpoint| endpoint.ip.is_ipv4() == remote.is_ipv4();
+    let is_like = |endpoint: &&RawAddress| endpoint.ip.is_ipv4() == remote.is_ipv4();
     if endpoints.iter().filter(|endpoint| opens(endpoint)).all(|endpoint| !is_like(&endpoint)) {
         if !found.has(FindingKind::OnlySignalEndpoints) {
             let words = [second[0], second[1], ("remote", &remote as &dyn std::fmt::Display)];
@@ -118,13 +117,13 @@ fn examine_endpoints(found: &mut Findings, paths: &Paths<'_>, end: End, endpoint
 }
 
 /// Reports whether the kernel opens subflows from an endpoint.
-fn opens(endpoint: &RawEndpoint) -> bool {
+fn opens(endpoint: &RawAddress) -> bool {
     endpoint.flags & (pm::FLAG_SUBFLOW | pm::FLAG_FULLMESH | pm::FLAG_LAMINAR) != 0
 }
 
 /// Examines whether the address and the interface of an endpoint can be used.
-fn is_there(found: &mut Findings, paths: &Paths<'_>, endpoint: &RawEndpoint) -> bool {
-    let RawEndpoint { id, ip, interface: index, .. } = *endpoint;
+fn is_there(found: &mut Findings, paths: &Paths<'_>, endpoint: &RawAddress) -> bool {
+    let RawAddress { id, ip, interface: index, .. } = *endpoint;
     let owners = paths.owners(ip);
     if index != 0 && interface::name(paths.sock, index).is_err() {
         let words: &[(&str, &dyn std::fmt::Display)] =
@@ -148,8 +147,8 @@ fn is_there(found: &mut Findings, paths: &Paths<'_>, endpoint: &RawEndpoint) -> 
 }
 
 /// Examines whether packets from an endpoint reach the remote address by the right interface.
-fn leads(found: &mut Findings, paths: &Paths<'_>, endpoint: &RawEndpoint) -> bool {
-    let RawEndpoint { id, ip, interface: index, .. } = *endpoint;
+fn leads(found: &mut Findings, paths: &Paths<'_>, endpoint: &RawAddress) -> bool {
+    let RawAddress { id, ip, interface: index, .. } = *endpoint;
     let (Some(remote), Some(to)) = (paths.remote, paths.destination()) else { return true };
     // An address of the other family is used for addresses that the peer announces.
     if ip.is_ipv4() != remote.is_ipv4() || paths.initial == Some(ip) {

@@ -8,13 +8,11 @@ use crate::shared::interface::name_of;
 use crate::shared::network::{Way, rejection, unspecified};
 use crate::shared::socket_state::query_error;
 use crate::sys::cache::{self, QueryError};
+use crate::sys::interface::LOOPBACK;
 use crate::sys::interface_addresses::{AddressQuery, InterfaceAddress};
 use crate::sys::netlink::NetlinkError;
 use crate::sys::route::{Question, Route, RouteKind, is_no_route};
 use crate::sys::socket;
-
-/// Every network namespace has its loopback interface at this index (`LOOPBACK_IFINDEX`).
-const LOOPBACK: u32 = 1;
 
 /// The destination of a connection, and what the kernel's routing rules may ask about it.
 #[derive(Clone, Copy, Debug)]

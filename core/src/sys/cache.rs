@@ -1,9 +1,8 @@
 //! Netlink sockets that the process keeps, because opening one costs as much as a query does.
 //!
-//! The threads share them: a query takes a socket out of its place and puts it back afterwards. There are
-//! two places for each kind of socket. If more threads ask at the same time, the others open sockets of
-//! their own and close them. The places have no lock: the child of a fork would wait forever for one
-//! that another thread of its parent held.
+//! The threads share them: a query takes a socket out of the pool of its kind and puts it back afterwards. If
+//! more threads ask at the same time than the pool has places, the others open sockets of their own and close
+//! them.
 //!
 //! A netlink socket keeps its network namespace alive. So only a socket of the process's own namespace,
 //! which is that of its main thread, is kept. If the main thread has moved to another one, the sockets
@@ -19,56 +18,17 @@
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::interface_addresses::AddressQuery;
 use super::namespace::{self, Inode};
 use super::netlink::NetlinkError;
 use super::path_manager::PathManagerSocket;
+use super::pool::Pool;
 use super::sock_diag::SockDiag;
 use super::{fork, socket};
 
-/// How many sockets of each kind are kept.
-const PLACES: usize = 2;
-
-/// The sockets of one kind that wait for their next query. Never dropped: the kernel closes them when the
-/// process ends.
-pub(crate) struct Places<C: Cached>([AtomicPtr<Entry<C>>; PLACES]);
-
-impl<C: Cached> Places<C> {
-    pub(crate) const fn new() -> Places<C> {
-        Places([const { AtomicPtr::new(ptr::null_mut()) }; PLACES])
-    }
-
-    fn take(&self) -> Option<Box<Entry<C>>> {
-        self.0.iter().find_map(|place| {
-            let taken = place.swap(ptr::null_mut(), Ordering::Acquire);
-            // SAFETY: what is not null in a place was put there by `put`, which made it of a box. The
-            // swap has removed it, so that no other thread takes it.
-            (!taken.is_null()).then(|| unsafe { Box::from_raw(taken) })
-        })
-    }
-
-    fn close_all(&self) {
-        for _ in 0..PLACES {
-            drop(self.take());
-        }
-    }
-
-    /// Puts an entry into a free place. Without one, the socket is closed.
-    fn put(&self, entry: Box<Entry<C>>) {
-        let entry = Box::into_raw(entry);
-        let is_put = self.0.iter().any(|place| {
-            let (put, taken) = (Ordering::Release, Ordering::Relaxed);
-            place.compare_exchange(ptr::null_mut(), entry, put, taken).is_ok()
-        });
-        if !is_put {
-            // SAFETY: the pointer was made of a box above, and is in no place.
-            drop(unsafe { Box::from_raw(entry) });
-        }
-    }
-}
+/// The sockets of one kind that wait for their next query.
+pub(crate) type Places<C> = Pool<Entry<C>>;
 
 /// A kind of netlink socket that is kept.
 pub(crate) trait Cached: AsFd + Send + Sized + 'static {
@@ -76,35 +36,20 @@ pub(crate) trait Cached: AsFd + Send + Sized + 'static {
     fn places() -> &'static Places<Self>;
 }
 
-impl Cached for SockDiag {
-    fn open() -> Result<Self, NetlinkError> {
-        SockDiag::open()
-    }
-    fn places() -> &'static Places<Self> {
-        static PLACES: Places<SockDiag> = Places::new();
-        &PLACES
-    }
+macro_rules! cached {
+    ($($kind:ty),*) => {$(
+        impl Cached for $kind {
+            fn open() -> Result<Self, NetlinkError> {
+                <$kind>::open()
+            }
+            fn places() -> &'static Places<Self> {
+                static PLACES: Places<$kind> = Places::new();
+                &PLACES
+            }
+        }
+    )*};
 }
-
-impl Cached for PathManagerSocket {
-    fn open() -> Result<Self, NetlinkError> {
-        PathManagerSocket::open()
-    }
-    fn places() -> &'static Places<Self> {
-        static PLACES: Places<PathManagerSocket> = Places::new();
-        &PLACES
-    }
-}
-
-impl Cached for AddressQuery {
-    fn open() -> Result<Self, NetlinkError> {
-        AddressQuery::open()
-    }
-    fn places() -> &'static Places<Self> {
-        static PLACES: Places<AddressQuery> = Places::new();
-        &PLACES
-    }
-}
+cached!(SockDiag, PathManagerSocket, AddressQuery);
 
 /// Why a query failed.
 #[derive(Debug)]
@@ -216,9 +161,9 @@ impl<C: Cached> Entry<C> {
         if self.home.is_some() && self.home == namespace::inode_of_main_thread() {
             return C::places().put(self);
         }
-        SockDiag::places().close_all();
-        PathManagerSocket::places().close_all();
-        AddressQuery::places().close_all();
+        SockDiag::places().clear();
+        PathManagerSocket::places().clear();
+        AddressQuery::places().clear();
     }
 
     /// Runs a query. Keeps the socket if it is in the process's own namespace, unless the answer made no

@@ -7,6 +7,9 @@ use super::socket::check;
 use super::uapi::{SIOCGIFFLAGS, SIOCGIFNAME, ifreq};
 use crate::kernel_name::KernelName;
 
+/// Every network namespace has its loopback interface at this index (`LOOPBACK_IFINDEX`).
+pub(crate) const LOOPBACK: u32 = 1;
+
 /// Returns the name of an interface in the socket's network namespace. The socket may be of any
 /// kind.
 pub(crate) fn name(sock: BorrowedFd<'_>, index: u32) -> io::Result<KernelName> {

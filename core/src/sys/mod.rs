@@ -21,6 +21,7 @@ pub(crate) mod netlink;
 pub(crate) mod path_manager;
 pub(crate) mod plain;
 pub(crate) mod poll;
+mod pool;
 pub(crate) mod processor_load;
 pub(crate) mod random;
 #[cfg(feature = "tokio")]

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::socket::check;
+use crate::error::{Error, Result};
 
 /// Waits for `events` until the deadline, or without end. Returns the events that have occurred, 0
 /// at the deadline.
@@ -25,6 +26,21 @@ pub(crate) fn until(fd: BorrowedFd<'_>, events: i16, deadline: Option<Instant>) 
     // SAFETY: one entry and at most one time, both on this stack; no signal mask.
     check(unsafe { libc::ppoll(&mut entry, 1, timeout, std::ptr::null()) })?;
     Ok(entry.revents)
+}
+
+/// As [`until`], for a wait that the caller steps: a signal ends it too.
+pub(crate) fn wait(
+    fd: BorrowedFd<'_>,
+    events: i16,
+    deadline: Option<Instant>,
+    operation: &'static str,
+) -> Result<()> {
+    match until(fd, events, deadline) {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+            Err(Error::from_io(operation, &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns which of `events` have occurred by now, without waiting.

@@ -127,12 +127,7 @@ impl Connecting {
     /// # Errors
     /// Those of poll(2).
     pub fn wait(&self) -> Result<()> {
-        match poll::until(self.fd(), libc::POLLOUT, self.deadline()) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                Err(Error::from_io(OPERATION, &error))
-            }
-            _ => Ok(()),
-        }
+        poll::wait(self.fd(), libc::POLLOUT, self.deadline(), OPERATION)
     }
 
     /// Returns the connected socket, in blocking mode.

@@ -8,12 +8,10 @@ use crate::error::Result;
 use crate::shared::interface::{name_of, needs_scope};
 use crate::shared::network::unspecified;
 use crate::shared::route::Destination;
-use crate::sys::interface;
+use crate::sys::interface::{self, LOOPBACK};
 use crate::sys::interface_addresses::InterfaceAddress;
 
 const OPERATION: &str = "doctor";
-/// Every network namespace has its loopback interface at this index (`LOOPBACK_IFINDEX`).
-const LOOPBACK: u32 = 1;
 
 /// What this host has, as seen from one socket.
 pub(super) struct Paths<'a> {

@@ -8,7 +8,6 @@ mod plan;
 mod port;
 mod rest;
 
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
@@ -107,12 +106,7 @@ impl<S: AsFd> Opening<S> {
     /// Those of poll(2).
     pub fn wait(&mut self) -> Result<()> {
         let deadline = self.deadline();
-        match poll::until(self.fd()?, libc::POLLIN, Some(deadline)) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                Err(Error::from_io(OPERATION, &error))
-            }
-            _ => Ok(()),
-        }
+        poll::wait(self.fd()?, libc::POLLIN, Some(deadline), OPERATION)
     }
 
     /// Gives up and closes the half-open subflow. The connection stays open.

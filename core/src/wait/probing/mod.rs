@@ -222,10 +222,7 @@ impl Probing {
     /// # Errors
     /// Those of poll(2).
     pub fn wait(&self) -> Result<()> {
-        match poll::until(self.fd(), libc::POLLIN, Some(self.deadline())) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(os(&error)),
-            _ => Ok(()),
-        }
+        poll::wait(self.fd(), libc::POLLIN, Some(self.deadline()), OPERATION)
     }
 
     /// Returns the verdict if the SYNs decide it, with the time that an answer took.

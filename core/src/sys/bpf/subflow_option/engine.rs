@@ -1,16 +1,13 @@
 //! The program and its map, which the process keeps.
 //!
-//! A call has an engine for itself, because the map holds one request. So a kept one is taken out of its
-//! place and put back afterwards, as a netlink socket is (`sys/cache.rs`, which explains what the checks here
-//! are for): there is no lock that the child of a fork would wait for, and a descriptor that the program has
-//! closed is neither used nor closed again. If more threads ask at the same time, the others load the program
-//! once more.
+//! A call has an engine for itself, because the map holds one request. So a kept one is taken out of the pool
+//! and put back afterwards, as a netlink socket is (`sys/cache.rs`, which explains what the checks here are
+//! for): a descriptor that the program has closed is neither used nor closed again. If more threads ask at the
+//! same time, the others load the program once more.
 
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Instant;
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
@@ -21,13 +18,12 @@ use super::{Failure, walk};
 use crate::sys::bpf::btf;
 use crate::sys::bpf::call::{self, Identity, Name};
 use crate::sys::fork;
+use crate::sys::pool::Pool;
 
 /// The name of the program and of its map.
 const NAME: Name = *b"subflow_option\0\0";
-/// How many engines are kept.
-const PLACES: usize = 2;
 
-static KEPT: [AtomicPtr<Engine>; PLACES] = [const { AtomicPtr::new(ptr::null_mut()) }; PLACES];
+static KEPT: Pool<Engine> = Pool::new();
 
 pub(super) struct Engine {
     map: Object,
@@ -42,14 +38,8 @@ impl Engine {
     }
 
     fn take_kept() -> Option<Box<Engine>> {
-        let kept = KEPT.iter().find_map(|place| {
-            let taken = place.swap(ptr::null_mut(), Ordering::Acquire);
-            // SAFETY: what is not null in a place was put there by `keep`, which made it of a box. The swap
-            // has removed it, so that no other thread takes it.
-            (!taken.is_null()).then(|| unsafe { Box::from_raw(taken) })
-        });
         // An engine of the parent process may be in use there.
-        kept.filter(|kept| kept.generation == fork::generation() && kept.is_still_open())
+        KEPT.take().filter(|kept| kept.generation == fork::generation() && kept.is_still_open())
     }
 
     fn load() -> Result<Box<Engine>, Failure> {
@@ -65,18 +55,6 @@ impl Engine {
 
     fn is_still_open(&self) -> bool {
         self.map.is_still_open() && self.program.is_still_open()
-    }
-
-    fn keep(self: Box<Engine>) {
-        let engine = Box::into_raw(self);
-        let is_kept = KEPT.iter().any(|place| {
-            let (put, taken) = (Ordering::Release, Ordering::Relaxed);
-            place.compare_exchange(ptr::null_mut(), engine, put, taken).is_ok()
-        });
-        if !is_kept {
-            // SAFETY: the pointer was made of a box above, and is in no place.
-            drop(unsafe { Box::from_raw(engine) });
-        }
     }
 
     /// Makes the steps on the socket with that cookie. If the walk is abandoned, the engine is not kept: the
@@ -108,7 +86,7 @@ impl Engine {
             None => false,
         };
         if !is_abandoned {
-            self.keep();
+            KEPT.put(self);
         } else if !is_found {
             // Whatever the walk still meets, the program does nothing.
             write(map, Request::NOTHING).map_err(Failure::Request)?;
@@ -123,7 +101,7 @@ impl Engine {
         let proved = match Engine::take_kept() {
             Some(kept) => {
                 let proved = prove(&kept);
-                kept.keep();
+                KEPT.put(kept);
                 proved
             }
             None => prove(&*Engine::load()?),

@@ -13,9 +13,10 @@
 //! # }
 //! ```
 
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use std::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
@@ -42,14 +43,7 @@ pub async fn connect(address: SocketAddr, options: &Connect) -> Result<TcpStream
     const OPERATION: &str = "connect";
     let mut connecting = Connecting::begin(&[address], options)?;
     while !connecting.advance()? {
-        let watched = watch(connecting.fd(), Interest::WRITABLE)
-            .map_err(|error| Error::from_io(OPERATION, &error))?;
-        let ready = watched.writable();
-        match connecting.deadline() {
-            // At the deadline, `advance` fails.
-            Some(deadline) => drop(tokio::time::timeout_at(deadline.into(), ready).await),
-            None => ready.await.map(drop).map_err(|error| Error::from_io(OPERATION, &error))?,
-        }
+        ready(connecting.fd(), Interest::WRITABLE, connecting.deadline(), OPERATION).await?;
     }
     let stream = connecting.finish()?;
     stream.set_nonblocking(true).map_err(|error| Error::from_io(OPERATION, &error))?;
@@ -72,17 +66,13 @@ pub fn listen(address: SocketAddr, options: &Listen) -> Result<TcpListener> {
 /// # Errors
 /// As [`crate::open`].
 pub async fn open(sock: &impl AsFd, options: &Open) -> Result<Subflow> {
-    const OPERATION: &str = "open";
     let mut opening = Opening::begin(sock, options)?;
     loop {
         if let Some(subflow) = opening.advance()? {
             return Ok(subflow);
         }
         let deadline = opening.deadline();
-        let watched = watch(opening.fd()?, Interest::READABLE)
-            .map_err(|error| Error::from_io(OPERATION, &error))?;
-        // At the deadline, `advance` fails.
-        drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
+        ready(opening.fd()?, Interest::READABLE, Some(deadline), "open").await?;
     }
 }
 
@@ -97,10 +87,7 @@ pub async fn probe(address: SocketAddr, options: &Probe) -> Result<ProbeReport> 
         if let Some(report) = probing.advance()? {
             return Ok(report);
         }
-        let deadline = probing.deadline();
-        let watched = watch(probing.fd(), Interest::READABLE)
-            .map_err(|error| Error::from_io("probe", &error))?;
-        drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
+        ready(probing.fd(), Interest::READABLE, Some(probing.deadline()), "probe").await?;
     }
 }
 
@@ -115,10 +102,7 @@ pub async fn doctor(options: &Doctor) -> Result<Vec<Finding>> {
         if let Some(found) = examining.advance()? {
             return Ok(found);
         }
-        let deadline = examining.deadline();
-        let watched = watch(examining.fd(), Interest::READABLE)
-            .map_err(|error| Error::from_io("doctor", &error))?;
-        drop(tokio::time::timeout_at(deadline.into(), watched.readable()).await);
+        ready(examining.fd(), Interest::READABLE, Some(examining.deadline()), "doctor").await?;
     }
 }
 
@@ -135,15 +119,25 @@ pub async fn next_event(
         if let Some(event) = events.try_next()? {
             return Ok(Some(event));
         }
-        let watched = watch(events.fd(), Interest::READABLE)
-            .map_err(|error| Error::from_io("events", &error))?;
-        match deadline {
-            None => drop(watched.readable().await),
-            Some(deadline) => {
-                if tokio::time::timeout_at(deadline.into(), watched.readable()).await.is_err() {
-                    return Ok(None);
-                }
-            }
+        if !ready(events.fd(), Interest::READABLE, deadline, "events").await? {
+            return Ok(None);
         }
+    }
+}
+
+/// Waits for a descriptor, at most until the deadline, at which it returns false.
+async fn ready(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    deadline: Option<Instant>,
+    operation: &'static str,
+) -> Result<bool> {
+    let os = |error: io::Error| Error::from_io(operation, &error);
+    let watched = watch(fd, interest).map_err(os)?;
+    let ready = watched.ready(interest);
+    let Some(deadline) = deadline else { return ready.await.map(|_| true).map_err(os) };
+    match tokio::time::timeout_at(deadline.into(), ready).await {
+        Ok(ready) => ready.map(|_| true).map_err(os),
+        Err(_) => Ok(false),
     }
 }

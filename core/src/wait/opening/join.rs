@@ -31,6 +31,8 @@ use super::{OPERATION, rest};
 /// The interval between two polls of a subflow that is joining, at first and at most.
 const POLL_MIN: Duration = Duration::from_micros(200);
 const POLL_MAX: Duration = Duration::from_millis(20);
+/// The interval between two readings of the connection's state, while the subflow is joining.
+const STATE_INTERVAL: Duration = Duration::from_millis(200);
 /// How long to wait for the event with the reason after a subflow has ended. A worker thread of the
 /// kernel sends it, which may have to wait for a processor on a busy machine.
 const REASON_GRACE: Duration = Duration::from_secs(1);
@@ -52,6 +54,8 @@ pub(crate) struct Join {
     /// When the library found that out.
     answered_at: Option<Instant>,
     began: Instant,
+    /// When the state of the connection was last read.
+    state_read: Instant,
     /// How many packets this host's reverse-path filter had dropped when no answer had come for a
     /// while.
     dropped_before: Option<u64>,
@@ -73,6 +77,7 @@ impl Join {
             is_answered: false,
             answered_at: None,
             began: Instant::now(),
+            state_read: Instant::now(),
             dropped_before: None,
             rest_until: None,
             gone_since: None,
@@ -109,60 +114,67 @@ impl Join {
         sock: BorrowedFd<'_>,
         events: &mut KernelEvents,
     ) -> Result<Option<Subflow>> {
-        let (local, remote) = self.ends();
-        let interface = self.plan.local.interface;
-        let connection = self.plan.connection(sock);
-        match diag_subflow::find_on(connection, (local, remote), interface, Depth::Shallow) {
+        let (connection, interface) = (self.plan.connection(sock), self.plan.local.interface);
+        match diag_subflow::find_on(connection, self.ends(), interface, Depth::Shallow) {
             Ok(entry) => {
                 self.gone_since = None;
                 self.require_interface(sock, entry.head.interface)?;
                 if entry.is_joined() {
-                    if let Some(subflow) = listed(sock, local, remote)? {
-                        let rest = self.rest(&subflow);
-                        if rest.is_zero() && self.set_priority(sock, entry.is_backup())? {
-                            return Ok(Some(subflow));
-                        }
-                        self.read(events)?;
-                        self.next_poll = rest.max(POLL_MIN);
-                        return Ok(None);
+                    if let Some(subflow) = listed(sock, self.ends())? {
+                        return self.joined(sock, events, subflow, entry.is_backup());
                     }
                 }
                 self.read(events)?;
-                let is_late = !self.is_answered && self.began.elapsed() > ANSWER_EXPECTED;
-                if is_late && self.dropped_before.is_none() {
-                    self.dropped_before = reverse_path::dropped(sock);
-                }
-                // An event reports the peer's answer. Nothing reports what comes after it.
-                self.next_poll = if self.is_answered {
-                    (self.next_poll * 3 / 2).min(POLL_MAX)
-                } else {
-                    POLL_MAX
-                };
-                // If the connection is closed, the subflow never joins, and no event reports it.
-                if self.next_poll == POLL_MAX {
-                    if let Some(why) = unsteerable_reason(sock, OPERATION) {
-                        return Err(why);
-                    }
-                }
+                self.joining(sock)?;
             }
             Err(error) if error.is(libc::ENOENT) => self.not_found(events)?,
             Err(error) => return Err(query_error(OPERATION, error)),
         }
-        match &self.closing_event {
-            Some(event) => {
-                Err(unsteerable_reason(sock, OPERATION)
-                    .unwrap_or_else(|| self.join_error(sock, event)))
-            }
-            None => match self.gone_since {
-                None => Ok(None),
-                // If the whole connection has ended, no event comes.
-                Some(since) => match unsteerable_reason(sock, OPERATION) {
-                    Some(why) => Err(why),
-                    None if since.elapsed() > REASON_GRACE => Err(self.reset_by_peer(None)),
-                    None => Ok(None),
-                },
-            },
+        if let Some(event) = &self.closing_event {
+            let ended = unsteerable_reason(sock, OPERATION);
+            return Err(ended.unwrap_or_else(|| self.join_error(sock, event)));
         }
+        let Some(since) = self.gone_since else { return Ok(None) };
+        // If the whole connection has ended, no event comes.
+        match unsteerable_reason(sock, OPERATION) {
+            Some(why) => Err(why),
+            None if since.elapsed() > REASON_GRACE => Err(self.reset_by_peer(None)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns a subflow that has joined, unless it is still held back.
+    fn joined(
+        &mut self,
+        sock: BorrowedFd<'_>,
+        events: &mut KernelEvents,
+        subflow: Subflow,
+        is_backup: bool,
+    ) -> Result<Option<Subflow>> {
+        let rest = self.rest(&subflow);
+        if rest.is_zero() && self.set_priority(sock, is_backup)? {
+            return Ok(Some(subflow));
+        }
+        self.read(events)?;
+        self.next_poll = rest.max(POLL_MIN);
+        Ok(None)
+    }
+
+    /// Prepares the next poll of a subflow that has not joined yet.
+    fn joining(&mut self, sock: BorrowedFd<'_>) -> Result<()> {
+        let is_late = !self.is_answered && self.began.elapsed() > ANSWER_EXPECTED;
+        if is_late && self.dropped_before.is_none() {
+            self.dropped_before = reverse_path::dropped(sock);
+        }
+        // An event reports the peer's answer. Nothing reports what comes after it.
+        self.next_poll =
+            if self.is_answered { (self.next_poll * 3 / 2).min(POLL_MAX) } else { POLL_MAX };
+        // If the connection is closed, the subflow never joins, and no event reports it.
+        if self.state_read.elapsed() > STATE_INTERVAL {
+            self.state_read = Instant::now();
+            return unsteerable_reason(sock, OPERATION).map_or(Ok(()), Err);
+        }
+        Ok(())
     }
 
     /// Fails if the subflow takes another path than the planned one. Old kernels (Linux 6.1 and 6.8) ignore
@@ -341,8 +353,7 @@ impl Join {
             let silent = error(format!("{remote} did not answer {} in time", local.ip));
             return self.filtered(sock).unwrap_or(silent);
         };
-        let (local, remote) = self.ends();
-        let heard = listed(sock, local, remote).ok().flatten();
+        let heard = listed(sock, self.ends()).ok().flatten();
         if answered.elapsed() > ANSWER_REPEATED && heard.is_some_and(|s| s.segments_received <= 1) {
             return cause::DEFERRED_ACCEPT.error(OPERATION).detail(format!(
                 "{remote} answered, and then neither acknowledged the subflow nor repeated its answer"
@@ -385,7 +396,10 @@ fn is_limit(reason: Option<u32>) -> bool {
     matches!(reason, Some(0 | 2 | 3))
 }
 
-fn listed(sock: BorrowedFd<'_>, local: SocketAddr, remote: SocketAddr) -> Result<Option<Subflow>> {
+fn listed(
+    sock: BorrowedFd<'_>,
+    (local, remote): (SocketAddr, SocketAddr),
+) -> Result<Option<Subflow>> {
     let mut subflows = list_fd(sock, OPERATION)?.into_iter();
     Ok(subflows
         .find(|subflow| is_same_end(subflow.local, local) && is_same_end(subflow.remote, remote)))

@@ -113,12 +113,11 @@ fn work() {
         let mut registry = Registry::lock();
         let mut kept = Vec::new();
         for mut pending in std::mem::take(&mut registry.pending) {
-            let result = match pending.held.is_open() {
-                true => pending.step(),
-                false => {
-                    forget(&mut registry, &pending);
-                    continue;
-                }
+            let result = if pending.held.is_open() {
+                pending.step()
+            } else {
+                forget(&mut registry, &pending);
+                continue;
             };
             match result {
                 None => kept.push(pending),

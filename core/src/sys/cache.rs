@@ -143,10 +143,7 @@ impl<C: Cached> Entry<C> {
         if let Some(kept) = kept {
             kept.put_back_at_home();
         }
-        match fresh.is_in(namespace) {
-            true => Ok(fresh),
-            false => Err(QueryError::OtherNamespace),
-        }
+        if fresh.is_in(namespace) { Ok(fresh) } else { Err(QueryError::OtherNamespace) }
     }
 
     /// Takes a socket out of its place. Returns `None` if there is none, if it belongs to the parent

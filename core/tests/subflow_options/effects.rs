@@ -132,10 +132,7 @@ fn two_congestion_controls_on_two_paths_both_carry() {
     let net = wires();
     let _inside = net.client.enter().unwrap();
     let available = net.client.sysctl("net.ipv4.tcp_available_congestion_control").unwrap();
-    let other = match available.split(' ').any(|name| name == "bbr") {
-        true => "bbr",
-        false => "cubic",
-    };
+    let other = if available.split(' ').any(|name| name == "bbr") { "bbr" } else { "cubic" };
     for (family, pair) in ways::controlled(&net).into_iter().enumerate() {
         let first = subflows::list(&pair.client).unwrap().remove(0);
         let second = open(&net, &pair, 1);

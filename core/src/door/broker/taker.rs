@@ -172,15 +172,11 @@ fn serve(requests: &OwnedFd) {
         let Some(answers) = packet.fds.pop() else { return };
         let number = |at: usize| u32::from_ne_bytes([0, 1, 2, 3].map(|byte| buffer[at + byte]));
         let deadline = u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| buffer[12 + byte]));
-        let done = match now().is_ok_and(|now| now < Duration::from_nanos(deadline)) {
-            true => {
-                let family = SocketFamily(number(0) as i32);
-                controlled_socket(
-                    family,
-                    &Peer { uid: number(4), gid: number(8), ..Peer::default() },
-                )
-            }
-            false => Err(busy()),
+        let done = if now().is_ok_and(|now| now < Duration::from_nanos(deadline)) {
+            let family = SocketFamily(number(0) as i32);
+            controlled_socket(family, &Peer { uid: number(4), gid: number(8), ..Peer::default() })
+        } else {
+            Err(busy())
         };
         let (answer, fd) = reply(0, done);
         let send = |answer: &Answer, fd: Option<&OwnedFd>| {

@@ -83,9 +83,8 @@ impl Replacement<'_> {
         let failed = |error: io::Error| Error::from_io(operation, &error);
         let is_off = |wanted: &Option<Value>| wanted.is_none_or(|(value, _)| value == [0; LONGEST]);
         // To read an option takes as long as a tenth of what the kernel needs to make a socket.
-        let default = |opt: &Opt, wanted| match opt.is_off && is_off(&wanted) {
-            true => wanted,
-            false => read(new.as_fd(), opt),
+        let default = |opt: &Opt, wanted| {
+            if opt.is_off && is_off(&wanted) { wanted } else { read(new.as_fd(), opt) }
         };
         let values = wanted.iter().map(|(opt, wanted)| (*opt, *wanted, default(opt, *wanted)));
         if copy(values, new.as_fd()) {

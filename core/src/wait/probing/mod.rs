@@ -130,13 +130,13 @@ impl Probing {
         if !mptcp::has_info() {
             return Err(cause::NO_INFO.error(OPERATION));
         }
-        let sock =
-            new_socket(remote, socket::MPTCP).map_err(|error| {
-                match socket::lacks_mptcp(&error) {
-                    true => no_mptcp::cause_of(&error).error(OPERATION),
-                    false => os(&error),
-                }
-            })?;
+        let sock = new_socket(remote, socket::MPTCP).map_err(|error| {
+            if socket::lacks_mptcp(&error) {
+                no_mptcp::cause_of(&error).error(OPERATION)
+            } else {
+                os(&error)
+            }
+        })?;
         let epoll =
             Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|error| os(&error.into()))?;
         let follower = Follower::begin(door::choose(), sock.as_fd(), OPERATION);

@@ -8,17 +8,15 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream};
-use std::os::fd::BorrowedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::transfer::Transfer;
-use common::trap::Trap;
+use common::trap::{Trap, is_readable};
 use common::{SOON, open_handed};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, EventKind, Open};
-use subflows_lab::{Net, Random, skip, skip_unless_ready, wait_until};
+use subflows_lab::{Net, Random, skip_unless_ready, wait_until};
 
 const HEAD: &[u8] = b"the head of a message, which announces what follows\n";
 const BODY: usize = 300_000;
@@ -166,11 +164,6 @@ fn play_with_locked_server(net: &Net, to: IpAddr, trap: &Trap, body: &[u8]) -> O
     })
 }
 
-fn is_readable(fd: BorrowedFd<'_>) -> bool {
-    let mut polled = [PollFd::new(fd, PollFlags::POLLIN)];
-    poll(&mut polled, PollTimeout::ZERO).unwrap() == 1
-}
-
 #[test]
 fn messages_of_another_thread_during_open() {
     skip_unless_ready!();
@@ -179,10 +172,7 @@ fn messages_of_another_thread_during_open() {
     for to in net.paths[0].server_ips() {
         let mut told = false;
         for _ in 0..plays() {
-            let trap = match Trap::new() {
-                Ok(trap) => trap,
-                Err(error) => return skip(&format!("userfaultfd: {error}")),
-            };
+            let Some(trap) = Trap::new_or_skip() else { return };
             let outcome = play_with_locked_server(&net, to, &trap, body);
             assert_ne!(outcome, Some(false), "to {to}: damaged");
             told |= outcome.is_some();

@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
 /// A page that has no memory before [`release`](Self::release): userfaultfd(2).
 pub struct Trap {
     page: *mut libc::c_void,
@@ -24,7 +26,7 @@ const MISSING: u64 = 1;
 
 impl Trap {
     /// Fails if this process may not trap the kernel, as in a user namespace.
-    pub fn new() -> io::Result<Trap> {
+    fn new() -> io::Result<Trap> {
         let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
         // SAFETY: userfaultfd takes flags only.
         let fd = unsafe { libc::syscall(libc::SYS_userfaultfd, flags) };
@@ -44,6 +46,11 @@ impl Trap {
         trap.control(API, &mut [VERSION, 0, 0])?;
         trap.control(REGISTER, &mut [page as u64, PAGE as u64, MISSING, 0])?;
         Ok(trap)
+    }
+
+    /// Makes one, or reports a skip if this process may not.
+    pub fn new_or_skip() -> Option<Trap> {
+        Trap::new().inspect_err(|error| subflows_lab::skip(&format!("userfaultfd: {error}"))).ok()
     }
 
     /// Sends one byte of the page. Returns only after [`release`](Self::release).
@@ -74,6 +81,12 @@ impl Trap {
             unsafe { libc::ioctl(self.faults.as_raw_fd(), request, argument.as_mut_ptr()) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
+}
+
+/// Reports whether a descriptor is readable now.
+pub fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::new(fd, PollFlags::POLLIN)];
+    poll(&mut polled, PollTimeout::ZERO).unwrap() == 1
 }
 
 impl Drop for Trap {

@@ -8,11 +8,10 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent};
 use nix::sys::socket::{SockaddrStorage, getsockname};
 use subflows::{ErrorKind, Family};
-use subflows_lab::{Net, skip_unless_ready};
 
 use crate::EVERYONE;
-use crate::common::{Run, has_nobody};
-use crate::served::{NOBODY, Served, become_user};
+use crate::common::Run;
+use crate::served::{NOBODY, become_user, net_with_broker};
 
 /// Level, number and a value that is not the default, which a program without privileges may set.
 const NUMBERS: &[(i32, i32, i32)] = &[
@@ -58,12 +57,7 @@ fn set(sock: &OwnedFd, level: i32, number: i32, value: i32) -> bool {
 
 #[test]
 fn what_is_set_on_a_socket_stays_when_the_broker_replaces_it() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    let Some((net, served)) = net_with_broker(EVERYONE) else { return };
     // The library reads the variable of its process.
     let mut command = net.client.command(env::current_exe().unwrap());
     command.args(["--exact", "--ignored", "--nocapture", "carried::helper"]);

@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use subflows_lab::{Namespace, Net, skip_unless_ready};
+use subflows_lab::Namespace;
 
-use crate::common::{Folder, Run, has_nobody};
+use crate::common::{Folder, Run};
+use crate::served::net;
 
 /// A broker next to the program, as a container that shares its network: with one capability, and /proc/sys
 /// read-only. The program is another container.
@@ -46,11 +47,7 @@ fn lines(text: &str) -> Vec<(&str, &str)> {
 
 #[test]
 fn a_broker_in_a_container_of_the_same_network() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
+    let Some(net) = net() else { return };
     let folder = Folder::new();
     fs::write(folder.path().join("policy.toml"), "[[allow]]\nusers = [65534]\n").unwrap();
     let policy = folder.file("policy.toml");
@@ -65,11 +62,7 @@ fn a_broker_in_a_container_of_the_same_network() {
 
 #[test]
 fn a_broker_on_the_host_for_a_container() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
+    let Some(net) = net() else { return };
     let folder = Folder::new();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let socket = folder.path().join("broker.sock");

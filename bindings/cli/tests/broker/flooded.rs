@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{UnixAddr, connect};
 use subflows::broker::{Act, Request};
-use subflows_lab::{Net, skip_unless_ready};
+use subflows_lab::Net;
 
-use crate::common::{Pair, has_nobody};
+use crate::common::Pair;
 use crate::served::{
-    AT_ONCE, CHECK, NOBODY, Served, Session, alone, ask_path_manager, become_user, new_session,
-    slowness,
+    AT_ONCE, CHECK, NOBODY, Served, Session, alone, ask_path_manager, become_user, net,
+    new_session, slowness,
 };
 use crate::{EVERYONE, acts};
 
@@ -84,11 +84,7 @@ fn watch_setting(net: &Net, is_over: &AtomicBool) -> Duration {
 
 #[test]
 fn a_flood_delays_no_other_user() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
+    let Some(net) = net() else { return };
     let alone = alone();
     let served = Served::start_alone(&net.client, EVERYONE, &alone);
     let own = Pair::new(&net, net.paths[0].server_ips()[0], true);

@@ -12,8 +12,11 @@ use subflows::broker::{Act, Request};
 use subflows_lab::{Net, skip_unless_ready, wait_until};
 use tempfile::TempDir;
 
-use crate::common::{Folder, Pair, SOON, SUBFLOWS, as_nobody, has_nobody, subflows};
-use crate::served::{CHECK, NOBODY, Served, Session, become_user, is_served_by, new_session};
+use crate::common::{Folder, Pair, SOON, SUBFLOWS, as_nobody, subflows};
+use crate::served::{
+    CHECK, NOBODY, Served, Session, become_user, is_served_by, net, net_with_broker, new_session,
+};
+use crate::trap::is_readable;
 use crate::{EVERYONE, acts, kind};
 
 /// The broker removed any file at the path of its socket.
@@ -38,12 +41,7 @@ fn a_file_at_the_path_of_the_socket_stays() {
 /// then no client gets any.
 #[test]
 fn a_client_has_one_unread_answer_at_most() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    let Some((net, served)) = net_with_broker(EVERYONE) else { return };
     let own = Pair::new(&net, net.paths[0].server_ips()[0], true);
     let session = served.session_of(NOBODY);
     let request = Request { number: 1, act: Act::Events }.encode();
@@ -61,20 +59,11 @@ fn the_control_group_is_that_of_the_process_that_connected() {
     use nix::sys::socket::{UnixAddr, connect};
     use nix::sys::wait::waitpid;
     use nix::unistd::{ForkResult, fork};
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, "[[allow]]\ncgroups = [\"/\"]\n");
+    let Some((net, served)) = net_with_broker("[[allow]]\ncgroups = [\"/\"]\n") else { return };
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     let (session, address) = (new_session(), UnixAddr::new(&served.path()).unwrap());
     // Stopped until the process has ended.
-    let signal = |signal| {
-        let process = nix::unistd::Pid::from_raw(served.process.id() as i32);
-        nix::sys::signal::kill(process, signal).unwrap();
-    };
-    signal(nix::sys::signal::Signal::SIGSTOP);
+    served.signal(nix::sys::signal::Signal::SIGSTOP);
     // SAFETY: the child makes system calls only, and ends without running destructors.
     match unsafe { fork() }.unwrap() {
         ForkResult::Child => {
@@ -89,7 +78,7 @@ fn the_control_group_is_that_of_the_process_that_connected() {
             assert!(matches!(status, nix::sys::wait::WaitStatus::Exited(_, 0)), "{status:?}");
         }
     }
-    signal(nix::sys::signal::Signal::SIGCONT);
+    served.signal(nix::sys::signal::Signal::SIGCONT);
     let answer = Session::from(session).ask(CHECK, &[sock.as_fd()]);
     assert_eq!(kind(answer), ErrorKind::NotPermitted, "{}", served.log());
 }
@@ -142,13 +131,7 @@ fn the_child_of_a_killed_broker_does_not_keep_the_next_one_from_starting() {
 #[test]
 fn a_socket_that_is_connected_again_is_another_connection() {
     use std::os::fd::AsRawFd;
-
-    use nix::poll::{PollFd, PollFlags, poll};
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
+    let Some(net) = net() else { return };
     // Otherwise the second connection would not be under control, and each act would fail for that reason.
     net.client.set_sysctl("net.mptcp.path_manager", "userspace").unwrap();
     let served = Served::start(&net.client, EVERYONE);
@@ -176,12 +159,8 @@ fn a_socket_that_is_connected_again_is_another_connection() {
     again.move_data();
 
     // The stream still has the events of the end of the previous connection: they are read first.
-    let has_event = || {
-        let mut polled = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
-        poll(&mut polled, 0u8).unwrap() == 1
-    };
     let mut bytes = [0; 4096];
-    while has_event() {
+    while is_readable(stream.as_fd()) {
         nix::unistd::read(&stream, &mut bytes).unwrap();
     }
     let fds = [again.client.as_fd()];
@@ -199,7 +178,7 @@ fn a_socket_that_is_connected_again_is_another_connection() {
         net.client.run(|| subflows::list(&again.client)).unwrap().len() == 2
     });
     again.move_data();
-    assert!(!has_event());
+    assert!(!is_readable(stream.as_fd()));
     served.serves_at_once(&net);
 }
 
@@ -207,12 +186,9 @@ fn a_socket_that_is_connected_again_is_another_connection() {
 /// reported at once that the broker did not run.
 #[test]
 fn unread_descriptors_of_the_user_delay_a_client_at_most() {
-    skip_unless_ready!();
-    if !has_nobody() {
+    let Some((net, served)) = net_with_broker(EVERYONE) else {
         return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    };
     let folder = Folder::new();
     let (command, path) = (folder.command(), served.path());
     let nobody = |program: &str, arguments: &[&str]| {

@@ -13,11 +13,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use subflows::broker::{Act, ROOM, Request, Step, Verb};
 use subflows::{ErrorKind, Open};
-use subflows_lab::{Net, skip, skip_unless_ready, wait_until};
+use subflows_lab::{Net, skip, wait_until};
 
-use crate::common::{Pair, SOON, has_nobody};
+use crate::common::{Pair, SOON};
 use crate::parked::while_locked;
-use crate::served::{CHECK, Served, Session};
+use crate::served::{CHECK, Served, Session, net, net_with_broker};
 use crate::trap::Trap;
 use crate::{EVERYONE, acts, cookie_of, socket_of, token};
 
@@ -126,12 +126,7 @@ impl Asked<'_> {
 fn a_killed_broker_leaves_nothing_behind() {
     /// The last kills come so long after the request.
     const LATEST: Duration = Duration::from_micros(400);
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let mut served = Served::start(&net.client, EVERYONE);
+    let Some((net, mut served)) = net_with_broker(EVERYONE) else { return };
     let to = net.paths[0].server_ips()[0];
     let [own, spare] = [Pair::new(&net, to, true), Pair::new(&net, to, true)];
     let unconnected = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
@@ -198,15 +193,10 @@ impl Drop for Group {
 /// Killing a control group also kills the process that takes control. The next broker sets it back.
 #[test]
 fn a_broker_that_is_killed_with_its_group_leaves_nothing_behind() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
+    let Some((net, mut served)) = net_with_broker(UNLIMITED) else { return };
     let Some(group) = Group::new() else {
         return skip("control groups of version 2 with cgroup.kill");
     };
-    let net = Net::two_subnets().unwrap();
-    let mut served = Served::start(&net.client, UNLIMITED);
     let own = Pair::new(&net, net.paths[0].server_ips()[0], true);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     let mut interrupted = 0;
@@ -291,16 +281,11 @@ fn kill_amid(served: &Served, sock: BorrowedFd<'_>, time: usize, kill: impl FnOn
 /// Without another broker: its process that takes control goes on to the end.
 #[test]
 fn a_killed_broker_sets_the_setting_back() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let mut served = Served::start(&net.client, UNLIMITED);
+    let Some((net, mut served)) = net_with_broker(UNLIMITED) else { return };
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     for round in 0..rounds() * 8 {
-        let (taker, broker) = (Taker::of(&served), Pid::from_raw(served.process.id() as i32));
-        kill_amid(&served, sock.as_fd(), round, || kill(broker, Signal::SIGKILL).unwrap());
+        let taker = Taker::of(&served);
+        kill_amid(&served, sock.as_fd(), round, || served.signal(Signal::SIGKILL));
         served.process.wait().unwrap();
         wait_until(SOON, "the taker to end", || taker.is_gone());
         assert!(!is_changed(&net), "round {round}");
@@ -313,21 +298,13 @@ fn a_killed_broker_sets_the_setting_back() {
 /// shared with the process that takes control, its death did not free the lock on the namespace.
 #[test]
 fn a_client_that_locks_its_socket_does_not_keep_the_setting_changed() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let mut served = Served::start(&net.client, UNLIMITED);
+    let Some((net, mut served)) = net_with_broker(UNLIMITED) else { return };
     let own = Pair::new(&net, net.paths[0].server_ips()[0], true);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     let waiting = acts(&net, &own.client).into_iter().next().expect("an act");
     for round in 0..rounds() * 4 {
-        let trap = match Trap::new() {
-            Ok(trap) => trap,
-            Err(error) => return eprintln!("skip: userfaultfd: {error}"),
-        };
-        let (taker, broker) = (Taker::of(&served), Pid::from_raw(served.process.id() as i32));
+        let Some(trap) = Trap::new_or_skip() else { return };
+        let taker = Taker::of(&served);
         while_locked(&trap, &own.client, || {
             let session = served.session();
             let request = Request { number: 1, act: waiting.clone() };
@@ -337,7 +314,7 @@ fn a_client_that_locks_its_socket_does_not_keep_the_setting_changed() {
                 if round % 2 == 1 {
                     taker.kill();
                 }
-                kill(broker, Signal::SIGKILL).unwrap();
+                served.signal(Signal::SIGKILL);
             });
             // Another taker sets the setting back if both are gone, and waits for no lock.
             match round % 2 {
@@ -360,11 +337,7 @@ fn a_client_that_locks_its_socket_does_not_keep_the_setting_changed() {
 /// other programs do.
 #[test]
 fn a_broker_whose_taker_is_killed_continues() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
+    let Some(net) = net() else { return };
     let mut served = Served::start_with(&net.client, UNLIMITED, true);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     let (mut round, mut restored) = (0, 0);
@@ -372,7 +345,6 @@ fn a_broker_whose_taker_is_killed_continues() {
     while restored == 0 || round < rounds() * 8 {
         assert!(start.elapsed() < 6 * SOON, "{round} kills, of which none came in the middle");
         let (taker, session) = (Taker::of(&served), served.session());
-        let broker = Pid::from_raw(served.process.id() as i32);
         kill_amid(&served, sock.as_fd(), round, || {
             taker.kill();
             wait_until(SOON, "the taker to end", || taker.is_gone());
@@ -387,7 +359,7 @@ fn a_broker_whose_taker_is_killed_continues() {
             }
             wait_until(SOON, "the setting to be set back", || !is_changed(&net));
             restored += served.restored();
-            kill(broker, Signal::SIGKILL).unwrap();
+            served.signal(Signal::SIGKILL);
         });
         served.process.wait().unwrap();
         wait_until(SOON, "the setting to be set back", || !is_changed(&net));

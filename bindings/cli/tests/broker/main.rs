@@ -27,8 +27,9 @@ use nix::sys::signal::Signal;
 use served::*;
 use subflows::ErrorKind;
 use subflows::broker::{Act, Answer, LONGEST, Local, REQUEST, Request, Step};
-use subflows_lab::{Net, skip_unless_ready, wait_until};
+use subflows_lab::{Net, wait_until};
 use tempfile::TempDir;
+use trap::is_readable;
 
 pub(crate) fn kind(answer: Option<Answer>) -> ErrorKind {
     answer.expect("an answer").result.expect_err("an error").kind
@@ -57,12 +58,7 @@ pub(crate) const EVERYONE: &str = "[[allow]]\n";
 
 #[test]
 fn what_is_no_request_changes_nothing() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    let Some((net, served)) = net_with_broker(EVERYONE) else { return };
     served.serves_at_once(&net);
     let before = served.count("fd");
     let mptcp = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
@@ -122,12 +118,7 @@ fn what_is_no_request_changes_nothing() {
 
 #[test]
 fn a_client_reaches_its_own_connection_only() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    let Some((net, served)) = net_with_broker(EVERYONE) else { return };
     let to = net.paths[0].server_ips()[0];
     let [own, other] = [Pair::new(&net, to, true), Pair::new(&net, to, true)];
     let session = served.session_of(NOBODY);
@@ -188,25 +179,16 @@ pub(crate) fn socket_of(net: &Net, local: SocketAddr, remote: SocketAddr) -> (u6
 #[test]
 fn a_stream_has_the_events_of_its_connection_only() {
     use nix::errno::Errno;
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    let Some((net, served)) = net_with_broker(EVERYONE) else { return };
     let to = net.paths[0].server_ips()[0];
     let own = Pair::new(&net, to, true);
     let session = served.session_of(NOBODY);
     let (answer, stream) = session.ask_for_fd(Act::Events, &[own.client.as_fd()]).unwrap();
     assert_eq!(answer.result, Ok(0));
     let stream = stream.expect("a stream");
-    let is_readable = || {
-        let mut fds = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
-        poll(&mut fds, 0u8).unwrap() == 1
-    };
     // Its connections and their ends are events of the namespace.
     drop(Pair::new(&net, to, true));
-    assert!(!is_readable());
+    assert!(!is_readable(stream.as_fd()));
     thread::spawn(move || {
         become_user(NOBODY);
         for option in [libc::SO_DETACH_FILTER, libc::SO_LOCK_FILTER] {
@@ -231,12 +213,7 @@ fn a_stream_has_the_events_of_its_connection_only() {
 
 #[test]
 fn a_controlled_socket_belongs_to_the_client() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    let Some((net, served)) = net_with_broker(EVERYONE) else { return };
     let sock = net.client.run(|| subflows::socket(subflows::Family::V6)).unwrap();
     let session = served.session_of(NOBODY);
     let (answer, new) = session.ask_for_fd(Act::TakeControl, &[sock.as_fd()]).unwrap();
@@ -249,20 +226,13 @@ fn a_controlled_socket_belongs_to_the_client() {
 /// The last reference to a socket whose close waits for its data is in a session that is refused.
 #[test]
 fn a_close_that_waits_does_not_stop_the_broker() {
-    skip_unless_ready!();
-    if !has_nobody() {
+    let Some((net, served)) = net_with_broker("[[allow]]\n[limits]\nsessions = 4\n") else {
         return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, "[[allow]]\n[limits]\nsessions = 4\n");
+    };
     let to = net.paths[0].server_ips()[0];
     let before = served.count("fd");
     // Stopped, so that the messages have arrived before the broker accepts or refuses the sessions.
-    let signal = |signal| {
-        let process = nix::unistd::Pid::from_raw(served.process.id() as i32);
-        nix::sys::signal::kill(process, signal).unwrap();
-    };
-    signal(Signal::SIGSTOP);
+    served.signal(Signal::SIGSTOP);
     let mut hostages = Vec::new();
     for _ in 0..8 {
         let Pair { client, server, listener } = Pair::new(&net, to, true);
@@ -282,7 +252,7 @@ fn a_close_that_waits_does_not_stop_the_broker() {
         session.send(&request.encode(), &[client.as_fd()]).unwrap();
         hostages.push((server, listener));
     }
-    signal(Signal::SIGCONT);
+    served.signal(Signal::SIGCONT);
     for _ in 0..5 {
         served.serves_at_once(&net);
     }
@@ -292,12 +262,10 @@ fn a_close_that_waits_does_not_stop_the_broker() {
 
 #[test]
 fn a_user_who_asks_too_much_is_refused_and_others_are_served() {
-    skip_unless_ready!();
-    if !has_nobody() {
+    let Some((net, served)) = net_with_broker("[[allow]]\n[limits]\nsessions = 4\nrequests = 20\n")
+    else {
         return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, "[[allow]]\n[limits]\nsessions = 4\nrequests = 20\n");
+    };
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     let sessions: Vec<Session> = (0..4).map(|_| served.session_of(NOBODY)).collect();
     let request = Request { number: 1, act: CHECK }.encode();
@@ -333,11 +301,7 @@ fn a_user_who_asks_too_much_is_refused_and_others_are_served() {
 
 #[test]
 fn the_policy_and_the_rights_are_checked() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
+    let Some(net) = net() else { return };
     let folder = TempDir::new().unwrap();
     let policy = folder.path().join("policy.toml");
     let policy = policy.to_str().unwrap();
@@ -359,12 +323,7 @@ fn the_policy_and_the_rights_are_checked() {
 /// A program without privileges steers through the broker that the variable names, and through no other.
 #[test]
 fn a_program_without_privileges_uses_the_broker() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    let Some((net, served)) = net_with_broker(EVERYONE) else { return };
     let path = served.path();
     let folder = Folder::new();
     let report = |broker: &str| {

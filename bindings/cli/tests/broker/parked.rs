@@ -6,23 +6,21 @@ use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 use std::time::Instant;
 
-use nix::poll::{PollFd, PollFlags, poll};
 use subflows::broker::{Act, Request};
-use subflows_lab::{Net, skip_unless_ready, wait_until};
+use subflows_lab::{Net, wait_until};
 
-use crate::common::{Pair, SOON, has_nobody};
-use crate::served::{AT_ONCE, CHECK, NOBODY, Served, Session, ask_path_manager, slowness};
-use crate::trap::Trap;
+use crate::common::{Pair, SOON};
+use crate::served::{
+    AT_ONCE, CHECK, NOBODY, Served, Session, ask_path_manager, net_with_broker, slowness,
+};
+use crate::trap::{Trap, is_readable};
 use crate::{EVERYONE, acts, cookie_of};
 
 /// Runs `with` while a thread that waits for a page, in the middle of send, keeps the socket locked.
 pub(crate) fn while_locked<T>(trap: &Trap, stream: &TcpStream, with: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
         let sender = scope.spawn(|| trap.send(stream));
-        wait_until(SOON, "the sender waits for the page", || {
-            let mut fds = [PollFd::new(trap.as_fd(), PollFlags::POLLIN)];
-            poll(&mut fds, 0u8).unwrap() == 1
-        });
+        wait_until(SOON, "the sender waits for the page", || is_readable(trap.as_fd()));
         let result = panic::catch_unwind(AssertUnwindSafe(with));
         // Also after a failure, or the sender waits forever.
         trap.release();
@@ -41,12 +39,7 @@ fn others_are_served(served: &Served, net: &Net) {
 
 #[test]
 fn a_locked_socket_stops_its_own_client_only() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    let Some((net, served)) = net_with_broker(EVERYONE) else { return };
     let to = net.paths[0].server_ips()[0];
     let own = Pair::new(&net, to, true);
     let (local, remote) = (own.client.local_addr().unwrap(), own.client.peer_addr().unwrap());
@@ -58,10 +51,7 @@ fn a_locked_socket_stops_its_own_client_only() {
         Act::Abort { local, remote, interface: 0, cookie: cookie + 1 },
     ]);
     let announce = all.iter().find(|act| matches!(act, Act::Announce { .. })).unwrap().clone();
-    let trap = match Trap::new() {
-        Ok(trap) => trap,
-        Err(error) => return eprintln!("skip: userfaultfd: {error}"),
-    };
+    let Some(trap) = Trap::new_or_skip() else { return };
     // The broker keeps the announcement for its session, with two netlink sockets.
     let announcer = served.session_of(NOBODY);
     let answer = announcer.ask(announce.clone(), &[own.client.as_fd()]).unwrap();
@@ -107,17 +97,9 @@ fn a_locked_socket_stops_its_own_client_only() {
 /// What a client has locked is locked when the broker closes its last reference, too.
 #[test]
 fn a_client_that_leaves_while_its_socket_is_locked_leaves_nothing() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, EVERYONE);
+    let Some((net, served)) = net_with_broker(EVERYONE) else { return };
     let own = Pair::new(&net, net.paths[0].server_ips()[0], true);
-    let trap = match Trap::new() {
-        Ok(trap) => trap,
-        Err(error) => return eprintln!("skip: userfaultfd: {error}"),
-    };
+    let Some(trap) = Trap::new_or_skip() else { return };
     served.serves_at_once(&net);
     let before = served.count("fd");
     let all = acts(&net, &own.client);

@@ -12,16 +12,18 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, getsockopt,
     sendmsg, socket, sockopt,
 };
+use nix::unistd::Pid;
 use subflows::ErrorKind;
 use subflows::broker::{Act, Answer, LONGEST, Request};
-use subflows_lab::{Namespace, Net, wait_until};
+use subflows_lab::{Namespace, Net, ready, wait_until};
 use tempfile::TempDir;
 
-use crate::common::{SOON, SUBFLOWS};
+use crate::common::{SOON, SUBFLOWS, has_nobody};
 
 pub(crate) const NOBODY: u32 = 65_534;
 /// How long another client waits at most.
@@ -44,6 +46,18 @@ pub(crate) struct Served {
     folder: TempDir,
     has_metrics: bool,
     _shared: Option<RwLockReadGuard<'static, ()>>,
+}
+
+/// Two subnets, for a test that becomes another user; `None` if it cannot.
+pub(crate) fn net() -> Option<Net> {
+    (ready() && has_nobody()).then(|| Net::two_subnets().unwrap())
+}
+
+/// The same, with a broker in the client's namespace.
+pub(crate) fn net_with_broker(policy: &str) -> Option<(Net, Served)> {
+    let net = net()?;
+    let served = Served::start(&net.client, policy);
+    Some((net, served))
 }
 
 impl Served {
@@ -110,6 +124,10 @@ impl Served {
         self.process.wait().unwrap();
         self.process = Served::spawn(namespace, self.folder.path(), self.has_metrics);
         self.wait();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id() as i32), signal).unwrap();
     }
 
     pub(crate) fn path(&self) -> PathBuf {

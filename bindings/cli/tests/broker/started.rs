@@ -8,8 +8,8 @@ use subflows::ErrorKind;
 use subflows::broker::Act;
 use subflows_lab::{Net, skip_unless_ready};
 
-use crate::common::{Pair, has_nobody};
-use crate::served::{CHECK, NOBODY, Served};
+use crate::common::Pair;
+use crate::served::{CHECK, NOBODY, Served, net, net_with_broker};
 use crate::{EVERYONE, kind};
 
 /// CAP_CHOWN, CAP_NET_ADMIN, CAP_PERFMON and CAP_BPF.
@@ -43,11 +43,7 @@ fn a_broker_keeps_four_capabilities_and_opens_no_file() {
 /// A rule that names control groups makes the broker read /proc, which its filter then allows.
 #[test]
 fn a_policy_may_name_control_groups() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
+    let Some(net) = net() else { return };
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     let served = Served::start(&net.client, "[[allow]]\ncgroups = [\"/\"]\n");
     let answer = served.session_of(NOBODY).ask(CHECK, &[sock.as_fd()]);
@@ -59,11 +55,7 @@ fn a_policy_may_name_control_groups() {
 
 #[test]
 fn metrics_count_what_the_broker_does() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
+    let Some(net) = net() else { return };
     let served = Served::start_with(&net.client, EVERYONE, true);
     let sock = net.client.run(|| subflows::socket(subflows::Family::V4)).unwrap();
     let session = served.session_of(NOBODY);
@@ -92,12 +84,7 @@ fn metrics_count_what_the_broker_does() {
 
 #[test]
 fn a_user_has_as_many_streams_as_the_policy_allows() {
-    skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let net = Net::two_subnets().unwrap();
-    let served = Served::start(&net.client, "[[allow]]\n[limits]\nstreams = 3\n");
+    let Some((net, served)) = net_with_broker("[[allow]]\n[limits]\nstreams = 3\n") else { return };
     let own = Pair::new(&net, net.paths[0].server_ips()[0], true);
     let sessions = [served.session_of(NOBODY), served.session_of(NOBODY)];
     let open = |number: usize| {

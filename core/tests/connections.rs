@@ -306,29 +306,35 @@ fn every_process_that_holds_a_connection_is_found() {
     let pair = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new());
     let other = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new());
     pair.make_ready();
-    let of = |namespace: &Namespace, token| {
+    let holders = |token| {
         let options = ConnectionsOptions::new().processes(true);
-        let all = namespace.run(|| subflows::connections(&options)).unwrap();
+        let all = net.client.run(|| subflows::connections(&options)).unwrap();
         let found = all.into_iter().find(|found| found.token == token).unwrap();
-        found.processes.into_iter().map(|process| (process.pid, process.name)).collect::<Vec<_>>()
+        let processes = found.processes.into_iter();
+        processes.map(|process| (process.pid, process.name.to_string())).collect::<Vec<_>>()
+    };
+    // A process that another test starts has a copy of every descriptor until it runs its program.
+    let holders_are = |token, expected: &[(u32, String)]| {
+        let what = format!("{expected:?}, at first {:?}", holders(token));
+        wait_until(SOON, &what, || holders(token) == expected);
     };
     let token = judge::token(&pair.client);
     let name = std::fs::read_to_string("/proc/self/comm").unwrap();
-    let me = (std::process::id(), name.trim_end().into());
-    assert_eq!(of(&net.client, token), [me]);
+    let me = (std::process::id(), name.trim_end().to_owned());
+    holders_are(token, std::slice::from_ref(&me));
     // Once for each process, however many descriptors it has.
     let again = pair.client.try_clone().unwrap();
-    assert_eq!(of(&net.client, token), [me]);
+    holders_are(token, std::slice::from_ref(&me));
 
     let stdin = std::os::fd::OwnedFd::from(again);
     let mut child = Guarded(helper("helper_holds").stdin(stdin).spawn().unwrap());
     let pid = child.0.id();
     let name = || std::fs::read(format!("/proc/{pid}/comm")).unwrap();
     wait_until(SOON, "the child's name", || name().starts_with(CHOSEN));
-    let mut expected = vec![me, (pid, "a\u{fffd}\u{1b}[2J".into())];
+    let mut expected = vec![me.clone(), (pid, "a\u{fffd}\u{1b}[2J".into())];
     expected.sort_unstable_by_key(|(pid, _)| *pid);
-    assert_eq!(of(&net.client, token), expected);
-    assert_eq!(of(&net.client, judge::token(&other.client)), [me]);
+    holders_are(token, &expected);
+    holders_are(judge::token(&other.client), &[me]);
     // ss finds the same two.
     let shown = net.client.output("ss", &["-MOHnp", "state", "established"]).unwrap();
     for (pid, _) in expected {

@@ -187,7 +187,7 @@ causes! {
     READ_ONLY_SETTINGS = NotPermitted,
         "net.mptcp.path_manager cannot be written: /proc/sys is read-only",
         "Start a container with --sysctl net.mptcp.path_manager=userspace, or run a broker for its network \
-         namespace (subflows broker --netns); set ProtectKernelTunables=no in a systemd service.";
+         namespace (subflows broker --netns /proc/PID/ns/net); set ProtectKernelTunables=no in a systemd service.";
     HIDDEN_SETTINGS = NotPermitted, "net.mptcp.path_manager cannot be read: /proc/sys is hidden",
         "Mount /proc completely: without ProcSubset=pid in a systemd service, without subset=pid in a \
          mount.";

@@ -60,7 +60,7 @@ fn data_is_sent_only_if_it_is_asked_for() {
     let address = server.local_addr().to_string();
     let bare = subflows(&net.client, &["probe", &address]);
     assert!(bare.code == Some(1) && bare.stdout.starts_with("Unconfirmed "), "{bare:?}");
-    let with_data = subflows(&net.client, &["probe", &address, "--send", "?"]);
+    let with_data = subflows(&net.client, &["probe", &address, "--data", "?"]);
     assert!(with_data.stdout.starts_with("Stripped "), "{with_data:?}");
 }
 

@@ -102,7 +102,7 @@ const MISTAKES: &[(&str, u8, &[&str])] = &[
     ("probe", 2, &["not provided", "<HOST[:PORT]>"]),
     ("probe example.org:https", 2, &["'example.org:https'"]),
     ("probe example.org --parallel 0", 2, &["'0'", "1..=1000"]),
-    ("probe example.org --trace --send x", 2, &["cannot be used with"]),
+    ("probe example.org --trace --data x", 2, &["cannot be used with"]),
     ("watch", 2, &["for terminals", "subflows connections --json"]),
     ("watch --interval 5", 2, &["'5'", "unit"]),
     ("watch --interval 1ms", 2, &["'1ms'", "50ms or more"]),

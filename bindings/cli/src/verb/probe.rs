@@ -36,13 +36,13 @@ VERDICTS
 Text comes as soon as a host is done, a line each. With --json, each line is an object: `host` as it was
 written, and the fields of the report, or `error`.
 
-Nothing of an application protocol is sent without --send. No probe makes the kernel suspend Multipath TCP
+Nothing of an application protocol is sent without --data. No probe makes the kernel suspend Multipath TCP
 in this network namespace (net.mptcp.blackhole_timeout), as a connection through a black hole does; do not
 stop a running probe (Ctrl-Z) for that reason.
 
 Examples:
   subflows probe example.org
-  subflows probe --send 'GET / HTTP/1.0' example.org:80
+  subflows probe --data 'GET / HTTP/1.0' example.org:80
   subflows probe --json --from hosts.txt --parallel 200 > result.jsonl
   subflows probe --trace example.org                 where the options vanish; as root
 
@@ -92,9 +92,9 @@ pub(crate) struct Probe {
     timeout: Duration,
     /// Send this text once connected, followed by two line breaks: it decides what is else Unconfirmed
     #[arg(long, value_name = "TEXT")]
-    send: Option<String>,
+    data: Option<String>,
     /// Find the hop at which the option of the SYN vanishes. Requires root, or CAP_NET_RAW
-    #[arg(long, conflicts_with_all = ["send", "parallel", "timeout"])]
+    #[arg(long, conflicts_with_all = ["data", "parallel", "timeout"])]
     trace: bool,
 }
 
@@ -105,7 +105,7 @@ impl Probe {
             return trace_all(out, hosts);
         }
         let mut options = subflows::Probe::new().timeout(self.timeout);
-        options.data = self.send.as_ref().map(|text| format!("{text}\r\n\r\n"));
+        options.data = self.data.as_ref().map(|text| format!("{text}\r\n\r\n"));
         let outcomes = crowd::probe(hosts, options, self.parallel.into())?;
         let is_single = self.from.is_none() && self.hosts.len() == 1;
         let bar = if is_single { None } else { progress(count) };

@@ -161,7 +161,7 @@ fn arguments(sockets: &PlainSockets, request: &Request) -> Result<Option<Vec<Str
         }
     }
     if let Some(data) = request.maybe_text("data") {
-        arguments.extend(["--send".to_owned(), data.to_owned()]);
+        arguments.extend(["--data".to_owned(), data.to_owned()]);
     }
     if let Some(milliseconds) = request.maybe_text("timeout_ms") {
         arguments.extend(["--timeout".to_owned(), format!("{milliseconds}ms")]);

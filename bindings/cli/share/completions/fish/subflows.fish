@@ -170,7 +170,7 @@ complete -c subflows -n "__fish_subflows_using_subcommand doctor" -s h -l help -
 complete -c subflows -n "__fish_subflows_using_subcommand probe" -l from -d 'Read more servers from this file, or from standard input if it is -' -r -F
 complete -c subflows -n "__fish_subflows_using_subcommand probe" -l parallel -d 'How many servers are probed at the same time, 1 to 1000' -r
 complete -c subflows -n "__fish_subflows_using_subcommand probe" -l timeout -d 'The timeout of each probe, such as 5s or 500ms' -r
-complete -c subflows -n "__fish_subflows_using_subcommand probe" -l send -d 'Send this text once connected, followed by two line breaks: it decides what is else Unconfirmed' -r
+complete -c subflows -n "__fish_subflows_using_subcommand probe" -l data -d 'Send this text once connected, followed by two line breaks: it decides what is else Unconfirmed' -r
 complete -c subflows -n "__fish_subflows_using_subcommand probe" -l trace -d 'Find the hop at which the option of the SYN vanishes. Requires root, or CAP_NET_RAW'
 complete -c subflows -n "__fish_subflows_using_subcommand probe" -l json -d 'Print JSON instead of text, an object on each line'
 complete -c subflows -n "__fish_subflows_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -113,13 +113,37 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// The verb that takes the options of each table of the library, and those that it does not take.
+    const FLAGS: [(&str, &[&str], &[&str]); 8] = [
+        // `--via` and `--backup` name the paths, and control is taken if there are any. A program that runs
+        // the command, such as ssh, ends it when its own timeout expires.
+        ("Connect", &["connect"], &["local", "interface", "timeout", "control"]),
+        // No verb listens for another program: `run` makes programs listen themselves.
+        ("Listen", &[], &["interface", "backlog", "only_v6"]),
+        ("Open", &["open"], &[]),
+        ("Announce", &["announce"], &[]),
+        // They are always listed.
+        ("ConnectionsOptions", &["connections"], &["subflows"]),
+        ("AddEndpoint", &["endpoints", "add"], &[]),
+        // It is the argument.
+        ("Doctor", &["doctor"], &["remote"]),
+        ("Probe", &["probe"], &[]),
+    ];
+
     #[test]
-    fn open_takes_every_option_of_the_table() {
-        let command = Cli::command();
-        let open = command.find_subcommand("open").unwrap();
-        let names: Vec<_> = open.get_arguments().filter_map(clap::Arg::get_long).collect();
-        for field in subflows::Open::FIELDS {
-            assert!(names.contains(&&*field.name.replace('_', "-")), "{}", field.name);
+    fn an_option_of_the_library_is_a_flag_of_the_same_name() {
+        for table in subflows::OPTIONS {
+            let (_, verb, others) = FLAGS.iter().find(|(name, ..)| *name == table.name).unwrap();
+            let mut command = &Cli::command();
+            for word in *verb {
+                command = command.find_subcommand(word).unwrap();
+            }
+            let flags: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+            for field in table.fields {
+                let is_flag = flags.contains(&&*field.name.replace('_', "-"));
+                let is_taken = !verb.is_empty() && !others.contains(&field.name);
+                assert_eq!(is_flag, is_taken, "{} of {}", field.name, table.name);
+            }
         }
     }
 

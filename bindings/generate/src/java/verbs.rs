@@ -156,10 +156,13 @@ fn argument(scalar: Scalar, name: &str) -> (&'static str, String) {
         Scalar::U32 | Scalar::U64 => ("long", name.to_owned()),
         Scalar::Bool => ("boolean", name.to_owned()),
         Scalar::Text | Scalar::Name => ("String", not_null(name, "a name")),
-        Scalar::Ip => ("InetAddress", format!("Words.ip({})", not_null(name, "an InetAddress"))),
-        Scalar::Address => {
-            ("InetSocketAddress", format!("Words.addresses(Given.resolved({name}, \"{name}\"))"))
+        Scalar::Ip => {
+            ("InetAddress", format!("PackedAddress.ip({})", not_null(name, "an InetAddress")))
         }
+        Scalar::Address => (
+            "InetSocketAddress",
+            format!("PackedAddress.addresses(Given.resolved({name}, \"{name}\"))"),
+        ),
         Scalar::Duration => ("Duration", format!("{name}.toMillis()")),
         Scalar::Enum(enumeration) => {
             let value = not_null(name, &format!("a constant of {enumeration}"));

@@ -26,7 +26,7 @@ public final class Announced implements AutoCloseable {
 
     /** The address. Its port is 0 if no port was announced. */
     public InetSocketAddress address() throws IOException {
-        return Words.address(Native.announcedAddress(handle.number()), 0);
+        return PackedAddress.address(Native.announcedAddress(handle.number()), 0);
     }
 
     /**

@@ -65,10 +65,10 @@ abstract class Options {
                 words[at] = ((Duration) value).getSeconds();
                 words[at + 1] = ((Duration) value).getNano();
             } else if (value instanceof InetAddress) {
-                Words.ip(words, at, (InetAddress) value, 0);
+                PackedAddress.ip(words, at, (InetAddress) value, 0);
             } else if (value instanceof InetSocketAddress) {
                 InetSocketAddress address = (InetSocketAddress) value;
-                Words.ip(words, at, address.getAddress(), address.getPort());
+                PackedAddress.ip(words, at, address.getAddress(), address.getPort());
             } else {
                 byte[] text = value.toString().getBytes(StandardCharsets.UTF_8);
                 words[at] = (long) words.length << 32 | text.length;

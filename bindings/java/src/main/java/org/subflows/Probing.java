@@ -19,7 +19,7 @@ public final class Probing implements AutoCloseable {
     public static Probing begin(InetSocketAddress address, ProbeOptions options)
             throws SubflowsException {
         return new Probing(
-                Words.addresses(Given.resolved(address, "address")),
+                PackedAddress.addresses(Given.resolved(address, "address")),
                 Given.notNull(options, "options", "ProbeOptions.defaults()").words());
     }
 

@@ -101,10 +101,10 @@ abstract class Row {
     }
 
     final InetAddress ip(int offset) {
-        return Words.ip(words, at + offset);
+        return PackedAddress.ip(words, at + offset);
     }
 
     final InetSocketAddress address(int offset) {
-        return Words.address(words, at + offset);
+        return PackedAddress.address(words, at + offset);
     }
 }

@@ -121,12 +121,12 @@ public final class Subflows extends Verbs {
             throws IOException {
         List<InetSocketAddress> remotes = resolved(address);
         long begun = Native.connectingBegin(
-                Words.addresses(remotes),
+                PackedAddress.addresses(remotes),
                 Given.notNull(options, "options", "ConnectOptions.defaults()").words());
         try (Handle connecting = new Handle(remotes, begun)) {
             long[] connected = connecting.finish(null);
             // The equal one of the list, which knows the name of the host.
-            int index = remotes.indexOf(Words.address(connected, 0));
+            int index = remotes.indexOf(PackedAddress.address(connected, 0));
             return Native.connectingFinish(
                     begun, SelectorProvider.provider(), remotes.get(index));
         }
@@ -173,6 +173,6 @@ public final class Subflows extends Verbs {
         boolean isAny = locals.get(0).getAddress().isAnyLocalAddress() && !IS_IPV4_PREFERRED;
         SelectorProvider provider = SelectorProvider.provider();
         long[] words = Given.notNull(options, "options", "ListenOptions.defaults()").words();
-        return Native.listen(Words.addresses(locals), isAny, words, provider).socket();
+        return Native.listen(PackedAddress.addresses(locals), isAny, words, provider).socket();
     }
 }

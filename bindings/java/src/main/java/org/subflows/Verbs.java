@@ -1397,7 +1397,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(Socket sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
+        return Announced.announce(Given.socket(sock), -1, PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -1415,7 +1415,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(Socket sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
+        return Announced.announce(Given.socket(sock), -1, PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
     }
 
     /**
@@ -1433,7 +1433,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(ServerSocket sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
+        return Announced.announce(Given.socket(sock), -1, PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -1451,7 +1451,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(ServerSocket sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
+        return Announced.announce(Given.socket(sock), -1, PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
     }
 
     /**
@@ -1469,7 +1469,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(NetworkChannel sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
+        return Announced.announce(Given.socket(sock), -1, PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -1487,7 +1487,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(NetworkChannel sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(Given.socket(sock), -1, Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
+        return Announced.announce(Given.socket(sock), -1, PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
     }
 
     /**
@@ -1505,7 +1505,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(int sock, InetAddress address) throws SubflowsException {
-        return Announced.announce(null, sock, Words.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
+        return Announced.announce(null, sock, PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), AnnounceOptions.defaults().words());
     }
 
     /**
@@ -1523,7 +1523,7 @@ public abstract class Verbs {
      * NOT_PERMITTED, OTHER_NAMESPACE, ADDRESS_NOT_AVAILABLE, UNSUPPORTED
      */
     public static Announced announce(int sock, InetAddress address, AnnounceOptions options) throws SubflowsException {
-        return Announced.announce(null, sock, Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
+        return Announced.announce(null, sock, PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AnnounceOptions.defaults()").words());
     }
 
     /**
@@ -1800,7 +1800,7 @@ public abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, ADDRESS_NOT_AVAILABLE, NOT_PERMITTED, UNSUPPORTED
      */
     public static Endpoint addEndpoint(InetAddress address) throws SubflowsException {
-        return Endpoint.only(Native.addEndpoint(Words.ip(Given.notNull(address, "address", "an InetAddress")), AddEndpointOptions.defaults().words()));
+        return Endpoint.only(Native.addEndpoint(PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), AddEndpointOptions.defaults().words()));
     }
 
     /**
@@ -1820,7 +1820,7 @@ public abstract class Verbs {
      * @throws SubflowsException INVALID_STATE, ADDRESS_NOT_AVAILABLE, NOT_PERMITTED, UNSUPPORTED
      */
     public static Endpoint addEndpoint(InetAddress address, AddEndpointOptions options) throws SubflowsException {
-        return Endpoint.only(Native.addEndpoint(Words.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AddEndpointOptions.defaults()").words()));
+        return Endpoint.only(Native.addEndpoint(PackedAddress.ip(Given.notNull(address, "address", "an InetAddress")), Given.notNull(options, "options", "AddEndpointOptions.defaults()").words()));
     }
 
     /**
@@ -1969,7 +1969,7 @@ public abstract class Verbs {
      * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED, ADDRESS_NOT_AVAILABLE
      */
     public static ProbeReport probe(InetSocketAddress address) throws IOException {
-        return Probing.probe(Words.addresses(Given.resolved(address, "address")), ProbeOptions.defaults().words());
+        return Probing.probe(PackedAddress.addresses(Given.resolved(address, "address")), ProbeOptions.defaults().words());
     }
 
     /**
@@ -1989,7 +1989,7 @@ public abstract class Verbs {
      * @throws SubflowsException UNSUPPORTED, NOT_PERMITTED, ADDRESS_NOT_AVAILABLE
      */
     public static ProbeReport probe(InetSocketAddress address, ProbeOptions options) throws IOException {
-        return Probing.probe(Words.addresses(Given.resolved(address, "address")), Given.notNull(options, "options", "ProbeOptions.defaults()").words());
+        return Probing.probe(PackedAddress.addresses(Given.resolved(address, "address")), Given.notNull(options, "options", "ProbeOptions.defaults()").words());
     }
 
     /**

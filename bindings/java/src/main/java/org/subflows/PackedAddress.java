@@ -10,8 +10,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /** Addresses as three words: two with the bytes, then one with family, port and scope. */
-final class Words {
-    private Words() {}
+final class PackedAddress {
+    private PackedAddress() {}
 
     static void ip(long[] words, int at, InetAddress ip, int port) {
         ByteBuffer bytes = ByteBuffer.wrap(Arrays.copyOf(ip.getAddress(), 16));

@@ -11,7 +11,7 @@ use common::{library, root, run};
 use subflows::table::Operation;
 use subflows::{ErrorKind, OPERATIONS};
 use subflows_generate::c::names;
-use subflows_generate::signature::{self, Given, Parameter, Scalar, Taken};
+use subflows_generate::signature::{self, Parameter, ParameterType, ResultType, Scalar};
 use subflows_generate::words;
 
 /// The version of every exported symbol.
@@ -170,25 +170,25 @@ fn errors(operation: &Operation, function: &Declared) -> Option<String> {
 /// The parameters of the row in C.
 fn parameters(operation: &Operation, function: &Declared, header: &[Declared]) -> Option<String> {
     let mut wanted = Vec::new();
-    for Parameter { name, taken } in signature::parameters(operation) {
-        match taken {
-            Taken::Socket => wanted.push("int fd".to_owned()),
+    for Parameter { name, ty } in signature::parameters(operation) {
+        match ty {
+            ParameterType::Socket => wanted.push("int fd".to_owned()),
             // Without a type of its own, the value of a setting is written as for sysctl(8).
-            Taken::Value(Scalar::OptionValue) if operation.name == "set_setting" => {
+            ParameterType::Value(Scalar::OptionValue) if operation.name == "set_setting" => {
                 wanted.push(format!("const char *{name}"));
             }
             // Only what makes a socket takes the name of a host.
-            Taken::Value(Scalar::Address) if !signature::makes_socket(operation) => {
+            ParameterType::Value(Scalar::Address) if !signature::makes_socket(operation) => {
                 wanted.extend(argument(Scalar::Ip, name));
             }
-            Taken::Value(scalar) => wanted.extend(argument(scalar, name)),
+            ParameterType::Value(scalar) => wanted.extend(argument(scalar, name)),
             // Two functions are easier to read than a 0 or a 1.
-            Taken::Switch => {
+            ParameterType::Switch => {
                 let switched = format!("subflows_{name}_{}", operation.name);
                 let has_own = header.iter().any(|function| function.name == switched);
                 wanted.extend((!has_own).then(|| format!("int {name}")));
             }
-            Taken::Options(table) => {
+            ParameterType::Options(table) => {
                 let options = names::c_options(table.name);
                 wanted
                     .extend([format!("const struct {options} *{name}"), "size_t size".to_owned()]);
@@ -219,26 +219,26 @@ fn argument(scalar: Scalar, name: &str) -> Vec<String> {
 
 fn result(operation: &Operation, function: &Declared) -> Vec<String> {
     let mut parameters = signature::parameters(operation).into_iter();
-    let has_options = parameters.any(|parameter| matches!(parameter.taken, Taken::Options(_)));
+    let has_options = parameters.any(|parameter| matches!(parameter.ty, ParameterType::Options(_)));
     let name = operation.name;
     let handle = || format!("struct subflows_{name} **{name}");
     match signature::result(operation) {
-        Given::Nothing | Given::Socket => Vec::new(),
-        Given::Value(_) => vec!["void *value".to_owned(), "size_t size".to_owned()],
-        Given::Record(record) => {
+        ResultType::Nothing | ResultType::Socket => Vec::new(),
+        ResultType::Value(_) => vec!["void *value".to_owned(), "size_t size".to_owned()],
+        ResultType::Record(record) => {
             let record = names::c_record(record.name);
             let out = record.trim_start_matches("subflows_");
             let size =
                 if has_options { format!("size_t {out}_size") } else { "size_t size".to_owned() };
             vec![format!("struct {record} *{out}"), size]
         }
-        Given::Handle(handle) => {
+        ResultType::Handle(handle) => {
             let handle = names::c_record(handle);
             vec![format!("struct {handle} **{}", handle.trim_start_matches("subflows_"))]
         }
         // The records of an unbounded list are returned one by one, from a handle.
-        Given::List(_) if function.parameters.last() == Some(&handle()) => vec![handle()],
-        Given::List(record) => {
+        ResultType::List(_) if function.parameters.last() == Some(&handle()) => vec![handle()],
+        ResultType::List(record) => {
             let record = names::c_record(record.name);
             let last = function.parameters.iter().rev().nth(2).map_or("", |p| p);
             let out = last.rsplit('*').next().unwrap_or("").to_owned();

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use subflows::table::Operation;
 
-use crate::signature::{self, Keyword, Scalar, Taken};
+use crate::signature::{self, Keyword, ParameterType, Scalar};
 use crate::waits;
 
 /// The text as rustfmt formats it, so that the file passes the same check as hand-written ones.
@@ -62,7 +62,7 @@ pub(crate) fn keyword(keyword: &Keyword, types: &Types) -> String {
 pub(crate) fn options(operation: &Operation, value: impl Fn(&Keyword) -> String) -> String {
     let mut text = String::new();
     for parameter in signature::parameters(operation) {
-        if let Taken::Options(table) = parameter.taken {
+        if let ParameterType::Options(table) = parameter.ty {
             text += &format!("let mut options = ::subflows::{}::new();\n", table.name);
             for option in signature::options(table) {
                 text += &format!("options.{} = {};\n", option.name, value(&option));
@@ -75,7 +75,7 @@ pub(crate) fn options(operation: &Operation, value: impl Fn(&Keyword) -> String)
 /// The parameter that chooses between two functions of core.
 pub(crate) fn switch(operation: &Operation) -> Option<&'static str> {
     let mut parameters = signature::parameters(operation).into_iter();
-    parameters.find(|it| matches!(it.taken, Taken::Switch)).map(|it| it.name)
+    parameters.find(|it| matches!(it.ty, ParameterType::Switch)).map(|it| it.name)
 }
 
 /// The call of core's function.

@@ -1,7 +1,7 @@
 //! Operations, records and options in terms that every language has to spell.
 //!
 //! Core's types are sorted here, once, by where they can occur. A new type of core is one more
-//! [`Scalar`], [`Held`], [`Taken`] or [`Given`], and no language compiles until it spells that.
+//! [`Scalar`], [`FieldType`], [`ParameterType`] or [`ResultType`], and no language compiles until it spells that.
 
 use std::time::Duration;
 
@@ -37,9 +37,9 @@ pub enum Scalar {
     OptionValue,
 }
 
-/// What a record holds.
+/// The type of a record's field.
 #[derive(Clone, Copy, Debug)]
-pub enum Held {
+pub enum FieldType {
     /// A value.
     Value(Scalar),
     /// A record.
@@ -48,9 +48,9 @@ pub enum Held {
     List(&'static RecordTable),
 }
 
-/// What an operation takes.
+/// The type of an operation's parameter.
 #[derive(Clone, Copy, Debug)]
-pub enum Taken {
+pub enum ParameterType {
     /// A socket, borrowed for the call.
     Socket,
     /// A value.
@@ -61,9 +61,9 @@ pub enum Taken {
     Options(&'static OptionsTable),
 }
 
-/// What an operation returns.
+/// The type of an operation's result.
 #[derive(Clone, Copy, Debug)]
-pub enum Given {
+pub enum ResultType {
     /// Nothing.
     Nothing,
     /// A stream socket.
@@ -83,7 +83,7 @@ pub struct Member {
     /// Its row.
     pub field: &'static Field,
     /// Its type.
-    pub held: Held,
+    pub ty: FieldType,
     /// The kernel may not report it.
     pub is_optional: bool,
 }
@@ -93,7 +93,7 @@ pub struct Parameter {
     /// Its name.
     pub name: &'static str,
     /// Its type.
-    pub taken: Taken,
+    pub ty: ParameterType,
 }
 
 /// An option, or a switch: a parameter that is given by name.
@@ -194,14 +194,14 @@ fn options_named(name: &str) -> &'static OptionsTable {
 pub fn members(record: &RecordTable) -> Vec<Member> {
     let fields = record.fields.iter();
     let member = |field: &'static Field| {
-        let (held, is_optional) = match Kind::of(&field.ty) {
-            Kind::Value(scalar) => (Held::Value(scalar), false),
-            Kind::Optional(scalar) => (Held::Value(scalar), true),
-            Kind::Record(table) => (Held::Record(table), false),
-            Kind::List(table) => (Held::List(table), false),
+        let (ty, is_optional) = match Kind::of(&field.ty) {
+            Kind::Value(scalar) => (FieldType::Value(scalar), false),
+            Kind::Optional(scalar) => (FieldType::Value(scalar), true),
+            Kind::Record(table) => (FieldType::Record(table), false),
+            Kind::List(table) => (FieldType::List(table), false),
             _ => misplaced(&field.ty, "a field"),
         };
-        Member { field, held, is_optional }
+        Member { field, ty, is_optional }
     };
     fields.map(member).collect()
 }
@@ -209,42 +209,42 @@ pub fn members(record: &RecordTable) -> Vec<Member> {
 /// The parameters of an operation.
 pub fn parameters(operation: &Operation) -> Vec<Parameter> {
     let parameter = |(name, ty): &(&'static str, Type)| {
-        let taken = match Kind::of(ty) {
-            Kind::Socket => Taken::Socket,
+        let ty = match Kind::of(ty) {
+            Kind::Socket => ParameterType::Socket,
             // Closing the last subflow has to be requested by name.
-            Kind::Value(Scalar::Bool) if *name == "force" => Taken::Switch,
-            Kind::Value(scalar) => Taken::Value(scalar),
-            Kind::Options(table) => Taken::Options(table),
+            Kind::Value(Scalar::Bool) if *name == "force" => ParameterType::Switch,
+            Kind::Value(scalar) => ParameterType::Value(scalar),
+            Kind::Options(table) => ParameterType::Options(table),
             _ => misplaced(ty, "a parameter"),
         };
-        Parameter { name, taken }
+        Parameter { name, ty }
     };
     operation.arguments.iter().map(parameter).collect()
 }
 
 /// What an operation returns.
-pub fn result(operation: &Operation) -> Given {
+pub fn result(operation: &Operation) -> ResultType {
     match Kind::of(&operation.result) {
-        Kind::Nothing => Given::Nothing,
-        Kind::NewSocket => Given::Socket,
-        Kind::Handle(name) => Given::Handle(name),
-        Kind::Record(table) => Given::Record(table),
-        Kind::List(table) => Given::List(table),
-        Kind::Value(scalar @ Scalar::OptionValue) => Given::Value(scalar),
+        Kind::Nothing => ResultType::Nothing,
+        Kind::NewSocket => ResultType::Socket,
+        Kind::Handle(name) => ResultType::Handle(name),
+        Kind::Record(table) => ResultType::Record(table),
+        Kind::List(table) => ResultType::List(table),
+        Kind::Value(scalar @ Scalar::OptionValue) => ResultType::Value(scalar),
         _ => misplaced(&operation.result, "a result"),
     }
 }
 
 /// Whether an operation makes a socket. Bindings resolve the name of a host that it takes.
 pub fn makes_socket(operation: &Operation) -> bool {
-    matches!(result(operation), Given::Socket)
+    matches!(result(operation), ResultType::Socket)
 }
 
 /// The parameters that are given by name: options and switches, in order.
 pub fn keywords(operation: &Operation) -> Vec<Keyword> {
-    let of = |parameter: Parameter| match parameter.taken {
-        Taken::Socket | Taken::Value(_) => Vec::new(),
-        Taken::Switch => vec![Keyword {
+    let of = |parameter: Parameter| match parameter.ty {
+        ParameterType::Socket | ParameterType::Value(_) => Vec::new(),
+        ParameterType::Switch => vec![Keyword {
             name: parameter.name,
             scalar: Scalar::Bool,
             is_optional: false,
@@ -252,7 +252,7 @@ pub fn keywords(operation: &Operation) -> Vec<Keyword> {
             doc: "Close the subflow even if it is the last one that works. The connection then has \
                   no path until another subflow is opened.",
         }],
-        Taken::Options(table) => options(table),
+        ParameterType::Options(table) => options(table),
     };
     parameters(operation).into_iter().flat_map(of).collect()
 }

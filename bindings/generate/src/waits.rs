@@ -3,7 +3,7 @@
 use subflows::OPERATIONS;
 use subflows::table::Operation;
 
-use crate::signature::{self, Given};
+use crate::signature::{self, ResultType};
 
 /// An operation that waits for the network, and the handle by which a program takes its steps.
 pub struct Wait {
@@ -48,7 +48,7 @@ pub fn wait(operation: &Operation) -> Option<&'static Wait> {
 /// which the class is written by hand.
 pub fn handles() -> Vec<(&'static str, &'static str)> {
     let of = |operation: &Operation| match signature::result(operation) {
-        Given::Handle(class) => Some((operation.name, class)),
+        ResultType::Handle(class) => Some((operation.name, class)),
         _ => wait(operation).map(|wait| (operation.name, wait.class)),
     };
     OPERATIONS.iter().filter_map(of).collect()

@@ -6,7 +6,7 @@ use subflows::table::Operation;
 
 use super::entries::Entry;
 use super::names;
-use crate::signature::{self, Given};
+use crate::signature::{self, ResultType};
 use crate::words;
 
 /// An exported function with its whole comment.
@@ -50,20 +50,20 @@ fn returns(operation: &Operation, code: &str) -> String {
         return format!("Returns 0 and a handle in `{handle}`, or a negative error");
     }
     match signature::result(operation) {
-        Given::Socket => "Returns a descriptor, which is closed on exec and which the caller \
+        ResultType::Socket => "Returns a descriptor, which is closed on exec and which the caller \
                           closes, or a negative error"
             .to_owned(),
-        Given::List(_) => format!(
+        ResultType::List(_) => format!(
             "With a `room` of 0, `{out}` may be NULL, and the call only counts. Fills at most \
              `room` elements of `size` bytes at `{out}`, and returns how many there are, which may \
              be more than `room`, or a negative error"
         ),
-        Given::Record(_) => {
+        ResultType::Record(_) => {
             let own = format!("{out}_size");
             let size = if code.contains(&own) { own.as_str() } else { "size" };
             format!("Fills `{out}`, of `{size}` bytes, and returns 0, or a negative error")
         }
-        Given::Nothing | Given::Handle(_) | Given::Value(_) => {
+        ResultType::Nothing | ResultType::Handle(_) | ResultType::Value(_) => {
             "Returns 0, or a negative error".to_owned()
         }
     }

@@ -8,7 +8,7 @@ use subflows::{ENUMERATIONS, OPERATIONS, RECORDS};
 
 use super::names;
 use crate::rust::{self, formatted};
-use crate::signature::{self, Given, Held, Member, Parameter, Scalar, Taken};
+use crate::signature::{self, FieldType, Member, Parameter, ParameterType, ResultType, Scalar};
 
 const NOTES: &str = include_str!("notes.txt");
 
@@ -65,12 +65,12 @@ fn start(note: &str, name: &str, parameters: &str, result: &str) -> String {
 fn function(operation: &Operation, name: &str, note: &str) -> Result<String> {
     let (mut parameters, mut read, mut arguments) = (Vec::new(), String::new(), Vec::new());
     let mut size = "size".to_owned();
-    for Parameter { name: parameter, taken } in signature::parameters(operation) {
-        let (declared, argument) = match taken {
-            Taken::Socket => ("fd: c_int".to_owned(), "&socket(fd)?".to_owned()),
-            Taken::Value(scalar) => value(scalar, parameter),
-            Taken::Switch => continue,
-            Taken::Options(table) => {
+    for Parameter { name: parameter, ty } in signature::parameters(operation) {
+        let (declared, argument) = match ty {
+            ParameterType::Socket => ("fd: c_int".to_owned(), "&socket(fd)?".to_owned()),
+            ParameterType::Value(scalar) => value(scalar, parameter),
+            ParameterType::Switch => continue,
+            ParameterType::Options(table) => {
                 let options = names::c_options(table.name);
                 read += &format!(
                     "// SAFETY: `{parameter}` has `size` bytes.\n\
@@ -86,8 +86,8 @@ fn function(operation: &Operation, name: &str, note: &str) -> Result<String> {
     }
     let call = format!("::subflows::{name}({})?", arguments.join(", "));
     let (first, body) = match signature::result(operation) {
-        Given::Nothing => (String::new(), format!("Ok({call})")),
-        Given::Record(record) => {
+        ResultType::Nothing => (String::new(), format!("Ok({call})")),
+        ResultType::Record(record) => {
             let (ty, out) = filled(record)?;
             size = size.replace("result", &out);
             parameters.push(format!("{out}: *mut {ty}, {size}: usize"));
@@ -97,7 +97,7 @@ fn function(operation: &Operation, name: &str, note: &str) -> Result<String> {
             );
             (first, format!("Ok(out.fill(&{call}))"))
         }
-        Given::List(record) => {
+        ResultType::List(record) => {
             let (ty, out) = filled(record)?;
             let out = format!("{out}{}", if out.ends_with('s') { "es" } else { "s" });
             parameters.push(format!("{out}: *mut {ty}, room: usize, size: usize"));
@@ -107,7 +107,7 @@ fn function(operation: &Operation, name: &str, note: &str) -> Result<String> {
             );
             (first, format!("Ok(out.fill_all(&{call}))"))
         }
-        Given::Socket | Given::Handle(_) | Given::Value(_) => {
+        ResultType::Socket | ResultType::Handle(_) | ResultType::Value(_) => {
             bail!("subflows_{name} has to be written by hand")
         }
     };
@@ -119,7 +119,7 @@ fn function(operation: &Operation, name: &str, note: &str) -> Result<String> {
 
 /// The struct of a record, and the name of the parameter that points to it.
 fn filled(record: &RecordTable) -> Result<(String, String)> {
-    let has_text = |member: &Member| matches!(member.held, Held::Value(Scalar::Text));
+    let has_text = |member: &Member| matches!(member.ty, FieldType::Value(Scalar::Text));
     let name = names::c_record(record.name);
     // Its texts would need an owner, such as a handle.
     ensure!(!signature::members(record).iter().any(has_text), "{name} has texts");
@@ -173,10 +173,11 @@ fn field_of(enumeration: &str) -> Option<&'static str> {
     let is_it =
         |scalar| matches!(scalar, Scalar::Enum(name) if name == enumeration && name != "Family");
     let mut members = RECORDS.iter().flat_map(signature::members);
-    let field = members.find(|member| matches!(member.held, Held::Value(scalar) if is_it(scalar)));
+    let field =
+        members.find(|member| matches!(member.ty, FieldType::Value(scalar) if is_it(scalar)));
     let mut parameters = OPERATIONS.iter().flat_map(signature::parameters);
     let mut parameter =
-        || parameters.find(|it| matches!(it.taken, Taken::Value(scalar) if is_it(scalar)));
+        || parameters.find(|it| matches!(it.ty, ParameterType::Value(scalar) if is_it(scalar)));
     field.map(|member| member.field.name).or_else(|| parameter().map(|it| it.name))
 }
 

@@ -10,7 +10,7 @@ use subflows::{OPERATIONS, OPTIONS, RECORDS};
 use super::constants::presence;
 use super::names;
 use crate::output::Output;
-use crate::signature::{self, Given, Held, Keyword, Parameter, Scalar, Taken};
+use crate::signature::{self, FieldType, Keyword, Parameter, ParameterType, ResultType, Scalar};
 
 const HEADER: &str = "tests/drivers/c/operations.h";
 const SOURCE: &str = "tests/drivers/c/operations.c";
@@ -64,14 +64,14 @@ pub(super) fn outputs(has_cursor: impl Fn(&str) -> bool) -> [Output; 2] {
 
 /// Whether C calls it in the common way: the result is nothing, a struct or an array of structs.
 fn is_generated(operation: &Operation, has_cursor: bool) -> bool {
-    let takes_value = |taken| matches!(taken, Taken::Value(Scalar::OptionValue));
-    if signature::parameters(operation).into_iter().any(|it| takes_value(it.taken)) {
+    let takes_value = |ty| matches!(ty, ParameterType::Value(Scalar::OptionValue));
+    if signature::parameters(operation).into_iter().any(|it| takes_value(it.ty)) {
         return false;
     }
     match signature::result(operation) {
-        Given::Nothing | Given::Record(_) => true,
-        Given::Socket | Given::Handle(_) | Given::Value(_) => false,
-        Given::List(_) => !has_cursor,
+        ResultType::Nothing | ResultType::Record(_) => true,
+        ResultType::Socket | ResultType::Handle(_) | ResultType::Value(_) => false,
+        ResultType::List(_) => !has_cursor,
     }
 }
 
@@ -88,16 +88,16 @@ fn print_signature(record: &RecordTable) -> String {
 /// One statement for each field. A record in a record is flattened; a list needs a call of its own.
 fn fields(record: &RecordTable, outer: &str, member_prefix: &str, field_prefix: &str) -> String {
     let mut text = String::new();
-    for signature::Member { field, held, is_optional } in signature::members(record) {
+    for signature::Member { field, ty, is_optional } in signature::members(record) {
         let member = format!("{member_prefix}{}", field.name);
         let name = format!("{field_prefix}{}", field.name);
-        let scalar = match held {
-            Held::List(_) => continue,
-            Held::Record(inner) => {
+        let scalar = match ty {
+            FieldType::List(_) => continue,
+            FieldType::Record(inner) => {
                 text += &fields(inner, outer, &format!("{member}_"), &format!("{name}."));
                 continue;
             }
-            Held::Value(scalar) => scalar,
+            FieldType::Value(scalar) => scalar,
         };
         let value = format!("record->{member}");
         let (function, value) = match scalar {
@@ -212,25 +212,25 @@ fn call(operation: &Operation) -> String {
     let name = operation.name;
     let (mut declared, mut conditions) = (String::new(), Vec::new());
     let (mut arguments, mut function) = (Vec::new(), format!("subflows_{name}"));
-    for Parameter { name: parameter, taken } in signature::parameters(operation) {
-        match taken {
-            Taken::Socket => {
+    for Parameter { name: parameter, ty } in signature::parameters(operation) {
+        match ty {
+            ParameterType::Socket => {
                 declared += "    int fd = find_socket(driver);\n";
                 conditions.push("fd < 0".to_owned());
                 arguments.push("fd".to_owned());
             }
-            Taken::Switch => {
+            ParameterType::Switch => {
                 declared += &format!("    bool {parameter};\n");
                 conditions.push(format!("flag(driver, \"{parameter}\", &{parameter}) < 0"));
                 function = format!("({parameter} ? subflows_{parameter}_{name} : {function})");
             }
-            Taken::Options(table) => {
+            ParameterType::Options(table) => {
                 let short = short_options(table);
                 declared += &format!("    struct {short}_words words;\n");
                 conditions.push(format!("read_{short}(driver, &words) < 0"));
                 arguments.extend(["&words.options".into(), "sizeof words.options".into()]);
             }
-            Taken::Value(scalar) => {
+            ParameterType::Value(scalar) => {
                 let (declaration, condition) = value(parameter, scalar);
                 declared += &declaration;
                 conditions.push(condition);
@@ -239,12 +239,12 @@ fn call(operation: &Operation) -> String {
         }
     }
     let (result, print) = match signature::result(operation) {
-        Given::Record(record) => {
+        ResultType::Record(record) => {
             declared += &format!("    struct {} result;\n", names::c_record(record.name));
             arguments.extend(["&result".to_owned(), "sizeof result".to_owned()]);
             ("", format!("    print_{}(out, \"\", &result);\n", short(record)))
         }
-        Given::List(record) => {
+        ResultType::List(record) => {
             declared += &format!(
                 "    struct {} items[ITEMS_MAX];\n    int count;\n    \
                  char prefix[PREFIX_SIZE];\n",
@@ -259,7 +259,7 @@ fn call(operation: &Operation) -> String {
             );
             ("count = ", print)
         }
-        Given::Nothing | Given::Socket | Given::Handle(_) | Given::Value(_) => {
+        ResultType::Nothing | ResultType::Socket | ResultType::Handle(_) | ResultType::Value(_) => {
             ("", "    (void)out;\n".to_owned())
         }
     };

@@ -4,7 +4,7 @@ use subflows::table::{Field, RecordTable, Type};
 use subflows::{OPTIONS, RECORDS};
 
 use super::names;
-use crate::signature::{self, Default, Held, Keyword, Scalar};
+use crate::signature::{self, Default, FieldType, Keyword, Scalar};
 use crate::words;
 
 /// The types of the members of C structs.
@@ -211,15 +211,15 @@ fn of_error(name: &str, ty: CType, doc: &str, is_optional: bool) -> Member {
 /// list has a function of its own.
 fn record_members(record: &RecordTable, prefix: &str, path: &str) -> Vec<Member> {
     let mut members = Vec::new();
-    for signature::Member { field, held, is_optional } in signature::members(record) {
+    for signature::Member { field, ty, is_optional } in signature::members(record) {
         let source = format!("{path}{}", field.name);
-        match held {
-            Held::Record(inner) => {
+        match ty {
+            FieldType::Record(inner) => {
                 let prefix = format!("{prefix}{}_", field.name);
                 members.extend(record_members(inner, &prefix, &format!("{source}.")));
             }
-            Held::List(_) => {}
-            Held::Value(scalar) => members.push(Member {
+            FieldType::List(_) => {}
+            FieldType::Value(scalar) => members.push(Member {
                 name: format!("{prefix}{}", field.name),
                 ty: value(scalar),
                 doc: sentence(field),

@@ -7,13 +7,13 @@
 use anyhow::{Context, Result};
 use subflows::table::{Field, RecordTable};
 
-use crate::signature::{self, Held, Scalar};
+use crate::signature::{self, FieldType, Scalar};
 
 /// One field and its place.
 pub(super) struct Placed {
     pub field: &'static Field,
     /// The type, without "optional".
-    pub held: Held,
+    pub ty: FieldType,
     /// The first of its words, counted from the start of the row.
     pub at: usize,
     /// Its bit in the first word, if it may be absent.
@@ -25,13 +25,13 @@ pub(super) fn places(record: &RecordTable) -> Result<Vec<Placed>> {
     let mut at = 1;
     let mut bits = 0..u64::BITS as usize;
     let mut places = Vec::new();
-    for signature::Member { field, held, is_optional } in signature::members(record) {
+    for signature::Member { field, ty, is_optional } in signature::members(record) {
         let bit = match is_optional {
             true => Some(bits.next().context("more than 64 may be absent")?),
             false => None,
         };
-        places.push(Placed { field, held, at, bit });
-        at += width_of(held)?;
+        places.push(Placed { field, ty, at, bit });
+        at += width_of(ty)?;
     }
     Ok(places)
 }
@@ -39,21 +39,21 @@ pub(super) fn places(record: &RecordTable) -> Result<Vec<Placed>> {
 /// How many words a row of the record takes.
 pub(super) fn width(record: &RecordTable) -> Result<usize> {
     match places(record)?.last() {
-        Some(last) => Ok(last.at + width_of(last.held)?),
+        Some(last) => Ok(last.at + width_of(last.ty)?),
         None => Ok(1),
     }
 }
 
-fn width_of(held: Held) -> Result<usize> {
-    Ok(match held {
-        Held::Value(scalar) => match scalar {
+fn width_of(ty: FieldType) -> Result<usize> {
+    Ok(match ty {
+        FieldType::Value(scalar) => match scalar {
             Scalar::U8 | Scalar::U16 | Scalar::U32 | Scalar::U64 => 1,
             Scalar::Bool | Scalar::Duration | Scalar::Enum(_) => 1,
             Scalar::Text | Scalar::Name => 1,
             Scalar::Ip | Scalar::Address => 3,
             Scalar::OptionValue => signature::no_place_for_values(),
         },
-        Held::Record(record) => width(record)?,
-        Held::List(_) => 1,
+        FieldType::Record(record) => width(record)?,
+        FieldType::List(_) => 1,
     })
 }

@@ -9,7 +9,7 @@ use subflows::table::Operation;
 
 use super::text;
 use crate::rust::{self, formatted};
-use crate::signature::{self, Given, Parameter, Scalar, Taken};
+use crate::signature::{self, Parameter, ParameterType, ResultType, Scalar};
 
 /// Written by hand: the first three wait; `take_control` and `upgrade` hold the lock under which the JDK closes.
 const BY_HAND: [&str; 5] = ["doctor", "open", "probe", "take_control", "upgrade"];
@@ -50,8 +50,11 @@ struct Native {
 fn converted() -> impl Iterator<Item = &'static Operation> {
     OPERATIONS.iter().filter(|operation| {
         let is_value = match signature::result(operation) {
-            Given::Nothing | Given::Value(_) | Given::Record(_) | Given::List(_) => true,
-            Given::Socket | Given::Handle(_) => false,
+            ResultType::Nothing
+            | ResultType::Value(_)
+            | ResultType::Record(_)
+            | ResultType::List(_) => true,
+            ResultType::Socket | ResultType::Handle(_) => false,
         };
         is_value && !BY_HAND.contains(&operation.name)
     })
@@ -100,9 +103,12 @@ fn declared(natives: &[Native], declaration: fn(&Native) -> &String) -> String {
 
 fn result<'a>(operation: &Operation, nothing: &'a str, value: &'a str, words: &'a str) -> &'a str {
     match signature::result(operation) {
-        Given::Nothing => nothing,
-        Given::Value(_) => value,
-        Given::Socket | Given::Handle(_) | Given::Record(_) | Given::List(_) => words,
+        ResultType::Nothing => nothing,
+        ResultType::Value(_) => value,
+        ResultType::Socket
+        | ResultType::Handle(_)
+        | ResultType::Record(_)
+        | ResultType::List(_) => words,
     }
 }
 
@@ -113,7 +119,7 @@ fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Res
     let returned = result(operation, "()", "JString<'local>", "JLongArray<'local>");
     let parameters = declared(natives, |native| &native.rust);
     let is_used = |native: &Native| native.core == "sock" || native.conversion.contains("env");
-    let has_result = !matches!(signature::result(operation), Given::Nothing);
+    let has_result = !matches!(signature::result(operation), ResultType::Nothing);
     let env = if has_result || natives.iter().any(is_used) { "env" } else { "_env" };
     writeln!(
         file,
@@ -129,15 +135,15 @@ fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Res
     let call = rust::call(operation, &taken);
     // A verb that only reads needs no duplicate of the descriptor.
     let border = result(operation, "act", "read", "read");
-    let takes_socket = parameters.iter().any(|it| matches!(it.taken, Taken::Socket));
+    let takes_socket = parameters.iter().any(|it| matches!(it.ty, ParameterType::Socket));
     let outcome = match takes_socket {
         true => format!("descriptor::{border}(env, &sock, fd, \"{name}\", |sock| {call})"),
         false => call,
     };
     match signature::result(operation) {
-        Given::List(_) => writeln!(file, "Packed::all(&{outcome}?).to_java(env)")?,
-        Given::Record(_) => writeln!(file, "Packed::only(&{outcome}?).to_java(env)")?,
-        Given::Value(_) => {
+        ResultType::List(_) => writeln!(file, "Packed::all(&{outcome}?).to_java(env)")?,
+        ResultType::Record(_) => writeln!(file, "Packed::only(&{outcome}?).to_java(env)")?,
+        ResultType::Value(_) => {
             writeln!(file, "let value = {outcome}?;\nOk(env.new_string(value.to_string())?)")?
         }
         _ if takes_socket => writeln!(file, "{outcome}")?,
@@ -152,8 +158,8 @@ fn native(operation: &Operation, parameter: &Parameter) -> Native {
     // A converter per argument, because the error for a number out of range depends on what it is.
     // The name of a converter that `argument.rs` does not have yet does not compile.
     let by_name = format!("argument::{name}({name}, \"{}\")?", operation.name);
-    let (java, jni, rust, conversion) = match parameter.taken {
-        Taken::Socket => {
+    let (java, jni, rust, conversion) = match parameter.ty {
+        ParameterType::Socket => {
             return Native {
                 java: "Object sock, int fd".to_owned(),
                 jni: "sock: JObject, fd: jint".to_owned(),
@@ -162,12 +168,12 @@ fn native(operation: &Operation, parameter: &Parameter) -> Native {
                 core: "sock",
             };
         }
-        Taken::Options(table) => {
+        ParameterType::Options(table) => {
             let options = format!("&PackedOptions::options::<subflows::{}>", table.name);
             ("long[]", "jlong[]", "JLongArray<'_>", format!("{options}(env, &{name})?"))
         }
-        Taken::Switch => ("boolean", "jboolean", "bool", String::new()),
-        Taken::Value(scalar) => match scalar {
+        ParameterType::Switch => ("boolean", "jboolean", "bool", String::new()),
+        ParameterType::Value(scalar) => match scalar {
             Scalar::Bool => ("boolean", "jboolean", "bool", String::new()),
             Scalar::U8 | Scalar::U16 | Scalar::Enum(_) => ("int", "jint", "jint", by_name),
             Scalar::U32 | Scalar::U64 | Scalar::Duration => ("long", "jlong", "jlong", by_name),
@@ -190,6 +196,6 @@ fn native(operation: &Operation, parameter: &Parameter) -> Native {
         jni: format!("{name}: {jni}"),
         rust: format!("{name}: {rust}"),
         conversion,
-        core: if matches!(parameter.taken, Taken::Switch) { "" } else { name },
+        core: if matches!(parameter.ty, ParameterType::Switch) { "" } else { name },
     }
 }

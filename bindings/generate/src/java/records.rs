@@ -7,7 +7,7 @@ use subflows::table::{RecordTable, Unit};
 
 use super::layout::{self, Placed};
 use super::text::{HEAD, comment, field, method, sentence};
-use crate::signature::{Held, Scalar};
+use crate::signature::{FieldType, Scalar};
 use crate::words;
 
 /// The class of one record.
@@ -82,14 +82,16 @@ fn getter(place: &Placed) -> String {
 }
 
 /// The Java type, and the expression that reads it.
-fn value(Placed { field, held, at, .. }: &Placed) -> (String, String) {
-    let (ty, read) = match held {
-        Held::Record(record) => (record.name, format!("new {}(words(), at({at}))", record.name)),
-        Held::List(record) => {
+fn value(Placed { field, ty, at, .. }: &Placed) -> (String, String) {
+    let (ty, read) = match ty {
+        FieldType::Record(record) => {
+            (record.name, format!("new {}(words(), at({at}))", record.name))
+        }
+        FieldType::List(record) => {
             let name = record.name;
             return (format!("List<{name}>"), format!("{name}.all(words(), at({at}))"));
         }
-        Held::Value(scalar) => match (field.unit, *scalar) {
+        FieldType::Value(scalar) => match (field.unit, *scalar) {
             (Unit::Microseconds, _) => ("Duration", format!("micros({at})")),
             (Unit::Milliseconds, _) | (_, Scalar::Duration) => {
                 ("Duration", format!("millis({at})"))

@@ -8,7 +8,7 @@ use subflows::OPERATIONS;
 use subflows::table::Operation;
 
 use super::text::{self, HEAD, comment, sentence};
-use crate::signature::{self, Given, Parameter, Scalar, Taken};
+use crate::signature::{self, Parameter, ParameterType, ResultType, Scalar};
 use crate::{waits, words};
 
 const IMPORTS: &str = "\
@@ -44,7 +44,7 @@ pub(super) fn verbs() -> Result<String> {
     let mut file = HEAD.to_owned() + IMPORTS;
     for operation in OPERATIONS {
         // Verbs that make a socket are written by hand: Java has two types for each.
-        if !matches!(signature::result(operation), Given::Socket) {
+        if !matches!(signature::result(operation), ResultType::Socket) {
             methods(&mut file, operation)?;
         }
     }
@@ -55,7 +55,7 @@ pub(super) fn verbs() -> Result<String> {
 
 fn methods(file: &mut String, operation: &Operation) -> Result<()> {
     let parameters = signature::parameters(operation);
-    let takes_socket = parameters.iter().any(|p| matches!(p.taken, Taken::Socket));
+    let takes_socket = parameters.iter().any(|p| matches!(p.ty, ParameterType::Socket));
     let can_be_left_out = parameters.iter().any(is_left_out);
     let sockets = if takes_socket { SOCKETS } else { &SOCKETS[..1] };
     for (socket, object, fd) in sockets {
@@ -70,7 +70,7 @@ fn methods(file: &mut String, operation: &Operation) -> Result<()> {
 
 /// Parameters that are keywords in other languages may be left out in Java.
 fn is_left_out(parameter: &Parameter) -> bool {
-    matches!(parameter.taken, Taken::Options(_) | Taken::Switch)
+    matches!(parameter.ty, ParameterType::Options(_) | ParameterType::Switch)
 }
 
 fn method(
@@ -84,12 +84,12 @@ fn method(
     for parameter in signature::parameters(operation) {
         let name = parameter.name.to_lower_camel_case();
         let is_left_out = is_left_out(&parameter) && !is_full;
-        let (ty, value) = match parameter.taken {
-            Taken::Socket => {
+        let (ty, value) = match parameter.ty {
+            ParameterType::Socket => {
                 passed.push(object.to_owned());
                 (socket.to_owned(), fd.to_owned())
             }
-            Taken::Options(table) => {
+            ParameterType::Options(table) => {
                 let class = text::options(table.name);
                 let value = match is_left_out {
                     true => format!("{class}.defaults().words()"),
@@ -100,9 +100,9 @@ fn method(
                 };
                 (class, value)
             }
-            Taken::Switch if is_left_out => (String::new(), "false".to_owned()),
-            Taken::Switch => ("boolean".to_owned(), name.clone()),
-            Taken::Value(scalar) => {
+            ParameterType::Switch if is_left_out => (String::new(), "false".to_owned()),
+            ParameterType::Switch => ("boolean".to_owned(), name.clone()),
+            ParameterType::Value(scalar) => {
                 let (ty, value) = argument(scalar, &name);
                 (ty.to_owned(), value)
             }
@@ -116,14 +116,14 @@ fn method(
     let native = format!("{}({})", name.to_lower_camel_case(), passed.join(", "));
     let wait = waits::wait(operation);
     let (result, body) = match (signature::result(operation), wait) {
-        (Given::Nothing, _) => ("void".to_owned(), format!("Native.{native};")),
-        (Given::Record(record), Some(wait)) => {
+        (ResultType::Nothing, _) => ("void".to_owned(), format!("Native.{native};")),
+        (ResultType::Record(record), Some(wait)) => {
             (record.name.to_owned(), format!("return {}.{native};", wait.class))
         }
-        (Given::Record(record), None) => {
+        (ResultType::Record(record), None) => {
             (record.name.to_owned(), format!("return {}.only(Native.{native});", record.name))
         }
-        (Given::List(record), wait) => {
+        (ResultType::List(record), wait) => {
             let list = format!("List<{}>", record.name);
             let body = match wait {
                 Some(wait) => format!("return {}.{native};", wait.class),
@@ -131,12 +131,14 @@ fn method(
             };
             (list, body)
         }
-        (Given::Handle(handle), _) => (handle.to_owned(), format!("return {handle}.{native};")),
-        (Given::Value(_), _) => {
+        (ResultType::Handle(handle), _) => {
+            (handle.to_owned(), format!("return {handle}.{native};"))
+        }
+        (ResultType::Value(_), _) => {
             ("OptionValue".to_owned(), format!("return OptionValue.parse(Native.{native});"))
         }
         // Written by hand.
-        (Given::Socket, _) => return Ok(()),
+        (ResultType::Socket, _) => return Ok(()),
     };
     let fails = if wait.is_some() { "IOException" } else { "SubflowsException" };
     *file += &comment("    ", &doc(operation));
@@ -203,7 +205,7 @@ mod tests {
         let text = std::fs::read_to_string(path).unwrap();
         let by_hand = text.replace(" * ", " ").split_whitespace().collect::<Vec<_>>().join(" ");
         for operation in OPERATIONS {
-            if let Given::Socket = signature::result(operation) {
+            if let ResultType::Socket = signature::result(operation) {
                 let requirements = sentence(operation.requirements);
                 assert!(by_hand.contains(&requirements), "{}: {requirements}", operation.name);
             }

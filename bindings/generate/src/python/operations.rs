@@ -5,7 +5,7 @@ use subflows::table::Operation;
 
 use super::spelled;
 use super::stubs::default;
-use crate::signature::{self, Taken};
+use crate::signature::{self, ParameterType};
 use crate::words;
 
 const HEAD: &str = "\
@@ -21,9 +21,9 @@ pub(super) fn operations() -> String {
 
 fn row(operation: &Operation) -> String {
     let parameters = signature::parameters(operation).into_iter();
-    let positional = parameters.filter_map(|parameter| match parameter.taken {
-        Taken::Socket | Taken::Value(_) => Some(format!("\"{}\"", parameter.name)),
-        Taken::Switch | Taken::Options(_) => None,
+    let positional = parameters.filter_map(|parameter| match parameter.ty {
+        ParameterType::Socket | ParameterType::Value(_) => Some(format!("\"{}\"", parameter.name)),
+        ParameterType::Switch | ParameterType::Options(_) => None,
     });
     let positional = positional.collect::<Vec<_>>().join(", ");
     let keywords = super::keywords(operation).into_iter();

@@ -8,7 +8,9 @@ use heck::ToUpperCamelCase;
 use subflows::table::{Field, Operation};
 use subflows::{OPERATIONS, RECORDS};
 
-use crate::signature::{self, Default, Given, Held, Keyword, Member, Scalar, Taken};
+use crate::signature::{
+    self, Default, FieldType, Keyword, Member, ParameterType, ResultType, Scalar,
+};
 use crate::waits;
 use crate::words;
 
@@ -57,7 +59,7 @@ pub(super) fn stubs(root: &Path) -> Result<String> {
     for record in RECORDS {
         writeln!(file, "@final\nclass {}:", record.name)?;
         for member in signature::members(record) {
-            let (name, ty) = (member.field.name, held(&member));
+            let (name, ty) = (member.field.name, field_type(&member));
             writeln!(file, "    @property\n    def {name}(self) -> {ty}: ...")?;
         }
         file.push_str("    def asdict(self) -> dict[str, Any]: ...\n");
@@ -65,7 +67,8 @@ pub(super) fn stubs(root: &Path) -> Result<String> {
         file.push_str("    def __ne__(self, other: object, /) -> bool: ...\n\n");
     }
     for operation in OPERATIONS {
-        let (parameters, result) = (parameters(operation), given(signature::result(operation)));
+        let (parameters, result) =
+            (parameters(operation), result_type(signature::result(operation)));
         writeln!(file, "def {}({parameters}) -> {result}: ...", operation.name)?;
     }
     let by_hand = root.join("bindings/python/_handles.pyi.in");
@@ -111,15 +114,19 @@ fn parameters(operation: &Operation) -> String {
     let mut parameters = Vec::new();
     for parameter in signature::parameters(operation) {
         let name = parameter.name;
-        match parameter.taken {
-            Taken::Socket => parameters.push(format!("{name}: _SocketLike")),
-            Taken::Value(Scalar::Enum("Family")) => parameters.push("family: int = ...".to_owned()),
+        match parameter.ty {
+            ParameterType::Socket => parameters.push(format!("{name}: _SocketLike")),
+            ParameterType::Value(Scalar::Enum("Family")) => {
+                parameters.push("family: int = ...".to_owned())
+            }
             // A missing host means every local address.
-            Taken::Value(Scalar::Address) if operation.name == "listen" => {
+            ParameterType::Value(Scalar::Address) if operation.name == "listen" => {
                 parameters.push(format!("{name}: _LocalAddress"));
             }
-            Taken::Value(scalar) => parameters.push(format!("{name}: {}", accepted(scalar))),
-            Taken::Switch | Taken::Options(_) => {}
+            ParameterType::Value(scalar) => {
+                parameters.push(format!("{name}: {}", accepted(scalar)))
+            }
+            ParameterType::Switch | ParameterType::Options(_) => {}
         }
     }
     parameters.extend(keywords(operation));
@@ -160,23 +167,23 @@ fn accepted(scalar: Scalar) -> &'static str {
 }
 
 /// The type of a field.
-fn held(member: &Member) -> String {
-    match member.held {
-        Held::Value(scalar) => optional(value(scalar), member.is_optional),
-        Held::Record(record) => record.name.to_owned(),
-        Held::List(record) => list(record.name),
+fn field_type(member: &Member) -> String {
+    match member.ty {
+        FieldType::Value(scalar) => optional(value(scalar), member.is_optional),
+        FieldType::Record(record) => record.name.to_owned(),
+        FieldType::List(record) => list(record.name),
     }
 }
 
 /// The type of a result.
-fn given(given: Given) -> String {
-    match given {
-        Given::Nothing => "None".to_owned(),
-        Given::Socket => "_socket.socket".to_owned(),
-        Given::Handle(name) => name.to_owned(),
-        Given::Value(scalar) => value(scalar).to_owned(),
-        Given::Record(record) => record.name.to_owned(),
-        Given::List(record) => list(record.name),
+fn result_type(ty: ResultType) -> String {
+    match ty {
+        ResultType::Nothing => "None".to_owned(),
+        ResultType::Socket => "_socket.socket".to_owned(),
+        ResultType::Handle(name) => name.to_owned(),
+        ResultType::Value(scalar) => value(scalar).to_owned(),
+        ResultType::Record(record) => record.name.to_owned(),
+        ResultType::List(record) => list(record.name),
     }
 }
 

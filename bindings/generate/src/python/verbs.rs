@@ -10,7 +10,7 @@ use subflows::table::Operation;
 use super::docstrings::Docstrings;
 use super::stubs::default;
 use crate::rust::{self, Types, formatted};
-use crate::signature::{self, Given, Keyword, Scalar, Taken};
+use crate::signature::{self, Keyword, ParameterType, ResultType, Scalar};
 use crate::waits::{self, WAITS};
 
 const HEAD: &str = "\
@@ -65,25 +65,25 @@ struct Parameter {
     value: String,
 }
 
-fn parameter(operation: &Operation, name: &str, taken: Taken) -> Option<Parameter> {
+fn parameter(operation: &Operation, name: &str, ty: ParameterType) -> Option<Parameter> {
     let mut check = String::new();
-    let (declared, shown, value) = match taken {
-        Taken::Socket => (format!("{name}: Sock"), name.to_owned(), format!("&{name}")),
-        Taken::Value(Scalar::Enum("Family")) => {
+    let (declared, shown, value) = match ty {
+        ParameterType::Socket => (format!("{name}: Sock"), name.to_owned(), format!("&{name}")),
+        ParameterType::Value(Scalar::Enum("Family")) => {
             (format!("{name}: i32"), format!("{name} = libc::AF_INET"), name.to_owned())
         }
         // The host may be a name.
-        Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+        ParameterType::Value(Scalar::Address) if signature::makes_socket(operation) => {
             (format!("{name}: Parts"), name.to_owned(), format!("&{name}"))
         }
         // Records hold these numbers too, so they have errors of their own.
-        Taken::Value(Scalar::U32) if name == "id" => {
+        ParameterType::Value(Scalar::U32) if name == "id" => {
             ("id: Id".to_owned(), name.to_owned(), "id.0".to_owned())
         }
-        Taken::Value(Scalar::U32) if name == "token" => {
+        ParameterType::Value(Scalar::U32) if name == "token" => {
             ("token: Token".to_owned(), name.to_owned(), "token.0".to_owned())
         }
-        Taken::Value(scalar) => {
+        ParameterType::Value(scalar) => {
             let declared = format!("{name}: {}", rust::declared(scalar, &TYPES));
             let mut value = converted(scalar, name);
             if value.ends_with('?') {
@@ -92,7 +92,7 @@ fn parameter(operation: &Operation, name: &str, taken: Taken) -> Option<Paramete
             }
             (declared, name.to_owned(), value)
         }
-        Taken::Switch | Taken::Options(_) => return None,
+        ParameterType::Switch | ParameterType::Options(_) => return None,
     };
     Some(Parameter { declared, shown, check, value })
 }
@@ -147,11 +147,11 @@ fn function(file: &mut String, operation: &Operation, doc: &str) -> Result<()> {
     let own = own(operation);
     let (declarations, shown) = parameters(&own, &keywords);
     let result = match signature::result(operation) {
-        Given::Nothing => "()".to_owned(),
-        Given::Socket | Given::Value(_) => "Bound<'_, PyAny>".to_owned(),
-        Given::Handle(class) => class.to_owned(),
-        Given::Record(record) => format!("records::{}", record.name),
-        Given::List(record) => format!("Vec<records::{}>", record.name),
+        ResultType::Nothing => "()".to_owned(),
+        ResultType::Socket | ResultType::Value(_) => "Bound<'_, PyAny>".to_owned(),
+        ResultType::Handle(class) => class.to_owned(),
+        ResultType::Record(record) => format!("records::{}", record.name),
+        ResultType::List(record) => format!("Vec<records::{}>", record.name),
     };
     file.push('\n');
     for line in doc.lines() {
@@ -173,11 +173,11 @@ fn function(file: &mut String, operation: &Operation, doc: &str) -> Result<()> {
 
 fn own(operation: &Operation) -> Vec<Parameter> {
     let parameters = signature::parameters(operation).into_iter();
-    parameters.filter_map(|p| parameter(operation, p.name, p.taken)).collect()
+    parameters.filter_map(|p| parameter(operation, p.name, p.ty)).collect()
 }
 
 fn has_options(operation: &Operation) -> bool {
-    signature::parameters(operation).iter().any(|p| matches!(p.taken, Taken::Options(_)))
+    signature::parameters(operation).iter().any(|p| matches!(p.ty, ParameterType::Options(_)))
 }
 
 fn body(operation: &Operation, arguments: &str) -> String {
@@ -188,13 +188,13 @@ fn body(operation: &Operation, arguments: &str) -> String {
     }
     let called = rust::unlocked(operation, arguments, ("py.detach(", ")"));
     match signature::result(operation) {
-        Given::Nothing | Given::Socket => format!("{called}.or_raise(py)"),
-        Given::Handle(class) => format!("{called}.or_raise(py).map({class}::from)"),
-        Given::Value(_) => format!("{called}.or_raise(py)?.to_py(py)"),
-        Given::Record(record) => {
+        ResultType::Nothing | ResultType::Socket => format!("{called}.or_raise(py)"),
+        ResultType::Handle(class) => format!("{called}.or_raise(py).map({class}::from)"),
+        ResultType::Value(_) => format!("{called}.or_raise(py)?.to_py(py)"),
+        ResultType::Record(record) => {
             format!("{called}.or_raise(py).map(records::{}::from)", record.name)
         }
-        Given::List(record) => format!(
+        ResultType::List(record) => format!(
             "Ok({called}.or_raise(py)?.into_iter().map(records::{}::from).collect())",
             record.name
         ),

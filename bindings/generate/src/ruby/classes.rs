@@ -8,7 +8,7 @@ use subflows::table::{Field, RecordTable};
 
 use super::{comment, list_of, question, spelled};
 use crate::rust::formatted;
-use crate::signature::{self, Held, Member, Scalar};
+use crate::signature::{self, FieldType, Member, Scalar};
 use crate::words;
 
 const RUST: &str = "\
@@ -94,13 +94,13 @@ fn sentence(field: &Field) -> String {
 
 /// The value, as YARD writes it.
 fn returned(member: &Member) -> String {
-    let (class, values) = match member.held {
-        Held::Value(Scalar::Enum(name)) if !member.is_optional => {
+    let (class, values) = match member.ty {
+        FieldType::Value(Scalar::Enum(name)) if !member.is_optional => {
             ("Symbol".to_owned(), format!(" one of {{{}}}", list_of(name)))
         }
-        Held::Value(scalar) => (value(scalar).to_owned(), String::new()),
-        Held::Record(record) => (record.name.to_owned(), String::new()),
-        Held::List(record) => (format!("Array<{}>", record.name), String::new()),
+        FieldType::Value(scalar) => (value(scalar).to_owned(), String::new()),
+        FieldType::Record(record) => (record.name.to_owned(), String::new()),
+        FieldType::List(record) => (format!("Array<{}>", record.name), String::new()),
     };
     let nil = if member.is_optional { ", nil" } else { "" };
     format!("[{class}{nil}]{values}")

@@ -7,7 +7,7 @@ use subflows::OPERATIONS;
 use subflows::table::Operation;
 
 use crate::rust::{self, Types, formatted};
-use crate::signature::{self, Given, Keyword, Scalar, Taken};
+use crate::signature::{self, Keyword, ParameterType, ResultType, Scalar};
 use crate::waits;
 
 const HEAD: &str = "\
@@ -58,18 +58,18 @@ pub(super) fn rust() -> Result<String> {
 /// The parameters, as Rust declares them.
 fn parameters(operation: &Operation) -> Vec<String> {
     let required = signature::parameters(operation).into_iter().filter_map(|parameter| {
-        let ty = match parameter.taken {
-            Taken::Socket => "Sock".to_owned(),
-            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+        let ty = match parameter.ty {
+            ParameterType::Socket => "Sock".to_owned(),
+            ParameterType::Value(Scalar::Address) if signature::makes_socket(operation) => {
                 let is_remote = waits::wait(operation).is_some();
                 if is_remote { "Remotes" } else { "Local" }.to_owned()
             }
-            Taken::Value(Scalar::Enum("Family")) => "i32".to_owned(),
+            ParameterType::Value(Scalar::Enum("Family")) => "i32".to_owned(),
             // Records hold these numbers too, so they have errors of their own.
-            Taken::Value(Scalar::U32) if parameter.name == "id" => "Id".to_owned(),
-            Taken::Value(Scalar::U32) if parameter.name == "token" => "Token".to_owned(),
-            Taken::Value(scalar) => rust::declared(scalar, &TYPES),
-            Taken::Switch | Taken::Options(_) => return None,
+            ParameterType::Value(Scalar::U32) if parameter.name == "id" => "Id".to_owned(),
+            ParameterType::Value(Scalar::U32) if parameter.name == "token" => "Token".to_owned(),
+            ParameterType::Value(scalar) => rust::declared(scalar, &TYPES),
+            ParameterType::Switch | ParameterType::Options(_) => return None,
         };
         Some(format!("{}: {ty}", parameter.name))
     });
@@ -96,15 +96,15 @@ fn converted_option(option: &Keyword) -> String {
 fn arguments(operation: &Operation) -> String {
     let argument = |parameter: signature::Parameter| {
         let name = parameter.name;
-        match parameter.taken {
-            Taken::Socket => Some(format!("&{name}")),
-            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+        match parameter.ty {
+            ParameterType::Socket => Some(format!("&{name}")),
+            ParameterType::Value(Scalar::Address) if signature::makes_socket(operation) => {
                 Some(format!("&{name}"))
             }
-            Taken::Value(scalar) if is_wrapped(scalar) => Some(format!("{name}.0")),
-            Taken::Value(_) => Some(name.to_owned()),
-            Taken::Options(_) => Some("&options".to_owned()),
-            Taken::Switch => None,
+            ParameterType::Value(scalar) if is_wrapped(scalar) => Some(format!("{name}.0")),
+            ParameterType::Value(_) => Some(name.to_owned()),
+            ParameterType::Options(_) => Some("&options".to_owned()),
+            ParameterType::Switch => None,
         }
     };
     let arguments = signature::parameters(operation).into_iter().filter_map(argument);
@@ -119,9 +119,12 @@ fn function(file: &mut String, operation: &Operation) -> Result<()> {
     let wait = waits::wait(operation);
     let result = match (wait, signature::result(operation)) {
         (Some(wait), _) => wait.class,
-        (None, Given::Handle(class)) => class,
-        (None, Given::Nothing) => "()",
-        (None, Given::Socket | Given::Value(_) | Given::Record(_) | Given::List(_)) => "Value",
+        (None, ResultType::Handle(class)) => class,
+        (None, ResultType::Nothing) => "()",
+        (
+            None,
+            ResultType::Socket | ResultType::Value(_) | ResultType::Record(_) | ResultType::List(_),
+        ) => "Value",
     };
     let parameters = parameters(operation).join(", ");
     writeln!(file, "\nfn {name}(ruby: &Ruby, {parameters}) -> Result<{result}, Error> {{")?;
@@ -140,9 +143,11 @@ fn body(operation: &Operation) -> String {
     }
     let called = rust::unlocked(operation, &arguments, ("without_gvl(", ")?"));
     match signature::result(operation) {
-        Given::Nothing | Given::Socket => format!("{called}.or_raise(ruby)"),
-        Given::Handle(class) => format!("{called}.or_raise(ruby).map({class}::from)"),
-        Given::Value(_) => format!("{called}.or_raise(ruby)?.to_ruby(ruby)"),
-        Given::Record(_) | Given::List(_) => format!("{called}.or_raise(ruby)?.give(ruby)"),
+        ResultType::Nothing | ResultType::Socket => format!("{called}.or_raise(ruby)"),
+        ResultType::Handle(class) => format!("{called}.or_raise(ruby).map({class}::from)"),
+        ResultType::Value(_) => format!("{called}.or_raise(ruby)?.to_ruby(ruby)"),
+        ResultType::Record(_) | ResultType::List(_) => {
+            format!("{called}.or_raise(ruby)?.give(ruby)")
+        }
     }
 }

@@ -7,7 +7,7 @@ use subflows::OPERATIONS;
 use subflows::table::Operation;
 
 use super::{default, spelled};
-use crate::signature::{self, Scalar, Taken};
+use crate::signature::{self, ParameterType, Scalar};
 use crate::words;
 
 const HEAD: &str = "\
@@ -30,13 +30,13 @@ pub(super) fn operations() -> Result<String> {
 fn row(operation: &Operation) -> Result<String> {
     let mut positional = Vec::new();
     for parameter in signature::parameters(operation) {
-        match parameter.taken {
+        match parameter.ty {
             // As with Ruby's own sockets.
-            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+            ParameterType::Value(Scalar::Address) if signature::makes_socket(operation) => {
                 positional.extend(["host", "port"]);
             }
-            Taken::Socket | Taken::Value(_) => positional.push(parameter.name),
-            Taken::Switch | Taken::Options(_) => {}
+            ParameterType::Socket | ParameterType::Value(_) => positional.push(parameter.name),
+            ParameterType::Switch | ParameterType::Options(_) => {}
         }
     }
     let keywords = super::keywords(operation).into_iter();

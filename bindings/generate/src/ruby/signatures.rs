@@ -8,7 +8,7 @@ use subflows::table::Operation;
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, RECORDS};
 
 use super::{question, socket_class, symbol};
-use crate::signature::{self, Given, Held, Member, Scalar, Taken};
+use crate::signature::{self, FieldType, Member, ParameterType, ResultType, Scalar};
 use crate::waits;
 
 const HEAD: &str = "\
@@ -31,7 +31,7 @@ pub(super) fn signatures() -> Result<String> {
         file.push_str("    MEMBERS: Array[Symbol]\n\n");
         for member in signature::members(record) {
             let field = member.field;
-            writeln!(file, "    attr_reader {}: {}", field.name, held(&member))?;
+            writeln!(file, "    attr_reader {}: {}", field.name, field_type(&member))?;
             if let Some(question) = question(field) {
                 writeln!(file, "    alias {question} {}", field.name)?;
             }
@@ -62,12 +62,12 @@ pub(super) fn signatures() -> Result<String> {
 fn function(file: &mut String, operation: &Operation) -> Result<()> {
     let (name, parameters) = (operation.name, parameters(operation, "host"));
     let (result, has_owner) = match signature::result(operation) {
-        Given::Nothing => ("nil".to_owned(), false),
-        Given::Socket => (socket_class(operation).to_owned(), true),
-        Given::Handle(handle) => (handle.to_owned(), true),
-        Given::Value(scalar) => (value(scalar), false),
-        Given::Record(record) => (record.name.to_owned(), false),
-        Given::List(record) => (format!("Array[{}]", record.name), false),
+        ResultType::Nothing => ("nil".to_owned(), false),
+        ResultType::Socket => (socket_class(operation).to_owned(), true),
+        ResultType::Handle(handle) => (handle.to_owned(), true),
+        ResultType::Value(scalar) => (value(scalar), false),
+        ResultType::Record(record) => (record.name.to_owned(), false),
+        ResultType::List(record) => (format!("Array[{}]", record.name), false),
     };
     write!(file, "  def self.{name}: ({parameters}) -> {result}")?;
     if has_owner {
@@ -83,23 +83,23 @@ fn parameters(operation: &Operation, address: &str) -> String {
     let mut parameters = Vec::new();
     for parameter in signature::parameters(operation) {
         let name = parameter.name;
-        match parameter.taken {
-            Taken::Socket => parameters.push(format!("socket_like {name}")),
-            Taken::Value(Scalar::Enum("Family")) => {
+        match parameter.ty {
+            ParameterType::Socket => parameters.push(format!("socket_like {name}")),
+            ParameterType::Value(Scalar::Enum("Family")) => {
                 parameters.push("?(Symbol | Integer) family".to_owned());
             }
-            Taken::Value(Scalar::Address) if !signature::makes_socket(operation) => {
+            ParameterType::Value(Scalar::Address) if !signature::makes_socket(operation) => {
                 parameters.push(format!("address_like {name}"));
             }
-            Taken::Value(Scalar::Address) if address == "remote" => {
+            ParameterType::Value(Scalar::Address) if address == "remote" => {
                 parameters.push("address_like | Array[address_like] remote".to_owned());
             }
             // As with Ruby's own sockets.
-            Taken::Value(Scalar::Address) => {
+            ParameterType::Value(Scalar::Address) => {
                 parameters.push("String? host, String | Integer port".to_owned());
             }
-            Taken::Value(scalar) => parameters.push(format!("{} {name}", accepted(scalar))),
-            Taken::Switch | Taken::Options(_) => {}
+            ParameterType::Value(scalar) => parameters.push(format!("{} {name}", accepted(scalar))),
+            ParameterType::Switch | ParameterType::Options(_) => {}
         }
     }
     for keyword in super::keywords(operation) {
@@ -124,11 +124,11 @@ fn accepted(scalar: Scalar) -> String {
 }
 
 /// The type of a field.
-fn held(member: &Member) -> String {
-    match member.held {
-        Held::Value(scalar) => optional(value(scalar), member.is_optional),
-        Held::Record(record) => record.name.to_owned(),
-        Held::List(record) => format!("Array[{}]", record.name),
+fn field_type(member: &Member) -> String {
+    match member.ty {
+        FieldType::Value(scalar) => optional(value(scalar), member.is_optional),
+        FieldType::Record(record) => record.name.to_owned(),
+        FieldType::List(record) => format!("Array[{}]", record.name),
     }
 }
 

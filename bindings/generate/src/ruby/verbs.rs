@@ -7,7 +7,7 @@ use subflows::OPERATIONS;
 use subflows::table::Operation;
 
 use super::{comment, default, socket_class, spelled};
-use crate::signature::{self, Given, Keyword, Parameter, Scalar, Taken};
+use crate::signature::{self, Keyword, Parameter, ParameterType, ResultType, Scalar};
 use crate::waits::{self, Wait};
 use crate::words;
 
@@ -76,9 +76,12 @@ fn verb(file: &mut String, operation: &Operation) -> Result<()> {
 /// The class of a result that a block gets, and that is closed after it.
 fn closed_after_block(operation: &Operation) -> Option<&'static str> {
     match signature::result(operation) {
-        Given::Socket => Some(socket_class(operation)),
-        Given::Handle(class) => Some(class),
-        Given::Nothing | Given::Value(_) | Given::Record(_) | Given::List(_) => None,
+        ResultType::Socket => Some(socket_class(operation)),
+        ResultType::Handle(class) => Some(class),
+        ResultType::Nothing
+        | ResultType::Value(_)
+        | ResultType::Record(_)
+        | ResultType::List(_) => None,
     }
 }
 
@@ -105,13 +108,13 @@ fn doc(file: &mut String, operation: &Operation) {
 
 /// The tags of YARD.
 fn tags(file: &mut String, operation: &Operation, keywords: &[Keyword]) {
-    for Parameter { name, taken } in signature::parameters(operation) {
-        let tag = match taken {
-            Taken::Socket => format!("{name} [IO, #to_io, Integer]"),
-            Taken::Value(Scalar::Enum("Family")) => {
+    for Parameter { name, ty } in signature::parameters(operation) {
+        let tag = match ty {
+            ParameterType::Socket => format!("{name} [IO, #to_io, Integer]"),
+            ParameterType::Value(Scalar::Enum("Family")) => {
                 format!("{name} [Symbol, String, Integer] +:INET+ or +:INET6+")
             }
-            Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+            ParameterType::Value(Scalar::Address) if signature::makes_socket(operation) => {
                 let host = match operation.name {
                     "listen" => "an address or a name; nil or empty: every local address",
                     _ => "an address or a name",
@@ -119,8 +122,8 @@ fn tags(file: &mut String, operation: &Operation, keywords: &[Keyword]) {
                 comment(file, 2, "", &format!("@param host [String, nil] {host}"));
                 "port [Integer, String]".to_owned()
             }
-            Taken::Value(scalar) => format!("{name} [{}]", accepted(scalar)),
-            Taken::Switch | Taken::Options(_) => continue,
+            ParameterType::Value(scalar) => format!("{name} [{}]", accepted(scalar)),
+            ParameterType::Switch | ParameterType::Options(_) => continue,
         };
         comment(file, 2, "", &format!("@param {tag}"));
     }
@@ -137,12 +140,12 @@ fn tags(file: &mut String, operation: &Operation, keywords: &[Keyword]) {
         comment(file, 2, "", &format!("@yieldparam {name} [{class}] closed after the block"));
     }
     let class = match signature::result(operation) {
-        Given::Nothing => "nil".to_owned(),
-        Given::Record(record) => record.name.to_owned(),
-        Given::List(record) => format!("Array<{}>", record.name),
-        Given::Socket => socket_class(operation).to_owned(),
-        Given::Handle(handle) => handle.to_owned(),
-        Given::Value(scalar) => accepted(scalar).to_owned(),
+        ResultType::Nothing => "nil".to_owned(),
+        ResultType::Record(record) => record.name.to_owned(),
+        ResultType::List(record) => format!("Array<{}>", record.name),
+        ResultType::Socket => socket_class(operation).to_owned(),
+        ResultType::Handle(handle) => handle.to_owned(),
+        ResultType::Value(scalar) => accepted(scalar).to_owned(),
     };
     comment(file, 2, "", &format!("@return [{class}]"));
     let kinds: Vec<_> =
@@ -173,30 +176,30 @@ fn parameters(required: &[String], keywords: &[Keyword]) -> Vec<String> {
 
 /// The positional parameters of the method.
 fn accepted_names(operation: &Operation) -> Vec<String> {
-    let names = |parameter: Parameter| match parameter.taken {
+    let names = |parameter: Parameter| match parameter.ty {
         // As with Ruby's own sockets.
-        Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+        ParameterType::Value(Scalar::Address) if signature::makes_socket(operation) => {
             vec!["host".to_owned(), "port".to_owned()]
         }
-        Taken::Value(Scalar::Enum("Family")) => vec!["family = :INET".to_owned()],
-        Taken::Socket | Taken::Value(_) => vec![parameter.name.to_owned()],
-        Taken::Switch | Taken::Options(_) => vec![],
+        ParameterType::Value(Scalar::Enum("Family")) => vec!["family = :INET".to_owned()],
+        ParameterType::Socket | ParameterType::Value(_) => vec![parameter.name.to_owned()],
+        ParameterType::Switch | ParameterType::Options(_) => vec![],
     };
     signature::parameters(operation).into_iter().flat_map(names).collect()
 }
 
 /// What the method passes for them: names are resolved in `resolve.rb`.
 fn passed(operation: &Operation) -> Vec<String> {
-    let value = |parameter: Parameter| match parameter.taken {
-        Taken::Value(Scalar::Address) if operation.name == "listen" => {
+    let value = |parameter: Parameter| match parameter.ty {
+        ParameterType::Value(Scalar::Address) if operation.name == "listen" => {
             Some("local_ends(host, port)".to_owned())
         }
-        Taken::Value(Scalar::Address) if signature::makes_socket(operation) => {
+        ParameterType::Value(Scalar::Address) if signature::makes_socket(operation) => {
             Some("remote_ends(host, port)".to_owned())
         }
-        Taken::Value(Scalar::Enum("Family")) => Some("family_number(family)".to_owned()),
-        Taken::Socket | Taken::Value(_) => Some(parameter.name.to_owned()),
-        Taken::Switch | Taken::Options(_) => None,
+        ParameterType::Value(Scalar::Enum("Family")) => Some("family_number(family)".to_owned()),
+        ParameterType::Socket | ParameterType::Value(_) => Some(parameter.name.to_owned()),
+        ParameterType::Switch | ParameterType::Options(_) => None,
     };
     signature::parameters(operation).into_iter().filter_map(value).collect()
 }

@@ -204,7 +204,9 @@ fn unread_descriptors_of_the_user_delay_a_client_at_most() {
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
         let (holder, unread) = unread.unwrap();
         let (holder, file) = (Session::from(holder), File::open("/dev/null").unwrap());
-        (0..8).for_each(|_| drop(holder.send(b"?", &[file.as_fd(); 100]).unwrap()));
+        for _ in 0..8 {
+            holder.send(b"?", &[file.as_fd(); 100]).unwrap();
+        }
         (holder, unread)
     };
     let held = thread::scope(|scope| scope.spawn(hold).join().unwrap());

@@ -40,6 +40,21 @@ class SurfaceTest < SubflowsTest
     OPERATIONS.each_key { |name| assert_includes signatures, "def self.#{name}: (" }
   end
 
+  def test_every_method_of_a_handle_and_every_list_has_a_signature
+    gem = Gem.loaded_specs.fetch("subflows").full_gem_path
+    signatures = Dir[File.join(gem, "sig/*.rbs")].map { |file| File.read(file) }.join
+    classes = signatures.scan(/^  class (\w+)$(.*?)^  end$/m).group_by(&:first)
+    %i[Connecting Opening Probing Examining Announced Events].each do |handle|
+      body = classes.fetch(handle.to_s).join
+      # Those of the modules have theirs there, and so has `fileno`.
+      methods = Subflows.const_get(handle).public_instance_methods(false) - %i[fileno]
+      methods.each { |name| assert_includes body, "def #{name}:", handle }
+    end
+    lists = Subflows.constants.select { |name| Subflows.const_get(name).is_a?(Array) }
+    refute_empty lists
+    lists.each { |name| assert_match(/^  #{name}: Array\[/, signatures) }
+  end
+
   def test_the_native_methods_are_private
     assert_raises(NameError) { Subflows::Native }
     refute_respond_to Subflows, :lend

@@ -54,9 +54,11 @@ fn socket_class(operation: &Operation) -> &'static str {
     }
 }
 
-/// The constant that lists an enumeration's values: `SubflowState` becomes `SUBFLOW_STATES`.
+/// The constant that lists an enumeration's values: `SubflowState` becomes `SUBFLOW_STATES`, and
+/// `Severity` `SEVERITIES`.
 fn list_of(enumeration: &str) -> String {
-    format!("{}S", enumeration.to_shouty_snake_case())
+    let name = enumeration.to_shouty_snake_case();
+    name.strip_suffix('Y').map_or_else(|| format!("{name}S"), |stem| format!("{stem}IES"))
 }
 
 /// A value of an enumeration, as a symbol without its colon.

@@ -7,7 +7,7 @@ use heck::ToSnakeCase;
 use subflows::table::Operation;
 use subflows::{ENUMERATIONS, ErrorKind, OPERATIONS, RECORDS};
 
-use super::{question, socket_class, symbol};
+use super::{list_of, question, socket_class, symbol};
 use crate::signature::{self, FieldType, Member, ParameterType, ResultType, Scalar};
 use crate::waits;
 
@@ -24,7 +24,8 @@ pub(super) fn signatures() -> Result<String> {
         let values =
             enumeration.variants.iter().map(|variant| format!(":{}", symbol(variant.name)));
         let values = values.collect::<Vec<_>>().join(" | ");
-        writeln!(file, "  type {} = {values}", enumeration.name.to_snake_case())?;
+        let (ty, list) = (enumeration.name.to_snake_case(), list_of(enumeration.name));
+        writeln!(file, "  type {ty} = {values}\n  {list}: Array[{ty}]")?;
     }
     for record in RECORDS {
         writeln!(file, "\n  class {}\n    include Record\n", record.name)?;

@@ -115,7 +115,7 @@ module Subflows
   #   subflow.
   # - +:likely+: May be the reason.
   # - +:notice+: Not the reason by itself, but worth knowing.
-  SEVERITYS = %i[
+  SEVERITIES = %i[
     blocking likely notice
   ].freeze
 

@@ -701,7 +701,7 @@ module Subflows
     #   @return [Symbol] one of {FINDING_KINDS}
     # @!attribute [r] severity
     #   How much it matters.
-    #   @return [Symbol] one of {SEVERITYS}
+    #   @return [Symbol] one of {SEVERITIES}
     # @!attribute [r] explanation
     #   What it is, as a clause, with the names and numbers of this host.
     #   @return [String]

@@ -6,6 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
+use crate::error::shown;
 use crate::number::number;
 
 /// An address as `connect()` takes it, with an IP address as the host.
@@ -108,11 +109,6 @@ fn not_a_tuple(given: &Bound<'_, PyAny>) -> PyErr {
         "an address is a tuple (host, port), not {}: pass ({host:?}, {port})",
         shown(given)
     ))
-}
-
-/// A value in an error's text.
-pub(crate) fn shown(given: &Bound<'_, PyAny>) -> String {
-    given.repr().map_or_else(|_| "this object".to_owned(), |text| text.to_string())
 }
 
 /// One address, or a list of addresses that are tried in turn.

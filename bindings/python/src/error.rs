@@ -64,3 +64,8 @@ fn raise(py: Python<'_>, kind: ErrorKind, details: Details<'_>) -> PyResult<PyEr
     raised.setattr("kernel_text", details.kernel_text)?;
     Ok(PyErr::from_value(raised))
 }
+
+/// A value in an error's text.
+pub(crate) fn shown(given: &Bound<'_, PyAny>) -> String {
+    given.repr().map_or_else(|_| "this object".to_owned(), |text| text.to_string())
+}

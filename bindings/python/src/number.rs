@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::address::shown;
+use crate::error::shown;
 
 /// A number of core's out of one of Python's. `name` is that of the parameter.
 pub(crate) fn number<T: TryFrom<i64> + Bounded>(given: i64, name: &str) -> PyResult<T> {

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyInt};
 use subflows::{OptionValue, SubflowOption};
 
-use crate::address::shown;
+use crate::error::shown;
 
 /// The value of an option of a subflow.
 pub(crate) struct GivenValue(pub(crate) OptionValue);

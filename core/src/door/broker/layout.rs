@@ -1,6 +1,13 @@
 //! Numbers and texts at fixed places of a message, little-endian.
 
-use super::protocol::Malformed;
+/// Why bytes are not a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// It is of another version of the protocol, which the broker answers in its own.
+    Version(u16),
+    /// It is not a message of this protocol.
+    Message,
+}
 
 /// Writes a message.
 #[derive(Default)]

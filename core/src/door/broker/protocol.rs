@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
+pub use super::layout::Malformed;
 use super::layout::{Reader, Writer};
 use crate::error::{Error, ErrorKind};
 
@@ -26,15 +27,6 @@ const KERNEL_TEXT: usize = 200;
 const DETAIL: usize = 392;
 const REMEDY: usize = 400;
 const _: () = assert!(REQUEST + STEPS * STEP <= LONGEST);
-
-/// What a message is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// It is of another version of the protocol, which the broker answers in its own.
-    Version(u16),
-    /// It is not a message of this protocol.
-    Message,
-}
 
 /// Declares the acts that a request can name: their numbers and names.
 macro_rules! verbs {

@@ -5,9 +5,10 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
 
+use common::{is_bench, verdict};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::socket::sockopt::RcvBufForce;
 use nix::sys::socket::{MsgFlags, recv, setsockopt};
@@ -16,6 +17,9 @@ use nix::unistd::Pid;
 use subflows::{Connect, EventKind, Events, Listen};
 use subflows_lab::Namespace;
 
+#[path = "ratios/common.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod common;
 #[path = "ratios/raw.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod raw;
@@ -34,12 +38,7 @@ const SECONDS: u32 = 3;
 const MOST_US: f64 = 20.0;
 
 fn main() {
-    // `cargo test --benches` only shows that it starts.
-    if !env::args().any(|argument| argument == "--bench") {
-        return;
-    }
-    if let Err(why) = subflows_lab::can_make_namespaces() {
-        eprintln!("skip: {why}");
+    if !is_bench() {
         return;
     }
     let namespace = Namespace::new().expect("a namespace");
@@ -53,11 +52,7 @@ fn main() {
         table + &followed()
     });
     print!("{table}");
-    let program = env::current_exe().expect("the program's path");
-    let target = program.ancestors().nth(3).expect("a target folder");
-    let path = target.join("benchmarks-events.md");
-    fs::write(&path, table).expect("the table is written");
-    println!("written to {}", path.display());
+    common::write("benchmarks-events.md", &table);
 }
 
 /// Opens and closes connections, both of whose ends are in this namespace.
@@ -161,10 +156,6 @@ fn followed() -> String {
          second, no loss | {} |\n",
         verdict(lost == 0 && read == sent && rate >= f64::from(RATE) * 0.99)
     )
-}
-
-fn verdict(holds: bool) -> &'static str {
-    if holds { "holds" } else { "**missed**" }
 }
 
 /// The processor time of this thread.

@@ -8,8 +8,8 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -18,11 +18,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, process};
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
+use common::{Pair, can_run, median, on_one_processor, pair, raise_descriptor_limit, verdict};
 use subflows::{Connect, Family, Listen, Open};
 use subflows_lab::{Net, wait_until};
 use tempfile::TempDir;
+
+#[path = "../../../core/benches/ratios/common.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod common;
 
 /// The first of the users that the clients are.
 const USER: u32 = 20_000;
@@ -109,36 +112,15 @@ fn as_user<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(run).join().expect("a result"))
 }
 
-struct Pair {
-    client: TcpStream,
-    _server: TcpStream,
-    _listener: TcpListener,
-}
-
-fn pair(net: &Net) -> Pair {
-    let to = SocketAddr::new(IpAddr::V4(net.paths[0].server_v4), 0);
-    let listener = net.server.run(|| subflows::listen(to, &Listen::new())).expect("listen");
-    let address = listener.local_addr().expect("address");
-    let mut client = subflows::connect(address, &Connect::new().control(true)).expect("connect");
-    let (mut server, _) = listener.accept().expect("accept");
-    client.write_all(b"?").expect("write");
-    server.read_exact(&mut [0]).expect("read");
-    server.write_all(b"!").expect("write");
-    client.read_exact(&mut [0]).expect("read");
-    Pair { client, _server: server, _listener: listener }
-}
-
 /// The median of the time of a call, in microseconds.
-fn median(rounds: usize, mut call: impl FnMut(usize)) -> f64 {
+fn timed(rounds: usize, mut call: impl FnMut(usize)) -> f64 {
     let mut time = |round| {
         let start = Instant::now();
         call(round);
         start.elapsed().as_secs_f64() * 1e6
     };
     let _warm: f64 = (0..rounds / 10).map(&mut time).sum();
-    let mut times: Vec<f64> = (0..rounds).map(&mut time).collect();
-    times.sort_by(f64::total_cmp);
-    times[rounds / 2]
+    median((0..rounds).map(&mut time))
 }
 
 /// The time of a verb through both doors, in turns, so that both meet the same noise. Returns the medians of
@@ -146,21 +128,17 @@ fn median(rounds: usize, mut call: impl FnMut(usize)) -> f64 {
 fn both(rounds: usize, call: impl Fn(usize) + Sync) -> (f64, f64, f64) {
     const TURNS: usize = 9;
     let turns = (0..TURNS).map(|_| {
-        let direct = median(rounds, &call);
-        let broker = as_user(|| median(rounds, &call));
+        let direct = timed(rounds, &call);
+        let broker = as_user(|| timed(rounds, &call));
         (direct, broker, broker - direct)
     });
     let turns: Vec<(f64, f64, f64)> = turns.collect();
-    let middle = |of: fn(&(f64, f64, f64)) -> f64| {
-        let mut values: Vec<f64> = turns.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[TURNS / 2]
-    };
+    let middle = |of: fn(&(f64, f64, f64)) -> f64| median(turns.iter().map(of));
     (middle(|turn| turn.0), middle(|turn| turn.1), middle(|turn| turn.2))
 }
 
 fn verbs(net: &Net, table: &mut String) {
-    let Pair { client, _server, _listener } = pair(net);
+    let Pair { client, .. } = &pair(net, true);
     let second = Open::new().local(net.paths[1].client_v4);
     let opened = subflows::open(&client, &second).expect("open");
     let set_backup = both(400, |round| {
@@ -178,7 +156,7 @@ fn verbs(net: &Net, table: &mut String) {
     thread::spawn(move || while listener.accept().is_ok() {});
     let controlled = Connect::new().control(true);
     let connect = both(100, |_| drop(subflows::connect(address, &controlled).expect("connect")));
-    let socket = median(400, |_| drop(black_box(subflows::socket(Family::V4))));
+    let socket = timed(400, |_| drop(black_box(subflows::socket(Family::V4))));
     let events = both(400, |_| drop(black_box(subflows::events(&client).expect("events"))));
     for (verb, (direct, broker, more)) in [
         ("set_backup", set_backup),
@@ -186,7 +164,7 @@ fn verbs(net: &Net, table: &mut String) {
         ("connect with control", connect),
         ("events", events),
     ] {
-        let verdict = if more <= 40.0 { "holds" } else { "**missed**" };
+        let verdict = verdict(more <= 40.0);
         let row = format!(
             "| {verb} | {broker:.2} µs | {direct:.2} µs | {more:.2} µs more | ≤ 40 µs more | {verdict} |"
         );
@@ -237,7 +215,7 @@ fn many(net: &Net, table: &mut String) {
         clients.push(process);
     }
     let resident = broker.status("VmRSS:") as f64 / 1024.0;
-    let verdict = if resident <= 64.0 { "holds" } else { "**missed**" };
+    let verdict = verdict(resident <= 64.0);
     let row = format!(
         "| memory at {} connections of {CLIENTS} clients | {resident:.1} MiB | | | ≤ 64 MiB | {verdict} |",
         CLIENTS * CONNECTIONS
@@ -247,7 +225,7 @@ fn many(net: &Net, table: &mut String) {
     let (ticks, switches) = (broker.ticks(), broker.switches());
     thread::sleep(Duration::from_secs(5));
     let (ticks, switches) = (broker.ticks() - ticks, broker.switches() - switches);
-    let verdict = if ticks + switches == 0 { "holds" } else { "**missed**" };
+    let verdict = common::verdict(ticks + switches == 0);
     let row = format!(
         "| processor time of the same, idle for 5 s | {} ms, woken {switches} times | | | 0 | {verdict} |",
         ticks * 10
@@ -264,14 +242,9 @@ fn many(net: &Net, table: &mut String) {
 fn requests(net: &Net, table: &mut String) {
     use subflows::broker::{Act, Request};
     const ASKING: Duration = Duration::from_secs(4);
-    let everywhere = sched_getaffinity(Pid::from_raw(0)).expect("affinity");
-    let one = (0..CpuSet::count()).find(|cpu| everywhere.is_set(*cpu).expect("a processor"));
-    let mut here = CpuSet::new();
-    here.set(one.expect("one")).expect("a processor");
-    sched_setaffinity(Pid::from_raw(0), &here).expect("affinity");
-    let broker = Broker::start(net, "[[allow]]\n[limits]\nrequests = 10000000\n");
-    sched_setaffinity(Pid::from_raw(0), &everywhere).expect("affinity");
-    let Pair { client, _server, _listener } = pair(net);
+    let policy = "[[allow]]\n[limits]\nrequests = 10000000\n";
+    let broker = on_one_processor(|| Broker::start(net, policy));
+    let Pair { client, .. } = &pair(net, true);
     let token = subflows::info(&client).expect("info").token;
     let request = Request { number: 1, act: Act::PathManager { token } }.encode();
     let count = AtomicUsize::new(0);
@@ -282,7 +255,7 @@ fn requests(net: &Net, table: &mut String) {
             scope.spawn(|| {
                 let session = Session::open(&broker.socket());
                 while start.elapsed() < ASKING {
-                    session.ask(&request, &client);
+                    session.ask(&request, client);
                     count.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -291,7 +264,7 @@ fn requests(net: &Net, table: &mut String) {
     let (elapsed, ticks) = (start.elapsed().as_secs_f64(), broker.ticks() - before);
     let count = count.load(Ordering::Relaxed) as f64;
     let a_second = count / (ticks as f64 / 100.0);
-    let verdict = if a_second >= 20_000.0 { "holds" } else { "**missed**" };
+    let verdict = verdict(a_second >= 20_000.0);
     let row = format!(
         "| requests in a second of one processor | {a_second:.0} ({:.0} in a second of the clock) | | | ≥ 20000 | {verdict} |",
         count / elapsed
@@ -335,13 +308,10 @@ fn main() {
             return client(user.parse().expect("a user"), to.parse().expect("an address"));
         }
     }
-    if let Err(why) = subflows_lab::can_make_namespaces() {
-        eprintln!("skip: {why}");
+    if !can_run() {
         return;
     }
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("getrlimit");
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("setrlimit");
+    raise_descriptor_limit();
     let net = Net::two_subnets().expect("a network");
     let mut table = String::from(
         "\n| through the broker | by the broker | directly | difference | bar | |\n|---|---|---|---|---|---|\n",
@@ -366,11 +336,7 @@ fn main() {
     if is_asked("memory") {
         many(&net, &mut table);
     }
-    let target = env::current_exe().expect("the program's path");
-    let target = target.ancestors().nth(3).expect("a target folder");
-    let path = target.join("benchmarks-broker.md");
-    fs::write(&path, table).expect("the table is written");
-    println!("written to {}", path.display());
+    common::write("benchmarks-broker.md", &table);
     // The thread that accepts still waits.
     process::exit(0);
 }

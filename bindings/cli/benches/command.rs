@@ -2,16 +2,16 @@
 //!
 //! `cargo bench --package subflows-cli --bench command`. The table goes to `target/benchmarks-command.md`.
 
-use std::env;
-use std::fs;
 use std::hint::black_box;
-use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use subflows::{Connect, Listen};
+use common::{crowd, is_bench, median, verdict};
 use subflows_lab::Namespace;
 
+#[path = "../../../core/benches/ratios/common.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod common;
 #[path = "../../../core/benches/ratios/raw.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod raw;
@@ -59,12 +59,7 @@ const MANY: &[Row] = &[
 ];
 
 fn main() {
-    // `cargo test --benches` only shows that it starts.
-    if !env::args().any(|argument| argument == "--bench") {
-        return;
-    }
-    if let Err(why) = subflows_lab::can_make_namespaces() {
-        eprintln!("skip: {why}");
+    if !is_bench() {
         return;
     }
     let namespace = Namespace::new().expect("a namespace");
@@ -72,7 +67,8 @@ fn main() {
                      |---|---|---|---|---|---|\n"
         .to_owned();
     ONE.iter().for_each(|row| table += &measured(&namespace, row, ""));
-    let _crowd = namespace.run(crowd);
+    // Both ends are in this namespace: half as many pairs.
+    let _crowd = namespace.run(|| crowd(CONNECTIONS / 2));
     let among = format!(", {CONNECTIONS} connections");
     MANY.iter().for_each(|row| table += &measured(&namespace, row, &among));
     table += &format!(
@@ -80,22 +76,7 @@ fn main() {
         namespace.run(floor)
     );
     print!("{table}");
-    let program = env::current_exe().expect("the program's path");
-    let target = program.ancestors().nth(3).expect("a target folder");
-    let path = target.join("benchmarks-command.md");
-    fs::write(&path, table).expect("the table is written");
-    println!("written to {}", path.display());
-}
-
-/// Both ends are in this namespace: half as many pairs.
-fn crowd() -> Vec<TcpStream> {
-    let listener = subflows::listen("127.0.0.1:0", &Listen::new()).expect("listen");
-    let address = listener.local_addr().expect("an address");
-    let pair = |_| {
-        let client = subflows::connect(address, &Connect::new()).expect("connect");
-        [client, listener.accept().expect("accept").0]
-    };
-    (0..CONNECTIONS / 2).flat_map(pair).collect()
+    common::write("benchmarks-command.md", &table);
 }
 
 /// How many milliseconds the kernel takes to dump the connections and all TCP sockets: the least that any program
@@ -104,13 +85,11 @@ fn floor() -> f64 {
     let mut netlink = raw::Netlink::open(libc::NETLINK_SOCK_DIAG);
     let both = [libc::AF_INET, libc::AF_INET6];
     let requests = [true, false].map(|mptcp| both.map(|family| raw::diag(family, mptcp, None)));
-    let mut times = [0; TURNS].map(|_| {
+    median([(); TURNS].map(|()| {
         let start = Instant::now();
         requests.iter().flatten().for_each(|request| _ = black_box(netlink.dump(request)));
         start.elapsed().as_secs_f64() * 1000.0
-    });
-    times.sort_by(f64::total_cmp);
-    times[TURNS / 2]
+    }))
 }
 
 fn measured(namespace: &Namespace, row: &Row, among: &str) -> String {
@@ -125,12 +104,8 @@ fn measured(namespace: &Namespace, row: &Row, among: &str) -> String {
     let turns: Vec<[f64; 2]> = (0..TURNS)
         .map(|_| [time(SUBFLOWS, row.ours), row.theirs.map_or(0.0, |theirs| time("ss", theirs))])
         .collect();
-    let median = |of: usize| {
-        let mut values: Vec<f64> = turns.iter().map(|turn| turn[of]).collect();
-        values.sort_by(f64::total_cmp);
-        values[TURNS / 2]
-    };
-    let (ours, theirs, bar) = (median(0), median(1), row.bar);
+    let [ours, theirs] = [0, 1].map(|of| median(turns.iter().map(|turn| turn[of])));
+    let bar = row.bar;
     let (compared, ratio, limit, holds) = match row.theirs {
         None => (String::new(), String::new(), format!("≤ {bar} ms"), ours <= bar),
         Some(_) => {
@@ -138,6 +113,6 @@ fn measured(namespace: &Namespace, row: &Row, among: &str) -> String {
             (format!("{theirs:.1} ms"), format!("{ratio:.2}"), format!("≤ {bar}"), ratio <= bar)
         }
     };
-    let verdict = if holds { "holds" } else { "**missed**" };
+    let verdict = verdict(holds);
     format!("| {}{among} | {ours:.1} ms | {compared} | {ratio} | {limit} | {verdict} |\n", row.name)
 }

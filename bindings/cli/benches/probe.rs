@@ -3,7 +3,6 @@
 //! `cargo bench --package subflows-cli --bench probe`. The table goes to `target/benchmarks-probe.md`.
 #![allow(missing_docs)]
 
-use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -11,20 +10,21 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use common::{is_bench, median, verdict};
 use subflows::Listen;
 use subflows_lab::Namespace;
 
+#[path = "../../../core/benches/ratios/common.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod common;
+
 const SERVERS: u32 = 1000;
 const TURNS: usize = 5;
-const BAR: Duration = Duration::from_secs(3);
+/// In seconds.
+const BAR: f64 = 3.0;
 
 fn main() {
-    // `cargo test --benches` only shows that it starts.
-    if !env::args().any(|argument| argument == "--bench") {
-        return;
-    }
-    if let Err(why) = subflows_lab::can_make_namespaces() {
-        eprintln!("skip: {why}");
+    if !is_bench() {
         return;
     }
     let namespace = Namespace::new().expect("a network namespace");
@@ -32,22 +32,16 @@ fn main() {
     let list = folder.path().join("hosts.txt");
     let mut table = "\n| `subflows probe` | takes | bar | |\n|---|---|---|---|\n".to_owned();
     for parallel in [10, 100] {
-        let mut times: Vec<_> = (0..TURNS).map(|_| turn(&namespace, &list, parallel)).collect();
-        times.sort_unstable();
-        let median = times[TURNS / 2];
+        let times = (0..TURNS).map(|_| turn(&namespace, &list, parallel).as_secs_f64());
+        let median = median(times);
         let _ = writeln!(
             table,
-            "| {SERVERS} loopback servers, {parallel} at a time | {:.2} s | ≤ {} s | {} |",
-            median.as_secs_f64(),
-            BAR.as_secs(),
-            if median <= BAR { "holds" } else { "**missed**" }
+            "| {SERVERS} loopback servers, {parallel} at a time | {median:.2} s | ≤ {BAR} s | {} |",
+            verdict(median <= BAR)
         );
     }
     print!("{table}");
-    let program = env::current_exe().expect("the program's path");
-    let path = program.ancestors().nth(3).expect("a target folder").join("benchmarks-probe.md");
-    fs::write(&path, table).expect("the table is written");
-    println!("written to {}", path.display());
+    common::write("benchmarks-probe.md", &table);
 }
 
 /// One run, with a server that has no connections from before.

@@ -2,14 +2,18 @@
 //!
 //! `cargo bench --package subflows-cli --bench run`. The table goes to `target/benchmarks-run.md`.
 
-use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use common::{can_run, median, verdict};
 use subflows::Listen;
 use subflows_lab::Namespace;
+
+#[path = "../../../core/benches/ratios/common.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod common;
 
 /// Connects and closes so many times, and prints how many nanoseconds one took: PORT COUNT PROTOCOL.
 const PROGRAM: &str = "
@@ -46,8 +50,7 @@ const TURNS: usize = 15;
 const BAR: f64 = 5.0;
 
 fn main() {
-    if let Err(why) = subflows_lab::can_make_namespaces() {
-        eprintln!("skip: {why}");
+    if !can_run() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
@@ -57,15 +60,13 @@ fn main() {
     assert!(compiled.expect("cc").success());
     let cargo = ["build", "--locked", "--quiet", "--release", "--package", "subflows-preload"];
     assert!(Command::new(env!("CARGO")).args(cargo).status().expect("cargo").success());
-    let target = env::current_exe().expect("the program's path");
-    let release = target.ancestors().nth(2).expect("a target folder").to_owned();
+    let library = common::target().join("release/libsubflows_preload.so");
 
     let namespace = Namespace::new().expect("a namespace");
     let listener = namespace.run(|| subflows::listen("127.0.0.1:0", &Listen::new().backlog(4096)));
     let listener = listener.expect("listen");
     let port = listener.local_addr().expect("an address").port().to_string();
     thread::spawn(move || while listener.accept().is_ok() {});
-    let library = release.join("libsubflows_preload.so");
     let time = |protocol: &str, preload: Option<&Path>| {
         let mut command = namespace.command(&program);
         command.args([port.as_str(), CONNECTIONS, protocol]);
@@ -78,14 +79,9 @@ fn main() {
     let turns: Vec<[f64; 3]> = (0..TURNS)
         .map(|_| [time("0", None), time("262", None), time("0", Some(&library))])
         .collect();
-    let median = |of: fn(&[f64; 3]) -> f64| {
-        let mut values: Vec<f64> = turns.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[TURNS / 2]
-    };
-    let (tcp, plain, run) = (median(|one| one[0]), median(|one| one[1]), median(|one| one[2]));
-    let more = median(|one| one[2] - one[1]);
-    let verdict = if more <= BAR { "holds" } else { "**missed**" };
+    let [tcp, plain, run] = [0, 1, 2].map(|of| median(turns.iter().map(|turn| turn[of])));
+    let more = median(turns.iter().map(|turn| turn[2] - turn[1]));
+    let verdict = verdict(more <= BAR);
     let table = format!(
         "\n| a short connection | by TCP | by Multipath TCP | by TCP under `subflows run` | difference | bar | |\n\
          |---|---|---|---|---|---|---|\n\
@@ -93,7 +89,5 @@ fn main() {
          | ≤ {BAR} µs more | {verdict} |\n"
     );
     print!("{table}");
-    let path = release.with_file_name("benchmarks-run.md");
-    fs::write(&path, table).expect("the table is written");
-    println!("written to {}", path.display());
+    common::write("benchmarks-run.md", &table);
 }

@@ -4,43 +4,23 @@
 //! in the repository is `BENCHMARKS.md`. Needs root, or `unshare -Urn`.
 #![allow(missing_docs, unreachable_pub)]
 
+#[allow(dead_code)]
+mod common;
 mod iterator;
 mod options;
 mod raw;
 mod report;
 
 use std::hint::black_box;
-use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::{Pair, can_run, crowd, on_one_processor, pair, raise_descriptor_limit};
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
-use subflows::{Connect, ConnectionsOptions, Family, Listen, Open};
+use subflows::{ConnectionsOptions, Family, Open};
 use subflows_lab::{Namespace, Net, WireOptions};
-
-struct Pair {
-    client: TcpStream,
-    server: TcpStream,
-    _listener: TcpListener,
-}
-
-fn pair(net: &Net, control: bool) -> Pair {
-    let to = SocketAddr::new(IpAddr::V4(net.paths[0].server_v4), 0);
-    let listener = net.server.run(|| subflows::listen(to, &Listen::new())).expect("listen");
-    let address = listener.local_addr().expect("address");
-    let options = Connect::new().control(control);
-    let mut client = net.client.run(|| subflows::connect(address, &options)).expect("connect");
-    let (mut server, _) = listener.accept().expect("accept");
-    client.write_all(b"?").expect("write");
-    server.read_exact(&mut [0]).expect("read");
-    server.write_all(b"!").expect("write");
-    client.read_exact(&mut [0]).expect("read");
-    Pair { client, server, _listener: listener }
-}
 
 fn reading(c: &mut Criterion, net: &Net) {
     let managed = pair(net, false);
@@ -84,18 +64,6 @@ fn reading(c: &mut Criterion, net: &Net) {
     let mut group = c.benchmark_group("status");
     group.bench_function("ours", |b| b.iter(|| subflows::status(black_box(&pair.client))));
     group.finish();
-}
-
-/// As many connections as that, on loopback in a namespace of their own.
-fn crowd(count: usize) -> Vec<(TcpStream, TcpStream)> {
-    let listener = subflows::listen("127.0.0.1:0", &Listen::new()).expect("listen");
-    let address = listener.local_addr().expect("address");
-    let connect = |_| {
-        let client = subflows::connect(address, &Connect::new()).expect("connect");
-        let (server, _) = listener.accept().expect("accept");
-        (client, server)
-    };
-    (0..count).map(connect).collect()
 }
 
 fn many(c: &mut Criterion) {
@@ -203,18 +171,11 @@ fn taking_control(c: &mut Criterion, name: &str) {
 /// If the child runs on another processor, most of the time is needed to wake that processor up: on
 /// a virtual machine, tens of microseconds.
 fn taking_control_on_one_processor(c: &mut Criterion) {
-    let everywhere = sched_getaffinity(Pid::from_raw(0)).expect("affinity");
-    let one = (0..CpuSet::count()).find(|cpu| everywhere.is_set(*cpu).expect("a processor"));
-    let mut here = CpuSet::new();
-    here.set(one.expect("one")).expect("a processor");
-    sched_setaffinity(Pid::from_raw(0), &here).expect("affinity");
-    taking_control(c, "take_control on one processor");
-    sched_setaffinity(Pid::from_raw(0), &everywhere).expect("affinity");
+    on_one_processor(|| taking_control(c, "take_control on one processor"));
 }
 
 fn main() {
-    if let Err(why) = subflows_lab::can_make_namespaces() {
-        eprintln!("skip: {why}");
+    if !can_run() {
         return;
     }
     raise_descriptor_limit();
@@ -250,10 +211,4 @@ fn forget_ports(net: &Net) {
     for namespace in [&net.client, &net.server] {
         namespace.set_sysctl("net.ipv4.tcp_max_tw_buckets", "0").expect("sysctl");
     }
-}
-
-fn raise_descriptor_limit() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("getrlimit");
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("setrlimit");
 }

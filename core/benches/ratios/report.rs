@@ -1,9 +1,10 @@
 //! The table of ratios, from the medians that criterion has just written.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::fs;
+use std::path::Path;
 
+use crate::common::{self, verdict};
 use crate::options;
 
 /// What is compared, and how far apart the two may be.
@@ -81,13 +82,6 @@ const AMONG_MANY_NS: f64 = 1e6;
 /// Taking control has no raw call to compare with: its limit is a time.
 const TAKE_CONTROL_NS: f64 = 80_000.0;
 
-fn criterion_folder() -> PathBuf {
-    // The benchmark runs from target/release/deps.
-    let program = env::current_exe().expect("the program's path");
-    let target = program.ancestors().nth(3).expect("a target folder");
-    target.join("criterion")
-}
-
 /// The median in nanoseconds.
 fn median(folder: &Path, group: &str, function: &str) -> Option<f64> {
     let path = folder.join(group).join(function).join("new/estimates.json");
@@ -114,7 +108,7 @@ fn machine() -> String {
 }
 
 pub fn write() {
-    let folder = criterion_folder();
+    let folder = common::target().join("criterion");
     let mut table = String::from(
         "| what | ours | compared with | ratio | bar | |\n|---|---|---|---|---|---|\n",
     );
@@ -123,7 +117,7 @@ pub fn write() {
         let other = median(&folder, bar.group, bar.other);
         let (Some(ours), Some(other)) = (ours, other) else { continue };
         let ratio = ours / other;
-        let verdict = if ratio <= bar.limit { "holds" } else { "**missed**" };
+        let verdict = verdict(ratio <= bar.limit);
         let _ = writeln!(
             table,
             "| {} | {} | {} | {ratio:.2} | ≤ {} | {verdict} |",
@@ -136,7 +130,7 @@ pub fn write() {
     let walks = options::GROUPS
         .map(|(group, sockets)| median(&folder, group, "ours").map(|ours| (ours, sockets as f64)));
     if let [Some((few, fewer)), Some((many, more))] = walks {
-        let verdict = if many - few <= AMONG_MANY_NS { "holds" } else { "**missed**" };
+        let verdict = verdict(many - few <= AMONG_MANY_NS);
         let _ = writeln!(
             table,
             "| set_option among 1000 TCP sockets, {} for each | {} | {} | {:.2} | ≤ {} more | {verdict} |",
@@ -153,7 +147,7 @@ pub fn write() {
     ] {
         let (ours, child) = (median(&folder, group, "ours"), median(&folder, group, "raw"));
         let (Some(ours), Some(child)) = (ours, child) else { continue };
-        let verdict = if ours <= TAKE_CONTROL_NS { "holds" } else { "**missed**" };
+        let verdict = verdict(ours <= TAKE_CONTROL_NS);
         let _ = writeln!(
             table,
             "| {what} | {} | {} | {:.2} | ≤ {} | {verdict} |",
@@ -165,7 +159,5 @@ pub fn write() {
     }
     let text = format!("{}\n\n{table}", machine());
     println!("\n{text}");
-    let path = folder.with_file_name("benchmarks.md");
-    fs::write(&path, text).expect("the table is written");
-    println!("written to {}", path.display());
+    common::write("benchmarks.md", &text);
 }

@@ -30,25 +30,6 @@ fn both_have(net: &Net, pair: &Pair, expected: &[&Subflow]) {
     agree(&net.server, &pair.server, &mirrored(&expected));
 }
 
-/// The kernel keeps an initial subflow until the peer acknowledges its end, and counts it.
-#[test]
-fn an_initial_subflow_over_a_dead_path_is_not_counted() {
-    skip_unless_ready!();
-    let net = open_handed(Net::two_subnets().unwrap());
-    for to in net.paths[0].server_ips() {
-        let pair = controlled(&net, to);
-        let _entered = net.client.enter().unwrap();
-        let initial = subflows::list(&pair.client).unwrap()[0].id;
-        let second = Open::new().local(net.paths[1].client_ip(to));
-        subflows::open(&pair.client, &second).unwrap();
-        net.paths[0].pull_cable().unwrap();
-        subflows::close(&pair.client, initial).unwrap();
-        assert_eq!(subflows::info(&pair.client).unwrap().subflows, Some(1));
-        assert!(pair.moves_data());
-        net.paths[0].plug_in().unwrap();
-    }
-}
-
 #[test]
 fn one_that_is_being_opened_can_be_closed() {
     skip_unless_ready!();

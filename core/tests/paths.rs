@@ -8,10 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::ways::{self, fails};
-use common::{
-    Pair, connect, connect_between, connect_from_to, controlled, expect_error, is_without,
-    open_handed,
-};
+use common::{Pair, connect, connect_from_to, controlled, expect_error, is_without, open_handed};
 use subflows::{Announce, Connect, ErrorKind, Listen, Open, Subflow};
 use subflows_lab::{Net, Path, ignores_interfaces, skip_unless_ready};
 
@@ -180,23 +177,6 @@ fn a_remote_address_alone_leaves_by_the_routing_table() {
         let subflow = open(&net, &pair, &Open::new().remote((remote, 0)));
         assert_eq!(subflow.local.ip(), path.client_ip(remote));
         assert_eq!(interface(&net, &pair, &subflow).as_ref(), Some(&path.client_interface));
-    }
-}
-
-#[test]
-fn connect_and_open_mean_the_same_by_a_local_address() {
-    skip_unless_ready!();
-    // The routers drop what leaves by the interface of another address.
-    let net = open_handed(Net::laptop().unwrap());
-    let path = &net.paths[1];
-    for to in path.server_ips() {
-        let options = CONTROL().local((path.client_ip(to), 0)).timeout(Duration::from_secs(2));
-        let pair = connect_between(&net.client, &net.server, to, &options);
-        pair.make_ready();
-        let initial = &net.client.run(|| subflows::list(&pair.client)).unwrap()[0];
-        assert_eq!(bound_to(&net, &pair, initial).as_ref(), Some(&path.client_interface));
-        let is_first = initial.id == 1 || is_without("full_info");
-        assert!(is_first, "the id of the initial subflow: {}", initial.id);
     }
 }
 
@@ -380,24 +360,6 @@ fn a_link_local_address_without_an_interface_is_refused_by_name() {
     expect_error(connect(with_port(there, port), &options), ErrorKind::InvalidArgument);
     connect(bare, &Connect::new().interface("eth1")).unwrap();
     connect(with_port(there, port), &Connect::new()).unwrap();
-}
-
-#[test]
-fn a_connection_without_a_path_is_ready_for_one() {
-    skip_unless_ready!();
-    let net = open_handed(Net::two_subnets().unwrap());
-    for pair in ways::controlled(&net) {
-        let list = || net.client.run(|| subflows::list(&pair.client)).unwrap();
-        let id = list()[0].id;
-        net.client.run(|| subflows::force_close(&pair.client, id)).unwrap();
-        assert_eq!(list(), []);
-        assert!(net.client.run(|| subflows::status(&pair.client)).unwrap().is_ready);
-        let here = net.paths[1].client_ip(ways::peer(&pair).ip());
-        let announced = net.client.run(|| subflows::announce(&pair.client, here, &Announce::new()));
-        announced.unwrap();
-        open(&net, &pair, &Open::new().interface(&net.paths[1].client_interface));
-        assert!(pair.moves_data());
-    }
 }
 
 #[test]

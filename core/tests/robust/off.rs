@@ -1,6 +1,5 @@
 //! If Multipath TCP is switched off or forbidden, programs use plain TCP and can read the reason.
 
-use std::net::SocketAddr;
 use std::thread;
 
 use subflows::{Connect, ErrorKind, Listen, State};
@@ -8,43 +7,6 @@ use subflows_lab::{Namespace, skip_unless_ready};
 
 use super::common::deny::deny;
 use super::common::{self, raw};
-
-#[test]
-fn switched_off_it_is_plain_tcp() {
-    skip_unless_ready!();
-    let namespace = Namespace::new().unwrap();
-    namespace.set_sysctl("net.mptcp.enabled", "0").unwrap();
-    for ip in common::LOOPBACK {
-        let pair = common::connect_between(&namespace, &namespace, ip, &Connect::new());
-        assert!(pair.moves_data());
-        let protocol = |sock| raw::get_i32(sock, libc::SOL_SOCKET, libc::SO_PROTOCOL).unwrap();
-        for stream in [&pair.client, &pair.server] {
-            assert_eq!(protocol(stream), libc::IPPROTO_TCP);
-            let status = namespace.run(|| subflows::status(stream)).unwrap();
-            assert_eq!((status.state, status.is_ready), (State::Tcp, false));
-            assert_eq!(status.token, None);
-            let refused = [
-                namespace.run(|| subflows::info(stream)).map(drop),
-                namespace.run(|| subflows::list(stream)).map(drop),
-                namespace.run(|| subflows::open(stream, &Default::default())).map(drop),
-            ];
-            for refused in refused {
-                assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotMptcp);
-            }
-        }
-        assert!(pair.moves_data());
-
-        let _inside = namespace.enter().unwrap();
-        let listener = subflows::listen(SocketAddr::new(ip, 0), &Listen::new()).unwrap();
-        assert_eq!(subflows::status(&listener).unwrap().state, State::Tcp);
-        let sock = subflows::socket(SocketAddr::new(ip, 0)).unwrap();
-        assert_eq!(subflows::status(&sock).unwrap().state, State::Tcp);
-        // An option that cannot be honoured is not ignored.
-        let controlled = Connect::new().control(true);
-        let refused = subflows::connect(listener.local_addr().unwrap(), &controlled).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Unsupported);
-    }
-}
 
 #[test]
 fn capabilities_name_the_cause_and_the_remedy() {

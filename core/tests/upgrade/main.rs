@@ -12,10 +12,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use common::{LOOPBACK, Pair, SOON, judge, raw};
+use common::{LOOPBACK, Pair, SOON, raw};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
-use subflows::State;
-use subflows_lab::{Namespace, Net, oracle, skip_unless_ready, wait_until};
+use subflows_lab::{Namespace, skip_unless_ready};
 
 const MPTCP: i32 = libc::IPPROTO_MPTCP;
 
@@ -45,39 +44,6 @@ fn use_it(sock: OwnedFd, listener: &TcpListener) -> Pair {
     let pair = Pair::accept(sock, listener.try_clone().unwrap());
     assert!(pair.moves_data());
     pair
-}
-
-#[test]
-fn upgraded_at_both_ends_a_connection_is_multipath() {
-    skip_unless_ready!();
-    let net = common::open_handed(Net::two_subnets().unwrap());
-    for to in net.paths[0].server_ips() {
-        let listener = net.server.run(|| {
-            let sock = tcp(family(to));
-            subflows::upgrade(&sock).unwrap();
-            listen(sock, to)
-        });
-        let pair = net.client.run(|| {
-            let sock = tcp(family(to));
-            subflows::upgrade(&sock).unwrap();
-            assert_eq!(subflows::status(&sock).unwrap().state, State::Unconnected);
-            subflows::take_control(&sock).unwrap();
-            use_it(sock, &listener)
-        });
-        assert!(raw::is_mptcp(&pair.client) && raw::is_mptcp(&pair.server));
-        let token = judge::token(&pair.client);
-        assert_eq!(judge::by_ss(&net.client, token).len(), 1, "ss");
-        // Uses everything that a Multipath TCP socket offers.
-        let local = net.paths[1].client_ip(to);
-        let open = subflows::Open::new().local(local);
-        net.client.run(|| subflows::open(&pair.client, &open)).unwrap();
-        assert_eq!(judge::by_ss(&net.client, token).len(), 2, "ss");
-        wait_until(SOON, "ss to show both at the server", || {
-            judge::by_ss(&net.server, judge::token(&pair.server)).len() == 2
-        });
-        assert!(pair.moves_data());
-    }
-    assert!(oracle::nstat(&net.server, "MPTcpExtMPCapableSYNRX") >= 2);
 }
 
 #[test]

@@ -1,37 +1,25 @@
 //! The options of the enhanced socket API of 2016, which `subflows run --enhanced` answers.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int};
 
 use libc::{EBADF, EFAULT, EINVAL, ENOPROTOOPT, EOPNOTSUPP, IPPROTO_TCP, c_uint, socklen_t};
 use subflows_enhanced::layout::{self, SubGetsockopt, SubSetsockopt};
 use subflows_run::{Answer, Request, VALUE, Value};
 
 use crate::agent::ask;
-use crate::hooks::give;
+use crate::option_call::{Getting, Setting, give, room};
 use crate::{counters, memory, settings, soften, steer};
 
 /// Answers getsockopt(2). `None` for other options.
-pub(crate) fn get(
-    fd: c_int,
-    level: c_int,
-    option: c_int,
-    value: *mut c_void,
-    length: *mut socklen_t,
-) -> Option<Result<(), c_int>> {
-    let agent = of(level, option)?;
-    Some(get_by(agent, fd, option, value, length))
+pub(crate) fn get(call: Getting) -> Option<Result<(), c_int>> {
+    let agent = of(call.level, call.option)?;
+    Some(get_by(agent, call))
 }
 
-fn get_by(
-    agent: &CStr,
-    fd: c_int,
-    option: c_int,
-    value: *mut c_void,
-    length: *mut socklen_t,
-) -> Result<(), c_int> {
+fn get_by(agent: &CStr, call: Getting) -> Result<(), c_int> {
+    let Getting { fd, option, value, .. } = call;
     require_mptcp(fd)?;
-    let room = memory::number(length.cast()).ok_or(EFAULT)?;
-    let size = usize::try_from(room).map_err(|_| EINVAL)?;
+    let size = call.room()?;
     let mut bytes = [0u8; VALUE];
     if option == layout::INFO {
         return counters::get(value, size, |part, length| {
@@ -50,8 +38,7 @@ fn get_by(
         // SAFETY: there are as many bytes, and any are a valid value.
         let request = unsafe { bytes.as_ptr().cast::<SubGetsockopt>().read_unaligned() };
         let SubGetsockopt { id, level, option, value, length } = request;
-        let room = memory::number(length.cast()).ok_or(EFAULT)?;
-        let room = u32::try_from(room).map_err(|_| EINVAL)?;
+        let room = room(length)? as u32;
         let answer = asked(agent, fd, Request::GetOfSubflow { id, level, option, room })?;
         return give(value.cast(), length, answer.value.bytes());
     }
@@ -64,34 +51,23 @@ fn get_by(
     if !memory::read(value, &mut bytes[..passed]) {
         return Err(EFAULT);
     }
-    let request = Request::Get { option, value: Value::of(&bytes[..passed]), room: room as u32 };
+    let request = Request::Get { option, value: Value::of(&bytes[..passed]), room: size as u32 };
     let answer = asked(agent, fd, request)?;
     // The patched kernel left the buffer alone there.
     if option == layout::CLOSE_SUB_ID {
         return Ok(());
     }
-    give(value, length, answer.value.bytes())
+    call.give(answer.value.bytes())
 }
 
 /// Answers setsockopt(2). `None` for other options.
-pub(crate) fn set(
-    fd: c_int,
-    level: c_int,
-    option: c_int,
-    value: *const c_void,
-    length: socklen_t,
-) -> Option<Result<(), c_int>> {
-    let agent = of(level, option)?;
-    Some(set_by(agent, fd, option, value, length))
+pub(crate) fn set(call: Setting) -> Option<Result<(), c_int>> {
+    let agent = of(call.level, call.option)?;
+    Some(set_by(agent, call))
 }
 
-fn set_by(
-    agent: &CStr,
-    fd: c_int,
-    option: c_int,
-    value: *const c_void,
-    length: socklen_t,
-) -> Result<(), c_int> {
+fn set_by(agent: &CStr, call: Setting) -> Result<(), c_int> {
+    let Setting { fd, option, value, length, .. } = call;
     require_mptcp(fd)?;
     let mut bytes = [0u8; VALUE];
     let size = length as usize;

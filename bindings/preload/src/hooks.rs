@@ -9,6 +9,7 @@ use libc::{
 };
 use subflows::bare;
 
+use crate::option_call::{Getting, Setting};
 use crate::{
     choose, enhanced, errno, jail, memory, next, original, report, settings, soften, steer, watch,
 };
@@ -48,7 +49,7 @@ pub unsafe extern "C-unwind" fn setsockopt(
     length: socklen_t,
 ) -> c_int {
     let before = errno::get();
-    if let Some(answer) = enhanced::set(fd, level, option, value, length) {
+    if let Some(answer) = enhanced::set(Setting { fd, level, option, value, length }) {
         return given(answer, before);
     }
     if !errno::kept(|| soften::is_withheld(fd, level, option)) {
@@ -79,7 +80,8 @@ pub unsafe extern "C-unwind" fn getsockopt(
     length: *mut socklen_t,
 ) -> c_int {
     let before = errno::get();
-    if let Some(answer) = enhanced::get(fd, level, option, value, length) {
+    let call = Getting { fd, level, option, value, length };
+    if let Some(answer) = enhanced::get(call) {
         return given(answer, before);
     }
     // SAFETY: the caller promises the same.
@@ -90,23 +92,13 @@ pub unsafe extern "C-unwind" fn getsockopt(
     }
     let Some(number) = soften::get(fd, level, option, is_known) else {
         let error = errno::get();
-        let Some(answer) = original::get(fd, level, option, value, length) else {
+        let Some(answer) = original::get(call) else {
             errno::set(error);
             return result;
         };
         return given(answer, before);
     };
-    given(give(value, length, &number.to_ne_bytes()), before)
-}
-
-/// Writes a value and its length, as getsockopt(2) does.
-pub(crate) fn give(value: *mut c_void, length: *mut socklen_t, bytes: &[u8]) -> Result<(), c_int> {
-    let room = memory::number(length.cast()).ok_or(EFAULT)?;
-    let room = usize::try_from(room).map_err(|_| EINVAL)?;
-    let written = room.min(bytes.len());
-    let is_done = memory::write(value, &bytes[..written])
-        && memory::write(length.cast(), &(written as socklen_t).to_ne_bytes());
-    is_done.then_some(()).ok_or(EFAULT)
+    given(call.give(&number.to_ne_bytes()), before)
 }
 
 /// Connects. Further paths of the connection are opened as soon as that is possible.

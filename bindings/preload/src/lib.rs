@@ -17,6 +17,7 @@
 //! | `original` | where a redirected connection went, for transparent proxies |
 //! | `steer` | when to ask for a controlled socket or further paths |
 //! | `enhanced` | the options of the enhanced socket API |
+//! | `option_call` | the arguments of a call that gets or sets an option |
 //! | `counters` | the only one of these options whose value contains pointers |
 //! | `jail` | what the program may not reach by TCP, it does not reach by Multipath TCP |
 //! | `memory` | the program's memory, behind pointers that may be wrong |
@@ -39,6 +40,7 @@ mod jail;
 mod kernel;
 mod memory;
 mod next;
+mod option_call;
 mod original;
 mod report;
 mod settings;

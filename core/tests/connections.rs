@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream};
 
-use common::child::{Guarded, helper, helper_without_rights, only_as_child, plays};
+use common::child::{
+    Guarded, helper, helper_without_rights, only_as_child, plays_if_there_is_nobody,
+};
 use common::judge::{self, Ends, agree, by_ss, canonical, listed, number};
 use common::{Pair, SOON, expect_error, open_handed, userspace};
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Connect, Connection, ConnectionsOptions, ErrorKind, Events, Open, SubflowState};
-use subflows_lab::{Namespace, Net, is_before, oracle, skip, skip_unless_ready, wait_until};
+use subflows_lab::{Namespace, Net, is_before, oracle, skip_unless_ready, wait_until};
 
 fn all(namespace: &Namespace) -> Vec<Connection> {
     namespace.run(|| subflows::connections(&ConnectionsOptions::new().subflows(true))).unwrap()
@@ -370,10 +372,6 @@ fn an_unprivileged_user_sees_its_own_processes() {
     let pair = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new());
     let _other = common::connect(&net, net.paths[0].server_v4.into(), &Connect::new());
     let _entered = net.client.enter().unwrap();
-    let stdin = || std::os::fd::OwnedFd::from(pair.client.try_clone().unwrap());
-    let mut helper = helper_without_rights("helper_sees_itself_only");
-    match helper.stdin(stdin()).output() {
-        Ok(_) => plays(helper.stdin(stdin())),
-        Err(_) => skip("there is no other user here"),
-    }
+    let stdin = std::os::fd::OwnedFd::from(pair.client.try_clone().unwrap());
+    plays_if_there_is_nobody(helper_without_rights("helper_sees_itself_only").stdin(stdin));
 }

@@ -4,11 +4,11 @@ mod common;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
-use common::child::{helper_without_rights, only_as_child, plays};
+use common::child::{helper_without_rights, only_as_child, plays_if_there_is_nobody};
 use common::deny::give_up_net_admin;
 use common::{Pair, SOON, expect_error};
 use subflows::{AddEndpoint, Connect, Endpoint, ErrorKind};
-use subflows_lab::{Namespace, Net, is_before, oracle, skip, skip_unless_ready, wait_until};
+use subflows_lab::{Namespace, Net, is_before, oracle, skip_unless_ready, wait_until};
 
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 1, 1));
 /// The flags that a caller can pass, as `ip mptcp` spells them.
@@ -381,11 +381,7 @@ fn an_unprivileged_user_reads_and_changes_nothing() {
         is_refused();
     });
     let entered = namespace.enter().unwrap();
-    let mut helper = helper_without_rights("helper_nobody_reads");
-    match helper.output() {
-        Ok(_) => plays(&mut helper),
-        Err(_) => skip("there is no other user here"),
-    }
+    plays_if_there_is_nobody(&mut helper_without_rights("helper_nobody_reads"));
     drop(entered);
     assert_eq!(compare(&namespace).len(), 1);
 }

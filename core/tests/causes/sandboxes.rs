@@ -7,16 +7,11 @@ use nix::sys::resource::{Resource, setrlimit};
 use subflows::{Connect, ErrorKind, Family, Listen, Open, State};
 use subflows_lab::{Namespace, path_manager_setting, ready, skip_unless_ready};
 
-use crate::common::child::{helper, helper_with_net_admin, inside, only_as_child, plays};
+use crate::common::child::{
+    helper, helper_with_net_admin, inside, only_as_child, plays, plays_inside,
+};
 use crate::common::{connect_between, deny, is_without, raw};
 use crate::{fails_with, lacks};
-
-/// Runs a helper inside a command that sets up a sandbox.
-fn plays_inside(wrapper: &[&str], name: &str) {
-    let namespace = Namespace::new().unwrap();
-    let _entered = namespace.enter().unwrap();
-    plays(inside(Command::new("unshare").args(wrapper), helper(name)));
-}
 
 /// Checks what `take_control`, `connect` with control and the capability report, and that nothing else
 /// is affected.

@@ -4,7 +4,9 @@
 
 use std::env;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Output};
+
+use subflows_lab::{Namespace, skip};
 
 use super::deny;
 
@@ -53,7 +55,28 @@ pub fn inside(program: &mut Command, helper: Command) -> &mut Command {
 /// Runs a helper of this binary, and checks that it was found and came to its end.
 #[track_caller]
 pub fn plays(helper: &mut Command) {
-    let output = helper.output().unwrap();
+    has_played(helper.output().unwrap());
+}
+
+/// As [`plays`], for a [`helper_without_rights`]. Reports a skip if the user namespace has only one user.
+#[track_caller]
+pub fn plays_if_there_is_nobody(helper: &mut Command) {
+    match helper.output() {
+        Ok(output) => has_played(output),
+        Err(_) => skip("there is no other user here"),
+    }
+}
+
+/// Runs a helper in a new network namespace, inside unshare(1) with these arguments.
+#[track_caller]
+pub fn plays_inside(arguments: &[&str], name: &str) {
+    let namespace = Namespace::new().unwrap();
+    let _entered = namespace.enter().unwrap();
+    plays(inside(Command::new("unshare").args(arguments), helper(name)));
+}
+
+#[track_caller]
+fn has_played(output: Output) {
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(output.status.success() && said.contains("1 passed"), "{}: {said}", output.status);

@@ -1,12 +1,11 @@
 //! Sandboxes and rights.
 
-use std::process::Command;
 use std::thread;
 
 use subflows::{AddEndpoint, Connect, Doctor, Finding, FindingKind, Listen};
 use subflows_lab::{Namespace, ready, skip_unless_ready, wait_until};
 
-use crate::common::child::{helper, inside, only_as_child, plays};
+use crate::common::child::{helper, only_as_child, plays, plays_inside};
 use crate::common::{Pair, SOON, deny};
 use crate::{checked, has, is_first, is_healthy};
 
@@ -32,13 +31,6 @@ fn sandboxes_are_found() {
     is_first(&checked(found), FindingKind::NetlinkDenied, &["RestrictAddressFamilies"]);
     let found = restricted(deny::give_up_net_admin);
     has(&found, FindingKind::NoRight, &["CAP_NET_ADMIN", "broker"]);
-}
-
-/// Runs a helper inside a command that sets up a sandbox.
-fn plays_inside(wrapper: &[&str], name: &str) {
-    let namespace = Namespace::new().unwrap();
-    let _entered = namespace.enter().unwrap();
-    plays(inside(Command::new("unshare").args(wrapper), helper(name)));
 }
 
 #[test]

@@ -53,5 +53,5 @@ fn close(net: &Net, pair: &Pair, subflow: &Subflow) {
 /// Runs a helper of this binary in a process of its own, and fails if it fails.
 #[track_caller]
 fn in_a_process_of_its_own(helper: &str) {
-    assert!(child::helper(helper).status().unwrap().success(), "{helper}");
+    child::plays(&mut child::helper(helper));
 }

@@ -1,11 +1,9 @@
 //! Each reason why an option cannot be set has its own cause and remedy, and `capabilities` reports the same.
 
-use std::process::Command;
-
 use subflows::{Connect, Error, ErrorKind, Listen, OptionValue, SubflowOption};
 use subflows_lab::{Namespace, ready, skip_unless_ready};
 
-use super::common::child::{helper, helper_without_rights, is_child};
+use super::common::child::{helper_without_rights, is_child, plays_inside};
 use super::common::{Pair, deny};
 use super::{can_set, initial};
 
@@ -158,19 +156,6 @@ fn helper_without_types() {
             "CONFIG_DEBUG_INFO_BTF",
         );
     }
-}
-
-/// Runs a helper inside a command that sets up a sandbox.
-fn plays_inside(wrapper: &[&str], name: &str) {
-    let inside = helper(name);
-    let mut command = Command::new("unshare");
-    command.args(wrapper).arg(std::env::current_exe().unwrap()).args(inside.get_args());
-    for (name, value) in inside.get_envs() {
-        command.env(name, value.unwrap());
-    }
-    let namespace = Namespace::new().unwrap();
-    let _entered = namespace.enter().unwrap();
-    assert!(command.status().unwrap().success(), "{name}");
 }
 
 #[test]

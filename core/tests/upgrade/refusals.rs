@@ -181,8 +181,7 @@ fn what_is_no_tcp_socket_is_no_argument() {
 #[test]
 fn no_descriptor_is_left_over() {
     skip_unless_ready!();
-    let child = child::helper("refusals::helper_whose_descriptors_are_counted").status().unwrap();
-    assert!(child.success());
+    child::plays(&mut child::helper("refusals::helper_whose_descriptors_are_counted"));
 }
 
 /// Every descriptor of this thread and its target.

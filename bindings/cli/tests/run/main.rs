@@ -44,6 +44,35 @@ fn run(namespace: &Namespace, arguments: &[&str]) -> Command {
     command
 }
 
+/// A user without privileges, with a copy of the command and of the library.
+struct Nobody {
+    folder: Folder,
+    command: String,
+    library: String,
+}
+
+impl Nobody {
+    /// `None` if the test cannot switch to another user.
+    fn new() -> Option<Nobody> {
+        if !has_nobody() {
+            return None;
+        }
+        let folder = Folder::new();
+        let (command, library) = (folder.command(), folder.file("preload.so"));
+        fs::copy(self::library(), &library).unwrap();
+        Some(Nobody { folder, command, library })
+    }
+
+    /// `subflows run ARGUMENTS` as that user, with the broker at that path.
+    fn run(&self, namespace: &Namespace, broker: &str, arguments: &[&str]) -> Command {
+        let mut command = namespace.command("setpriv");
+        as_nobody(&mut command, &self.command);
+        command.env("SUBFLOWS_PRELOAD", &self.library).env("SUBFLOWS_BROKER", broker);
+        command.arg("run").args(arguments);
+        command
+    }
+}
+
 /// A program that ends with the value.
 struct Server(Child);
 
@@ -246,14 +275,9 @@ fn what_is_out_of_reach_is_named() {
     let told = Run::of(without.env("SUBFLOWS_PRELOAD", folder.file("nothing"))).fails(1);
     assert!(told.contains("make install"), "{told}");
 
-    if has_nobody() {
-        let mut as_other = namespace.command("setpriv");
-        as_nobody(&mut as_other, folder.command());
-        let copy = folder.file("preload.so");
-        fs::copy(library(), &copy).unwrap();
-        let su = "/usr/bin/su";
-        as_other.env("SUBFLOWS_PRELOAD", copy).args(["run", "--", su, "--version"]);
-        let told = Run::of(&mut as_other).fails(125);
+    if let Some(nobody) = Nobody::new() {
+        let words = ["--", "/usr/bin/su", "--version"];
+        let told = Run::of(&mut nobody.run(&namespace, "none", &words)).fails(125);
         assert!(told.contains("set-user-ID") && told.contains("sudo"), "{told}");
     }
 }
@@ -342,16 +366,11 @@ fn further_paths_carry_on_when_the_first_cable_is_pulled() {
 #[test]
 fn an_unprivileged_user_gets_further_paths_by_a_broker() {
     skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
+    let Some(nobody) = Nobody::new() else { return };
     let net = Net::two_subnets().unwrap();
     net.raise_limits().unwrap();
     let interface = net.paths[1].client_interface.as_str();
-    let folder = Folder::new();
-    let (command, preload) = (folder.command(), folder.file("preload.so"));
-    fs::copy(library(), &preload).unwrap();
-    let (policy, socket) = (folder.file("policy.toml"), folder.file("socket"));
+    let (policy, socket) = (nobody.folder.file("policy.toml"), nobody.folder.file("socket"));
     fs::write(&policy, "[[allow]]\n").unwrap();
     let mut broker = net.client.command(SUBFLOWS);
     broker.args(["broker", "--policy", &policy, "--socket", &socket]).stderr(Stdio::null());
@@ -364,11 +383,7 @@ fn an_unprivileged_user_gets_further_paths_by_a_broker() {
     });
     for ip in net.paths[0].server_ips() {
         survives_the_first_cable(&net, ip, |words| {
-            let mut nobody = net.client.command("setpriv");
-            as_nobody(&mut nobody, &command);
-            nobody.env("SUBFLOWS_PRELOAD", &preload).env("SUBFLOWS_BROKER", &socket);
-            nobody.args(["run", "--via", interface]).args(words);
-            nobody
+            nobody.run(&net.client, &socket, &[&["--via", interface], words].concat())
         });
     }
 }
@@ -413,16 +428,9 @@ fn a_path_waits_for_a_program_that_connects_without_waiting() {
 #[test]
 fn without_the_right_the_remedy_names_the_broker() {
     skip_unless_ready!();
-    if !has_nobody() {
-        return;
-    }
-    let folder = Folder::new();
-    let copy = folder.file("preload.so");
-    fs::copy(library(), &copy).unwrap();
+    let Some(nobody) = Nobody::new() else { return };
     let namespace = Namespace::new().unwrap();
-    let mut command = namespace.command("setpriv");
-    as_nobody(&mut command, folder.command());
-    command.env("SUBFLOWS_PRELOAD", copy).env("SUBFLOWS_BROKER", "none");
-    let told = Run::of(command.args(["run", "--via", "lo", "--", "true"])).fails(3);
+    let words = ["--via", "lo", "--", "true"];
+    let told = Run::of(&mut nobody.run(&namespace, "none", &words)).fails(3);
     assert!(told.contains("subflows broker"), "{told}");
 }

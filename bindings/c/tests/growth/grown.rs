@@ -1,4 +1,4 @@
-//! A copy of the repository in which core has two more fields, one more option, and a bug.
+//! A copy of the repository, of a later version, in which core has two more fields, one more option, and a bug.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -9,8 +9,10 @@ use std::sync::OnceLock;
 use crate::common::{root, run};
 
 pub(crate) const ABI: &str = "bindings/c/abi.txt";
-/// The changes that are made by hand.
-pub(crate) const CORE: [&str; 3] = [
+/// The changes that are made by hand, and the list of versions, which cargo writes.
+pub(crate) const CHANGED: [&str; 5] = [
+    "Cargo.lock",
+    "Cargo.toml",
     "core/src/shared/subflow.rs",
     "core/src/verb/set_backup.rs",
     "core/src/wait/opening/options.rs",
@@ -19,7 +21,7 @@ pub(crate) const CORE: [&str; 3] = [
 /// The file of core, a line of its code, and the text to insert after that line.
 const ADDITIONS: [(&str, &str, &str); 4] = [
     (
-        CORE[0],
+        CHANGED[2],
         "        last_acknowledgement_ms: u32 [Milliseconds],\n",
         "        /// Time that the peer's window was full.\n\
          \x20       receiver_limited_us: u64 [Microseconds],\n\
@@ -27,18 +29,18 @@ const ADDITIONS: [(&str, &str, &str); 4] = [
          \x20       sender_limited_us: Option<u64> [Microseconds \"9.9\"],\n",
     ),
     (
-        CORE[0],
+        CHANGED[2],
         "        last_acknowledgement_ms: tcp.tcpi_last_ack_recv,\n",
         "        receiver_limited_us: tcp.tcpi_rwnd_limited,\n\
          \x20       sender_limited_us: Some(tcp.tcpi_sndbuf_limited),\n",
     ),
     (
-        CORE[2],
+        CHANGED[4],
         "            local_port: u16 = 0,\n",
         "            /// How much it matters.\n            urgency: u32 = 0,\n",
     ),
     (
-        CORE[1],
+        CHANGED[3],
         "    pub fn set_backup(sock: &impl AsFd, id: u32, backup: bool) -> Result<()> {\n",
         "        assert!(id != u32::MAX, \"a bug\");\n",
     ),
@@ -77,6 +79,9 @@ fn files() -> BTreeSet<PathBuf> {
     names.filter(|name| root().join(name).is_file()).collect()
 }
 
+/// The version of the copy. Cargo keeps what it builds of packages with other versions apart.
+const VERSION: [&str; 2] = ["version = \"0.1.0\"\nedition", "version = \"0.1.1\"\nedition"];
+
 /// The text of a file in the copy, before `cargo regen`.
 fn wanted(name: &Path) -> Vec<u8> {
     let mut text = fs::read(root().join(name)).unwrap();
@@ -86,6 +91,11 @@ fn wanted(name: &Path) -> Vec<u8> {
             assert_eq!(old.matches(line).count(), 1, "{file} has changed: choose another line");
             text = old.replace(line, &format!("{line}{addition}")).into_bytes();
         }
+    }
+    if Path::new(CHANGED[1]) == name {
+        let old = String::from_utf8(text).unwrap();
+        assert_eq!(old.matches(VERSION[0]).count(), 1);
+        text = old.replace(VERSION[0], VERSION[1]).into_bytes();
     }
     text
 }
@@ -151,7 +161,7 @@ impl Grown {
     /// A program of the copy.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         let mut cargo = Command::new(env!("CARGO"));
-        self.build(cargo.args(["build", "--quiet", "--locked", "--all-features", "--bin", name]));
+        self.build(cargo.args(["build", "--quiet", "--all-features", "--bin", name]));
         self.target.join("debug").join(name)
     }
 

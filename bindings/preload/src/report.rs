@@ -8,10 +8,10 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use libc::{IPPROTO_MPTCP, IPPROTO_TCP, SOL_SOCKET};
 use subflows::bare::{self, Kind, Scratch};
 
-use crate::next;
 use crate::soften::{cookie, number};
 use crate::text::{Memory, Pages, Text};
 use crate::why;
+use crate::{next, settings};
 
 /// Appends the line of a connection. Does nothing for other descriptors.
 pub(crate) fn connection(fd: c_int, file: &CStr) {
@@ -69,8 +69,19 @@ fn describe(
     writeln!(line, "],\"subflows\":{count}}}")
 }
 
+extern "C" fn unload() {
+    if let Some(file) = settings::report_file() {
+        all(file);
+    }
+}
+
+/// Called by the dynamic linker at exit(3).
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static UNLOAD: extern "C" fn() = unload;
+
 /// Appends the lines of all connections that are open, at the end of the process.
-pub(crate) fn all(file: &CStr) {
+fn all(file: &CStr) {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
     // SAFETY: the path ends with a zero.
     let folder = unsafe { libc::open(c"/proc/self/fd".as_ptr(), flags) };

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use crate::{hold, next, report};
+use crate::{hold, next};
 
 /// The file that receives a line for each connection.
 const REPORT: &CStr = c"SUBFLOWS_RUN_REPORT";
@@ -101,17 +101,6 @@ extern "C" fn load(_: c_int, _: *const *const c_char, _: *const *const c_char) {
         is_set.store(!value.is_null(), Ordering::Relaxed);
     }
 }
-
-extern "C" fn unload() {
-    if let Some(file) = report_file() {
-        report::all(file);
-    }
-}
-
-/// Called by the dynamic linker at exit(3).
-#[used]
-#[unsafe(link_section = ".fini_array")]
-static UNLOAD: extern "C" fn() = unload;
 
 /// Called by the dynamic linker before the program begins.
 #[used]

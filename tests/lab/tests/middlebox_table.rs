@@ -70,6 +70,12 @@ fn data_arrives_whole_or_the_connection_fails() {
             }
             let seen =
                 [transfer(&net, &source, traffic::fetch), transfer(&net, &sink, traffic::push)];
+            if name == "join" {
+                // What it finds together depends on the time: joined, the first data lose their option.
+                let is_whole = |seen: &Seen| matches!(seen, Seen::WholeByMptcp | Seen::WholeByTcp);
+                assert!(seen.iter().all(is_whole), "{seen:?} {ip}");
+                continue;
+            }
             let expected = match name {
                 // Without MPTCP's checksum, as by TCP. The middlebox changes what the server sends.
                 "change-payload" => [Seen::Changed, Seen::WholeByMptcp],

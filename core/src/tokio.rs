@@ -22,11 +22,11 @@ use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::error::{Error, Result};
-use crate::shared::listener::Listen;
 use crate::shared::subflow::Subflow;
 use crate::sys::poll;
 use crate::sys::reactor::watch;
 use crate::verb::doctor::{Doctor, Examining, Finding};
+use crate::verb::listen::Listen;
 use crate::wait::connecting::{Connect, Connecting};
 use crate::wait::events::{Event, Events};
 use crate::wait::opening::{Open, Opening};

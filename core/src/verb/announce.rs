@@ -10,7 +10,7 @@ use crate::door::common::path_manager::path_manager;
 use crate::door::{self, Door, LocalEnd, Why, Withdraw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::connected::Connected;
-use crate::shared::listener::{Listen, listen_by};
+use crate::shared::listener::listen_on;
 use crate::shared::not_controlled::not_controlled;
 use crate::shared::path_manager::PathManager;
 use crate::shared::ready::is_ready;
@@ -124,14 +124,13 @@ fn announce_fd(sock: BorrowedFd<'_>, ip: IpAddr, options: &Announce) -> Result<A
 /// leave by the default route, with an address of another interface, and the first strict router would
 /// drop them. Of an address on an interface that leads nowhere, the peer's segments arrive by another.
 fn listen_for_peer(sock: BorrowedFd<'_>, address: SocketAddr, backlog: u32) -> Result<OwnedFd> {
-    let options = Listen::new().backlog(backlog).only_v6(address.is_ipv6());
     let remote = socket::peer_address(sock).map_err(|e| Error::from_io(OPERATION, &e))?;
     // If several interfaces own the address, the peer's segments may arrive by each of them.
     let interface = match Destination::new(sock, remote, OPERATION).owner_of(address.ip())? {
         Owner::Interface(index) => index,
         _ => 0,
     };
-    let listener = listen_by(interface, address, &options, OPERATION)?;
+    let listener = listen_on(address, interface, backlog, address.is_ipv6(), OPERATION)?;
     // Two threads may reset connections at the same time, and neither may block in accept.
     fcntl::set_nonblocking(listener.as_fd(), true).map_err(|e| Error::from_io(OPERATION, &e))?;
     Ok(listener)

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use crate::cause::{self, Cause};
 use crate::door::{self, Missing, Right};
 use crate::error::{Error, Result};
-use crate::shared::listener::{Listen, listen_on};
+use crate::shared::listener::listen_on;
 use crate::shared::new_socket::{Family, new_socket};
 use crate::shared::{before_6_5, no_mptcp, privilege};
 use crate::sys::mptcp;
@@ -122,7 +122,7 @@ fn has_details() -> Answer {
     let loopback = (Ipv4Addr::LOCALHOST, 0).into();
     // A listener has a subflow too, of which the kernel shows as much as of any other. Without
     // IPv4 on the loopback interface, nothing is known to be missing.
-    let listener = listen_on(loopback, &Listen::new().backlog(1));
+    let listener = listen_on(loopback, 0, 1, false, "listen");
     let Ok(Ok(local)) = listener.as_ref().map(|sock| socket::local_address(sock.as_fd())) else {
         return Ok(());
     };

@@ -1,4 +1,6 @@
 //! Connecting by Multipath TCP.
+//!
+//! The options are in `wait/connecting/options.rs`.
 
 use std::net::{TcpStream, ToSocketAddrs};
 

@@ -1,11 +1,32 @@
 //! Listening for Multipath TCP connections.
 
-use std::net::{TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use crate::error::{Error, Result};
-use crate::shared::listener::{Listen, listen_on, listen_on_any};
+use crate::shared::interface::index_of;
+use crate::shared::listener::listen_on;
 use crate::shared::new_socket::resolve;
-use crate::table::{Type, Typed, operation};
+use crate::table::{Type, Typed, operation, options};
+
+const OPERATION: &str = "listen";
+
+options! {
+    /// Options of `listen`.
+    pub struct Listen {
+        optional {
+            /// The interface whose connections are accepted, by name (SO_BINDTOIFINDEX). Without it,
+            /// those of every interface.
+            interface: String,
+        }
+        default {
+            /// The number of connections that may wait to be accepted, at most
+            /// `net.core.somaxconn`.
+            backlog: u32 = 4096,
+            /// Whether an IPv6 listener accepts IPv6 connections only.
+            only_v6: bool = false,
+        }
+    }
+}
 
 operation! {
     /// Listens for Multipath TCP connections, and accepts plain TCP clients as well.
@@ -40,14 +61,14 @@ operation! {
         [AddressNotAvailable NotPermitted];
     pub fn listen(address: impl ToSocketAddrs, options: &Listen) -> Result<TcpListener> {
         let mut last = None;
-        for local in resolve(address, "listen")? {
-            match listen_on(local, options) {
-                Ok(listener) => return Ok(TcpListener::from(listener)),
+        for local in resolve(address, OPERATION)? {
+            match listen_with(local, options) {
+                Ok(listener) => return Ok(listener),
                 Err(error) => last = Some(error),
             }
         }
         Err(last.unwrap_or_else(|| {
-            Error::argument("listen", "the list of addresses is empty")
+            Error::argument(OPERATION, "the list of addresses is empty")
                 .with_remedy("Pass at least one address.")
         }))
     }
@@ -70,5 +91,19 @@ operation! {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn listen_any(port: u16, options: &Listen) -> Result<TcpListener> {
-    listen_on_any(port, options).map(TcpListener::from)
+    // If the port of `::` is in use, a listener on `0.0.0.0` would miss the IPv6 clients, and the caller
+    // would not know.
+    let lacks_ipv6 = |error: &Error| error.raw_os_error() == Some(libc::EAFNOSUPPORT);
+    match listen_with((Ipv6Addr::UNSPECIFIED, port).into(), options) {
+        Err(error) if lacks_ipv6(&error) && !options.only_v6 => {
+            listen_with((Ipv4Addr::UNSPECIFIED, port).into(), options)
+        }
+        listener => listener,
+    }
+}
+
+fn listen_with(local: SocketAddr, options: &Listen) -> Result<TcpListener> {
+    let named = options.interface.as_deref().map(|name| index_of(name, OPERATION)).transpose()?;
+    let Listen { backlog, only_v6, .. } = *options;
+    listen_on(local, named.unwrap_or(0), backlog, only_v6, OPERATION).map(TcpListener::from)
 }

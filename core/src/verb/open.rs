@@ -1,4 +1,6 @@
 //! Opening a further subflow.
+//!
+//! The options are in `wait/opening/options.rs`.
 
 use std::os::fd::AsFd;
 

@@ -1,4 +1,6 @@
 //! What an address offers: Multipath TCP or not, and what happens to it on the way.
+//!
+//! The options are in `wait/probing/options.rs`. The report is in `wait/probing/report.rs`.
 
 use std::net::SocketAddr;
 

@@ -1,7 +1,7 @@
 //! The direct door: this process acts itself, with its own privilege.
 
-mod bpf;
 mod rights;
+mod subflow_option;
 mod withdraw;
 
 use std::io;
@@ -107,7 +107,7 @@ impl Door for Direct {
     }
 
     fn options(&self, sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -> Answer {
-        bpf::run(sock, cookie, steps)
+        subflow_option::run(sock, cookie, steps)
     }
 
     fn announce(&self, connection: Connected<'_>, local: LocalEnd) -> Answer<Box<dyn Withdraw>> {

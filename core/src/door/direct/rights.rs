@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::bpf;
+use super::subflow_option;
 use crate::cause::{self, Cause};
 use crate::door::{Missing, Right};
 use crate::shared::privilege;
@@ -21,7 +21,7 @@ pub(super) fn check(right: Right) -> Checked {
         Right::TakeControl => may_take_control(),
         Right::CloseAny => may_close_any(),
         Right::Follow => may_follow(),
-        Right::Options => bpf::check(),
+        Right::Options => subflow_option::check(),
     }
 }
 

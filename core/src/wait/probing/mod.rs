@@ -1,5 +1,6 @@
 //! Finding out what an address offers, as a wait that the caller steps.
 
+mod options;
 mod report;
 mod syn_limit;
 
@@ -19,7 +20,8 @@ use crate::shared::network::Way;
 use crate::shared::new_socket::Family;
 use crate::shared::{counters, diag_subflow, no_mptcp};
 use crate::sys::{fcntl, mptcp, poll, socket};
-pub use report::{Probe, ProbeReport, Verdict};
+pub use options::Probe;
+pub use report::{ProbeReport, Verdict};
 
 const OPERATION: &str = "probe";
 

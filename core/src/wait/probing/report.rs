@@ -1,24 +1,8 @@
-//! The options of `probe`, and what it finds.
+//! What `probe` finds: its verdicts and its report.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use crate::table::{enumeration, options, record};
-
-options! {
-    /// Options of `probe`.
-    pub struct Probe {
-        optional {
-            /// The timeout of the whole probe. The default is 5 s.
-            timeout: Duration,
-            /// Text to send once the connection is established, at most 4096 bytes. Without it, nothing of
-            /// an application protocol is sent, and the verdict may be `Unconfirmed` although the peer has
-            /// Multipath TCP.
-            data: String,
-        }
-        default {}
-    }
-}
+use crate::table::{enumeration, record};
 
 enumeration! {
     /// What an address offers, and what happens to Multipath TCP on the way to it.

@@ -6,17 +6,15 @@
 //! same time, the others load the program once more.
 
 use std::io;
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::time::Instant;
-
-use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
 use super::program::INSTRUCTIONS;
 use super::request::{MAX_STEPS, Request, Step};
-use super::{Failure, walk};
-use crate::sys::bpf::btf;
-use crate::sys::bpf::call::{self, Identity, Name};
+use crate::sys::bpf::call::{self, Name};
+use crate::sys::bpf::object::Object;
+use crate::sys::bpf::signals::without_signals;
+use crate::sys::bpf::{Failure, btf, walk};
 use crate::sys::fork;
 use crate::sys::pool::Pool;
 
@@ -122,46 +120,26 @@ fn read(map: BorrowedFd<'_>) -> io::Result<Request> {
     Ok(request)
 }
 
-/// Calls `f` with every signal blocked. They are delivered afterwards.
-fn without_signals<T>(f: impl FnOnce() -> T) -> T {
-    let mut before = SigSet::empty();
-    let all = SigSet::all();
-    let blocked = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&all), Some(&mut before));
-    let result = f();
-    if blocked.is_ok() {
-        // The mask is the thread's own former one, which the system accepts.
-        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
-    }
-    result
-}
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsFd, AsRawFd};
 
-/// A program or a map, and what shows that the descriptor still is one.
-struct Object {
-    fd: ManuallyDrop<OwnedFd>,
-    identity: Option<Identity>,
-}
+    use super::*;
+    use crate::sys::bpf::call::{LOAD_ADDRESS, instructions};
 
-impl Object {
-    fn new(fd: OwnedFd) -> Object {
-        let identity = call::identity(fd.as_fd());
-        Object { fd: ManuallyDrop::new(fd), identity }
-    }
-
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-
-    fn is_still_open(&self) -> bool {
-        self.identity == call::identity(self.as_fd())
-    }
-}
-
-impl Drop for Object {
-    /// Closes the descriptor, unless its number now belongs to another file.
-    fn drop(&mut self) {
-        if self.is_still_open() {
-            // SAFETY: this is the one place that drops `fd`, and nothing uses it after this.
-            unsafe { ManuallyDrop::drop(&mut self.fd) };
+    #[test]
+    fn every_address_in_the_program_becomes_that_of_the_map() {
+        let stand_in = std::fs::File::open("/dev/null").unwrap();
+        let (program, mut loads) = (instructions(INSTRUCTIONS, stand_in.as_fd()), 0);
+        let mut rest = program.iter();
+        while let Some(instruction) = rest.next() {
+            if instruction.operation == LOAD_ADDRESS {
+                loads += 1;
+                assert_eq!(instruction.immediate, stand_in.as_raw_fd());
+                assert_eq!(rest.next().map(|second| second.immediate), Some(0));
+            }
         }
+        // As many as clang has made: with another program, it may load something else in this way.
+        assert_eq!(loads, 4, "objdump: is every one of them the address of the request?");
     }
 }

@@ -1,7 +1,7 @@
 //! Compiled from `subflow_option.bpf.c` by `compile`, do not edit.
 
 /// The instructions of the program, each as a number whose lowest byte is the operation.
-pub(in crate::sys::bpf) const INSTRUCTIONS: &[u64] = &[
+pub(super) const INSTRUCTIONS: &[u64] = &[
     0x0000_0000_0000_07b7,
     0x0000_0000_0008_1679,
     0x0000_0000_002c_0615,

@@ -8,7 +8,7 @@
  * layout: it needs no relocation but that of its map. It calls no helper that is reserved for the GPL. To
  * stop the walk it returns 1, which ends read(2) with EAGAIN.
  *
- * `compile` makes subflow_option.rs of it. The layout of the request is repeated in request.rs. */
+ * `../compile` writes program.rs from this file. The layout of the request is repeated in request.rs. */
 
 typedef unsigned char u8;
 typedef unsigned int u32;

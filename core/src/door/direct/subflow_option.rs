@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind};
 use crate::shared::option_step::OptionStep;
 use crate::shared::privilege;
 use crate::shared::socket_state::require_same_namespace;
-use crate::sys::bpf::subflow_option::{self, Failure, Step};
+use crate::sys::bpf::Failure;
+use crate::sys::bpf::subflow_option::{Step, prove, run as run_program};
 
 /// How long to wait for other programs that hold the locks of their TCP sockets.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -22,7 +23,7 @@ pub(super) fn run(sock: BorrowedFd<'_>, cookie: u64, steps: &mut [OptionStep]) -
         return Err(missing.error(OPERATION).errno(libc::EPERM).into());
     }
     let mut raw: Vec<Step> = steps.iter().map(OptionStep::raw).collect();
-    if let Err(failure) = subflow_option::run(cookie, &mut raw, Instant::now() + DEADLINE) {
+    if let Err(failure) = run_program(cookie, &mut raw, Instant::now() + DEADLINE) {
         if let Failure::NotFound = failure {
             // The walk was that of the thread's namespace, which a kept netlink socket does not show.
             require_same_namespace(sock, OPERATION)?;
@@ -40,7 +41,7 @@ pub(super) fn check() -> Result<(), Missing> {
     if let Some(missing) = privilege::missing_for_bpf() {
         return Err(missing.into());
     }
-    subflow_option::prove().map_err(|failure| {
+    prove().map_err(|failure| {
         let error = error(failure);
         Missing::new(format!("{error:#}").replacen("options: ", "", 1), error.remedy())
     })

@@ -15,9 +15,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicIsize, AtomicPtr, Ordering};
 use std::time::Instant;
 
-use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
-
 use super::Failure;
+use super::signals::without_signals;
 use crate::sys::poll;
 use crate::sys::valgrind;
 
@@ -105,22 +104,20 @@ fn start(iterator: OwnedFd) -> io::Result<(&'static Walker, OwnedFd)> {
     let mut pidfd = -1;
     let pointer: *mut libc::c_int = &mut pidfd;
     let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_PIDFD;
-    let mut before = SigSet::empty();
-    let blocked = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
-    // SAFETY: `top` is the 16-byte aligned end of a stack that is freed only after the child has ended, as is
-    // the walker. The child makes two system calls and touches no other memory. The kernel writes the
-    // descriptor to `pidfd` before the call returns.
-    let child = unsafe { libc::clone(child_main, top.cast(), flags, argument, pointer) };
-    let failed = io::Error::last_os_error();
-    if blocked.is_ok() {
-        pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
-    }
-    if child < 0 {
+    let child = without_signals(|| {
+        // SAFETY: `top` is the 16-byte aligned end of a stack that is freed only after the child has ended, as
+        // is the walker. The child makes two system calls and touches no other memory. The kernel writes the
+        // descriptor to `pidfd` before the call returns.
+        match unsafe { libc::clone(child_main, top.cast(), flags, argument, pointer) } {
+            -1 => Err(io::Error::last_os_error()),
+            child => Ok(child),
+        }
+    });
+    let child = child.inspect_err(|_| {
         // SAFETY: there is no child, and the walker is in no place.
         let walker = unsafe { free(walker) };
         drop(ManuallyDrop::into_inner(walker.iterator));
-        return Err(failed);
-    }
+    })?;
     walker.child.store(child, Ordering::Relaxed);
     // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
     Ok((walker, unsafe { OwnedFd::from_raw_fd(pidfd) }))

@@ -1,10 +1,12 @@
-//! A connection that is being established.
+//! Connecting, as a wait that the caller steps.
+
+mod options;
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cause;
 use crate::door::common::control::take_control_of_new;
@@ -18,33 +20,9 @@ use crate::shared::new_socket::{bind, bind_to_interface, new_socket};
 use crate::shared::no_mptcp;
 use crate::shared::route::{Destination, Owner};
 use crate::sys::{fcntl, mptcp, poll, socket};
-use crate::table::options;
+pub use options::Connect;
 
 const OPERATION: &str = "connect";
-
-options! {
-    /// Options of `connect`.
-    pub struct Connect {
-        optional {
-            /// The local address to connect from. With port 0 the kernel chooses the port. A
-            /// wildcard address means any local address of the remote address's family. The
-            /// connection leaves by the interface that owns the address, as a subflow of `open` does.
-            local: SocketAddr,
-            /// The interface to connect by, by name (SO_BINDTOIFINDEX). Without it, the one that the
-            /// scope of a link-local address names.
-            interface: String,
-            /// The timeout for each address. Without it, the kernel gives up after about two minutes.
-            timeout: Duration,
-        }
-        default {
-            /// Whether to take control of the connection before connecting: see `take_control`. The
-            /// call fails if that is not possible. This is not the default, because a controlled
-            /// connection ignores the endpoints that the administrator or NetworkManager configured,
-            /// and so gets no subflows from them.
-            control: bool = false,
-        }
-    }
-}
 
 /// A connection that is being established, for a caller with an event loop of its own.
 ///

@@ -1,4 +1,4 @@
-//! Descriptions of this library's records, enumerations, options and operations, as data.
+//! How core describes itself: its records, enumerations, options and operations, as data.
 //!
 //! The language bindings, the command's JSON and the tables in the documentation are derived from
 //! these descriptions, so that a field has one name, one unit and one sentence everywhere.

@@ -3,6 +3,18 @@
 //! Through the door *direct* this process acts itself. The door *broker* passes the socket to a small
 //! privileged service: the trait uses only types that can be sent to another process. A verb or a wait
 //! chooses a door once and keeps it, so that the door that began an act also undoes it.
+//!
+//! To add a door, implement [`Door`] in a folder here and return it from [`choose`]; the recording door
+//! (`recorder.rs`) passes each act to the door that `choose` returns. If another process acts, its program is a
+//! crate in `bindings/`, such as `bindings/broker`. Review the remedies "Start the broker" in `cause.rs`, `error.rs`
+//! and `broker/mod.rs`, and `without_broker` in `shared/privilege.rs`, which is for acts on the whole namespace:
+//! they use no door.
+//!
+//! To add an act, write its method in [`Door`], `direct/`, `broker/` and `recorder.rs`. For the broker, it is also
+//! a `Verb` and an `Act` in `broker/protocol.rs`, an arm in `broker/perform.rs`, a case in
+//! `broker/protocol_tests.rs`, a row of `broker/PROTOCOL.md`, and a word in `bindings/broker/PERMISSIONS.md`;
+//! a new system call also goes into `bindings/broker/src/filter.rs`. If no [`Right`] covers the act, add one in
+//! `right.rs`, and a row in `verb/capabilities.rs`.
 
 pub(crate) mod broker;
 pub(crate) mod common;

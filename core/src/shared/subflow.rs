@@ -1,4 +1,6 @@
-//! The live subflows of a connection.
+//! The live subflows of a connection, and the record that `list` and `open` return.
+//!
+//! To add a field, write a line in the record and one in [`from_raw`], then run `cargo regen`.
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;

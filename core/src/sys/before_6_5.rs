@@ -13,8 +13,11 @@
 //! - `full_info` in `SUBFLOWS_WITHOUT`: `tests/run`, `core/tests/control/filtered.rs`,
 //!   `core/tests/causes/kernels.rs`, and where programs run under valgrind, which does not know the newer
 //!   option (`bindings/c/tests/sanitizers.rs`, `tests/examples/src/players.rs`);
-//! - in `core/tests` and `bindings/cli/tests`, what `is_without("full_info")`, `is_before(6, 5)` and
-//!   `"full_info"` excuse;
+//! - in `core/tests`, `bindings/cli` and `tests/conform/src/steps/` (`state.rs`, `subflow.rs`, `events.rs`), what
+//!   `is_without("full_info")`, `"full_info"`, `is_before(6, 5)` and `is_before` with an older version excuse;
+//! - Linux 6.1 in the tests on other kernels: its series and the single processor in `tests/kernels/run` and
+//!   README.md there, the help of `kernels` in the Makefile, `tests/socket_options/kernels/6.1.tsv` (then
+//!   `cargo run --package subflows-socket-options` writes OPTIONS.md without it), and KERNELS.md;
 //! - `since` of the operations and `"6.5"` of fields that then every supported kernel has, and remedies
 //!   that name an older kernel (`cause.rs`; `NO_FULL_INFO` and `SIMULATED` go as a whole);
 //! - what is no longer used in `sys/mod.rs`, `sys/uapi.rs` and `sys/mptcp.rs`;

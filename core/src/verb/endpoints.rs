@@ -313,7 +313,7 @@ fn is_same_address(a: &RawAddress, b: &RawAddress) -> bool {
     (a.ip, a.port) == (b.ip, b.port)
 }
 
-/// Names the endpoint that was asked for and does not exist.
+/// Names the properties that were asked for and that the kernel has not applied.
 fn ignored(asked: &RawAddress, added: &RawAddress) -> Vec<&'static str> {
     let missing = asked.flags & !added.flags;
     let flags = FLAGS.iter().filter(|(_, flag)| missing & flag != 0).map(|(name, _)| *name);

@@ -1,8 +1,8 @@
 //! The verbs: a file for each public operation, with its documentation and its row in the table.
 //!
-//! The options of a verb are in its file, and those of a verb that waits in `wait/`: `connecting/options.rs`,
-//! `opening/options.rs` and `probing/options.rs`. A record is in the file of the verb that returns it, in
-//! `shared/` if several verbs return it, and in `wait/` if a wait returns it.
+//! The options of a verb are in its file. Those of `connect`, `open` and `probe`, which only call a wait, are in
+//! `wait/*/options.rs`. A record is in the file of the verb that returns it, in `shared/` if other verbs use it
+//! too, and in `wait/` if only a wait returns it.
 
 pub(crate) mod addresses;
 pub(crate) mod announce;

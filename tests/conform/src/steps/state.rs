@@ -76,8 +76,6 @@ fn token(world: &World, arguments: &Arguments, answer: &Fields) -> Result {
     }
 }
 
-/// Calls operations one after the other. Each is followed by its expected result: `ok`, a number of
-/// items, or a kind of error. What the kernel hides from `unprivileged` is `NotPermitted`.
 /// What the status reports: `true`, `false`, or `nothing` if the process cannot know it.
 fn knows_denial(world: &mut World, arguments: &Arguments) -> Result {
     let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
@@ -90,6 +88,8 @@ fn knows_denial(world: &mut World, arguments: &Arguments) -> Result {
     ensure(known == expected, || answer.to_string())
 }
 
+/// Calls operations one after the other. Each is followed by its expected result: `ok`, a number of
+/// items, or a kind of error. What the kernel hides from `unprivileged` is `NotPermitted`.
 fn calls(world: &mut World, arguments: &Arguments) -> Result {
     let (actor, sock) = (arguments.get("actor"), arguments.get("sock"));
     let before = status(world, actor, sock)?;

@@ -51,7 +51,7 @@ fn nothing_is_left_behind() {
     assert!(expected >= 10);
     // Less than the minute for which a FIN is repeated, and enough if other tests end namespaces too: the
     // kernel takes down one after the other.
-    wait_until(3 * SOON, "all namespaces to vanish", || witness.run(interfaces) == "lo");
+    wait_until(5 * SOON, "all namespaces to vanish", || witness.run(interfaces) == "lo");
     drop(witness);
     wait_until(SOON, "all threads to end", || count("/proc/self/task") <= threads);
     assert_eq!(count("/proc/self/fd"), files);

@@ -100,7 +100,9 @@ class AgentTest {
     })
     void serversAndClientsOfOthers(String server, String client) throws Exception {
         String said = run("", List.of("org.subflows.Libraries", server, client));
-        assertEquals("hello 1 1", said, errors());
+        // H2's client connects again if the first connection takes long.
+        boolean isRepeated = client.equals("h2") && said.equals("hello 2 2");
+        assertEquals(isRepeated ? said : "hello 1 1", said, errors());
     }
 
     @Test

@@ -18,7 +18,15 @@ def tasks() -> int:
 
 
 def interrupted(run) -> float:
-    """Runs it until the interpreter is interrupted, and returns how long it ran after that."""
+    """Runs it until the interpreter is interrupted, and returns how long it ran after that: the shortest of three
+    times, unless one was at once, because other programs use the processors too."""
+    times = [interrupted_once(run)]
+    while times[-1] >= AT_ONCE and len(times) < 3:
+        times.append(interrupted_once(run))
+    return min(times)
+
+
+def interrupted_once(run) -> float:
     sent = []
 
     def interrupt() -> None:

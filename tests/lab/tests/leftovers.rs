@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use subflows_lab::{Namespace, Topology, skip_unless_ready, traffic, wait_until};
+use subflows_lab::{Namespace, Topology, oracle, skip_unless_ready, traffic, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -36,6 +36,8 @@ fn nothing_is_left_behind() {
         let stream = net.client.run(|| traffic::connect(server.local_addr())).unwrap();
         traffic::fetch(&stream, 10_000).unwrap();
         if net.paths[0].wire().is_none() {
+            // The other path, by which the kernel ends the connection.
+            wait_until(SOON, "the join", || oracle::ss_subflows(&net.client).len() > 1);
             // Now the FINs will be lost; that must not keep the namespaces for long.
             net.paths[0].pull_cable().unwrap();
         }
@@ -51,7 +53,7 @@ fn nothing_is_left_behind() {
     assert!(expected >= 10);
     // Less than the minute for which a FIN is repeated, and enough if other tests end namespaces too: the
     // kernel takes down one after the other.
-    wait_until(5 * SOON, "all namespaces to vanish", || witness.run(interfaces) == "lo");
+    wait_until(3 * SOON, "all namespaces to vanish", || witness.run(interfaces) == "lo");
     drop(witness);
     wait_until(SOON, "all threads to end", || count("/proc/self/task") <= threads);
     assert_eq!(count("/proc/self/fd"), files);

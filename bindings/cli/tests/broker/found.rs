@@ -209,7 +209,8 @@ fn unread_descriptors_of_the_user_delay_a_client_at_most() {
         }
         (holder, unread)
     };
-    let held = thread::scope(|scope| scope.spawn(hold).join().unwrap());
+    let (before, held) = (served.count("fd"), thread::scope(|scope| scope.spawn(hold).join()));
+    let held = held.unwrap();
     let list = ["--nofile=400", command.as_str(), "capabilities"];
     let answers = |client: Child| {
         let output = client.wait_with_output().unwrap();
@@ -218,7 +219,7 @@ fn unread_descriptors_of_the_user_delay_a_client_at_most() {
     };
     let text = answers(nobody("prlimit", &list).spawn().unwrap());
     assert!(text.contains("RLIMIT_NOFILE"), "{text}");
-    let before = served.count("fd");
+    wait_until(SOON, "the session to end", || served.count("fd") == before);
     let waiting = nobody("prlimit", &list).spawn().unwrap();
     wait_until(SOON, "a session", || served.count("fd") > before);
     drop(held);

@@ -1,7 +1,8 @@
 //! The table of causes: why something is not possible on this host, to which kind of error that belongs,
 //! and the remedy. Capabilities, doors and verbs report a cause in the words of this table.
 //!
-//! A row has a fixed text. A text that contains a name or an address is written where its cause is found.
+//! A row has a fixed text. A text that contains a name or an address is written where its cause is found. What else
+//! a new cause needs: `bindings/README.md`.
 
 use crate::error::{Error, ErrorKind};
 

@@ -3,6 +3,8 @@
 //! The options of a verb are in its file. Those of `connect`, `open` and `probe`, which only call a wait, are in
 //! `wait/*/options.rs`. A record is in the file of the verb that returns it, in `shared/` if other verbs use it
 //! too, and in `wait/` if only a wait returns it.
+//!
+//! What else a new verb, option or record needs: `bindings/README.md`.
 
 pub(crate) mod addresses;
 pub(crate) mod announce;

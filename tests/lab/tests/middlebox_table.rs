@@ -71,9 +71,10 @@ fn data_arrives_whole_or_the_connection_fails() {
             let seen =
                 [transfer(&net, &source, traffic::fetch), transfer(&net, &sink, traffic::push)];
             if name == "join" {
-                // What it finds together depends on the time: joined, the first data lose their option.
-                let is_whole = |seen: &Seen| matches!(seen, Seen::WholeByMptcp | Seen::WholeByTcp);
-                assert!(seen.iter().all(is_whole), "{seen:?} {ip}");
+                // It holds the small request until the next segment or its repetition. On a busy machine the
+                // connection is then sometimes plain TCP.
+                assert!(matches!(seen[0], Seen::WholeByMptcp | Seen::WholeByTcp), "{seen:?} {ip}");
+                assert_eq!(seen[1], Seen::WholeByMptcp, "{name} {ip}");
                 continue;
             }
             let expected = match name {

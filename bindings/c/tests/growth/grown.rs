@@ -79,8 +79,9 @@ fn files() -> BTreeSet<PathBuf> {
     names.filter(|name| root().join(name).is_file()).collect()
 }
 
-/// The version of the copy. Cargo keeps what it builds of packages with other versions apart.
-const VERSION: [&str; 2] = ["version = \"0.1.0\"\nedition", "version = \"0.1.1\"\nedition"];
+/// The versions of the repository and of the copy. Cargo keeps what it builds of them apart.
+const VERSIONS: [&str; 2] =
+    [concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"\n"), "\nversion = \"99.0.0\"\n"];
 
 /// The text of a file in the copy, before `cargo regen`.
 fn wanted(name: &Path) -> Vec<u8> {
@@ -94,8 +95,8 @@ fn wanted(name: &Path) -> Vec<u8> {
     }
     if Path::new(CHANGED[1]) == name {
         let old = String::from_utf8(text).unwrap();
-        assert_eq!(old.matches(VERSION[0]).count(), 1);
-        text = old.replace(VERSION[0], VERSION[1]).into_bytes();
+        assert_eq!(old.matches(VERSIONS[0]).count(), 1);
+        text = old.replace(VERSIONS[0], VERSIONS[1]).into_bytes();
     }
     text
 }

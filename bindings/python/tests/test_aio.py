@@ -2,11 +2,11 @@
 
 import asyncio
 import gc
-import os
 import socket
 import time
 
 import pytest
+from process import descriptors, threads
 
 import subflows
 import subflows.aio
@@ -32,14 +32,6 @@ def run(request):
             loop.close()
 
     return runner
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
-def threads() -> int:
-    return len(os.listdir("/proc/self/task"))
 
 
 async def echo(reader, writer):
@@ -113,7 +105,7 @@ def test_cancelled_at_once_and_nothing_left(run):
                 sock.connect_ex(nobody.getsockname())
             server, reader, writer = await connected(control=True)
             sock = writer.get_extra_info("socket")
-            # The library keeps netlink sockets per thread, from the first call on.
+            # An event loop keeps descriptors from its first wait on.
             extra = await subflows.aio.open(writer, local="127.0.0.2")
             subflows.close(sock, extra.id)
             # Collects the objects of other tests. An event loop may have threads, even after it was

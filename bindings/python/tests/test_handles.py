@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from process import descriptors
 
 import subflows
 import subflows.aio
@@ -47,10 +48,6 @@ def waits(thread: threading.Thread) -> None:
     while "poll" not in open(path).read():
         assert time.monotonic() < deadline, open(path).read()
         time.sleep(0.001)
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 def by_close(events) -> None:

@@ -1,7 +1,6 @@
 """Without these, a program that forks, threads, is interrupted or ends in the middle is harmed."""
 
 import concurrent.futures
-import contextlib
 import gc
 import multiprocessing
 import os
@@ -16,38 +15,13 @@ from pathlib import Path
 
 import pytest
 from pair import Pair
+from process import descriptors, netlinks, threads, until
 
 import subflows
 
 AT_ONCE = 0.1
 
 pytestmark = pytest.mark.usefixtures("alone")
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
-def netlinks() -> int:
-    """How many of them are netlink sockets."""
-    with open("/proc/net/netlink", encoding="ascii") as table:
-        inodes = {line.split()[-1] for line in table}
-    links = []
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):
-            links.append(os.readlink(f"/proc/self/fd/{name}"))
-    return sum(link.removeprefix("socket:[").removesuffix("]") in inodes for link in links)
-
-
-def threads() -> int:
-    return len(os.listdir("/proc/self/task"))
-
-
-def until(is_so, what: str) -> None:
-    deadline = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < deadline, f"10 s have passed: {what}"
-        time.sleep(0.001)
 
 
 def is_pending(sock) -> bool:

@@ -45,7 +45,7 @@ class SocketsTest < SubflowsTest
     end
     assert_predicate kept, :closed?
     assert_equal :made, Subflows.socket { :made }
-    # Threads of earlier tests may end during this one, which closes the sockets that core kept.
+    # The collector may close what earlier tests forgot.
     assert_operator descriptors, :<=, before
   end
 

@@ -89,12 +89,12 @@ class WaitsTest < SubflowsTest
     open = lambda do
       Timeout.timeout(0.1) { Subflows.open(connection.client, remote: nobody, timeout: 60) }
     end
-    # Core keeps a netlink socket for each thread, from the first call on.
+    # Core keeps netlink sockets from the first call on.
     assert_raises(Timeout::Error, &open)
     before = descriptors
     assert_raises(Timeout::Error, &open)
     assert_equal 1, Subflows.list(connection.client).size
-    # Threads of earlier tests may end during this one, which closes the sockets that core kept.
+    # The collector may close what earlier tests forgot.
     assert_operator descriptors, :<=, before
     assert connection.moves_data?
   end

@@ -295,21 +295,15 @@ class WaitTest {
     void aWaitLeavesNoDescriptor(Threads threads) throws Exception {
         try (Pair pair = Pair.controlled();
                 Events events = Subflows.events(pair.client)) {
-            outcome(threads, events::take, null, true);
-            events.poll(Duration.ofMillis(1));
-            long before = CloseTest.descriptors();
-            for (int round = 0; round < 20; round++) {
-                outcome(threads, events::take, null, true);
-                events.poll(Duration.ofMillis(1));
-                Events closed = Subflows.events(pair.client);
-                outcome(threads, closed::take, closed::close, false);
-            }
-            // The stream may be closed a moment after the wait has ended.
-            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-            while (CloseTest.descriptors() != before) {
-                assertTrue(System.nanoTime() < deadline, "more than " + before);
-                Thread.onSpinWait();
-            }
+            CloseTest.assertLeaveNoDescriptor(
+                    () -> {
+                        for (int round = 0; round < 20; round++) {
+                            outcome(threads, events::take, null, true);
+                            events.poll(Duration.ofMillis(1));
+                            Events closed = Subflows.events(pair.client);
+                            outcome(threads, closed::take, closed::close, false);
+                        }
+                    });
         }
     }
 

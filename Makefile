@@ -25,7 +25,7 @@ regen:            ## write what is derived from core's tables
 	cargo regen
 
 lint:             ## formatting and lints, as tests/run checks them
-	cargo fmt --all --check
+	tests/tool/format --check
 	cargo clippy --locked --all-targets --all-features -- --deny warnings
 
 bench: setup      ## ratios to the raw system calls; the table is kept in BENCHMARKS.md

@@ -420,9 +420,10 @@ fn a_connection_that_became_ready_during_a_loss_was_never_established() {
         for is_of_namespace in [false, true] {
             let pair = common::connect(&net, to, &Connect::new().control(true));
             let _entered = net.client.enter().unwrap();
-            let mut events = match is_of_namespace {
-                true => Events::of_namespace(),
-                false => subflows::events(&pair.client),
+            let mut events = if is_of_namespace {
+                Events::of_namespace()
+            } else {
+                subflows::events(&pair.client)
             }
             .unwrap();
             lose_events(&net.client);

@@ -62,9 +62,10 @@ fn a_port_that_one_family_has_taken_is_refused() {
     let namespace = Namespace::new().unwrap();
     let _inside = namespace.enter().unwrap();
     for options in [Listen::new().only_v6(true), Listen::new()] {
-        let taken = match options.only_v6 {
-            true => subflows::listen("[::]:0", &options),
-            false => subflows::listen("0.0.0.0:0", &options),
+        let taken = if options.only_v6 {
+            subflows::listen("[::]:0", &options)
+        } else {
+            subflows::listen("0.0.0.0:0", &options)
         };
         let port = taken.as_ref().unwrap().local_addr().unwrap().port();
         let refused = subflows::listen_any(port, &Listen::new()).unwrap_err();

@@ -65,9 +65,10 @@ pub(crate) fn open(path: &Path, policy: &Policy) -> Result<OwnedFd, Failure> {
         }
         fs::remove_file(path).map_err(io("the old socket cannot be removed"))?;
     }
-    let group = match policy.is_usual {
-        true => Group::from_name(GROUP).ok().flatten().map(|group| group.gid),
-        false => None,
+    let group = if policy.is_usual {
+        Group::from_name(GROUP).ok().flatten().map(|group| group.gid)
+    } else {
+        None
     };
     let others = if policy.is_usual { Mode::S_IRWXO } else { Mode::empty() };
     with_owner(others, group, || bind(sock.as_raw_fd(), &address))

@@ -221,9 +221,10 @@ impl Rule {
                 _ => Err(unknown("group", &name, "getent group")),
             },
         };
-        let verbs = match self.verbs.is_empty() {
-            true => Verb::ALL.to_vec(),
-            false => self.verbs.iter().map(|name| verb(name)).collect::<Result<_, _>>()?,
+        let verbs = if self.verbs.is_empty() {
+            Verb::ALL.to_vec()
+        } else {
+            self.verbs.iter().map(|name| verb(name)).collect::<Result<_, _>>()?
         };
         Ok(Allowed {
             uids: self.users.into_iter().map(uid).collect::<Result<_, _>>()?,

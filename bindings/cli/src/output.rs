@@ -63,9 +63,10 @@ impl Output {
 
     /// Prints a record: its fields one below the other for people, an object for programs.
     pub(crate) fn record(&mut self, record: &dyn Reflect) -> Result<(), Failure> {
-        match self.is_json {
-            true => self.objects([record], json::write)?,
-            false => self.table(&shown::record(record))?,
+        if self.is_json {
+            self.objects([record], json::write)?
+        } else {
+            self.table(&shown::record(record))?
         }
         Ok(())
     }

@@ -175,8 +175,11 @@ fn wait<const N: usize>(
         Err(error) => return Err(error.into()),
     }
     let mut answers = entries[..count].iter().map(PollFd::revents);
-    Ok(asked.map(|(_, flags)| match flags.is_empty() {
-        true => PollFlags::empty(),
-        false => answers.next().unwrap_or(PollFlags::empty()),
+    Ok(asked.map(|(_, flags)| {
+        if flags.is_empty() {
+            PollFlags::empty()
+        } else {
+            answers.next().unwrap_or(PollFlags::empty())
+        }
     }))
 }

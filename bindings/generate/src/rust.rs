@@ -52,9 +52,10 @@ pub(crate) fn declared(scalar: Scalar, types: &Types) -> String {
 /// The declaration of a parameter that is given by name.
 pub(crate) fn keyword(keyword: &Keyword, types: &Types) -> String {
     let ty = declared(keyword.scalar, types);
-    match keyword.is_optional {
-        true => format!("{}: Option<{ty}>", keyword.name),
-        false => format!("{}: {ty}", keyword.name),
+    if keyword.is_optional {
+        format!("{}: Option<{ty}>", keyword.name)
+    } else {
+        format!("{}: {ty}", keyword.name)
     }
 }
 

@@ -71,9 +71,10 @@ fn named(given: &Bound<'_, PyAny>, name: &str, class: &str, remedy: &str) -> PyR
         let text = format!("{name} must be a number from 0 to {most}, not {}", shown(given));
         return Err(PyValueError::new_err(text));
     }
-    let given = match given.is_instance_of::<PyString>() {
-        true => shown(given),
-        false => format!("this {}", given.get_type().name()?),
+    let given = if given.is_instance_of::<PyString>() {
+        shown(given)
+    } else {
+        format!("this {}", given.get_type().name()?)
     };
     Err(PyTypeError::new_err(format!("{class}, a number, not by {given}: {remedy}")))
 }

@@ -189,9 +189,10 @@ impl SockDiag {
         if PROVED.get().is_some() {
             return Ok(());
         }
-        let answer = match is_without("tcp_diag") {
-            true => Err(NetlinkError::new(libc::ENOENT)),
-            false => self.dump(Request { states: 0, ..Request::tcp(libc::AF_INET) }, |_| Ok(())),
+        let answer = if is_without("tcp_diag") {
+            Err(NetlinkError::new(libc::ENOENT))
+        } else {
+            self.dump(Request { states: 0, ..Request::tcp(libc::AF_INET) }, |_| Ok(()))
         };
         match answer {
             Ok(()) => {

@@ -120,9 +120,12 @@ fn close_fd(sock: BorrowedFd<'_>, id: u32, force: bool) -> Result<()> {
             other => return closed(sock, id, other),
         }
     }
-    let entry = entry.map_err(|error| match error.is(libc::ENOENT) {
-        true => no_such_subflow(sock, OPERATION, id),
-        false => query_error(OPERATION, error),
+    let entry = entry.map_err(|error| {
+        if error.is(libc::ENOENT) {
+            no_such_subflow(sock, OPERATION, id)
+        } else {
+            query_error(OPERATION, error)
+        }
     })?;
     closed(sock, id, abort(&entry.head))
 }

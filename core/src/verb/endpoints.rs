@@ -400,8 +400,9 @@ fn set_flag(operation: &'static str, id: u8, flag: u32, on: bool) -> Result<()> 
         libc::EOPNOTSUPP => cause::NO_ENDPOINT_CHANGE.error(operation).errno(error.errno),
         _ => refused(operation, error),
     })?;
-    match find(&mut socket)?.flags & BOTH == wanted {
-        true => Ok(()),
-        false => Err(cause::NO_ENDPOINT_CHANGE.error(operation)),
+    if find(&mut socket)?.flags & BOTH == wanted {
+        Ok(())
+    } else {
+        Err(cause::NO_ENDPOINT_CHANGE.error(operation))
     }
 }

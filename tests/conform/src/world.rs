@@ -173,9 +173,10 @@ impl World {
         let is = |refused| matches!(answer, Answer::Err(kind, _) if kind == refused);
         let is_unknown = text.starts_with("peer_addresses ") && is("InvalidState");
         let is_refused = is_unknown || (is("NotPermitted") && (is_of_namespace || is_mark));
-        match self.has_broker(actor) && is_refused {
-            true => Err(StepError::Skipped(format!("the broker does not permit: {text}"))),
-            false => Ok(()),
+        if self.has_broker(actor) && is_refused {
+            Err(StepError::Skipped(format!("the broker does not permit: {text}")))
+        } else {
+            Ok(())
         }
     }
 
@@ -240,9 +241,10 @@ impl World {
     pub fn finish(&mut self) -> Result {
         for (actor, driver) in std::mem::take(&mut self.drivers) {
             let is_usual = ["client", "server"].contains(&&*actor);
-            match is_usual && !self.brokers.contains_key(&*actor) {
-                true => driver.release(&self.language)?,
-                false => driver.finish()?,
+            if is_usual && !self.brokers.contains_key(&*actor) {
+                driver.release(&self.language)?
+            } else {
+                driver.finish()?
             }
         }
         Ok(())

@@ -152,13 +152,12 @@ fn survives(run: &Run<'_>, download: &Download) {
     let (listener, address) = listen(&net);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
-    let mut command = match download.is_http {
-        true => {
-            let mut command = run.player.program(&net.client, run.example.file);
-            command.arg(format!("http://{address}/"));
-            command
-        }
-        false => run.client(&net, address),
+    let mut command = if download.is_http {
+        let mut command = run.player.program(&net.client, run.example.file);
+        command.arg(format!("http://{address}/"));
+        command
+    } else {
+        run.client(&net, address)
     };
     // Java's agent has the interface as an option already.
     let mut extra = if download.prints_opened { vec!["second"] } else { vec![] };

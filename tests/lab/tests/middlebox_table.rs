@@ -106,19 +106,17 @@ fn changed_data_is_noticed_by_checksums() {
             let path = net.paths.last().unwrap();
             let port = server.local_addr().port();
             path.wire().unwrap().add(OnPort::new(port, change.clone()));
-            let seen = match is_joined {
+            if is_joined {
+                let stream = net.client.run(|| traffic::connect(server.local_addr())).unwrap();
+                fetch_until(&stream, || change.changed() > 0);
+            }
+            let seen = transfer(&net, &server, traffic::fetch);
+            if is_joined {
                 // The subflow over which changed data arrives is reset, and the data comes by the other.
-                true => {
-                    let stream = net.client.run(|| traffic::connect(server.local_addr())).unwrap();
-                    fetch_until(&stream, || change.changed() > 0);
-                    transfer(&net, &server, traffic::fetch)
-                }
-                false => transfer(&net, &server, traffic::fetch),
-            };
-            match is_joined {
-                true => assert_eq!(seen, Seen::WholeByMptcp),
+                assert_eq!(seen, Seen::WholeByMptcp);
+            } else {
                 // The kernel falls back to TCP, which cannot notice, or closes the connection.
-                false => assert!(matches!(seen, Seen::Changed | Seen::Failed), "{seen:?}"),
+                assert!(matches!(seen, Seen::Changed | Seen::Failed), "{seen:?}");
             }
             assert!(oracle::nstat(&net.client, "MPTcpExtDataCsumErr") > 0);
         }

@@ -124,15 +124,9 @@ impl Row {
         let [before, after @ ..] = mptcp.set;
         Some(if mptcp.set.into_iter().all(fails) && is_gone {
             // On neither, there is nothing to report.
-            match is_on_tcp {
-                true => Outcome::NotAtAll,
-                false => return None,
-            }
+            if is_on_tcp { Outcome::NotAtAll } else { return None }
         } else if self.gets_as_tcp() && sets_as_tcp {
-            match mptcp.set.into_iter().all(fails) {
-                true => Outcome::NeitherSets,
-                false => Outcome::SameAsTcp,
-            }
+            if mptcp.set.into_iter().all(fails) { Outcome::NeitherSets } else { Outcome::SameAsTcp }
         } else if !fails(before) && after.into_iter().all(fails) && !tcp.set.into_iter().any(fails)
         {
             Outcome::BeforeConnectingOnly

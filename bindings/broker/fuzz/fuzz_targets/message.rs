@@ -10,6 +10,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     // A client reads what a newer broker sends, so that some bytes do not count.
     if let Ok(answer) = Answer::parse(bytes) {
-        assert_eq!(Answer::parse(&answer.encode()).map(|again| again.result.is_ok()), Ok(answer.result.is_ok()));
+        assert_eq!(
+            Answer::parse(&answer.encode()).map(|again| again.result.is_ok()),
+            Ok(answer.result.is_ok())
+        );
     }
 });

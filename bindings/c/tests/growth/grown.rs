@@ -133,9 +133,10 @@ impl Grown {
         for entry in fs::read_dir(self.root.join(folder)).unwrap() {
             let entry = entry.unwrap();
             let name = folder.join(entry.file_name());
-            match entry.file_type().unwrap().is_dir() {
-                true => names.extend(self.files(&name)),
-                false => names.push(name),
+            if entry.file_type().unwrap().is_dir() {
+                names.extend(self.files(&name))
+            } else {
+                names.push(name)
             }
         }
         names

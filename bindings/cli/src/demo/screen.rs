@@ -46,9 +46,10 @@ enum Out {
 impl Screen {
     /// On standard output, or on standard error if the output is for programs.
     pub(super) fn new(is_for_programs: bool) -> Screen {
-        let (choice, is_terminal) = match is_for_programs {
-            true => (AutoStream::choice(&io::stderr()), io::stderr().is_terminal()),
-            false => (AutoStream::choice(&io::stdout()), io::stdout().is_terminal()),
+        let (choice, is_terminal) = if is_for_programs {
+            (AutoStream::choice(&io::stderr()), io::stderr().is_terminal())
+        } else {
+            (AutoStream::choice(&io::stdout()), io::stdout().is_terminal())
         };
         let has_colours = choice != ColorChoice::Never;
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");

@@ -84,9 +84,10 @@ pub(super) fn quoted(message: &[u8], is_v6: bool) -> Option<(u16, Seen)> {
         return None;
     }
     let packet = message.get(8..)?;
-    let (header, protocol) = match is_v6 {
-        true => (40, *packet.get(6)?),
-        false => (usize::from(packet.first()? & 0x0f) * 4, *packet.get(9)?),
+    let (header, protocol) = if is_v6 {
+        (40, *packet.get(6)?)
+    } else {
+        (usize::from(packet.first()? & 0x0f) * 4, *packet.get(9)?)
     };
     if protocol != PROTOCOL_TCP {
         return None;

@@ -142,9 +142,10 @@ impl Sockets {
         let holder = socket(self.remote, SocketType::STREAM, ipproto::TCP)?;
         bind(&holder, &SocketAddr::new(self.source, 0))?;
         let port = SocketAddr::try_from(getsockname(&holder)?)?.port();
-        match is_v4 {
-            true => sockopt::set_ip_ttl(&self.tcp, number.into())?,
-            false => sockopt::set_ipv6_unicast_hops(&self.tcp, Some(number))?,
+        if is_v4 {
+            sockopt::set_ip_ttl(&self.tcp, number.into())?
+        } else {
+            sockopt::set_ipv6_unicast_hops(&self.tcp, Some(number))?
         }
         let at = Instant::now();
         let sequence = 0x5eed_0000 | u32::from(port);

@@ -41,7 +41,8 @@ impl Announce {
         let mut options = subflows::Announce::new().backlog(self.backlog);
         options.port = self.port;
         // Before the address is announced: a signal that comes then must withdraw it.
-        let stop = Stop::new().map_err(|error| Failure::system("announce: no signal handler", &error))?;
+        let stop =
+            Stop::new().map_err(|error| Failure::system("announce: no signal handler", &error))?;
         let (token, sock) = self.of.borrow()?;
         let announced = subflows::announce(&sock, self.address, &options)?;
         // A close of its program must end the connection.
@@ -59,7 +60,8 @@ impl Announce {
         loop {
             let listener: Vec<_> = announced.fd().into_iter().collect();
             let is_asked = stop.wait(&listener, LOOK);
-            let is_asked = is_asked.map_err(|error| Failure::system("announce: cannot wait", &error))?;
+            let is_asked =
+                is_asked.map_err(|error| Failure::system("announce: cannot wait", &error))?;
             turn_away(&announced, out)?;
             if is_asked {
                 announced.withdraw()?;

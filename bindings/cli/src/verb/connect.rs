@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use subflows::bare::{self, Scratch};
 use subflows::ErrorKind;
+use subflows::bare::{self, Scratch};
 
+use crate::extra_paths::{Paths, Via};
 use crate::failure::Failure;
 use crate::holders::Holders;
 use crate::output::{Output, note};
-use crate::extra_paths::{Paths, Via};
 use crate::relay;
 
 const MORE_HELP: &str = "\
@@ -95,10 +95,16 @@ impl Connect {
 
     fn connect(&self) -> Result<TcpStream, Failure> {
         let name = (self.host.as_str(), self.port);
-        let addresses: Vec<_> = name.to_socket_addrs().map_err(|error| {
-            Failure::new(ErrorKind::InvalidArgument, format!("cannot find {}: {error}", self.host))
+        let addresses: Vec<_> = name
+            .to_socket_addrs()
+            .map_err(|error| {
+                Failure::new(
+                    ErrorKind::InvalidArgument,
+                    format!("cannot find {}: {error}", self.host),
+                )
                 .remedy("Check the name: getent ahosts NAME.")
-        })?.collect();
+            })?
+            .collect();
         let is_steered = self.wanted().next().is_some();
         let options = subflows::Connect::new().control(is_steered);
         Ok(subflows::connect(&*addresses, &options)?)
@@ -111,15 +117,21 @@ impl Connect {
         let fds = [sock.as_fd()];
         message.push(SendAncillaryMessage::ScmRights(&fds));
         let stdout = io::stdout();
-        sendmsg(&stdout, &[IoSlice::new(&[0])], &mut message, SendFlags::NOSIGNAL).map_err(|error| {
-            let text = format!("cannot pass the connection by standard output: {}", io::Error::from(error));
-            Failure::new(ErrorKind::InvalidArgument, text)
-                .remedy("--fdpass is for ssh: ProxyCommand together with `ProxyUseFdpass yes`.")
-        })?;
+        sendmsg(&stdout, &[IoSlice::new(&[0])], &mut message, SendFlags::NOSIGNAL).map_err(
+            |error| {
+                let text = format!(
+                    "cannot pass the connection by standard output: {}",
+                    io::Error::from(error)
+                );
+                Failure::new(ErrorKind::InvalidArgument, text)
+                    .remedy("--fdpass is for ssh: ProxyCommand together with `ProxyUseFdpass yes`.")
+            },
+        )?;
         if self.wanted().next().is_none() {
             return Ok(());
         }
-        let failed = |error| Failure::system("cannot start the process that opens the paths", &error);
+        let failed =
+            |error| Failure::system("cannot start the process that opens the paths", &error);
         let mut command = Command::new(env::current_exe().map_err(failed)?);
         command.args(["connect", "--open-only"]);
         for (option, wanted) in [("--via", &self.via), ("--backup", &self.backup)] {

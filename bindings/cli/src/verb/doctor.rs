@@ -71,9 +71,7 @@ impl Doctor {
     pub(super) fn run(&self, out: &mut Output) -> Result<u8, Failure> {
         let found = match &self.target {
             Some(Target::Connection(token)) => subflows::diagnose(&borrow(token.resolve()?)?)?,
-            Some(Target::Server(name)) => {
-                subflows::doctor(&self.options().remote(resolve(name)?))?
-            }
+            Some(Target::Server(name)) => subflows::doctor(&self.options().remote(resolve(name)?))?,
             None => subflows::doctor(&self.options())?,
         };
         if out.is_json() {
@@ -127,7 +125,10 @@ fn write(text: &mut String, found: &[Finding]) -> fmt::Result {
     others.iter().try_for_each(|one| write_one(text, one))
 }
 
-fn write_one(text: &mut String, Finding { kind, severity, explanation, remedy, .. }: &Finding) -> fmt::Result {
+fn write_one(
+    text: &mut String,
+    Finding { kind, severity, explanation, remedy, .. }: &Finding,
+) -> fmt::Result {
     let style: Style = match severity {
         Severity::Blocking => BAD,
         Severity::Likely => NOTE,

@@ -160,9 +160,13 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_errors_have_words() {
         let header = line(["TIME", "TOKEN", "EVENT", "LOCAL", "REMOTE"], "");
-        let shown = line(["2026-01-01T00:00:00.000Z", "1f", "SubflowEstablished", "10.0.0.1:80", "-"], "x");
+        let shown =
+            line(["2026-01-01T00:00:00.000Z", "1f", "SubflowEstablished", "10.0.0.1:80", "-"], "x");
         assert_eq!(header.find("LOCAL"), shown.find("10.0.0.1"));
-        assert_eq!(header.find("REMOTE"), shown.find('-').and_then(|_| shown.rfind(" -")).map(|at| at + 1));
+        assert_eq!(
+            header.find("REMOTE"),
+            shown.find('-').and_then(|_| shown.rfind(" -")).map(|at| at + 1)
+        );
         assert!(!header.ends_with(' '));
     }
 

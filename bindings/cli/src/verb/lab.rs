@@ -156,9 +156,10 @@ impl Lab {
     fn describe(&self, net: &Net, server_namespace: &str, privileges: Privileges) {
         if self.command.is_empty() {
             for (index, path) in net.paths.iter().enumerate() {
-                let [local, remote] = match path.client_v4.is_unspecified() {
-                    true => [path.client_v6.into(), path.server_v6.into()],
-                    false => [IpAddr::from(path.client_v4), path.server_v4.into()],
+                let [local, remote] = if path.client_v4.is_unspecified() {
+                    [path.client_v6.into(), path.server_v6.into()]
+                } else {
+                    [IpAddr::from(path.client_v4), path.server_v4.into()]
                 };
                 let properties = self.paths.get(index).map(|spec| properties(&spec.options));
                 let properties = properties.map_or(String::new(), |text| format!(", {text}"));

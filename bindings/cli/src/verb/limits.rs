@@ -42,7 +42,8 @@ impl Limits {
             let subflows = set.subflows.unwrap_or(limits.subflows);
             let accepted = set.add_addr_accepted.unwrap_or(limits.add_addr_accepted);
             subflows::set_limits(subflows, accepted)?;
-            return out.done(format_args!("the limits are {subflows} subflows, {accepted} addresses"));
+            return out
+                .done(format_args!("the limits are {subflows} subflows, {accepted} addresses"));
         }
         if out.is_json() {
             return out.record(&limits);

@@ -44,17 +44,15 @@ impl SetOption {
             }
             (Some(option), None) => {
                 let value = subflows::get_option(&sock, id, option)?;
-                match out.is_json() {
-                    true => Ok(out.object(&json!({ option.key(): json_of(&value) }))?),
-                    false => Ok(out.line(value)?),
+                if out.is_json() {
+                    Ok(out.object(&json!({ option.key(): json_of(&value) }))?)
+                } else {
+                    Ok(out.line(value)?)
                 }
             }
             (None, _) => {
                 let values = subflows::options(&sock, id)?;
-                match out.is_json() {
-                    true => out.record(&values),
-                    false => Ok(out.table(&table(&values))?),
-                }
+                if out.is_json() { out.record(&values) } else { Ok(out.table(&table(&values))?) }
             }
         }
     }

@@ -111,9 +111,8 @@ impl Probe {
         let bar = if is_single { None } else { progress(count) };
         let mut summary = Summary::default();
         for outcome in outcomes {
-            let failed_here = outcome.1.as_ref().err().filter(|failure| {
-                failure.kind() == ErrorKind::Unsupported
-            });
+            let failed_here =
+                outcome.1.as_ref().err().filter(|failure| failure.kind() == ErrorKind::Unsupported);
             // No other host would fare better.
             if let Some(failure) = failed_here {
                 return Err(failure.clone());
@@ -190,7 +189,8 @@ fn progress(count: Option<u64>) -> Option<ProgressBar> {
         return None;
     }
     let template = if count.is_some() { BAR } else { SPINNER };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(count, ProgressDrawTarget::stderr());
     Some(bar.with_style(style))
 }
@@ -254,9 +254,10 @@ struct Summary {
 
 impl Summary {
     fn count(&mut self, found: &Result<ProbeReport, Failure>) {
-        let place = found.as_ref().ok().and_then(|report| {
-            Verdict::ALL.iter().position(|verdict| *verdict == report.verdict)
-        });
+        let place = found
+            .as_ref()
+            .ok()
+            .and_then(|report| Verdict::ALL.iter().position(|verdict| *verdict == report.verdict));
         match place {
             Some(place) => self.verdicts[place] += 1,
             None => self.failed += 1,
@@ -275,7 +276,10 @@ impl Summary {
         let all = named.chain([("not probed", self.failed)]).filter(|(_, count)| *count > 0);
         let parts: Vec<_> =
             all.map(|(name, count)| format!("{count} {name} ({})", share(count))).collect();
-        format!("{total} hosts: {}", if parts.is_empty() { "none".to_owned() } else { parts.join(", ") })
+        format!(
+            "{total} hosts: {}",
+            if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+        )
     }
 
     fn exit(&self) -> Exit {
@@ -314,7 +318,12 @@ fn table(found: &Trace) -> Table {
     for (number, address, rtt, shown) in found.rows() {
         let text = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let address: Cell = text(address.map(|ip| ip.to_string())).into();
-        table.row([number.to_string().into(), address, text(rtt.map(units::duration)).into(), shown.into()]);
+        table.row([
+            number.to_string().into(),
+            address,
+            text(rtt.map(units::duration)).into(),
+            shown.into(),
+        ]);
     }
     table
 }

@@ -46,9 +46,10 @@ impl RawOption {
             return out.done(format_args!("option {number} of subflow {id} of {token} is set"));
         }
         let value = subflows::get_raw_option(&sock, id, level, number, self.length)?;
-        match out.is_json() {
-            true => Ok(out.object(&json!({ "value": value.to_string() }))?),
-            false => Ok(out.line(value)?),
+        if out.is_json() {
+            Ok(out.object(&json!({ "value": value.to_string() }))?)
+        } else {
+            Ok(out.line(value)?)
         }
     }
 }

@@ -14,10 +14,10 @@ use crate::agent;
 use crate::agent_process;
 use crate::child_process::{self, FAILED, NOT_FOUND};
 use crate::destinations::{self, Named};
+use crate::extra_paths::Via;
 use crate::failure::Failure;
 use crate::java_agent;
 use crate::output::{Output, note};
-use crate::extra_paths::Via;
 use crate::reach::{self, Unreached};
 use crate::signals;
 
@@ -189,13 +189,15 @@ impl Run {
     /// The same, as words of a command line.
     fn options(&self) -> Vec<&str> {
         let all = [("--via", &self.via), ("--local", &self.local), ("--backup", &self.backup)];
-        let words = all.iter().flat_map(|(option, paths)| paths.iter().map(|via| [*option, via.name()]));
+        let words =
+            all.iter().flat_map(|(option, paths)| paths.iter().map(|via| [*option, via.name()]));
         words.flatten().collect()
     }
 
     /// Names the destinations to the library.
     fn choose(&self, command: &mut Command) -> Result<(), Failure> {
-        for (variable, named) in [(subflows_run::ONLY, &self.only), (subflows_run::NOT, &self.not)] {
+        for (variable, named) in [(subflows_run::ONLY, &self.only), (subflows_run::NOT, &self.not)]
+        {
             command.env_remove(variable);
             if !named.is_empty() {
                 let found = destinations::resolve(named)?;
@@ -251,7 +253,8 @@ fn library() -> Result<PathBuf, Failure> {
     };
     // The dynamic linker separates the libraries by these.
     if found.to_string_lossy().contains([' ', ':']) {
-        let text = format!("the path of the library contains a space or a colon: {}", found.display());
+        let text =
+            format!("the path of the library contains a space or a colon: {}", found.display());
         return Err(Failure::new(ErrorKind::InvalidArgument, text)
             .remedy("Put it elsewhere, and name it: SUBFLOWS_PRELOAD=PATH."));
     }

@@ -22,9 +22,10 @@ pub(crate) struct Schema {
 impl Schema {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let schema = schema::schema(self.verb.as_deref()).unwrap_or_default();
-        match out.is_json() {
-            true => Ok(out.object(&schema)?),
-            false => Ok(out.line(format_args!("{schema:#}"))?),
+        if out.is_json() {
+            Ok(out.object(&schema)?)
+        } else {
+            Ok(out.line(format_args!("{schema:#}"))?)
         }
     }
 }

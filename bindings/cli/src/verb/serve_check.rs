@@ -40,14 +40,10 @@ impl ServeCheck {
         let listener = subflows::listen(self.listen, &Listen::new())?;
         let address = listener.local_addr().map_err(failed("serve-check: no address"))?;
         note(format_args!("serving http://{}/", address_text::written(address)));
-        let rules = Rules {
-            clients: self.max_clients.into(),
-            timeout: self.timeout,
-            wait: self.wait,
-        };
-        let served = check::serve(&listener, &stop, rules, |seen| match out.is_json() {
-            true => out.object(&seen.json()),
-            false => out.line(seen.line()),
+        let rules =
+            Rules { clients: self.max_clients.into(), timeout: self.timeout, wait: self.wait };
+        let served = check::serve(&listener, &stop, rules, |seen| {
+            if out.is_json() { out.object(&seen.json()) } else { out.line(seen.line()) }
         });
         Ok(served?)
     }

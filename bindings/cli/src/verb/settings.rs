@@ -26,7 +26,8 @@ impl Settings {
     pub(super) fn run(&self, out: &mut Output) -> Result<(), Failure> {
         // With or without the prefix that sysctl(8) requires.
         let name = self.name.as_deref();
-        let name = name.map(|name| name.strip_prefix("net.mptcp.").unwrap_or(name).replace('-', "_"));
+        let name =
+            name.map(|name| name.strip_prefix("net.mptcp.").unwrap_or(name).replace('-', "_"));
         match (name, &self.value) {
             (Some(name), Some(value)) => {
                 subflows::set_setting(&name, OptionValue::parse(value))?;
@@ -35,9 +36,10 @@ impl Settings {
             (Some(name), None) => one(&name, out),
             (None, _) => {
                 let settings = subflows::settings()?;
-                match out.is_json() {
-                    true => out.record(&settings),
-                    false => Ok(out.table(&table(&settings))?),
+                if out.is_json() {
+                    out.record(&settings)
+                } else {
+                    Ok(out.table(&table(&settings))?)
                 }
             }
         }
@@ -59,10 +61,7 @@ fn one(name: &str, out: &mut Output) -> Result<(), Failure> {
         let text = format!("settings: this kernel has no setting net.mptcp.{name}");
         return Err(Failure::new(ErrorKind::Unsupported, text));
     };
-    match out.is_json() {
-        true => Ok(out.object(&json!({ name: value }))?),
-        false => Ok(out.line(text)?),
-    }
+    if out.is_json() { Ok(out.object(&json!({ name: value }))?) } else { Ok(out.line(text)?) }
 }
 
 /// The settings that this kernel has, as text.

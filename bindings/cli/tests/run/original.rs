@@ -64,9 +64,10 @@ fn a_transparent_proxy_gets_the_original_destination() {
         let direct = format!("{v4}|{port}");
         assert_eq!(accepted(v4, port.parse().unwrap()), format!("{direct} ENOENT EINVAL {direct}"));
         // The kernel shows its table to CAP_NET_ADMIN only.
-        let unprivileged = match by_mptcp {
-            true => ["ENOTSUP"; 4].join(" "),
-            false => format!("{found} ENOENT EINVAL {found}"),
+        let unprivileged = if by_mptcp {
+            ["ENOTSUP"; 4].join(" ")
+        } else {
+            format!("{found} ENOENT EINVAL {found}")
         };
         assert_eq!(accepted(v4, 4444), unprivileged);
     }

@@ -113,10 +113,10 @@ fn declaration(file: &mut String, described: &Described, places: &[Placed]) -> R
             }
             None => {
                 let bits = format!("{}_HAS_*", described.name.to_uppercase());
-                let text = match places.iter().any(|place| place.bit.is_some()) {
-                    true => format!("Bit mask of the optional members that are set: {bits}."),
-                    false => "Bit mask of the optional members that are set. There are none yet."
-                        .to_owned(),
+                let text = if places.iter().any(|place| place.bit.is_some()) {
+                    format!("Bit mask of the optional members that are set: {bits}.")
+                } else {
+                    "Bit mask of the optional members that are set. There are none yet.".to_owned()
                 };
                 doc(file, "    ", &text)?;
                 writeln!(file, "    pub present: u64,")?;

@@ -26,9 +26,10 @@ pub(super) fn places(record: &RecordTable) -> Result<Vec<Placed>> {
     let mut bits = 0..u64::BITS as usize;
     let mut places = Vec::new();
     for signature::Member { field, ty, is_optional } in signature::members(record) {
-        let bit = match is_optional {
-            true => Some(bits.next().context("more than 64 may be absent")?),
-            false => None,
+        let bit = if is_optional {
+            Some(bits.next().context("more than 64 may be absent")?)
+        } else {
+            None
         };
         places.push(Placed { field, ty, at, bit });
         at += width_of(ty)?;

@@ -136,9 +136,10 @@ fn function(file: &mut String, operation: &Operation, natives: &[Native]) -> Res
     // A verb that only reads needs no duplicate of the descriptor.
     let border = result(operation, "act", "read", "read");
     let takes_socket = parameters.iter().any(|it| matches!(it.ty, ParameterType::Socket));
-    let outcome = match takes_socket {
-        true => format!("descriptor::{border}(env, &sock, fd, \"{name}\", |sock| {call})"),
-        false => call,
+    let outcome = if takes_socket {
+        format!("descriptor::{border}(env, &sock, fd, \"{name}\", |sock| {call})")
+    } else {
+        call
     };
     match signature::result(operation) {
         ResultType::List(_) => writeln!(file, "Packed::all(&{outcome}?).to_java(env)")?,

@@ -91,12 +91,11 @@ fn method(
             }
             ParameterType::Options(table) => {
                 let class = text::options(table.name);
-                let value = match is_left_out {
-                    true => format!("{class}.defaults().words()"),
-                    false => {
-                        let value = not_null(&name, &format!("{class}.defaults()"));
-                        format!("{value}.words()")
-                    }
+                let value = if is_left_out {
+                    format!("{class}.defaults().words()")
+                } else {
+                    let value = not_null(&name, &format!("{class}.defaults()"));
+                    format!("{value}.words()")
                 };
                 (class, value)
             }

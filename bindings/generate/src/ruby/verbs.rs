@@ -208,9 +208,10 @@ fn passed(operation: &Operation) -> Vec<String> {
 fn native(name: &str, required: &[String], keywords: &[Keyword]) -> String {
     let keywords = keywords.iter().map(|keyword| keyword.name.to_owned());
     let passed: Vec<String> = required.iter().cloned().chain(keywords).collect();
-    match passed.is_empty() {
-        true => format!("Native.{name}"),
-        false => format!("Native.{name}({})", passed.join(", ")),
+    if passed.is_empty() {
+        format!("Native.{name}")
+    } else {
+        format!("Native.{name}({})", passed.join(", "))
     }
 }
 

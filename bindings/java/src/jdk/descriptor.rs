@@ -80,10 +80,7 @@ pub(crate) fn read<T>(
 ) -> Result<T, Failure> {
     let descriptor = find(env, sock, number, operation)?;
     let answer = verb(&descriptor.borrow(operation)?);
-    match descriptor.is_open(env)? {
-        true => Ok(answer?),
-        false => Err(Failure::Closed(operation)),
-    }
+    if descriptor.is_open(env)? { Ok(answer?) } else { Err(Failure::Closed(operation)) }
 }
 
 /// Changes something about a socket, through a duplicate, which the object cannot close.
@@ -132,9 +129,12 @@ pub(crate) fn with_close_lock<T>(
         Owner::AdaptedChannel(channel) => channel,
         Owner::Implementation(nio) => nio.as_ref(),
     };
-    let done = fields(env)?.with_close_lock(env, object, |env| match descriptor.is_open(env)? {
-        true => verb(descriptor.borrow(operation)?).map(Some),
-        false => Ok(None),
+    let done = fields(env)?.with_close_lock(env, object, |env| {
+        if descriptor.is_open(env)? {
+            verb(descriptor.borrow(operation)?).map(Some)
+        } else {
+            Ok(None)
+        }
     });
     done?.ok_or(Failure::Closed(operation))
 }
@@ -199,10 +199,7 @@ fn in_channel<'sock, 'local>(
 ) -> Result<Descriptor<'sock, 'local>, Failure> {
     let descriptor = Descriptor { number, owner };
     // A closed channel still has the number in its field.
-    match descriptor.is_open(env)? {
-        true => Ok(descriptor),
-        false => Err(Failure::Closed(operation)),
-    }
+    if descriptor.is_open(env)? { Ok(descriptor) } else { Err(Failure::Closed(operation)) }
 }
 
 /// The descriptor of a `Socket` or `ServerSocket`, or `None` for an object of another class.

@@ -51,9 +51,10 @@ impl ImplementationFields {
             descriptor: Field::<Reference>::find(env, base, jni_str!("fd"), descriptor)?,
             delegate: Field::<Reference>::find(env, wrapper, jni_str!("delegate"), delegate)?,
         };
-        match fields.state.class.extends(env, &fields.descriptor.class)? {
-            true => Ok(fields),
-            false => Err(jni::errors::Error::WrongObjectType.into()),
+        if fields.state.class.extends(env, &fields.descriptor.class)? {
+            Ok(fields)
+        } else {
+            Err(jni::errors::Error::WrongObjectType.into())
         }
     }
 
@@ -99,9 +100,10 @@ impl ImplementationFields {
     ) -> Result<JObject<'local>, Failure> {
         // SAFETY: it is a `NioSocketImpl`, which extends `SocketImpl`: `find` has checked.
         let descriptor = unsafe { self.descriptor.read(env, &nio.0) };
-        match descriptor.is_null() {
-            true => Err(jni::errors::Error::NullPtr("the descriptor of an open socket").into()),
-            false => Ok(descriptor),
+        if descriptor.is_null() {
+            Err(jni::errors::Error::NullPtr("the descriptor of an open socket").into())
+        } else {
+            Ok(descriptor)
         }
     }
 }

@@ -47,10 +47,7 @@ pub(crate) fn await_result<'local>(
 
 fn step(env: &mut Env<'_>, sock: &JObject<'_>, held: &mut Held) -> Result<Step<Packed>, Failure> {
     // A descriptor that was passed by its number has no object that could be closed.
-    let close_check = match sock.is_null() {
-        true => None,
-        false => Some(Instant::now() + CLOSE_CHECK),
-    };
+    let close_check = if sock.is_null() { None } else { Some(Instant::now() + CLOSE_CHECK) };
     descriptor::check_open(env, sock, "open")?;
     let (result, deadline) = match held {
         Held::Connecting(connecting) => {

@@ -267,11 +267,14 @@ impl Withdraw for Announcement {
     fn withdraw(&mut self) -> Answer {
         const OPERATION: &str = "REMOVE";
         let asked = self.session.ask(Act::Withdraw { handle: self.handle }, None);
-        let (reply, _) = asked.map_err(|error| match is_over(&error) {
-            true => Error::new(ErrorKind::Closed, OPERATION)
-                .detail("the broker has ended since the address was announced")
-                .with_remedy("Close the connection: the address stays announced until then."),
-            false => failed(OPERATION, &error),
+        let (reply, _) = asked.map_err(|error| {
+            if is_over(&error) {
+                Error::new(ErrorKind::Closed, OPERATION)
+                    .detail("the broker has ended since the address was announced")
+                    .with_remedy("Close the connection: the address stays announced until then.")
+            } else {
+                failed(OPERATION, &error)
+            }
         })?;
         reply.result.map_err(|refusal| refusal.error(OPERATION))?;
         Ok(())
@@ -306,9 +309,10 @@ impl From<&OptionStep> for Step {
 impl From<&Step> for OptionStep {
     fn from(step: &Step) -> OptionStep {
         let length = step.length as usize;
-        match step.is_set {
-            true => OptionStep::set(step.level, step.number, &step.value[..length.min(ROOM)]),
-            false => OptionStep::get(step.level, step.number, length),
+        if step.is_set {
+            OptionStep::set(step.level, step.number, &step.value[..length.min(ROOM)])
+        } else {
+            OptionStep::get(step.level, step.number, length)
         }
     }
 }

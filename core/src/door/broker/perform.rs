@@ -338,9 +338,10 @@ fn require_own(connected: Connected<'_>, subflow: SubflowSocket) -> Result<()> {
     let ends = (local, remote);
     let found = diag_subflow::find_on(connected, ends, interface, Depth::Shallow)
         .map_err(|error| query_error("broker", error))?;
-    match found.head.cookie == cookie && connected.token != 0 {
-        true => Ok(()),
-        false => Err(Error::os("broker", libc::ENOENT)),
+    if found.head.cookie == cookie && connected.token != 0 {
+        Ok(())
+    } else {
+        Err(Error::os("broker", libc::ENOENT))
     }
 }
 

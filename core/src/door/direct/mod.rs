@@ -197,9 +197,10 @@ fn is_taken_over(sock: BorrowedFd<'_>, limit: u32) -> bool {
 /// setting is `userspace` already, nothing changes for the socket.
 fn require_right(sock: BorrowedFd<'_>, operation: &'static str) -> Result<(), Error> {
     let may_act = cache::with_socket_for(sock, |netlink: &mut PathManagerSocket| {
-        match netlink.has_userspace() {
-            true => netlink.may_act(),
-            false => Err(NetlinkError::new(libc::EOPNOTSUPP)),
+        if netlink.has_userspace() {
+            netlink.may_act()
+        } else {
+            Err(NetlinkError::new(libc::EOPNOTSUPP))
         }
     });
     match may_act {

@@ -95,9 +95,10 @@ impl DirectWithdraw {
 
     /// Reports whether the connection exists and is controlled by the application.
     fn is_open(&mut self) -> bool {
-        match self.can_look {
-            true => self.netlink.addresses(self.token).is_ok(),
-            false => self.netlink.is_userspace(self.token).is_ok(),
+        if self.can_look {
+            self.netlink.addresses(self.token).is_ok()
+        } else {
+            self.netlink.is_userspace(self.token).is_ok()
         }
     }
 

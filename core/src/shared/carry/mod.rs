@@ -68,10 +68,11 @@ impl Replacement<'_> {
             }
         }
         // The kernel may have chosen the address of one that has had a connection.
-        let local = match is_used {
-            true => None,
-            false => Some(socket::local_address(old).map_err(failed)?)
-                .filter(|local| local.port() != 0 || !local.ip().is_unspecified()),
+        let local = if is_used {
+            None
+        } else {
+            Some(socket::local_address(old).map_err(failed)?)
+                .filter(|local| local.port() != 0 || !local.ip().is_unspecified())
         };
         Ok(Replacement { old, operation, wanted, local })
     }

@@ -103,9 +103,10 @@ pub(super) fn instructions(program: &[u64], map: BorrowedFd<'_>) -> Vec<Instruct
             (source, immediate) = (PSEUDO_MAP_VALUE, map.as_raw_fd());
         }
         is_second_half = operation == LOAD_ADDRESS && !is_second_half;
-        let registers = match cfg!(target_endian = "little") {
-            true => (source << 4) | destination,
-            false => (destination << 4) | source,
+        let registers = if cfg!(target_endian = "little") {
+            (source << 4) | destination
+        } else {
+            (destination << 4) | source
         };
         Instruction { operation, registers, offset: (number >> 16) as i16, immediate }
     };

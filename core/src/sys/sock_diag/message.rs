@@ -47,9 +47,10 @@ impl Request {
 
     pub(super) fn message(&self, kind: u16, flags: i32) -> Message {
         let message = Message::new(kind, flags).raw(&self.body());
-        match self.mptcp {
-            true => message.attribute(diag::REQ_PROTOCOL, &socket::MPTCP.to_ne_bytes()),
-            false => message,
+        if self.mptcp {
+            message.attribute(diag::REQ_PROTOCOL, &socket::MPTCP.to_ne_bytes())
+        } else {
+            message
         }
     }
 

@@ -317,9 +317,10 @@ fn becomes_realtime() -> bool {
 
 /// Makes the calling thread a real-time thread with the lowest priority, or an ordinary one again.
 pub(super) fn set_realtime(is_realtime: bool) -> bool {
-    match is_realtime {
-        true => set_scheduling(libc::SCHED_FIFO, 1),
-        false => set_scheduling(libc::SCHED_OTHER, 0),
+    if is_realtime {
+        set_scheduling(libc::SCHED_FIFO, 1)
+    } else {
+        set_scheduling(libc::SCHED_OTHER, 0)
     }
 }
 

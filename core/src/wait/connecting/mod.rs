@@ -257,9 +257,10 @@ fn interface(sock: BorrowedFd<'_>, remote: SocketAddr, options: &Connect) -> Res
     }
     let from = from.map(|from| from.ip().to_canonical()).filter(|ip| !ip.is_unspecified());
     let Some(ip) = from else {
-        return match needs_scope(remote.ip()) {
-            true => Err(no_scope(sock, remote, OPERATION)),
-            false => Ok(0),
+        return if needs_scope(remote.ip()) {
+            Err(no_scope(sock, remote, OPERATION))
+        } else {
+            Ok(0)
         };
     };
     let to = SocketAddr::new(remote.ip().to_canonical(), remote.port());

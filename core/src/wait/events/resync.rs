@@ -166,9 +166,10 @@ impl Known {
                 let is_established = event.kind == EventKind::Established;
                 // Unread at the resynchronisation, which knew whether the subflow was still open.
                 if connection.is_known
-                    && match is_established {
-                        true => connection.was_established_in_resync,
-                        false => connection.was_created_in_resync,
+                    && if is_established {
+                        connection.was_established_in_resync
+                    } else {
+                        connection.was_created_in_resync
                     }
                 {
                     return false;

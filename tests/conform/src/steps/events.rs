@@ -96,9 +96,10 @@ fn gets(world: &mut World, arguments: &Arguments) -> Result {
 /// The event of a subflow or of a connection, which is found by the ends that ss shows.
 fn gets_of(world: &mut World, arguments: &Arguments) -> Result {
     let (actor, name) = (arguments.get("actor"), arguments.get("name"));
-    let ends = match world.names.connections.contains_key(name) {
-        true => world.names.ends(actor, name)?,
-        false => world.names.subflow_ends(actor, name)?,
+    let ends = if world.names.connections.contains_key(name) {
+        world.names.ends(actor, name)?
+    } else {
+        world.names.subflow_ends(actor, name)?
     };
     // Kernels that ignore the interface of a new subflow also ignore that it is a backup. The library sets
     // that afterwards, which is a further change of the priority.

@@ -92,10 +92,7 @@ impl Running {
             return Ok(());
         }
         self.signal(Signal::SIGINT);
-        match self.child.wait()?.success() {
-            true => Ok(()),
-            false => Err(self.failed()),
-        }
+        if self.child.wait()?.success() { Ok(()) } else { Err(self.failed()) }
     }
 
     /// Why it has ended.

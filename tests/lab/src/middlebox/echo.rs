@@ -50,10 +50,12 @@ impl EchoOptions {
         let is_fin = segment.is_fin;
         let length = segment.payload_len as u32 + u32::from(segment.is_syn) + u32::from(is_fin);
         let acknowledgement = segment.sequence.wrapping_add(length);
-        let (sequence, flags) = match segment.is_syn {
-            true => (FIRST_SEQUENCE, SYN | ACK),
-            false if !segment.is_ack => return reset_answering(frame),
-            false => (segment.acknowledgement, if is_fin { FIN | ACK } else { ACK }),
+        let (sequence, flags) = if segment.is_syn {
+            (FIRST_SEQUENCE, SYN | ACK)
+        } else if segment.is_ack {
+            (segment.acknowledgement, if is_fin { FIN | ACK } else { ACK })
+        } else {
+            return reset_answering(frame);
         };
         if segment.is_syn && self.adds_key {
             add_key(&segment, &mut options);

@@ -25,9 +25,10 @@ impl<M: Middlebox> Middlebox for OnPort<M> {
             Direction::ToServer => segment.destination,
             Direction::ToClient => segment.source,
         });
-        match server.is_some_and(|server| server.port() == self.port) {
-            true => self.middlebox.inspect(direction, frame),
-            false => Verdict::Forward,
+        if server.is_some_and(|server| server.port() == self.port) {
+            self.middlebox.inspect(direction, frame)
+        } else {
+            Verdict::Forward
         }
     }
 }

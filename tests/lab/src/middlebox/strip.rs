@@ -125,12 +125,11 @@ impl StripMptcp {
         // Nothing under this lock panics.
         let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let flow = (segment.source, segment.destination);
-        match segment.is_syn && !segment.is_ack {
-            true => {
-                opening.insert(flow);
-                false
-            }
-            false => opening.remove(&flow),
+        if segment.is_syn && !segment.is_ack {
+            opening.insert(flow);
+            false
+        } else {
+            opening.remove(&flow)
         }
     }
 }

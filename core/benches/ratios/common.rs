@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::{env, fs};
+use std::{env, fs, iter};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -42,16 +42,19 @@ pub fn pair(net: &Net, control: bool) -> Pair {
     Pair { client, server, _listener: listener }
 }
 
-/// As many connections as that, to a listener in this namespace.
+/// As many connections as that, to several listeners in this namespace: connections between the same ends are
+/// neighbours in the kernel's table, so that all of them would be found early, or late. No interface owns the
+/// address of the listeners, of which `connections` has to find out whether this host still has it.
 pub fn crowd(count: usize) -> Vec<(TcpStream, TcpStream)> {
-    let listener = subflows::listen("127.0.0.1:0", &Listen::new()).expect("listen");
-    let address = listener.local_addr().expect("address");
-    let connect = |_| {
+    let listen = || subflows::listen("127.0.0.2:0", &Listen::new()).expect("listen");
+    let listeners: Vec<TcpListener> = iter::repeat_with(listen).take(50).collect();
+    let connect = |listener: &TcpListener| {
+        let address = listener.local_addr().expect("address");
         let client = subflows::connect(address, &Connect::new()).expect("connect");
         let (server, _) = listener.accept().expect("accept");
         (client, server)
     };
-    (0..count).map(connect).collect()
+    listeners.iter().cycle().take(count).map(connect).collect()
 }
 
 /// The median of an odd number of values.

@@ -1,5 +1,6 @@
 //! The record of one subflow in the kernel's socket table.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -63,20 +64,42 @@ record! {
     }
 }
 
+/// What the host shows about its subflows; each thing is asked for once.
+pub(crate) struct Host<'a> {
+    sock: BorrowedFd<'a>,
+    names: HashMap<u32, Option<KernelName>>,
+    carriers: HashMap<u32, bool>,
+    local: HashMap<SocketAddr, bool>,
+}
+
+impl<'a> Host<'a> {
+    /// Asks by a socket in the subflows' network namespace: the calling thread may be in another.
+    pub(crate) fn new(sock: BorrowedFd<'a>) -> Host<'a> {
+        Host { sock, names: HashMap::new(), carriers: HashMap::new(), local: HashMap::new() }
+    }
+
+    fn name(&mut self, index: u32) -> Option<KernelName> {
+        *self.names.entry(index).or_insert_with(|| interface::name(self.sock, index).ok())
+    }
+
+    fn has_carrier(&mut self, index: u32) -> bool {
+        *self.carriers.entry(index).or_insert_with(|| interface::has_carrier(self.sock, index))
+    }
+
+    fn can_bind(&mut self, mut local: SocketAddr) -> bool {
+        local.set_port(0);
+        *self.local.entry(local).or_insert_with(|| can_bind(self.sock, local))
+    }
+}
+
 impl Details {
-    /// Adds what the interfaces of the host show, by a socket in the subflow's network namespace: the
-    /// calling thread may be in another. `owners` are the interfaces that own the local address.
-    pub(crate) fn complete(
-        &mut self,
-        sock: BorrowedFd<'_>,
-        owners: &[u32],
-        mut has_carrier: impl FnMut(u32) -> bool,
-    ) {
-        self.interface = self.interface_index.and_then(|index| interface::name(sock, index).ok());
-        self.is_address_gone = owners.is_empty() && !can_bind(sock, self.local);
+    /// Adds what the host shows. `owners` are the interfaces that own the local address.
+    pub(crate) fn complete(&mut self, host: &mut Host<'_>, owners: &[u32]) {
+        self.interface = self.interface_index.and_then(|index| host.name(index));
+        self.is_address_gone = owners.is_empty() && !host.can_bind(self.local);
         self.is_carrier_gone = match self.interface_index {
-            Some(index) => !has_carrier(index),
-            None => !owners.is_empty() && !owners.iter().any(|owner| has_carrier(*owner)),
+            Some(index) => !host.has_carrier(index),
+            None => !owners.is_empty() && !owners.iter().any(|owner| host.has_carrier(*owner)),
         };
     }
 }

@@ -5,12 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Result;
 use crate::shared::connected::Connected;
-use crate::shared::details::{Details, from_raw};
+use crate::shared::details::{Details, Host, from_raw};
 use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::socket_state::{no_such_subflow, not_mptcp_error, query_error};
 use crate::shared::subflow;
 use crate::sys::interface_addresses::AddressQuery;
-use crate::sys::{cache, interface, mptcp};
+use crate::sys::{cache, mptcp};
 use crate::table::{Type, Typed, operation};
 
 operation! {
@@ -48,7 +48,7 @@ fn details_fd(sock: BorrowedFd<'_>, id: u32) -> Result<Details> {
         Ok(entry) => {
             let mut details = from_raw(&entry);
             let owners = owners(sock, details.local.ip(), details.interface_index)?;
-            details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
+            details.complete(&mut Host::new(sock), &owners);
             Ok(details)
         }
         Err(error) => Err(if error.is(libc::ENOENT) {

@@ -7,15 +7,15 @@ use std::sync::OnceLock;
 
 use crate::cause;
 use crate::error::{Error, ErrorKind, Result};
-use crate::shared::details::{self, Details};
+use crate::shared::details::{self, Details, Host};
 use crate::shared::diag_subflow::{self, Depth, DiagSubflow, Found, HIDDEN};
 use crate::shared::info::{self, Info};
 use crate::shared::socket_state;
 use crate::shared::subflow_state::SubflowState;
+use crate::sys::cache;
 use crate::sys::interface_addresses::AddressQuery;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::sock_diag::{RawConnection, SockDiag};
-use crate::sys::{cache, interface};
 use crate::table::{Type, Typed, operation, options, record};
 
 mod processes;
@@ -193,13 +193,10 @@ fn join(
         connection.subflows = list.0.remove(&connection.token).unwrap_or_default();
     }
     let owners = owners()?;
-    let mut carriers = HashMap::<u32, bool>::new();
-    let sock = diag.as_fd();
+    let mut host = Host::new(diag.as_fd());
     for subflow in connections.iter_mut().flat_map(|found| &mut found.subflows) {
         let owners = owners.get(&subflow.local.ip()).map_or(&[][..], |owners| owners);
-        subflow.complete(sock, owners, |index| {
-            *carriers.entry(index).or_insert_with(|| interface::has_carrier(sock, index))
-        });
+        subflow.complete(&mut host, owners);
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::door::{self, common::peers};
 use crate::error::Result;
 use crate::shared::connected::Connected;
 use crate::shared::deny_join_id0;
-use crate::shared::details::{self, Details};
+use crate::shared::details::{self, Details, Host};
 use crate::shared::diag_subflow::{self, Depth};
 use crate::shared::not_controlled::is_accepted;
 use crate::shared::path_manager::PathManager;
@@ -23,7 +23,7 @@ use crate::shared::subflow::list_fd;
 use crate::shared::subflow_state::SubflowState;
 use crate::sys::mptcp::RawInfo;
 use crate::sys::path_manager::PathManagerSocket;
-use crate::sys::{interface, socket};
+use crate::sys::socket;
 
 const OPERATION: &str = "diagnose";
 
@@ -82,7 +82,7 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
     let initial = socket::local_address(sock).map(|local| local.ip()).ok();
     let initial = initial.filter(|ip| !ip.is_unspecified()).or(first.map(|first| first.local.ip()));
     let paths = Paths::find(sock, remote, initial)?;
-    let (mut examined, mut unread) = (Vec::new(), 0);
+    let (mut examined, mut unread, mut host) = (Vec::new(), 0, Host::new(sock));
     for subflow in &subflows {
         let entry = match diag_subflow::find(connection, subflow.ends(), Depth::Shallow) {
             Ok(entry) => entry,
@@ -96,7 +96,7 @@ fn connected(found: &mut Findings, sock: BorrowedFd<'_>, info: &RawInfo) -> Resu
         };
         let mut details = details::from_raw(&entry);
         let owners = paths.owners(details.local.ip());
-        details.complete(sock, &owners, |index| interface::has_carrier(sock, index));
+        details.complete(&mut host, &owners);
         examined.push(Examined { id: subflow.id, details });
     }
     examine_subflows(found, &paths, token, &examined);

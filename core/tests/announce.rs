@@ -5,16 +5,22 @@ mod common;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::judge::{self, agree};
 use common::ways::initial;
 use common::{Pair, SOON, controlled, expect_error, open_handed, userspace};
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::unistd::Pid;
 use subflows::kernel::{LocalAddress, PathManagerSocket};
 use subflows::{Address, Announce, Announced, ErrorKind, Event, EventKind, Events};
 use subflows::{Open, Result, Subflow};
 use subflows_lab::traffic;
-use subflows_lab::{Net, is_before, oracle, skip_unless_ready, wait_until};
+use subflows_lab::{
+    Direction, DropSegments, Net, Subtype, WireOptions, is_before, oracle, skip, skip_unless_ready,
+    wait_until,
+};
 
 /// A network in which programs control the connections of both ends.
 fn both_decide(net: std::io::Result<Net>) -> Net {
@@ -416,5 +422,52 @@ fn a_peers_subflow_outlived_the_withdrawal_of_its_address() {
                 assert!(pair.moves_data());
             }
         }
+    }
+}
+
+/// The kernel sends no REMOVE_ADDR while an ADD_ADDR waits to be sent: here the repetition of one whose echo was
+/// lost. A timer asks for that, and a thread of the kernel on the same processor sends it.
+#[test]
+fn a_withdrawal_was_never_sent() {
+    skip_unless_ready!();
+    let perfect = WireOptions::default();
+    let net = both_decide(Net::wires(&[("wifi", perfect), ("lte", perfect)]));
+    net.paths[0].wire().unwrap().add(DropSegments::all(|segment| {
+        segment.direction == Direction::ToClient && segment.has(Subtype::AddAddr)
+    }));
+    let pairs = net.paths[0].server_ips().map(|to| (controlled(&net, to), to));
+    let withdraw_late = || {
+        let _entered = net.client.enter().unwrap();
+        let announced = pairs.each_ref().map(|(pair, to)| {
+            let ip = net.paths[1].client_ip(*to);
+            subflows::announce(&pair.client, ip, &Announce::new()).unwrap()
+        });
+        if !alone_on_one_processor() {
+            skip("a thread with real-time priority");
+        }
+        // The kernel repeats after 200 ms, or a few more.
+        let repeated = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < repeated {
+            std::hint::spin_loop();
+        }
+        announced.into_iter().for_each(|announced| announced.withdraw().unwrap());
+    };
+    // A thread of its own, with which the priority ends.
+    thread::scope(|scope| scope.spawn(withdraw_late).join().unwrap());
+    wait_until(SOON, "both withdrawals to arrive", || {
+        oracle::nstat(&net.server, "MPTcpExtRmAddr") >= 2
+    });
+}
+
+/// Keeps the calling thread on one processor, on which no thread of normal priority then runs. Returns whether that
+/// is permitted.
+fn alone_on_one_processor() -> bool {
+    let here = sched_getcpu().unwrap();
+    let mut one = CpuSet::new();
+    one.set(here).unwrap();
+    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+    // SAFETY: the kernel reads one `sched_param`.
+    unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_FIFO, &libc::sched_param { sched_priority: 1 }) == 0
     }
 }

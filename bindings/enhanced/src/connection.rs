@@ -5,21 +5,10 @@ use std::os::fd::BorrowedFd;
 use subflows::{PathManager, State, Subflow, SubflowState};
 
 use crate::errno::{Errno, NO_SUCH_ID, NOT_MPTCP, errno};
-use crate::ids::{Ids, Named};
+use crate::held::Held;
+use crate::ids::Named;
 use crate::layout::SubStatus;
-use crate::registry::{Held, Registry};
-
-#[derive(Clone, Debug)]
-pub(crate) struct Connection {
-    pub(crate) held: Held,
-    pub(crate) ids: Ids,
-}
-
-impl Connection {
-    pub(crate) fn new(held: Held) -> Connection {
-        Connection { held, ids: Ids::default() }
-    }
-}
+use crate::registry::Registry;
 
 /// Reports who manages the subflows of a connection. Fails if the socket has no connection of Multipath TCP.
 pub fn require_mptcp(sock: BorrowedFd<'_>) -> Result<PathManager, Errno> {

@@ -22,12 +22,14 @@
 
 mod connection;
 mod errno;
+mod held;
 pub mod ids;
 pub mod layout;
 mod legacy;
 pub mod pending;
 mod registry;
 mod requests;
+mod worker;
 
 pub use connection::require_mptcp;
 pub use errno::Errno;

@@ -2,46 +2,23 @@
 //! are still to be opened.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::process;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::net::sockopt::socket_cookie;
-
-use crate::connection::Connection;
-use crate::errno::{Errno, NOT_MPTCP};
+use crate::held::Held;
+use crate::ids::Ids;
 use crate::pending::Pending;
 
 /// How many connections are kept before those are forgotten that the program has closed.
 const FORGET_FROM: usize = 64;
 
-/// A socket of the program, which may close it at any time: its descriptor, and what identifies it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    fd: RawFd,
-    pub(crate) cookie: u64,
-}
-
-impl Held {
-    pub(crate) fn new(sock: BorrowedFd<'_>) -> Result<Held, Errno> {
-        let cookie = socket_cookie(sock).map_err(|_| NOT_MPTCP)?;
-        Ok(Held { fd: sock.as_raw_fd(), cookie })
-    }
-
-    /// Reports whether the descriptor still is that of the socket.
-    pub(crate) fn is_open(&self) -> bool {
-        socket_cookie(self).is_ok_and(|cookie| cookie == self.cookie)
-    }
-}
-
-impl AsFd for Held {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the number is not -1. The program may have closed the descriptor: `is_open` is asked before
-        // each use, and a command for another socket fails, because it names this connection by its token.
-        unsafe { BorrowedFd::borrow_raw(self.fd) }
-    }
+/// What is known of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    held: Held,
+    pub(crate) ids: Ids,
 }
 
 /// The connections of this process, and the requests that are not carried out yet.
@@ -100,8 +77,8 @@ impl Registry {
             self.connections.retain(|_, connection| connection.held.is_open());
             self.forget_from = FORGET_FROM.max(2 * self.connections.len());
         }
-        let connection =
-            self.connections.entry(held.cookie).or_insert_with(|| Connection::new(held));
+        let new = || Connection { held, ids: Ids::default() };
+        let connection = self.connections.entry(held.cookie).or_insert_with(new);
         connection.held = held;
         connection
     }

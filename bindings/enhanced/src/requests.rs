@@ -8,10 +8,12 @@ use subflows::{Error, ErrorKind, Open, OptionValue, PathManager, SubflowOption};
 
 use crate::connection::{follow, live_subflow, require_mptcp, statuses};
 use crate::errno::{Errno, NO_SUCH_ID, NO_SUCH_OPTION, NOT_MPTCP, NOT_PERMITTED, errno};
+use crate::held::Held;
 use crate::ids::Named;
 use crate::layout::{SubStatus, canonical};
-use crate::pending::{self, Pending};
-use crate::registry::{Held, Registry};
+use crate::pending::Pending;
+use crate::registry::Registry;
+use crate::worker;
 
 const TCP_INFO: (i32, i32) = (6, 11);
 const TCP_CONGESTION: (i32, i32) = (6, 13);
@@ -90,7 +92,7 @@ pub fn open(sock: BorrowedFd<'_>, local: SocketAddr, remote: SocketAddr) -> Resu
         return Ok(0);
     };
     match Pending::begin(number, held, (local, remote), options) {
-        Ok(begun) => pending::add(&mut registry, begun),
+        Ok(begun) => worker::add(&mut registry, begun),
         Err(error) => {
             registry.connection(held).ids.release(id);
             return Err(errno(&error));

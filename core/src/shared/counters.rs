@@ -1,7 +1,7 @@
-//! The kernel's counters of Multipath TCP (MIB), of the calling thread's network namespace.
+//! The kernel's counters of Multipath TCP (MIB), of a network namespace.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 
 use crate::table::record;
 
@@ -15,16 +15,39 @@ record! {
     }
 }
 
-/// Reads the counters, in the kernel's order; `None` if the kernel has none.
-pub(crate) fn read() -> io::Result<Option<Vec<Counter>>> {
-    // Without `thread-self`, they would be those of the main thread's namespace.
-    Ok(parse(&fs::read_to_string("/proc/thread-self/net/netstat")?))
+/// The counters of the network namespace in which the thread was when it opened them.
+#[derive(Debug)]
+pub(crate) struct Counters(File);
+
+impl Counters {
+    pub(crate) fn open() -> io::Result<Counters> {
+        // Without `thread-self`, they would be those of the main thread's namespace.
+        Ok(Counters(File::open("/proc/thread-self/net/netstat")?))
+    }
+
+    /// Reads the counters, in the kernel's order; `None` if the kernel has none.
+    fn read(&mut self) -> io::Result<Option<Vec<Counter>>> {
+        let mut text = String::new();
+        self.0.rewind()?;
+        self.0.read_to_string(&mut text)?;
+        Ok(parse(&text))
+    }
+
+    /// Reads one counter; `None` if this kernel lacks it.
+    pub(crate) fn value(&mut self, name: &str) -> Option<u64> {
+        let counters = self.read().ok()??;
+        counters.into_iter().find(|counter| counter.name == name).map(|counter| counter.value)
+    }
 }
 
-/// Reads one counter; `None` if this kernel lacks it.
+/// Reads the counters of the calling thread's network namespace; `None` if the kernel has none.
+pub(crate) fn read() -> io::Result<Option<Vec<Counter>>> {
+    Counters::open()?.read()
+}
+
+/// Reads one counter of the calling thread's network namespace; `None` if this kernel lacks it.
 pub(crate) fn value(name: &str) -> Option<u64> {
-    let counters = read().ok()??;
-    counters.into_iter().find(|counter| counter.name == name).map(|counter| counter.value)
+    Counters::open().ok()?.value(name)
 }
 
 /// Reads the two lines of Multipath TCP: the names, and the values in the same order.

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use subflows_lab::oracle;
+
 use crate::language::Language;
 use crate::scenario::{Scenario, Step, Variant};
 use crate::step_error::StepError;
@@ -50,6 +52,11 @@ impl Stop {
             let _ = writeln!(text, "    request: {}\n    answer:  {}", last.request, last.answer);
         }
         let _ = write!(text, "    reason:  {error}");
+        for actor in ["client", "server"] {
+            if let Ok(namespace) = world.namespace(actor) {
+                let _ = write!(text, "\n    nstat of the {actor}: {}", oracle::counted(namespace));
+            }
+        }
         text.push_str(&world.driver_errors().replace('\n', "\n    "));
         Stop { text, error }
     }

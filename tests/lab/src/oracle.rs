@@ -98,6 +98,17 @@ pub fn nstat_if_any(namespace: &Namespace, counter: &str) -> Option<u64> {
     counter_in(&ask(namespace, "nstat", &["-asz"]), counter)
 }
 
+/// What the kernel has counted of Multipath TCP, by `nstat`, in a line for a report.
+#[track_caller]
+pub fn counted(namespace: &Namespace) -> String {
+    let shown = ask(namespace, "nstat", &["-as", "MPTcpExt*"]);
+    let counters = shown.lines().filter_map(|line| {
+        let mut words = line.strip_prefix("MPTcpExt")?.split_whitespace();
+        Some(format!("{} {}", words.next()?, words.next()?))
+    });
+    counters.collect::<Vec<_>>().join(", ")
+}
+
 /// The endpoints of the kernel's path manager, by `ip mptcp endpoint`.
 #[track_caller]
 pub fn endpoints(namespace: &Namespace) -> Vec<Endpoint> {

@@ -7,12 +7,16 @@ use crate::door::common::address_ids::Reserved;
 use crate::door::{Answer, Refused, Withdraw};
 use crate::error::{Error, ErrorKind};
 use crate::shared::connected::Connected;
+use crate::shared::counters::Counters;
 use crate::shared::path_manager::addresses_by_token;
 use crate::shared::socket_state::query_error;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::path_manager::{LocalAddress, PathManagerSocket};
 use crate::sys::sock_diag::{NO_TCP_DIAG, SockDiag};
 use crate::sys::socket;
+
+/// How often to withdraw an address. Another connection may be the one whose REMOVE_ADDR was not sent.
+const ATTEMPTS: usize = 3;
 
 /// An announced address, and what is needed to withdraw it. It has sockets of its own, because the thread
 /// may be in another network namespace by then.
@@ -26,6 +30,8 @@ pub(super) struct DirectWithdraw {
     port: u16,
     /// The kernel lists the addresses of one connection.
     can_look: bool,
+    /// The counters of the connection's network namespace; `None` without /proc.
+    counters: Option<Counters>,
     _reserved: Reserved,
 }
 
@@ -49,6 +55,7 @@ impl DirectWithdraw {
             local,
             port,
             can_look: addresses_by_token(sock),
+            counters: Counters::open().ok(),
             _reserved: reserved,
         })
     }
@@ -102,6 +109,15 @@ impl DirectWithdraw {
         }
     }
 
+    /// How many REMOVE_ADDR the kernel has not sent in this network namespace; `None` if it does not count them.
+    ///
+    /// It sends none while an ADD_ADDR or an echo waits to be sent, such as a retransmission, and the command
+    /// succeeds all the same (mptcp_pm_remove_addr in net/mptcp/pm.c). The peer would never know. To announce the
+    /// address once more sends what waits.
+    fn not_sent(&mut self) -> Option<u64> {
+        self.counters.as_mut()?.value("RmAddrTxDrop")
+    }
+
     /// Closes the subflows that the peer has opened to the address and that have another id.
     ///
     /// The kernel assigns the id of the first entry with that address to a subflow that the peer opens,
@@ -137,8 +153,14 @@ impl DirectWithdraw {
 
 impl Withdraw for DirectWithdraw {
     fn withdraw(&mut self) -> Answer {
-        self.ensure_announced()?;
-        self.netlink.remove(self.token, self.local.id).map_err(refused)?;
+        for _ in 0..ATTEMPTS {
+            self.ensure_announced()?;
+            let before = self.not_sent();
+            self.netlink.remove(self.token, self.local.id).map_err(refused)?;
+            if self.not_sent() == before {
+                break;
+            }
+        }
         self.close_joined().map_err(refused)
     }
 }

@@ -112,7 +112,7 @@ impl DirectWithdraw {
     /// How many REMOVE_ADDR the kernel has not sent in this network namespace; `None` if it does not count them.
     ///
     /// It sends none while an ADD_ADDR or an echo waits to be sent, such as a retransmission, and the command
-    /// succeeds all the same (mptcp_pm_remove_addr in net/mptcp/pm.c). The peer would never know. To announce the
+    /// succeeds all the same (tests/upstream/remove-addr). The peer would never know. To announce the
     /// address once more sends what waits.
     fn not_sent(&mut self) -> Option<u64> {
         self.counters.as_mut()?.value("RmAddrTxDrop")

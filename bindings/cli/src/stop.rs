@@ -44,6 +44,17 @@ pub(crate) fn has_hung_up(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
 }
 
+/// Waits until the other end of a terminal, a pipe or a connection is gone.
+pub(crate) fn await_hang_up(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let mut polled = [PollFd::new(&fd, PollFlags::empty())];
+    loop {
+        match poll(&mut polled, None) {
+            Err(rustix::io::Errno::INTR) => {}
+            ended => return ended.map(drop).map_err(io::Error::from),
+        }
+    }
+}
+
 /// Waits until one of the descriptors is readable or the time is over, and returns which are.
 pub(crate) fn readable(fds: &[BorrowedFd<'_>], time: Duration) -> io::Result<Vec<bool>> {
     let deadline = Instant::now() + time;

@@ -7,6 +7,7 @@ mod screen;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+use std::{mem, process, thread};
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -14,11 +15,14 @@ use ratatui::widgets::TableState;
 use subflows::{ConnectionsOptions, ErrorKind};
 
 use crate::failure::Failure;
-use crate::stop::{Stop, has_hung_up};
+use crate::stop::{Stop, await_hang_up, has_hung_up};
 use model::Model;
 
 /// How long another size of the terminal may wait until it is noticed.
 const NOTICE: Duration = Duration::from_millis(100);
+
+/// How long after the end of the terminal the view may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Draws until the user, a signal or the end of the terminal ends it. The terminal is as before afterwards, also after a panic.
 pub(crate) fn run(interval: Duration) -> Result<(), Failure> {
@@ -27,9 +31,25 @@ pub(crate) fn run(interval: Duration) -> Result<(), Failure> {
     // Before the terminal changes, so that its error is seen.
     let mut view = View::new(interval)?;
     let mut terminal = ratatui::try_init().map_err(failed)?;
+    end_with_terminal().map_err(failed)?;
     let result = view.show(&mut terminal, &stop);
-    ratatui::restore();
-    result
+    // A terminal that is gone cannot be restored. ratatui would print that to it, and panic.
+    let _ = terminal.show_cursor();
+    let _ = ratatui::try_restore();
+    mem::forget(terminal);
+    if has_hung_up(io::stdin().as_fd()).is_ok_and(|is_gone| is_gone) { Ok(()) } else { result }
+}
+
+/// Ends the process soon after its terminal, if nothing else has. crossterm reads the end of a terminal again and
+/// again, and a terminal may end right before it reads.
+fn end_with_terminal() -> io::Result<()> {
+    let watch = || {
+        if await_hang_up(io::stdin().as_fd()).is_ok() {
+            thread::sleep(LAST_WORDS);
+            process::exit(0);
+        }
+    };
+    thread::Builder::new().name("subflows-end".into()).spawn(watch).map(drop)
 }
 
 struct View {

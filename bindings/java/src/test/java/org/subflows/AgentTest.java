@@ -292,7 +292,8 @@ class AgentTest {
             String said = said(child);
             String[] words = said.split("\\s");
             assertEquals("100", words[1], said + errors());
-            assertTrue(Integer.parseInt(words[2]) < 2_000, words[2] + " ms: " + errors());
+            // Of the 100 silent paths, 32 at once for 5 s each would take 20 s.
+            assertTrue(Integer.parseInt(words[2]) < 8_000, words[2] + " ms: " + errors());
         }
     }
 

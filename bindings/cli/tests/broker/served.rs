@@ -300,8 +300,7 @@ impl Session {
 
     pub(crate) fn receive(&self) -> Option<(Answer, Option<OwnedFd>)> {
         use nix::sys::socket::{ControlMessageOwned, recvmsg, setsockopt, sockopt};
-        // The broker answers a user who asks too much with low priority.
-        setsockopt(&self.0, sockopt::ReceiveTimeout, &nix::sys::time::TimeVal::new(30, 0)).unwrap();
+        setsockopt(&self.0, sockopt::ReceiveTimeout, &nix::sys::time::TimeVal::new(10, 0)).unwrap();
         let mut buffer = vec![0; LONGEST];
         let mut space = nix::cmsg_space!([RawFd; 2]);
         let mut parts = [std::io::IoSliceMut::new(&mut buffer)];

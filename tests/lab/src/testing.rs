@@ -10,9 +10,13 @@ use crate::sys::wait;
 /// The first pause between two checks of [`wait_until`], and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(5));
 
+/// The longest pause after a check that took long. A check may have waited for most of its time: pauses in
+/// proportion to that would let seconds pass between two looks.
+const LONGEST_AFTER_SLOW: Duration = Duration::from_millis(100);
+
 /// The pauses between checks of something that no descriptor reports. Each is twice as long as the one before, up
-/// to the longest, and three times as long as the last check took: checks use a quarter of a processor at most,
-/// and less of a busy machine.
+/// to the longest, and three times as long as the last check took, up to 100 ms: checks of less than 33 ms use a
+/// quarter of a processor at most.
 #[derive(Debug)]
 pub struct Pauses {
     next: Duration,
@@ -28,10 +32,14 @@ impl Pauses {
 
     /// Pauses after a check.
     pub fn pause(&mut self) {
-        let pause = self.next.max(self.began.elapsed() * 3);
-        let _ = wait::readable([], Some(pause));
+        let _ = wait::readable([], Some(self.after(self.began.elapsed())));
         self.next = self.longest.min(self.next * 2);
         self.began = Instant::now();
+    }
+
+    /// Returns the pause after a check that took so long.
+    fn after(&self, took: Duration) -> Duration {
+        self.next.max(LONGEST_AFTER_SLOW.min(took * 3))
     }
 }
 
@@ -88,6 +96,13 @@ mod tests {
             looks += 1;
             looks == 3
         });
+    }
+
+    #[test]
+    fn a_pause_follows_the_check_before_it_within_limits() {
+        let pauses = Pauses::new(PAUSES.0, PAUSES.1);
+        let after = |took| pauses.after(Duration::from_micros(took)).as_micros();
+        assert_eq!([10, 1000, 30_000, 2_000_000].map(after), [200, 3000, 90_000, 100_000]);
     }
 
     #[test]

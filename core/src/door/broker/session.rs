@@ -95,8 +95,13 @@ impl Session {
         }
         meanwhile();
         let mut buffer = [0; LONGEST];
-        // A broker that has no worker answers before it has read a request, and ends the session.
-        let mut packet = match (unix::receive(self.sock.as_fd(), &mut buffer), sent) {
+        // A broker that has no worker answers before it has read a request, and ends the session. The kernel first
+        // reports, once, that the request was not read (unix_release_sock in net/unix/af_unix.c).
+        let mut received = unix::receive(self.sock.as_fd(), &mut buffer);
+        if received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset) {
+            received = unix::receive(self.sock.as_fd(), &mut buffer);
+        }
+        let mut packet = match (received, sent) {
             (Ok(packet), _) if packet.length > 0 => packet,
             (_, Err(error)) | (Err(error), _) => return Err(error),
             (Ok(_), Ok(())) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -127,5 +132,32 @@ impl Cached for Session {
     fn places() -> &'static Places<Self> {
         static PLACES: Places<Session> = Places::new();
         &PLACES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::perform::{ServerSession, refusal, reply};
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn an_answer_is_read_though_the_request_was_not() {
+        use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+        let kind = SockType::SeqPacket;
+        let pair = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let (session, broker) = (Session { sock: pair.0, path: PathBuf::new() }, pair.1);
+        let mut broker = Some(ServerSession::new(broker));
+        let busy = || Err(refusal(ErrorKind::Busy, libc::EBUSY, "", ""));
+        let mut refuse = || {
+            let broker = broker.take().unwrap();
+            broker.answer(&reply(0, busy()).0, None).unwrap();
+        };
+        let act = Act::PathManager { token: 1 };
+        let (answer, _) = session.ask_meanwhile(act, None, &mut refuse).unwrap();
+        assert_eq!(answer.result.unwrap_err().kind, ErrorKind::Busy);
+        // Nothing follows it.
+        let error = session.ask(Act::PathManager { token: 1 }, None).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

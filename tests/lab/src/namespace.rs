@@ -90,6 +90,15 @@ impl Namespace {
         Ok(Namespace { file, _end })
     }
 
+    /// Reports whether the namespace has a connection of Multipath TCP, also one that is being closed.
+    pub(crate) fn has_connections(&self) -> bool {
+        let Ok(_entered) = self.enter() else { return false };
+        // A line for each protocol: its name, the size of a socket, the number of sockets in this namespace.
+        let protocols = fs::read_to_string("/proc/thread-self/net/protocols").unwrap_or_default();
+        let lines = protocols.lines().filter(|line| line.starts_with("MPTCP"));
+        lines.filter_map(|line| line.split_whitespace().nth(2)).any(|sockets| sockets != "0")
+    }
+
     /// Returns the namespace of the calling thread.
     pub fn current() -> io::Result<Namespace> {
         Ok(Namespace { file: Arc::new(File::open(OWN_NAMESPACE)?), _end: None })

@@ -47,6 +47,7 @@ pub(super) fn build(paths: &[(&str, WireOptions)]) -> io::Result<Net> {
         let carrier = Interface { namespace: cables.clone(), name: format!("c{index}") };
         // Last: a wire whose ends are not up would count frames that it drops there.
         let wire = Wire::join(&cables, &carrier.name, &format!("s{index}"), *options)?;
+        wire.end_after_connections_of([&client, &server]);
         let client = client.clone();
         built.push(subnet.into_path(Parts { client, carrier, sinks: vec![], wire: Some(wire) }));
     }

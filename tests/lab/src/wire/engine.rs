@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::lane::{Lane, Loss};
 use super::{Direction, Shared, State, WireOptions};
 use crate::middlebox::{self, Outcome};
+use crate::namespace::Namespace;
 use crate::sys::packet::{BATCH, PacketSocket};
 use crate::sys::{process, wait};
 
@@ -17,9 +18,10 @@ const ETHERNET_HEADER: usize = 14;
 /// How many batches one direction may receive before the other direction and delivery continue.
 const BATCHES_PER_TURN: usize = 4;
 
-/// When a wire ends: how long it must be idle, and how long the thread waits for that at most.
+/// When a wire ends: how long it must be idle, and how long the thread waits for that and for the end of
+/// connections at most.
 const DRAIN_QUIET: Duration = Duration::from_millis(2);
-const DRAIN_MAX: Duration = Duration::from_millis(50);
+const DRAIN_MAX: Duration = Duration::from_millis(200);
 
 /// A frame in flight.
 struct Flight {
@@ -86,10 +88,12 @@ impl Engine {
         self.drain();
     }
 
-    /// Carries the frames in flight, and the answers, without delay until no more come. Connections
-    /// that were closed just before can thus end; otherwise the kernel keeps them, and their
-    /// namespace, for a minute.
+    /// Carries the frames in flight, and the answers, without delay until no more come and no host has a
+    /// connection. Connections that were closed just before can thus end; otherwise the kernel keeps them, and
+    /// their namespace, for a minute (TCP_TIMEWAIT_LEN, in mptcp_close_timeout in net/mptcp/protocol.c).
     fn drain(&mut self) {
+        // A busy machine is late with the answer to a DATA_FIN, which a worker of the kernel gives.
+        let hosts = mem::take(&mut self.shared.lock().hosts);
         let end = Instant::now() + DRAIN_MAX;
         while Instant::now() < end {
             for track in &mut self.tracks {
@@ -99,7 +103,9 @@ impl Engine {
             let [client, server] = &self.ends;
             let fds = [client.as_fd(), server.as_fd()];
             let readable = wait::readable(fds, Some(DRAIN_QUIET)).unwrap_or_default();
-            if readable == [false, false] {
+            let is_over =
+                || self.shared.lock().is_pulled || !hosts.iter().any(Namespace::has_connections);
+            if readable == [false, false] && is_over() {
                 return;
             }
             Direction::BOTH.into_iter().for_each(|direction| self.accept(direction));

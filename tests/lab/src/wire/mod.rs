@@ -127,6 +127,8 @@ impl WireCounters {
 struct State {
     options: [WireOptions; 2],
     counters: [WireCounters; 2],
+    /// Whose connections may end before the wire does.
+    hosts: Vec<Namespace>,
     is_pulled: bool,
     is_ending: bool,
 }
@@ -174,6 +176,7 @@ impl Wire {
         let state = State {
             options: [options; 2],
             counters: [WireCounters::default(); 2],
+            hosts: Vec::new(),
             is_pulled: false,
             is_ending: false,
         };
@@ -184,6 +187,11 @@ impl Wire {
         let thread =
             thread::Builder::new().name("wire".to_owned()).spawn(move || engine.carry())?;
         Ok(Wire { shared, thread: Some(thread) })
+    }
+
+    /// When the wire ends, lets the Multipath TCP connections of these hosts end before, for 200 ms at most.
+    pub(crate) fn end_after_connections_of(&self, hosts: [&Namespace; 2]) {
+        self.shared.lock().hosts = hosts.map(Namespace::clone).to_vec();
     }
 
     /// Sets the one-way delay of both directions. Frames in flight keep their delay, and frames

@@ -162,16 +162,20 @@ fn c(root: &Path) -> Result<Language, String> {
     let build = built.with_file_name("driver-c");
     output(Command::new(root.join("bindings/c/link")).arg(&build))?;
     let program = build.join("subflows-driver-c");
+    // Elsewhere first: another run may be executing the old one, which nobody may then write.
+    let linked = tempfile::tempdir_in(&build).map_err(|error| error.to_string())?;
+    let new = linked.path().join("subflows-driver-c");
     let mut compiler = Command::new("cc");
     compiler.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-pedantic"]);
     // Sanitizers do not work together with CONFORM_UNDER, such as valgrind.
     if std::env::var_os("CONFORM_UNDER").is_none() {
         compiler.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     }
-    compiler.args(["-O1", "-g"]).arg("-I").arg(root.join("include")).arg("-o").arg(&program);
+    compiler.args(["-O1", "-g"]).arg("-I").arg(root.join("include")).arg("-o").arg(&new);
     compiler.args(sources).arg("-L").arg(&build).args(["-lsubflows", "-lpthread"]);
     compiler.arg("-Wl,-rpath,$ORIGIN");
     output(&mut compiler)?;
+    fs::rename(&new, &program).map_err(|error| format!("{}: {error}", program.display()))?;
     let libraries = vec![build.join("libsubflows.so.0")];
     Ok(Language { libraries, ..Language::new("c", program) })
 }

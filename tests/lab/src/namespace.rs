@@ -90,7 +90,8 @@ impl Namespace {
         Ok(Namespace { file, _end })
     }
 
-    /// Reports whether the namespace has a connection of Multipath TCP, also one that is being closed.
+    /// Reports whether the namespace has a connection of Multipath TCP, also one that is being closed. Listening
+    /// sockets count as well.
     pub(crate) fn has_connections(&self) -> bool {
         let Ok(_entered) = self.enter() else { return false };
         // A line for each protocol: its name, the size of a socket, the number of sockets in this namespace.

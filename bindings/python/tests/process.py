@@ -1,21 +1,8 @@
-"""What this process holds, as the kernel lists it, and what is at once."""
+"""What this process holds, as the kernel lists it."""
 
 import contextlib
 import os
 import time
-
-
-AT_ONCE = 0.1
-
-
-class Late(AssertionError):
-    """Something took longer than at once. tests/suite/python runs such a test up to three times, because other
-    programs use the processors too."""
-
-
-def at_once(seconds: float) -> None:
-    if seconds >= AT_ONCE:
-        raise Late(f"it took {seconds:.3f} s")
 
 
 def descriptors() -> int:

@@ -6,10 +6,12 @@ import threading
 import time
 
 import pytest
-from process import at_once, descriptors
+from process import descriptors
 
 import subflows
 import subflows.aio
+
+AT_ONCE = 0.1
 
 
 class Follower(threading.Thread):
@@ -69,7 +71,7 @@ def test_a_stream_that_another_thread_closes_ends(pair, source, end):
     made.set_buffer(1 << 20)
     end(made)
     for follower in (*loops, call):
-        at_once(follower.ended())
+        assert follower.ended() < AT_ONCE
     assert [loop.raised for loop in loops] == [None, None]
     assert isinstance(call.raised, ValueError) and "events()" in str(call.raised)
     assert list(made) == [] and seen == []
@@ -84,8 +86,7 @@ def test_what_the_block_raised_is_not_hidden(pair):
         with subflows.events(pair.client) as events:
             follower = Follower(lambda: [event.kind for event in events])
             raise ZeroDivisionError
-    at_once(follower.ended())
-    assert follower.raised is None
+    assert follower.ended() < AT_ONCE and follower.raised is None
 
 
 def test_each_event_goes_to_one_of_several_threads(pair):
@@ -120,7 +121,7 @@ def test_a_childs_close_is_not_the_parents(pair):
         while not seen and time.monotonic() < deadline:
             time.sleep(0.001)
         assert follower.is_alive() and seen == [subflows.EventKind.SUBFLOW_ESTABLISHED]
-    at_once(follower.ended())
+    assert follower.ended() < AT_ONCE
 
 
 def stepped(wait) -> None:

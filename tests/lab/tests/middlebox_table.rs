@@ -37,13 +37,9 @@ fn two_wires() -> Net {
 }
 
 /// Connects to a server, transfers, and reports what became of it.
-fn transfer(
-    net: &Net,
-    server: &Server,
-    patience: Duration,
-    by: fn(&TcpStream, u64) -> io::Result<()>,
-) -> Seen {
-    let connect = traffic::Connect::new().timeout(patience);
+fn transfer(net: &Net, server: &Server, by: fn(&TcpStream, u64) -> io::Result<()>) -> Seen {
+    // A path that drops all SYNs lets a connection fail after this time.
+    let connect = traffic::Connect::new().timeout(Duration::from_millis(500));
     let Ok(stream) = net.client.run(|| connect.to(server.local_addr())) else {
         return Seen::Failed;
     };
@@ -72,12 +68,8 @@ fn data_arrives_whole_or_the_connection_fails() {
             if name == "echo" {
                 continue;
             }
-            // A path that drops all SYNs lets a connection fail after this time.
-            let patience = if name == "drop-syn" { Duration::from_millis(500) } else { SOON };
-            let seen = [
-                transfer(&net, &source, patience, traffic::fetch),
-                transfer(&net, &sink, patience, traffic::push),
-            ];
+            let seen =
+                [transfer(&net, &source, traffic::fetch), transfer(&net, &sink, traffic::push)];
             if name == "join" {
                 // It holds the small request until the next segment or its repetition. On a busy machine the
                 // connection is then sometimes plain TCP.
@@ -118,7 +110,7 @@ fn changed_data_is_noticed_by_checksums() {
                 let stream = net.client.run(|| traffic::connect(server.local_addr())).unwrap();
                 fetch_until(&stream, || change.changed() > 0);
             }
-            let seen = transfer(&net, &server, SOON, traffic::fetch);
+            let seen = transfer(&net, &server, traffic::fetch);
             if is_joined {
                 // The subflow over which changed data arrives is reset, and the data comes by the other.
                 assert_eq!(seen, Seen::WholeByMptcp);
